@@ -1,0 +1,124 @@
+"""GroundTruthData: images on a full grid of factors, addressed by grid index."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+
+class GroundTruthData(abc.ABC):
+    """Images on a grid of discrete factors; the first factor varies slowest (index = np.ravel_multi_index(factors)).
+
+    It also has disentanglement_lib's duck type (num_factors, factors_num_values, sample_factors,
+    sample_observations_from_factors, sample, sample_observations), so that code written for that suite reads it.
+
+    name: the registry's name. factor_names, factor_sizes: one entry a factor. observation_shape: (height, width, channels)
+    in pixels. max_pixel: the uint8 value that stands for 1.0 (255, or 1 for binary data).
+    """
+
+    name: str
+    factor_names: tuple[str, ...]
+    factor_sizes: tuple[int, ...]
+    observation_shape: tuple[int, int, int]
+    max_pixel: int = 255
+
+    @property
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """A hex string that changes whenever the pixels, the grid or their order change."""
+
+    @abc.abstractmethod
+    def images_at(self, indices: Any) -> np.ndarray:
+        """Grid indices (n,) → images uint8 (n, height, width, channels), values 0 … max_pixel.
+
+        Raises ValueError for indices outside the grid.
+        """
+
+    @property
+    def num_images(self) -> int:
+        """Number of images on the grid."""
+        return math.prod(self.factor_sizes)
+
+    def check_indices(self, indices: Any) -> np.ndarray:
+        """Returns `indices` as int64 (n,); raises ValueError when they are not whole numbers on the grid."""
+        rows = np.asarray(indices)
+        if rows.size == 0:
+            return np.zeros(0, np.int64)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise ValueError(f"indices must be whole numbers in one dimension; got dtype {rows.dtype}, shape {rows.shape}")
+        low, high = int(rows.min()), int(rows.max())
+        if low < 0 or high >= self.num_images:
+            raise ValueError(f"indices must be in 0 … {self.num_images - 1} for {self.name}; got {low if low < 0 else high}")
+        return rows.astype(np.int64)
+
+    def factors_at(self, indices: Any) -> np.ndarray:
+        """Grid indices (n,) → factor values int64 (n, factors)."""
+        rows = self.check_indices(indices)
+        return np.stack(np.unravel_index(rows, self.factor_sizes), axis=1).astype(np.int64)
+
+    def index_of(self, factors: Any) -> np.ndarray:
+        """Factor values (n, factors) → grid indices int64 (n,). Raises ValueError for values off the grid."""
+        values = np.asarray(factors)
+        if values.ndim != 2 or values.shape[1] != self.num_factors or values.dtype.kind not in "iu":
+            raise ValueError(
+                f"factors must be whole numbers (n, {self.num_factors}); got dtype {values.dtype}, shape {values.shape}"
+            )
+        if (values < 0).any() or (values >= self.factor_sizes).any():
+            raise ValueError(f"factors of {self.name} must be in 0 … size - 1 with sizes {self.factor_sizes}")
+        return np.ravel_multi_index(tuple(values.T), self.factor_sizes).astype(np.int64)
+
+    # disentanglement_lib's duck type -------------------------------------------------------------------------------
+
+    @property
+    def num_factors(self) -> int:
+        """Number of factors."""
+        return len(self.factor_sizes)
+
+    @property
+    def factors_num_values(self) -> list[int]:
+        """Number of values of each factor."""
+        return list(self.factor_sizes)
+
+    def sample_factors(self, num: int, random_state: Any) -> np.ndarray:
+        """Uniform factor values int64 (num, factors). random_state: int, numpy RandomState or Generator."""
+        rng = as_rng(random_state)
+        return np.stack([draw(rng, size, num) for size in self.factor_sizes], axis=1)
+
+    def sample_observations_from_factors(self, factors: Any, random_state: Any = None) -> np.ndarray:
+        """Factor values (n, factors) → observations float32 (n, height, width, channels) in [0, 1]."""
+        return self.images_at(self.index_of(factors)).astype(np.float32) / np.float32(self.max_pixel)
+
+    def sample(self, num: int, random_state: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Uniform factors int64 (num, factors) and their observations float32 (num, height, width, channels)."""
+        factors = self.sample_factors(num, random_state)
+        return factors, self.sample_observations_from_factors(factors, random_state)
+
+    def sample_observations(self, num: int, random_state: Any) -> np.ndarray:
+        """Observations float32 (num, height, width, channels) in [0, 1] at uniform factors."""
+        return self.sample(num, random_state)[1]
+
+
+def as_rng(random_state: Any) -> np.random.Generator | np.random.RandomState:
+    """An int seed becomes a Generator; a numpy RandomState or Generator is used as it is. Raises ValueError otherwise."""
+    if isinstance(random_state, (np.random.Generator, np.random.RandomState)):
+        return random_state
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool) and random_state >= 0:
+        return np.random.default_rng(int(random_state))
+    raise ValueError(f"random_state must be an int >= 0, a numpy RandomState or a Generator; got {random_state!r}")
+
+
+def draw(rng: np.random.Generator | np.random.RandomState, high: int | np.ndarray, size: Any) -> np.ndarray:
+    """Uniform int64 in [0, high), from either kind of numpy random state."""
+    if isinstance(rng, np.random.Generator):
+        return rng.integers(high, size=size, dtype=np.int64)
+    return rng.randint(high, size=size, dtype=np.int64)
+
+
+@functools.cache
+def grid_strides(sizes: tuple[int, ...]) -> np.ndarray:
+    """How far the grid index moves for one step of each factor, int64 (factors,)."""
+    return np.array([math.prod(sizes[i + 1 :]) for i in range(len(sizes))], np.int64)

@@ -1,0 +1,22 @@
+"""The errors that a user can mend: commands print them as one sentence and exit with status 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """Something the user gave is wrong; the message says what, what was expected and what to do."""
+
+
+class UnknownName(UserError):
+    """A name that no registry or configuration has."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
+    """Builds the error for `name`, which no `kind` has: it names the near ones, or all where none is near."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
+    return UnknownName(f"no {kind} is called {name!r}; {hint}")

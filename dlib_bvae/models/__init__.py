@@ -1,0 +1,1 @@
+"""Models: architectures, likelihoods, objectives and the networks they make."""

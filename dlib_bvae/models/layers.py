@@ -1,0 +1,71 @@
+"""Dense, convolution and transposed convolution on plain TensorFlow ops, with initial weights fixed by a seed."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any
+
+import tensorflow as tf
+
+
+def initial_weights(shape: tuple[int, ...], fan_in: int, gain: float, seed: int, name: str) -> tf.Tensor:
+    """Uniform float32 weights of variance gain / fan_in (He et al. 2015: gain 2 before a ReLU); one stream a name."""
+    limit = math.sqrt(3.0 * gain / fan_in)
+    key = tf.constant([seed & 0x7FFFFFFF, zlib.crc32(name.encode()) & 0x7FFFFFFF], tf.int32)
+    return tf.random.stateless_uniform(shape, key, -limit, limit)
+
+
+class Layer(tf.Module):
+    """A kernel and a bias, kept in float32 and cast to the dtype of the input where they are used.
+
+    gain: 2 before a ReLU, 1 before a tanh or a linear output.
+    """
+
+    def __init__(self, name: str, kernel_shape: tuple[int, ...], fan_in: int, width: int, gain: float, seed: int):
+        super().__init__(name)
+        self.kernel = tf.Variable(initial_weights(kernel_shape, fan_in, gain, seed, name), name="kernel")
+        self.bias = tf.Variable(tf.zeros([width]), name="bias")
+
+
+class Dense(Layer):
+    """(batch, inputs) → (batch, width)."""
+
+    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int):
+        super().__init__(name, (inputs, width), inputs, width, gain, seed)
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.bias_add(tf.matmul(x, tf.cast(self.kernel, x.dtype)), tf.cast(self.bias, x.dtype))
+
+
+class Conv(Layer):
+    """4×4 convolution of stride 2: (batch, H, W, inputs) → (batch, H/2, W/2, width)."""
+
+    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int):
+        super().__init__(name, (4, 4, inputs, width), 16 * inputs, width, gain, seed)
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        y = tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), strides=2, padding="SAME")
+        return tf.nn.bias_add(y, tf.cast(self.bias, x.dtype))
+
+
+class Deconv(Layer):
+    """4×4 transposed convolution of stride 2: (batch, H, W, inputs) → (batch, 2H, 2W, width)."""
+
+    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int):
+        # Every output pixel sees a quarter of the kernel's 16 taps.
+        super().__init__(name, (4, 4, width, inputs), 4 * inputs, width, gain, seed)
+        self.width = width
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        batch, height, width, _ = shape_of(x)
+        y = tf.nn.conv2d_transpose(
+            x, tf.cast(self.kernel, x.dtype), [batch, 2 * height, 2 * width, self.width], strides=2, padding="SAME"
+        )
+        return tf.nn.bias_add(y, tf.cast(self.bias, x.dtype))
+
+
+def shape_of(x: tf.Tensor) -> list[Any]:
+    """The shape with Python numbers where they are known, so that a fixed batch compiles with fixed shapes."""
+    dynamic = tf.shape(x)
+    return [dynamic[i] if size is None else size for i, size in enumerate(x.shape)]

@@ -1,0 +1,87 @@
+"""The Gaussian VAE: an encoder, a decoder and a likelihood as one module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gin
+import tensorflow as tf
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder
+from dlib_bvae.models.likelihoods import bernoulli_loss
+from dlib_bvae.models.objectives import Batch
+
+PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
+
+
+@gin.configurable("encoder", denylist=["observation_shape", "seed"])
+def build_encoder(
+    observation_shape: tuple[int, int, int], seed: int, num_latent: int = 10, encoder_fn: Callable = burgess_encoder
+) -> tuple[Any, int]:
+    """Returns the encoder and its number of latents. Raises UserError when num_latent is not a whole number >= 1."""
+    if not isinstance(num_latent, int) or num_latent < 1:
+        raise UserError(f"encoder.num_latent must be a whole number >= 1; got {num_latent!r}")
+    return encoder_fn(observation_shape, num_latent, seed), num_latent
+
+
+@gin.configurable("decoder", denylist=["observation_shape", "num_latent", "seed"])
+def build_decoder(
+    observation_shape: tuple[int, int, int], num_latent: int, seed: int, decoder_fn: Callable = burgess_decoder
+) -> Any:
+    """Returns the decoder."""
+    return decoder_fn(observation_shape, num_latent, seed)
+
+
+@gin.configurable("reconstruction_loss")
+def build_likelihood(loss_fn: Callable = bernoulli_loss) -> Any:
+    """Returns the likelihood."""
+    return loss_fn()
+
+
+class GaussianVAE(tf.Module):
+    """q(z|x) = N(mean, diag exp(log_variance)), p(z) = N(0, I); Kingma & Welling 2014.
+
+    Networks compute in `precision`; posterior, sampling, likelihood and KL are float32.
+    """
+
+    def __init__(self, observation_shape: tuple[int, int, int], seed: int, precision: str = "float32"):
+        super().__init__("gaussian_vae")
+        if precision not in PRECISIONS:
+            raise UserError(f"model.precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
+        self.observation_shape = tuple(observation_shape)
+        self.compute_dtype = PRECISIONS[precision]
+        self.encoder, self.num_latent = build_encoder(self.observation_shape, seed)
+        self.decoder = build_decoder(self.observation_shape, self.num_latent, seed)
+        self.likelihood = build_likelihood()
+
+    def encode(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Observations (batch, H, W, C) in [0, 1] → mean and log variance, float32 (batch, latents)."""
+        mean, log_variance = self.encoder(tf.cast(observations, self.compute_dtype))
+        return tf.cast(mean, tf.float32), tf.cast(log_variance, tf.float32)
+
+    def decode_logits(self, latents: tf.Tensor) -> tf.Tensor:
+        """Latents (batch, latents) → logits float32 (batch, H, W, C)."""
+        return tf.cast(self.decoder(tf.cast(latents, self.compute_dtype)), tf.float32)
+
+    def decode(self, latents: tf.Tensor) -> tf.Tensor:
+        """Latents (batch, latents) → the expected image, float32 (batch, H, W, C) in [0, 1]."""
+        return self.likelihood.mean_image(self.decode_logits(latents))
+
+    def reconstruct(self, observations: tf.Tensor) -> tf.Tensor:
+        """Decodes the posterior mean: observations → images, both float32 (batch, H, W, C) in [0, 1]."""
+        return self.decode(self.encode(observations)[0])
+
+    def batch(self, observations: tf.Tensor, noise_key: tf.Tensor) -> Batch:
+        """One pass with a posterior sample. noise_key: int32 (2,), the seed of this batch's noise."""
+        mean, log_variance = self.encode(observations)
+        noise = tf.random.stateless_normal(tf.shape(mean), noise_key)
+        latent = mean + tf.exp(0.5 * log_variance) * noise
+        reconstruction = self.likelihood.negative_log_likelihood(observations, self.decode_logits(latent))
+        return Batch(mean, log_variance, latent, reconstruction, kl_to_standard_normal(mean, log_variance))
+
+
+def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
+    """KL(N(mean, exp(log_variance)) ‖ N(0, I)) in nats: (batch, latents) twice → (batch,)."""
+    return 0.5 * tf.reduce_sum(tf.square(mean) + tf.exp(log_variance) - log_variance - 1.0, axis=1)

@@ -1,0 +1,70 @@
+"""Registry: a name → an address 'module:attribute', imported when it is asked for; plug-ins add entries."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from dlib_bvae.errors import UserError, unknown
+
+
+class Registry:
+    """Named factories of one kind.
+
+    The package's own entries are addresses, so listing names imports nothing. Installed packages add entries through the
+    entry-point group `dlib_bvae.<plural>`, e.g. in setup.py: entry_points={"dlib_bvae.metrics": ["mine = my_package:mine"]}.
+    """
+
+    def __init__(self, kind: str, group: str, addresses: Mapping[str, str]):
+        self.kind = kind
+        self.group = group
+        self._own = dict(addresses)
+        self._plugins: dict[str, metadata.EntryPoint] | None = None
+
+    def names(self) -> list[str]:
+        """All names, sorted; imports none of them."""
+        return sorted([*self._own, *self._entry_points()])
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._own or name in self._entry_points()
+
+    def get(self, name: str) -> Any:
+        """Imports and returns the entry `name`.
+
+        Raises UnknownName, which names the near entries; UserError when a plug-in cannot be imported.
+        """
+        if name in self._own:
+            module, attribute = self._own[name].split(":")
+            return getattr(importlib.import_module(module), attribute)
+        if name in self._entry_points():
+            return self._load_plugin(self._entry_points()[name])
+        raise unknown(self.kind, name, self.names())
+
+    def import_all(self) -> None:
+        """Imports every entry, so that gin knows them all."""
+        for name in self.names():
+            self.get(name)
+
+    def _entry_points(self) -> dict[str, metadata.EntryPoint]:
+        if self._plugins is None:
+            found: dict[str, metadata.EntryPoint] = {}
+            for point in metadata.entry_points(group=self.group):
+                if point.name in self._own or found.get(point.name, point).value != point.value:
+                    raise UserError(
+                        f"the plug-in {point.value!r} gives a {self.kind} the name {point.name!r}, which is taken; "
+                        "rename it in its package's entry points, or uninstall one of the two packages"
+                    )
+                found[point.name] = point
+            self._plugins = found
+        return self._plugins
+
+    def _load_plugin(self, point: metadata.EntryPoint) -> Any:
+        try:
+            return point.load()
+        except Exception as error:
+            raise UserError(
+                f"the plug-in {point.value!r} ({self.kind} {point.name!r}) cannot be imported: {error}; "
+                "mend or uninstall the package that brings it"
+            ) from error
