@@ -40,6 +40,7 @@ def build_likelihood(loss_fn: Callable = bernoulli_loss) -> Any:
     return loss_fn()
 
 
+@gin.configurable("gaussian_vae", denylist=["observation_shape", "seed", "precision"])
 class GaussianVAE(tf.Module):
     """q(z|x) = N(mean, diag exp(log_variance)), p(z) = N(0, I); Kingma & Welling 2014.
 

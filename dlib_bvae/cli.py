@@ -1,0 +1,47 @@
+"""What the commands share: flags, and errors of the user as one line with exit status 2."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dlib_bvae.errors import UserError
+
+RUNS = Path("runs")
+
+
+def parser(description: str, *, gin: bool = False, model_dir: bool = False) -> argparse.ArgumentParser:
+    """A parser with the flags that several commands have."""
+    flags = argparse.ArgumentParser(description=description, allow_abbrev=False)
+    if gin:
+        flags.add_argument("--gin_config", action="append", default=[], metavar="FILE", help="a gin file; may be repeated")
+        flags.add_argument(
+            "--gin_bindings", action="append", default=[], metavar="'NAME.PARAMETER = VALUE'", help="may be repeated"
+        )
+    if model_dir:
+        flags.add_argument("--model_dir", type=Path, help="the run directory")
+        flags.add_argument("--overwrite", action="store_true", help="redo a stage that is done")
+    return flags
+
+
+def main(call: Callable[..., Any], flags: argparse.ArgumentParser) -> None:
+    """Parses the flags, calls `call` with them and exits: 0, 2 for a UserError, 128 + n for signal n."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    arguments = vars(flags.parse_args())
+    try:
+        call(**arguments)
+    except UserError as error:
+        print(f"{flags.prog}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        signum = getattr(error, "signum", None)
+        if signum is None:
+            raise
+        print(f"{flags.prog}: {error}", file=sys.stderr)
+        sys.exit(128 + signum)

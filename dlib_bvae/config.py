@@ -1,0 +1,106 @@
+"""gin configuration of one stage: files are found, errors become one sentence, nothing stays bound afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import gin
+
+from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.registry import Registry
+
+_PACKAGE = Path(__file__).resolve().parent
+# The installed package carries the configurations inside it; a checkout has them beside it.
+_HOMES = [home for home in (_PACKAGE, _PACKAGE.parent) if (home / "gin" / "models").is_dir()]
+_DOORS = ("dataset", "model", "encoder", "decoder", "reconstruction_loss", "postprocess", "evaluation")
+
+
+@contextlib.contextmanager
+def configuration(files: Sequence[str], bindings: Sequence[str], registries: Iterable[Registry]) -> Iterator[None]:
+    """Parses gin `files`, then `bindings`, with every name of `registries` known; clears gin when the block ends.
+
+    A file is looked for from the working directory first, then among those installed with the package.
+    Raises UserError for a missing file, wrong syntax, or an unknown name or parameter, which names the near ones.
+    """
+    registries = list(registries)
+    for registry in registries:
+        registry.import_all()
+    for home in _HOMES:
+        gin.add_config_file_search_path(str(home))
+    with gin.unlock_config():
+        gin.clear_config()
+    try:
+        _parse(list(files), list(bindings), [name for registry in registries for name in registry.names()])
+        yield
+    except UserError as error:
+        raise type(error)(_without_gin_trace(str(error))) from error
+    except (RuntimeError, TypeError) as error:
+        if missing := re.search(r"Required bindings for `(\S+)` not provided in config: \['(\w+)'", str(error)):
+            raise UserError(
+                f"the configuration does not say {missing[1]}.{missing[2]}; set it in a gin file or by "
+                f"--gin_bindings='{missing[1]}.{missing[2]} = …'"
+            ) from error
+        raise
+    finally:
+        with gin.unlock_config():
+            gin.clear_config()
+
+
+def _parse(files: list[str], bindings: list[str], names: list[str]) -> None:
+    # gin logs an error for every place where a file is not, before it finds it in the next.
+    quiet = lambda record: not str(record.msg).startswith("Path not found")
+    logging.getLogger().addFilter(quiet)
+    try:
+        gin.parse_config_files_and_bindings(files, _lines(bindings))
+    except (SyntaxError, ValueError, OSError) as error:
+        raise _friendly(error, names) from error
+    finally:
+        logging.getLogger().removeFilter(quiet)
+
+
+def _lines(bindings: list[str]) -> list[str]:
+    """Each binding as one statement; several may stand in one flag, separated by line ends."""
+    return [line for binding in bindings for line in binding.splitlines() if line.strip()]
+
+
+def _friendly(error: Exception, names: list[str]) -> UserError:
+    text = str(error)
+    where = _place(text)
+    if isinstance(error, OSError) or "Unable to open file" in text:
+        path = re.search(r"Unable to open file: (\S+?)\.? ", text + " ")
+        return UserError(
+            f"there is no gin file {path[1] if path else text}; looked in the working directory and among the "
+            f"installed ones: {', '.join(installed())}"
+        )
+    if isinstance(error, SyntaxError):
+        line = f"line {error.lineno} of " if error.lineno else ""
+        return UserError(f"gin syntax error in {line}{error.filename or '--gin_bindings'}: {error.msg}; expected "
+                         "name.parameter = value")
+    if match := re.search(r"No configurable matching '([^']+)'", text):
+        return UserError(str(unknown("gin name", match[1], [*names, *_DOORS])) + where)
+    if match := re.search(r"Configurable '([^']+)' doesn't have a parameter named '([^']+)'", text):
+        parameters = inspect.signature(gin.get_configurable(match[1])).parameters
+        return UserError(str(unknown(f"parameter of {match[1]}", match[2], parameters)) + where)
+    return UserError(f"the gin configuration cannot be used: {_without_gin_trace(text)}{where}")
+
+
+def _place(text: str) -> str:
+    match = re.search(r'In file "([^"]+)", line (\d+)', text)
+    if match:
+        return f" (line {match[2]} of {match[1]})"
+    match = re.search(r"In bindings string line (\d+)", text)
+    return f" (line {match[1]} of --gin_bindings)" if match else ""
+
+
+def _without_gin_trace(text: str) -> str:
+    return text.split("\n")[0].strip()
+
+
+def installed() -> list[str]:
+    """The experiments that come with the package, as typed after --gin_config."""
+    return [f"gin/{path.name}" for path in sorted((_HOMES[0] / "gin").glob("*.gin"))] if _HOMES else []

@@ -1,0 +1,46 @@
+"""A trained network as a SavedModel: encode, decode and reconstruct, readable without this package."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from dlib_bvae.errors import UserError
+
+
+def export(network: Any, directory: Path) -> None:
+    """Writes `network` with three functions, all on float32 and any batch size.
+
+    encode: observations (n, H, W, C) in [0, 1] → mean and log_variance (n, latents); decode: latents (n, latents) →
+    images in [0, 1]; reconstruct: observations → images. Raises UserError when the disk is full.
+    """
+    images = tf.TensorSpec([None, *network.observation_shape], tf.float32, name="observations")
+    latents = tf.TensorSpec([None, network.num_latent], tf.float32, name="latents")
+    module = tf.Module()
+    module.network = network
+    module.encode = tf.function(
+        lambda observations: dict(zip(("mean", "log_variance"), network.encode(observations), strict=True)),
+        input_signature=[images],
+    )
+    module.decode = tf.function(lambda latents: {"images": network.decode(latents)}, input_signature=[latents])
+    module.reconstruct = tf.function(
+        lambda observations: {"images": network.reconstruct(observations)}, input_signature=[images]
+    )
+    signatures = {name: getattr(module, name).get_concrete_function() for name in ("encode", "decode", "reconstruct")}
+    try:
+        tf.saved_model.save(module, str(directory), signatures=signatures)
+    except (tf.errors.OpError, OSError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
+            raise UserError(f"the disk is full: {directory} could not be written; free some space and run again") from error
+        raise
+
+
+def load(directory: Path) -> Any:
+    """Reads a SavedModel. Raises UserError when there is none or it is damaged."""
+    try:
+        return tf.saved_model.load(str(directory))
+    except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
+        raise UserError(f"the SavedModel {directory} is missing or damaged; train again with --overwrite") from error

@@ -1,0 +1,152 @@
+"""The training stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gin
+import tensorflow as tf
+
+from dlib_bvae import datasets
+from dlib_bvae.cli import RUNS
+from dlib_bvae.config import configuration
+from dlib_bvae.datasets import GroundTruthData
+from dlib_bvae.errors import UserError
+from dlib_bvae.models.architectures import ARCHITECTURES
+from dlib_bvae.models.likelihoods import LIKELIHOODS
+from dlib_bvae.models.objectives import OBJECTIVES
+from dlib_bvae.models.registry import MODELS
+from dlib_bvae.models.saved_model import export
+from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
+from dlib_bvae.stages.directory import check_same, promote, settle, start
+from dlib_bvae.training.feed import Feed
+from dlib_bvae.training.loop import State, Trainer
+from dlib_bvae.training.loop import train as run_loop
+from dlib_bvae.training.optimizers import OPTIMIZERS, adam
+from dlib_bvae.training.schedules import SCHEDULES, constant
+
+REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
+_EXAMPLES = 8
+
+
+def run(
+    gin_config: Sequence[str] = (), gin_bindings: Sequence[str] = (), model_dir: Path | None = None, overwrite: bool = False
+) -> Path:
+    """Trains what the configuration says into `model_dir` (default: runs/<name of the last gin file>) and returns it.
+
+    A finished run says so and does nothing, an interrupted one continues. Raises UserError for bad input.
+    """
+    if not gin_config and not gin_bindings:
+        raise UserError("no configuration; give one, e.g. --gin_config=gin/beta4_dsprites.gin")
+    if model_dir is None:
+        if not gin_config:
+            raise UserError("--gin_bindings alone give the run no name; give --gin_config or --model_dir")
+        model_dir = RUNS / Path(gin_config[-1]).stem
+    with configuration(gin_config, gin_bindings, REGISTRIES), run_lock(model_dir):
+        _train_once(model_dir, overwrite)
+    return model_dir
+
+
+def _train_once(model_dir: Path, overwrite: bool) -> None:
+    final, gin_text = model_dir / "train", gin.config_str()
+    if settle(final, "train") and not overwrite:
+        check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
+        print(f"{final}: trained already; --overwrite trains again")
+        return
+    began = time.time()
+    data = datasets.load()
+    settings = training()
+    trainer, examples = _build(data, settings)
+    part = start(final, gin_text, overwrite)
+    measured = run_loop(
+        trainer,
+        part,
+        checkpoint_every=settings["checkpoint_every"],
+        log_every=settings["log_every"],
+        examples=examples,
+    )
+    export(trainer.state.network, part / "saved_model")
+    seconds = measured.pop("seconds")
+    results = {
+        "model": settings["name"] or model_dir.name,
+        "dataset": data.name,
+        "fingerprint": data.fingerprint,
+        "seed": settings["random_seed"],
+        "steps": settings["training_steps"],
+        "num_parameters": sum(int(tf.size(v)) for v in trainer.variables),
+        "elapsed_time": seconds,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+        "device": device(),
+        "peak_memory_mib": peak_memory_mib(),
+        "environment": describe(),
+        **measured,
+    }
+    text = gin.operative_config_str()
+    write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
+    promote(final)
+    print(f"{final}: trained {settings['training_steps']} steps in {seconds:,.0f} s; loss {results.get('loss', 0):.2f} nats")
+
+
+@gin.configurable("model")
+def training(
+    model: Any = gin.REQUIRED,
+    network: Callable = GaussianVAE,
+    name: str = "",
+    batch_size: int = 64,
+    training_steps: int = 300_000,
+    random_seed: int = 0,
+    optimizer: Callable = adam,
+    schedule: Any = None,
+    precision: str = "float32",
+    xla: bool = False,
+    checkpoint_every: int = 1_000,
+    log_every: int = 100,
+) -> dict[str, Any]:
+    """Checks and returns the settings of one training.
+
+    model: the objective. network: the model's class. name: in results and tables; the run directory's name when empty.
+    batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32" or
+    "mixed_bfloat16". xla: compile the step with XLA. Raises UserError for values out of range.
+    """
+    positive = {
+        "batch_size": batch_size,
+        "training_steps": training_steps,
+        "checkpoint_every": checkpoint_every,
+        "log_every": log_every,
+    }
+    for key, value in positive.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UserError(f"model.{key} must be a whole number >= 1; got {value!r}")
+    if not isinstance(random_seed, int) or not 0 <= random_seed < 2**31:
+        raise UserError(f"model.random_seed must be a whole number in 0 … 2^31 - 1; got {random_seed!r}")
+    if not callable(getattr(model, "terms", None)):
+        raise UserError(f"model.model must be an objective such as @vae(); got {model!r}")
+    return {
+        **positive,
+        "model": model,
+        "network": network,
+        "name": name,
+        "random_seed": random_seed,
+        "optimizer": optimizer,
+        "schedule": schedule or constant(),
+        "precision": precision,
+        "xla": xla,
+    }
+
+
+def _build(data: GroundTruthData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
+    """The trainer on `data`, and the observations whose reconstructions are logged."""
+    seed = settings["random_seed"]
+    network = settings["network"](data.observation_shape, seed, settings["precision"])
+    state = State(network, settings["optimizer"](network.trainable_variables))
+    feed = Feed(data, settings["batch_size"], seed)
+    rows = [i * (data.num_images // _EXAMPLES) for i in range(min(_EXAMPLES, data.num_images))]
+    examples = tf.constant(data.images_at(rows), tf.float32) / data.max_pixel
+    trainer = Trainer(
+        state, settings["model"], feed, settings["schedule"], settings["training_steps"], seed, settings["xla"]
+    )
+    return trainer, examples

@@ -1,0 +1,1 @@
+"""Training: the loop, its optimisers, schedules, input and checkpoints."""

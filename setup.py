@@ -1,0 +1,47 @@
+"""Installs the package, its commands (bin/) and its configurations (gin/, carried as dlib_bvae/gin)."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "dlib_bvae" / "__init__.py").read_text(encoding="utf-8"))[1]
+GIN = ["dlib_bvae.gin", *(f"dlib_bvae.gin.{part}" for part in ("models", "datasets", "metrics"))]
+
+setup(
+    name="dlib_bvae",
+    version=VERSION,
+    description="Benchmark suite for β-VAE disentanglement",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=[*find_packages(include=["dlib_bvae", "dlib_bvae.*"]), *GIN],
+    package_dir={"dlib_bvae.gin": "gin"},
+    package_data={name: ["*.gin"] for name in GIN},
+    scripts=sorted(str(path.relative_to(HERE)) for path in (HERE / "bin").glob("dlib_bvae_*")),
+    install_requires=[
+        "tensorflow>=2.18,<2.22",
+        "gin-config>=0.5,<0.6",
+        "numpy>=1.26",
+        "scipy>=1.11",
+        "scikit-learn>=1.4",
+        "pandas>=2.1",
+        "pyarrow>=14",
+        "matplotlib>=3.8",
+        "rich>=13",
+        "tensorboard>=2.18",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
+        "test": [
+            "pytest>=8",
+            "hypothesis>=6.100",
+            "ruff>=0.6",
+            "mypy>=1.11",
+            "tensorflow-probability==0.25.*",
+            "tf-keras>=2.18,<2.22",
+        ],
+    },
+)
