@@ -15,7 +15,7 @@ DATASETS = Registry(
     "data set",
     "dlib_bvae.datasets",
     {
-#       "dsprites_rendered": "dlib_bvae.datasets.rendered.dsprites:DSpritesRendered",
+        "dsprites_rendered": "dlib_bvae.datasets.rendered.dsprites:DSpritesRendered",
         "dummy_data": "dlib_bvae.datasets.dummy:DummyData",
     },
 )

@@ -1,0 +1,109 @@
+"""A drawn data set on disk: bit-packed rows in one .npy file, made once by one process, memory-mapped by all."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from dlib_bvae.datasets.files import CACHE_VARIABLE
+from dlib_bvae.errors import UserError
+
+_CHECKED_ROWS = 64
+
+
+def open_or_draw(
+    path: Path, shape: tuple[int, int], blocks: Callable[[], Iterator[np.ndarray]], row: Callable[[int], np.ndarray]
+) -> np.ndarray:
+    """Opens `path` as a memory-mapped uint8 array of `shape`; draws it from `blocks` when it is not there.
+
+    blocks: gives the rows in order, in uint8 arrays. row: draws one row, to check some of the file at every opening.
+    One process draws, others wait. Raises UserError for a damaged file or a full disk.
+    """
+    if not path.exists():
+        _draw_locked(path, shape, blocks)
+    rows = _open(path, shape)
+    for index in np.random.default_rng(0).integers(shape[0], size=_CHECKED_ROWS):
+        if not np.array_equal(rows[index], row(int(index))):
+            raise _damaged(path, f"image {index} is not what is drawn there")
+    return rows
+
+
+def verify(path: Path) -> None:
+    """Compares the whole file with the checksum made when it was drawn. Raises UserError when they differ."""
+    try:
+        expected = json.loads(_description(path).read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(path, "its description is missing or damaged") from error
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    if digest.hexdigest() != expected:
+        raise _damaged(path, "its checksum differs")
+
+
+def _draw_locked(path: Path, shape: tuple[int, int], blocks: Callable[[], Iterator[np.ndarray]]) -> None:
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists():
+                return
+            try:
+                digest = _write(part, shape, blocks())
+                _description(path).write_text(json.dumps({"shape": shape, "sha256": digest}) + "\n", encoding="utf-8")
+                os.replace(part, path)
+            finally:
+                part.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        raise UserError(
+            f"cannot draw {path.name} into {path.parent}: {os.strerror(error.errno)}; it needs "
+            f"{shape[0] * shape[1] / 2**20:,.0f} MiB; free some space or set {CACHE_VARIABLE} to another folder"
+        ) from error
+
+
+def _write(part: Path, shape: tuple[int, int], blocks: Iterator[np.ndarray]) -> str:
+    """Writes the .npy file and returns its sha256."""
+    digest = hashlib.sha256()
+    with part.open("wb") as file, Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("drawing (once)", total=shape[0])
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for block in blocks:
+            file.write(block.tobytes())
+            progress.update(task, advance=len(block))
+        file.flush()
+        os.fsync(file.fileno())
+    with part.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _open(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(path, "it is truncated or no .npy file") from error
+    if rows.shape != shape or rows.dtype != np.uint8:
+        raise _damaged(path, f"it holds {rows.dtype} {rows.shape} instead of uint8 {shape}")
+    return rows
+
+
+def _description(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _damaged(path: Path, what: str) -> UserError:
+    return UserError(f"the cache file {path} is damaged: {what}; delete it, it will be drawn again")

@@ -1,0 +1,1 @@
+"""Representations: a data set's whole grid encoded once, as codes on disk."""

@@ -1,0 +1,107 @@
+"""codes.npy: the codes of the whole grid in index order, written in blocks, resumable, checked when read."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.results import write_atomic
+
+_BLOCK = 16_384
+_BATCH = 1_024
+Reduction = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+
+
+def encode_all(encode: Callable, data: Any, reduction: Reduction, directory: Path, seed: int) -> dict[str, Any]:
+    """Encodes every image of `data` into `directory`/codes.npy (float32 (images, latents)) and describes it in codes.json.
+
+    encode: observations float32 (n, H, W, C) → (mean, log_variance). Continues where an interrupted call stopped; every
+    block has its own random stream, so that the result is the same. Raises UserError when the disk is full or a code is
+    not finite.
+    """
+    latents = encode(_observations(data, np.arange(1)))[0].shape[1]
+    path, progress_path = directory / "codes.npy", directory / "encoded.json"
+    begun = json.loads(progress_path.read_text())["rows"] if progress_path.exists() and path.exists() else 0
+    try:
+        codes = _open(path, (data.num_images, latents), begun)
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task(f"encoding {data.name}", total=data.num_images, completed=begun)
+            for start in range(begun, data.num_images, _BLOCK):
+                stop = min(start + _BLOCK, data.num_images)
+                codes[start:stop] = _encode_block(encode, data, reduction, start, stop, seed)
+                codes.flush()
+                write_atomic(progress_path, json.dumps({"rows": stop}))
+                progress.update(task, completed=stop)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise UserError(
+            f"the disk is full: {path} needs {4 * latents * data.num_images / 2**20:,.0f} MiB; free some space and run "
+            "the same command again, it continues"
+        ) from error
+    description = {"shape": list(codes.shape), "dtype": "float32", "sha256": _sha256(path)}
+    write_atomic(directory / "codes.json", json.dumps(description, indent=2) + "\n")
+    progress_path.unlink()
+    return description
+
+
+def read_codes(directory: Path) -> np.ndarray:
+    """The codes under `directory`, float32 (images, latents), memory-mapped. Raises UserError when they are damaged."""
+    path = directory / "codes.npy"
+    advice = "run dlib_bvae_postprocess --overwrite"
+    try:
+        description = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
+        if _sha256(path) != description["sha256"]:
+            raise UserError(f"{path} is not what was written (its checksum differs): truncated or changed; {advice}")
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} or its codes.json is missing or damaged ({error}); {advice}") from error
+
+
+def _open(path: Path, shape: tuple[int, int], begun: int) -> np.ndarray:
+    """The array to write in; its bytes are reserved at once, as a full disk under a memory map would kill the process."""
+    if begun:
+        return np.load(path, mmap_mode="r+", allow_pickle=False)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f4", "fortran_order": False, "shape": shape}
+        )
+        empty = np.zeros((min(shape[0], _BLOCK), shape[1]), np.float32)
+        for start in range(0, shape[0], _BLOCK):
+            file.write(empty[: shape[0] - start].tobytes())
+    return np.load(path, mmap_mode="r+", allow_pickle=False)
+
+
+def _encode_block(encode: Callable, data: Any, reduction: Reduction, start: int, stop: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng([seed, start])
+    parts = []
+    for first in range(start, stop, _BATCH):
+        mean, log_variance = encode(_observations(data, np.arange(first, min(first + _BATCH, stop))))
+        parts.append(reduction(mean, log_variance, rng))
+    block = np.concatenate(parts)
+    if not np.isfinite(block).all():
+        raise UserError(f"the encoder gives NaN or infinite codes for images {start} … {stop - 1}; train the model again")
+    return block
+
+
+def _observations(data: Any, rows: np.ndarray) -> np.ndarray:
+    return data.images_at(rows).astype(np.float32) / np.float32(data.max_pixel)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,137 @@
+"""The evaluation stage: metrics of a run's cached codes."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gin
+
+from dlib_bvae import datasets, metrics
+from dlib_bvae.config import configuration
+from dlib_bvae.errors import UserError
+from dlib_bvae.representations.codes import read_codes
+from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
+from dlib_bvae.stages import postprocess
+from dlib_bvae.stages.directory import promote, settle, start
+from dlib_bvae.stages.runs import trained_run
+
+_LONGEST_NAME = 80
+
+
+def run(
+    metric: str,
+    gin_config: Sequence[str] = (),
+    gin_bindings: Sequence[str] = (),
+    model_dir: Path | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Scores the codes of `model_dir` by every metric in the comma-separated `metric` ("all" for all).
+
+    Each result goes to <model_dir>/mean/metrics/<metric>; parameters other than the metric's own stand in the name.
+    Encodes first where that was not done. Raises UserError for an unknown metric.
+    """
+    names = metrics.names() if metric == "all" else [name.strip() for name in metric.split(",")]
+    for name in names:
+        metrics.METRICS.get(name)
+    model_dir = trained_run(model_dir)
+    with run_lock(model_dir):
+        representation = postprocess.run(model_dir=model_dir)
+        codes = read_codes(representation)
+        data = datasets.load(read_results(model_dir / "train", "train")["dataset"])
+        done = []
+        with configuration(gin_config, gin_bindings, [metrics.METRICS, metrics.CLASSIFIERS]):
+            for name in names:
+                done.append(_score_once(name, data, codes, representation, overwrite))
+    return done
+
+
+@gin.configurable("evaluation")
+def evaluation(random_seed: int = 0) -> int:
+    """The seed of the metrics."""
+    if not isinstance(random_seed, int) or random_seed < 0:
+        raise UserError(f"evaluation.random_seed must be a whole number >= 0; got {random_seed!r}")
+    return random_seed
+
+
+def _score_once(name: str, data: Any, codes: Any, representation: Path, overwrite: bool) -> Path:
+    bound = config_dict(gin.config_str())
+    final = representation / "metrics" / variant(name, bound)
+    encoded = read_results(representation, "postprocess")["uuid"]
+    if settle(final, "evaluation") and not overwrite:
+        before = read_results(final, "evaluation")
+        if before["encoded"] == encoded:
+            print(f"{final}: scored already: {_shown(before)}")
+            return final
+        print(f"{final}: scored codes of an earlier encoding; scoring again")
+    seed = evaluation()
+    began = time.monotonic()
+    # An interrupted evaluation left nothing worth keeping: it takes seconds.
+    part = start(final, gin.config_str(), overwrite=True)
+    scores = metrics.METRICS.get(name)(data, codes, seed)
+    text = gin.operative_config_str()
+    config = config_dict(text)
+    results = {
+        **scores,
+        "score_names": [key for key, value in scores.items() if type(value) in (int, float)],
+        "metric": name,
+        "metric_parameters": {**_parameters(name, config), **_below(config, used_classifier(config))},
+        "random_seed": seed,
+        "encoded": encoded,
+        "elapsed_time": time.monotonic() - began,
+        "device": device(),
+        "peak_memory_mib": peak_memory_mib(),
+        "environment": describe(),
+    }
+    write_stage(part, "evaluation", results=results, config=config, gin_text=text, earlier=representation)
+    promote(final)
+    print(f"{final}: {_shown(results)} ({results['elapsed_time']:.1f} s)")
+    return final
+
+
+def variant(name: str, bound: dict[str, Any]) -> str:
+    """The folder of a metric: its name, and every binding that is not the metric's default."""
+    defaults = {
+        f"{name}.{key}": list(value.default) if isinstance(value.default, tuple) else value.default
+        for key, value in inspect.signature(gin.get_configurable(name)).parameters.items()
+    }
+    own = (name, "evaluation", *metrics.CLASSIFIERS.names())
+    kept = {
+        key.removeprefix(f"{name}."): value
+        for key, value in sorted(bound.items())
+        if key.split(".")[0] in own and value != defaults.get(key, "") and (key, value) != ("evaluation.random_seed", 0)
+    }
+    if not kept:
+        return name
+    text = ",".join(f"{key}={value}" for key, value in kept.items())
+    safe = re.sub(r"[^A-Za-z0-9_.,=+-]+", "_", text)
+    if len(safe) > _LONGEST_NAME:
+        safe = safe[: _LONGEST_NAME - 11] + "-" + hashlib.sha256(text.encode()).hexdigest()[:10]
+    return f"{name}-{safe}"
+
+
+def used_classifier(config: dict[str, Any]) -> list[str]:
+    """The classifiers that ran, by the operative configuration."""
+    return sorted({key.split(".")[0] for key in config} & set(metrics.CLASSIFIERS.names()))
+
+
+def _parameters(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Every parameter of the metric that was in force."""
+    signature = inspect.signature(gin.get_configurable(name)).parameters
+    defaults = {
+        key: value.default for key, value in signature.items() if value.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    return {**defaults, **{k.removeprefix(f"{name}."): v for k, v in config.items() if k.startswith(f"{name}.")}}
+
+
+def _below(config: dict[str, Any], selectors: list[str]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key.split(".")[0] in selectors}
+
+
+def _shown(results: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {results[name]:.4f}" for name in results["score_names"])

@@ -1,0 +1,107 @@
+"""The postprocessing stage: a trained model's codes of its data set's whole grid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae import datasets
+from dlib_bvae.config import configuration
+from dlib_bvae.errors import UserError
+from dlib_bvae.representations.codes import encode_all
+from dlib_bvae.representations.reductions import REPRESENTATIONS, mean_representation
+from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
+from dlib_bvae.stages.directory import part_of, promote, settle, start
+from dlib_bvae.stages.runs import trained_run
+
+
+def run(
+    gin_config: Sequence[str] = (), gin_bindings: Sequence[str] = (), model_dir: Path | None = None, overwrite: bool = False
+) -> Path:
+    """Encodes the grid of `model_dir`'s data set into <model_dir>/mean (or sampled) and returns that directory.
+
+    A finished stage says so and does nothing; an interrupted one continues; codes of an earlier training are made anew.
+    """
+    model_dir = trained_run(model_dir)
+    with configuration(gin_config, gin_bindings, [REPRESENTATIONS]), run_lock(model_dir):
+        reduction, seed = postprocessing()
+        return _encode_once(model_dir, reduction, seed, overwrite)
+
+
+@gin.configurable("postprocess")
+def postprocessing(postprocess_fn: Callable = mean_representation, random_seed: int = 0) -> tuple[Callable, int]:
+    """The reduction of a posterior to a code, and the seed of its samples."""
+    return postprocess_fn, random_seed
+
+
+def _encode_once(model_dir: Path, reduction: Callable, seed: int, overwrite: bool) -> Path:
+    final = model_dir / reduction.__name__.removesuffix("_representation")
+    trained = read_results(model_dir / "train", "train")
+    if settle(final, "postprocess") and not overwrite:
+        if read_results(final, "postprocess")["trained"] == trained["uuid"]:
+            print(f"{final}: encoded already")
+            return final
+        print(f"{final}: holds codes of an earlier training; encoding again")
+    began = time.monotonic()
+    data = _same_data(model_dir, trained)
+    stale = _begun_for(part_of(final)) not in (None, trained["uuid"])
+    part = start(final, gin.config_str(), overwrite or stale)
+    (part / "trained").write_text(trained["uuid"], encoding="utf-8")
+    description = encode_all(_encoder(model_dir / "train" / "saved_model"), data, reduction, part, seed)
+    seconds = time.monotonic() - began
+    results = {
+        "representation": final.name,
+        "trained": trained["uuid"],
+        "num_images": data.num_images,
+        "num_latents": description["shape"][1],
+        "seed": seed,
+        "elapsed_time": seconds,
+        "images_per_second": data.num_images / seconds,
+        "device": device(),
+        "peak_memory_mib": peak_memory_mib(),
+        "environment": describe(),
+    }
+    text = gin.operative_config_str()
+    earlier = model_dir / "train"
+    write_stage(part, "postprocess", results=results, config=config_dict(text), gin_text=text, earlier=earlier)
+    promote(final)
+    print(f"{final}: encoded {data.num_images:,} images in {seconds:,.0f} s")
+    return final
+
+
+def _begun_for(part: Path) -> str | None:
+    path = part / "trained"
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _same_data(model_dir: Path, trained: dict[str, Any]) -> Any:
+    """The data set of the training. Raises UserError when this machine's has another fingerprint."""
+    data = datasets.load(trained["dataset"])
+    if data.fingerprint != trained["fingerprint"]:
+        raise UserError(
+            f"{model_dir} was trained on {trained['dataset']} {trained['fingerprint']}, here that data set is "
+            f"{data.fingerprint}; use the package version that trained it, or train again"
+        )
+    return data
+
+
+def _encoder(directory: Path) -> Callable:
+    """The SavedModel's encode as a numpy function: observations → (mean, log_variance)."""
+    from dlib_bvae.models.saved_model import load
+
+    model = load(directory)
+    encode = model.signatures["encode"]
+
+    def to_numpy(observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        import tensorflow as tf
+
+        outputs = encode(observations=tf.constant(observations))
+        return outputs["mean"].numpy(), outputs["log_variance"].numpy()
+
+    to_numpy.model = model  # type: ignore[attr-defined]  # the signature alone does not keep the variables alive
+    return to_numpy
