@@ -15,9 +15,10 @@ ORIENTATIONS = np.linspace(0.0, 2 * np.pi, 40)
 # Centres walk from a quarter to three quarters of the image; pixel i has its centre at i + 0.5.
 POSITIONS = np.linspace(16.0, 48.0, 32)
 
-_SQUARE_HALF = 9.6
-# The ellipse was drawn as a polygon of 64 sides; the semi-axes are the midpoint of those that fit every frame.
-_ELLIPSE_SIDES, _ELLIPSE_AXES = 64, (12.785, 7.22)
+# Half the square's side: the frames allow 9.5966 to 9.5998.
+_SQUARE_HALF = 9.598
+# The ellipse is a polygon; of 56 to 73 sides, with or without half a turn of a side, this one fits with the widest margin.
+_ELLIPSE_SIDES, _ELLIPSE_AXES = 62, (12.774, 7.222)
 # Radii of the heart's right half, every 2 degrees from the tip (down) to the notch (up): the smoothest polygon that
 # separates the pixels inside from those outside in the frames, found by linear programming in 1 / radius.
 _HEART_RADII = (
@@ -36,7 +37,7 @@ def outline(shape: int) -> np.ndarray:
     if shape == 0:
         return _SQUARE_HALF * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], float)
     if shape == 1:
-        angle = np.arange(_ELLIPSE_SIDES) * 2 * np.pi / _ELLIPSE_SIDES
+        angle = (np.arange(_ELLIPSE_SIDES) + 0.5) * 2 * np.pi / _ELLIPSE_SIDES
         return np.stack([_ELLIPSE_AXES[0] * np.cos(angle), _ELLIPSE_AXES[1] * np.sin(angle)], axis=1)
     angle = np.linspace(0, np.pi, len(_HEART_RADII))
     right = np.array(_HEART_RADII)[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
