@@ -28,12 +28,12 @@ def configuration(files: Sequence[str], bindings: Sequence[str], registries: Ite
     Raises UserError for a missing file, wrong syntax, or an unknown name or parameter, which names the near ones.
     """
     registries = list(registries)
-    for registry in registries:
-        registry.import_all()
     for home in _HOMES:
         gin.add_config_file_search_path(str(home))
-    with gin.unlock_config():
-        gin.clear_config()
+    with gin.unlock_config():  # an earlier stage in this process has locked gin
+        for registry in registries:
+            registry.import_all()
+    gin.clear_config()
     try:
         _parse(list(files), list(bindings), [name for registry in registries for name in registry.names()])
         yield
@@ -47,8 +47,7 @@ def configuration(files: Sequence[str], bindings: Sequence[str], registries: Ite
             ) from error
         raise
     finally:
-        with gin.unlock_config():
-            gin.clear_config()
+        gin.clear_config()
 
 
 def _parse(files: list[str], bindings: list[str], names: list[str]) -> None:

@@ -1,0 +1,48 @@
+"""Codes at the door of a metric: an array of the whole grid, or a function of observations."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from dlib_bvae.errors import UserError
+
+
+class CodeSource:
+    """Codes by grid index, checked.
+
+    data: disentanglement_lib's duck type. codes: array (images, latents), one row an image in index order (the first
+    factor varies slowest; never copied whole), or a function observations float32 (n, H, W, C) → (n, latents).
+    Raises UserError when the array has another length, another dimension or holds no numbers.
+    """
+
+    def __init__(self, data: Any, codes: Any):
+        self.data = data
+        self.sizes = tuple(int(size) for size in data.factors_num_values)
+        self.num_images = math.prod(self.sizes)
+        self._encode = codes if callable(codes) else None
+        self._codes = None if callable(codes) else self._checked(codes)
+
+    def at(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """Grid indices (n,) → codes float64 (n, latents). Raises UserError for NaN or infinite codes."""
+        if self._encode is None:
+            rows = np.asarray(self._codes[indices], np.float64)  # type: ignore[index]
+        else:
+            factors = np.stack(np.unravel_index(indices, self.sizes), axis=1)
+            observations = self.data.sample_observations_from_factors(factors, random_state)
+            rows = np.asarray(self._encode(observations), np.float64)
+        if not np.isfinite(rows).all():
+            bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+            raise UserError(f"the code of image {indices[bad]} is NaN or infinite; encode the data set again")
+        return rows
+
+    def _checked(self, codes: Any) -> np.ndarray:
+        array = codes if isinstance(codes, np.ndarray) else np.asarray(codes)
+        if array.ndim != 2 or len(array) != self.num_images or array.shape[1] < 1 or array.dtype.kind not in "fiu":
+            raise UserError(
+                f"codes must be numbers ({self.num_images}, latents), one row an image of the grid; "
+                f"got {array.dtype} {array.shape}"
+            )
+        return array
