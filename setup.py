@@ -29,7 +29,7 @@ setup(
         "scikit-learn>=1.4",
         "pandas>=2.1",
         "pyarrow>=14",
-        "matplotlib>=3.8",
+        "pillow>=10",
         "rich>=13",
         "tensorboard>=2.18",
     ],

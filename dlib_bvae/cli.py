@@ -45,3 +45,20 @@ def main(call: Callable[..., Any], flags: argparse.ArgumentParser) -> None:
             raise
         print(f"{flags.prog}: {error}", file=sys.stderr)
         sys.exit(128 + signum)
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow and finds its devices without the library's own start-up lines on standard error."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    # The lines come from C++ before its logging can be configured, so only the descriptor stops them.
+    os.dup2(silence, 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)

@@ -38,7 +38,7 @@ def configuration(files: Sequence[str], bindings: Sequence[str], registries: Ite
         _parse(list(files), list(bindings), [name for registry in registries for name in registry.names()])
         yield
     except UserError as error:
-        raise type(error)(_without_gin_trace(str(error))) from error
+        raise UserError(_without_gin_trace(str(error))) from error
     except (RuntimeError, TypeError) as error:
         if missing := re.search(r"Required bindings for `(\S+)` not provided in config: \['(\w+)'", str(error)):
             raise UserError(

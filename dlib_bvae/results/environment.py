@@ -30,7 +30,7 @@ def describe() -> dict[str, Any]:
     """What a result depends on besides its configuration, as JSON values; the machine's name is not in it.
 
     `git_commit` is that of the source checkout which the package was imported from, with "-dirty" when its tracked
-    files were changed, or None when there is no such. `libraries` has the versions of those of LIBRARIES that are installed.
+    files were changed, or None when there is no such. `libraries` has the versions of the LIBRARIES that are installed.
     """
     return {
         "package_version": dlib_bvae.__version__,

@@ -11,6 +11,7 @@ import gin
 import numpy as np
 
 from dlib_bvae import datasets
+from dlib_bvae.cli import load_tensorflow
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError
 from dlib_bvae.representations.codes import encode_all
@@ -92,6 +93,7 @@ def _same_data(model_dir: Path, trained: dict[str, Any]) -> Any:
 
 def _encoder(directory: Path) -> Callable:
     """The SavedModel's encode as a numpy function: observations → (mean, log_variance)."""
+    load_tensorflow()
     from dlib_bvae.models.saved_model import load
 
     model = load(directory)

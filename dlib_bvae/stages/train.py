@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gin
+import numpy as np
 import tensorflow as tf
 
 from dlib_bvae import datasets
@@ -28,6 +29,7 @@ from dlib_bvae.training.loop import State, Trainer
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
 from dlib_bvae.training.schedules import SCHEDULES, constant
+from dlib_bvae.visualize.reconstructions import save_reconstructions
 
 REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
 _EXAMPLES = 8
@@ -70,6 +72,8 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         examples=examples,
     )
     export(trainer.state.network, part / "saved_model")
+    reconstructions = trainer.state.network.reconstruct(examples).numpy()
+    save_reconstructions(part / "reconstructions.png", examples.numpy(), reconstructions)
     seconds = measured.pop("seconds")
     results = {
         "model": settings["name"] or model_dir.name,
@@ -144,7 +148,7 @@ def _build(data: GroundTruthData, settings: dict[str, Any]) -> tuple[Trainer, tf
     network = settings["network"](data.observation_shape, seed, settings["precision"])
     state = State(network, settings["optimizer"](network.trainable_variables))
     feed = Feed(data, settings["batch_size"], seed)
-    rows = [i * (data.num_images // _EXAMPLES) for i in range(min(_EXAMPLES, data.num_images))]
+    rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
     examples = tf.constant(data.images_at(rows), tf.float32) / data.max_pixel
     trainer = Trainer(
         state, settings["model"], feed, settings["schedule"], settings["training_steps"], seed, settings["xla"]

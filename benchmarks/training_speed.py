@@ -1,0 +1,172 @@
+"""Training throughput of the real loop against a plain PyTorch loop of the same model, batch and optimiser, on this CPU.
+
+    pip install torch && python benchmarks/training_speed.py --seconds=10 --rounds=3
+
+Each measurement is a process of its own; rounds alternate, and ratios are of medians. Writes results/training_speed.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CASES = (("conv", 256), ("conv", 64), ("mlp", 256))
+# Multiply-adds a training step spends on one 64×64×1 image: forward, and twice that backward but for the input's gradient.
+CONV_FORWARD = 32 * 32 * 16 * 32 + 16 * 16 * 512 * 32 + 8 * 8 * 512 * 32 + 2048 * 256 + 256 * 256 + 256 * 20
+CONV_FORWARD += 10 * 256 + 256 * 256 + 256 * 2048 + 8 * 8 * 512 * 32 + 16 * 16 * 512 * 32 + 32 * 32 * 32 * 16
+MLP_FORWARD = 4096 * 1200 + 1200 * 1200 + 1200 * 20 + 10 * 1200 + 2 * 1200 * 1200 + 1200 * 4096
+MULTIPLY_ADDS = {"conv": 3 * CONV_FORWARD - 32 * 32 * 16 * 32, "mlp": 3 * MLP_FORWARD - 4096 * 1200}
+
+
+def settings(kind: str, batch: int, precision: str, total: int) -> tuple[list[str], list[str]]:
+    """The configuration of the real command."""
+    config = "gin/beta4_dsprites.gin" if kind == "conv" else "gin/beta4_dsprites_mlp.gin"
+    bindings = [f"model.batch_size = {batch}", f"model.training_steps = {total}", f"model.precision = '{precision}'"]
+    return [config], bindings
+
+
+def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
+    """Images/s of the loop (progress, scalars, checkpoint included) and of its bare step."""
+    import tensorflow as tf
+
+    from dlib_bvae import datasets
+    from dlib_bvae.config import configuration
+    from dlib_bvae.stages import train as stage
+    from dlib_bvae.training.loop import train
+
+    with configuration(*settings(kind, batch, precision, 10), stage.REGISTRIES), tempfile.TemporaryDirectory() as folder:
+        given = stage.training()
+        trainer, examples = stage._build(datasets.load(), given)
+        run = lambda: train(trainer, Path(folder), checkpoint_every=1000, log_every=100, examples=examples)
+        run()
+        images = trainer.feed.observations(tf.constant(0, tf.int64))
+        bare = tf.function(trainer.step)
+        step = tf.constant(0, tf.int64)
+        bare_rate = _rate(lambda: bare(images, step)["loss"].numpy(), batch, seconds)
+        trainer.total = 10 + max(20, int(bare_rate / batch * seconds))
+        began = time.perf_counter()
+        run()
+        return {"loop": (trainer.total - 10) * batch / (time.perf_counter() - began), "step": bare_rate}
+
+
+def measure_torch(kind: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
+    """Images/s of a plain PyTorch loop: index, forward, backward, optimiser."""
+    import numpy as np
+    import torch
+    from torch import nn
+
+    relu, tanh = nn.ReLU(), nn.Tanh()
+    if kind == "conv":
+        conv = lambda i, o: nn.Conv2d(i, o, 4, 2, 1)
+        deconv = lambda i, o: nn.ConvTranspose2d(i, o, 4, 2, 1)
+        encoder = nn.Sequential(
+            conv(1, 32), relu, conv(32, 32), relu, conv(32, 32), relu, nn.Flatten(),
+            nn.Linear(2048, 256), relu, nn.Linear(256, 256), relu, nn.Linear(256, 20),
+        )  # fmt: skip
+        decoder = nn.Sequential(
+            nn.Linear(10, 256), relu, nn.Linear(256, 256), relu, nn.Linear(256, 2048), relu,
+            nn.Unflatten(1, (32, 8, 8)), deconv(32, 32), relu, deconv(32, 32), relu, deconv(32, 1),
+        )  # fmt: skip
+    else:
+        encoder = nn.Sequential(
+            nn.Flatten(), nn.Linear(4096, 1200), relu, nn.Linear(1200, 1200), relu, nn.Linear(1200, 20)
+        )
+        decoder = nn.Sequential(
+            nn.Linear(10, 1200), tanh, nn.Linear(1200, 1200), tanh, nn.Linear(1200, 1200), tanh,
+            nn.Linear(1200, 4096), nn.Unflatten(1, (1, 64, 64)),
+        )  # fmt: skip
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    optimizer = torch.optim.Adam(parameters, 5e-4) if kind == "conv" else torch.optim.Adagrad(parameters, 1e-2)
+    data = torch.from_numpy(np.random.default_rng(0).integers(2, size=(20_000, 1, 64, 64), dtype=np.uint8))
+
+    def step() -> float:
+        x = data[torch.randint(len(data), (batch,))].float()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision != "float32"):
+            mean, log_variance = encoder(x).float().chunk(2, dim=1)
+            logits = decoder(mean + (0.5 * log_variance).exp() * torch.randn_like(mean)).float()
+        reconstruction = nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="sum") / batch
+        kl = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(1).mean()
+        loss = reconstruction + 4 * kl
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return {"loop": _rate(step, batch, seconds)}
+
+
+def measure_matrix(kind: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
+    """Multiply-adds/s of a large matrix product."""
+    import tensorflow as tf
+
+    a = tf.random.normal([2048, 2048])
+    a = tf.cast(a, tf.float32 if precision == "float32" else tf.bfloat16)
+    product = tf.function(lambda: tf.reduce_sum(tf.cast(tf.matmul(a, a)[:1, :1], tf.float32)))
+    return {"loop": _rate(lambda: product().numpy(), 2048**3, seconds)}
+
+
+def _rate(call, amount: float, seconds: float) -> float:
+    for _ in range(3):
+        call()
+    count, began = 0, time.perf_counter()
+    while (passed := time.perf_counter() - began) < seconds:
+        call()
+        count += 1
+    return count * amount / passed
+
+
+def worker(who: str, kind: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
+    """Runs one measurement in a process of its own."""
+    command = [sys.executable, __file__, "--worker", who, kind, str(batch), precision, f"--seconds={seconds}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    """Alternates the measurements and prints a table of medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--worker", nargs=4)
+    flags = parser.parse_args()
+    if flags.worker:
+        who, kind, batch, precision = flags.worker
+        measure = {"ours": measure_ours, "torch": measure_torch, "matrix": measure_matrix}[who]
+        print(json.dumps(measure(kind, int(batch), precision, flags.seconds)))
+        return
+    plan = [(kind, batch, precision) for kind, batch in CASES for precision in ("float32", "mixed_bfloat16")]
+    samples: dict[str, list[float]] = {}
+    for _ in range(flags.rounds):
+        for precision in ("float32", "bfloat16"):
+            rate = worker("matrix", "-", 0, precision, flags.seconds / 3)["loop"]
+            samples.setdefault(f"matrix {precision}", []).append(rate)
+        for case in plan:
+            for who in ("ours", "torch"):
+                for what, rate in worker(who, *case, flags.seconds).items():
+                    samples.setdefault(" ".join(map(str, (who, *case, what))), []).append(rate)
+    medians = {name: statistics.median(rates) for name, rates in samples.items()}
+    rows = []
+    for kind, batch, precision in plan:
+        ours = medians[f"ours {kind} {batch} {precision} loop"]
+        row = {"model": kind, "batch": batch, "precision": precision, "images_per_second": round(ours)}
+        row["ratio_to_pytorch_same_precision"] = round(ours / medians[f"torch {kind} {batch} {precision} loop"], 2)
+        row["ratio_to_pytorch_float32"] = round(ours / medians[f"torch {kind} {batch} float32 loop"], 2)
+        row["fraction_of_float32_matrix_rate"] = round(ours * MULTIPLY_ADDS[kind] / medians["matrix float32"], 2)
+        row["loop_over_bare_step"] = round(ours / medians[f"ours {kind} {batch} {precision} step"], 3)
+        rows.append(row)
+        print(row)
+    record = {"command": " ".join(sys.argv), "rows": rows, "medians": medians, "samples": samples}
+    output = Path(__file__).parent / "results" / "training_speed.json"
+    output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

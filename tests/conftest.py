@@ -1,0 +1,44 @@
+"""Fixtures of all tests: the commands as installed, a quiet TensorFlow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+SHORT = [
+    "--gin_config=gin/beta4_dsprites.gin",
+    "--gin_bindings=dataset.name = 'dummy_data'",
+    "--gin_bindings=model.batch_size = 16",
+    "--gin_bindings=model.log_every = 10",
+    "--gin_bindings=model.checkpoint_every = 10",
+]
+
+
+@pytest.fixture(scope="session")
+def command():
+    """Runs an installed command in a folder: command(folder, "dlib_bvae_train", flags…) → CompletedProcess."""
+
+    def run(folder: Path, name: str, *flags: str, **options) -> subprocess.CompletedProcess:
+        path = Path(sys.executable).parent / name
+        return subprocess.run([path, *flags], cwd=folder, capture_output=True, text=True, check=False, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def short():
+    """Flags of a tiny training: 16×16 bars, batch 16; add model.training_steps."""
+    return SHORT
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, command, short):
+    """A folder with runs/beta4_dsprites trained for 30 steps; tests must not change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    done = command(folder, "dlib_bvae_train", *short, "--gin_bindings=model.training_steps = 30")
+    assert done.returncode == 0, done.stderr
+    return folder

@@ -1,0 +1,110 @@
+"""The installed commands, as typed, in a temporary directory."""
+
+import json
+import os
+import signal
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+COMMANDS = ("dlib_bvae_train", "dlib_bvae_postprocess", "dlib_bvae_evaluate", "dlib_bvae_aggregate")
+
+
+def checkpoint_bytes(run: Path) -> bytes:
+    newest = sorted((run / "train" / "checkpoint").glob("*.data-*"), key=lambda path: path.stat().st_mtime)[-1]
+    return newest.read_bytes()
+
+
+def weights(run: Path) -> dict[str, np.ndarray]:
+    import tensorflow as tf
+
+    path = tf.train.latest_checkpoint(str(run / "train" / "checkpoint"))
+    names = [name for name, _ in tf.train.list_variables(path)]
+    reader = tf.train.load_checkpoint(path)
+    return {n: reader.get_tensor(n) for n in names if "VARIABLE_VALUE" in n and "seconds" not in n and "save" not in n}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_needs_no_tensorflow(name, command, tmp_path):
+    poisoned = tmp_path / "tensorflow.py"
+    poisoned.write_text("raise SystemExit('tensorflow was imported')")
+    done = command(tmp_path, name, "--help", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 0
+    assert "usage" in done.stdout
+
+
+def test_train_evaluate_aggregate_end_in_a_table(finished, command, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    first = command(folder, "dlib_bvae_evaluate", "--metric=beta_vae")
+    assert first.returncode == 0, first.stderr
+    assert "the most recent" in first.stdout
+    parameters = ("--gin_bindings=beta_vae.batch_size = 16", "--gin_bindings=beta_vae.classifier = 'mlp'")
+    assert command(folder, "dlib_bvae_evaluate", "--metric=beta_vae", *parameters).returncode == 0
+    again = command(folder, "dlib_bvae_evaluate", "--metric=beta_vae")
+    assert "encoded already" in again.stdout
+    assert "scored already" in again.stdout
+    table = command(folder, "dlib_bvae_aggregate")
+    assert table.returncode == 0, table.stderr
+    run = folder / "runs" / "beta4_dsprites"
+    results = json.loads((run / "mean/metrics/beta_vae/results/json/evaluation_results.json").read_text())
+    assert results["metric_parameters"]["batch_size"] == 64
+    assert results["eval_accuracy"] > 0.25
+    written = (folder / "runs" / "results.csv").read_text()
+    assert str(results["eval_accuracy"])[:6] in written
+    assert len([line for line in written.splitlines() if ",eval_accuracy," in line]) == 2
+    assert np.load(run / "mean/codes.npy").shape == (512, 10)
+
+
+def test_the_saved_model_encodes_decodes_and_reconstructs(finished):
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(finished / "runs/beta4_dsprites/train/saved_model"))
+    images = np.zeros((3, 16, 16, 1), np.float32)
+    posterior = model.signatures["encode"](observations=tf.constant(images))
+    assert posterior["mean"].shape == posterior["log_variance"].shape == (3, 10)
+    decoded = model.signatures["decode"](latents=posterior["mean"])["images"].numpy()
+    assert decoded.min() >= 0
+    assert decoded.max() <= 1
+    reconstructed = model.signatures["reconstruct"](observations=tf.constant(images))["images"].numpy()
+    np.testing.assert_array_equal(reconstructed, decoded)
+
+
+def test_a_finished_run_does_nothing_and_another_configuration_is_refused(finished, command, short):
+    steps = "--gin_bindings=model.training_steps = 30"
+    done = command(finished, "dlib_bvae_train", *short, steps)
+    assert done.returncode == 0
+    assert "trained already" in done.stdout
+    other = command(finished, "dlib_bvae_train", *short, steps, "--gin_bindings=vae.beta = 1.0")
+    assert other.returncode == 2
+    assert "vae.beta = 4.0, now it is 1.0" in other.stderr
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(signum, command, short, tmp_path):
+    flags = [*short, "--gin_bindings=model.training_steps = 400"]
+    whole = command(tmp_path, "dlib_bvae_train", *flags, "--model_dir=whole")
+    assert whole.returncode == 0, whole.stderr
+    command_line = [Path(sys.executable).parent / "dlib_bvae_train", *flags, "--model_dir=killed"]
+    process = subprocess.Popen(command_line, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    checkpoints = tmp_path / "killed" / "train.part" / "checkpoint"
+    for _ in range(600):
+        if list(checkpoints.glob("*.index")) or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    process.send_signal(signum)
+    _, errors = process.communicate(timeout=60)
+    assert not (tmp_path / "killed" / "train").exists(), "it finished before it was killed"
+    if signum == signal.SIGTERM:
+        assert process.returncode == 128 + signum
+        assert "with a checkpoint" in errors
+    assert command(tmp_path, "dlib_bvae_train", *flags, "--model_dir=killed").returncode == 0
+    expected, got = weights(tmp_path / "whole"), weights(tmp_path / "killed")
+    assert expected.keys() == got.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(value, got[name], err_msg=name)
