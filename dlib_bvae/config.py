@@ -80,7 +80,7 @@ def _friendly(error: Exception, names: list[str]) -> UserError:
         line = f"line {error.lineno} of " if error.lineno else ""
         return UserError(f"gin syntax error in {line}{error.filename or '--gin_bindings'}: {error.msg}; expected "
                          "name.parameter = value")
-    if match := re.search(r"No configurable matching '([^']+)'", text):
+    if match := re.search(r"No configurable matching (?:reference )?'@?([^'()]+)", text):
         return UserError(str(unknown("gin name", match[1], [*names, *_DOORS])) + where)
     if match := re.search(r"Configurable '([^']+)' doesn't have a parameter named '([^']+)'", text):
         parameters = inspect.signature(gin.get_configurable(match[1])).parameters
