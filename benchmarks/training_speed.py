@@ -40,7 +40,10 @@ def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[
     from dlib_bvae.stages import train as stage
     from dlib_bvae.training.loop import train
 
-    with configuration(*settings(kind, batch, precision, 10), stage.REGISTRIES), tempfile.TemporaryDirectory() as folder:
+    with (
+        configuration(*settings(kind, batch, precision, 10), stage.REGISTRIES),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         given = stage.training()
         trainer, examples = stage._build(datasets.load(), given)
         run = lambda: train(trainer, Path(folder), checkpoint_every=1000, log_every=100, examples=examples)

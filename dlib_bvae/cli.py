@@ -18,7 +18,9 @@ def parser(description: str, *, gin: bool = False, model_dir: bool = False) -> a
     """A parser with the flags that several commands have."""
     flags = argparse.ArgumentParser(description=description, allow_abbrev=False)
     if gin:
-        flags.add_argument("--gin_config", action="append", default=[], metavar="FILE", help="a gin file; may be repeated")
+        flags.add_argument(
+            "--gin_config", action="append", default=[], metavar="FILE", help="a gin file; may be repeated"
+        )
         flags.add_argument(
             "--gin_bindings", action="append", default=[], metavar="'NAME.PARAMETER = VALUE'", help="may be repeated"
         )

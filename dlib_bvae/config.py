@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import gin
-
 from dlib_bvae.errors import UserError, unknown
 from dlib_bvae.registry import Registry
 
@@ -78,8 +77,10 @@ def _friendly(error: Exception, names: list[str]) -> UserError:
         )
     if isinstance(error, SyntaxError):
         line = f"line {error.lineno} of " if error.lineno else ""
-        return UserError(f"gin syntax error in {line}{error.filename or '--gin_bindings'}: {error.msg}; expected "
-                         "name.parameter = value")
+        return UserError(
+            f"gin syntax error in {line}{error.filename or '--gin_bindings'}: {error.msg}; expected "
+            "name.parameter = value"
+        )
     if match := re.search(r"No configurable matching (?:reference )?'@?([^'()]+)", text):
         return UserError(str(unknown("gin name", match[1], [*names, *_DOORS])) + where)
     if match := re.search(r"Configurable '([^']+)' doesn't have a parameter named '([^']+)'", text):

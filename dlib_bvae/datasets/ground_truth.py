@@ -38,6 +38,10 @@ class GroundTruthData(abc.ABC):
         Raises ValueError for indices outside the grid.
         """
 
+    def packed(self) -> np.ndarray | None:
+        """The whole grid bit by bit, uint8 (images, pixels / 8), where the set has it so (binary data only); else None."""
+        return None
+
     @property
     def num_images(self) -> int:
         """Number of images on the grid."""
@@ -49,10 +53,14 @@ class GroundTruthData(abc.ABC):
         if rows.size == 0:
             return np.zeros(0, np.int64)
         if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise ValueError(f"indices must be whole numbers in one dimension; got dtype {rows.dtype}, shape {rows.shape}")
+            raise ValueError(
+                f"indices must be whole numbers in one dimension; got dtype {rows.dtype}, shape {rows.shape}"
+            )
         low, high = int(rows.min()), int(rows.max())
         if low < 0 or high >= self.num_images:
-            raise ValueError(f"indices must be in 0 … {self.num_images - 1} for {self.name}; got {low if low < 0 else high}")
+            raise ValueError(
+                f"indices must be in 0 … {self.num_images - 1} for {self.name}; got {low if low < 0 else high}"
+            )
         return rows.astype(np.int64)
 
     def factors_at(self, indices: Any) -> np.ndarray:

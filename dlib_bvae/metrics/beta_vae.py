@@ -6,9 +6,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import gin
 import numpy as np
 
+import gin
 from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
 from dlib_bvae.errors import UserError, unknown
 from dlib_bvae.metrics import CLASSIFIERS
@@ -43,7 +43,11 @@ def beta_vae(
     """
     source = CodeSource(data, codes)
     asked = _asked(data, factors)
-    for name, value, least in (("batch_size", batch_size, 1), ("num_train", num_train, len(asked)), ("num_eval", num_eval, 1)):
+    for name, value, least in (
+        ("batch_size", batch_size, 1),
+        ("num_train", num_train, len(asked)),
+        ("num_eval", num_eval, 1),
+    ):
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
             raise UserError(f"beta_vae.{name} must be a whole number >= {least}; got {value!r}")
     make_classifier = CLASSIFIERS.get(classifier)

@@ -41,7 +41,12 @@ def _network(hidden: tuple[int, ...], random_state: int, learning_rate: float, m
     from sklearn.preprocessing import StandardScaler
 
     network = MLPClassifier(
-        hidden, learning_rate_init=learning_rate, max_iter=max_iter, tol=1e-4, n_iter_no_change=10, random_state=random_state
+        hidden,
+        learning_rate_init=learning_rate,
+        max_iter=max_iter,
+        tol=1e-4,
+        n_iter_no_change=10,
+        random_state=random_state,
     )
     # Codes of dead latents differ by 1e-4 and less; without a common scale gradient descent would not see them in time.
     return make_pipeline(StandardScaler(), network)

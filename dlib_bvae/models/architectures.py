@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import gin
 import tensorflow as tf
 
+import gin
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.layers import Conv, Deconv, Dense, shape_of
 from dlib_bvae.registry import Registry
@@ -40,7 +40,7 @@ def _small_map(observation_shape: Shape) -> Shape:
 
 
 @gin.configurable(denylist=_FIXED)
-class burgess_encoder(tf.Module):  # noqa: N801 - gin and registry name
+class burgess_encoder(tf.Module):
     """3 × conv 32×4×4 stride 2, 2 × FC 256, ReLU; Burgess et al. 2018 as the [Re] β-VAE report uses it (Table 4).
 
     Observations float (batch, height, width, channels) in [0, 1] → mean and log variance, each (batch, num_latent).
@@ -67,7 +67,7 @@ class burgess_encoder(tf.Module):  # noqa: N801 - gin and registry name
 
 
 @gin.configurable(denylist=_FIXED)
-class burgess_decoder(tf.Module):  # noqa: N801 - gin and registry name
+class burgess_decoder(tf.Module):
     """The mirror of burgess_encoder: 2 × FC 256, FC to the small map, 3 × transposed conv 4×4 stride 2, ReLU.
 
     Latents float (batch, num_latent) → logits (batch, height, width, channels).
@@ -97,7 +97,7 @@ class burgess_decoder(tf.Module):  # noqa: N801 - gin and registry name
 
 
 @gin.configurable(denylist=_FIXED)
-class higgins_encoder(tf.Module):  # noqa: N801 - gin and registry name
+class higgins_encoder(tf.Module):
     """FC 1200, 1200, ReLU; the MLP of Higgins et al. 2017 for 2Dshapes (Table A1).
 
     Observations float (batch, height, width, channels) in [0, 1] → mean and log variance, each (batch, num_latent).
@@ -116,7 +116,7 @@ class higgins_encoder(tf.Module):  # noqa: N801 - gin and registry name
 
 
 @gin.configurable(denylist=_FIXED)
-class higgins_decoder(tf.Module):  # noqa: N801 - gin and registry name
+class higgins_decoder(tf.Module):
     """FC 1200, 1200, 1200, tanh, then one logit a pixel; the MLP of Higgins et al. 2017 for 2Dshapes (Table A1).
 
     Latents float (batch, num_latent) → logits (batch, height, width, channels).

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import gin
 import tensorflow as tf
 
+import gin
 from dlib_bvae.registry import Registry
 
-LIKELIHOODS = Registry("likelihood", "dlib_bvae.likelihoods", {"bernoulli_loss": "dlib_bvae.models.likelihoods:bernoulli_loss"})
+LIKELIHOODS = Registry(
+    "likelihood", "dlib_bvae.likelihoods", {"bernoulli_loss": "dlib_bvae.models.likelihoods:bernoulli_loss"}
+)
 
 
 @gin.configurable
-class bernoulli_loss:  # noqa: N801 - gin and registry name
+class bernoulli_loss:
     """Independent Bernoulli pixels; pixels between 0 and 1 count as a mixture of the two (the field's usual relaxation)."""
 
     def negative_log_likelihood(self, observations: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import gin
 import tensorflow as tf
 
+import gin
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import Registry
 
@@ -37,7 +37,7 @@ class Objective(Protocol):
 
 
 @gin.configurable
-class vae:  # noqa: N801 - gin and registry name
+class vae:
     """Reconstruction error + β · KL: VAE at β = 1 (Kingma & Welling 2014), β-VAE otherwise (Higgins et al. 2017, Eq. 4).
 
     beta: weight of the KL, >= 0. Raises UserError when it is negative or not a number.

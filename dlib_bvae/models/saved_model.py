@@ -34,7 +34,9 @@ def export(network: Any, directory: Path) -> None:
         tf.saved_model.save(module, str(directory), signatures=signatures)
     except (tf.errors.OpError, OSError) as error:
         if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
-            raise UserError(f"the disk is full: {directory} could not be written; free some space and run again") from error
+            raise UserError(
+                f"the disk is full: {directory} could not be written; free some space and run again"
+            ) from error
         raise
 
 

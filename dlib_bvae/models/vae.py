@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import gin
 import tensorflow as tf
 
+import gin
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder
 from dlib_bvae.models.likelihoods import bernoulli_loss

@@ -69,14 +69,12 @@ def read_codes(directory: Path) -> np.ndarray:
         raise UserError(f"{path} or its codes.json is missing or damaged ({error}); {advice}") from error
 
 
-def _open(path: Path, shape: tuple[int, int], begun: int) -> np.ndarray:
+def _open(path: Path, shape: tuple[int, int], begun: int) -> np.memmap:
     """The array to write in; its bytes are reserved at once, as a full disk under a memory map would kill the process."""
     if begun:
         return np.load(path, mmap_mode="r+", allow_pickle=False)
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(
-            file, {"descr": "<f4", "fortran_order": False, "shape": shape}
-        )
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         empty = np.zeros((min(shape[0], _BLOCK), shape[1]), np.float32)
         for start in range(0, shape[0], _BLOCK):
             file.write(empty[: shape[0] - start].tobytes())
@@ -91,7 +89,9 @@ def _encode_block(encode: Callable, data: Any, reduction: Reduction, start: int,
         parts.append(reduction(mean, log_variance, rng))
     block = np.concatenate(parts)
     if not np.isfinite(block).all():
-        raise UserError(f"the encoder gives NaN or infinite codes for images {start} … {stop - 1}; train the model again")
+        raise UserError(
+            f"the encoder gives NaN or infinite codes for images {start} … {stop - 1}; train the model again"
+        )
     return block
 
 

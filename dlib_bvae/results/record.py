@@ -47,8 +47,8 @@ def write_stage(
 
     `results` must hold `elapsed_time` (seconds) and gets a new `uuid`; `config` is the stage's configuration (see
     `config_dict`) and `gin_text` the operative gin configuration. `earlier` is the directory of the stage before, whose
-    entries are copied into results/aggregate/<stage>.json, or None for the first stage. <stage>_results.json is last, as
-    a stage is done exactly when it exists.
+    entries are copied into results/aggregate/<stage>.json, or None for the first stage. <stage>_results.json is written
+    last, as a stage is done exactly when it exists.
 
     Raises UserError when a value is NaN or infinite (a result that is no number is no result: nothing is written), when
     `earlier` holds no readable results or the disk is full; TypeError when JSON cannot hold a value; ValueError when

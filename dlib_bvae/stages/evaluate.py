@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import gin
-
 from dlib_bvae import datasets, metrics
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError
@@ -123,9 +122,7 @@ def used_classifier(config: dict[str, Any]) -> list[str]:
 def _parameters(name: str, config: dict[str, Any]) -> dict[str, Any]:
     """Every parameter of the metric that was in force."""
     signature = inspect.signature(gin.get_configurable(name)).parameters
-    defaults = {
-        key: value.default for key, value in signature.items() if value.kind is inspect.Parameter.KEYWORD_ONLY
-    }
+    defaults = {key: value.default for key, value in signature.items() if value.kind is inspect.Parameter.KEYWORD_ONLY}
     return {**defaults, **{k.removeprefix(f"{name}."): v for k, v in config.items() if k.startswith(f"{name}.")}}
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import gin
 import numpy as np
 
+import gin
 from dlib_bvae import datasets
 from dlib_bvae.cli import load_tensorflow
 from dlib_bvae.config import configuration
@@ -22,7 +22,10 @@ from dlib_bvae.stages.runs import trained_run
 
 
 def run(
-    gin_config: Sequence[str] = (), gin_bindings: Sequence[str] = (), model_dir: Path | None = None, overwrite: bool = False
+    gin_config: Sequence[str] = (),
+    gin_bindings: Sequence[str] = (),
+    model_dir: Path | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Encodes the grid of `model_dir`'s data set into <model_dir>/mean (or sampled) and returns that directory.
 

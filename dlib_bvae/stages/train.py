@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
+import gin
 from dlib_bvae import datasets
 from dlib_bvae.cli import RUNS
 from dlib_bvae.config import configuration
@@ -36,7 +36,10 @@ _EXAMPLES = 8
 
 
 def run(
-    gin_config: Sequence[str] = (), gin_bindings: Sequence[str] = (), model_dir: Path | None = None, overwrite: bool = False
+    gin_config: Sequence[str] = (),
+    gin_bindings: Sequence[str] = (),
+    model_dir: Path | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Trains what the configuration says into `model_dir` (default: runs/<name of the last gin file>) and returns it.
 
@@ -92,7 +95,9 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     text = gin.operative_config_str()
     write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
     promote(final)
-    print(f"{final}: trained {settings['training_steps']} steps in {seconds:,.0f} s; loss {results.get('loss', 0):.2f} nats")
+    print(
+        f"{final}: trained {settings['training_steps']} steps in {seconds:,.0f} s; loss {results.get('loss', 0):.2f} nats"
+    )
 
 
 @gin.configurable("model")

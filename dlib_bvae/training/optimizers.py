@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import gin
 import tensorflow as tf
 
+import gin
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import Registry
 
@@ -30,7 +30,7 @@ def _zeros_like(variables: Sequence[tf.Variable]) -> list[tf.Variable]:
 
 
 @gin.configurable(denylist=["variables"])
-class adam(tf.Module):  # noqa: N801 - gin and registry name
+class adam(tf.Module):
     """Adam (Kingma & Ba 2015) over `variables`."""
 
     def __init__(
@@ -66,7 +66,7 @@ class adam(tf.Module):  # noqa: N801 - gin and registry name
 
 
 @gin.configurable(denylist=["variables"])
-class adagrad(tf.Module):  # noqa: N801 - gin and registry name
+class adagrad(tf.Module):
     """Adagrad (Duchi et al. 2011) over `variables`; accumulators start at 0, as in the code of the [Re] β-VAE report."""
 
     def __init__(self, variables: Sequence[tf.Variable], learning_rate: float = 1e-2, epsilon: float = 1e-10):

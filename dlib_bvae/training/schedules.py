@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gin
 import tensorflow as tf
 
+import gin
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import Registry
 
@@ -16,7 +16,7 @@ SCHEDULES = Registry(
 
 
 @gin.configurable
-class constant:  # noqa: N801 - gin and registry name
+class constant:
     """The same learning rate at every step."""
 
     def __call__(self, step: tf.Tensor, total: int) -> tf.Tensor:
@@ -24,7 +24,7 @@ class constant:  # noqa: N801 - gin and registry name
 
 
 @gin.configurable
-class step_decay:  # noqa: N801 - gin and registry name
+class step_decay:
     """× factor from the fraction `start` of training on; the [Re] β-VAE report divides by 5 for the last quarter."""
 
     def __init__(self, factor: float = 0.2, start: float = 0.75):

@@ -1,0 +1,52 @@
+"""The feed: epochs are permutations, the order follows from seed and step."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.training.feed import Feed, unpack_bits
+
+
+class Packed(DummyData):
+    def packed(self):
+        return np.packbits(self.images_at(np.arange(self.num_images)).reshape(self.num_images, -1), axis=1)
+
+
+def epoch(seed, number, batch=64):
+    feed = Feed(DummyData(), batch, seed)
+    steps = range(number * 512 // batch, (number + 1) * 512 // batch)
+    return np.concatenate([feed.indices(tf.constant(step, tf.int64)).numpy() for step in steps])
+
+
+def test_an_epoch_shows_every_image_once_in_a_new_order():
+    first, second = epoch(0, 0), epoch(0, 1)
+    assert sorted(first) == sorted(second) == list(range(512))
+    assert (first != second).mean() > 0.9
+    assert (first != np.arange(512)).mean() > 0.9
+    for order in (first, second):
+        assert abs(np.corrcoef(order[:-1], order[1:])[0, 1]) < 0.15, "neighbours stay together"
+
+
+def test_the_order_follows_from_the_seed():
+    np.testing.assert_array_equal(epoch(5, 2), epoch(5, 2))
+    assert (epoch(5, 0) != epoch(6, 0)).any()
+
+
+def test_a_batch_may_span_two_epochs():
+    feed = Feed(DummyData(), 96, 0)
+    rows = np.concatenate([feed.indices(tf.constant(step, tf.int64)).numpy() for step in range(16)])
+    assert (np.bincount(rows, minlength=512) == 3).all()
+
+
+@pytest.mark.parametrize("data", [DummyData(), Packed()])
+def test_observations_are_the_images_in_0_to_1(data):
+    feed = Feed(data, 32, 1)
+    step = tf.constant(3, tf.int64)
+    expected = data.images_at(feed.indices(step).numpy()).astype(np.float32)
+    np.testing.assert_array_equal(feed.observations(step), expected)
+
+
+def test_bits_are_unpacked_as_numpy_does():
+    rows = np.random.default_rng(0).integers(256, size=(4, 6), dtype=np.uint8)
+    np.testing.assert_array_equal(unpack_bits(tf.constant(rows)), np.unpackbits(rows, axis=1))

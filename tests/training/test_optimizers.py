@@ -1,0 +1,50 @@
+"""Optimisers and schedules against the textbook formulas in numpy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.training.optimizers import adagrad, adam
+from dlib_bvae.training.schedules import constant, step_decay
+
+GRADIENTS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.1]], np.float32)
+
+
+def steps(optimizer, variable):
+    for step, gradient in enumerate(GRADIENTS):
+        optimizer.apply([tf.constant(gradient)], tf.constant(0.5), tf.constant(step, tf.int64))
+    return variable.numpy()
+
+
+def test_adam_is_adam():
+    variable = tf.Variable([1.0, 2.0])
+    got = steps(adam([variable], learning_rate=0.1), variable)
+    w, m, v = np.array([1.0, 2.0]), 0.0, 0.0
+    for t, g in enumerate(GRADIENTS.astype(np.float64), start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        w = w - 0.05 * m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    np.testing.assert_allclose(got, w, rtol=1e-5)
+
+
+def test_adagrad_is_adagrad():
+    variable = tf.Variable([1.0, 2.0])
+    got = steps(adagrad([variable], learning_rate=0.1), variable)
+    w, total = np.array([1.0, 2.0]), 0.0
+    for g in GRADIENTS.astype(np.float64):
+        total = total + g**2
+        w = w - 0.05 * g / (np.sqrt(total) + 1e-10)
+    np.testing.assert_allclose(got, w, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0, -1e-3, float("nan"), "fast"])
+def test_a_learning_rate_that_is_none_is_refused(rate):
+    with pytest.raises(UserError, match="adam.learning_rate must be a finite number > 0"):
+        adam([tf.Variable([1.0])], learning_rate=rate)
+
+
+def test_the_rate_is_divided_by_five_for_the_last_quarter():
+    schedule = step_decay()
+    factors = [float(schedule(tf.constant(step, tf.int64), 100)) for step in (0, 74, 75, 99)]
+    assert factors == pytest.approx([1.0, 1.0, 0.2, 0.2])
+    assert float(constant()(tf.constant(99, tf.int64), 100)) == 1.0
