@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, is_disk_full
 
 RUNS = Path("runs")
 
@@ -42,6 +42,10 @@ def main(call: Callable[..., Any], flags: argparse.ArgumentParser) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
+        if is_disk_full(error):
+            message = "the disk is full; free some space and run the same command again, it continues (nothing is lost)"
+            print(f"{flags.prog}: {message}: {str(error).splitlines()[0]}", file=sys.stderr)
+            sys.exit(2)
         signum = getattr(error, "signum", None)
         if signum is None:
             raise

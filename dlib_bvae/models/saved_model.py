@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ def export(network: Any, directory: Path) -> None:
     """Writes `network` with three functions, all on float32 and any batch size.
 
     encode: observations (n, H, W, C) in [0, 1] → mean and log_variance (n, latents); decode: latents (n, latents) →
-    images in [0, 1]; reconstruct: observations → images. Raises UserError when the disk is full.
+    images in [0, 1]; reconstruct: observations → images.
     """
     images = tf.TensorSpec([None, *network.observation_shape], tf.float32, name="observations")
     latents = tf.TensorSpec([None, network.num_latent], tf.float32, name="latents")
@@ -30,14 +29,7 @@ def export(network: Any, directory: Path) -> None:
         lambda observations: {"images": network.reconstruct(observations)}, input_signature=[images]
     )
     signatures = {name: getattr(module, name).get_concrete_function() for name in ("encode", "decode", "reconstruct")}
-    try:
-        tf.saved_model.save(module, str(directory), signatures=signatures)
-    except (tf.errors.OpError, OSError) as error:
-        if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
-            raise UserError(
-                f"the disk is full: {directory} could not be written; free some space and run again"
-            ) from error
-        raise
+    tf.saved_model.save(module, str(directory), signatures=signatures)
 
 
 def load(directory: Path) -> Any:

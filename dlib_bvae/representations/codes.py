@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, is_disk_full
 from dlib_bvae.results import write_atomic
 
 _BLOCK = 16_384
@@ -42,7 +41,7 @@ def encode_all(encode: Callable, data: Any, reduction: Reduction, directory: Pat
                 write_atomic(progress_path, json.dumps({"rows": stop}))
                 progress.update(task, completed=stop)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if not is_disk_full(error):
             raise
         raise UserError(
             f"the disk is full: {path} needs {4 * latents * data.num_images / 2**20:,.0f} MiB; free some space and run "

@@ -32,8 +32,11 @@ KEYS = {
 SEED = "train_results.seed"
 RUN = "train_results.uuid"
 SCORE_NAMES = "evaluation_results.score_names"
+LEFTOVERS = (".part", ".old")  # endings of directories that a stage is made in and replaces
 GROUP = [*KEYS, "score"]
 COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
+
+_NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every")
 
 # Columns shown to people always, and those shown only when rows could not be told apart without them.
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
@@ -70,10 +73,10 @@ def collect(root: Path) -> tuple[pd.DataFrame, list[str]]:
 def config_hash(config: Mapping[str, Any]) -> str:
     """Ten hexadecimal digits that name a training configuration, given as {"vae.beta": 4.0, …}.
 
-    The run's name, seeds (parameters called seed, random_seed or …_seed) and macros used by nothing else do not count;
+    What cannot change a result does not count: the run's name, how often it logs and saves, seeds (parameters called seed, random_seed or …_seed), and macros used by nothing else;
     4 and 4.0 are one value.
     """
-    kept = {key: value for key, value in config.items() if not _is_seed(key) and key.split("/")[-1] != "model.name"}
+    kept = {key: value for key, value in config.items() if not _is_seed(key) and key.split("/")[-1] not in _NO_EFFECT}
     left_out = [value for key, value in config.items() if key not in kept and isinstance(value, str)]
     in_use = json.dumps(list(kept.values()))
     for macro in {value[1:] for value in left_out if value.startswith("%")}:
@@ -167,6 +170,10 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
 
 def _row(directory: Path, path: Path) -> dict[str, Any]:
     """The checked entries of one evaluation with its derived columns."""
+    # the evaluation and its representation: beside each a command that was killed can leave what it was replacing
+    for stage in (directory, directory.parents[1]):
+        if stage.suffix in LEFTOVERS:
+            raise UserError(f"{path}: {stage.name} is left from an interrupted command; run that again")
     if not is_done(directory, "evaluation"):
         raise UserError(f"{path}: the evaluation was not finished; run dlib_bvae_evaluate again")
     row = read_json(path, "evaluation")

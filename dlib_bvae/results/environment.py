@@ -54,7 +54,10 @@ def device() -> str:
 
 
 def peak_memory_mib() -> float:
-    """The most memory in MiB that this process has had resident since it was started; its children are not counted."""
+    """The most memory in MiB that this process has had resident; its children are not counted.
+
+    On Linux the count begins at the size of the process that started this one.
+    """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)  # Linux counts in KiB, macOS in bytes
 

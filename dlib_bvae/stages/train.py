@@ -79,7 +79,7 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     save_reconstructions(part / "reconstructions.png", examples.numpy(), reconstructions)
     seconds = measured.pop("seconds")
     results = {
-        "model": settings["name"] or model_dir.name,
+        "model": settings["name"] or type(settings["model"]).__name__,
         "dataset": data.name,
         "fingerprint": data.fingerprint,
         "seed": settings["random_seed"],
@@ -117,7 +117,7 @@ def training(
 ) -> dict[str, Any]:
     """Checks and returns the settings of one training.
 
-    model: the objective. network: the model's class. name: in results and tables; the run directory's name when empty.
+    model: the objective. network: the model's class. name: in results and tables; the objective's when empty.
     batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32" or
     "mixed_bfloat16". xla: compile the step with XLA. Raises UserError for values out of range.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 import tensorflow as tf
@@ -21,16 +20,8 @@ class Checkpoints:
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=_KEEP)
 
     def save(self, step: int) -> None:
-        """Writes the state of `step`. Raises UserError when the disk is full; the checkpoint before stays."""
-        try:
-            self._manager.save(checkpoint_number=step)
-        except (tf.errors.OpError, OSError) as error:
-            if _disk_full(error):
-                raise UserError(
-                    f"the disk is full: the checkpoint of step {step} could not be written to {self.directory}; "
-                    "free some space and run the same command again, it continues from the checkpoint before"
-                ) from error
-            raise
+        """Writes the state of `step`; the checkpoint before stays until this one is whole."""
+        self._manager.save(checkpoint_number=step)
 
     def restore(self) -> bool:
         """Reads the newest checkpoint; False where there is none. Raises UserError when it is damaged."""
@@ -45,7 +36,3 @@ class Checkpoints:
                 "to start this run again, or use --overwrite"
             ) from error
         return True
-
-
-def _disk_full(error: Exception) -> bool:
-    return getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)

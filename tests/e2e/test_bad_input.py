@@ -3,6 +3,7 @@
 import fcntl
 import json
 import shutil
+import subprocess
 
 import pytest
 
@@ -108,3 +109,25 @@ def test_damaged_results_are_named_and_skipped(command, finished, tmp_path):
     assert done.returncode == 0
     assert "broken" in done.stderr
     assert json.loads((run / "mean/codes.json").read_text())["shape"] == [512, 10]
+
+
+def test_a_full_disk_is_one_sentence_and_the_run_continues_afterwards(command, short, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("a small tmpfs can be mounted by root only")
+    try:
+        flags = [*short, STEPS, f"--model_dir={disk}/run"]
+        refused(command(tmp_path, "dlib_bvae_train", *flags), "disk is full", "run the same command again")
+        assert not (disk / "run" / "train").exists()
+        subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
+        done = command(tmp_path, "dlib_bvae_train", *flags)
+        assert done.returncode == 0, done.stderr
+        free = shutil.disk_usage(disk).free
+        (disk / "filler").write_bytes(b"0" * (free - 8192))
+        refused(command(tmp_path, "dlib_bvae_evaluate", "--metric=beta_vae", f"--model_dir={disk}/run"), "disk is full")
+        (disk / "filler").unlink()
+        assert command(tmp_path, "dlib_bvae_evaluate", "--metric=beta_vae", f"--model_dir={disk}/run").returncode == 0
+    finally:
+        subprocess.run(["umount", disk], check=True)

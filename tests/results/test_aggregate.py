@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import statistics
 
 import pandas as pd
@@ -161,6 +162,17 @@ def test_broken_and_unfinished_files_are_named_and_skipped(tmp_path):
         assert expected in told
     (row,) = aggregate.aggregate(frame).to_dict("records")
     assert row["mean"] == 0.5
+
+
+@pytest.mark.parametrize("ending", [".part", ".old"])
+@pytest.mark.parametrize("stage", ["a.old/mean", "a.old/mean/metrics/m"])
+def test_what_an_interrupted_command_left_is_not_counted(tmp_path, stage, ending):
+    evaluate(write_run(tmp_path, "a.old"), {"mig": 0.5}, place="m")
+    shutil.copytree(tmp_path / stage, tmp_path / f"{stage}{ending}")
+    frame, problems = aggregate.collect(tmp_path)
+    assert frame["path"].tolist() == ["a.old/mean/metrics/m"]  # a run may be called so
+    assert len(problems) == 1
+    assert f"{stage.split('/')[-1]}{ending} is left from an interrupted command" in problems[0]
 
 
 def test_a_score_that_is_undefined_everywhere_has_no_row(tmp_path):

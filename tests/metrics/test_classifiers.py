@@ -1,0 +1,61 @@
+"""classifiers.py: every classifier learns what can be learnt."""
+
+import numpy as np
+import pytest
+
+from dlib_bvae.errors import UnknownName
+from dlib_bvae.metrics import CLASSIFIERS
+
+NAMES = ("linear", "logistic_regression", "mlp", "random_forest")
+
+
+def clusters(seed, scale=1.0):
+    """Three far clusters in two of four dimensions: features (300, 4) and labels 0, 2, 5."""
+    rng = np.random.default_rng(seed)
+    which = rng.integers(3, size=300)
+    means = np.array([[0, 0, 0, 0], [6, 0, 0, 0], [0, 6, 0, 0]])
+    return scale * (means[which] + rng.normal(size=(300, 4))), np.array([0, 2, 5])[which]
+
+
+def accuracy(name, scale=1.0, seed=0):
+    model = CLASSIFIERS.get(name)(random_state=seed).fit(*clusters(1, scale))
+    features, labels = clusters(2, scale)
+    return np.mean(model.predict(features) == labels)
+
+
+def test_the_four_classifiers_have_names():
+    assert set(NAMES) <= set(CLASSIFIERS.names())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_far_clusters_are_told_apart(name):
+    assert accuracy(name) > 0.98
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp", "random_forest"])
+def test_small_features_are_told_apart_too(name):
+    assert accuracy(name, scale=1e-4) > 0.98
+
+
+@pytest.mark.parametrize("name", ["mlp", "random_forest"])
+def test_what_no_line_separates_is_learnt_by_those_that_can(name):
+    rng = np.random.default_rng(0)
+    features = rng.uniform(-1, 1, (1200, 2))
+    labels = (features[:, 0] > 0) ^ (features[:, 1] > 0)
+    model = CLASSIFIERS.get(name)(random_state=0).fit(features[:800], labels[:800])
+    assert np.mean(model.predict(features[800:]) == labels[800:]) > 0.9
+    straight = CLASSIFIERS.get("logistic_regression")(random_state=0).fit(features[:800], labels[:800])
+    assert np.mean(straight.predict(features[800:]) == labels[800:]) < 0.65
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_learns_the_same(name):
+    features = np.random.default_rng(0).normal(size=(150, 3))
+    labels = np.random.default_rng(1).integers(3, size=150)
+    first, second = (CLASSIFIERS.get(name)(random_state=5).fit(features, labels).predict(features) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_an_unknown_classifier_lists_the_near_ones():
+    with pytest.raises(UnknownName, match="no classifier is called 'random_forrest'; did you mean random_forest"):
+        CLASSIFIERS.get("random_forrest")

@@ -1,0 +1,81 @@
+"""codes.py of the metrics: codes as an array or as a function, checked at the door."""
+
+import numpy as np
+import pytest
+
+from dlib_bvae import datasets
+from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.codes import CodeSource
+
+RNG = np.random.RandomState(0)
+
+
+@pytest.fixture
+def bars():
+    return datasets.load("dummy_data")
+
+
+def test_an_array_is_read_by_index(bars):
+    codes = np.arange(1024, dtype=np.float32).reshape(512, 2)
+    rows = CodeSource(bars, codes).at(np.array([511, 0]), RNG)
+    assert rows.tolist() == [[1022, 1023], [0, 1]]
+    assert rows.dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8, np.uint16])
+def test_codes_may_be_of_any_real_type(bars, dtype):
+    assert CodeSource(bars, np.ones((512, 1), dtype)).at(np.array([3]), RNG).tolist() == [[1.0]]
+
+
+def test_nested_lists_are_codes(bars):
+    assert CodeSource(bars, [[float(i)] for i in range(512)]).at(np.array([7]), RNG).tolist() == [[7.0]]
+
+
+def test_a_function_sees_the_observations_of_the_indices(bars):
+    seen = []
+
+    def encode(observations):
+        seen.append(observations)
+        return observations.sum(axis=(1, 2))
+
+    indices = np.array([3, 400])
+    codes = CodeSource(bars, encode).at(indices, RNG)
+    assert seen[0].dtype == np.float32
+    assert np.array_equal(seen[0], bars.images_at(indices))
+    assert codes.tolist() == bars.images_at(indices).sum(axis=(1, 2)).tolist()
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        np.zeros((511, 2)),
+        np.zeros((513, 2)),
+        np.zeros(512),
+        np.zeros((512, 0)),
+        np.zeros((512, 1, 2)),
+        np.zeros((512, 2), bool),
+        np.zeros((512, 2), complex),
+        np.full((512, 2), "a"),
+        np.full((512, 2), None),
+        None,
+        3.0,
+    ],
+)
+def test_what_are_no_codes_of_the_grid_is_refused(bars, codes):
+    with pytest.raises(UserError, match=r"codes must be numbers \(512, latents\), one row an image of the grid; got "):
+        CodeSource(bars, codes)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_code_that_is_no_number_names_its_image(bars, value):
+    codes = np.zeros((512, 3), np.float32)
+    codes[77, 1] = value
+    source = CodeSource(bars, codes)
+    source.at(np.arange(77), RNG)
+    with pytest.raises(UserError, match="the code of image 77 is NaN or infinite"):
+        source.at(np.array([500, 77, 3]), RNG)
+
+
+def test_a_function_s_nan_is_told(bars):
+    with pytest.raises(UserError, match="the code of image 9 is NaN"):
+        CodeSource(bars, lambda images: np.full((len(images), 2), np.nan)).at(np.array([9]), RNG)
