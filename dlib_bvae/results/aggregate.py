@@ -73,8 +73,8 @@ def collect(root: Path) -> tuple[pd.DataFrame, list[str]]:
 def config_hash(config: Mapping[str, Any]) -> str:
     """Ten hexadecimal digits that name a training configuration, given as {"vae.beta": 4.0, …}.
 
-    What cannot change a result does not count: the run's name, how often it logs and saves, seeds (parameters called seed, random_seed or …_seed), and macros used by nothing else;
-    4 and 4.0 are one value.
+    What cannot change a result does not count: the run's name, how often it logs and saves, seeds (parameters called
+    seed, random_seed or …_seed), and macros used by nothing else; 4 and 4.0 are one value.
     """
     kept = {key: value for key, value in config.items() if not _is_seed(key) and key.split("/")[-1] not in _NO_EFFECT}
     left_out = [value for key, value in config.items() if key not in kept and isinstance(value, str)]
