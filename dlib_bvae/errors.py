@@ -18,7 +18,7 @@ class UnknownName(UserError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """Builds the error for `name`, which no `kind` has: it names the near ones, or all where none is near."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
     return UnknownName(f"no {kind} is called {name!r}; {hint}")
 

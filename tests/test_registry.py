@@ -48,6 +48,12 @@ def test_an_unknown_name_without_a_near_one_lists_all_sorted(plugged):
         plugged().get("xyz")
 
 
+@pytest.mark.parametrize("name", [5, None])
+def test_a_name_that_is_no_text_is_unknown_too(plugged, name):
+    with pytest.raises(UnknownName, match=f"^no thing is called {name}; "):
+        plugged().get(name)
+
+
 def test_an_empty_registry_says_none(plugged):
     with pytest.raises(UnknownName, match="known: none$"):
         plugged(own={}).get("x")

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.errors import UserError
+
 
 class GroundTruthData(abc.ABC):
     """Images on a grid of discrete factors; the first factor varies slowest (index = np.ravel_multi_index(factors)).
@@ -111,12 +113,12 @@ class GroundTruthData(abc.ABC):
 
 
 def as_rng(random_state: Any) -> np.random.Generator | np.random.RandomState:
-    """An int seed becomes a Generator; a numpy RandomState or Generator is used as it is. Raises ValueError otherwise."""
+    """An int seed becomes a Generator; a numpy RandomState or Generator is used as it is. Raises UserError otherwise."""
     if isinstance(random_state, (np.random.Generator, np.random.RandomState)):
         return random_state
     if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool) and random_state >= 0:
         return np.random.default_rng(int(random_state))
-    raise ValueError(f"random_state must be an int >= 0, a numpy RandomState or a Generator; got {random_state!r}")
+    raise UserError(f"random_state must be an int >= 0, a numpy RandomState or a Generator; got {random_state!r}")
 
 
 def draw(rng: np.random.Generator | np.random.RandomState, high: int | np.ndarray, size: Any) -> np.ndarray:

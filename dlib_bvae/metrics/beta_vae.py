@@ -54,6 +54,8 @@ def beta_vae(
     rng = as_rng(random_state)
     train_seed, eval_seed, model_seed = (int(seed) for seed in draw(rng, 2**31 - 1, 3))
     train_x, train_y = points(source, asked, num_train, batch_size, train_seed)
+    if len(np.unique(train_y)) < 2:
+        raise UserError(f"beta_vae.num_train = {num_train} points ask for one factor only by chance; use more")
     eval_x, eval_y = points(source, asked, num_eval, batch_size, eval_seed)
     model = make_classifier(random_state=model_seed)
     with warnings.catch_warnings(record=True) as caught:
@@ -98,6 +100,8 @@ def _asked(data: Any, factors: Sequence[str] | None) -> list[int]:
     if factors is None:
         asked = [k for k, size in enumerate(sizes) if size > 1]
     else:
+        if isinstance(factors, str) or not isinstance(factors, Sequence):
+            raise UserError(f"beta_vae.factors must be a list of factor names, or None for all; got {factors!r}")
         for factor in factors:
             if factor not in names:
                 raise unknown("factor", str(factor), names)

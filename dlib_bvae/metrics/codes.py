@@ -32,17 +32,31 @@ class CodeSource:
         else:
             factors = np.stack(np.unravel_index(indices, self.sizes), axis=1)
             observations = self.data.sample_observations_from_factors(factors, random_state)
-            rows = np.asarray(self._encode(observations), np.float64)
+            rows = _numbers(self._encode(observations))
+            if rows.ndim != 2 or len(rows) != len(indices) or rows.shape[1] < 1 or rows.dtype.kind not in "fiu":
+                raise UserError(
+                    f"the function must give codes ({len(indices)}, latents), one row an observation; "
+                    f"got {rows.dtype} {rows.shape}"
+                )
+            rows = rows.astype(np.float64)
         if not np.isfinite(rows).all():
             bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
             raise UserError(f"the code of image {indices[bad]} is NaN or infinite; encode the data set again")
         return rows
 
     def _checked(self, codes: Any) -> np.ndarray:
-        array = codes if isinstance(codes, np.ndarray) else np.asarray(codes)
+        array = codes if isinstance(codes, np.ndarray) else _numbers(codes)
         if array.ndim != 2 or len(array) != self.num_images or array.shape[1] < 1 or array.dtype.kind not in "fiu":
             raise UserError(
                 f"codes must be numbers ({self.num_images}, latents), one row an image of the grid; "
                 f"got {array.dtype} {array.shape}"
             )
         return array
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """`values` as an array; ragged lists become an array of objects, which no caller takes for numbers."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return np.empty(len(values), object)

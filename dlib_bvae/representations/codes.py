@@ -29,7 +29,7 @@ def encode_all(encode: Callable, data: Any, reduction: Reduction, directory: Pat
     """
     latents = encode(_observations(data, np.arange(1)))[0].shape[1]
     path, progress_path = directory / "codes.npy", directory / "encoded.json"
-    begun = json.loads(progress_path.read_text())["rows"] if progress_path.exists() and path.exists() else 0
+    begun = _rows_done(progress_path) if path.exists() else 0
     try:
         codes = _open(path, (data.num_images, latents), begun)
         with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -53,6 +53,14 @@ def encode_all(encode: Callable, data: Any, reduction: Reduction, directory: Pat
     return description
 
 
+def _rows_done(path: Path) -> int:
+    """How far an interrupted encoding came; 0 where that cannot be read, which only costs time."""
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["rows"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def read_codes(directory: Path) -> np.ndarray:
     """The codes under `directory`, float32 (images, latents), memory-mapped. Raises UserError when they are damaged."""
     path = directory / "codes.npy"
@@ -62,7 +70,7 @@ def read_codes(directory: Path) -> np.ndarray:
         if _sha256(path) != description["sha256"]:
             raise UserError(f"{path} is not what was written (its checksum differs): truncated or changed; {advice}")
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path} or its codes.json is missing or damaged ({error}); {advice}") from error
@@ -86,7 +94,8 @@ def _encode_block(encode: Callable, data: Any, reduction: Reduction, start: int,
     for first in range(start, stop, _BATCH):
         mean, log_variance = encode(_observations(data, np.arange(first, min(first + _BATCH, stop))))
         parts.append(reduction(mean, log_variance, rng))
-    block = np.concatenate(parts)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
+        block = np.concatenate(parts).astype(np.float32, copy=False)
     if not np.isfinite(block).all():
         raise UserError(
             f"the encoder gives NaN or infinite codes for images {start} … {stop - 1}; train the model again"

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import config_dict, is_done
+from dlib_bvae.results import config_dict, is_done, write_atomic
 
 
 def part_of(final: Path) -> Path:
@@ -41,7 +41,7 @@ def start(final: Path, gin_text: str, overwrite: bool) -> Path:
     if started.exists():
         check_same(started.read_text(encoding="utf-8"), gin_text, part)
     part.mkdir(parents=True, exist_ok=True)
-    started.write_text(gin_text, encoding="utf-8")
+    write_atomic(started, gin_text)
     return part
 
 

@@ -291,6 +291,12 @@ def test_numbers_out_of_range_are_refused(parameter, least, values):
             beta_vae(SMALL, identity(SMALL), 0, **{**FEW, parameter: value})
 
 
+def test_training_points_that_ask_for_one_factor_only_are_refused():
+    # With this seed both training points ask for factor_1.
+    with pytest.raises(UserError, match=r"beta_vae\.num_train"):
+        beta_vae(SMALL, identity(SMALL), 2, factors=["factor_0", "factor_1"], num_train=2, num_eval=5)
+
+
 def test_numpy_s_whole_numbers_are_numbers():
     numbers = {key: np.int32(value) for key, value in FEW.items()}
     assert beta_vae(SMALL, identity(SMALL), 0, **numbers) == beta_vae(SMALL, identity(SMALL), 0, **FEW)

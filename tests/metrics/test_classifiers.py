@@ -48,6 +48,7 @@ def test_what_no_line_separates_is_learnt_by_those_that_can(name):
     assert np.mean(straight.predict(features[800:]) == labels[800:]) < 0.65
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_learns_the_same(name):
     features = np.random.default_rng(0).normal(size=(150, 3))

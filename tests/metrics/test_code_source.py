@@ -79,3 +79,24 @@ def test_a_code_that_is_no_number_names_its_image(bars, value):
 def test_a_function_s_nan_is_told(bars):
     with pytest.raises(UserError, match="the code of image 9 is NaN"):
         CodeSource(bars, lambda images: np.full((len(images), 2), np.nan)).at(np.array([9]), RNG)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda images: (images[:, 0, :, 0], images[:, 1, :, 0]),  # (mean, log_variance), as a SavedModel's encode
+        lambda images: images[:, 0, 0, 0],
+        lambda images: images,
+        lambda images: images[:-1, 0, :, 0],
+        lambda images: np.concatenate([images[:, 0, :, 0]] * 2),
+        lambda images: np.full(len(images), np.nan),
+    ],
+)
+def test_a_function_that_gives_no_row_an_image_is_refused(bars, encode):
+    with pytest.raises(UserError, match=r"\(4, latents\)"):
+        CodeSource(bars, encode).at(np.arange(4), RNG)
+
+
+def test_ragged_lists_are_refused(bars):
+    with pytest.raises(UserError, match="codes must be numbers"):
+        CodeSource(bars, [[1.0], [1.0, 2.0]])

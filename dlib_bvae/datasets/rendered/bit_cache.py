@@ -41,7 +41,7 @@ def verify(path: Path) -> None:
     """Compares the whole file with the checksum made when it was drawn. Raises UserError when they differ."""
     try:
         expected = json.loads(_description(path).read_text(encoding="utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, "its description is missing or damaged") from error
     with path.open("rb") as file:
         digest = hashlib.sha256()

@@ -108,7 +108,16 @@ def test_verify_finds_a_changed_byte_anywhere(drawn):
         bit_cache.verify(drawn)
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "{}"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        "{",
+        "{}",
+        "[]",
+    ],
+)
 def test_verify_without_a_description_is_told(drawn, content):
     description = drawn.with_suffix(".json")
     description.unlink() if content is None else description.write_text(content)
@@ -117,7 +126,6 @@ def test_verify_without_a_description_is_told(drawn, content):
 
 
 def test_a_deleted_file_is_drawn_again(drawn):
-    drawn.write_bytes(b"")
     drawn.unlink()
     assert np.array_equal(open_cache(drawn), ROWS)
     bit_cache.verify(drawn)
