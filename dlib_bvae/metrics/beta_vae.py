@@ -58,9 +58,7 @@ def beta_vae(
         raise UserError(f"beta_vae.num_train = {num_train} points ask for one factor only by chance; use more")
     eval_x, eval_y = points(source, asked, num_eval, batch_size, eval_seed)
     model = make_classifier(random_state=model_seed)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.fit(train_x, train_y)
+    converged = _fit(model, train_x, train_y)
     predicted = model.predict(eval_x)
     return {
         "train_accuracy": float(np.mean(model.predict(train_x) == train_y)),
@@ -68,7 +66,7 @@ def beta_vae(
         "eval_accuracy_per_factor": {
             _name(data, k): float(np.mean(predicted[eval_y == k] == k)) for k in asked if (eval_y == k).any()
         },
-        "classifier_converged": not any("ConvergenceWarning" in w.category.__name__ for w in caught),
+        "classifier_converged": converged,
     }
 
 
@@ -91,6 +89,17 @@ def points(
         difference = np.abs(codes[0] - codes[1]).reshape(len(label), batch_size, -1)
         features.append(difference.mean(axis=1))
     return np.concatenate(features), labels
+
+
+def _fit(model: Any, features: np.ndarray, labels: np.ndarray) -> bool:
+    """Fits `model`; returns whether it converged. Only the warning that it did not is kept back: the result tells it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(features, labels)
+    others = [w for w in caught if "ConvergenceWarning" not in w.category.__name__]
+    for other in others:
+        warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    return len(others) == len(caught)
 
 
 def _asked(data: Any, factors: Sequence[str] | None) -> list[int]:

@@ -9,6 +9,8 @@ import numpy as np
 
 from dlib_bvae.errors import UserError
 
+_OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at once
+
 
 class CodeSource:
     """Codes by grid index, checked.
@@ -30,19 +32,23 @@ class CodeSource:
         if self._encode is None:
             rows = np.asarray(self._codes[indices], np.float64)  # type: ignore[index]
         else:
-            factors = np.stack(np.unravel_index(indices, self.sizes), axis=1)
-            observations = self.data.sample_observations_from_factors(factors, random_state)
-            rows = _numbers(self._encode(observations))
-            if rows.ndim != 2 or len(rows) != len(indices) or rows.shape[1] < 1 or rows.dtype.kind not in "fiu":
-                raise UserError(
-                    f"the function must give codes ({len(indices)}, latents), one row an observation; "
-                    f"got {rows.dtype} {rows.shape}"
-                )
-            rows = rows.astype(np.float64)
+            step = max(1, _OBSERVATION_BYTES // (4 * math.prod(self.data.observation_shape)))
+            starts = range(0, len(indices), step)
+            rows = np.concatenate([self._encoded(indices[start : start + step], random_state) for start in starts])
         if not np.isfinite(rows).all():
             bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
             raise UserError(f"the code of image {indices[bad]} is NaN or infinite; encode the data set again")
         return rows
+
+    def _encoded(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        factors = np.stack(np.unravel_index(indices, self.sizes), axis=1)
+        rows = _numbers(self._encode(self.data.sample_observations_from_factors(factors, random_state)))  # type: ignore[misc]
+        if rows.ndim != 2 or len(rows) != len(indices) or rows.shape[1] < 1 or rows.dtype.kind not in "fiu":
+            raise UserError(
+                f"the function must give codes ({len(indices)}, latents), one row an observation; "
+                f"got {rows.dtype} {rows.shape}"
+            )
+        return rows.astype(np.float64)
 
     def _checked(self, codes: Any) -> np.ndarray:
         array = codes if isinstance(codes, np.ndarray) else _numbers(codes)

@@ -1,0 +1,116 @@
+"""beta_vae.py and codes.py together: the definition on the very images a score saw, memory, warnings, late imports."""
+
+import subprocess
+import sys
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from dlib_bvae import metrics
+from dlib_bvae.metrics.beta_vae import _fit, points
+from dlib_bvae.metrics.codes import CodeSource
+
+SIZES = (2, 4, 3)
+
+
+class Pictures:
+    """The factors as pictures of 64 × 64 pixels: 16 KiB each."""
+
+    num_factors = 3
+    factors_num_values = SIZES
+    observation_shape = (64, 64, 1)
+
+    def sample_observations_from_factors(self, factors, random_state):
+        pictures = np.zeros((len(factors), 64, 64, 1), np.float32)
+        pictures[:, 0, :3, 0] = factors
+        return pictures
+
+
+def factors_of(pictures):
+    return pictures[:, 0, :3, 0]
+
+
+def encode(pictures):
+    x = factors_of(pictures).astype(np.float64)
+    return np.stack([x @ [1, 0.9, 0.2], np.sin(7 * x @ [3, 1, 2])], axis=1)
+
+
+def test_features_and_score_are_the_definition_s_on_the_images_that_were_drawn():
+    calls, num, pairs = [], 150, 5
+
+    def recorded(pictures):
+        calls.append(pictures.copy())
+        return encode(pictures)
+
+    data = Pictures()
+    scores = metrics.score("beta_vae", data, recorded, 3, batch_size=pairs, num_train=num, num_eval=num)
+    assert len(calls) == 4  # first and second images of the training points, then of the evaluation points
+    shape = (num, pairs, 64, 64, 1)
+    fitted = []
+    for first, second in (calls[:2], calls[2:]):
+        features, labels = [], []
+        for a, b in zip(first.reshape(shape), second.reshape(shape), strict=True):
+            features.append(sum(abs(encode(x[None]) - encode(y[None]))[0] for x, y in zip(a, b, strict=True)) / pairs)
+            shared = np.flatnonzero((factors_of(a) == factors_of(b)).all(axis=0))
+            labels.append(shared[0] if len(shared) == 1 else -1)  # more agree by chance now and then
+        fitted.append((np.array(features), np.array(labels)))
+    # The labels of those points are drawn again from the seeds that the metric draws.
+    seeds = np.random.default_rng(3).integers(2**31 - 1, size=3, dtype=np.int64)
+    for seed, (features, labels) in zip(seeds[:2], fitted, strict=True):
+        mine, asked = points(CodeSource(data, encode), [0, 1, 2], num, pairs, int(seed))
+        assert mine == pytest.approx(features, abs=1e-12)
+        assert (labels >= 0).sum() > num / 2
+        assert (labels == asked)[labels >= 0].all()
+        labels[:] = asked
+    model = LogisticRegression(max_iter=5000, random_state=int(seeds[2])).fit(*fitted[0])
+    assert scores["train_accuracy"] == model.score(*fitted[0])
+    assert scores["eval_accuracy"] == model.score(*fitted[1])
+
+
+def test_a_function_is_given_few_images_at_a_time():
+    seen = []
+
+    def counted(pictures):
+        seen.append(len(pictures))
+        return encode(pictures)
+
+    rows = np.random.default_rng(0).integers(24, size=20_000)
+    tracemalloc.start()
+    codes = CodeSource(Pictures(), counted).at(rows, np.random.RandomState(0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(seen) == 20_000
+    assert peak < 100 * 2**20  # all pictures at once would be 312 MiB
+    grid = np.array(list(np.ndindex(SIZES)), np.float32)
+    whole = encode(np.pad(grid, [(0, 0), (0, 61)])[:, None, :, None])
+    assert np.array_equal(codes, whole[rows])
+
+
+class Warns:
+    """A classifier that warns while it is fitted."""
+
+    def __init__(self, *categories):
+        self.categories = categories
+
+    def fit(self, features, labels):
+        for category in self.categories:
+            warnings.warn("a word from the classifier", category, stacklevel=2)
+
+
+def test_a_warning_that_the_result_does_not_tell_is_passed_on():
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert _fit(Warns(), np.zeros((1, 1)), np.zeros(1)) is True
+        assert _fit(Warns(ConvergenceWarning), np.zeros((1, 1)), np.zeros(1)) is False
+    with pytest.warns(RuntimeWarning, match="a word from the classifier"):
+        assert _fit(Warns(RuntimeWarning, ConvergenceWarning), np.zeros((1, 1)), np.zeros(1)) is False
+
+
+def test_the_door_imports_neither_scikit_learn_nor_tensorflow():
+    code = "import sys, dlib_bvae.metrics as m; m.names(); sys.exit('sklearn' in sys.modules or 'tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
