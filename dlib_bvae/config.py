@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import gin
+
 from dlib_bvae.errors import UserError, unknown
 from dlib_bvae.registry import Registry
 

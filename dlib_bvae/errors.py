@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import errno
 from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
 
 
 class UserError(ValueError):
@@ -21,6 +23,12 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
     return UnknownName(f"no {kind} is called {name!r}; {hint}")
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Raises UserError unless the parameter `name` is a whole number >= `least`."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise UserError(f"{name} must be a whole number >= {least}; got {value!r}")
 
 
 def is_disk_full(error: BaseException) -> bool:

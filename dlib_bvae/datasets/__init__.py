@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gin
+
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.registry import Registry
 

@@ -49,6 +49,10 @@ class GroundTruthData(abc.ABC):
         """Number of images on the grid."""
         return math.prod(self.factor_sizes)
 
+    def observations_at(self, indices: Any) -> np.ndarray:
+        """Grid indices (n,) → observations float32 (n, height, width, channels) in [0, 1]."""
+        return self.images_at(indices).astype(np.float32) / np.float32(self.max_pixel)
+
     def check_indices(self, indices: Any) -> np.ndarray:
         """Returns `indices` as int64 (n,); raises ValueError when they are not whole numbers on the grid."""
         rows = np.asarray(indices)
@@ -100,7 +104,7 @@ class GroundTruthData(abc.ABC):
 
     def sample_observations_from_factors(self, factors: Any, random_state: Any = None) -> np.ndarray:
         """Factor values (n, factors) → observations float32 (n, height, width, channels) in [0, 1]."""
-        return self.images_at(self.index_of(factors)).astype(np.float32) / np.float32(self.max_pixel)
+        return self.observations_at(self.index_of(factors))
 
     def sample(self, num: int, random_state: Any) -> tuple[np.ndarray, np.ndarray]:
         """Uniform factors int64 (num, factors) and their observations float32 (num, height, width, channels)."""

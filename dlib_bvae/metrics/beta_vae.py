@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import gin
 import numpy as np
 
-import gin
 from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
-from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.errors import UserError, check_whole, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.codes import CodeSource
 
@@ -48,8 +48,7 @@ def beta_vae(
         ("num_train", num_train, len(asked)),
         ("num_eval", num_eval, 1),
     ):
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-            raise UserError(f"beta_vae.{name} must be a whole number >= {least}; got {value!r}")
+        check_whole(f"beta_vae.{name}", value, least)
     make_classifier = CLASSIFIERS.get(classifier)
     rng = as_rng(random_state)
     train_seed, eval_seed, model_seed = (int(seed) for seed in draw(rng, 2**31 - 1, 3))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+import gin
 import tensorflow as tf
 
-import gin
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.layers import Conv, Deconv, Dense, shape_of
 from dlib_bvae.registry import Registry

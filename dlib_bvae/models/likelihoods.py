@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gin
 import tensorflow as tf
 
-import gin
 from dlib_bvae.registry import Registry
 
 LIKELIHOODS = Registry(

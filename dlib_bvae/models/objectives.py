@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import gin
 import tensorflow as tf
 
-import gin
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import Registry
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import gin
 import tensorflow as tf
 
-import gin
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder
 from dlib_bvae.models.likelihoods import bernoulli_loss
 from dlib_bvae.models.objectives import Batch
@@ -21,8 +21,7 @@ def build_encoder(
     observation_shape: tuple[int, int, int], seed: int, num_latent: int = 10, encoder_fn: Callable = burgess_encoder
 ) -> tuple[Any, int]:
     """Returns the encoder and its number of latents. Raises UserError when num_latent is not a whole number >= 1."""
-    if not isinstance(num_latent, int) or num_latent < 1:
-        raise UserError(f"encoder.num_latent must be a whole number >= 1; got {num_latent!r}")
+    check_whole("encoder.num_latent", num_latent, 1)
     return encoder_fn(observation_shape, num_latent, seed), num_latent
 
 

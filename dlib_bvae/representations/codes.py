@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from dlib_bvae.datasets.files import sha256_of
 from dlib_bvae.errors import UserError, is_disk_full
 from dlib_bvae.results import write_atomic
 
@@ -27,7 +27,7 @@ def encode_all(encode: Callable, data: Any, reduction: Reduction, directory: Pat
     block has its own random stream, so that the result is the same. Raises UserError when the disk is full or a code is
     not finite.
     """
-    latents = encode(_observations(data, np.arange(1)))[0].shape[1]
+    latents = encode(data.observations_at(np.arange(1)))[0].shape[1]
     path, progress_path = directory / "codes.npy", directory / "encoded.json"
     begun = _rows_done(progress_path) if path.exists() else 0
     try:
@@ -47,7 +47,7 @@ def encode_all(encode: Callable, data: Any, reduction: Reduction, directory: Pat
             f"the disk is full: {path} needs {4 * latents * data.num_images / 2**20:,.0f} MiB; free some space and run "
             "the same command again, it continues"
         ) from error
-    description = {"shape": list(codes.shape), "dtype": "float32", "sha256": _sha256(path)}
+    description = {"shape": list(codes.shape), "dtype": "float32", "sha256": sha256_of(path)}
     write_atomic(directory / "codes.json", json.dumps(description, indent=2) + "\n")
     progress_path.unlink()
     return description
@@ -67,7 +67,7 @@ def read_codes(directory: Path) -> np.ndarray:
     advice = "run dlib_bvae_postprocess --overwrite"
     try:
         description = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
-        if _sha256(path) != description["sha256"]:
+        if sha256_of(path) != description["sha256"]:
             raise UserError(f"{path} is not what was written (its checksum differs): truncated or changed; {advice}")
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -92,7 +92,7 @@ def _encode_block(encode: Callable, data: Any, reduction: Reduction, start: int,
     rng = np.random.default_rng([seed, start])
     parts = []
     for first in range(start, stop, _BATCH):
-        mean, log_variance = encode(_observations(data, np.arange(first, min(first + _BATCH, stop))))
+        mean, log_variance = encode(data.observations_at(np.arange(first, min(first + _BATCH, stop))))
         parts.append(reduction(mean, log_variance, rng))
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
         block = np.concatenate(parts).astype(np.float32, copy=False)
@@ -101,15 +101,3 @@ def _encode_block(encode: Callable, data: Any, reduction: Reduction, start: int,
             f"the encoder gives NaN or infinite codes for images {start} … {stop - 1}; train the model again"
         )
     return block
-
-
-def _observations(data: Any, rows: np.ndarray) -> np.ndarray:
-    return data.images_at(rows).astype(np.float32) / np.float32(data.max_pixel)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gin
 import numpy as np
 
-import gin
 from dlib_bvae.registry import Registry
 
 REPRESENTATIONS = Registry(

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import gin
-from dlib_bvae import datasets, metrics
+
+from dlib_bvae import metrics
 from dlib_bvae.config import configuration
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import check_whole
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.directory import promote, settle, start
-from dlib_bvae.stages.runs import trained_run
+from dlib_bvae.stages.runs import same_data, trained_run
 
 _LONGEST_NAME = 80
 
@@ -42,7 +43,7 @@ def run(
     with run_lock(model_dir):
         representation = postprocess.run(model_dir=model_dir)
         codes = read_codes(representation)
-        data = datasets.load(read_results(model_dir / "train", "train")["dataset"])
+        data = same_data(model_dir, read_results(model_dir / "train", "train"))
         done = []
         with configuration(gin_config, gin_bindings, [metrics.METRICS, metrics.CLASSIFIERS]):
             for name in names:
@@ -53,8 +54,7 @@ def run(
 @gin.configurable("evaluation")
 def evaluation(random_seed: int = 0) -> int:
     """The seed of the metrics."""
-    if not isinstance(random_seed, int) or random_seed < 0:
-        raise UserError(f"evaluation.random_seed must be a whole number >= 0; got {random_seed!r}")
+    check_whole("evaluation.random_seed", random_seed, 0)
     return random_seed
 
 

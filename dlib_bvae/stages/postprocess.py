@@ -5,20 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 import gin
-from dlib_bvae import datasets
+import numpy as np
+
 from dlib_bvae.cli import load_tensorflow
 from dlib_bvae.config import configuration
-from dlib_bvae.errors import UserError
 from dlib_bvae.representations.codes import encode_all
 from dlib_bvae.representations.reductions import REPRESENTATIONS, mean_representation
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
 from dlib_bvae.stages.directory import part_of, promote, settle, start
-from dlib_bvae.stages.runs import trained_run
+from dlib_bvae.stages.runs import same_data, trained_run
 
 
 def run(
@@ -52,7 +49,7 @@ def _encode_once(model_dir: Path, reduction: Callable, seed: int, overwrite: boo
             return final
         print(f"{final}: holds codes of an earlier training; encoding again")
     began = time.monotonic()
-    data = _same_data(model_dir, trained)
+    data = same_data(model_dir, trained)
     stale = _begun_for(part_of(final)) not in (None, trained["uuid"])
     part = start(final, gin.config_str(), overwrite or stale)
     (part / "trained").write_text(trained["uuid"], encoding="utf-8")
@@ -81,17 +78,6 @@ def _encode_once(model_dir: Path, reduction: Callable, seed: int, overwrite: boo
 def _begun_for(part: Path) -> str | None:
     path = part / "trained"
     return path.read_text(encoding="utf-8") if path.exists() else None
-
-
-def _same_data(model_dir: Path, trained: dict[str, Any]) -> Any:
-    """The data set of the training. Raises UserError when this machine's has another fingerprint."""
-    data = datasets.load(trained["dataset"])
-    if data.fingerprint != trained["fingerprint"]:
-        raise UserError(
-            f"{model_dir} was trained on {trained['dataset']} {trained['fingerprint']}, here that data set is "
-            f"{data.fingerprint}; use the package version that trained it, or train again"
-        )
-    return data
 
 
 def _encoder(directory: Path) -> Callable:

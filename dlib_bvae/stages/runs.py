@@ -1,9 +1,11 @@
-"""Which run directory a command means."""
+"""Which run directory a command means, and the data set it was trained on."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from dlib_bvae import datasets
 from dlib_bvae.cli import RUNS
 from dlib_bvae.errors import UserError
 
@@ -25,3 +27,14 @@ def trained_run(model_dir: Path | None) -> Path:
             raise UserError(f"the training in {model_dir} is not finished; run its dlib_bvae_train command again")
         raise UserError(f"{model_dir} is not a run directory of dlib_bvae_train: it lacks {_TRAINED}")
     return model_dir
+
+
+def same_data(model_dir: Path, trained: dict[str, Any]) -> Any:
+    """The data set of the training. Raises UserError when this machine's has another fingerprint."""
+    data = datasets.load(trained["dataset"])
+    if data.fingerprint != trained["fingerprint"]:
+        raise UserError(
+            f"{model_dir} was trained on {trained['dataset']} {trained['fingerprint']}, here that data set is "
+            f"{data.fingerprint}; use the package version that trained it, or train again"
+        )
+    return data

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import gin
 import numpy as np
 import tensorflow as tf
 
-import gin
 from dlib_bvae import datasets
 from dlib_bvae.cli import RUNS
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import GroundTruthData
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.likelihoods import LIKELIHOODS
 from dlib_bvae.models.objectives import OBJECTIVES
@@ -128,8 +128,7 @@ def training(
         "log_every": log_every,
     }
     for key, value in positive.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UserError(f"model.{key} must be a whole number >= 1; got {value!r}")
+        check_whole(f"model.{key}", value, 1)
     if not isinstance(random_seed, int) or not 0 <= random_seed < 2**31:
         raise UserError(f"model.random_seed must be a whole number in 0 … 2^31 - 1; got {random_seed!r}")
     if not callable(getattr(model, "terms", None)):
@@ -154,7 +153,7 @@ def _build(data: GroundTruthData, settings: dict[str, Any]) -> tuple[Trainer, tf
     state = State(network, settings["optimizer"](network.trainable_variables))
     feed = Feed(data, settings["batch_size"], seed)
     rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
-    examples = tf.constant(data.images_at(rows), tf.float32) / data.max_pixel
+    examples = tf.constant(data.observations_at(rows))
     trainer = Trainer(
         state, settings["model"], feed, settings["schedule"], settings["training_steps"], seed, settings["xla"]
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from dlib_bvae.datasets.files import CACHE_VARIABLE
+from dlib_bvae.datasets.files import CACHE_VARIABLE, sha256_of
 from dlib_bvae.errors import UserError
 
 _CHECKED_ROWS = 64
@@ -43,11 +42,7 @@ def verify(path: Path) -> None:
         expected = json.loads(_description(path).read_text(encoding="utf-8"))["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, "its description is missing or damaged") from error
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    if digest.hexdigest() != expected:
+    if sha256_of(path) != expected:
         raise _damaged(path, "its checksum differs")
 
 
@@ -76,7 +71,6 @@ def _draw_locked(path: Path, shape: tuple[int, int], blocks: Callable[[], Iterat
 
 def _write(part: Path, shape: tuple[int, int], blocks: Iterator[np.ndarray]) -> str:
     """Writes the .npy file and returns its sha256."""
-    digest = hashlib.sha256()
     with part.open("wb") as file, Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("drawing (once)", total=shape[0])
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -85,10 +79,7 @@ def _write(part: Path, shape: tuple[int, int], blocks: Iterator[np.ndarray]) -> 
             progress.update(task, advance=len(block))
         file.flush()
         os.fsync(file.fileno())
-    with part.open("rb") as file:
-        while chunk := file.read(1 << 22):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return sha256_of(part)
 
 
 def _open(path: Path, shape: tuple[int, int]) -> np.ndarray:
