@@ -21,9 +21,12 @@ _DOORS = ("dataset", "model", "encoder", "decoder", "reconstruction_loss", "post
 
 
 @contextlib.contextmanager
-def configuration(files: Sequence[str], bindings: Sequence[str], registries: Iterable[Registry]) -> Iterator[None]:
+def configuration(
+    files: Sequence[str], bindings: Sequence[str], registries: Iterable[Registry], skip_unknown: bool = False
+) -> Iterator[None]:
     """Parses gin `files`, then `bindings`, with every name of `registries` known; clears gin when the block ends.
 
+    skip_unknown: leave out what names other things, to read one part of a whole run's configuration.
     A file is looked for from the working directory first, then among those installed with the package.
     Raises UserError for a missing file, wrong syntax, or an unknown name or parameter, which names the near ones.
     """
@@ -35,7 +38,8 @@ def configuration(files: Sequence[str], bindings: Sequence[str], registries: Ite
             registry.import_all()
     gin.clear_config()
     try:
-        _parse(list(files), list(bindings), [name for registry in registries for name in registry.names()])
+        names = [name for registry in registries for name in registry.names()]
+        _parse(list(files), list(bindings), names, skip_unknown)
         yield
     except UserError as error:
         raise UserError(_without_gin_trace(str(error))) from error
@@ -50,12 +54,12 @@ def configuration(files: Sequence[str], bindings: Sequence[str], registries: Ite
         gin.clear_config()
 
 
-def _parse(files: list[str], bindings: list[str], names: list[str]) -> None:
+def _parse(files: list[str], bindings: list[str], names: list[str], skip_unknown: bool) -> None:
     # gin logs an error for every place where a file is not, before it finds it in the next.
     quiet = lambda record: not str(record.msg).startswith("Path not found")
     logging.getLogger().addFilter(quiet)
     try:
-        gin.parse_config_files_and_bindings(files, _lines(bindings))
+        gin.parse_config_files_and_bindings(files, _lines(bindings), skip_unknown=skip_unknown)
     except (SyntaxError, ValueError, OSError) as error:
         raise _friendly(error, names) from error
     finally:

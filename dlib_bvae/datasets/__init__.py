@@ -7,9 +7,10 @@ from typing import Any
 import gin
 
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.registry import Registry
 
-__all__ = ["DATASETS", "GroundTruthData", "load", "names"]
+__all__ = ["DATASETS", "GroundTruthData", "ImageData", "load", "names"]
 
 DATASETS = Registry(
     "data set",

@@ -2,72 +2,32 @@
 
 from __future__ import annotations
 
-import abc
 import functools
 import math
 from typing import Any
 
 import numpy as np
 
+from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
 
 
-class GroundTruthData(abc.ABC):
+class GroundTruthData(ImageData):
     """Images on a grid of discrete factors; the first factor varies slowest (index = np.ravel_multi_index(factors)).
 
     It also has disentanglement_lib's duck type (num_factors, factors_num_values, sample_factors,
     sample_observations_from_factors, sample, sample_observations), so that code written for that suite reads it.
 
-    name: the registry's name. factor_names, factor_sizes: one entry a factor. observation_shape: (height, width, channels)
-    in pixels. max_pixel: the uint8 value that stands for 1.0 (255, or 1 for binary data).
+    factor_names, factor_sizes: one entry a factor. The fingerprint also changes with the grid.
     """
 
-    name: str
     factor_names: tuple[str, ...]
     factor_sizes: tuple[int, ...]
-    observation_shape: tuple[int, int, int]
-    max_pixel: int = 255
-
-    @property
-    @abc.abstractmethod
-    def fingerprint(self) -> str:
-        """A hex string that changes whenever the pixels, the grid or their order change."""
-
-    @abc.abstractmethod
-    def images_at(self, indices: Any) -> np.ndarray:
-        """Grid indices (n,) → images uint8 (n, height, width, channels), values 0 … max_pixel.
-
-        Raises ValueError for indices outside the grid.
-        """
-
-    def packed(self) -> np.ndarray | None:
-        """The whole grid bit by bit, uint8 (images, pixels / 8), where the set has it so (binary data only); else None."""
-        return None
 
     @property
     def num_images(self) -> int:
         """Number of images on the grid."""
         return math.prod(self.factor_sizes)
-
-    def observations_at(self, indices: Any) -> np.ndarray:
-        """Grid indices (n,) → observations float32 (n, height, width, channels) in [0, 1]."""
-        return self.images_at(indices).astype(np.float32) / np.float32(self.max_pixel)
-
-    def check_indices(self, indices: Any) -> np.ndarray:
-        """Returns `indices` as int64 (n,); raises ValueError when they are not whole numbers on the grid."""
-        rows = np.asarray(indices)
-        if rows.size == 0:
-            return np.zeros(0, np.int64)
-        if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise ValueError(
-                f"indices must be whole numbers in one dimension; got dtype {rows.dtype}, shape {rows.shape}"
-            )
-        low, high = int(rows.min()), int(rows.max())
-        if low < 0 or high >= self.num_images:
-            raise ValueError(
-                f"indices must be in 0 … {self.num_images - 1} for {self.name}; got {low if low < 0 else high}"
-            )
-        return rows.astype(np.int64)
 
     def factors_at(self, indices: Any) -> np.ndarray:
         """Grid indices (n,) → factor values int64 (n, factors)."""

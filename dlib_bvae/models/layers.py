@@ -59,10 +59,44 @@ class Deconv(Layer):
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         batch, height, width, _ = shape_of(x)
-        y = tf.nn.conv2d_transpose(
-            x, tf.cast(self.kernel, x.dtype), [batch, 2 * height, 2 * width, self.width], strides=2, padding="SAME"
-        )
+        kernel = tf.cast(self.kernel, x.dtype)
+        if self.width == 1 and not tf.config.list_physical_devices("GPU"):
+            y = one_channel_deconv(x, kernel)
+        else:
+            y = tf.nn.conv2d_transpose(x, kernel, [batch, 2 * height, 2 * width, self.width], strides=2, padding="SAME")
         return tf.nn.bias_add(y, tf.cast(self.bias, x.dtype))
+
+
+@tf.custom_gradient
+def one_channel_deconv(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    """tf.nn.conv2d_transpose of stride 2 for one output channel: (batch, H, W, inputs), (4, 4, 1, inputs) → (batch, 2H, 2W, 1).
+
+    A CPU's transposed convolution computes many channels and throws them away; one product and two rounds of adding
+    neighbours take a third of its time. The gradients are the plain convolution's.
+    """
+    batch, height, width, inputs = shape_of(x)
+    pixels = tf.reshape(x, [batch * height * width, inputs])
+    taps = tf.matmul(tf.reshape(kernel, [16, inputs]), pixels, transpose_b=True)
+    rows = _overlap(tf.reshape(taps, [4, 4, batch, height, width]))
+    image = _overlap(tf.reshape(rows, [4, batch, 2 * height, width, 1]))
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return (
+            tf.nn.conv2d(upstream, kernel, strides=2, padding="SAME"),
+            tf.raw_ops.Conv2DBackpropFilter(
+                input=upstream, filter_sizes=kernel.shape, out_backprop=x, strides=[1, 2, 2, 1], padding="SAME"
+            ),
+        )
+
+    return tf.reshape(image, [batch, 2 * height, 2 * width, 1]), gradient
+
+
+def _overlap(taps: tf.Tensor) -> tf.Tensor:
+    """The four taps (4, …, n, m) of n inputs → their outputs (…, n, 2, m), each the sum of two neighbours' taps."""
+    zeros = tf.zeros_like(taps[0][..., :1, :])
+    even = taps[1] + tf.concat([zeros, taps[3][..., :-1, :]], axis=-2)
+    odd = taps[2] + tf.concat([taps[0][..., 1:, :], zeros], axis=-2)
+    return tf.stack([even, odd], axis=-2)
 
 
 def shape_of(x: tf.Tensor) -> list[Any]:

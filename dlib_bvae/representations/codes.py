@@ -29,9 +29,11 @@ def encode_all(encode: Callable, data: Any, reduction: Reduction, directory: Pat
     """
     latents = encode(data.observations_at(np.arange(1)))[0].shape[1]
     path, progress_path = directory / "codes.npy", directory / "encoded.json"
-    begun = _rows_done(progress_path) if path.exists() else 0
+    begun = _rows_done(path, progress_path, (data.num_images, latents))
     try:
-        codes = _open(path, (data.num_images, latents), begun)
+        codes = (
+            np.load(path, mmap_mode="r+", allow_pickle=False) if begun else _create(path, (data.num_images, latents))
+        )
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(f"encoding {data.name}", total=data.num_images, completed=begun)
             for start in range(begun, data.num_images, _BLOCK):
@@ -53,12 +55,14 @@ def encode_all(encode: Callable, data: Any, reduction: Reduction, directory: Pat
     return description
 
 
-def _rows_done(path: Path) -> int:
-    """How far an interrupted encoding came; 0 where that cannot be read, which only costs time."""
+def _rows_done(path: Path, progress_path: Path, shape: tuple[int, int]) -> int:
+    """How far an interrupted encoding came; 0 where its files are missing or damaged, which only costs time."""
     try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["rows"])
-    except (OSError, ValueError, KeyError, TypeError):
+        begun = np.load(path, mmap_mode="r", allow_pickle=False)
+        rows = int(json.loads(progress_path.read_text(encoding="utf-8"))["rows"])
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         return 0
+    return rows if begun.shape == shape and begun.dtype == np.float32 and 0 <= rows <= shape[0] else 0
 
 
 def read_codes(directory: Path) -> np.ndarray:
@@ -76,10 +80,8 @@ def read_codes(directory: Path) -> np.ndarray:
         raise UserError(f"{path} or its codes.json is missing or damaged ({error}); {advice}") from error
 
 
-def _open(path: Path, shape: tuple[int, int], begun: int) -> np.memmap:
-    """The array to write in; its bytes are reserved at once, as a full disk under a memory map would kill the process."""
-    if begun:
-        return np.load(path, mmap_mode="r+", allow_pickle=False)
+def _create(path: Path, shape: tuple[int, int]) -> np.memmap:
+    """A new array to write in; its bytes are reserved at once, as a full disk under a memory map would kill the process."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         empty = np.zeros((min(shape[0], _BLOCK), shape[1]), np.float32)

@@ -16,6 +16,7 @@ from dlib_bvae import metrics
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import check_whole
 from dlib_bvae.representations.codes import read_codes
+from dlib_bvae.representations.reductions import REPRESENTATIONS
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.directory import promote, settle, start
@@ -34,21 +35,19 @@ def run(
     """Scores the codes of `model_dir` by every metric in the comma-separated `metric` ("all" for all).
 
     Each result goes to <model_dir>/mean/metrics/<metric>; parameters other than the metric's own stand in the name.
-    Encodes first where that was not done. Raises UserError for an unknown metric.
+    Encodes first where that was not done, as postprocess.postprocess_fn says. Raises UserError for an unknown metric.
     """
     names = metrics.names() if metric == "all" else [name.strip() for name in metric.split(",")]
     for name in names:
         metrics.METRICS.get(name)
     model_dir = trained_run(model_dir)
+    registries = [metrics.METRICS, metrics.CLASSIFIERS, REPRESENTATIONS]
     with run_lock(model_dir):
-        representation = postprocess.run(model_dir=model_dir)
-        codes = read_codes(representation)
-        data = same_data(model_dir, read_results(model_dir / "train", "train"))
-        done = []
-        with configuration(gin_config, gin_bindings, [metrics.METRICS, metrics.CLASSIFIERS]):
-            for name in names:
-                done.append(_score_once(name, data, codes, representation, overwrite))
-    return done
+        data = same_data(model_dir)
+        with configuration(gin_config, gin_bindings, registries):
+            representation = postprocess.encode_once(model_dir, data)
+            codes = read_codes(representation)
+            return [_score_once(name, data, codes, representation, overwrite) for name in names]
 
 
 @gin.configurable("evaluation")

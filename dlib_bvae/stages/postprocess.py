@@ -11,6 +11,7 @@ import numpy as np
 
 from dlib_bvae.cli import load_tensorflow
 from dlib_bvae.config import configuration
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.representations.codes import encode_all
 from dlib_bvae.representations.reductions import REPRESENTATIONS, mean_representation
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
@@ -29,9 +30,10 @@ def run(
     A finished stage says so and does nothing; an interrupted one continues; codes of an earlier training are made anew.
     """
     model_dir = trained_run(model_dir)
-    with configuration(gin_config, gin_bindings, [REPRESENTATIONS]), run_lock(model_dir):
-        reduction, seed = postprocessing()
-        return _encode_once(model_dir, reduction, seed, overwrite)
+    with run_lock(model_dir):
+        data = same_data(model_dir)
+        with configuration(gin_config, gin_bindings, [REPRESENTATIONS]):
+            return encode_once(model_dir, data, overwrite)
 
 
 @gin.configurable("postprocess")
@@ -40,7 +42,9 @@ def postprocessing(postprocess_fn: Callable = mean_representation, random_seed: 
     return postprocess_fn, random_seed
 
 
-def _encode_once(model_dir: Path, reduction: Callable, seed: int, overwrite: bool) -> Path:
+def encode_once(model_dir: Path, data: ImageData, overwrite: bool = False) -> Path:
+    """Encodes `data` by the model of `model_dir` as the open configuration says, once; returns the codes' directory."""
+    reduction, seed = postprocessing()
     final = model_dir / reduction.__name__.removesuffix("_representation")
     trained = read_results(model_dir / "train", "train")
     if settle(final, "postprocess") and not overwrite:
@@ -49,7 +53,6 @@ def _encode_once(model_dir: Path, reduction: Callable, seed: int, overwrite: boo
             return final
         print(f"{final}: holds codes of an earlier training; encoding again")
     began = time.monotonic()
-    data = same_data(model_dir, trained)
     stale = _begun_for(part_of(final)) not in (None, trained["uuid"])
     part = start(final, gin.config_str(), overwrite or stale)
     (part / "trained").write_text(trained["uuid"], encoding="utf-8")

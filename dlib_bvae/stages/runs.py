@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dlib_bvae import datasets
 from dlib_bvae.cli import RUNS
+from dlib_bvae.config import configuration
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
+from dlib_bvae.results import read_results
 
 _TRAINED = Path("train", "results", "json", "train_results.json")
+_CONFIGURATION = Path("train", "results", "gin", "train.gin")
 
 
 def trained_run(model_dir: Path | None) -> Path:
@@ -29,9 +32,14 @@ def trained_run(model_dir: Path | None) -> Path:
     return model_dir
 
 
-def same_data(model_dir: Path, trained: dict[str, Any]) -> Any:
-    """The data set of the training. Raises UserError when this machine's has another fingerprint."""
-    data = datasets.load(trained["dataset"])
+def same_data(model_dir: Path) -> ImageData:
+    """The data set of the training, made as the run's configuration says.
+
+    Raises UserError when this machine's has another fingerprint.
+    """
+    trained = read_results(model_dir / "train", "train")
+    with configuration([str(model_dir / _CONFIGURATION)], [], [datasets.DATASETS], skip_unknown=True):
+        data = datasets.load()
     if data.fingerprint != trained["fingerprint"]:
         raise UserError(
             f"{model_dir} was trained on {trained['dataset']} {trained['fingerprint']}, here that data set is "

@@ -14,7 +14,7 @@ import tensorflow as tf
 from dlib_bvae import datasets
 from dlib_bvae.cli import RUNS
 from dlib_bvae.config import configuration
-from dlib_bvae.datasets import GroundTruthData
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.likelihoods import LIKELIHOODS
@@ -146,7 +146,7 @@ def training(
     }
 
 
-def _build(data: GroundTruthData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
+def _build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
     """The trainer on `data`, and the observations whose reconstructions are logged."""
     seed = settings["random_seed"]
     network = settings["network"](data.observation_shape, seed, settings["precision"])

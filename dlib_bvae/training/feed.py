@@ -7,37 +7,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.training.order import make_order
 
 
 class Feed:
-    """Batches of observations by step number.
+    """Batches of observations by step number, in the order of dlib_bvae.training.order."""
 
-    The data are walked epoch by epoch, each in its own pseudo-random order; the position follows from the step alone, so
-    that a resumed run sees what an uninterrupted one would.
-    """
-
-    def __init__(self, data: GroundTruthData, batch_size: int, seed: int):
+    def __init__(self, data: ImageData, batch_size: int, seed: int):
         self.shape = tuple(data.observation_shape)
-        self.num_images, self.batch_size, self.seed = data.num_images, batch_size, seed
+        self.batch_size = batch_size
+        self.indices = make_order(data, batch_size, seed)
         self.scale = 1.0 / data.max_pixel
         packed = data.packed()
         self.bits = packed is not None
         self.rows = tf.constant(_all_images(data) if packed is None else packed)
-
-    def indices(self, step: tf.Tensor) -> tf.Tensor:
-        """int64 () → grid indices int64 (batch,)."""
-        position = step * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
-        epoch = tf.cast(position // self.num_images, tf.int32)
-        seeds = tf.stack([tf.fill([self.batch_size], self.seed), epoch, tf.zeros_like(epoch)], axis=1)
-        # The public index_shuffle pads a batch of seeds along the wrong axis (TensorFlow 2.21), and its 4 rounds leave
-        # neighbours together; from 8 rounds on no correlation is left.
-        return tf.raw_ops.RandomIndexShuffle(
-            index=position % self.num_images,
-            seed=tf.cast(seeds, tf.uint32),
-            max_index=tf.constant(self.num_images - 1, tf.int64),
-            rounds=16,
-        )
 
     def observations(self, step: tf.Tensor) -> tf.Tensor:
         """int64 () → observations float32 (batch, H, W, C) in [0, 1]."""

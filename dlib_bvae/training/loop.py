@@ -19,7 +19,7 @@ from dlib_bvae.training.feed import Feed
 from dlib_bvae.training.progress import ProgressLine
 
 _SECONDS_A_CALL = 1.0
-_SUMMED = ("loss", "reconstruction", "kl")
+LOSSES = ("loss", "reconstruction", "kl")
 
 
 class Interrupted(Exception):
@@ -31,13 +31,27 @@ class Interrupted(Exception):
 
 
 class State(tf.Module):
-    """Everything that a checkpoint must hold to continue bit for bit: weights, optimiser, step, seconds trained."""
+    """Everything that a checkpoint must hold to continue bit for bit: weights, optimiser, step, the losses' running sums.
+
+    sums: of each loss over the `counted` steps since the last log; seconds: trained so far, of all processes.
+    """
 
     def __init__(self, network: GaussianVAE, optimizer: Any):
         super().__init__("state")
         self.network, self.optimizer = network, optimizer
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.sums = {name: tf.Variable(0.0, trainable=False) for name in LOSSES}
+        self.counted = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def means(self) -> dict[str, float]:
+        """The losses in nats, each the mean over the steps since the last log."""
+        return {name: float(value) / max(int(self.counted), 1) for name, value in self.sums.items()}
+
+    def forget_sums(self) -> None:
+        """Begins the next window."""
+        for variable in (*self.sums.values(), self.counted):
+            variable.assign(tf.zeros_like(variable))
 
 
 class Trainer:
@@ -67,24 +81,23 @@ class Trainer:
         measured = {"reconstruction": tf.reduce_mean(batch.reconstruction), "kl": tf.reduce_mean(batch.kl)}
         return {"loss": loss, **measured}
 
-    def _run(self, count: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Runs up to `count` steps, stopping after one whose loss is not finite; returns means over the steps run."""
+    def _run(self, count: tf.Tensor) -> tf.Tensor:
+        """Runs up to `count` steps, stopping after one whose loss is not finite; returns whether the last was finite."""
         state = self.state
-        sums = {name: tf.constant(0.0) for name in _SUMMED}
-        first = tf.identity(state.step)
-        finite = tf.constant(True)
+        last = state.step + count
 
-        def body(sums: dict, finite: tf.Tensor) -> tuple[dict, tf.Tensor]:
+        def body(finite: tf.Tensor) -> tuple[tf.Tensor]:
+            del finite
             step = tf.identity(state.step)
             values = self._step(self.feed.observations(step), step)
+            for name, variable in state.sums.items():
+                variable.assign_add(values[name])
+            state.counted.assign_add(1)
             state.step.assign_add(1)
-            return {name: sums[name] + values[name] for name in sums}, tf.math.is_finite(values["loss"])
+            return (tf.math.is_finite(values["loss"]),)
 
-        sums, finite = tf.while_loop(
-            lambda sums, finite: finite & (state.step < first + count), body, (sums, finite), parallel_iterations=1
-        )
-        done = tf.cast(state.step - first, tf.float32)
-        return {**{name: value / done for name, value in sums.items()}, "finite": finite}
+        going = lambda finite: finite & (state.step < last)
+        return tf.while_loop(going, body, (tf.constant(True),), parallel_iterations=1)[0]
 
     def weights_finite(self) -> bool:
         """Whether no weight is NaN or infinite."""
@@ -94,7 +107,9 @@ class Trainer:
 def train(
     trainer: Trainer, directory: Path, *, checkpoint_every: int, log_every: int, examples: tf.Tensor
 ) -> dict[str, float]:
-    """Trains to the end from the newest checkpoint under `directory`/checkpoint; returns the last losses and rates.
+    """Trains to the end from the newest checkpoint under `directory`/checkpoint; returns the losses and the rate.
+
+    Losses, here and in TensorBoard, are means over the last `log_every` steps or fewer.
 
     examples: observations float32 (n, H, W, C) in [0, 1] whose reconstructions go to TensorBoard at every checkpoint.
     Raises Interrupted after SIGTERM or SIGINT, UserError when the loss is not finite.
@@ -102,24 +117,23 @@ def train(
     state = trainer.state
     checkpoints = Checkpoints(directory / "checkpoint", state)
     checkpoints.restore()
-    first, values = int(state.step), None
     writer = tf.summary.create_file_writer(str(directory))
-    started, chunk = time.monotonic(), 1
-    before = float(state.seconds)
-    with _signals() as caught, ProgressLine(first, trainer.total, trainer.feed.batch_size) as line:
+    clock, chunk = _Clock(state.seconds), 1
+    with _signals() as caught, ProgressLine(int(state.step), trainer.total, trainer.feed.batch_size) as line:
         while (step := int(state.step)) < trainer.total:
+            if step % log_every == 0:
+                state.forget_sums()
             stop = min(_next_multiple(step, checkpoint_every), _next_multiple(step, log_every), trainer.total)
             began = time.monotonic()
-            values = {k: v.numpy() for k, v in trainer.run(tf.constant(min(chunk, stop - step), tf.int64)).items()}
-            took = max(time.monotonic() - began, 1e-6)
+            finite = bool(trainer.run(tf.constant(min(chunk, stop - step), tf.int64)))
             step, ran = int(state.step), int(state.step) - step
-            state.seconds.assign(before + time.monotonic() - started)
-            if not values.pop("finite"):
+            clock.tick()
+            if not finite:
                 raise _diverged(step, directory)
-            chunk = max(1, int(ran * min(_SECONDS_A_CALL / took, 10.0)))
-            line.update(step, **values)
+            chunk = max(1, int(ran * min(_SECONDS_A_CALL / max(time.monotonic() - began, 1e-6), 10.0)))
+            line.update(step, **state.means())
             if step % log_every == 0 or step == trainer.total:
-                _log(writer, step, values)
+                _log(writer, step, state.means())
             if step % checkpoint_every == 0 or step == trainer.total or caught:
                 if not trainer.weights_finite():
                     raise _diverged(step, directory)
@@ -128,8 +142,20 @@ def train(
             if caught and step < trainer.total:
                 raise Interrupted(caught[0], step)
     seconds = float(state.seconds)
-    rate = (trainer.total - first) * trainer.feed.batch_size / max(time.monotonic() - started, 1e-9)
-    return {**{k: float(v) for k, v in (values or {}).items()}, "seconds": seconds, "images_per_second": rate}
+    rate = trainer.total * trainer.feed.batch_size / max(seconds, 1e-9)
+    return {**state.means(), "seconds": seconds, "images_per_second": rate}
+
+
+class _Clock:
+    """Adds the time since it was made, or since the last tick, to `seconds`, a variable."""
+
+    def __init__(self, seconds: tf.Variable):
+        self._seconds, self._last = seconds, time.monotonic()
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        self._seconds.assign_add(now - self._last)
+        self._last = now
 
 
 def _next_multiple(step: int, every: int) -> int:

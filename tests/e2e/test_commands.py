@@ -29,6 +29,10 @@ def weights(run: Path) -> dict[str, np.ndarray]:
     return {n: reader.get_tensor(n) for n in names if "VARIABLE_VALUE" in n and "seconds" not in n and "save" not in n}
 
 
+def train_results(run: Path) -> dict:
+    return json.loads((run / "train/results/json/train_results.json").read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_needs_no_tensorflow(name, command, tmp_path):
     poisoned = tmp_path / "tensorflow.py"
@@ -59,6 +63,16 @@ def test_train_evaluate_aggregate_end_in_a_table(finished, command, tmp_path):
     assert str(results["eval_accuracy"])[:6] in written
     assert len([line for line in written.splitlines() if ",eval_accuracy," in line]) == 2
     assert np.load(run / "mean/codes.npy").shape == (512, 10)
+
+
+def test_sampled_codes_are_scored_beside_the_means(finished, command, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    sampled = "--gin_bindings=postprocess.postprocess_fn = @sampled_representation"
+    done = command(folder, "dlib_bvae_evaluate", "--metric=beta_vae", sampled)
+    assert done.returncode == 0, done.stderr
+    run = folder / "runs/beta4_dsprites"
+    assert (run / "sampled/metrics/beta_vae/results/json/evaluation_results.json").exists()
 
 
 def test_the_saved_model_encodes_decodes_and_reconstructs(finished):
@@ -108,3 +122,5 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(signum, comm
     assert expected.keys() == got.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(value, got[name], err_msg=name)
+    losses = [train_results(tmp_path / run)["loss"] for run in ("whole", "killed")]
+    assert losses[0] == losses[1]

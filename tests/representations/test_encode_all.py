@@ -212,3 +212,16 @@ def test_a_sample_is_float32_and_narrow_where_the_posterior_is():
     sample = sampled_representation(mean, np.full_like(mean, -60), np.random.default_rng(0))
     assert sample.dtype == np.float32
     assert sample == pytest.approx(mean, abs=1e-6)
+
+
+@pytest.mark.parametrize("kept", [0, 60, 1000])
+def test_an_interrupted_encoding_whose_file_is_truncated_begins_again(tmp_path, bars, kept):
+    with pytest.raises(KeyboardInterrupt):
+        encode_all(tmp_path, bars, Interrupting(250))
+    path = tmp_path / "codes.npy"
+    path.write_bytes(path.read_bytes()[:kept])
+    encode_all(tmp_path, bars)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    encode_all(whole, bars)
+    np.testing.assert_array_equal(codes.read_codes(tmp_path), codes.read_codes(whole))

@@ -1,0 +1,68 @@
+"""ImageData: images addressed by index, with or without known factors."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import numpy as np
+
+
+class ImageData(abc.ABC):
+    """A finite set of images, 0 … num_images - 1.
+
+    name: the registry's name. observation_shape: (height, width, channels) in pixels. max_pixel: the uint8 value that
+    stands for 1.0 (255, or 1 for binary data).
+    """
+
+    name: str
+    observation_shape: tuple[int, int, int]
+    max_pixel: int = 255
+
+    @property
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """A hex string that changes whenever the pixels or their order change."""
+
+    @property
+    @abc.abstractmethod
+    def num_images(self) -> int:
+        """Number of images."""
+
+    @abc.abstractmethod
+    def images_at(self, indices: Any) -> np.ndarray:
+        """Indices (n,) → images uint8 (n, height, width, channels), values 0 … max_pixel.
+
+        Raises ValueError for indices that the set does not have.
+        """
+
+    def packed(self) -> np.ndarray | None:
+        """All images bit by bit, uint8 (images, pixels / 8), where the set has it so (binary data only); else None."""
+        return None
+
+    def training_weights(self) -> np.ndarray | None:
+        """How often each image is shown in training, float64 (images,), >= 0, relative; None: every image once an epoch.
+
+        Where all positive weights are equal, the images that have one are each shown once an epoch.
+        """
+        return None
+
+    def observations_at(self, indices: Any) -> np.ndarray:
+        """Indices (n,) → observations float32 (n, height, width, channels) in [0, 1]."""
+        return self.images_at(indices).astype(np.float32) / np.float32(self.max_pixel)
+
+    def check_indices(self, indices: Any) -> np.ndarray:
+        """Returns `indices` as int64 (n,); raises ValueError when they are not whole numbers in 0 … num_images - 1."""
+        rows = np.asarray(indices)
+        if rows.size == 0:
+            return np.zeros(0, np.int64)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise ValueError(
+                f"indices must be whole numbers in one dimension; got dtype {rows.dtype}, shape {rows.shape}"
+            )
+        low, high = int(rows.min()), int(rows.max())
+        if low < 0 or high >= self.num_images:
+            raise ValueError(
+                f"indices must be in 0 … {self.num_images - 1} for {self.name}; got {low if low < 0 else high}"
+            )
+        return rows.astype(np.int64)

@@ -1,0 +1,50 @@
+"""The order of images: epochs over those that have a weight, draws in proportion to unequal ones."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.errors import UserError
+from dlib_bvae.training.order import make_order
+
+
+class Weighted(DummyData):
+    def __init__(self, weights):
+        self.weights = weights
+
+    def training_weights(self):
+        return self.weights
+
+
+def rows(weights, steps, batch=64, seed=0, first=0):
+    order = tf.function(make_order(Weighted(weights), batch, seed), input_signature=[tf.TensorSpec([], tf.int64)])
+    return np.concatenate([order(tf.constant(step, tf.int64)).numpy() for step in range(first, first + steps)])
+
+
+def test_equal_weights_walk_the_images_that_have_one():
+    weights = np.zeros(512)
+    weights[100:228] = 3.0
+    shown = rows(weights, 4)
+    assert (np.bincount(shown, minlength=512) == 2 * (weights > 0)).all()
+
+
+def test_unequal_weights_are_met_in_proportion():
+    weights = np.zeros(512)
+    weights[[0, 17, 511]] = [1.0, 2.0, 5.0]
+    counts = np.bincount(rows(weights, 200, seed=3), minlength=512)
+    expected = 200 * 64 * weights / 8
+    assert counts[weights == 0].sum() == 0
+    np.testing.assert_allclose(counts, expected, atol=4 * np.sqrt(200 * 64) / 2)
+
+
+def test_draws_follow_from_seed_and_step():
+    weights = np.arange(512.0)
+    np.testing.assert_array_equal(rows(weights, 3)[128:], rows(weights, 1, first=2))
+    assert (rows(weights, 1) != rows(weights, 1, seed=1)).any()
+
+
+@pytest.mark.parametrize("weights", [np.zeros(512), np.ones(511), -np.ones(512), np.full(512, np.nan)])
+def test_weights_that_are_none_are_refused(weights):
+    with pytest.raises(UserError, match="training weights of dummy_data must be 512 finite numbers"):
+        make_order(Weighted(weights), 4, 0)
