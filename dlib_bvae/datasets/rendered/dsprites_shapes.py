@@ -27,8 +27,7 @@ def outline(shape: int) -> np.ndarray:
     """Shape index 0 … 2 → polygon float64 (corners, 2), x to the right and y down, in pixels at scale 1."""
     if shape == 0:
         return _HALF * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], float)
-    t = np.arange(_ELLIPSE_SIDES if shape == 1 else _HEART_SIDES)
-    t = t * 2 * np.pi / len(t)
+    t = np.linspace(0, 2 * np.pi, _ELLIPSE_SIDES if shape == 1 else _HEART_SIDES, endpoint=False)
     if shape == 1:
         return _HALF * np.stack([_STRETCH * np.cos(t), np.sin(t) / _STRETCH], axis=1)
     # The well-known heart curve; it is 32 wide, and 29 high but for the notch.
