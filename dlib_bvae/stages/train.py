@@ -24,7 +24,7 @@ from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
 from dlib_bvae.stages.directory import check_same, promote, settle, start
-from dlib_bvae.training.feed import Feed
+from dlib_bvae.training.feed import make_feed
 from dlib_bvae.training.loop import State, Trainer
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
@@ -151,7 +151,7 @@ def _build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tenso
     seed = settings["random_seed"]
     network = settings["network"](data.observation_shape, seed, settings["precision"])
     state = State(network, settings["optimizer"](network.trainable_variables))
-    feed = Feed(data, settings["batch_size"], seed)
+    feed = make_feed(data, settings["batch_size"], seed)
     rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
     examples = tf.constant(data.observations_at(rows))
     trainer = Trainer(

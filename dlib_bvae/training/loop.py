@@ -117,6 +117,7 @@ def train(
     state = trainer.state
     checkpoints = Checkpoints(directory / "checkpoint", state)
     checkpoints.restore()
+    trainer.feed.start(int(state.step), trainer.total)
     writer = tf.summary.create_file_writer(str(directory))
     clock, chunk = _Clock(state.seconds), 1
     with _signals() as caught, ProgressLine(int(state.step), trainer.total, trainer.feed.batch_size) as line:

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.datasets.dummy import DummyData
-from dlib_bvae.training.feed import Feed, unpack_bits
+from dlib_bvae.training.feed import MemoryFeed, StreamFeed, make_feed, unpack_bits
 
 
 class Packed(DummyData):
@@ -14,7 +14,7 @@ class Packed(DummyData):
 
 
 def epoch(seed, number, batch=64):
-    feed = Feed(DummyData(), batch, seed)
+    feed = MemoryFeed(DummyData(), batch, seed)
     steps = range(number * 512 // batch, (number + 1) * 512 // batch)
     return np.concatenate([feed.indices(tf.constant(step, tf.int64)).numpy() for step in steps])
 
@@ -34,14 +34,14 @@ def test_the_order_follows_from_the_seed():
 
 
 def test_a_batch_may_span_two_epochs():
-    feed = Feed(DummyData(), 96, 0)
+    feed = MemoryFeed(DummyData(), 96, 0)
     rows = np.concatenate([feed.indices(tf.constant(step, tf.int64)).numpy() for step in range(16)])
     assert (np.bincount(rows, minlength=512) == 3).all()
 
 
 @pytest.mark.parametrize("data", [DummyData(), Packed()])
 def test_observations_are_the_images_in_0_to_1(data):
-    feed = Feed(data, 32, 1)
+    feed = MemoryFeed(data, 32, 1)
     step = tf.constant(3, tf.int64)
     expected = data.images_at(feed.indices(step).numpy()).astype(np.float32)
     np.testing.assert_array_equal(feed.observations(step), expected)
@@ -50,3 +50,21 @@ def test_observations_are_the_images_in_0_to_1(data):
 def test_bits_are_unpacked_as_numpy_does():
     rows = np.random.default_rng(0).integers(256, size=(4, 6), dtype=np.uint8)
     np.testing.assert_array_equal(unpack_bits(tf.constant(rows)), np.unpackbits(rows, axis=1))
+
+
+def batches(feed, first, steps):
+    feed.start(first, first + steps)
+    function = tf.function(feed.observations, input_signature=[tf.TensorSpec([], tf.int64)])
+    return [function(tf.constant(step, tf.int64)).numpy() for step in range(first, first + steps)]
+
+
+@pytest.mark.parametrize("first", [0, 5])
+def test_a_stream_shows_what_memory_would_from_any_step_on(first):
+    memory, stream = (make(DummyData(), 48, 2) for make in (MemoryFeed, StreamFeed))
+    for expected, got in zip(batches(memory, first, 14), batches(stream, first, 14), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_what_fits_is_held_in_memory():
+    assert isinstance(make_feed(DummyData(), 16, 0), MemoryFeed)
+    assert isinstance(make_feed(DummyData(), 16, 0, max_mib=0), StreamFeed)
