@@ -68,3 +68,12 @@ def test_a_part_of_a_whole_configuration_can_be_read(tmp_path):
 
 def test_every_installed_experiment_is_listed():
     assert "gin/beta4_dsprites.gin" in installed()
+
+
+def test_every_installed_experiment_can_be_read():
+    from dlib_bvae.stages.train import REGISTRIES as ALL
+
+    for path in installed():
+        with configuration([path], [], ALL):
+            assert gin.query_parameter("model.model")
+            assert gin.query_parameter("dataset.name") in datasets.names()

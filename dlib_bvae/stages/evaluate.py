@@ -14,7 +14,7 @@ import gin
 
 from dlib_bvae import metrics
 from dlib_bvae.config import configuration
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.representations.reductions import REPRESENTATIONS
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
@@ -44,6 +44,11 @@ def run(
     registries = [metrics.METRICS, metrics.CLASSIFIERS, REPRESENTATIONS]
     with run_lock(model_dir):
         data = same_data(model_dir)
+        if not hasattr(data, "factors_num_values"):
+            raise UserError(
+                f"{data.name} has no known factors, so no disentanglement can be scored on it; evaluate a run on a data set "
+                "that has them (the README's table names them)"
+            )
         with configuration(gin_config, gin_bindings, registries):
             representation = postprocess.encode_once(model_dir, data)
             codes = read_codes(representation)

@@ -65,7 +65,7 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     began = time.time()
     data = datasets.load()
     settings = training()
-    trainer, examples = _build(data, settings)
+    trainer, examples = build(data, settings)
     part = start(final, gin_text, overwrite)
     measured = run_loop(
         trainer,
@@ -146,7 +146,7 @@ def training(
     }
 
 
-def _build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
+def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
     """The trainer on `data`, and the observations whose reconstructions are logged."""
     seed = settings["random_seed"]
     network = settings["network"](data.observation_shape, seed, settings["precision"])
