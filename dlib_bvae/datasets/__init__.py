@@ -19,6 +19,7 @@ DATASETS = Registry(
         "dsprites_rendered": "dlib_bvae.datasets.rendered.dsprites:DSpritesRendered",
         "dummy_data": "dlib_bvae.datasets.dummy:DummyData",
         "shapes3d_rendered": "dlib_bvae.datasets.rendered.shapes3d:Shapes3DRendered",
+        "mpi3d_toy_rendered": "dlib_bvae.datasets.rendered.mpi3d_toy:MPI3DToyRendered",
     },
 )
 
