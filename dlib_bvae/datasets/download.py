@@ -90,7 +90,7 @@ def _fetch(url: str, part: Path) -> None:
     )
     with (
         part.open("r+b" if part.exists() else "w+b") as file,
-        Progress(*columns, console=Console(stderr=True)) as shown,
+        Progress(*columns, console=Console(stderr=True), transient=True) as shown,
     ):
         start = file.seek(0, os.SEEK_END)
         # identity: a server's own compression would change what a byte range means

@@ -63,8 +63,7 @@ class OfficialData(ImageData):
     @functools.cached_property
     def rows(self) -> np.ndarray:
         """All images as they lie in the cache, uint8 (images, *row_shape), memory-mapped."""
-        path = self.cache_path
-        shape, verified = (self.num_images, *self.row_shape), path == self._path(True)
+        path, shape = self.cache_path, (self.num_images, *self.row_shape)
         if path.exists():
             return np.asarray(bit_cache.open_rows(path, shape))
         place = self.found()
@@ -73,7 +72,7 @@ class OfficialData(ImageData):
         if place == self.folder:
             for file in self.source.files:
                 check(place / file.name, file)
-        origin = {"verified": verified, "files": [_identity(path) for path in self._files(place)]}
+        origin = {"verified": path == self._path(True), "files": [_identity(path) for path in self._files(place)]}
         return np.asarray(open_or_convert(path, shape, lambda first: self.read(place, first), origin))
 
     @property
@@ -87,16 +86,20 @@ class OfficialData(ImageData):
         return unverified if unverified.exists() or self.found() else official
 
     @property
+    def verified(self) -> bool:
+        """Whether the rows come, or will come, from files whose published checksums are compared."""
+        return self.cache_path == self._path(True)
+
+    @property
     def fingerprint(self) -> str:
         """Of the published checksums and the reader's version; for unverified files, of their pixels.
 
         The latter needs the rows. Raises UserError where they are missing or damaged.
         """
-        path = self.cache_path
-        if path == self._path(True):
+        if self.verified:
             return _hash(self._key(True))
         self.rows  # noqa: B018 - the description is written with the rows
-        return _hash(f"{self._key(False)} {bit_cache.description(path)['sha256']}")
+        return _hash(f"{self._key(False)} {bit_cache.description(self._path(False))['sha256']}")
 
     def found(self) -> Path | None:
         """The folder of the official files where all are here, else the extracted layout, else None."""
