@@ -16,10 +16,16 @@ DATASETS = Registry(
     "data set",
     "dlib_bvae.datasets",
     {
+        "dsprites_full": "dlib_bvae.datasets.dsprites_full:DSpritesFull",
         "dsprites_rendered": "dlib_bvae.datasets.rendered.dsprites:DSpritesRendered",
         "dummy_data": "dlib_bvae.datasets.dummy:DummyData",
         "shapes3d_rendered": "dlib_bvae.datasets.rendered.shapes3d:Shapes3DRendered",
         "mpi3d_toy_rendered": "dlib_bvae.datasets.rendered.mpi3d_toy:MPI3DToyRendered",
+        "mpi3d_real": "dlib_bvae.datasets.mpi3d:MPI3DReal",
+        "mpi3d_real_complex": "dlib_bvae.datasets.mpi3d:MPI3DRealComplex",
+        "mpi3d_realistic": "dlib_bvae.datasets.mpi3d:MPI3DRealistic",
+        "mpi3d_toy": "dlib_bvae.datasets.mpi3d:MPI3DToy",
+        "shapes3d": "dlib_bvae.datasets.shapes3d:Shapes3D",
     },
 )
 
