@@ -60,7 +60,7 @@ def _parse(files: list[str], bindings: list[str], names: list[str], skip_unknown
     logging.getLogger().addFilter(quiet)
     try:
         gin.parse_config_files_and_bindings(files, _lines(bindings), skip_unknown=skip_unknown)
-    except (SyntaxError, ValueError, OSError) as error:
+    except (ImportError, SyntaxError, ValueError, OSError) as error:
         raise _friendly(error, names) from error
     finally:
         logging.getLogger().removeFilter(quiet)
@@ -74,6 +74,11 @@ def _lines(bindings: list[str]) -> list[str]:
 def _friendly(error: Exception, names: list[str]) -> UserError:
     text = str(error)
     where = _place(text)
+    if isinstance(error, ImportError):
+        return UserError(
+            f"the configuration imports a module that cannot be imported: {_without_gin_trace(text)}; install it, or put "
+            f"its folder into PYTHONPATH{where}"
+        )
     if isinstance(error, OSError) or "Unable to open file" in text:
         path = re.search(r"Unable to open file: (\S+?)\.? ", text + " ")
         return UserError(

@@ -11,8 +11,8 @@ import numpy as np
 class ImageData(abc.ABC):
     """A finite set of images, 0 … num_images - 1.
 
-    name: the registry's name. observation_shape: (height, width, channels) in pixels. max_pixel: the uint8 value that
-    stands for 1.0 (255, or 1 for binary data).
+    name: the registry's name; a wrapper's has the wrapped set's in parentheses. observation_shape: (height, width,
+    channels) in pixels. max_pixel: the uint8 value that stands for 1.0 (255, or 1 for binary data).
     """
 
     name: str

@@ -10,7 +10,14 @@ from dlib_bvae.registry import Registry
 
 __all__ = ["CLASSIFIERS", "METRICS", "names", "score"]
 
-METRICS = Registry("metric", "dlib_bvae.metrics", {"beta_vae": "dlib_bvae.metrics.beta_vae:beta_vae"})
+METRICS = Registry(
+    "metric",
+    "dlib_bvae.metrics",
+    {
+        "beta_vae": "dlib_bvae.metrics.beta_vae:beta_vae",
+        "reconstruction_error": "dlib_bvae.metrics.reconstruction_error:reconstruction_error",
+    },
+)
 
 CLASSIFIERS = Registry(
     "classifier",

@@ -17,10 +17,12 @@ class CodeSource:
 
     data: disentanglement_lib's duck type. codes: array (images, latents), one row an image in index order (the first
     factor varies slowest; never copied whole), or a function observations float32 (n, H, W, C) → (n, latents).
-    Raises UserError when the array has another length, another dimension or holds no numbers.
+    Raises UserError for data without factors, and when the array has another length or dimension or holds no numbers.
     """
 
     def __init__(self, data: Any, codes: Any):
+        if not hasattr(data, "factors_num_values"):
+            raise UserError(f"a metric needs known factors; {getattr(data, 'name', data)} has images only")
         self.data = data
         self.sizes = tuple(int(size) for size in data.factors_num_values)
         self.num_images = math.prod(self.sizes)

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import gin
 
 from dlib_bvae import metrics
 from dlib_bvae.config import configuration
+from dlib_bvae.datasets.wrappers.held_out import SPLITS
+from dlib_bvae.datasets.wrappers.held_out import split as split_of
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.representations.reductions import REPRESENTATIONS
@@ -56,10 +58,14 @@ def run(
 
 
 @gin.configurable("evaluation")
-def evaluation(random_seed: int = 0) -> int:
-    """The seed of the metrics."""
+def evaluation(random_seed: int = 0, split: str = "all") -> tuple[int, str]:
+    """The seed of the metrics, and what they are scored on: "all" images, or of a data set with held-out combinations
+    the images "in" training or left "out" (dlib_bvae.datasets.wrappers.held_out.split).
+    """
     check_whole("evaluation.random_seed", random_seed, 0)
-    return random_seed
+    if split not in ("all", *SPLITS):
+        raise UserError(f"evaluation.split must be one of all, {', '.join(SPLITS)}; got {split!r}")
+    return random_seed, split
 
 
 def _score_once(name: str, data: Any, codes: Any, representation: Path, overwrite: bool) -> Path:
@@ -72,18 +78,23 @@ def _score_once(name: str, data: Any, codes: Any, representation: Path, overwrit
             print(f"{final}: scored already: {_shown(before)}")
             return final
         print(f"{final}: scored codes of an earlier encoding; scoring again")
-    seed = evaluation()
+    seed, split = evaluation()
+    on = {} if split == "all" else {"evaluation.split": split}
+    if on:
+        data = split_of(data, split)
+        codes = codes[data.rows]
     began = time.monotonic()
     # An interrupted evaluation left nothing worth keeping: it takes seconds.
     part = start(final, gin.config_str(), overwrite=True)
-    scores = metrics.METRICS.get(name)(data, codes, seed)
+    scores = metrics.METRICS.get(name)(data, codes, seed, **_decoder_for(name, representation))
     text = gin.operative_config_str()
     config = config_dict(text)
     results = {
         **scores,
         "score_names": [key for key, value in scores.items() if type(value) in (int, float)],
         "metric": name,
-        "metric_parameters": {**_parameters(name, config), **_below(config, used_classifier(config))},
+        "metric_parameters": {**_parameters(name, config), **_below(config, used_classifier(config)), **on},
+        "num_images": data.num_images,
         "random_seed": seed,
         "encoded": encoded,
         "elapsed_time": time.monotonic() - began,
@@ -97,17 +108,25 @@ def _score_once(name: str, data: Any, codes: Any, representation: Path, overwrit
     return final
 
 
+def _decoder_for(name: str, representation: Path) -> dict[str, Callable]:
+    """{"decode": latents → images} of the run, for a metric that asks for it; else nothing, and no TensorFlow."""
+    if "decode" not in inspect.signature(metrics.METRICS.get(name)).parameters:
+        return {}
+    return {"decode": postprocess.decoder(representation.parent / "train" / "saved_model")}
+
+
 def variant(name: str, bound: dict[str, Any]) -> str:
     """The folder of a metric: its name, and every binding that is not the metric's default."""
     defaults = {
-        f"{name}.{key}": list(value.default) if isinstance(value.default, tuple) else value.default
-        for key, value in inspect.signature(gin.get_configurable(name)).parameters.items()
+        f"{selector}.{key}": list(value.default) if isinstance(value.default, tuple) else value.default
+        for selector in (name, "evaluation")
+        for key, value in inspect.signature(gin.get_configurable(selector)).parameters.items()
     }
     own = (name, "evaluation", *metrics.CLASSIFIERS.names())
     kept = {
         key.removeprefix(f"{name}."): value
         for key, value in sorted(bound.items())
-        if key.split(".")[0] in own and value != defaults.get(key, "") and (key, value) != ("evaluation.random_seed", 0)
+        if key.split(".")[0] in own and value != defaults.get(key, "")
     }
     if not kept:
         return name
@@ -126,7 +145,11 @@ def used_classifier(config: dict[str, Any]) -> list[str]:
 def _parameters(name: str, config: dict[str, Any]) -> dict[str, Any]:
     """Every parameter of the metric that was in force."""
     signature = inspect.signature(gin.get_configurable(name)).parameters
-    defaults = {key: value.default for key, value in signature.items() if value.kind is inspect.Parameter.KEYWORD_ONLY}
+    defaults = {
+        key: value.default
+        for key, value in signature.items()
+        if value.kind is inspect.Parameter.KEYWORD_ONLY and key != "decode"
+    }
     return {**defaults, **{k.removeprefix(f"{name}."): v for k, v in config.items() if k.startswith(f"{name}.")}}
 
 

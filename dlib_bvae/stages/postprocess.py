@@ -99,3 +99,14 @@ def load_encoder(directory: Path) -> Callable:
 
     to_numpy.model = model  # type: ignore[attr-defined]  # the signature alone does not keep the variables alive
     return to_numpy
+
+
+def decoder(directory: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """The SavedModel's decode as a numpy function: latents float32 (n, latents) → images (n, H, W, C) in [0, 1]."""
+    load_tensorflow()
+    import tensorflow as tf
+
+    from dlib_bvae.models.saved_model import load
+
+    model = load(directory)
+    return lambda latents: model.signatures["decode"](latents=tf.constant(latents))["images"].numpy()
