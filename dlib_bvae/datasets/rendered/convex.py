@@ -7,6 +7,7 @@ therefore drawn without a division: the nearest entry is the least inverse depth
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -16,22 +17,16 @@ _FAR = np.float32(-1e9)
 @dataclasses.dataclass(frozen=True)
 class Solid:
     """A convex solid: normals float64 (faces, 3) outwards, offsets (faces,) with normal · x <= offset inside, corners
-    (corners, 3), centres (faces, 3): the middle of each face."""
+    (corners, 3) of it or of a solid around it."""
 
     normals: np.ndarray
     offsets: np.ndarray
     corners: np.ndarray
-    centres: np.ndarray
 
     def placed(self, axes: np.ndarray, origin: np.ndarray, scale: float = 1.0) -> Solid:
         """The solid scaled, turned so that its x, y, z run along the rows of `axes` (3, 3), and moved to `origin` (3,)."""
         normals = self.normals @ axes
-        return Solid(
-            normals,
-            self.offsets * scale + normals @ origin,
-            self.corners @ axes * scale + origin,
-            self.centres @ axes * scale + origin,
-        )
+        return Solid(normals, self.offsets * scale + normals @ origin, self.corners @ axes * scale + origin)
 
 
 def frustum(sides: int, bottom: float, top: float, low: float, high: float, phase: float = 0.5) -> Solid:
@@ -48,9 +43,7 @@ def frustum(sides: int, bottom: float, top: float, low: float, high: float, phas
     offsets = np.concatenate([np.full(sides, (bottom + slope * low) / length), [-low, high]])
     corner = np.stack([np.cos(angle + np.pi / sides), np.sin(angle + np.pi / sides)], axis=1) / np.cos(np.pi / sides)
     rings = [np.column_stack([corner * radius, np.full(sides, z)]) for radius, z in ((bottom, low), (top, high))]
-    middle = np.column_stack([across * (bottom + top) / 2, np.full(sides, (low + high) / 2)])
-    centres = np.concatenate([middle, [(0, 0, low), (0, 0, high)]])
-    return Solid(np.concatenate([around, caps]), offsets, np.concatenate(rings), centres)
+    return Solid(np.concatenate([around, caps]), offsets, np.concatenate(rings))
 
 
 def box(low: tuple[float, float, float], high: tuple[float, float, float]) -> Solid:
@@ -58,9 +51,7 @@ def box(low: tuple[float, float, float], high: tuple[float, float, float]) -> So
     bounds = np.array([low, high], float)
     normals = np.concatenate([-np.eye(3), np.eye(3)])
     corners = bounds[np.stack(np.meshgrid(*[[0, 1]] * 3), -1).reshape(-1, 3), np.arange(3)]
-    centres = np.repeat(bounds.mean(axis=0)[None], 6, axis=0)
-    centres[np.arange(6), np.arange(6) % 3] = bounds.ravel()
-    return Solid(normals, np.concatenate([-bounds[0], bounds[1]]), corners, centres)
+    return Solid(normals, np.concatenate([-bounds[0], bounds[1]]), corners)
 
 
 def ball(radius: float, rings: int = 12, sides: int = 24) -> Solid:
@@ -70,7 +61,7 @@ def ball(radius: float, rings: int = 12, sides: int = 24) -> Solid:
     lat, lon = (grid.ravel() for grid in np.meshgrid(latitude, longitude, indexing="ij"))
     normals = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
     cube = box((-radius,) * 3, (radius,) * 3).corners
-    return Solid(normals, np.full(len(normals), radius), cube, normals * radius)
+    return Solid(normals, np.full(len(normals), radius), cube)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +75,7 @@ class Camera:
     roll: float
     focal: float
 
+    @functools.cached_property
     def axes(self) -> np.ndarray:
         """Right, down and forward in world coordinates, float64 (3, 3)."""
         (sy, cy), (sp, cp), (sr, cr) = ((np.sin(a), np.cos(a)) for a in (self.yaw, self.pitch, self.roll))
@@ -92,7 +84,7 @@ class Camera:
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """World points (n, 3) → places from the image's middle (n, 2), in pixels, x to the right and y down."""
-        across, down, depth = self.axes() @ (points - np.array(self.position)).T
+        across, down, depth = self.axes @ (points - np.array(self.position)).T
         return self.focal * np.stack([across / depth, down / depth], axis=1)
 
 
@@ -103,7 +95,7 @@ def nearest(solid: Solid, camera: Camera, x: np.ndarray, y: np.ndarray) -> tuple
     hugely negative where the ray misses. The camera must be outside the solid.
     """
     room = solid.offsets - solid.normals @ np.array(camera.position)
-    plane = solid.normals @ camera.axes().T / np.where(np.abs(room) < 1e-9, 1e-9, room)[:, None]
+    plane = solid.normals @ camera.axes.T / np.where(np.abs(room) < 1e-9, 1e-9, room)[:, None]
     plane = plane.astype(np.float32)
     front = np.flatnonzero(room < 0)
     entry = _affine(plane[front], camera.focal, x, y)

@@ -22,26 +22,29 @@ BACKGROUNDS = ("purple", "sea green", "salmon")
 STEPS = 40
 
 
-@dataclasses.dataclass(frozen=True)
+# Compared by identity: what is kept for a scene is looked up often, and hashing all numbers takes longer than that.
+@dataclasses.dataclass(frozen=True, eq=False)
 class Scene:
     """All numbers of the scene; colours and greys are 0 … 255 at brightness 1."""
 
-    focal: float = 66.5342
+    focal: float = 66.8293
     # x, y, z, yaw, pitch, roll of the camera at each height.
     cameras: tuple = (
-        (0.0265, -6.4869, 10.603, 0.0596, 0.9024, 0.0077),
-        (0.0, -7.8339, 8.7719, -0.0115, 0.6723, 0.0222),
-        (0.0529, -9.6242, 6.585, 0.0494, 0.3671, -0.0044),
+        (0.246, -6.7493, 10.7176, 0.0399, 0.9004, 0.0141),
+        (-0.0473, -8.0117, 9.0645, 0.0059, 0.6862, 0.0299),
+        (0.1947, -9.2507, 6.6137, 0.0462, 0.3781, 0.0065),
     )
-    # Inner and outer radius; the ring has three sections of one colour each, the seen one begins this far to the left.
-    ring: tuple = (7.8616, 10.0)
-    ring_begin: float = 0.9447
-    # A lamp over the ring: x, y, z; brightness = ambient + strength * cosine * (10 / distance) ** falloff.
-    ring_lamp: tuple = (0.2562, 3.3866, 6.3979, 1.0815, 0.1713, 0.0331)
-    ring_colors: tuple = ((100.8023, 75.2957, 143.654), (69.8155, 96.9721, 92.8543), (104.0251, 76.1231, 84.9617))
+    # Inner and outer radius; where the next section, of the next colour, lies on the left.
+    ring: tuple = (7.7892, 10.0)
+    # Middle and height of the outer edge; the inner edge lies around the origin.
+    ring_outer: tuple = (0.0, 0.223, -0.1682)
+    ring_begin: float = 0.9861
+    # A lamp over the ring: x, y, z; brightness = ambient + strength * cosine.
+    ring_lamp: tuple = (0.1874, 3.2424, 13.8511, 2.5304, -1.3547)
+    ring_colors: tuple = ((100.8023, 75.2957, 143.654), (69.8155, 96.9721, 92.8543), (108.0, 76.9, 85.9))
     floor: float = 52.4
-    # Brightness of a face with normal n = max(0, light[:3] · n + light[3]).
-    light: tuple = (-0.0374, -0.0795, 0.5254, 0.5928)
+    # Brightness of a face with normal n = max(0, light[:3] · n + light[3]) ** light[4].
+    light: tuple = (-0.0411, -0.128, 0.6758, 0.4705, 0.8031)
     object_colors: tuple = (
         (225.0, 225.0, 225.0),
         (39.6, 155.3, 39.2),
@@ -51,40 +54,41 @@ class Scene:
         (122.0, 121.0, 50.0),
     )
     # Where the arm stands, and its angles: at step 0 and the change of one step.
-    base: tuple = (0.1251, 0.2226, -0.1053)
-    yaw: tuple = (-1.3391, 0.0863)
-    pitch: tuple = (3.1889, -0.0817)
-    # Height of the elbow; how far beside it the rod turns; length and radius of the rod.
-    elbow: float = 3.0334
-    lateral: float = -0.3701
-    rod: tuple = (2.7587, 0.0847)
-    # The rod's root: half width across, from … to along the rod, half height.
-    root: tuple = (0.1045, -0.244, 0.4757, 0.1516)
+    base: tuple = (0.1985, 0.0708, -0.0778)
+    yaw: tuple = (-1.2787, 0.0829)
+    pitch: tuple = (3.1416, -0.0806)
+    # Where the rod turns: beside, before and above the base; the rod's length and radius.
+    elbow: tuple = (-0.3864, 0.0673, 2.9598)
+    rod: tuple = (2.8327, 0.1062)
+    # Blocks at the rod: from … to beside it, from … to along it, half height.
+    root: tuple = (-0.0869, 0.1437, -0.2696, 0.5636, 0.1616)
+    motor: tuple = (0.1489, 0.4499, 0.5443, 0.8258, 0.1546)
     # Radius, from … to beside the post's middle.
-    shoulder: tuple = (0.3694, -0.2827, 0.2633)
+    shoulder: tuple = (0.4136, -0.2198, 0.2745)
     # Post: middle beside and before the axis, half width and half depth.
-    post: tuple = (0.0122, -0.0121, 0.2277, 0.3288)
+    post: tuple = (0.0378, 0.0173, 0.2042, 0.3619)
     # Base: radius and height of the disc; beside, before, radius of the dark well on it.
-    disc: tuple = (0.7504, 0.1156)
-    well: tuple = (0.0373, -0.0134, 0.4402)
+    disc: tuple = (0.7578, 0.1134)
+    well: tuple = (0.0205, 0.0474, 0.481)
     # A block beside the post: middle beside and before the axis, half size, height.
-    block: tuple = (0.173, 0.2114, 0.2502, 0.3984)
-    # Disc, well, block, shoulder, root, rod.
-    greys: tuple = (146.1959, 131.958, 141.0194, 151.4193, 160.0313, 156.7861)
-    # Post: grey at its foot and at its head, and what its sides beside have of it.
-    post_greys: tuple = (75.7599, 79.2415, 1.0454)
+    block: tuple = (0.1111, 0.197, 0.3012, 0.5327)
+    # Disc, well, block, shoulder, root, motor, rod.
+    greys: tuple = (147.2281, 131.1403, 142.948, 147.3011, 150.2686, 140.1459, 143.7231)
+    # Post: grey at its foot and at its head, and what its sides have of it: beside, before, then the opposite ones.
+    post_greys: tuple = (75.5325, 83.5749)
+    post_sides: tuple = (0.9939, 0.4502, 0.9766, 0.9758)
     # Half width, begin along the rod's line beyond its end, length; at the large size.
     objects: tuple = (
-        (0.6125, -0.3531, 1.6547),
-        (0.6944, -0.4708, 1.3591),
-        (0.6458, -0.3583, 1.1691),
-        (0.6458, -0.4927, 1.384),
-        (0.6864, -0.4663, 1.2876),
-        (0.6481, -0.3583, 1.328),
+        (0.7027, -0.4159, 1.3336),
+        (0.7002, -0.4379, 1.3512),
+        (0.6628, -0.4064, 1.2879),
+        (0.6905, -0.4473, 1.4117),
+        (0.7011, -0.4247, 1.3811),
+        (0.6567, -0.3938, 1.328),
     )
     # How far each is turned around the rod, and the small size.
-    turns: tuple = (0.0, -0.0327, 0.0, 0.0664, 0.027, 0.0)
-    small: float = 0.6983
+    turns: tuple = (0.0, -0.0094, 0.0, 0.4618, 0.0233, 0.0)
+    small: float = 0.6935
 
 
 SCENE = Scene()
@@ -94,6 +98,7 @@ _POST_PIECES = 5
 Part = tuple[Solid, np.ndarray]
 
 
+@functools.lru_cache(maxsize=16)
 def camera(scene: Scene, height: int) -> Camera:
     """The camera at a camera height, 0 … 2."""
     x, y, z, yaw, pitch, roll = scene.cameras[height]
@@ -107,17 +112,19 @@ def turned(scene: Scene, vertical: int) -> np.ndarray:
     return np.array([(cos, -sin, 0.0), (sin, cos, 0.0), (0.0, 0.0, 1.0)])
 
 
+@functools.lru_cache(maxsize=64)
 def pitched(scene: Scene, horizontal: int, vertical: int) -> np.ndarray:
     """Directions beside, above and along the rod, which also turns around the horizontal axis, float64 (3, 3)."""
     beside, before, up = turned(scene, vertical)
     angle = scene.pitch[0] + scene.pitch[1] * horizontal
     sin, cos = np.sin(angle), np.cos(angle)
-    return np.stack([beside, cos * up - sin * before, cos * before + sin * up])
+    return _frozen(np.stack([beside, cos * up - sin * before, cos * before + sin * up]))
 
 
+@functools.lru_cache(maxsize=64)
 def tip(scene: Scene, horizontal: int, vertical: int) -> np.ndarray:
     """The end of the rod, float64 (3,)."""
-    return _elbow(scene, vertical) + scene.rod[0] * pitched(scene, horizontal, vertical)[2]
+    return _frozen(_elbow(scene, vertical) + scene.rod[0] * pitched(scene, horizontal, vertical)[2])
 
 
 def still_parts(scene: Scene, vertical: int) -> list[Part]:
@@ -137,11 +144,12 @@ def still_parts(scene: Scene, vertical: int) -> list[Part]:
 
 def _post(scene: Scene) -> list[Part]:
     x, y, across, deep = scene.post
-    foot, head, sides = scene.post_greys
-    faces = np.array([sides, 1.0, 1.0, sides, 1.0, 1.0])
+    foot, head = scene.post_greys
+    right, ahead, left, behind = scene.post_sides
+    faces = np.array([left, behind, 1.0, right, ahead, 1.0])
     pieces = []
     for piece in range(_POST_PIECES):
-        low, high = (scene.elbow * (piece + k) / _POST_PIECES for k in (0, 1))
+        low, high = (scene.elbow[2] * (piece + k) / _POST_PIECES for k in (0, 1))
         grey = foot + (head - foot) * (piece + 0.5) / _POST_PIECES
         pieces.append((box((x - across, y - deep, low), (x + across, y + deep, high)), grey * faces))
     return pieces
@@ -152,11 +160,13 @@ def moving_parts(scene: Scene, horizontal: int, vertical: int) -> list[Part]:
     axes = pitched(scene, horizontal, vertical)
     radius, *along = scene.shoulder
     shoulder = frustum(12, radius, radius, *along)
-    across, low, high, thick = scene.root
-    root = box((-across, -thick, low), (across, thick, high))
+    blocks = [
+        box((left, -half, begin), (right, half, end)) for left, right, begin, end, half in (scene.root, scene.motor)
+    ]
     rod = frustum(6, scene.rod[1], scene.rod[1], 0.0, scene.rod[0])
-    joint, elbow = np.array(scene.base) + (0.0, 0.0, scene.elbow), _elbow(scene, vertical)
-    solids = [shoulder.placed(axes[[1, 2, 0]], joint), root.placed(axes, elbow), rod.placed(axes, elbow)]
+    elbow = _elbow(scene, vertical)
+    joint = elbow - scene.elbow[0] * turned(scene, vertical)[0]
+    solids = [shoulder.placed(axes[[1, 2, 0]], joint), *(each.placed(axes, elbow) for each in (*blocks, rod))]
     return [(solid, grey * brightness(scene, solid)) for solid, grey in zip(solids, scene.greys[3:], strict=True)]
 
 
@@ -178,9 +188,16 @@ def _object(name: str, half: float, begin: float, length: float, turn: float) ->
 
 def brightness(scene: Scene, solid: Solid) -> np.ndarray:
     """How bright the light makes each face, float64 (faces,)."""
-    return np.maximum(solid.normals @ np.array(scene.light[:3]) + scene.light[3], 0.0)
+    *direction, ambient, power = scene.light
+    return np.maximum(solid.normals @ np.array(direction) + ambient, 0.0) ** power
 
 
 def _elbow(scene: Scene, vertical: int) -> np.ndarray:
     """Where the rod turns, float64 (3,)."""
-    return np.array(scene.base) + (0.0, 0.0, scene.elbow) + scene.lateral * turned(scene, vertical)[0]
+    return np.array(scene.base) + np.array(scene.elbow) @ turned(scene, vertical)
+
+
+def _frozen(values: np.ndarray) -> np.ndarray:
+    """The array, read-only, as it is kept for the next caller."""
+    values.setflags(write=False)
+    return values
