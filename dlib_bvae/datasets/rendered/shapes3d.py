@@ -22,10 +22,10 @@ from dlib_bvae.datasets.rendered.shapes3d_layers import (
     SAMPLES,
     SKY_COLOUR,
     Painter,
+    Scene,
     hue_levels,
 )
-from dlib_bvae.datasets.rendered.shapes3d_light import Light
-from dlib_bvae.datasets.rendered.shapes3d_scene import ORIENTATIONS, SCALES, SHAPES, SIZE, Room, Solids
+from dlib_bvae.datasets.rendered.shapes3d_scene import ORIENTATIONS, SCALES, SHAPES, SIZE
 
 _GEOMETRIES = (len(SCALES), len(SHAPES), len(ORIENTATIONS))
 _HUES = hue_levels()
@@ -70,15 +70,26 @@ class Shapes3DRendered(GroundTruthData):
         The first call draws or opens the cache file; raises UserError when that is damaged or cannot be written.
         """
         rows = self.check_indices(indices)
-        geometry = (rows % self._layers.shape[0])[:, None]
-        hues = np.unravel_index(rows // self._layers.shape[0], self.factor_sizes[:3])
-        total = self._layers[geometry, np.arange(3)]
-        for first, hue in zip(FIRST_LAYER.values(), hues, strict=True):
-            total += self._layers[geometry, first + _HUES[hue]]
-        total += 1 << (FRACTION_BITS - 1)
-        total >>= FRACTION_BITS
-        pixels = np.clip(total, 0, self.max_pixel, out=total).astype(np.uint8)
-        return np.ascontiguousarray(pixels.transpose(0, 2, 1)).reshape(-1, *self.observation_shape)
+        geometry = rows % self._layers.shape[0]
+        hues = np.stack(np.unravel_index(rows // self._layers.shape[0], self.factor_sizes[:3]), axis=1)
+        return compose(self._layers, geometry, hues)
+
+
+def compose(layers: np.ndarray, geometry: np.ndarray, hues: np.ndarray) -> np.ndarray:
+    """Adds layers up to images.
+
+    layers: int16 (geometries, LAYERS, 4096). geometry: int64 (n,). hues: int64 (n, 3), hue indices of floor, wall and
+    object. Returns uint8 (n, 64, 64, 3).
+    """
+    flat = layers.reshape(-1, SIZE * SIZE)
+    base = (geometry * LAYERS)[:, None]
+    total = flat[base + np.arange(3)]
+    for material, first in enumerate(FIRST_LAYER.values()):
+        total += flat[base + first + _HUES[hues[:, material]]]
+    total += 1 << (FRACTION_BITS - 1)
+    total >>= FRACTION_BITS
+    pixels = np.clip(total, 0, 255, out=total).astype(np.uint8)
+    return np.ascontiguousarray(pixels.transpose(0, 2, 1)).reshape(-1, SIZE, SIZE, 3)
 
 
 def _blocks() -> Iterator[np.ndarray]:
@@ -91,7 +102,7 @@ def _blocks() -> Iterator[np.ndarray]:
 @functools.cache
 def _fingerprint() -> str:
     axes = (SCALES.round(9).tolist(), ORIENTATIONS.round(9).tolist(), _HUES.tolist(), SHAPES)
-    drawing = ("cubic filter a=-1/2, layers clipped to 255", SAMPLES, FRACTION_BITS, SKY_COLOUR)
-    parameters = (asdict(Room()), asdict(Solids()), asdict(Light()))
+    drawing = ("lanczos3, layers clipped to 255", SAMPLES, FRACTION_BITS, SKY_COLOUR)
+    parameters = asdict(Scene())
     text = json.dumps([Shapes3DRendered.name, axes, drawing, parameters], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

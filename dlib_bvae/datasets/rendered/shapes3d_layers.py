@@ -6,9 +6,11 @@ that a colour can do there: shading, clipping to white, edges and what the filte
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
-from dlib_bvae.datasets.rendered.shapes3d_light import Lamps, Light
+from dlib_bvae.datasets.rendered.shapes3d_light import Light
 from dlib_bvae.datasets.rendered.shapes3d_scene import (
     FLOOR,
     OBJECT,
@@ -24,6 +26,7 @@ from dlib_bvae.datasets.rendered.shapes3d_scene import (
     meet_room,
     turn,
 )
+from dlib_bvae.datasets.rendered.shapes3d_texture import Texture
 
 SKY_COLOUR = (153, 226, 249)
 LEVELS = 6
@@ -32,7 +35,7 @@ FIRST_LAYER = {FLOOR: 3, WALL: 3 + LEVELS, OBJECT: 3 + 2 * LEVELS}
 LAYERS = 3 + 3 * LEVELS
 # Layers hold pixel values in 1 / 2**FRACTION_BITS.
 FRACTION_BITS = 6
-SAMPLES = 4
+SAMPLES = 6
 
 
 def hue_levels() -> np.ndarray:
@@ -42,62 +45,84 @@ def hue_levels() -> np.ndarray:
 
 
 def filter_matrix(samples: int = SAMPLES) -> np.ndarray:
-    """The cubic filter (Keys 1981, a = -1/2) from samples to pixels along one axis, float32 (64, 64 · samples)."""
+    """Lanczos' filter of three lobes from samples to pixels along one axis, float32 (64, 64 · samples).
+
+    The frames show its faint rings along every edge.
+    """
     away = np.abs((np.arange(SIZE * samples) + 0.5) / samples - (np.arange(SIZE)[:, None] + 0.5))
-    near = 1.5 * away**3 - 2.5 * away**2 + 1
-    far = -0.5 * away**3 + 2.5 * away**2 - 4 * away + 2
-    weights = np.where(away < 1, near, np.where(away < 2, far, 0.0))
+    weights = np.where(away < 3, np.sinc(away) * np.sinc(away / 3), 0.0)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All parameters of the drawing."""
+
+    room: Room = field(default_factory=Room)
+    solids: Solids = field(default_factory=Solids)
+    light: Light = field(default_factory=Light)
+    texture: Texture = field(default_factory=Texture)
 
 
 class Painter:
     """Draws geometries; what the room looks like without an object is kept for every orientation."""
 
-    def __init__(self, room: Room | None = None, solids: Solids | None = None, light: Light | None = None):
-        self._room, self._solids, self._light = room or Room(), solids or Solids(), light or Light()
+    def __init__(self, scene: Scene | None = None):
+        self._scene = scene or Scene()
         self._filter = filter_matrix()
         self._empty: dict[int, _Empty] = {}
 
     def draw(self, scale: int, shape: int, orientation: int) -> np.ndarray:
         """Factor indices → layers int16 (LAYERS, 64, 64), little-endian."""
         if orientation not in self._empty:
-            self._empty[orientation] = _Empty(self._room, self._light, ORIENTATIONS[orientation])
-        empty = self._empty[orientation]
-        material, matt, white = empty.material.copy(), empty.matt.copy(), np.zeros(empty.matt.shape, np.float32)
-        solid = (self._solids, shape, float(SCALES[scale]))
-        shadow = empty.floor[np.isfinite(meet_object(*solid, empty.floor_points, empty.floor_to_light).distance)]
-        matt[shadow] = self._light.ambient
-        hits = meet_object(*solid, empty.camera, empty.rays)
-        seen = np.flatnonzero(hits.distance < empty.distance)
+            self._empty[orientation] = _Empty(self._scene, float(ORIENTATIONS[orientation]), self._filter)
+        empty, solid = self._empty[orientation], (self._scene.solids, shape, float(SCALES[scale]))
+        material, matt, gloss = empty.material.copy(), empty.matt.copy(), np.zeros(empty.matt.shape, np.float32)
+        dark, _ = meet_object(*solid, empty.floor_points, empty.floor_to_light)
+        dark = empty.floor[dark]
+        matt[dark] = self._scene.light.ambient * empty.texture[dark]
+        seen, hits = meet_object(*solid, empty.camera, empty.rays)
+        points = empty.camera + hits.distance[:, None] * empty.rays[seen]
         material[seen] = OBJECT
-        normal = hits.normal[seen]
-        points = empty.camera + hits.distance[seen, None] * empty.rays[seen]
-        matt[seen], white[seen] = empty.lamps.shade(points, normal)
-        return self._layers(material, matt, white)
-
-    def _layers(self, material: np.ndarray, matt: np.ndarray, white: np.ndarray) -> np.ndarray:
-        levels = np.arange(LEVELS, dtype=np.float32)[:, None] / (LEVELS - 1)
+        matt[seen], gloss[seen] = self._scene.light.shade(points, hits.normal, empty.forward)
+        # Nothing but the object and its shadow differs from the empty room: only their rows and columns are filtered.
         side = self._filter.shape[1]
-        samples = np.empty((LAYERS, side * side), np.float32)
-        samples[:3] = (material == SKY) * np.array(SKY_COLOUR, np.float32)[:, None]
-        bright = np.minimum(levels * matt + white, 255)
-        for kind, first in FIRST_LAYER.items():
-            samples[first : first + LEVELS] = bright * (material == kind)
-        pixels = self._filter @ samples.reshape(LAYERS, side, side) @ self._filter.T
+        rows, columns = (slice(at.min(), at.max() + 1) for at in np.divmod(np.concatenate([seen, dark]), side))
+        now, before = (
+            layer_samples(*(each.reshape(side, side)[rows, columns] for each in surface))
+            for surface in ((material, matt, gloss), (empty.material, empty.matt, np.zeros_like(gloss)))
+        )
+        pixels = empty.layers + self._filter[:, rows] @ (now - before) @ self._filter[:, columns].T
         return np.rint(pixels * 2**FRACTION_BITS).astype("<i2")
 
 
-class _Empty:
-    """The room without an object, seen at one orientation; arrays over the samples, in the room's frame."""
+def layer_samples(material: np.ndarray, matt: np.ndarray, gloss: np.ndarray) -> np.ndarray:
+    """Samples (h, w) of a picture → their layers float32 (LAYERS, h, w), pixel values."""
+    samples = np.empty((LAYERS, *material.shape), np.float32)
+    samples[:3] = (material == SKY) * np.array(SKY_COLOUR, np.float32)[:, None, None]
+    levels = np.arange(LEVELS, dtype=np.float32)[:, None, None] / (LEVELS - 1)
+    bright = np.minimum(levels * matt + gloss, 255)
+    for kind, first in FIRST_LAYER.items():
+        np.multiply(bright, material == kind, out=samples[first : first + LEVELS])
+    return samples
 
-    def __init__(self, room: Room, light: Light, angle: float):
+
+class _Empty:
+    """The room without an object, seen at one orientation: arrays over the samples, in the room's frame."""
+
+    def __init__(self, scene: Scene, angle: float, weights: np.ndarray):
+        room, light, side = scene.room, scene.light, weights.shape[1]
         self.rays = turn(camera_rays(room, SAMPLES), angle)
         self.camera = turn(np.array([0.0, room.camera_height, -room.camera_distance]), angle)
-        self.lamps = Lamps(light, angle)
+        self.forward = turn(np.array([0.0, 0.0, 1.0]), angle)
         self.material, hits = meet_room(room, self.camera, self.rays)
-        self.distance = hits.distance
         points = self.camera + np.where(self.material == SKY, 0.0, hits.distance)[:, None] * self.rays
-        self.matt, _ = self.lamps.shade(points, hits.normal)
-        self.floor = np.flatnonzero(self.material == FLOOR)
+        self.floor, wall = np.flatnonzero(self.material == FLOOR), np.flatnonzero(self.material == WALL)
+        self.texture = np.ones(len(points), np.float32)
+        self.texture[self.floor] = scene.texture.on_floor(points[self.floor])
+        self.texture[wall] = scene.texture.on_walls(points[wall], hits.normal[wall])
+        self.matt = self.texture * light.shade(points, hits.normal, self.forward)[0]
         self.floor_points = points[self.floor]
-        self.floor_to_light = self.lamps.position - self.floor_points
+        self.floor_to_light = np.array(light.position) - self.floor_points
+        picture = (each.reshape(side, side) for each in (self.material, self.matt, np.zeros_like(self.matt)))
+        self.layers = weights @ layer_samples(*picture) @ weights.T

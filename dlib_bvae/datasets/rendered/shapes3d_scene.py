@@ -1,7 +1,7 @@
 """The geometry of Shapes3D: a camera in a square room, one of four solids in the middle, and what each ray meets.
 
 Found from the 53 frames of the official animation (3D Shapes: Burgess & Kim 2018). The unit of length is half the
-cube's side at scale 1; x points right, y up, z away from the camera; the object stands on the origin.
+cube's side at scale 1; x points right, y up, z away from the camera, which turns around the room's middle.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import numpy as np
 
 SIZE = 64
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
+# In radii.
+HEIGHTS = (2, 2, 2, 4)
 SCALES = np.linspace(0.75, 1.25, 8)
 ORIENTATIONS = np.deg2rad(np.linspace(-30.0, 30.0, 15))
 SKY, FLOOR, WALL, OBJECT = range(4)
@@ -21,27 +23,26 @@ SKY, FLOOR, WALL, OBJECT = range(4)
 class Room:
     """Camera and room. focal, centre: pixels; the other lengths in the unit of this module."""
 
-    focal: float = 68.88
-    centre: tuple[float, float] = (32.03, 31.77)
-    camera_height: float = 2.21
-    camera_distance: float = 7.21
-    back: float = 10.9
-    side: float = 10.75
-    height: float = 6.02
+    focal: float = 69.1133
+    centre: tuple[float, float] = (32.0128, 32.2818)
+    camera_height: float = 2.1601
+    camera_distance: float = 7.2584
+    back: float = 10.5859
+    side: float = 10.4845
+    height: float = 5.9323
 
 
 @dataclass(frozen=True)
 class Solids:
-    """Sizes at scale 1: radii and heights."""
+    """Radii (the cube's: half its side) and how far the objects float above the floor, at scale 1."""
 
-    cylinder: tuple[float, float] = (1.0, 2.0)
-    sphere: float = 1.0
-    capsule: tuple[float, float] = (0.8, 3.5)
+    radii: tuple[float, ...] = (1.0, 1.0702, 1.2228, 0.9354)
+    lift: float = 0.027
 
 
 @dataclass(frozen=True)
 class Hits:
-    """What rays meet: distance along the ray (n,), inf for nothing; normal (n, 3) of length 1."""
+    """What rays meet: distance in lengths of the ray (n,), inf for nothing; the surface's normal (n, 3) of length 1."""
 
     distance: np.ndarray
     normal: np.ndarray
@@ -60,7 +61,7 @@ def camera_rays(room: Room, samples: int) -> np.ndarray:
 
 
 def turn(vectors: np.ndarray, angle: float) -> np.ndarray:
-    """Camera's frame → the frame of the room, which is turned by `angle` around the vertical; float64 (…, 3)."""
+    """Camera's frame → the frame of the room, which it sees turned by `angle` around the vertical; float64 (…, 3)."""
     cos, sin = np.cos(angle), np.sin(angle)
     return vectors @ np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
 
@@ -81,18 +82,36 @@ def meet_room(room: Room, origin: np.ndarray, rays: np.ndarray) -> tuple[np.ndar
     return material, Hits(distance, normal)
 
 
-def meet_object(solids: Solids, shape: int, scale: float, origin: np.ndarray, rays: np.ndarray) -> Hits:
-    """The object alone. origin: (3,) or (n, 3); only surfaces in front of it count."""
+def meet_object(
+    solids: Solids, shape: int, scale: float, origin: np.ndarray, rays: np.ndarray
+) -> tuple[np.ndarray, Hits]:
+    """The object alone, from outside it. origin: (3,) or (n, 3).
+
+    Returns the indices (m,) of the rays that meet it, and what those meet.
+    """
+    radius = scale * solids.radii[shape]
+    height = radius * HEIGHTS[shape]
+    origin = origin - np.array([0.0, scale * solids.lift, 0.0])
+    near = np.flatnonzero(_passes(np.hypot(radius * (np.sqrt(2) if shape == 0 else 1), height / 2), height / 2, origin, rays))
+    origin, rays = origin if origin.ndim == 1 else origin[near], rays[near]
     if shape == 0:
-        return _box(scale, 2 * scale, origin, rays)
-    if shape == 1:
-        radius, height = np.multiply(solids.cylinder, scale)
-        return _tube(radius, 0.0, height, origin, rays).nearer(_disc(radius, height, origin, rays))
-    if shape == 2:
-        return _ball(solids.sphere * scale, solids.sphere * scale, origin, rays)
-    radius, height = np.multiply(solids.capsule, scale)
-    tube = _tube(radius, radius, height - radius, origin, rays)
-    return tube.nearer(_ball(radius, radius, origin, rays)).nearer(_ball(radius, height - radius, origin, rays))
+        hits = _box(radius, height, origin, rays)
+    elif shape == 1:
+        hits = _tube(radius, 0.0, height, origin, rays).nearer(_disc(radius, height, origin, rays))
+    elif shape == 2:
+        hits = _ball(radius, radius, origin, rays)
+    else:
+        hits = _tube(radius, radius, height - radius, origin, rays)
+        hits = hits.nearer(_ball(radius, radius, origin, rays)).nearer(_ball(radius, height - radius, origin, rays))
+    met = np.isfinite(hits.distance)
+    return near[met], Hits(hits.distance[met], hits.normal[met])
+
+
+def _passes(radius: float, height: float, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """Whether the line of each ray passes through the ball that holds the object, bool (n,): a quick first test."""
+    middle = np.array([0.0, height, 0.0]) - origin
+    length = _dot(rays, rays)
+    return _dot(middle, middle) * length - _dot(middle, rays) ** 2 <= radius**2 * length
 
 
 def _box(half: float, height: float, origin: np.ndarray, rays: np.ndarray) -> Hits:
@@ -100,29 +119,24 @@ def _box(half: float, height: float, origin: np.ndarray, rays: np.ndarray) -> Hi
     with np.errstate(divide="ignore", invalid="ignore"):
         a, b = (low - origin) / rays, (high - origin) / rays
     enter, leave = np.fmin(a, b), np.fmax(a, b)
-    axis = enter.argmax(axis=1)
-    distance = enter.max(axis=1)
+    rows, axis = np.arange(len(rays)), enter.argmax(axis=1)
+    distance = enter[rows, axis]
     hit = (distance < leave.min(axis=1)) & (distance > 0)
     normal = np.zeros(rays.shape)
-    rows = np.arange(len(rays))
     normal[rows, axis] = -np.sign(rays[rows, axis])
     return Hits(np.where(hit, distance, np.inf), normal)
 
 
 def _tube(radius: float, low: float, high: float, origin: np.ndarray, rays: np.ndarray) -> Hits:
-    """The side of an upright cylinder."""
+    """The side of an upright cylinder between two heights."""
     flat = np.array([1.0, 0.0, 1.0])
-    t = _quadratic(origin * flat, rays * flat, radius)
-    with np.errstate(invalid="ignore"):
-        points = origin + np.where(np.isfinite(t), t, 0)[:, None] * rays
-    inside = (points[:, 1] >= low) & (points[:, 1] <= high)
-    return Hits(np.where(inside, t, np.inf), points * flat / radius)
+    t, points = _round(radius, origin * flat, rays * flat)
+    height = origin[..., 1] + np.where(np.isfinite(t), t, 0.0) * rays[:, 1]
+    return Hits(np.where((height >= low) & (height <= high), t, np.inf), points / radius)
 
 
 def _ball(radius: float, height: float, origin: np.ndarray, rays: np.ndarray) -> Hits:
-    centre = np.array([0.0, height, 0.0])
-    t = _quadratic(origin - centre, rays, radius)
-    points = origin - centre + np.where(np.isfinite(t), t, 0)[:, None] * rays
+    t, points = _round(radius, origin - np.array([0.0, height, 0.0]), rays)
     return Hits(t, points / radius)
 
 
@@ -135,12 +149,14 @@ def _disc(radius: float, height: float, origin: np.ndarray, rays: np.ndarray) ->
     return Hits(np.where(inside, t, np.inf), np.broadcast_to([0.0, 1.0, 0.0], rays.shape))
 
 
-def _quadratic(origin: np.ndarray, rays: np.ndarray, radius: float) -> np.ndarray:
-    """The nearest t > 0 with |origin + t · ray| = radius, inf where there is none."""
-    a = (rays * rays).sum(axis=-1)
-    b = (origin * rays).sum(axis=-1)
-    c = (origin * origin).sum(axis=-1) - radius**2
-    root = b * b - a * c
+def _round(radius: float, origin: np.ndarray, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest t > 0 with |origin + t · ray| = radius, inf where there is none, and the points there."""
+    a, b, c = _dot(rays, rays), _dot(origin, rays), _dot(origin, origin) - radius**2
     with np.errstate(invalid="ignore", divide="ignore"):
-        t = (-b - np.sqrt(root)) / a
-    return np.where((root >= 0) & (t > 1e-9), t, np.inf)
+        t = (-b - np.sqrt(b * b - a * c)) / a
+    t = np.where(t > 0, t, np.inf)
+    return t, origin + np.where(np.isfinite(t), t, 0.0)[:, None] * rays
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.einsum("...i,...i", a, b)
