@@ -53,8 +53,13 @@ def run(
             )
         with configuration(gin_config, gin_bindings, registries):
             representation = postprocess.encode_once(model_dir, data)
-            codes = read_codes(representation)
-            return [_score_once(name, data, codes, representation, overwrite) for name in names]
+        codes = read_codes(representation)
+        done = []
+        for name in names:
+            # A configuration each: else a result would tell the parameters of the metrics before it as its own.
+            with configuration(gin_config, gin_bindings, registries):
+                done.append(_score_once(name, data, codes, representation, overwrite))
+        return done
 
 
 @gin.configurable("evaluation")

@@ -68,8 +68,10 @@ def _opened(path: Path, key: str | None, dimensions: Sequence[int]) -> Any:
         with zipfile.ZipFile(path) as archive:
             shapes = {name.removesuffix(".npy"): _header(archive, name)[0] for name in archive.namelist()}
         return _member(path, f"{_chosen(path, key, shapes, dimensions)}.npy")
-    import h5py
-
+    try:
+        import h5py
+    except ImportError as error:
+        raise UserError(f"reading {path.name} needs the package h5py; install it by pip install h5py") from error
     file = h5py.File(path, "r")
     shapes = {}
     file.visititems(lambda name, item: shapes.update({name: item.shape}) if isinstance(item, h5py.Dataset) else None)

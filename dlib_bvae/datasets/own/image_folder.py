@@ -31,6 +31,7 @@ class ImageFolder(ImageData):
     path: the folder, with its subfolders. height, width: pixels; None where all pictures have the first one's size.
     channels: 1 (gray) or 3. filter: of pillow, see dlib_bvae.datasets.wrappers.pixels. Decoded once into the cache folder,
     an array uint8 (n, height · width · channels), and memory-mapped from there; other files or parameters make another.
+    cache_path: where the decoded pictures lie.
     Raises UserError for a folder without pictures, a file that is none, and sizes that differ.
     """
 
@@ -64,22 +65,19 @@ class ImageFolder(ImageData):
         self.name = f"image_folder({folder.resolve().name})"
         self.observation_shape = (*size, channels)
         self._filter = filter
-        self._parameters = f"{self.observation_shape} {filter if self._resize else None}"
+        parameters = f"{self.observation_shape} {filter if self._resize else None}"
+        self.cache_path = cache_dir() / f"image_folder-{combined(listing_of(self._files), parameters)}.npy"
+        self._fingerprint = combined("image_folder", content_sha256(self._files), parameters)
 
-    @functools.cached_property
+    @property
     def fingerprint(self) -> str:
         """Changes with the files' content, their order and every parameter."""
-        return combined("image_folder", content_sha256(self._files), self._parameters)
+        return self._fingerprint
 
     @property
     def num_images(self) -> int:
         """Number of pictures."""
         return len(self._files)
-
-    @functools.cached_property
-    def cache_path(self) -> Path:
-        """Where the decoded pictures lie."""
-        return cache_dir() / f"image_folder-{combined(listing_of(self._files), self._parameters)}.npy"
 
     def images_at(self, indices: Any) -> np.ndarray:
         """Indices (n,) → images uint8 (n, height, width, channels), values 0 … 255."""
