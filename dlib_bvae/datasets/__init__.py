@@ -16,6 +16,11 @@ DATASETS = Registry(
     "data set",
     "dlib_bvae.datasets",
     {
+        "cars3d": "dlib_bvae.datasets.cars3d:Cars3D",
+        "celeba": "dlib_bvae.datasets.celeba:CelebA",
+        "chairs": "dlib_bvae.datasets.chairs:Chairs",
+        "cifar10": "dlib_bvae.datasets.cifar:CIFAR10",
+        "cifar100": "dlib_bvae.datasets.cifar:CIFAR100",
         "dsprites_full": "dlib_bvae.datasets.dsprites_full:DSpritesFull",
         "dsprites_rendered": "dlib_bvae.datasets.rendered.dsprites:DSpritesRendered",
         "dummy_data": "dlib_bvae.datasets.dummy:DummyData",
@@ -24,6 +29,7 @@ DATASETS = Registry(
         "mpi3d_realistic": "dlib_bvae.datasets.mpi3d:MPI3DRealistic",
         "mpi3d_toy": "dlib_bvae.datasets.mpi3d:MPI3DToy",
         "shapes3d": "dlib_bvae.datasets.shapes3d:Shapes3D",
+        "smallnorb": "dlib_bvae.datasets.smallnorb:SmallNORB",
     },
 )
 
