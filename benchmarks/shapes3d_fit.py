@@ -64,7 +64,10 @@ def fit(scene: Scene, parts: tuple[str, ...], factors: np.ndarray, real: np.ndar
 
     def slopes(moves: np.ndarray) -> np.ndarray:
         here = errors(moves)
-        columns = [errors(moves + unit) - here if step else np.zeros_like(here) for unit, step in zip(np.eye(len(steps)), steps, strict=True)]
+        columns = [
+            errors(moves + unit) - here if step else np.zeros_like(here)
+            for unit, step in zip(np.eye(len(steps)), steps, strict=True)
+        ]
         return np.stack(columns, axis=1)
 
     start = to_vector(scene, parts)

@@ -44,14 +44,22 @@ def configuration(
     except UserError as error:
         raise UserError(_without_gin_trace(str(error))) from error
     except (RuntimeError, TypeError) as error:
-        if missing := re.search(r"Required bindings for `(\S+)` not provided in config: \['(\w+)'", str(error)):
-            raise UserError(
-                f"the configuration does not say {missing[1]}.{missing[2]}; set it in a gin file or by "
-                f"--gin_bindings='{missing[1]}.{missing[2]} = …'"
-            ) from error
+        if explained := missing_binding(error):
+            raise explained from error
         raise
     finally:
         gin.clear_config()
+
+
+def missing_binding(error: Exception) -> UserError | None:
+    """What to tell a user when `error` is gin's about a parameter that has to be given; None when it is another."""
+    missing = re.search(r"Required bindings for `(\S+)` not provided in config: \['(\w+)'", str(error))
+    if missing is None:
+        return None
+    return UserError(
+        f"the configuration does not say {missing[1]}.{missing[2]}; set it in a gin file or by "
+        f"--gin_bindings='{missing[1]}.{missing[2]} = …'"
+    )
 
 
 def _parse(files: list[str], bindings: list[str], names: list[str], skip_unknown: bool) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from dlib_bvae.datasets import DATASETS
+from dlib_bvae.config import missing_binding
+from dlib_bvae.datasets import DATASETS, MADE
 from dlib_bvae.datasets.download import download as download_files
 from dlib_bvae.datasets.files import check, sha256_of
 from dlib_bvae.datasets.official import OfficialData
@@ -20,10 +21,16 @@ _WIDTH_OF_A_PIPE = 160
 
 
 def open_set(name: str, data_dir: Path | None = None) -> Any:
-    """The data set called `name`, its official files in `data_dir` (None: the usual folder). Opens no file."""
+    """The data set called `name`, its official files in `data_dir` (None: the usual folder). Opens no official file.
+
+    Raises UserError for one made of another or of the user's files when the configuration does not say of which.
+    """
     cls = DATASETS.get(name)
     official = data_dir is not None and isinstance(cls, type) and issubclass(cls, OfficialData)
-    return cls(data_dir=data_dir) if official else cls()
+    try:
+        return cls(data_dir=data_dir) if official else cls()
+    except (RuntimeError, TypeError) as error:
+        raise missing_binding(error) or error from error
 
 
 def show_all(data_dir: Path | None = None) -> None:
@@ -31,11 +38,14 @@ def show_all(data_dir: Path | None = None) -> None:
     table = Table("data set", "images", "pixels", "factors", "here")
     table.columns[1].justify = "right"
     for name in DATASETS.names():
+        if name in MADE:
+            table.add_row(name, "", "", "", "made of other images, as a gin file says")
+            continue
         try:
             data = open_set(name, data_dir)
             table.add_row(name, f"{data.num_images:,}", _pixels(data), _factors(data), _state(data))
         except UserError as error:
-            table.add_row(name, "", "", "", str(error))
+            table.add_row(name, "", "", "", str(error).split(";")[0])
     console = Console()
     console = console if console.is_terminal else Console(width=_WIDTH_OF_A_PIPE)
     console.print(table)
@@ -135,7 +145,8 @@ def _state(data: Any) -> str:
         place = data.found()
         return "no" if place is None else f"yes{unverified}, converted at the first use"
     if cache is None:
-        return "needs no file"
+        wrapped = getattr(data, "data", None)
+        return f"as {wrapped.name}: {_state(wrapped)}" if wrapped is not None else "needs no file"
     return "yes, drawn" if cache.exists() else "drawn at the first use"
 
 

@@ -25,7 +25,11 @@ CHECKED = [
     writers.tiny_celeba,
 ]
 SETS = [*CHECKED, writers.tiny_mpi3d_complex, writers.tiny_chairs]
-OFFICIAL = [name for name in datasets.names() if isinstance(datasets.load(name), OfficialData)]
+OFFICIAL = [
+    name
+    for name in datasets.names()
+    if isinstance(datasets.DATASETS.get(name), type) and issubclass(datasets.DATASETS.get(name), OfficialData)
+]
 
 
 def in_cache(folder):
