@@ -4,7 +4,9 @@
 
 Keys `toy1`, `toy2`: uint8 (20, 7, 64, 64, 3), the official animations. They were made as disentanglement_lib makes them:
 tile k walks factor k once up and down from a base image, so the base's seven values fix the factors of all frames.
-The scene was fitted to frames of even number; every odd frame of the two axes' tiles was held out.
+The last fits saw no odd frame of the two axes' tiles (axes_held_out). They are not untouched, though: where the object is
+in them helped to start those fits and to choose the laws of the angles, and they lie between frames of the fit. Colours
+of objects and ring were read off the frames whose colours are compared here.
 
 Writes results/mpi3d_toy_fidelity.json and the contact sheet results/mpi3d_toy_fidelity.png (real above, drawn below).
 """

@@ -2,7 +2,7 @@
 
 Lengths: the ring's outer radius is 10; the ring lies around the origin in the plane z = 0, y points away from the
 camera, z up. Angles in radians. The numbers were fitted by least squares to frames of the official animations;
-benchmarks/mpi3d_toy_fidelity.py shows how near they come, on frames of the fit and on others.
+benchmarks/mpi3d_toy_fidelity.py shows how near they come.
 """
 
 from __future__ import annotations
