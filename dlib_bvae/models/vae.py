@@ -90,7 +90,9 @@ class GaussianVAE(tf.Module):
         reconstruction, measured = self.compare(observations, self.decode_logits(latent))
         kl = kl_to_standard_normal(mean, log_variance)
         measured["kl"] = tf.reduce_mean(kl)
-        return Batch(mean, log_variance, latent, reconstruction, kl, key=key, measured=measured, **given)
+        return Batch(
+            mean, log_variance, latent, reconstruction, kl, key=key, encode=self.encode, measured=measured, **given
+        )
 
     def compare(self, observations: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Negative log-likelihood (batch,) of observations under logits, (batch, H, W, C) each, and what is logged of it."""

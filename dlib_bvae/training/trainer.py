@@ -60,12 +60,16 @@ class Trainer:
         self.network, self.objective, self.optimizer = network, objective, optimizer
         self.feed, self.schedule, self.total, self.seed = feed, schedule, total, seed
         self.variables = network.trainable_variables
-        inputs = tf.function(feed.inputs).get_concrete_function(tf.TensorSpec([], tf.int64)).structured_outputs
-        self._step: Callable = tf.function(self.step, jit_compile=xla or None)
+        inputs = (
+            tf.function(feed.inputs, autograph=False)
+            .get_concrete_function(tf.TensorSpec([], tf.int64))
+            .structured_outputs
+        )
+        self._step: Callable = tf.function(self.step, jit_compile=xla or None, autograph=False)
         traced = self._step.get_concrete_function(step=tf.TensorSpec([], tf.int64), **inputs)
         self.names = sorted(traced.structured_outputs)
         self.state = State(network, objective, optimizer, len(self.names))
-        self.run = tf.function(self._run, input_signature=[tf.TensorSpec([], tf.int64)])
+        self.run = tf.function(self._run, input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
 
     def step(self, observations: tf.Tensor, step: tf.Tensor, **given: tf.Tensor) -> dict[str, tf.Tensor]:
         """One update on `observations`; returns scalars, losses in nats. given: second, factors (see Batch)."""
@@ -77,7 +81,7 @@ class Trainer:
             loss = tf.add_n(list(terms.values()))
         gradients = tape.gradient(loss, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         self.optimizer.apply(gradients, tf.cast(self.schedule(step, self.total), tf.float32), step)
-        self.objective.update(batch, self.network)
+        self.objective.update(batch)
         return {**terms, **batch.measured, "loss": loss}
 
     def _run(self, count: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +19,8 @@ class Batch:
     reconstruction: negative log-likelihood, float32 (batch,). kl: KL(q(z|x) ‖ N(0, I)), float32 (batch,); None where the
     encoder is deterministic. key: int64 (2,), the seed of this batch's noise. step: int64 (), 0 at the first.
     second: the second batch that Wants asked for, float32 (batch, H, W, C). factors: its labels, int64 (batch, factors).
-    extras: what one network gives its own objectives, (batch,) each. measured: scalars that are logged beside the terms;
-    an objective may add to it.
+    encode: the network's, observations → posterior. extras: what one kind of network gives its own objectives, float32
+    (batch,) each. measured: scalars that are logged beside the terms; an objective may add to it.
     """
 
     mean: tf.Tensor
@@ -33,7 +32,8 @@ class Batch:
     step: tf.Tensor = None
     second: tf.Tensor = None
     factors: tf.Tensor = None
-    extras: Mapping[str, tf.Tensor] = field(default_factory=dict)
+    encode: Any = None
+    extras: dict[str, tf.Tensor] = field(default_factory=dict)
     measured: dict[str, tf.Tensor] = field(default_factory=dict)
 
 
@@ -71,7 +71,7 @@ class Objective(tf.Module):
         """Returns named scalars; their sum is minimised over the network's weights."""
         raise NotImplementedError
 
-    def update(self, batch: Batch, network: Any) -> None:
+    def update(self, batch: Batch) -> None:
         """Trains the objective's own variables; called after the network's update."""
 
 
