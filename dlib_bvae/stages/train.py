@@ -18,17 +18,18 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.likelihoods import LIKELIHOODS
-from dlib_bvae.models.objectives import OBJECTIVES
+from dlib_bvae.models.objectives import OBJECTIVES, Objective
 from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
 from dlib_bvae.stages.directory import check_same, promote, settle, start
 from dlib_bvae.training.feed import make_feed
-from dlib_bvae.training.loop import State, Trainer
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
+from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.schedules import SCHEDULES, constant
+from dlib_bvae.training.trainer import Trainer
 from dlib_bvae.visualize.reconstructions import save_reconstructions
 
 REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
@@ -74,8 +75,8 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         log_every=settings["log_every"],
         examples=examples,
     )
-    export(trainer.state.network, part / "saved_model")
-    reconstructions = trainer.state.network.reconstruct(examples).numpy()
+    export(trainer.network, part / "saved_model")
+    reconstructions = trainer.network.reconstruct(examples).numpy()
     save_reconstructions(part / "reconstructions.png", examples.numpy(), reconstructions)
     seconds = measured.pop("seconds")
     results = {
@@ -131,7 +132,7 @@ def training(
         check_whole(f"model.{key}", value, 1)
     if not isinstance(random_seed, int) or not 0 <= random_seed < 2**31:
         raise UserError(f"model.random_seed must be a whole number in 0 … 2^31 - 1; got {random_seed!r}")
-    if not callable(getattr(model, "terms", None)):
+    if not isinstance(model, Objective):
         raise UserError(f"model.model must be an objective such as @vae(); got {model!r}")
     return {
         **positive,
@@ -148,13 +149,18 @@ def training(
 
 def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
     """The trainer on `data`, and the observations whose reconstructions are logged."""
-    seed = settings["random_seed"]
+    seed, objective = settings["random_seed"], settings["model"]
     network = settings["network"](data.observation_shape, seed, settings["precision"])
-    state = State(network, settings["optimizer"](network.trainable_variables))
-    feed = make_feed(data, settings["batch_size"], seed)
-    rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
-    examples = tf.constant(data.observations_at(rows))
+    objective.build(network.num_latent, data, seed)
     trainer = Trainer(
-        state, settings["model"], feed, settings["schedule"], settings["training_steps"], seed, settings["xla"]
+        network,
+        objective,
+        settings["optimizer"](network.trainable_variables),
+        make_feed(data, Plan(data, settings["batch_size"], seed, objective.wants)),
+        settings["schedule"],
+        total=settings["training_steps"],
+        seed=seed,
+        xla=settings["xla"],
     )
-    return trainer, examples
+    rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
+    return trainer, tf.constant(data.observations_at(rows))

@@ -1,9 +1,9 @@
-"""Images for training, by step number: gathered from memory inside the graph, or streamed from where they lie."""
+"""What training steps see, by step number: gathered from memory inside the graph, or streamed from where it lies."""
 
 from __future__ import annotations
 
+import abc
 import math
-from typing import Protocol
 
 import gin
 import numpy as np
@@ -11,77 +11,92 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import check_whole
-from dlib_bvae.training.order import make_order
+from dlib_bvae.training.plan import Plan
 
-_AHEAD = 4  # batches read before they are asked for
+_AHEAD = 4  # steps read before they are asked for
 _BLOCK = 4096
 
 
-class Feed(Protocol):
-    """Batches of observations, which follow from seed and step alone."""
+class Feed(abc.ABC):
+    """The inputs of training steps, which follow from seed and step alone (see Plan)."""
 
-    batch_size: int
+    def __init__(self, data: ImageData, plan: Plan):
+        self.shape = tuple(data.observation_shape)
+        self.batch_size, self.plan = plan.batch_size, plan
+        self.scale = 1.0 / data.max_pixel
 
+    @abc.abstractmethod
     def start(self, step: int, total: int) -> None:
-        """Makes ready to be asked for the steps from `step` to `total` - 1, in this order; once, before the graph is made."""
+        """Makes ready to be asked for the steps from `step` to `total` - 1, in this order; before the graph is made."""
 
-    def observations(self, step: tf.Tensor) -> tf.Tensor:
-        """int64 () → observations float32 (batch, H, W, C) in [0, 1]; inside a graph."""
+    @abc.abstractmethod
+    def inputs(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """int64 () → everything that a training step sees, inside a graph: observations float32 (n, H, W, C) in [0, 1],
+        and what the objective wants beside them.
+        """
+
+    @property
+    def specs(self) -> dict[str, tf.TensorSpec]:
+        """The shapes of `inputs`."""
+        counts = self.plan.counts.items()
+        return {name: tf.TensorSpec([n, *self.shape], tf.float32) for name, n in counts} | self.plan.label_specs
 
 
-@gin.configurable("feed", denylist=["data", "batch_size", "seed"])
-def make_feed(data: ImageData, batch_size: int, seed: int, max_mib: int = 4096) -> Feed:
+@gin.configurable("feed", denylist=["data", "plan"])
+def make_feed(data: ImageData, plan: Plan, max_mib: int = 4096) -> Feed:
     """A MemoryFeed when all of `data` takes at most `max_mib` MiB as uint8 (or bit-packed), else a StreamFeed."""
     check_whole("feed.max_mib", max_mib, 0)
     packed = data.packed()
     size = data.num_images * math.prod(data.observation_shape) if packed is None else packed.nbytes
-    return MemoryFeed(data, batch_size, seed) if size <= max_mib * 2**20 else StreamFeed(data, batch_size, seed)
+    return MemoryFeed(data, plan) if size <= max_mib * 2**20 else StreamFeed(data, plan)
 
 
-class MemoryFeed:
+class MemoryFeed(Feed):
     """The whole data set on the device as uint8 or packed bits; a batch is one gather inside the graph."""
 
-    def __init__(self, data: ImageData, batch_size: int, seed: int):
-        self.shape = tuple(data.observation_shape)
-        self.batch_size = batch_size
-        self.indices = make_order(data, batch_size, seed)
-        self.scale = 1.0 / data.max_pixel
+    def __init__(self, data: ImageData, plan: Plan):
+        super().__init__(data, plan)
         packed = data.packed()
-        self.bits = packed is not None
-        self.rows = tf.constant(_all_images(data) if packed is None else packed)
+        self._bits = packed is not None
+        self._rows = tf.constant(_all_images(data) if packed is None else packed)
 
     def start(self, step: int, total: int) -> None:
         """Nothing has to be made ready."""
 
-    def observations(self, step: tf.Tensor) -> tf.Tensor:
-        """int64 () → observations float32 (batch, H, W, C) in [0, 1]."""
-        rows = tf.gather(self.rows, self.indices(step))
-        pixels = unpack_bits(rows) if self.bits else tf.cast(rows, tf.float32) * self.scale
-        return tf.reshape(pixels, [self.batch_size, *self.shape])
+    def inputs(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """See Feed."""
+        indices = self.plan.indices(step)
+        return {name: self._at(rows) for name, rows in indices.items()} | self.plan.labels(indices)
+
+    def _at(self, indices: tf.Tensor) -> tf.Tensor:
+        rows = tf.gather(self._rows, indices)
+        pixels = unpack_bits(rows) if self._bits else tf.cast(rows, tf.float32) * self.scale
+        return tf.reshape(pixels, [indices.shape[0], *self.shape])
 
 
-class StreamFeed:
+class StreamFeed(Feed):
     """Images read or drawn by the data set, a few batches ahead of training, in another thread."""
 
-    def __init__(self, data: ImageData, batch_size: int, seed: int):
-        self.shape = tuple(data.observation_shape)
-        self.batch_size = batch_size
-        self.scale = 1.0 / data.max_pixel
-        self._data, self._order = data, make_order(data, batch_size, seed)
+    def __init__(self, data: ImageData, plan: Plan):
+        super().__init__(data, plan)
+        self._data = data
 
     def start(self, step: int, total: int) -> None:
         """Begins to read ahead from `step` on."""
         steps = tf.data.Dataset.range(step, max(total, step + 1))
-        self._batches = iter(steps.map(self._images, num_parallel_calls=1).prefetch(_AHEAD))
+        self._steps = iter(steps.map(self._read, num_parallel_calls=1).prefetch(_AHEAD))
 
-    def observations(self, step: tf.Tensor) -> tf.Tensor:
-        """int64 (), one more at every call → observations float32 (batch, H, W, C) in [0, 1]."""
-        del step  # the stream counts for itself
-        return tf.cast(next(self._batches), tf.float32) * self.scale
+    def inputs(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """See Feed; `step` is one more at every call, as the stream counts for itself."""
+        del step
+        read = next(self._steps)
+        return {n: tf.cast(x, tf.float32) * self.scale if n in self.plan.counts else x for n, x in read.items()}
 
-    def _images(self, step: tf.Tensor) -> tf.Tensor:
-        images = tf.numpy_function(self._data.images_at, [self._order(step)], tf.uint8)
-        return tf.ensure_shape(images, [self.batch_size, *self.shape])
+    def _read(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        indices = self.plan.indices(step)
+        images = {name: tf.numpy_function(self._data.images_at, [rows], tf.uint8) for name, rows in indices.items()}
+        shaped = {name: tf.ensure_shape(x, [self.plan.counts[name], *self.shape]) for name, x in images.items()}
+        return shaped | self.plan.labels(indices)
 
 
 def unpack_bits(rows: tf.Tensor) -> tf.Tensor:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import check_positive
 from dlib_bvae.registry import Registry
 
 OPTIMIZERS = Registry(
@@ -16,13 +15,6 @@ OPTIMIZERS = Registry(
     "dlib_bvae.optimizers",
     {"adam": "dlib_bvae.training.optimizers:adam", "adagrad": "dlib_bvae.training.optimizers:adagrad"},
 )
-
-
-def check_positive(name: str, value: Any) -> float:
-    """Returns `value` as a float; raises UserError unless it is a finite number > 0."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < float("inf"):
-        raise UserError(f"{name} must be a finite number > 0; got {value!r}")
-    return float(value)
 
 
 def _zeros_like(variables: Sequence[tf.Variable]) -> list[tf.Variable]:

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.likelihoods import bernoulli_loss
-from dlib_bvae.models.objectives import Batch, vae
+from dlib_bvae.models.objectives import Batch
+from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.vae import GaussianVAE, kl_to_standard_normal
 
 
