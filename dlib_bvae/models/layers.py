@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -48,14 +48,14 @@ class Dense(Layer):
 
 
 class Conv(Layer):
-    """4×4 convolution of stride 2: (batch, H, W, inputs) → (batch, H/2, W/2, width)."""
+    """`size` × `size` convolution: (batch, H, W, inputs) → (batch, H/stride, W/stride, width)."""
 
-    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int):
-        super().__init__(name, (4, 4, inputs, width), 16 * inputs, width, gain, seed)
+    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int, size: int = 4, stride: int = 2):
+        super().__init__(name, (size, size, inputs, width), size * size * inputs, width, gain, seed)
+        self.stride = stride
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        y = tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), strides=2, padding="SAME")
-        return self.finish(y)
+        return self.finish(tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), strides=self.stride, padding="SAME"))
 
 
 class Deconv(Layer):
@@ -112,3 +112,12 @@ def shape_of(x: tf.Tensor) -> list[Any]:
     """The shape with Python numbers where they are known, so that a fixed batch compiles with fixed shapes."""
     dynamic = tf.shape(x)
     return [dynamic[i] if size is None else size for i, size in enumerate(x.shape)]
+
+
+def posterior_of(x: tf.Tensor, hidden: Sequence[Dense], output: Dense) -> tuple[tf.Tensor, tf.Tensor]:
+    """Flattens, applies the hidden ReLU layers and splits the output's result into mean and log variance."""
+    x = tf.reshape(x, [shape_of(x)[0], math.prod(x.shape[1:])])
+    for layer in hidden:
+        x = tf.nn.relu(layer(x))
+    mean, log_variance = tf.split(output(x), 2, axis=1)
+    return mean, log_variance

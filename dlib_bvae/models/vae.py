@@ -14,7 +14,7 @@ from dlib_bvae.models.likelihoods import bernoulli_loss
 from dlib_bvae.models.objectives import Batch
 
 Adapt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
+PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 
 
 @gin.configurable("encoder", denylist=["observation_shape", "seed"])

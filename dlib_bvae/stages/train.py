@@ -75,9 +75,7 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         log_every=settings["log_every"],
         examples=examples,
     )
-    export(trainer.network, part / "saved_model")
-    reconstructions = trainer.network.reconstruct(examples).numpy()
-    save_reconstructions(part / "reconstructions.png", examples.numpy(), reconstructions)
+    _export(trainer, examples, part)
     seconds = measured.pop("seconds")
     results = {
         "model": settings["name"] or type(settings["model"]).__name__,
@@ -101,6 +99,15 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     )
 
 
+def _export(trainer: Trainer, examples: tf.Tensor, part: Path) -> None:
+    """Writes the SavedModel, of the averaged weights where there are some, and a picture of its reconstructions."""
+    if trainer.average is not None:
+        trainer.average.use()
+    export(trainer.network, part / "saved_model")
+    reconstructions = trainer.network.reconstruct(examples).numpy()
+    save_reconstructions(part / "reconstructions.png", examples.numpy(), reconstructions)
+
+
 @gin.configurable("model")
 def training(
     model: Any = gin.REQUIRED,
@@ -113,14 +120,19 @@ def training(
     schedule: Any = None,
     precision: str = "float32",
     xla: bool = False,
+    clip_norm: float = 0.0,
+    clip_value: float = 0.0,
+    average_decay: float = 0.0,
     checkpoint_every: int = 1_000,
     log_every: int = 100,
 ) -> dict[str, Any]:
     """Checks and returns the settings of one training.
 
     model: the objective. network: the model's class. name: in results and tables; the objective's when empty.
-    batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32" or
-    "mixed_bfloat16". xla: compile the step with XLA. Raises UserError for values out of range.
+    batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32",
+    "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
+    gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
+    of this decay, 0 for the last ones. Raises UserError for values out of range.
     """
     positive = {
         "batch_size": batch_size,
@@ -144,6 +156,9 @@ def training(
         "schedule": schedule or constant(),
         "precision": precision,
         "xla": xla,
+        "clip_norm": clip_norm,
+        "clip_value": clip_value,
+        "average_decay": average_decay,
     }
 
 
@@ -160,7 +175,7 @@ def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor
         settings["schedule"],
         total=settings["training_steps"],
         seed=seed,
-        xla=settings["xla"],
+        **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
     )
     rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
     return trainer, tf.constant(data.observations_at(rows))

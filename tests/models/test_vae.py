@@ -77,5 +77,5 @@ def test_bfloat16_networks_keep_a_float32_posterior_and_about_the_same_values():
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(UserError, match="float32, mixed_bfloat16; got 'half'"):
+    with pytest.raises(UserError, match="float32, mixed_bfloat16, mixed_float16; got 'half'"):
         GaussianVAE((16, 16, 1), 0, "half")

@@ -15,9 +15,9 @@ from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.objectives import OBJECTIVES
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.training.feed import MemoryFeed
-from dlib_bvae.training.optimizers import adam
+from dlib_bvae.training.optimizers import adam, adamw
 from dlib_bvae.training.plan import Plan
-from dlib_bvae.training.schedules import constant
+from dlib_bvae.training.schedules import constant, cosine
 from dlib_bvae.training.trainer import Trainer
 
 SETTINGS = {
@@ -69,13 +69,13 @@ def tiny_networks():
     gin.clear_config()
 
 
-def make(name, seed=0):
+def make(name, precision="float32", optimizer=adam, schedule=constant, **options):
     objective = OBJECTIVES.get(name)(**SETTINGS.get(name, {}))
-    network = NETWORKS[objective.latents[0]]((16, 16, 1), seed)
-    objective.build(network.num_latent, DATA, seed)
-    optimizer = adam(network.trainable_variables, learning_rate=3e-3)
-    feed = MemoryFeed(DATA, Plan(DATA, 8, seed, objective.wants))
-    return Trainer(network, objective, optimizer, feed, constant(), total=60, seed=seed)
+    network = NETWORKS[objective.latents[0]]((16, 16, 1), 0, precision)
+    objective.build(network.num_latent, DATA, 0)
+    optimizer = optimizer(network.trainable_variables, learning_rate=3e-3)
+    feed = MemoryFeed(DATA, Plan(DATA, 8, 0, objective.wants))
+    return Trainer(network, objective, optimizer, feed, schedule(), total=100, seed=0, **options)
 
 
 def run(trainer, steps):
@@ -88,13 +88,11 @@ def values(trainer):
     return [variable.numpy() for variable in trainer.state.variables]
 
 
-@pytest.mark.parametrize("name", OBJECTIVES.names())
-def test_it_lowers_its_loss_and_resumes_bit_for_bit(name, tmp_path):
-    trainer = make(name)
+def check(trainer, folder):
     first = run(trainer, 3)
     assert all(np.isfinite(value) for value in first.values())
     checkpoint = tf.train.Checkpoint(state=trainer.state)
-    path = checkpoint.write(str(tmp_path / "checkpoint"))
+    path = checkpoint.write(str(folder / "checkpoint"))
     results = []
     for _ in range(2):
         checkpoint.read(path).assert_consumed()
@@ -106,6 +104,29 @@ def test_it_lowers_its_loss_and_resumes_bit_for_bit(name, tmp_path):
     last = run(trainer, 20)
     assert last["reconstruction"] < 0.75 * first["reconstruction"]
     assert last["loss"] < first["loss"]
+
+
+@pytest.mark.parametrize("name", OBJECTIVES.names())
+def test_it_lowers_its_loss_and_resumes_bit_for_bit(name, tmp_path):
+    check(make(name), tmp_path)
+
+
+def test_so_does_a_training_with_every_option(tmp_path):
+    options = {"clip_norm": 100.0, "clip_value": 10.0, "average_decay": 0.9}
+    trainer = make("vae", "mixed_float16", adamw, cosine, **options)
+    check(trainer, tmp_path)
+    assert "skipped_updates" in trainer.names
+    weights = [variable.numpy() for variable in trainer.variables]
+    trainer.average.use()
+    assert all((one != other.numpy()).any() for one, other in zip(weights, trainer.variables, strict=True))
+
+
+def test_a_float16_training_whose_gradients_overflow_finds_its_scale():
+    trainer = make("vae", "mixed_float16")
+    trainer.scale.factor.assign(2.0**40)
+    assert run(trainer, 30)["skipped_updates"] > 0.1
+    assert float(trainer.scale.factor) < 2.0**30
+    assert trainer.weights_finite()
 
 
 def test_the_logged_names_are_the_terms_and_what_was_measured():
