@@ -32,7 +32,7 @@ from dlib_bvae.datasets.files import OfficialFile, Source
 SETS = {
     "mpi3d_toy": (6, 6, 2, 3, 3, 10, 10),
     "mpi3d_real": (6, 6, 2, 3, 3, 10, 10),
-    "shapes3d": (10, 10, 10, 8, 4, 2),
+    "shapes3d": (10, 10, 5, 8, 4, 2),
     "dsprites_full": (3, 6, 4, 32, 32),
     "cars3d": (4, 24, 183),
     "smallnorb": (5, 9, 18, 6),
