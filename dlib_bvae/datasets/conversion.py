@@ -20,27 +20,38 @@ _BYTES_BETWEEN_NOTES = 2**27
 
 
 def open_or_convert(
-    path: Path, shape: tuple[int, ...], blocks: Callable[[int], Iterator[np.ndarray]], origin: dict[str, Any]
+    path: Path,
+    shape: tuple[int, ...],
+    blocks: Callable[[int], Iterator[np.ndarray]],
+    origin: dict[str, Any],
+    prepare: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """Opens `path` as a memory-mapped uint8 array of `shape`; writes it from `blocks` when it is not there.
 
     blocks: gives the rows from the one asked for, in order, in uint8 arrays. origin: what tells the files apart that the
-    rows come from; a killed conversion is continued only where it is the same. One process converts, others wait.
+    rows come from; a killed conversion is continued only where it is the same. prepare: called before the first row is
+    asked for. One process converts, others wait.
     Raises UserError for a damaged file or a full disk; then, as after any other error, no part of a file is left.
     """
     if not path.exists():
         with locked(path, f"write {path.name}", CACHE_VARIABLE, math.prod(shape)):
             if not path.exists():
-                _convert(path, shape, blocks, origin)
+                _convert(path, shape, blocks, origin, prepare)
     return bit_cache.open_rows(path, shape)
 
 
 def _convert(
-    path: Path, shape: tuple[int, ...], blocks: Callable[[int], Iterator[np.ndarray]], origin: dict[str, Any]
+    path: Path,
+    shape: tuple[int, ...],
+    blocks: Callable[[int], Iterator[np.ndarray]],
+    origin: dict[str, Any],
+    prepare: Callable[[], None],
 ) -> None:
     part, note = path.with_suffix(".part"), path.with_suffix(".progress")
     done = _rows_done(part, note, shape, origin)
     try:
+        if not done:
+            prepare()
         with part.open("r+b" if done else "wb") as file:
             bit_cache.write_header(file, shape)
             file.seek(done * math.prod(shape[1:]), os.SEEK_CUR)

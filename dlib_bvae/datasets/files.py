@@ -16,6 +16,7 @@ from dlib_bvae.errors import UserError
 CACHE_VARIABLE = "DLIB_BVAE_CACHE_DIR"
 DATA_VARIABLE = "DLIB_BVAE_DATA_DIR"
 _BLOCK = 1 << 22
+_LONG = 1 << 28
 
 
 def cache_dir() -> Path:
@@ -65,9 +66,9 @@ class Source:
         return all((folder / file.name).is_file() for file in self.files)
 
 
-def sha256_of(path: Path) -> str:
-    """The checksum of a file, in hexadecimal digits."""
-    return _digest(path, hashlib.sha256())
+def sha256_of(path: Path, shown: bool = False) -> str:
+    """The checksum of a file, in hexadecimal digits; shown: with a progress bar where it takes long."""
+    return _digest(path, hashlib.sha256(), shown)
 
 
 def check(path: Path, file: OfficialFile) -> None:
@@ -85,7 +86,7 @@ def mismatch(path: Path, file: OfficialFile) -> str | None:
         return None
     kind, expected = file.checksum.split(":")
     digest = hashlib.md5() if kind == "md5" else hashlib.sha1(b"blob %d\0" % size)
-    got = _digest(path, digest)
+    got = _digest(path, digest, shown=True)
     return None if got == expected else f"its {kind} checksum is {got} instead of {expected}"
 
 
@@ -111,8 +112,17 @@ def locked(path: Path, purpose: str, variable: str, num_bytes: int | None = None
         ) from error
 
 
-def _digest(path: Path, digest: hashlib._Hash) -> str:
-    with path.open("rb") as file:
+def _digest(path: Path, digest: hashlib._Hash, shown: bool) -> str:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    size = path.stat().st_size
+    with (
+        path.open("rb") as file,
+        Progress(console=Console(stderr=True), transient=True, disable=not shown or size < _LONG) as progress,
+    ):
+        task = progress.add_task(f"checksum of {path.name}", total=size)
         while block := file.read(_BLOCK):
             digest.update(block)
+            progress.update(task, advance=len(block))
     return digest.hexdigest()

@@ -19,6 +19,7 @@ _LICENCE = "CC-BY 4.0"
 def _source(name: str, md5: str) -> Source:
     urls = (
         f"https://storage.googleapis.com/disentanglement_dataset/Final_Dataset/{name}",
+        f"https://storage.googleapis.com/mpi3d_disentanglement_dataset/data/{name}",
         f"https://huggingface.co/datasets/waleedgondal/mpi3d/resolve/main/{name}",
     )
     return Source(_PAGE, _LICENCE, (OfficialFile(name, f"md5:{md5}", urls=urls),))

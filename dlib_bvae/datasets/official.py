@@ -69,11 +69,12 @@ class OfficialData(ImageData):
         place = self.found()
         if place is None:
             raise self.missing()
-        if place == self.folder:
-            for file in self.source.files:
-                check(place / file.name, file)
         origin = {"verified": path == self._path(True), "files": [_identity(path) for path in self._files(place)]}
-        return np.asarray(open_or_convert(path, shape, lambda first: self.read(place, first), origin))
+        return np.asarray(
+            open_or_convert(
+                path, shape, lambda first: self.read(place, first), origin, prepare=lambda: self._check_files(place)
+            )
+        )
 
     @property
     def cache_path(self) -> Path:
@@ -114,9 +115,14 @@ class OfficialData(ImageData):
         layout = f" (or its folder {self.source.folder})" if self.source.folder else ""
         get = f"`dlib_bvae_data download {self.name}` gets it, or take it" if self.source.files[0].urls else "get it"
         return UserError(
-            f"{self.name} needs {', '.join(names)}{layout}, which is not in {self.folder}; {get} from "
+            f"there is no {', no '.join(names)}{layout} in {self.folder}, which {self.name} needs; {get} from "
             f"{self.source.page} and put it there, or set {DATA_VARIABLE} to the folder that has it"
         )
+
+    def _check_files(self, place: Path) -> None:
+        if place == self.folder:
+            for file in self.source.files:
+                check(place / file.name, file)
 
     def _files(self, place: Path) -> list[Path]:
         return [place / file.name for file in self.source.files] if place == self.folder else [place]

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,6 +215,50 @@ def test_a_killed_conversion_continues(tmp_path):
     assert 450 <= int(runs[1].stdout) <= 600
     assert json.loads(path.with_suffix(".json").read_text())["origin"] == {"a": [1, "b"]}
     assert sorted(each.suffix for each in tmp_path.iterdir()) == [".json", ".lock", ".npy"]
+
+
+TWO = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import writers
+
+folder = Path(sys.argv[1])
+data = writers.tiny(writers.MPI3DToy, folder, (3, 2, 1, 2, 1, 2, 2))
+read = data.read
+def told(place, first):
+    print("reading", flush=True)
+    yield from read(place, first)
+data.read = told
+print("ready", flush=True)
+sys.stdin.readline()
+assert data.images_at([47]).shape == (1, 64, 64, 3)
+"""
+
+
+def test_two_processes_convert_once(tmp_path):
+    writers.tiny_mpi3d(tmp_path)
+    command = [sys.executable, "-c", TWO, str(tmp_path), str(Path(writers.__file__).parent)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    try:
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        outputs = [process.communicate(timeout=60)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert sorted(outputs) == ["", "reading\n"]
+    assert [process.returncode for process in processes] == [0, 0]
+
+
+def test_every_official_set_has_its_gin_file():
+    folder = Path(datasets.__file__).parents[2] / "gin" / "datasets"
+    for name in OFFICIAL:
+        assert f'dataset.name = "{name}"' in (folder / f"{name}.gin").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize(

@@ -48,10 +48,10 @@ def tiny(cls, folder, sizes=None, checksum=md5, **attributes):
     return type(f"Tiny{cls.__name__}", (cls,), {"source": source, **grid, **attributes})(folder, folder / "cache")
 
 
-def tiny_dsprites(folder, compressed=True, classes=None, high=2):
-    sizes = (3, 2, 4, 2, 3)
-    images = pixels(144, 64, 64, high=high)
-    order = np.stack([np.zeros(144, int), *np.unravel_index(np.arange(144), sizes)], axis=1)
+def tiny_dsprites(folder, compressed=True, classes=None, high=2, grid=(3, 2, 4, 2, 3)):
+    number = int(np.prod(grid))
+    images = pixels(number, 64, 64, high=high)
+    order = np.stack([np.zeros(number, int), *np.unravel_index(np.arange(number), grid)], axis=1)
     arrays = {
         "metadata": np.array({"title": "dSprites"}, object),
         "imgs": images,
@@ -60,12 +60,11 @@ def tiny_dsprites(folder, compressed=True, classes=None, high=2):
     }
     path = folder / DSpritesFull.source.files[0].name
     (np.savez_compressed if compressed else np.savez)(path, **arrays)
-    return tiny(DSpritesFull, folder, sizes, git_blob), images[..., None]
+    return tiny(DSpritesFull, folder, grid, git_blob), images[..., None]
 
 
-def tiny_mpi3d(folder, cls=MPI3DToy, compressed=False, split=False, checksum=md5):
-    sizes = (3, 2, 1, 2, 1, 2, 2)
-    images = pixels(48, 64, 64, 3)
+def tiny_mpi3d(folder, cls=MPI3DToy, compressed=False, split=False, checksum=md5, sizes=(3, 2, 1, 2, 1, 2, 2)):
+    images = pixels(int(np.prod(sizes)), 64, 64, 3)
     stored = images.reshape(*sizes, 64, 64, 3) if split else images
     (np.savez_compressed if compressed else np.savez)(folder / cls.source.files[0].name, images=stored)
     return tiny(cls, folder, sizes, checksum), images
@@ -75,12 +74,13 @@ def tiny_mpi3d_complex(folder):
     return tiny_mpi3d(folder, MPI3DRealComplex, checksum=None)
 
 
-def tiny_shapes3d(folder, chunks=(5, 64, 64, 3), labels=None):
+def tiny_shapes3d(folder, chunks=(5, 64, 64, 3), labels=None, sizes=(2, 2, 1, 3, 2, 2)):
     import h5py
 
-    sizes = (2, 2, 1, 3, 2, 2)
-    images = pixels(48, 64, 64, 3)
-    grid = np.stack(np.unravel_index(np.arange(48), sizes), axis=1)
+    number = int(np.prod(sizes))
+    images = pixels(number, 64, 64, 3)
+    chunks = chunks and (min(chunks[0], number), *chunks[1:])
+    grid = np.stack(np.unravel_index(np.arange(number), sizes), axis=1)
     with h5py.File(folder / "3dshapes.h5", "w") as file:
         file.create_dataset("images", data=images, chunks=chunks, compression="gzip" if chunks else None)
         file["labels"] = grid * 0.1 - 0.05 if labels is None else labels
@@ -156,13 +156,13 @@ def tiny_cifar(folder, cls=CIFAR10, python2=True, extracted=False):
     return data_set, enlarged(data.reshape(total, 3, 32, 32).transpose(0, 2, 3, 1))
 
 
-def tiny_cars3d(folder, cars=3, names=None, key="im", images=None):
+def tiny_cars3d(folder, cars=3, names=None, key="im", images=None, views=(2, 3)):
     from scipy.io import savemat
 
-    sizes = (2, 3, cars)
-    images = pixels(cars, 128, 128, 3, 3, 2, high=4) * 80 if images is None else images
+    sizes = (*views, cars)
+    images = pixels(cars, 128, 128, 3, *views[::-1], high=4) * 80 if images is None else images
     members = {}
-    for k in (2, 0, 1)[:cars]:
+    for k in reversed(range(cars)):
         file = io.BytesIO()
         savemat(file, {key: images[k], "mask": np.zeros((128, 128, 3, 2), np.uint8)}, do_compression=True)
         members[f"data/cars/car_00{k}_mesh.mat"] = file.getvalue()
@@ -182,9 +182,9 @@ def norb_matrix(array, magic=None):
     return struct.pack(f"<ii{len(dims)}i", magic, array.ndim, *dims) + array.tobytes()
 
 
-def tiny_smallnorb(folder, change=None):
+def tiny_smallnorb(folder, change=None, sizes=(2, 2, 3, 1)):
     """Instances 0 and 1 are the testing half, 2 and 3 the training half, each in a random order."""
-    sizes, instances = (2, 2, 3, 1), 4
+    instances = 4
     cells = np.stack([grid.ravel() for grid in np.indices((*sizes, instances))], axis=1)
     order = np.random.default_rng(0).permutation(len(cells))
     left = pixels(len(cells), 96, 96, seed=1)
@@ -229,9 +229,12 @@ def tiny_celeba(folder, extracted=False, size=(218, 178), number=6):
     return data, enlarged([jpeg[20:198] for jpeg in jpegs])
 
 
-def tiny_chairs(folder, extracted=False, side=600):
-    coarse = pixels(5, 6, 6, 3)
-    names = [f"rendered_chairs/{c}/renders/image_00{v}_p020_t011_r096.png" for c, v in ("a0", "a1", "b0", "b1", "c0")]
+def tiny_chairs(folder, extracted=False, side=600, number=5):
+    coarse = pixels(number, 6, 6, 3)
+    names = [
+        f"rendered_chairs/{c}/renders/image_00{v}_p020_t011_r096.png"
+        for c, v in ("a0", "a1", "b0", "b1", "c0")[:number]
+    ]
     views = [np.asarray(Image.fromarray(each).resize((side, side), Image.NEAREST)) for each in coarse]
     members = {name: encoded(view, "PNG") for name, view in zip(names, views, strict=True)}
     if extracted:
@@ -241,5 +244,5 @@ def tiny_chairs(folder, extracted=False, side=600):
     else:
         others = {"rendered_chairs/all_chair_names.mat": b"x", "rendered_chairs/a/renders/._image.png": b"x"}
         tar_of(folder / "rendered_chairs.tar", dict(reversed([*members.items(), *others.items()])))
-    data = type("TinyChairs", (Chairs,), {"num_images": 5})(folder, folder / "cache")
+    data = type("TinyChairs", (Chairs,), {"num_images": number})(folder, folder / "cache")
     return data, enlarged([np.asarray(Image.fromarray(view).convert("L")) for view in views])[..., None]

@@ -49,7 +49,7 @@ def open_or_draw(
 
 def verify(path: Path) -> None:
     """Compares the whole file with the checksum made when it was written. Raises UserError when they differ."""
-    if sha256_of(path) != description(path)["sha256"]:
+    if sha256_of(path, shown=True) != description(path)["sha256"]:
         raise _damaged(path, "its checksum differs")
 
 
@@ -94,7 +94,7 @@ def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 
 def finish(part: Path, path: Path, shape: tuple[int, ...], **more: Any) -> None:
     """Describes the whole file `part` (shape, sha256 and `more`) beside `path`, then gives it that name."""
-    description = {"shape": shape, "sha256": sha256_of(part), **more}
+    description = {"shape": shape, "sha256": sha256_of(part, shown=True), **more}
     _description(path).write_text(json.dumps(description) + "\n", encoding="utf-8")
     os.replace(part, path)
 
