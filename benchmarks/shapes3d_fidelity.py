@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from shapes3d_fit import draw, fit, from_vector, inner, to_vector
+from shapes3d_fit import CAMERA_HEIGHT, draw, fit, from_vector, inner, to_vector
 from shapes3d_frames import frame_factors, read_frames
 
 from dlib_bvae import datasets
@@ -77,7 +77,7 @@ def hold_out(factors: np.ndarray, real: np.ndarray) -> dict[str, object]:
     parts = ("room", "solids", "light", "texture")
     right = to_vector(Scene(), parts)
     off = 1 + 0.02 * np.random.default_rng(0).choice([-1.0, 1.0], size=right.size)
-    off[to_vector(Scene(), ("room",)).size] = 1.0  # The cube is the unit of length.
+    off[CAMERA_HEIGHT] = 1.0  # The unit of length is not fitted.
     scene = from_vector(Scene(), parts, right * off)
     before = compare(draw(scene, factors[1::2]), real[1::2], factors[1::2])
     few = [k for k in range(0, len(real), 2) if k <= 24 or k % 8 == 0]

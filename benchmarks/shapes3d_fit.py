@@ -14,6 +14,8 @@ from dlib_bvae.datasets.rendered.shapes3d_scene import Room, Solids
 from dlib_bvae.datasets.rendered.shapes3d_texture import Texture
 
 PARTS = {"room": Room, "solids": Solids, "light": Light, "texture": Texture}
+# Its place among the numbers of Room.
+CAMERA_HEIGHT = 3
 # How far each parameter is moved to see what it changes: large enough to move edges by some samples.
 STEPS = {"room": 0.01, "solids": 0.005, "light": 0.05, "texture": 0.005}
 
@@ -55,17 +57,16 @@ def fit(scene: Scene, parts: tuple[str, ...], factors: np.ndarray, real: np.ndar
     """Improves the parameters of some parts of `scene` on real images (n, 64, 64, 3), in at most `rounds` steps."""
     sizes = [to_vector(scene, (part,)).size for part in parts]
     steps = np.repeat([STEPS[part] for part in parts], sizes) * np.maximum(1, np.abs(to_vector(scene, parts)) / 5)
-    if "solids" in parts:  # The cube is the unit of length.
-        first = sum(sizes[: parts.index("solids")])
-        steps[first] = 0.0
+    if "room" in parts:  # A larger scene farther away looks the same: the camera's height is the unit.
+        steps[sum(sizes[: parts.index("room")]) + CAMERA_HEIGHT] = 0.0
 
     def errors(moves: np.ndarray) -> np.ndarray:
         return (inner(draw(from_vector(scene, parts, start + moves * steps), factors)) - inner(real)).ravel()
 
     def slopes(moves: np.ndarray) -> np.ndarray:
         here = errors(moves)
-        columns = [errors(moves + unit) - here if step else np.zeros_like(here) for unit, step in zip(np.eye(len(steps)), steps, strict=True)]
-        return np.stack(columns, axis=1)
+        ahead = [errors(moves + unit) if step else here for unit, step in zip(np.eye(len(steps)), steps, strict=True)]
+        return np.stack(ahead, axis=1) - here[:, None]
 
     start = to_vector(scene, parts)
     found = least_squares(errors, np.zeros(len(steps)), jac=slopes, loss="soft_l1", f_scale=15.0, max_nfev=rounds)

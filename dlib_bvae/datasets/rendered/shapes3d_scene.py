@@ -92,7 +92,8 @@ def meet_object(
     radius = scale * solids.radii[shape]
     height = radius * HEIGHTS[shape]
     origin = origin - np.array([0.0, scale * solids.lift, 0.0])
-    near = np.flatnonzero(_passes(np.hypot(radius * (np.sqrt(2) if shape == 0 else 1), height / 2), height / 2, origin, rays))
+    reach = np.hypot(radius * (np.sqrt(2) if shape == 0 else 1), height / 2)
+    near = np.flatnonzero(_passes(reach, height / 2, origin, rays))
     origin, rays = origin if origin.ndim == 1 else origin[near], rays[near]
     if shape == 0:
         hits = _box(radius, height, origin, rays)
