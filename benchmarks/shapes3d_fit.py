@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from dlib_bvae.datasets.rendered.shapes3d import compose
-from dlib_bvae.datasets.rendered.shapes3d_layers import Painter, Scene
+from dlib_bvae.datasets.rendered.shapes3d_layers import SAMPLES, Painter, Scene
 from dlib_bvae.datasets.rendered.shapes3d_light import Light
 from dlib_bvae.datasets.rendered.shapes3d_scene import Room, Solids
 from dlib_bvae.datasets.rendered.shapes3d_texture import Texture
@@ -36,9 +36,9 @@ def from_vector(scene: Scene, parts: tuple[str, ...], vector: np.ndarray) -> Sce
     return Scene(**changed)
 
 
-def draw(scene: Scene, factors: np.ndarray) -> np.ndarray:
+def draw(scene: Scene, factors: np.ndarray, samples: int = SAMPLES) -> np.ndarray:
     """Factors (n, 6) → images float64 (n, 64, 64, 3) drawn with other parameters than the data set's."""
-    painter, drawn, images = Painter(scene), {}, []
+    painter, drawn, images = Painter(scene, samples), {}, []
     for row in factors:
         geometry = tuple(map(int, row[3:]))
         if geometry not in drawn:
@@ -54,14 +54,18 @@ def inner(images: np.ndarray) -> np.ndarray:
 
 
 def fit(scene: Scene, parts: tuple[str, ...], factors: np.ndarray, real: np.ndarray, rounds: int) -> Scene:
-    """Improves the parameters of some parts of `scene` on real images (n, 64, 64, 3), in at most `rounds` steps."""
+    """Improves the parameters of some parts of `scene` on real images (n, 64, 64, 3), in at most `rounds` steps.
+
+    Draws with fewer rays than the data set, for speed.
+    """
     sizes = [to_vector(scene, (part,)).size for part in parts]
     steps = np.repeat([STEPS[part] for part in parts], sizes) * np.maximum(1, np.abs(to_vector(scene, parts)) / 5)
     if "room" in parts:  # A larger scene farther away looks the same: the camera's height is the unit.
         steps[sum(sizes[: parts.index("room")]) + CAMERA_HEIGHT] = 0.0
 
     def errors(moves: np.ndarray) -> np.ndarray:
-        return (inner(draw(from_vector(scene, parts, start + moves * steps), factors)) - inner(real)).ravel()
+        drawn = draw(from_vector(scene, parts, start + moves * steps), factors, samples=3)
+        return (inner(drawn) - inner(real)).ravel()
 
     def slopes(moves: np.ndarray) -> np.ndarray:
         here = errors(moves)

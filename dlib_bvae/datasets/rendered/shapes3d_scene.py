@@ -23,21 +23,21 @@ SKY, FLOOR, WALL, OBJECT = range(4)
 class Room:
     """Camera and room. focal, centre: pixels; the other lengths in the unit of this module."""
 
-    focal: float = 69.1133
-    centre: tuple[float, float] = (32.0128, 32.2818)
-    camera_height: float = 2.1601
-    camera_distance: float = 7.2584
-    back: float = 10.5859
-    side: float = 10.4845
-    height: float = 5.9323
+    focal: float = 69.234
+    centre: tuple[float, float] = (32.013, 32.306)
+    camera_height: float = 2.1238
+    camera_distance: float = 7.1808
+    back: float = 10.494
+    side: float = 10.342
+    height: float = 5.8546
 
 
 @dataclass(frozen=True)
 class Solids:
     """Radii (the cube's: half its side) and how far the objects float above the floor, at scale 1."""
 
-    radii: tuple[float, ...] = (1.0, 1.0702, 1.2228, 0.9354)
-    lift: float = 0.027
+    radii: tuple[float, ...] = (1.0, 1.0639, 1.207, 0.923)
+    lift: float = 0.02419
 
 
 @dataclass(frozen=True)
