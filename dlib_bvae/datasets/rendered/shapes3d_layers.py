@@ -65,11 +65,11 @@ class Scene:
 
 
 class Painter:
-    """Draws geometries; what the room looks like without an object is kept for every orientation."""
+    """Draws geometries, from samples × samples rays a pixel; what the room looks like without an object is kept for every orientation."""
 
-    def __init__(self, scene: Scene | None = None):
+    def __init__(self, scene: Scene | None = None, samples: int = SAMPLES):
         self._scene = scene or Scene()
-        self._filter = filter_matrix()
+        self._filter = filter_matrix(samples)
         self._empty: dict[int, _Empty] = {}
 
     def draw(self, scale: int, shape: int, orientation: int) -> np.ndarray:
@@ -112,7 +112,7 @@ class _Empty:
 
     def __init__(self, scene: Scene, angle: float, weights: np.ndarray):
         room, light, side = scene.room, scene.light, weights.shape[1]
-        self.rays = turn(camera_rays(room, SAMPLES), angle)
+        self.rays = turn(camera_rays(room, side // SIZE), angle)
         self.camera = turn(np.array([0.0, room.camera_height, -room.camera_distance]), angle)
         self.forward = turn(np.array([0.0, 0.0, 1.0]), angle)
         self.material, hits = meet_room(room, self.camera, self.rays)

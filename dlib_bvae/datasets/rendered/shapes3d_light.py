@@ -19,12 +19,12 @@ class Light:
     reaches the object it also adds `gloss`, white, the same from all sides.
     """
 
-    ambient: float = 90.011
-    head: float = 150.119
-    spot: float = 247.377
-    position: tuple[float, float, float] = (-4.7238, 23.475, 1.4729)
-    exponent: float = 11.16
-    gloss: float = 37.364
+    ambient: float = 90.168
+    head: float = 151.31
+    spot: float = 248.9
+    position: tuple[float, float, float] = (-4.6212, 22.96, 1.4899)
+    exponent: float = 11.217
+    gloss: float = 37.838
 
     def shade(self, points: np.ndarray, normal: np.ndarray, forward: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points and their normals, (n, 3) → what a white surface gives back there without a shadow, in pixel values.

@@ -23,21 +23,21 @@ SKY, FLOOR, WALL, OBJECT = range(4)
 class Room:
     """Camera and room. focal, centre: pixels; the other lengths in the unit of this module."""
 
-    focal: float = 69.1133
-    centre: tuple[float, float] = (32.0128, 32.2818)
-    camera_height: float = 2.1601
-    camera_distance: float = 7.2584
-    back: float = 10.5859
-    side: float = 10.4845
-    height: float = 5.9323
+    focal: float = 69.234
+    centre: tuple[float, float] = (32.013, 32.306)
+    camera_height: float = 2.1238
+    camera_distance: float = 7.1808
+    back: float = 10.494
+    side: float = 10.342
+    height: float = 5.8546
 
 
 @dataclass(frozen=True)
 class Solids:
     """Radii (the cube's: half its side) and how far the objects float above the floor, at scale 1."""
 
-    radii: tuple[float, ...] = (1.0, 1.0702, 1.2228, 0.9354)
-    lift: float = 0.027
+    radii: tuple[float, ...] = (1.0, 1.0639, 1.207, 0.923)
+    lift: float = 0.02419
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,8 @@ def meet_object(
     radius = scale * solids.radii[shape]
     height = radius * HEIGHTS[shape]
     origin = origin - np.array([0.0, scale * solids.lift, 0.0])
-    near = np.flatnonzero(
-        _passes(np.hypot(radius * (np.sqrt(2) if shape == 0 else 1), height / 2), height / 2, origin, rays)
-    )
+    reach = np.hypot(radius * (np.sqrt(2) if shape == 0 else 1), height / 2)
+    near = np.flatnonzero(_passes(reach, height / 2, origin, rays))
     origin, rays = origin if origin.ndim == 1 else origin[near], rays[near]
     if shape == 0:
         hits = _box(radius, height, origin, rays)

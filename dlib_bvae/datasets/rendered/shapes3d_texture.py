@@ -21,13 +21,13 @@ class Texture:
     wall_offsets: along the left, back and right wall, each from left to right as seen from inside.
     """
 
-    wall_side: float = 5.93
-    wall_offsets: tuple[float, float, float] = (0.218, -0.097, -0.185)
-    floor_side: float = 5.86
-    floor_offset: tuple[float, float] = (0.063, -0.042)
-    contrast: float = 0.0075
-    darkening: float = 0.058
-    dot_radius: float = 0.39
+    wall_side: float = 5.8552
+    wall_offsets: tuple[float, float, float] = (0.2153, -0.09566, -0.1791)
+    floor_side: float = 5.7892
+    floor_offset: tuple[float, float] = (0.06227, -0.03749)
+    contrast: float = 0.01011
+    darkening: float = 0.05394
+    dot_radius: float = 0.3791
 
     def on_walls(self, points: np.ndarray, normal: np.ndarray) -> np.ndarray:
         """Points and normals (n, 3) of the walls → share of the light they give back, float64 (n,), near 1."""

@@ -109,6 +109,14 @@ def test_a_tolerance_forgives_a_few_bytes_of_a_checked_row(drawn):
         bit_cache.open_or_draw(drawn, SHAPE, blocks, row, checked=1, tolerance=1 / 8)
 
 
+def test_without_a_row_to_compare_every_byte_is_checked_at_opening(drawn):
+    assert np.array_equal(bit_cache.open_or_draw(drawn, SHAPE, blocks), ROWS)
+    index = next(index for index in range(SHAPE[0]) if index not in CHECKED)
+    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
+    with pytest.raises(UserError, match=r"drawn-1\.npy is damaged: its checksum differs; delete it"):
+        bit_cache.open_or_draw(drawn, SHAPE, blocks)
+
+
 def test_verify_finds_a_changed_byte_anywhere(drawn):
     index = next(index for index in range(SHAPE[0]) if index not in CHECKED)
     change(drawn, (index, 3), ROWS[index, 3] ^ 1)
