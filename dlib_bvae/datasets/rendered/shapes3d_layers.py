@@ -65,7 +65,7 @@ class Scene:
 
 
 class Painter:
-    """Draws geometries, from samples × samples rays a pixel; what the room looks like without an object is kept for every orientation."""
+    """Draws geometries, from samples × samples rays a pixel; the empty room is kept for every orientation."""
 
     def __init__(self, scene: Scene | None = None, samples: int = SAMPLES):
         self._scene = scene or Scene()
