@@ -65,7 +65,7 @@ class Scene:
 
 
 class Painter:
-    """Draws geometries, from samples × samples rays a pixel; keeps every orientation's room without an object."""
+    """Draws geometries, from samples × samples rays a pixel; the empty room is kept for every orientation."""
 
     def __init__(self, scene: Scene | None = None, samples: int = SAMPLES):
         self._scene = scene or Scene()
