@@ -7,8 +7,9 @@ import tensorflow as tf
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import Wants
-from dlib_bvae.training.feed import Feed
+from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.partners import make_partners
+from dlib_bvae.training.plan import Plan
 
 DATA = DummyData()
 
@@ -66,26 +67,25 @@ def test_pairs_need_the_whole_grid():
 
 
 def test_a_batch_of_pairs_has_the_partners_after_the_first_images():
-    feed = Feed(DATA, 8, 0, Wants(partners=1))
-    step = tf.constant(2, tf.int64)
-    rows = feed.indices(step)
-    expected = np.concatenate([rows, feed.partners(rows, step)])
-    np.testing.assert_array_equal(feed.inputs(step)["observations"], DATA.observations_at(expected))
+    plan, step = Plan(DATA, 8, 0, Wants(partners=1)), tf.constant(2, tf.int64)
+    rows = plan.indices(step)["observations"]
+    assert rows.shape == (16,)
+    expected = make_partners(DATA, 1, 0)(rows[:8], step)
+    np.testing.assert_array_equal(rows[8:], expected)
+    assert ((DATA.factors_at(rows[:8]) != DATA.factors_at(rows[8:])).sum(axis=1) == 1).all()
 
 
 def test_a_second_batch_is_another_walk_through_the_images():
-    feed = Feed(DATA, 64, 0, Wants(independent=True))
-    steps = [tf.constant(step, tf.int64) for step in range(8)]
-    first, second = (np.concatenate([order(step) for step in steps]) for order in (feed.indices, feed.second))
+    plan = Plan(DATA, 64, 0, Wants(independent=True))
+    steps = [plan.indices(tf.constant(step, tf.int64)) for step in range(8)]
+    first, second = (np.concatenate([step[name] for step in steps]) for name in ("observations", "second"))
     assert sorted(second) == list(range(512))
     assert (first == second).mean() < 0.05
-    inputs = feed.inputs(steps[3])
-    np.testing.assert_array_equal(inputs["second"], DATA.observations_at(feed.second(steps[3]).numpy()))
-    assert "factors" not in inputs
+    assert plan.labels(steps[0]) == {}
 
 
 def test_labelled_images_are_few_and_have_their_own_factors():
-    feed = Feed(DATA, 8, 0, Wants(labelled=5))
+    feed = MemoryFeed(DATA, Plan(DATA, 8, 0, Wants(labelled=5)))
     seen = set()
     for step in range(10):
         inputs = feed.inputs(tf.constant(step, tf.int64))
@@ -94,4 +94,4 @@ def test_labelled_images_are_few_and_have_their_own_factors():
         seen |= set(rows)
     assert len(seen) == 5
     with pytest.raises(UserError, match="has 512 images to label; got 600"):
-        Feed(DATA, 8, 0, Wants(labelled=600))
+        Plan(DATA, 8, 0, Wants(labelled=600))

@@ -1,1 +1,0 @@
-"""So that the tests in the folders below find writers.py."""
