@@ -49,7 +49,7 @@ def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[
         run = lambda: train(trainer, Path(folder), checkpoint_every=1000, log_every=100, examples=examples)
         run()
         images = trainer.feed.observations(tf.constant(0, tf.int64))
-        bare = tf.function(trainer.step)
+        bare = tf.function(trainer.step, autograph=False)
         step = tf.constant(0, tf.int64)
         bare_rate = _rate(lambda: bare(images, step)["loss"].numpy(), batch, seconds)
         trainer.total = 10 + max(20, int(bare_rate / batch * seconds))
