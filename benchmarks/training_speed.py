@@ -53,7 +53,7 @@ def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[
         run()
         step = tf.constant(0, tf.int64)
         inputs = trainer.feed.inputs(step)
-        bare = tf.function(trainer.step)
+        bare = tf.function(trainer.step, autograph=False)
         bare_rate = _rate(lambda: bare(step=step, **inputs)["loss"].numpy(), batch, seconds)
         trainer.total = 10 + max(20, int(bare_rate / batch * seconds))
         began = time.perf_counter()

@@ -17,13 +17,20 @@ Adapt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 
 
-@gin.configurable("encoder", denylist=["observation_shape", "seed"])
+@gin.configurable("encoder", denylist=["observation_shape", "seed", "further"])
 def build_encoder(
-    observation_shape: tuple[int, int, int], seed: int, num_latent: int = 10, encoder_fn: Callable = burgess_encoder
+    observation_shape: tuple[int, int, int],
+    seed: int,
+    further: int = 0,
+    num_latent: int = 10,
+    encoder_fn: Callable = burgess_encoder,
 ) -> tuple[Any, int]:
-    """Returns the encoder and its number of latents. Raises UserError when num_latent is not a whole number >= 1."""
+    """Returns the encoder of num_latent + `further` numbers, and that sum.
+
+    Raises UserError when num_latent is not a whole number >= 1.
+    """
     check_whole("encoder.num_latent", num_latent, 1)
-    return encoder_fn(observation_shape, num_latent, seed), num_latent
+    return encoder_fn(observation_shape, num_latent + further, seed), num_latent + further
 
 
 @gin.configurable("decoder", denylist=["observation_shape", "num_latent", "seed"])
@@ -50,13 +57,15 @@ class GaussianVAE(tf.Module):
 
     latents = "gaussian"
 
+    further = 0  # numbers that the encoder gives beside encoder.num_latent Gaussians
+
     def __init__(self, observation_shape: tuple[int, int, int], seed: int, precision: str = "float32"):
         super().__init__("gaussian_vae")
         if precision not in PRECISIONS:
             raise UserError(f"model.precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
         self.observation_shape = tuple(observation_shape)
         self.compute_dtype = PRECISIONS[precision]
-        self.encoder, self.num_latent = build_encoder(self.observation_shape, seed)
+        self.encoder, self.num_latent = build_encoder(self.observation_shape, seed, self.further)
         self.decoder = build_decoder(self.observation_shape, self.num_latent, seed)
         self.likelihood = build_likelihood()
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.autoencoders import deterministic_autoencoder, quantized_autoencoder
+from dlib_bvae.models.categorical import categorical_vae
 from dlib_bvae.models.layers import Dense
 from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.objectives import OBJECTIVES
@@ -29,12 +30,14 @@ SETTINGS = {
     "factor_qvae": {"width": 16, "depth": 2},
     "s2_vae": {"num_labelled": 20},
     "ada_gvae": {"changed": -1},
+    "joint_vae": {"c_max": 5.0, "iteration_threshold": 10},
 }
 NETWORKS = {
     "gaussian": GaussianVAE,
     "deterministic": deterministic_autoencoder,
     "quantized": quantized_autoencoder,
     "multi_rate": multi_rate_vae,
+    "categorical": categorical_vae,
 }
 DATA = DummyData()
 

@@ -13,6 +13,7 @@ _MODULES = {
     "dip_vae": ("dip_vae",),
     "beta_tc_vae": ("beta_tc_vae",),
     "mmd": ("info_vae", "wae_mmd"),
+    "joint_vae": ("joint_vae",),
     "hfs": ("hfs",),
     "quantized": ("qlae", "factor_qvae"),
     "mr_vae": ("mr_vae",),

@@ -19,8 +19,8 @@ class Batch:
     reconstruction: negative log-likelihood, float32 (batch,). kl: KL(q(z|x) ‖ N(0, I)), float32 (batch,); None where the
     encoder is deterministic. key: int64 (2,), the seed of this batch's noise. step: int64 (), 0 at the first.
     second: the second batch that Wants asked for, float32 (batch, H, W, C). factors: its labels, int64 (batch, factors).
-    encode: the network's, observations → posterior. extras: what one kind of network gives its own objectives, float32
-    (batch,) each. measured: scalars that are logged beside the terms; an objective may add to it.
+    encode: the network's, observations → posterior. extras: what one kind of network gives its own objectives,
+    float32. measured: scalars that are logged beside the terms; an objective may add to it.
     """
 
     mean: tf.Tensor
