@@ -23,6 +23,7 @@ QUICK = {
     "num_test": 200,
     "num_train": 300,
     "num_variance_estimate": 200,
+    "widths": [20, 200],
 }
 # A metric that asks for a model's decoder is no function of codes and factors alone.
 OF_CODES = [name for name in metrics.names() if "decode" not in inspect.signature(metrics.METRICS.get(name)).parameters]
@@ -152,7 +153,7 @@ def test_constant_codes_and_single_codes_are_scored_or_refused(name, latents, da
             assert scalars(found)
 
 
-COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest"}
+COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest", "med"}
 
 
 # A logistic regression on 10,000 features takes its time.
@@ -169,7 +170,20 @@ def test_very_many_codes_are_scored_or_refused(name, data):
         assert found.startswith(f"{name} takes at most 1000 codes an image")
 
 
-FAST_WITH_MANY_CODES = {"active_units", "beta_vae", "factor_vae", "factor_vae_dlib", "irs", "irs_dlib", "mig"}
+FAST_WITH_MANY_CODES = {
+    "active_units",
+    "beta_vae",
+    "dcimig",
+    "factor_vae",
+    "factor_vae_dlib",
+    "irs",
+    "irs_dlib",
+    "jemmig",
+    "med",
+    "mig",
+    "mig_sup",
+    "snc",
+}
 
 
 @ALL

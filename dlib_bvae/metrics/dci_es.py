@@ -1,0 +1,119 @@
+"""Explicitness and size of DCI-ES (Eastwood et al. 2023): how capable a probe must be to read the factors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.facts import UNIT, Score
+from dlib_bvae.metrics.probes import standardised
+from dlib_bvae.metrics.sampling import Sample, Sampler
+
+SCORES = {
+    "explicitness": Score(-1, 1, True),
+    "best_accuracy": UNIT,
+    "size": Score(0, None, None),
+}
+
+_MOST_CODES = 1_000
+_MOST_FEATURES = 16_384
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def dci_es(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    num_train: int = 10_000,
+    num_test: int = 5_000,
+    widths: Sequence[int] = (16, 32, 64, 128, 256, 512, 1_024),
+    penalty: float = 1e-4,
+) -> dict[str, Any]:
+    """How early, among probes of growing capacity, the loss falls: 1 where the smallest probe reads all that any does.
+
+    Eastwood et al. 2023, "DCI-ES", section 3. The probes are ridge regressions (penalty a training image) of a factor's
+    values, one-hot, on random Fourier features of the standardised codes; their capacity is log `widths`, the number of
+    features. The loss is the error on num_test images, at most that of the probes before. With the area A under the loss,
+    above its least value, explicitness is 1 − 2 A / (log capacity range × error of a guess, 1 − 1/values). It says
+    nothing of how low the loss gets: read it with best_accuracy. D, C and I are dci's.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. Returns explicitness in [-1, 1], best_accuracy in [0, 1] (of
+    the best probe), size (latents for each factor), explicitness_per_factor, widths and losses (widths × factors).
+    Raises UserError for numbers out of range and more than 1,000 codes.
+    """
+    sizes = _checked_widths(widths)
+    check_threshold("dci_es.penalty", penalty)
+    sampler = Sampler("dci_es", data, codes, random_state, most_codes=_MOST_CODES)
+    train, test = standardised(sampler.draw_varied("num_train", num_train), sampler.draw("num_test", num_test))
+    seed = sampler.seed()
+    features = [fourier_features(sample.codes, sizes[-1], seed) for sample in (train, test)]
+    losses = np.minimum.accumulate(_losses(features, train, test, sampler.sizes, sizes, penalty), axis=0)
+    explicit = explicitness(np.log(sizes), losses, 1 - 1 / np.array(sampler.sizes))
+    return {
+        "explicitness": float(explicit.mean()),
+        "best_accuracy": float(1 - losses[-1].mean()),
+        "size": train.codes.shape[1] / len(sampler.kept),
+        "explicitness_per_factor": sampler.by_factor(explicit),
+        "widths": sizes,
+        "losses": losses.tolist(),
+    }
+
+
+def fourier_features(codes: np.ndarray, width: int, seed: int) -> np.ndarray:
+    """Random Fourier features of a Gaussian kernel whose width is the root of the number of codes: (n, width) in ±√2.
+
+    The first w columns are the features of width w, so that larger probes can do what smaller ones do.
+    """
+    rng = np.random.default_rng(seed)
+    # One row a feature, drawn in turn: a wider draw begins with the same features.
+    drawn = rng.normal(size=(width, codes.shape[1] + 1))
+    frequencies, phases = drawn[:, :-1] / np.sqrt(codes.shape[1]), 2 * np.pi * drawn[:, -1]
+    return np.sqrt(2) * np.cos(codes @ frequencies.T + phases)
+
+
+def explicitness(capacities: np.ndarray, losses: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """Capacities (probes,), ascending; losses (probes, factors), falling; a guess's loss (factors,) → (factors,)."""
+    from scipy.integrate import trapezoid
+
+    area = trapezoid(losses - losses.min(axis=0), capacities, axis=0)
+    return 1 - 2 * area / ((capacities[-1] - capacities[0]) * guess)
+
+
+def _losses(
+    features: Sequence[np.ndarray],
+    train: Sample,
+    test: Sample,
+    sizes: Sequence[int],
+    widths: Sequence[int],
+    penalty: float,
+) -> np.ndarray:
+    """Error on `test` of the ridge regression of each width on each factor, float64 (widths, factors)."""
+    from scipy.linalg import solve
+
+    mean = features[0].mean(axis=0)
+    centred, tested = features[0] - mean, features[1] - mean
+    hot = np.hstack([y[:, None] == np.arange(size) for y, size in zip(train.factors.T, sizes, strict=True)]) * 1.0
+    gram, moments = centred.T @ centred, centred.T @ hot
+    ends = np.cumsum(sizes)[:-1]
+    losses = []
+    for width in widths:
+        weights = solve(gram[:width, :width] + penalty * len(hot) * np.eye(width), moments[:width], assume_a="pos")
+        votes = np.split(tested[:, :width] @ weights + hot.mean(axis=0), ends, axis=1)
+        losses.append([np.mean(v.argmax(axis=1) != y) for v, y in zip(votes, test.factors.T, strict=True)])
+    return np.array(losses)
+
+
+def _checked_widths(widths: Any) -> list[int]:
+    if isinstance(widths, str) or not isinstance(widths, Sequence) or len(widths) < 2:
+        raise UserError(f"dci_es.widths must be a list of at least two whole numbers; got {widths!r}")
+    for width in widths:
+        check_whole("every entry of dci_es.widths", width, 1)
+    if any(a >= b for a, b in zip(widths, widths[1:], strict=False)) or widths[-1] > _MOST_FEATURES:
+        raise UserError(f"dci_es.widths must ascend, to at most {_MOST_FEATURES}; got {list(widths)!r}")
+    return [int(width) for width in widths]

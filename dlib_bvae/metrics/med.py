@@ -1,0 +1,65 @@
+"""Mutual information based entropy disentanglement, MED (Cao et al. 2022)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import check_whole
+from dlib_bvae.metrics.dci import check_two_codes, disentanglement, disentanglement_per_code
+from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.information import binned_tables, mutual_information
+from dlib_bvae.metrics.sampling import Sampler
+
+SCORES = {
+    "disentanglement": UNIT,
+    "completeness": UNIT,
+    "top_k_disentanglement": UNIT,
+    "top_k_completeness": UNIT,
+}
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def med(
+    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_bins: int = 20, top_k: int = 2
+) -> dict[str, Any]:
+    """DCI's disentanglement and completeness with shares of mutual information for importances.
+
+    Cao et al. 2022, "An empirical study on disentanglement of negative-free contrastive learning", section 3: R is the
+    mutual information of codes (in num_bins equal-width bins) with factors, divided by the factor's sum over codes. For
+    representations of many dimensions the top-k scores keep, of the codes that inform of a factor most, the top_k most
+    disentangled ones. The paper's logistic informativeness is downstream_task's.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. Returns disentanglement, completeness, top_k_disentanglement
+    and top_k_completeness in [0, 1], top_k_codes, disentanglement_per_code, completeness_per_factor and importance
+    (latents × factors). Raises UserError for numbers out of range and fewer than two factors or codes.
+    """
+    check_whole("med.num_bins", num_bins, 2)
+    check_whole("med.top_k", top_k, 1)
+    sampler = Sampler("med", data, codes, random_state, least_factors=2)
+    sample = sampler.draw_varied("num_train", num_train)
+    check_two_codes("med", sample.codes)
+    information = mutual_information(binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes))
+    total = information.sum(axis=0)
+    importance = information / np.where(total > 0, total, 1)
+    kept = most_disentangled(importance, top_k)
+    return {
+        "disentanglement": disentanglement(importance),
+        "completeness": disentanglement(importance.T),
+        "top_k_disentanglement": disentanglement(importance[kept]),
+        # One code kept in all: every factor's information is in it.
+        "top_k_completeness": disentanglement(importance[kept].T) if len(kept) > 1 else 1.0,
+        "top_k_codes": kept.tolist(),
+        "disentanglement_per_code": disentanglement_per_code(importance).tolist(),
+        "completeness_per_factor": sampler.by_factor(disentanglement_per_code(importance.T)),
+        "importance": importance.tolist(),
+    }
+
+
+def most_disentangled(importance: np.ndarray, top_k: int) -> np.ndarray:
+    """Of the codes that are most important for each factor, the indices of the `top_k` most disentangled; sorted."""
+    order = np.argsort(-disentanglement_per_code(importance), kind="stable")
+    factor = importance.argmax(axis=1)[order]
+    return np.sort(np.concatenate([order[factor == k][:top_k] for k in range(importance.shape[1])]))

@@ -1,0 +1,91 @@
+"""dci_es.py: against the definition, scikit-learn and known answers."""
+
+import numpy as np
+import pytest
+from known_codes import GRID, LARGE, Grid, mixed
+from sklearn.linear_model import Ridge
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.dci_es import dci_es, explicitness, fourier_features
+from dlib_bvae.metrics.probes import standardised
+from dlib_bvae.metrics.sampling import Sampler
+
+FEW = {"num_train": 1500, "num_test": 1000, "widths": [8, 32, 128]}
+HOT = np.hstack([np.eye(size)[column] for size, column in zip([3, 4, 6, 5], GRID.factors().T, strict=True)])
+
+
+def test_the_area_is_that_of_a_triangle():
+    capacities, guess = np.array([1.0, 3.0]), np.array([0.5])
+    # From a guess to nothing in a straight line: half of the rectangle, twice that is all of it.
+    assert explicitness(capacities, np.array([[0.5], [0.0]]), guess).tolist() == [0]
+    assert explicitness(capacities, np.array([[0.3], [0.3]]), guess).tolist() == [1]
+    late = np.array([[0.5], [0.5], [0.0]])
+    assert explicitness(np.array([0, 1 - 1e-9, 1]), late, guess) == pytest.approx([-1], abs=1e-6)
+
+
+def test_two_halves_are_read_by_smaller_probes_than_a_chess_board():
+    grid = Grid(2, 1500)
+    colour, rng = grid.factors()[:, 0], np.random.default_rng(0)
+    clear = np.stack([colour - 0.5, rng.uniform(-1, 1, size=len(colour))], axis=1)
+    row, column = rng.integers(4, size=(2, len(colour)))
+    column += (row + column + colour) % 2  # a field of the colour
+    board = np.stack([row, column], axis=1) + rng.uniform(size=(len(colour), 2))
+    scores = [dci_es(grid, codes, 0, **FEW)["explicitness_per_factor"]["factor_0"] for codes in (clear, board)]
+    assert scores[0] > 0.97
+    assert scores[1] < 0.9
+
+
+def test_noise_is_never_read():
+    result = dci_es(LARGE, LARGE.noise(), 0, **FEW)
+    guess = np.mean([1 / size for size in LARGE.factors_num_values])
+    assert result["best_accuracy"] == pytest.approx(guess, abs=0.04)
+
+
+def test_losses_fall_and_size_is_the_number_of_codes_a_factor():
+    result = dci_es(GRID, mixed(GRID, latents=6), 0, **FEW)
+    assert (np.diff(result["losses"], axis=0) <= 0).all()
+    assert np.array(result["losses"]).shape == (3, 4)
+    assert result["size"] == 6 / 4
+
+
+def test_a_wider_draw_begins_with_the_same_features():
+    codes = GRID.identity()
+    assert np.array_equal(fourier_features(codes, 64, 3)[:, :16], fourier_features(codes, 16, 3))
+
+
+def test_features_make_a_gaussian_kernel():
+    codes = mixed(GRID)[:20]
+    features = fourier_features(codes, 20_000, 0)
+    distances = ((codes[:, None] - codes) ** 2).sum(axis=-1)
+    assert features @ features.T / 20_000 == pytest.approx(np.exp(-distances / (2 * 5)), abs=0.05)
+
+
+def test_probes_are_ridge_regressions():
+    codes = mixed(GRID)
+    result = dci_es(GRID, codes, 2, num_train=600, num_test=400, widths=[8, 64], penalty=1e-3)
+    sampler = Sampler("dci_es", GRID, codes, 2)
+    train, test = standardised(sampler.draw("num_train", 600), sampler.draw("num_test", 400))
+    seed = sampler.seed()
+    errors = []
+    for width in (8, 64):
+        x, t = fourier_features(train.codes, width, seed), fourier_features(test.codes, width, seed)
+        models = [
+            Ridge(alpha=1e-3 * 600).fit(x, np.eye(size)[y])
+            for size, y in zip([3, 4, 6, 5], train.factors.T, strict=True)
+        ]
+        errors.append([np.mean(m.predict(t).argmax(axis=1) != y) for m, y in zip(models, test.factors.T, strict=True)])
+    assert np.array(result["losses"]) == pytest.approx(np.minimum.accumulate(errors, axis=0))
+
+
+def test_order_of_codes_hardly_matters_scale_and_offset_do_not():
+    codes = mixed(GRID)
+    plain, moved = dci_es(GRID, codes, 0, **FEW), dci_es(GRID, 3 + 5 * codes, 0, **FEW)
+    assert moved["explicitness"] == pytest.approx(plain["explicitness"], abs=1e-6)
+    turned = dci_es(GRID, codes[:, ::-1], 0, **FEW)
+    assert turned["explicitness"] == pytest.approx(plain["explicitness"], abs=0.15)  # other random features
+
+
+@pytest.mark.parametrize("widths", [[8], 8, "16", [16, 8], [8, 8], [8, 10**6]])
+def test_bad_widths_are_refused(widths):
+    with pytest.raises(UserError, match=r"dci_es\.widths must"):
+        dci_es(GRID, HOT, 0, widths=widths)

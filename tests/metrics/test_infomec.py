@@ -1,0 +1,141 @@
+"""infomec.py and neighbours.py: against scikit-learn, the definition and known answers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from known_codes import GRID, LARGE, mixed
+from scipy.special import digamma
+from sklearn.feature_selection import mutual_info_classif
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, mutual_info_score
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.infomec import even_to_one, infomec
+from dlib_bvae.metrics.neighbours import distance_to_neighbour, neighbour_information
+from dlib_bvae.metrics.sampling import Sampler
+
+FEW = {"num_train": 1000, "num_test": 500}
+BOTH = np.stack([GRID.factors()[:, 0] * 4 + GRID.factors()[:, 1], *GRID.factors().T[2:]], axis=1)
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_a_code_for_each_factor_scores_one(discrete):
+    codes = GRID.factors() if discrete else GRID.identity()
+    result = infomec(GRID, codes, 0, num_train=4000, num_test=500, discrete=discrete)
+    assert result["infom"] > 0.97
+    assert result["infoc"] > 0.97
+    # In one code a line cannot hold the middle values apart for certain within 100 steps.
+    assert result["infoe"] > (0.98 if discrete else 0.75)
+    assert result["infoe_test"] == pytest.approx(result["infoe"], abs=0.05)
+
+
+def test_noise_explains_nothing_and_overfits_a_little():
+    result = infomec(LARGE, LARGE.noise(), 0, **FEW)
+    assert 0 < result["infoe"] < 0.05
+    assert result["infoe_test"] < result["infoe"]
+    assert result["infoe_test"] < 0.01
+
+
+def test_a_code_twice_is_less_compact_and_as_modular():
+    result = infomec(GRID, np.repeat(GRID.factors(), 2, axis=1), 0, num_train=4000, num_test=10, discrete=True)
+    assert result["infom"] > 0.97
+    assert result["infoc"] == pytest.approx((1 / 2 - 1 / 8) / (1 - 1 / 8), abs=0.02)
+
+
+def test_one_code_for_two_factors_is_less_modular_and_as_compact():
+    result = infomec(GRID, BOTH, 0, num_train=8000, num_test=10, discrete=True)
+    assert result["infoc"] > 0.97
+    assert result["infom"] == pytest.approx(((0.5 + 1 + 1) / 3 - 1 / 4) / (1 - 1 / 4), abs=0.02)
+
+
+def test_a_rotation_is_neither():
+    result = infomec(GRID, GRID.rotated(), 0, **FEW)
+    assert result["infom"] < 0.5
+    assert result["infoc"] < 0.5
+
+
+def test_codes_of_small_range_are_left_out():
+    codes = np.hstack([GRID.identity(), 0.01 * GRID.noise(3), np.ones((360, 1))])
+    plain, padded = infomec(GRID, GRID.identity(), 0, **FEW), infomec(GRID, codes, 0, **FEW)
+    assert padded["active_codes"] == [0, 1, 2, 3]
+    assert padded["infom"] == pytest.approx(plain["infom"])
+    assert padded["infoc"] == pytest.approx(plain["infoc"])
+
+
+def test_shares_run_from_even_to_one_and_are_always_numbers():
+    assert even_to_one(np.ones((2, 4))) == 0
+    assert even_to_one(np.eye(3)) == 1
+    assert even_to_one(np.array([[0, 0], [1, 0]])) == 0.5  # a row of zeros is even
+    assert even_to_one(np.empty((0, 4))) == even_to_one(np.ones((4, 1))) == 0
+
+
+def test_nearest_neighbours_are_scikit_learn_s():
+    codes, factors = mixed(GRID)[::2], GRID.factors()[::2, :3]
+    scaled = (codes - codes.mean(axis=0)) / codes.std(axis=0)
+    expected = [mutual_info_classif(scaled, f, n_neighbors=4, random_state=0) for f in factors.T]
+    # scikit-learn adds noise of 1e-10, which may make a neighbour of another image.
+    assert neighbour_information(scaled, factors, 4) == pytest.approx(np.stack(expected, axis=1), abs=1e-3)
+
+
+def test_values_that_occur_once_say_nothing():
+    codes, factor = np.random.default_rng(0).normal(size=12), np.array([0, 1] + [2] * 5 + [3] * 5)
+    found = neighbour_information(codes[:, None], factor[:, None], 3)
+    codes, factor = codes[2:], factor[2:]
+    terms = []
+    for code, value in zip(codes, factor, strict=True):
+        third = np.sort(abs(codes[factor == value] - code))[3]
+        terms.append(digamma(10) + digamma(3) - digamma(5) - digamma(sum(abs(codes - code) < third)))
+    assert found[0, 0] == pytest.approx(np.mean(terms))
+    assert found[0, 0] > 0
+    assert neighbour_information(codes[:, None], np.arange(10)[:, None], 3).tolist() == [[0]]
+
+
+def test_discrete_codes_have_about_their_plug_in_information():
+    factors = Sampler("m", GRID, GRID.factors(), 0).draw("num", 3000).factors
+    codes = factors[:, [0, 2]] + 2 * (factors[:, [1, 1]] > 1)
+    expected = [[mutual_info_score(c, f) for f in factors.T] for c in codes.T]
+    assert neighbour_information(codes.astype(float), factors, 10) == pytest.approx(np.array(expected), abs=5e-3)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-100, 100), min_size=3, max_size=40), st.data())
+def test_distances_are_those_of_all_pairs(values, data):
+    ordered = np.sort(values)
+    k = data.draw(st.integers(1, len(values) - 1))
+    expected = np.sort(np.abs(ordered[:, None] - ordered), axis=1)[:, k]
+    assert distance_to_neighbour(ordered, k) == pytest.approx(expected)
+
+
+def test_explicitness_is_the_share_of_log_loss_that_is_gone():
+    codes = mixed(GRID)
+    result = infomec(GRID, codes, 4, **FEW, max_iter=1000)
+    sampler = Sampler("infomec", GRID, codes, 4)
+    train, test = sampler.draw("num_train", 1000), sampler.draw("num_test", 500)
+    mean, deviation = train.codes.mean(axis=0), train.codes.std(axis=0)
+    shares = {"infoe": [], "infoe_test": []}
+    for k in range(4):
+        model = LogisticRegression(C=np.inf, max_iter=1000).fit((train.codes - mean) / deviation, train.factors[:, k])
+        constant = np.bincount(train.factors[:, k]) / 1000
+        for key, sample in (("infoe", train), ("infoe_test", test)):
+            labels = sample.factors[:, k]
+            loss = log_loss(labels, model.predict_proba((sample.codes - mean) / deviation))
+            shares[key].append(1 - loss / log_loss(labels, np.tile(constant, (len(labels), 1))))
+    for key, each in shares.items():
+        assert result[key] == pytest.approx(np.mean(each), abs=1e-6)
+
+
+def test_order_sign_and_common_scale_of_codes_do_not_matter():
+    codes = mixed(GRID)
+    plain, moved = infomec(GRID, codes, 0, **FEW), infomec(GRID, (3 - 7 * codes)[:, ::-1], 0, **FEW)
+    for key in ("infom", "infoc", "infoe"):
+        assert moved[key] == pytest.approx(plain[key], abs=2e-3)
+
+
+def test_continuous_codes_are_not_taken_for_discrete_ones():
+    with pytest.raises(UserError, match=r"infomec\.discrete takes at most 5000 values .* are the codes continuous\?"):
+        infomec(LARGE, LARGE.noise(), 0, discrete=True, num_train=3000)
+    with pytest.raises(UserError, match=r"infomec\.discrete must be True or False; got 'auto'"):
+        infomec(GRID, BOTH, 0, discrete="auto")
+    with pytest.raises(UserError, match=r"infomec\.neighbours"):
+        infomec(GRID, BOTH, 0, neighbours=0)
