@@ -81,8 +81,7 @@ def hold_out(factors: np.ndarray, real: np.ndarray) -> dict[str, object]:
     scene = from_vector(Scene(), parts, right * off)
     before = compare(draw(scene, factors[1::2]), real[1::2], factors[1::2])
     few = [0, 4, 8, 12, 14, 16, 18, 24, 38, 42]
-    for group in (("room", "solids"), ("light",), ("room", "solids"), ("light",)):
-        scene = fit(scene, group, factors[few], real[few], rounds=3)
+    scene = fit(scene, parts, factors[few], real[few], rounds=10)
     return {
         "fitted_on_frames": few,
         "fitted": compare(draw(scene, factors[0::2]), real[0::2], factors[0::2]),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import least_squares
 
 from dlib_bvae.datasets.rendered.shapes3d import compose
 from dlib_bvae.datasets.rendered.shapes3d_layers import SAMPLES, Painter, Scene
-from dlib_bvae.datasets.rendered.shapes3d_light import Light
-from dlib_bvae.datasets.rendered.shapes3d_scene import Room, Solids
-from dlib_bvae.datasets.rendered.shapes3d_texture import Texture
 
-PARTS = {"room": Room, "solids": Solids, "light": Light, "texture": Texture}
+# scipy's first stride is as long as the vector it starts from: so many steps a parameter.
+FREE = 5.0
 # Its place among the numbers of Room.
 CAMERA_HEIGHT = 3
 # How far each parameter is moved to see what it changes: large enough to move edges by some samples.
@@ -21,19 +21,33 @@ STEPS = {"room": 0.01, "solids": 0.005, "light": 0.05, "texture": 0.005}
 
 
 def to_vector(scene: Scene, parts: tuple[str, ...]) -> np.ndarray:
-    """The parameters of some parts of a scene, one after another, float64 (parameters,)."""
-    return np.concatenate([np.ravel(value) for part in parts for value in asdict(getattr(scene, part)).values()])
+    """The float parameters of some parts of a scene, one after another, float64 (parameters,); counts are no such."""
+    return np.array([each for part in parts for each in floats(tuple(asdict(getattr(scene, part)).values()))])
+
+
+def floats(value: Any) -> Iterator[float]:
+    """The floats in nested tuples."""
+    if isinstance(value, tuple):
+        for each in value:
+            yield from floats(each)
+    elif isinstance(value, float):
+        yield value
 
 
 def from_vector(scene: Scene, parts: tuple[str, ...], vector: np.ndarray) -> Scene:
-    """`scene` with other parameters in some of its parts."""
+    """`scene` with other float parameters in some of its parts."""
     values = iter(vector.tolist())
+
+    def take(like: Any) -> Any:
+        if isinstance(like, tuple):
+            return tuple(take(each) for each in like)
+        return next(values) if isinstance(like, float) else like
+
     changed = {}
-    for part, kind in PARTS.items():
-        old = asdict(getattr(scene, part))
-        take = lambda like: tuple(next(values) for _ in like) if isinstance(like, tuple) else next(values)
-        changed[part] = kind(**{name: take(like) for name, like in old.items()}) if part in parts else kind(**old)
-    return Scene(**changed)
+    for part in parts:
+        old = getattr(scene, part)
+        changed[part] = replace(old, **{name: take(value) for name, value in asdict(old).items()})
+    return replace(scene, **changed)
 
 
 def draw(scene: Scene, factors: np.ndarray, samples: int = SAMPLES) -> np.ndarray:
@@ -64,7 +78,7 @@ def fit(scene: Scene, parts: tuple[str, ...], factors: np.ndarray, real: np.ndar
         steps[sum(sizes[: parts.index("room")]) + CAMERA_HEIGHT] = 0.0
 
     def errors(moves: np.ndarray) -> np.ndarray:
-        drawn = draw(from_vector(scene, parts, start + moves * steps), factors, samples=3)
+        drawn = draw(from_vector(scene, parts, start + (moves - FREE) * steps), factors, samples=3)
         return (inner(drawn) - inner(real)).ravel()
 
     def slopes(moves: np.ndarray) -> np.ndarray:
@@ -73,5 +87,5 @@ def fit(scene: Scene, parts: tuple[str, ...], factors: np.ndarray, real: np.ndar
         return np.stack(ahead, axis=1) - here[:, None]
 
     start = to_vector(scene, parts)
-    found = least_squares(errors, np.zeros(len(steps)), jac=slopes, loss="soft_l1", f_scale=15.0, max_nfev=rounds)
-    return from_vector(scene, parts, start + found.x * steps)
+    found = least_squares(errors, np.full(len(steps), FREE), jac=slopes, loss="soft_l1", f_scale=15.0, max_nfev=rounds)
+    return from_vector(scene, parts, start + (found.x - FREE) * steps)

@@ -12,8 +12,6 @@ import numpy as np
 
 SIZE = 64
 SHAPES = ("cube", "cylinder", "sphere", "capsule")
-# In radii.
-HEIGHTS = (2, 2, 2, 4)
 SCALES = np.linspace(0.75, 1.25, 8)
 ORIENTATIONS = np.deg2rad(np.linspace(-30.0, 30.0, 15))
 SKY, FLOOR, WALL, OBJECT = range(4)
@@ -34,10 +32,11 @@ class Room:
 
 @dataclass(frozen=True)
 class Solids:
-    """Radii (the cube's: half its side) and how far the objects float above the floor, at scale 1."""
+    """Radii (the cube's: half its side) and how far the objects float above the floor, at scale 1; heights in radii."""
 
     radii: tuple[float, ...] = (1.0, 1.0639, 1.207, 0.923)
     lift: float = 0.02419
+    heights: tuple[int, ...] = (2, 2, 2, 4)
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def meet_object(
     Returns the indices (m,) of the rays that meet it, and what those meet.
     """
     radius = scale * solids.radii[shape]
-    height = radius * HEIGHTS[shape]
+    height = radius * solids.heights[shape]
     origin = origin - np.array([0.0, scale * solids.lift, 0.0])
     reach = np.hypot(radius * (np.sqrt(2) if shape == 0 else 1), height / 2)
     near = np.flatnonzero(_passes(reach, height / 2, origin, rays))

@@ -197,7 +197,7 @@ def leaves(value, path=()):
 def nudged(value, path):
     """The value with the number at `path` a little larger."""
     if not path:
-        return value + 0.001
+        return value + (1 if isinstance(value, int) else 0.001)
     first, *rest = path
     if isinstance(first, int):
         return (*value[:first], nudged(value[first], rest), *value[first + 1 :])
