@@ -30,6 +30,8 @@ setup(
         "pandas>=2.1",
         "pyarrow>=14",
         "pillow>=10",
+        "h5py>=3.10",
+        "pooch>=1.8",
         "rich>=13",
         "tensorboard>=2.18",
     ],

@@ -33,6 +33,9 @@ def settings(kind: str, batch: int, precision: str, total: int) -> tuple[list[st
 
 def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
     """Images/s of the loop (progress, scalars, checkpoint included) and of its bare step."""
+    from dlib_bvae.cli import load_tensorflow
+
+    load_tensorflow()  # as the command does
     import tensorflow as tf
 
     from dlib_bvae import datasets
@@ -45,13 +48,13 @@ def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[
         tempfile.TemporaryDirectory() as folder,
     ):
         given = stage.training()
-        trainer, examples = stage._build(datasets.load(), given)
+        trainer, examples = stage.build(datasets.load(), given)
         run = lambda: train(trainer, Path(folder), checkpoint_every=1000, log_every=100, examples=examples)
         run()
-        images = trainer.feed.observations(tf.constant(0, tf.int64))
-        bare = tf.function(trainer.step)
         step = tf.constant(0, tf.int64)
-        bare_rate = _rate(lambda: bare(images, step)["loss"].numpy(), batch, seconds)
+        inputs = trainer.feed.inputs(step)
+        bare = tf.function(trainer.step)
+        bare_rate = _rate(lambda: bare(step=step, **inputs)["loss"].numpy(), batch, seconds)
         trainer.total = 10 + max(20, int(bare_rate / batch * seconds))
         began = time.perf_counter()
         run()
@@ -106,6 +109,9 @@ def measure_torch(kind: str, batch: int, precision: str, seconds: float) -> dict
 
 def measure_matrix(kind: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
     """Multiply-adds/s of a large matrix product."""
+    from dlib_bvae.cli import load_tensorflow
+
+    load_tensorflow()
     import tensorflow as tf
 
     a = tf.random.normal([2048, 2048])

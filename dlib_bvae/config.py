@@ -17,7 +17,7 @@ from dlib_bvae.registry import Registry
 _PACKAGE = Path(__file__).resolve().parent
 # The installed package carries the configurations inside it; a checkout has them beside it.
 _HOMES = [home for home in (_PACKAGE, _PACKAGE.parent) if (home / "gin" / "models").is_dir()]
-_DOORS = ("dataset", "model", "encoder", "decoder", "reconstruction_loss", "postprocess", "evaluation")
+_DOORS = ("dataset", "feed", "model", "encoder", "decoder", "reconstruction_loss", "postprocess", "evaluation")
 
 
 @contextlib.contextmanager
@@ -44,14 +44,22 @@ def configuration(
     except UserError as error:
         raise UserError(_without_gin_trace(str(error))) from error
     except (RuntimeError, TypeError) as error:
-        if missing := re.search(r"Required bindings for `(\S+)` not provided in config: \['(\w+)'", str(error)):
-            raise UserError(
-                f"the configuration does not say {missing[1]}.{missing[2]}; set it in a gin file or by "
-                f"--gin_bindings='{missing[1]}.{missing[2]} = …'"
-            ) from error
+        if explained := missing_binding(error):
+            raise explained from error
         raise
     finally:
         gin.clear_config()
+
+
+def missing_binding(error: Exception) -> UserError | None:
+    """What to tell a user when `error` is gin's about a parameter that has to be given; None when it is another."""
+    missing = re.search(r"Required bindings for `(\S+)` not provided in config: \['(\w+)'", str(error))
+    if missing is None:
+        return None
+    return UserError(
+        f"the configuration does not say {missing[1]}.{missing[2]}; set it in a gin file or by "
+        f"--gin_bindings='{missing[1]}.{missing[2]} = …'"
+    )
 
 
 def _parse(files: list[str], bindings: list[str], names: list[str], skip_unknown: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import math
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
@@ -29,6 +30,23 @@ def check_whole(name: str, value: Any, least: int) -> None:
     """Raises UserError unless the parameter `name` is a whole number >= `least`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise UserError(f"{name} must be a whole number >= {least}; got {value!r}")
+
+
+def check_number(name: str, value: Any, least: float = float("-inf"), most: float = float("inf")) -> float:
+    """Returns the parameter `name` as a float; raises UserError unless it is a finite number in `least` … `most`."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not least <= value <= most:
+        bounds = [f">= {least:g}"] if math.isfinite(least) else []
+        bounds += [f"<= {most:g}"] if math.isfinite(most) else []
+        raise UserError(f"{name} must be a finite number {' and '.join(bounds)}".rstrip() + f"; got {value!r}")
+    return float(value)
+
+
+def check_positive(name: str, value: Any) -> float:
+    """Returns `value` as a float; raises UserError unless it is a finite number > 0."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < float("inf"):
+        raise UserError(f"{name} must be a finite number > 0; got {value!r}")
+    return float(value)
 
 
 def is_disk_full(error: BaseException) -> bool:

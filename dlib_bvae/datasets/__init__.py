@@ -12,36 +12,48 @@ from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import Registry
 
-__all__ = ["DATASETS", "FromDuckType", "GroundTruthData", "ImageData", "load", "made", "made_grid", "names"]
+__all__ = ["DATASETS", "MADE", "FromDuckType", "GroundTruthData", "ImageData", "load", "made", "made_grid", "names"]
 
-_VARIANTS = (
-    "color_dsprites",
-    "color_dsprites_rendered",
-    "dsprites_noshape",
-    "dsprites_noshape_rendered",
-    "noisy_dsprites",
-    "noisy_dsprites_rendered",
-    "scream_dsprites",
-    "scream_dsprites_rendered",
-)
+_OFFICIAL = {
+    "cars3d": "cars3d:Cars3D",
+    "celeba": "celeba:CelebA",
+    "chairs": "chairs:Chairs",
+    "cifar10": "cifar:CIFAR10",
+    "cifar100": "cifar:CIFAR100",
+    "dsprites_full": "dsprites_full:DSpritesFull",
+    "mpi3d_real": "mpi3d:MPI3DReal",
+    "mpi3d_real_complex": "mpi3d:MPI3DRealComplex",
+    "mpi3d_realistic": "mpi3d:MPI3DRealistic",
+    "mpi3d_toy": "mpi3d:MPI3DToy",
+    "shapes3d": "shapes3d:Shapes3D",
+    "smallnorb": "smallnorb:SmallNORB",
+}
+_DRAWN = {
+    "dsprites_rendered": "rendered.dsprites:DSpritesRendered",
+    "dummy_data": "dummy:DummyData",
+    "mpi3d_toy_rendered": "rendered.mpi3d_toy:MPI3DToyRendered",
+    "shapes3d_rendered": "rendered.shapes3d:Shapes3DRendered",
+}
+_VARIANTS = {
+    f"{variant}{drawn}": f"wrappers.dsprites_variants:{variant}{drawn}"
+    for variant in ("color_dsprites", "dsprites_noshape", "noisy_dsprites", "scream_dsprites")
+    for drawn in ("", "_rendered")
+}
+# Made of another data set or of the user's files, which a configuration has to name.
+MADE = {
+    "correlated": "wrappers.correlated:Correlated",
+    "from_file": "own.from_file:from_file",
+    "grayscale": "wrappers.pixels:grayscale",
+    "held_out": "wrappers.held_out:HeldOut",
+    "image_folder": "own.image_folder:ImageFolder",
+    "resized": "wrappers.pixels:resized",
+    "subset": "wrappers.subset:Subset",
+}
 
 DATASETS = Registry(
     "data set",
     "dlib_bvae.datasets",
-    {
-        "dsprites_rendered": "dlib_bvae.datasets.rendered.dsprites:DSpritesRendered",
-        "dummy_data": "dlib_bvae.datasets.dummy:DummyData",
-        # made of another data set
-        "correlated": "dlib_bvae.datasets.wrappers.correlated:Correlated",
-        "grayscale": "dlib_bvae.datasets.wrappers.pixels:grayscale",
-        "held_out": "dlib_bvae.datasets.wrappers.held_out:HeldOut",
-        "resized": "dlib_bvae.datasets.wrappers.pixels:resized",
-        "subset": "dlib_bvae.datasets.wrappers.subset:Subset",
-        **{name: f"dlib_bvae.datasets.wrappers.dsprites_variants:{name}" for name in _VARIANTS},
-        # made of the user's files
-        "from_file": "dlib_bvae.datasets.own.from_file:from_file",
-        "image_folder": "dlib_bvae.datasets.own.image_folder:ImageFolder",
-    },
+    {name: f"dlib_bvae.datasets.{address}" for name, address in (_OFFICIAL | _DRAWN | _VARIANTS | MADE).items()},
 )
 
 

@@ -18,24 +18,30 @@ class GroundTruthData(ImageData):
     It also has disentanglement_lib's duck type (num_factors, factors_num_values, sample_factors,
     sample_observations_from_factors, sample, sample_observations), so that code written for that suite reads it.
 
-    factor_names, factor_sizes: one entry a factor. The fingerprint also changes with the grid.
+    factor_names, factor_sizes: one entry a factor. The fingerprint also changes with the grid. images_per_cell: images
+    that share all factors and differ in what is no factor; they are neighbours (index = cell · images_per_cell + k), and
+    one is drawn wherever observations are sampled at given factors.
     """
 
     factor_names: tuple[str, ...]
     factor_sizes: tuple[int, ...]
+    images_per_cell: int = 1
 
     @property
     def num_images(self) -> int:
         """Number of images on the grid."""
-        return math.prod(self.factor_sizes)
+        return math.prod(self.factor_sizes) * self.images_per_cell
 
     def factors_at(self, indices: Any) -> np.ndarray:
         """Grid indices (n,) → factor values int64 (n, factors)."""
-        rows = self.check_indices(indices)
+        rows = self.check_indices(indices) // self.images_per_cell
         return np.stack(np.unravel_index(rows, self.factor_sizes), axis=1).astype(np.int64)
 
     def index_of(self, factors: Any) -> np.ndarray:
-        """Factor values (n, factors) → grid indices int64 (n,). Raises ValueError for values off the grid."""
+        """Factor values (n, factors) → grid indices int64 (n,), the first image of each cell.
+
+        Raises ValueError for values off the grid.
+        """
         values = np.asarray(factors)
         if values.ndim != 2 or values.shape[1] != self.num_factors or values.dtype.kind not in "iu":
             raise ValueError(
@@ -43,7 +49,7 @@ class GroundTruthData(ImageData):
             )
         if (values < 0).any() or (values >= self.factor_sizes).any():
             raise ValueError(f"factors of {self.name} must be in 0 … size - 1 with sizes {self.factor_sizes}")
-        return np.ravel_multi_index(tuple(values.T), self.factor_sizes).astype(np.int64)
+        return np.ravel_multi_index(tuple(values.T), self.factor_sizes).astype(np.int64) * self.images_per_cell
 
     # disentanglement_lib's duck type -------------------------------------------------------------------------------
 
@@ -63,8 +69,14 @@ class GroundTruthData(ImageData):
         return np.stack([draw(rng, size, num) for size in self.factor_sizes], axis=1)
 
     def sample_observations_from_factors(self, factors: Any, random_state: Any = None) -> np.ndarray:
-        """Factor values (n, factors) → observations float32 (n, height, width, channels) in [0, 1]."""
-        return self.observations_at(self.index_of(factors))
+        """Factor values (n, factors) → observations float32 (n, height, width, channels) in [0, 1].
+
+        random_state (int, numpy RandomState or Generator) is needed, and used, where a cell has several images.
+        """
+        rows = self.index_of(factors)
+        if self.images_per_cell > 1:
+            rows += draw(as_rng(random_state), self.images_per_cell, len(rows))
+        return self.observations_at(rows)
 
     def sample(self, num: int, random_state: Any) -> tuple[np.ndarray, np.ndarray]:
         """Uniform factors int64 (num, factors) and their observations float32 (num, height, width, channels)."""

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 from dlib_bvae.errors import unknown
+from dlib_bvae.metrics.facts import Score
 from dlib_bvae.registry import Registry
 
-__all__ = ["CLASSIFIERS", "METRICS", "names", "score"]
+__all__ = ["CLASSIFIERS", "METRICS", "facts", "names", "score"]
+
+_PAGES = {  # module → the metrics on its page
+    "active": ["active_units"],
+    "beta_vae": ["beta_vae"],
+    "dci": ["dci", "dci_lasso", "dci_random_forest"],
+    "downstream_task": ["downstream_task"],
+    "factor_vae": ["factor_vae", "factor_vae_dlib"],
+    "irs": ["irs", "irs_dlib"],
+    "mig": ["mig"],
+    "modularity_explicitness": ["modularity_explicitness", "modularity_explicitness_dlib"],
+    "reconstruction_error": ["reconstruction_error"],
+    "sap": ["sap", "sap_dlib"],
+    "unsupervised": ["unsupervised"],
+}
 
 METRICS = Registry(
     "metric",
     "dlib_bvae.metrics",
-    {
-        "beta_vae": "dlib_bvae.metrics.beta_vae:beta_vae",
-        "reconstruction_error": "dlib_bvae.metrics.reconstruction_error:reconstruction_error",
-    },
+    {name: f"dlib_bvae.metrics.{module}:{name}" for module, names in _PAGES.items() for name in names},
 )
 
 CLASSIFIERS = Registry(
@@ -24,7 +37,14 @@ CLASSIFIERS = Registry(
     "dlib_bvae.classifiers",
     {
         name: f"dlib_bvae.metrics.classifiers:{name}"
-        for name in ("logistic_regression", "linear", "mlp", "random_forest")
+        for name in (
+            "gradient_boosting_classifier",
+            "linear",
+            "logistic_regression",
+            "logistic_regression_cv",
+            "mlp",
+            "random_forest",
+        )
     },
 )
 
@@ -47,6 +67,14 @@ def score(name: str, data: Any, codes: Any, random_state: Any = 0, **parameters:
         if parameter not in accepted:
             raise unknown(f"parameter of {name}", parameter, [key for key in accepted if key not in _GIVEN])
     return metric(data, codes, random_state, **parameters)
+
+
+def facts(name: str) -> dict[str, Score]:
+    """What is known of the scores of the metric `name`: {result key or pattern of keys: Score(low, high, higher_is_better)}.
+
+    Empty for a plug-in whose module has no SCORES. Raises UnknownName for an unknown metric.
+    """
+    return dict(getattr(sys.modules[METRICS.get(name).__module__], "SCORES", {}))
 
 
 _GIVEN = ("data", "codes", "random_state")

@@ -13,6 +13,10 @@ from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
 from dlib_bvae.errors import UserError, check_whole, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.codes import CodeSource
+from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.sampling import factor_names
+
+SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT}
 
 _CHUNK_PAIRS = 65_536
 
@@ -59,11 +63,12 @@ def beta_vae(
     model = make_classifier(random_state=model_seed)
     converged = _fit(model, train_x, train_y)
     predicted = model.predict(eval_x)
+    names = factor_names(data)
     return {
         "train_accuracy": float(np.mean(model.predict(train_x) == train_y)),
         "eval_accuracy": float(np.mean(predicted == eval_y)),
         "eval_accuracy_per_factor": {
-            _name(data, k): float(np.mean(predicted[eval_y == k] == k)) for k in asked if (eval_y == k).any()
+            names[k]: float(np.mean(predicted[eval_y == k] == k)) for k in asked if (eval_y == k).any()
         },
         "classifier_converged": converged,
     }
@@ -104,7 +109,7 @@ def _fit(model: Any, features: np.ndarray, labels: np.ndarray) -> bool:
 def _asked(data: Any, factors: Sequence[str] | None) -> list[int]:
     """Indices of the factors that may be asked for."""
     sizes = list(data.factors_num_values)
-    names = [_name(data, k) for k in range(len(sizes))]
+    names = factor_names(data)
     if factors is None:
         asked = [k for k, size in enumerate(sizes) if size > 1]
     else:
@@ -120,8 +125,3 @@ def _asked(data: Any, factors: Sequence[str] | None) -> list[int]:
     if len(asked) < 2:
         raise UserError(f"beta_vae needs at least two factors to tell apart; got {[names[k] for k in asked]}")
     return asked
-
-
-def _name(data: Any, factor: int) -> str:
-    names = getattr(data, "factor_names", None)
-    return str(names[factor]) if names is not None else f"factor_{factor}"

@@ -26,12 +26,18 @@ class CodeSource:
         self.data = data
         self.sizes = tuple(int(size) for size in data.factors_num_values)
         self.num_images = math.prod(self.sizes)
+        self._per_cell = int(getattr(data, "images_per_cell", 1))
         self._encode = codes if callable(codes) else None
         self._codes = None if callable(codes) else self._checked(codes)
 
     def at(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
-        """Grid indices (n,) → codes float64 (n, latents). Raises UserError for NaN or infinite codes."""
+        """Grid indices (n,) → codes float64 (n, latents), of one image drawn where a cell of the grid has several.
+
+        Raises UserError for NaN or infinite codes.
+        """
         if self._encode is None:
+            if self._per_cell > 1:
+                indices = indices * self._per_cell + random_state.randint(self._per_cell, size=len(indices))
             rows = np.asarray(self._codes[indices], np.float64)  # type: ignore[index]
         else:
             step = max(1, _OBSERVATION_BYTES // (4 * math.prod(self.data.observation_shape)))
@@ -54,9 +60,10 @@ class CodeSource:
 
     def _checked(self, codes: Any) -> np.ndarray:
         array = codes if isinstance(codes, np.ndarray) else _numbers(codes)
-        if array.ndim != 2 or len(array) != self.num_images or array.shape[1] < 1 or array.dtype.kind not in "fiu":
+        images = self.num_images * self._per_cell
+        if array.ndim != 2 or len(array) != images or array.shape[1] < 1 or array.dtype.kind not in "fiu":
             raise UserError(
-                f"codes must be numbers ({self.num_images}, latents), one row an image of the grid; "
+                f"codes must be numbers ({images}, latents), one row an image of the grid; "
                 f"got {array.dtype} {array.shape}"
             )
         return array

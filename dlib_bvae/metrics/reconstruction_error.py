@@ -11,9 +11,12 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import as_rng
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics.codes import CodeSource
+from dlib_bvae.metrics.facts import Score
 
 _BATCH = 256
 _SMALLEST = 1e-6  # a probability below counts as this: float32 sigmoids reach 0 and 1
+
+SCORES = {name: Score(0.0, None, False) for name in ("squared_error", "bernoulli_error")}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state", "decode"])

@@ -8,16 +8,26 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.layers import Conv, Deconv, Dense, shape_of
+from dlib_bvae.models.layers import Conv, Deconv, Dense, posterior_of, shape_of
 from dlib_bvae.registry import Registry
 
+_ROOM = "dlib_bvae.models"
+_MODULES = {
+    "architectures": (
+        "burgess_encoder",
+        "burgess_decoder",
+        "higgins_encoder",
+        "higgins_decoder",
+        "fc_encoder",
+        "fc_decoder",
+    ),
+    "conv_architectures": ("conv_encoder", "deconv_decoder", "residual_encoder", "residual_decoder"),
+    "broadcast": ("spatial_broadcast_decoder",),
+}
 ARCHITECTURES = Registry(
     "architecture",
     "dlib_bvae.architectures",
-    {
-        name: f"dlib_bvae.models.architectures:{name}"
-        for name in ("burgess_encoder", "burgess_decoder", "higgins_encoder", "higgins_decoder")
-    },
+    {name: f"{_ROOM}.{module}:{name}" for module, names in _MODULES.items() for name in names},
 )
 
 Shape = tuple[int, int, int]
@@ -27,16 +37,16 @@ _CONVOLUTIONS = 3
 _HIDDEN = 256
 
 
-def _small_map(observation_shape: Shape) -> Shape:
-    """The feature map after the three halvings of the Burgess network."""
+def small_map(name: str, observation_shape: Shape, halvings: int, channels: int) -> Shape:
+    """The feature map after so many halvings. Raises UserError where height or width cannot be halved so often."""
     height, width, _ = observation_shape
-    step = 2**_CONVOLUTIONS
+    step = 2**halvings
     if height % step or width % step:
         raise UserError(
-            f"the Burgess architecture needs a height and width divisible by {step}; got {height} × {width} pixels; "
+            f"the {name} architecture needs a height and width divisible by {step}; got {height} × {width} pixels; "
             "choose the Higgins MLP or resize the data set"
         )
-    return height // step, width // step, _CHANNELS
+    return height // step, width // step, channels
 
 
 @gin.configurable(denylist=_FIXED)
@@ -49,7 +59,7 @@ class burgess_encoder(tf.Module):
 
     def __init__(self, observation_shape: Shape, num_latent: int, seed: int):
         super().__init__("burgess_encoder")
-        small = _small_map(observation_shape)
+        small = small_map("Burgess", observation_shape, _CONVOLUTIONS, _CHANNELS)
         widths = [observation_shape[2], *[_CHANNELS] * _CONVOLUTIONS]
         self.convolutions = [
             Conv(f"encoder_conv{i}", widths[i], widths[i + 1], 2.0, seed) for i in range(_CONVOLUTIONS)
@@ -63,7 +73,7 @@ class burgess_encoder(tf.Module):
     def __call__(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         for layer in self.convolutions:
             x = tf.nn.relu(layer(x))
-        return _posterior(x, self.dense, self.posterior)
+        return posterior_of(x, self.dense, self.posterior)
 
 
 @gin.configurable(denylist=_FIXED)
@@ -75,7 +85,7 @@ class burgess_decoder(tf.Module):
 
     def __init__(self, observation_shape: Shape, num_latent: int, seed: int):
         super().__init__("burgess_decoder")
-        self.small = _small_map(observation_shape)
+        self.small = small_map("Burgess", observation_shape, _CONVOLUTIONS, _CHANNELS)
         self.dense = [
             Dense("decoder_dense0", num_latent, _HIDDEN, 2.0, seed),
             Dense("decoder_dense1", _HIDDEN, _HIDDEN, 2.0, seed),
@@ -112,7 +122,7 @@ class higgins_encoder(tf.Module):
         self.posterior = Dense("encoder_posterior", 1200, 2 * num_latent, 1.0, seed)
 
     def __call__(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return _posterior(x, self.dense, self.posterior)
+        return posterior_of(x, self.dense, self.posterior)
 
 
 @gin.configurable(denylist=_FIXED)
@@ -134,10 +144,11 @@ class higgins_decoder(tf.Module):
         return tf.reshape(self.dense[-1](z), [shape_of(z)[0], *self.observation_shape])
 
 
-def _posterior(x: tf.Tensor, hidden: list[Dense], posterior: Dense) -> tuple[tf.Tensor, tf.Tensor]:
-    """Flattens, applies the hidden ReLU layers and splits the last into mean and log variance."""
-    x = tf.reshape(x, [shape_of(x)[0], math.prod(x.shape[1:])])
-    for layer in hidden:
-        x = tf.nn.relu(layer(x))
-    mean, log_variance = tf.split(posterior(x), 2, axis=1)
-    return mean, log_variance
+@gin.configurable(denylist=_FIXED)
+class fc_encoder(higgins_encoder):
+    """disentanglement_lib's name of higgins_encoder (FC 1200, 1200, ReLU)."""
+
+
+@gin.configurable(denylist=_FIXED)
+class fc_decoder(higgins_decoder):
+    """disentanglement_lib's name of higgins_decoder (FC 1200, 1200, 1200, tanh)."""

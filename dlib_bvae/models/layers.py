@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -19,13 +20,21 @@ def initial_weights(shape: tuple[int, ...], fan_in: int, gain: float, seed: int,
 class Layer(tf.Module):
     """A kernel and a bias, kept in float32 and cast to the dtype of the input where they are used.
 
-    gain: 2 before a ReLU, 1 before a tanh or a linear output.
+    gain: 2 before a ReLU, 1 before a tanh or a linear output. gate: where a network puts one, what the layer's result goes
+    through.
     """
+
+    gate: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     def __init__(self, name: str, kernel_shape: tuple[int, ...], fan_in: int, width: int, gain: float, seed: int):
         super().__init__(name)
         self.kernel = tf.Variable(initial_weights(kernel_shape, fan_in, gain, seed, name), name="kernel")
         self.bias = tf.Variable(tf.zeros([width]), name="bias")
+
+    def finish(self, y: tf.Tensor) -> tf.Tensor:
+        """Adds the bias; (batch, …, width) → the same."""
+        y = tf.nn.bias_add(y, tf.cast(self.bias, y.dtype))
+        return y if self.gate is None else self.gate(y)
 
 
 class Dense(Layer):
@@ -35,18 +44,18 @@ class Dense(Layer):
         super().__init__(name, (inputs, width), inputs, width, gain, seed)
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.nn.bias_add(tf.matmul(x, tf.cast(self.kernel, x.dtype)), tf.cast(self.bias, x.dtype))
+        return self.finish(tf.matmul(x, tf.cast(self.kernel, x.dtype)))
 
 
 class Conv(Layer):
-    """4×4 convolution of stride 2: (batch, H, W, inputs) → (batch, H/2, W/2, width)."""
+    """`size` × `size` convolution: (batch, H, W, inputs) → (batch, H/stride, W/stride, width)."""
 
-    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int):
-        super().__init__(name, (4, 4, inputs, width), 16 * inputs, width, gain, seed)
+    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int, size: int = 4, stride: int = 2):
+        super().__init__(name, (size, size, inputs, width), size * size * inputs, width, gain, seed)
+        self.stride = stride
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        y = tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), strides=2, padding="SAME")
-        return tf.nn.bias_add(y, tf.cast(self.bias, x.dtype))
+        return self.finish(tf.nn.conv2d(x, tf.cast(self.kernel, x.dtype), strides=self.stride, padding="SAME"))
 
 
 class Deconv(Layer):
@@ -64,7 +73,7 @@ class Deconv(Layer):
             y = one_channel_deconv(x, kernel)
         else:
             y = tf.nn.conv2d_transpose(x, kernel, [batch, 2 * height, 2 * width, self.width], strides=2, padding="SAME")
-        return tf.nn.bias_add(y, tf.cast(self.bias, x.dtype))
+        return self.finish(y)
 
 
 @tf.custom_gradient
@@ -103,3 +112,12 @@ def shape_of(x: tf.Tensor) -> list[Any]:
     """The shape with Python numbers where they are known, so that a fixed batch compiles with fixed shapes."""
     dynamic = tf.shape(x)
     return [dynamic[i] if size is None else size for i, size in enumerate(x.shape)]
+
+
+def posterior_of(x: tf.Tensor, hidden: Sequence[Dense], output: Dense) -> tuple[tf.Tensor, tf.Tensor]:
+    """Flattens, applies the hidden ReLU layers and splits the output's result into mean and log variance."""
+    x = tf.reshape(x, [shape_of(x)[0], math.prod(x.shape[1:])])
+    for layer in hidden:
+        x = tf.nn.relu(layer(x))
+    mean, log_variance = tf.split(output(x), 2, axis=1)
+    return mean, log_variance

@@ -2,4 +2,13 @@
 
 from dlib_bvae.registry import Registry
 
-MODELS = Registry("model", "dlib_bvae.models", {"gaussian_vae": "dlib_bvae.models.vae:GaussianVAE"})
+MODELS = Registry(
+    "model",
+    "dlib_bvae.models",
+    {
+        "gaussian_vae": "dlib_bvae.models.vae:GaussianVAE",
+        "deterministic_autoencoder": "dlib_bvae.models.autoencoders:deterministic_autoencoder",
+        "quantized_autoencoder": "dlib_bvae.models.autoencoders:quantized_autoencoder",
+        "multi_rate_vae": "dlib_bvae.models.multi_rate:multi_rate_vae",
+    },
+)

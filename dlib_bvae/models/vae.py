@@ -13,7 +13,8 @@ from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder
 from dlib_bvae.models.likelihoods import bernoulli_loss
 from dlib_bvae.models.objectives import Batch
 
-PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16}
+Adapt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 
 
 @gin.configurable("encoder", denylist=["observation_shape", "seed"])
@@ -43,8 +44,11 @@ def build_likelihood(loss_fn: Callable = bernoulli_loss) -> Any:
 class GaussianVAE(tf.Module):
     """q(z|x) = N(mean, diag exp(log_variance)), p(z) = N(0, I); Kingma & Welling 2014.
 
-    Networks compute in `precision`; posterior, sampling, likelihood and KL are float32.
+    Networks compute in `precision`; posterior, sampling, likelihood and KL are float32. latents: the kind of network,
+    which an objective may ask for.
     """
+
+    latents = "gaussian"
 
     def __init__(self, observation_shape: tuple[int, int, int], seed: int, precision: str = "float32"):
         super().__init__("gaussian_vae")
@@ -73,13 +77,28 @@ class GaussianVAE(tf.Module):
         """Decodes the posterior mean: observations → images, both float32 (batch, H, W, C) in [0, 1]."""
         return self.decode(self.encode(observations)[0])
 
-    def batch(self, observations: tf.Tensor, noise_key: tf.Tensor) -> Batch:
-        """One pass with a posterior sample. noise_key: int32 (2,), the seed of this batch's noise."""
+    def batch(self, observations: tf.Tensor, key: tf.Tensor, adapt: Adapt | None = None, **given: Any) -> Batch:
+        """One pass with a posterior sample. key: int (2,), the seed of this batch's noise.
+
+        adapt: changes the posterior before it is sampled. given: further fields of the Batch.
+        """
         mean, log_variance = self.encode(observations)
-        noise = tf.random.stateless_normal(tf.shape(mean), noise_key)
+        if adapt is not None:
+            mean, log_variance = adapt(mean, log_variance)
+        noise = tf.random.stateless_normal(tf.shape(mean), key)
         latent = mean + tf.exp(0.5 * log_variance) * noise
-        reconstruction = self.likelihood.negative_log_likelihood(observations, self.decode_logits(latent))
-        return Batch(mean, log_variance, latent, reconstruction, kl_to_standard_normal(mean, log_variance))
+        reconstruction, measured = self.compare(observations, self.decode_logits(latent))
+        kl = kl_to_standard_normal(mean, log_variance)
+        measured["kl"] = tf.reduce_mean(kl)
+        return Batch(
+            mean, log_variance, latent, reconstruction, kl, key=key, encode=self.encode, measured=measured, **given
+        )
+
+    def compare(self, observations: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Negative log-likelihood (batch,) of observations under logits, (batch, H, W, C) each, and what is logged of it."""
+        reconstruction = self.likelihood.negative_log_likelihood(observations, logits)
+        measured = {"reconstruction": tf.reduce_mean(reconstruction)}
+        return reconstruction, {**measured, **self.likelihood.measured(observations, logits)}
 
 
 def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:

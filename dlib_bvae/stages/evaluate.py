@@ -46,6 +46,11 @@ def run(
     registries = [metrics.METRICS, metrics.CLASSIFIERS, REPRESENTATIONS]
     with run_lock(model_dir):
         data = same_data(model_dir)
+        if not hasattr(data, "factors_num_values"):
+            raise UserError(
+                f"{data.name} has no known factors, so no disentanglement can be scored on it; evaluate a run on a data set "
+                "that has them (the README's table names them)"
+            )
         with configuration(gin_config, gin_bindings, registries):
             representation = postprocess.encode_once(model_dir, data)
         codes = read_codes(representation)

@@ -56,7 +56,7 @@ def encode_once(model_dir: Path, data: ImageData, overwrite: bool = False) -> Pa
     stale = _begun_for(part_of(final)) not in (None, trained["uuid"])
     part = start(final, gin.config_str(), overwrite or stale)
     (part / "trained").write_text(trained["uuid"], encoding="utf-8")
-    description = encode_all(_encoder(model_dir / "train" / "saved_model"), data, reduction, part, seed)
+    description = encode_all(load_encoder(model_dir / "train" / "saved_model"), data, reduction, part, seed)
     seconds = time.monotonic() - began
     results = {
         "representation": final.name,
@@ -83,7 +83,7 @@ def _begun_for(part: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 
-def _encoder(directory: Path) -> Callable:
+def load_encoder(directory: Path) -> Callable:
     """The SavedModel's encode as a numpy function: observations → (mean, log_variance)."""
     load_tensorflow()
     from dlib_bvae.models.saved_model import load

@@ -18,17 +18,18 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.likelihoods import LIKELIHOODS
-from dlib_bvae.models.objectives import OBJECTIVES
+from dlib_bvae.models.objectives import OBJECTIVES, Objective
 from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
 from dlib_bvae.stages.directory import check_same, promote, settle, start
-from dlib_bvae.training.feed import Feed
-from dlib_bvae.training.loop import State, Trainer
+from dlib_bvae.training.feed import make_feed
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
+from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.schedules import SCHEDULES, constant
+from dlib_bvae.training.trainer import Trainer
 from dlib_bvae.visualize.reconstructions import save_reconstructions
 
 REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
@@ -65,7 +66,7 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     began = time.time()
     data = datasets.load()
     settings = training()
-    trainer, examples = _build(data, settings)
+    trainer, examples = build(data, settings)
     part = start(final, gin_text, overwrite)
     measured = run_loop(
         trainer,
@@ -74,9 +75,7 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         log_every=settings["log_every"],
         examples=examples,
     )
-    export(trainer.state.network, part / "saved_model")
-    reconstructions = trainer.state.network.reconstruct(examples).numpy()
-    save_reconstructions(part / "reconstructions.png", examples.numpy(), reconstructions)
+    _export(trainer, examples, part)
     seconds = measured.pop("seconds")
     results = {
         "model": settings["name"] or type(settings["model"]).__name__,
@@ -100,6 +99,15 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     )
 
 
+def _export(trainer: Trainer, examples: tf.Tensor, part: Path) -> None:
+    """Writes the SavedModel, of the averaged weights where there are some, and a picture of its reconstructions."""
+    if trainer.average is not None:
+        trainer.average.use()
+    export(trainer.network, part / "saved_model")
+    reconstructions = trainer.network.reconstruct(examples).numpy()
+    save_reconstructions(part / "reconstructions.png", examples.numpy(), reconstructions)
+
+
 @gin.configurable("model")
 def training(
     model: Any = gin.REQUIRED,
@@ -112,14 +120,19 @@ def training(
     schedule: Any = None,
     precision: str = "float32",
     xla: bool = False,
+    clip_norm: float = 0.0,
+    clip_value: float = 0.0,
+    average_decay: float = 0.0,
     checkpoint_every: int = 1_000,
     log_every: int = 100,
 ) -> dict[str, Any]:
     """Checks and returns the settings of one training.
 
     model: the objective. network: the model's class. name: in results and tables; the objective's when empty.
-    batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32" or
-    "mixed_bfloat16". xla: compile the step with XLA. Raises UserError for values out of range.
+    batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32",
+    "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
+    gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
+    of this decay, 0 for the last ones. Raises UserError for values out of range.
     """
     positive = {
         "batch_size": batch_size,
@@ -131,7 +144,7 @@ def training(
         check_whole(f"model.{key}", value, 1)
     if not isinstance(random_seed, int) or not 0 <= random_seed < 2**31:
         raise UserError(f"model.random_seed must be a whole number in 0 … 2^31 - 1; got {random_seed!r}")
-    if not callable(getattr(model, "terms", None)):
+    if not isinstance(model, Objective):
         raise UserError(f"model.model must be an objective such as @vae(); got {model!r}")
     return {
         **positive,
@@ -143,18 +156,26 @@ def training(
         "schedule": schedule or constant(),
         "precision": precision,
         "xla": xla,
+        "clip_norm": clip_norm,
+        "clip_value": clip_value,
+        "average_decay": average_decay,
     }
 
 
-def _build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
+def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
     """The trainer on `data`, and the observations whose reconstructions are logged."""
-    seed = settings["random_seed"]
+    seed, objective = settings["random_seed"], settings["model"]
     network = settings["network"](data.observation_shape, seed, settings["precision"])
-    state = State(network, settings["optimizer"](network.trainable_variables))
-    feed = Feed(data, settings["batch_size"], seed)
-    rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
-    examples = tf.constant(data.observations_at(rows))
+    objective.build(network.num_latent, data, seed)
     trainer = Trainer(
-        state, settings["model"], feed, settings["schedule"], settings["training_steps"], seed, settings["xla"]
+        network,
+        objective,
+        settings["optimizer"](network.trainable_variables),
+        make_feed(data, Plan(data, settings["batch_size"], seed, objective.wants)),
+        settings["schedule"],
+        total=settings["training_steps"],
+        seed=seed,
+        **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
     )
-    return trainer, examples
+    rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
+    return trainer, tf.constant(data.observations_at(rows))

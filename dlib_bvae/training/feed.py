@@ -1,33 +1,102 @@
-"""Images for training: held on the device, gathered by index inside the graph, in an order fixed by seed and step."""
+"""What training steps see, by step number: gathered from memory inside the graph, or streamed from where it lies."""
 
 from __future__ import annotations
 
-from typing import Any
+import abc
+import math
 
+import gin
 import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.training.order import make_order
+from dlib_bvae.errors import check_whole
+from dlib_bvae.training.plan import Plan
+
+_AHEAD = 4  # steps read before they are asked for
+_BLOCK = 4096
 
 
-class Feed:
-    """Batches of observations by step number, in the order of dlib_bvae.training.order."""
+class Feed(abc.ABC):
+    """The inputs of training steps, which follow from seed and step alone (see Plan)."""
 
-    def __init__(self, data: ImageData, batch_size: int, seed: int):
+    def __init__(self, data: ImageData, plan: Plan):
         self.shape = tuple(data.observation_shape)
-        self.batch_size = batch_size
-        self.indices = make_order(data, batch_size, seed)
+        self.batch_size, self.plan = plan.batch_size, plan
         self.scale = 1.0 / data.max_pixel
-        packed = data.packed()
-        self.bits = packed is not None
-        self.rows = tf.constant(_all_images(data) if packed is None else packed)
 
-    def observations(self, step: tf.Tensor) -> tf.Tensor:
-        """int64 () → observations float32 (batch, H, W, C) in [0, 1]."""
-        rows = tf.gather(self.rows, self.indices(step))
-        pixels = unpack_bits(rows) if self.bits else tf.cast(rows, tf.float32) * self.scale
-        return tf.reshape(pixels, [self.batch_size, *self.shape])
+    @abc.abstractmethod
+    def start(self, step: int, total: int) -> None:
+        """Makes ready to be asked for the steps from `step` to `total` - 1, in this order; before the graph is made."""
+
+    @abc.abstractmethod
+    def inputs(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """int64 () → everything that a training step sees, inside a graph: observations float32 (n, H, W, C) in [0, 1],
+        and what the objective wants beside them.
+        """
+
+    @property
+    def specs(self) -> dict[str, tf.TensorSpec]:
+        """The shapes of `inputs`."""
+        counts = self.plan.counts.items()
+        return {name: tf.TensorSpec([n, *self.shape], tf.float32) for name, n in counts} | self.plan.label_specs
+
+
+@gin.configurable("feed", denylist=["data", "plan"])
+def make_feed(data: ImageData, plan: Plan, max_mib: int = 4096) -> Feed:
+    """A MemoryFeed when all of `data` takes at most `max_mib` MiB as uint8 (or bit-packed), else a StreamFeed."""
+    check_whole("feed.max_mib", max_mib, 0)
+    packed = data.packed()
+    size = data.num_images * math.prod(data.observation_shape) if packed is None else packed.nbytes
+    return MemoryFeed(data, plan) if size <= max_mib * 2**20 else StreamFeed(data, plan)
+
+
+class MemoryFeed(Feed):
+    """The whole data set on the device as uint8 or packed bits; a batch is one gather inside the graph."""
+
+    def __init__(self, data: ImageData, plan: Plan):
+        super().__init__(data, plan)
+        packed = data.packed()
+        self._bits = packed is not None
+        self._rows = tf.constant(_all_images(data) if packed is None else packed)
+
+    def start(self, step: int, total: int) -> None:
+        """Nothing has to be made ready."""
+
+    def inputs(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """See Feed."""
+        indices = self.plan.indices(step)
+        return {name: self._at(rows) for name, rows in indices.items()} | self.plan.labels(indices)
+
+    def _at(self, indices: tf.Tensor) -> tf.Tensor:
+        rows = tf.gather(self._rows, indices)
+        pixels = unpack_bits(rows) if self._bits else tf.cast(rows, tf.float32) * self.scale
+        return tf.reshape(pixels, [indices.shape[0], *self.shape])
+
+
+class StreamFeed(Feed):
+    """Images read or drawn by the data set, a few batches ahead of training, in another thread."""
+
+    def __init__(self, data: ImageData, plan: Plan):
+        super().__init__(data, plan)
+        self._data = data
+
+    def start(self, step: int, total: int) -> None:
+        """Begins to read ahead from `step` on."""
+        steps = tf.data.Dataset.range(step, max(total, step + 1))
+        self._steps = iter(steps.map(self._read, num_parallel_calls=1).prefetch(_AHEAD))
+
+    def inputs(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """See Feed; `step` is one more at every call, as the stream counts for itself."""
+        del step
+        read = next(self._steps)
+        return {n: tf.cast(x, tf.float32) * self.scale if n in self.plan.counts else x for n, x in read.items()}
+
+    def _read(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        indices = self.plan.indices(step)
+        images = {name: tf.numpy_function(self._data.images_at, [rows], tf.uint8) for name, rows in indices.items()}
+        shaped = {name: tf.ensure_shape(x, [self.plan.counts[name], *self.shape]) for name, x in images.items()}
+        return shaped | self.plan.labels(indices)
 
 
 def unpack_bits(rows: tf.Tensor) -> tf.Tensor:
@@ -38,10 +107,10 @@ def unpack_bits(rows: tf.Tensor) -> tf.Tensor:
     return tf.reshape(bits, [rows.shape[0], 8 * rows.shape[1]])
 
 
-def _all_images(data: Any, batch: int = 4096) -> np.ndarray:
-    """The whole grid as uint8 (images, H, W, C)."""
+def _all_images(data: ImageData) -> np.ndarray:
+    """The whole set as uint8 (images, H, W, C)."""
     images = np.empty((data.num_images, *data.observation_shape), np.uint8)
-    for start in range(0, data.num_images, batch):
-        rows = np.arange(start, min(start + batch, data.num_images))
+    for start in range(0, data.num_images, _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, data.num_images))
         images[rows] = data.images_at(rows)
     return images

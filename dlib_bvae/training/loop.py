@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.objectives import Objective
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.training.checkpoints import Checkpoints
-from dlib_bvae.training.feed import Feed
 from dlib_bvae.training.progress import ProgressLine
+from dlib_bvae.training.trainer import Trainer
 
 _SECONDS_A_CALL = 1.0
-LOSSES = ("loss", "reconstruction", "kl")
 
 
 class Interrupted(Exception):
@@ -28,80 +26,6 @@ class Interrupted(Exception):
     def __init__(self, signum: int, step: int):
         super().__init__(f"stopped at step {step} with a checkpoint; run the same command again to continue")
         self.signum = signum
-
-
-class State(tf.Module):
-    """Everything that a checkpoint must hold to continue bit for bit: weights, optimiser, step, the losses' running sums.
-
-    sums: of each loss over the `counted` steps since the last log; seconds: trained so far, of all processes.
-    """
-
-    def __init__(self, network: GaussianVAE, optimizer: Any):
-        super().__init__("state")
-        self.network, self.optimizer = network, optimizer
-        self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
-        self.sums = {name: tf.Variable(0.0, trainable=False) for name in LOSSES}
-        self.counted = tf.Variable(0, dtype=tf.int64, trainable=False)
-
-    def means(self) -> dict[str, float]:
-        """The losses in nats, each the mean over the steps since the last log."""
-        return {name: float(value) / max(int(self.counted), 1) for name, value in self.sums.items()}
-
-    def forget_sums(self) -> None:
-        """Begins the next window."""
-        for variable in (*self.sums.values(), self.counted):
-            variable.assign(tf.zeros_like(variable))
-
-
-class Trainer:
-    """Steps of one network under one objective.
-
-    Noise is drawn from (seed, step) and data from (seed, step), so the state above is all there is to restore.
-    """
-
-    def __init__(self, state: State, objective: Objective, feed: Feed, schedule: Any, total: int, seed: int, xla: bool):
-        self.state, self.objective, self.feed = state, objective, feed
-        self.schedule, self.total, self.seed = schedule, total, seed
-        self._step: Callable = tf.function(self.step, jit_compile=True) if xla else self.step
-        self.variables = state.network.trainable_variables
-        self.run = tf.function(self._run, input_signature=[tf.TensorSpec([], tf.int64)])
-
-    def step(self, observations: tf.Tensor, step: tf.Tensor) -> dict[str, tf.Tensor]:
-        """One update on `observations`; returns scalars in nats."""
-        network = self.state.network
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self.variables)
-            key = tf.stack([tf.constant(self.seed & 0x7FFFFFFF, tf.int64), step])
-            batch = network.batch(observations, key)
-            terms = self.objective.terms(batch)
-            loss = tf.add_n(list(terms.values()))
-        gradients = tape.gradient(loss, self.variables)
-        self.state.optimizer.apply(gradients, tf.cast(self.schedule(step, self.total), tf.float32), step)
-        measured = {"reconstruction": tf.reduce_mean(batch.reconstruction), "kl": tf.reduce_mean(batch.kl)}
-        return {"loss": loss, **measured}
-
-    def _run(self, count: tf.Tensor) -> tf.Tensor:
-        """Runs up to `count` steps, stopping after one whose loss is not finite; returns whether the last was finite."""
-        state = self.state
-        last = state.step + count
-
-        def body(finite: tf.Tensor) -> tuple[tf.Tensor]:
-            del finite
-            step = tf.identity(state.step)
-            values = self._step(self.feed.observations(step), step)
-            for name, variable in state.sums.items():
-                variable.assign_add(values[name])
-            state.counted.assign_add(1)
-            state.step.assign_add(1)
-            return (tf.math.is_finite(values["loss"]),)
-
-        going = lambda finite: finite & (state.step < last)
-        return tf.while_loop(going, body, (tf.constant(True),), parallel_iterations=1)[0]
-
-    def weights_finite(self) -> bool:
-        """Whether no weight is NaN or infinite."""
-        return all(bool(tf.reduce_all(tf.math.is_finite(v))) for v in self.variables)
 
 
 def train(
@@ -117,6 +41,7 @@ def train(
     state = trainer.state
     checkpoints = Checkpoints(directory / "checkpoint", state)
     checkpoints.restore()
+    trainer.feed.start(int(state.step), trainer.total)
     writer = tf.summary.create_file_writer(str(directory))
     clock, chunk = _Clock(state.seconds), 1
     with _signals() as caught, ProgressLine(int(state.step), trainer.total, trainer.feed.batch_size) as line:
@@ -131,19 +56,19 @@ def train(
             if not finite:
                 raise _diverged(step, directory)
             chunk = max(1, int(ran * min(_SECONDS_A_CALL / max(time.monotonic() - began, 1e-6), 10.0)))
-            line.update(step, **state.means())
+            line.update(step, trainer.means())
             if step % log_every == 0 or step == trainer.total:
-                _log(writer, step, state.means())
+                _log(writer, step, trainer.means())
             if step % checkpoint_every == 0 or step == trainer.total or caught:
                 if not trainer.weights_finite():
                     raise _diverged(step, directory)
-                _log_images(writer, step, state.network, examples)
+                _log_images(writer, step, trainer.network, examples)
                 checkpoints.save(step)
             if caught and step < trainer.total:
                 raise Interrupted(caught[0], step)
     seconds = float(state.seconds)
     rate = trainer.total * trainer.feed.batch_size / max(seconds, 1e-9)
-    return {**state.means(), "seconds": seconds, "images_per_second": rate}
+    return {**trainer.means(), "seconds": seconds, "images_per_second": rate}
 
 
 class _Clock:

@@ -66,3 +66,14 @@ def draws(weights: np.ndarray, batch_size: int, seed: int) -> Order:
         return tf.searchsorted(edges, uniform, side="right", out_type=tf.int64)
 
     return order
+
+
+def labelled(data: ImageData, batch_size: int, seed: int, count: int) -> Order:
+    """Epochs over `count` of the images that training shows, chosen by the seed. Raises UserError when it has fewer."""
+    weights = data.training_weights()
+    shown = np.arange(data.num_images) if weights is None else np.flatnonzero(weights)
+    if count > len(shown):
+        raise UserError(f"{data.name} has {len(shown)} images to label; got {count}")
+    rows = tf.constant(np.random.default_rng(seed).choice(shown, count, replace=False), tf.int64)
+    walk = epochs(count, batch_size, seed)
+    return lambda step: tf.gather(rows, walk(step))

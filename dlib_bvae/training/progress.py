@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 _SECONDS_BETWEEN_LINES = 30.0
+_SHOWN = {"loss": "loss", "reconstruction": "rec", "kl": "KL"}
 
 
 class ProgressLine:
@@ -29,11 +30,12 @@ class ProgressLine:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def update(self, step: int, loss: float, reconstruction: float, kl: float) -> None:
+    def update(self, step: int, values: dict[str, float]) -> None:
         """Shows the state after `step` steps. Losses in nats, summed over pixels, averaged over the batch."""
         now = time.monotonic()
         rate = (step - self._first) * self.batch_size / max(now - self._start, 1e-9)
-        text = f"step {step}/{self.total} · {rate:,.0f} images/s · loss {loss:.2f} · rec {reconstruction:.2f} · KL {kl:.2f}"
+        shown = (f"{label} {values[name]:.2f}" for name, label in _SHOWN.items() if name in values)
+        text = " · ".join([f"step {step}/{self.total}", f"{rate:,.0f} images/s", *shown])
         self._progress.update(self._task, completed=step, description=text)
         if not self.live and (now - self._last_line > _SECONDS_BETWEEN_LINES or step == self.total):
             left = (self.total - step) * self.batch_size / max(rate, 1e-9)

@@ -5,17 +5,51 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder, higgins_decoder, higgins_encoder
+from dlib_bvae.models.architectures import (
+    ARCHITECTURES,
+    burgess_decoder,
+    burgess_encoder,
+    fc_decoder,
+    fc_encoder,
+    higgins_decoder,
+    higgins_encoder,
+)
+from dlib_bvae.models.broadcast import spatial_broadcast_decoder
+from dlib_bvae.models.conv_architectures import conv_encoder, deconv_decoder, residual_decoder, residual_encoder
 
 BURGESS_ENCODER = (16 * 1 + 1) * 32 + 2 * (16 * 32 + 1) * 32 + (2048 + 1) * 256 + (256 + 1) * 256 + (256 + 1) * 20
 BURGESS_DECODER = (10 + 1) * 256 + (256 + 1) * 256 + (256 + 1) * 2048 + 2 * (16 * 32 + 1) * 32 + (16 * 32 + 1)
 HIGGINS_ENCODER = (4096 + 1) * 1200 + (1200 + 1) * 1200 + (1200 + 1) * 20
 HIGGINS_DECODER = (10 + 1) * 1200 + 2 * (1200 + 1) * 1200 + (1200 + 1) * 4096
+CONV_ENCODER = (16 + 1) * 32 + (16 * 32 + 1) * 32 + (4 * 32 + 1) * 64 + (4 * 64 + 1) * 64
+CONV_ENCODER += (4 * 4 * 64 + 1) * 256 + (256 + 1) * 20
+DECONV_DECODER = (10 + 1) * 256 + (256 + 1) * 1024 + (16 * 64 + 1) * 64 + (16 * 64 + 1) * 32 + (16 * 32 + 1) * 32
+DECONV_DECODER += 16 * 32 + 1
+RESIDUAL_BLOCKS = sum(2 * (9 * width + 1) * width for width in (32, 64, 128, 128))
+RESIDUAL_ENCODER = (16 + 1) * 32 + (16 * 32 + 1) * 64 + (16 * 64 + 1) * 128 + (16 * 128 + 1) * 128 + RESIDUAL_BLOCKS
+RESIDUAL_ENCODER += (4 * 4 * 128 + 1) * 256 + (256 + 1) * 20
+RESIDUAL_DECODER = (10 + 1) * 256 + (256 + 1) * 2048 + RESIDUAL_BLOCKS
+RESIDUAL_DECODER += (16 * 128 + 1) * 128 + (16 * 128 + 1) * 64 + (16 * 64 + 1) * 32 + (16 * 32 + 1)
+BROADCAST = (25 * 12 + 1) * 64 + 3 * (25 * 64 + 1) * 64
+BROADCAST_FULL = BROADCAST + 25 * 64 + 1
+BROADCAST_16 = BROADCAST + (16 * 64 + 1) * 64 + 16 * 64 + 1
+
+
+def broadcast_16(*fixed):
+    return spatial_broadcast_decoder(*fixed, broadcast_size=16)
 
 
 @pytest.mark.parametrize(
     ("build", "parameters"),
     [
+        (fc_encoder, HIGGINS_ENCODER),
+        (fc_decoder, HIGGINS_DECODER),
+        (conv_encoder, CONV_ENCODER),
+        (deconv_decoder, DECONV_DECODER),
+        (residual_encoder, RESIDUAL_ENCODER),
+        (residual_decoder, RESIDUAL_DECODER),
+        (spatial_broadcast_decoder, BROADCAST_FULL),
+        (broadcast_16, BROADCAST_16),
         (burgess_encoder, BURGESS_ENCODER),
         (burgess_decoder, BURGESS_DECODER),
         (higgins_encoder, HIGGINS_ENCODER),
@@ -28,7 +62,15 @@ def test_parameter_counts(build, parameters):
 
 
 @pytest.mark.parametrize(
-    ("encoder", "decoder"), [(burgess_encoder, burgess_decoder), (higgins_encoder, higgins_decoder)]
+    ("encoder", "decoder"),
+    [
+        (burgess_encoder, burgess_decoder),
+        (higgins_encoder, higgins_decoder),
+        (conv_encoder, deconv_decoder),
+        (residual_encoder, residual_decoder),
+        (conv_encoder, spatial_broadcast_decoder),
+        (conv_encoder, lambda *fixed: spatial_broadcast_decoder(*fixed, broadcast_size=8)),
+    ],
 )
 @pytest.mark.parametrize("shape", [(16, 16, 1), (32, 16, 3)])
 def test_shapes_go_there_and_back(encoder, decoder, shape):
@@ -52,3 +94,33 @@ def test_initial_activations_keep_their_scale():
 def test_a_size_that_cannot_be_halved_three_times_is_refused():
     with pytest.raises(UserError, match="divisible by 8; got 20 × 16"):
         burgess_encoder((20, 16, 1), 4, 0)
+
+
+@pytest.mark.parametrize("size", [3, 24, 128, -1])
+def test_a_broadcast_size_that_cannot_be_doubled_to_the_image_is_refused(size):
+    with pytest.raises(UserError, match=r"broadcast_size must be .*; got"):
+        spatial_broadcast_decoder((64, 64, 1), 4, 0, broadcast_size=size)
+
+
+def test_the_broadcast_decoder_knows_where_it_is_in_bfloat16_as_well():
+    decoder = spatial_broadcast_decoder((16, 16, 1), 4, 0)
+    z = tf.random.stateless_normal([2, 4], [0, 1])
+    full, half = decoder(z), decoder(tf.cast(z, tf.bfloat16))
+    assert half.dtype == tf.bfloat16
+    np.testing.assert_allclose(tf.cast(half, tf.float32), full, atol=0.05)
+    inside = full[:, 4:12, 4:12]
+    assert float(tf.math.reduce_std(inside)) > 0.01, "without coordinates, the inner places would be equal"
+
+
+def test_a_residual_block_starts_as_the_identity_and_learns():
+    block = residual_encoder((16, 16, 1), 4, 0).blocks[0]
+    x = tf.random.stateless_normal([2, 4, 4, 32], [0, 1])
+    with tf.GradientTape() as tape:
+        y = block(x)
+        loss = tf.reduce_sum(tf.square(y))
+    np.testing.assert_array_equal(y, x)
+    assert float(tf.reduce_max(tf.abs(tape.gradient(loss, block.second.kernel)))) > 0
+
+
+def test_every_registered_architecture_can_be_imported():
+    assert len({ARCHITECTURES.get(name) for name in ARCHITECTURES.names()}) == len(ARCHITECTURES.names()) >= 11

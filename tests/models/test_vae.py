@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.likelihoods import bernoulli_loss
-from dlib_bvae.models.objectives import Batch, vae
+from dlib_bvae.models.objectives import Batch
+from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.vae import GaussianVAE, kl_to_standard_normal
 
 
@@ -76,5 +77,5 @@ def test_bfloat16_networks_keep_a_float32_posterior_and_about_the_same_values():
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(UserError, match="float32, mixed_bfloat16; got 'half'"):
+    with pytest.raises(UserError, match="float32, mixed_bfloat16, mixed_float16; got 'half'"):
         GaussianVAE((16, 16, 1), 0, "half")

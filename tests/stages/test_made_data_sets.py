@@ -119,7 +119,7 @@ def test_a_folder_of_pictures_is_trained_on_and_has_no_factors_to_score(run, tmp
         Image.fromarray(pixels).save(tmp_path / f"pictures/{k:02}.png")
     sizes = ("image_folder.height = 16", "image_folder.width = 16")
     model_dir = run("dataset.name = 'image_folder'", "image_folder.path = 'pictures'", *sizes)
-    with pytest.raises(UserError, match=r"needs known factors; image_folder\(pictures\) has images only"):
+    with pytest.raises(UserError, match=r"image_folder\(pictures\) has no known factors"):
         score(model_dir, "beta_vae")
 
 

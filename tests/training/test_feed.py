@@ -5,7 +5,9 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.datasets.dummy import DummyData
-from dlib_bvae.training.feed import Feed, unpack_bits
+from dlib_bvae.models.objectives import Wants
+from dlib_bvae.training.feed import MemoryFeed, StreamFeed, make_feed, unpack_bits
+from dlib_bvae.training.plan import Plan
 
 
 class Packed(DummyData):
@@ -14,9 +16,9 @@ class Packed(DummyData):
 
 
 def epoch(seed, number, batch=64):
-    feed = Feed(DummyData(), batch, seed)
+    plan = Plan(DummyData(), batch, seed)
     steps = range(number * 512 // batch, (number + 1) * 512 // batch)
-    return np.concatenate([feed.indices(tf.constant(step, tf.int64)).numpy() for step in steps])
+    return np.concatenate([plan.indices(tf.constant(step, tf.int64))["observations"].numpy() for step in steps])
 
 
 def test_an_epoch_shows_every_image_once_in_a_new_order():
@@ -34,19 +36,42 @@ def test_the_order_follows_from_the_seed():
 
 
 def test_a_batch_may_span_two_epochs():
-    feed = Feed(DummyData(), 96, 0)
-    rows = np.concatenate([feed.indices(tf.constant(step, tf.int64)).numpy() for step in range(16)])
+    plan = Plan(DummyData(), 96, 0)
+    rows = np.concatenate([plan.indices(tf.constant(step, tf.int64))["observations"].numpy() for step in range(16)])
     assert (np.bincount(rows, minlength=512) == 3).all()
 
 
 @pytest.mark.parametrize("data", [DummyData(), Packed()])
 def test_observations_are_the_images_in_0_to_1(data):
-    feed = Feed(data, 32, 1)
+    feed = MemoryFeed(data, Plan(data, 32, 1))
     step = tf.constant(3, tf.int64)
-    expected = data.images_at(feed.indices(step).numpy()).astype(np.float32)
-    np.testing.assert_array_equal(feed.observations(step), expected)
+    expected = data.images_at(feed.plan.indices(step)["observations"].numpy()).astype(np.float32)
+    np.testing.assert_array_equal(feed.inputs(step)["observations"], expected)
 
 
 def test_bits_are_unpacked_as_numpy_does():
     rows = np.random.default_rng(0).integers(256, size=(4, 6), dtype=np.uint8)
     np.testing.assert_array_equal(unpack_bits(tf.constant(rows)), np.unpackbits(rows, axis=1))
+
+
+def inputs(feed, first, steps):
+    feed.start(first, first + steps)
+    function = tf.function(feed.inputs, input_signature=[tf.TensorSpec([], tf.int64)])
+    return [function(tf.constant(step, tf.int64)) for step in range(first, first + steps)]
+
+
+@pytest.mark.parametrize("first", [0, 5])
+@pytest.mark.parametrize("wants", [Wants(), Wants(partners=1), Wants(independent=True), Wants(labelled=100)])
+def test_a_stream_shows_what_memory_would_from_any_step_on(first, wants):
+    memory, stream = (make(DummyData(), Plan(DummyData(), 48, 2, wants)) for make in (MemoryFeed, StreamFeed))
+    for expected, got in zip(inputs(memory, first, 14), inputs(stream, first, 14), strict=True):
+        assert expected.keys() == got.keys() == memory.specs.keys()
+        for name, spec in stream.specs.items():
+            assert spec.is_compatible_with(expected[name]), name
+            np.testing.assert_array_equal(got[name], expected[name])
+
+
+def test_what_fits_is_held_in_memory():
+    plan = Plan(DummyData(), 16, 0)
+    assert isinstance(make_feed(DummyData(), plan), MemoryFeed)
+    assert isinstance(make_feed(DummyData(), plan, max_mib=0), StreamFeed)

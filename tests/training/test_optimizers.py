@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.training.optimizers import adagrad, adam
-from dlib_bvae.training.schedules import constant, step_decay
+from dlib_bvae.training.optimizers import adagrad, adam, adamw, sgd
+from dlib_bvae.training.schedules import constant, cosine, step_decay, warm_up
 
 GRADIENTS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.1]], np.float32)
 
@@ -48,3 +48,37 @@ def test_the_rate_is_divided_by_five_for_the_last_quarter():
     factors = [float(schedule(tf.constant(step, tf.int64), 100)) for step in (0, 74, 75, 99)]
     assert factors == pytest.approx([1.0, 1.0, 0.2, 0.2])
     assert float(constant()(tf.constant(99, tf.int64), 100)) == 1.0
+
+
+@pytest.mark.parametrize(("name", "decay"), [("kernel", 0.5), ("bias", 0.0), ("codebook", 0.0)])
+def test_adamw_is_adam_and_a_shrinking_of_the_kernels_alone(name, decay):
+    variable = tf.Variable([1.0, 2.0], name=name)
+    got = steps(adamw([variable], learning_rate=0.1, weight_decay=0.5), variable)
+    w, m, v = np.array([1.0, 2.0]), 0.0, 0.0
+    for t, g in enumerate(GRADIENTS.astype(np.float64), start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        w = w - 0.05 * decay * w - 0.05 * m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    np.testing.assert_allclose(got, w, rtol=1e-5)
+
+
+def test_sgd_is_sgd_with_momentum():
+    variable = tf.Variable([1.0, 2.0])
+    got = steps(sgd([variable], learning_rate=0.1, momentum=0.7), variable)
+    w, velocity = np.array([1.0, 2.0]), 0.0
+    for g in GRADIENTS.astype(np.float64):
+        velocity = 0.7 * velocity + g
+        w = w - 0.05 * velocity
+    np.testing.assert_allclose(got, w, rtol=1e-5)
+
+
+def test_a_cosine_falls_from_one_to_its_end():
+    schedule = cosine(final=0.1)
+    factors = [float(schedule(tf.constant(step, tf.int64), 100)) for step in (0, 50, 100)]
+    assert factors == pytest.approx([1.0, 0.55, 0.1])
+
+
+def test_a_warm_up_rises_to_the_schedule_that_follows():
+    schedule = warm_up(steps=10, then=step_decay())
+    factors = [float(schedule(tf.constant(step, tf.int64), 100)) for step in (0, 4, 9, 50, 80)]
+    assert factors == pytest.approx([0.1, 0.5, 1.0, 1.0, 0.2])
+    assert float(warm_up(steps=10)(tf.constant(99, tf.int64), 100)) == 1.0

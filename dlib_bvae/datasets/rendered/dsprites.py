@@ -79,7 +79,7 @@ def _bytes(rows: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _fingerprint() -> str:
-    digest = hashlib.sha256(b"dsprites_rendered, pixel centres, even-odd")
+    digest = hashlib.sha256(b"dsprites_rendered, corners on 1/256 pixel, pixel centres, even-odd")
     digest.update(POSITIONS.round(6).tobytes())
     for figure in np.ndindex(len(SHAPES), len(SCALES), len(ORIENTATIONS)):
         # Rounded, so that another machine's last bit of a sine changes nothing.

@@ -96,8 +96,25 @@ def test_a_pickle_is_not_loaded(drawn):
 def test_a_changed_byte_in_a_checked_row_is_told(drawn):
     index = int(CHECKED[5])
     change(drawn, (index, 3), ROWS[index, 3] ^ 1)
-    with pytest.raises(UserError, match=f"image {index} is not what is drawn there; delete it"):
+    with pytest.raises(UserError, match=f"row {index} is not what is drawn there; delete it"):
         open_cache(drawn)
+
+
+def test_a_tolerance_forgives_a_few_bytes_of_a_checked_row(drawn):
+    index = int(CHECKED[0])
+    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
+    bit_cache.open_or_draw(drawn, SHAPE, blocks, row, checked=1, tolerance=1 / 8)
+    change(drawn, (index, 4), ROWS[index, 4] ^ 1)
+    with pytest.raises(UserError, match=f"row {index} is not what is drawn there; delete it"):
+        bit_cache.open_or_draw(drawn, SHAPE, blocks, row, checked=1, tolerance=1 / 8)
+
+
+def test_without_a_row_to_compare_every_byte_is_checked_at_opening(drawn):
+    assert np.array_equal(bit_cache.open_or_draw(drawn, SHAPE, blocks), ROWS)
+    index = next(index for index in range(SHAPE[0]) if index not in CHECKED)
+    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
+    with pytest.raises(UserError, match=r"drawn-1\.npy is damaged: its checksum differs; delete it"):
+        bit_cache.open_or_draw(drawn, SHAPE, blocks)
 
 
 def test_verify_finds_a_changed_byte_anywhere(drawn):

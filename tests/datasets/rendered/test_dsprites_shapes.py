@@ -15,7 +15,7 @@ def pixels(rows):
 
 def drawn_slowly(figure, x, y):
     """The figure pixel by pixel: the even-odd rule at each pixel's centre."""
-    corners = shapes.place(*figure) + (16 + 32 * x / 31, 16 + 32 * y / 31)
+    corners = np.round(256 * (shapes.place(*figure) + (16 + 32 * x / 31, 16 + 32 * y / 31))) / 256
     image = np.zeros((64, 64), bool)
     for row in range(64):
         for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
@@ -57,6 +57,13 @@ def test_positions_of_equal_phase_differ_by_a_shift_alone(figure):
     assert np.array_equal(rows[0], rows[31] << np.uint64(32))
     assert np.array_equal(rows[:, 31, 32:], rows[:, 0, :32])
     assert not rows[:, 31, :32].any()
+
+
+def test_ellipse_and_heart_have_the_square_s_measure():
+    ellipse, heart = shapes.outline(1), shapes.outline(2)
+    assert np.ptp(ellipse[:, 0]) / 2 * np.ptp(ellipse[:, 1]) / 2 == pytest.approx(9.6**2)
+    assert np.ptp(heart[:, 0]) == pytest.approx(19.2, abs=0.02)
+    assert np.ptp(heart[:, 1]) == pytest.approx(19.2, abs=0.1)
 
 
 @pytest.mark.parametrize("shape", range(3))

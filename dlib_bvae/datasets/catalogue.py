@@ -1,0 +1,156 @@
+"""What the command dlib_bvae_data shows and does: the data sets that there are, and their files."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from dlib_bvae.config import missing_binding
+from dlib_bvae.datasets import DATASETS, MADE
+from dlib_bvae.datasets.download import download as download_files
+from dlib_bvae.datasets.files import check, sha256_of
+from dlib_bvae.datasets.official import OfficialData
+from dlib_bvae.datasets.rendered import bit_cache
+from dlib_bvae.errors import UserError
+
+_WIDTH_OF_A_PIPE = 160
+
+
+def open_set(name: str, data_dir: Path | None = None) -> Any:
+    """The data set called `name`, its official files in `data_dir` (None: the usual folder). Opens no official file.
+
+    Raises UserError for one made of another or of the user's files when the configuration does not say of which.
+    """
+    cls = DATASETS.get(name)
+    official = data_dir is not None and isinstance(cls, type) and issubclass(cls, OfficialData)
+    try:
+        return cls(data_dir=data_dir) if official else cls()
+    except (RuntimeError, TypeError) as error:
+        raise missing_binding(error) or error from error
+
+
+def show_all(data_dir: Path | None = None) -> None:
+    """Prints the table of all registered data sets: images, pixels, factors, and whether they are here."""
+    table = Table("data set", "images", "pixels", "factors", "here")
+    table.columns[1].justify = "right"
+    for name in DATASETS.names():
+        if name in MADE:
+            table.add_row(name, "", "", "", "made of other images, as a gin file says")
+            continue
+        try:
+            data = open_set(name, data_dir)
+            table.add_row(name, f"{data.num_images:,}", _pixels(data), _factors(data), _state(data))
+        except UserError as error:
+            table.add_row(name, "", "", "", str(error).split(";")[0])
+    console = Console()
+    console = console if console.is_terminal else Console(width=_WIDTH_OF_A_PIPE)
+    console.print(table)
+
+
+def download(name: str, data_dir: Path | None = None) -> None:
+    """Gets the official files of the data set and prints where they are. Raises UserError when that fails."""
+    data = open_set(name, data_dir)
+    if not isinstance(data, OfficialData):
+        print(f"{name} needs no download: {_state(data)}")
+        return
+    for path in download_files(data.source, data.folder):
+        print(path)
+
+
+def verify(name: str, data_dir: Path | None = None) -> None:
+    """Compares the whole official files and the whole cache file with their checksums, as far as they are here.
+
+    Raises UserError for the first that differs, or when there is nothing to compare of a data set that needs files.
+    """
+    data = open_set(name, data_dir)
+    lines = _verified_files(data) if isinstance(data, OfficialData) else []
+    cache = getattr(data, "cache_path", None)
+    if cache is not None and cache.exists():
+        bit_cache.verify(cache)
+        lines.append(f"{cache}: as it was written (sha256)")
+    if not lines and isinstance(data, OfficialData):
+        raise data.missing()
+    print("\n".join(lines) or f"{name}: nothing to verify, {_state(data)}")
+
+
+def _verified_files(data: OfficialData) -> list[str]:
+    lines = []
+    for file in data.source.files:
+        path = data.folder / file.name
+        if path.is_file():
+            check(path, file)
+            told = (
+                f"as published ({file.checksum})"
+                if file.checksum
+                else f"no checksum is published; sha256 {sha256_of(path)}"
+            )
+            lines.append(f"{path}: {told}")
+    if not lines and (place := data.found()):
+        lines.append(f"{place}: a folder has no checksum; its images are counted and checked when they are read")
+    return lines
+
+
+def info(name: str, data_dir: Path | None = None) -> None:
+    """Prints what is known of the data set: images, factors and their sizes, source, licence, files, fingerprint."""
+    data = open_set(name, data_dir)
+    lines = {
+        "data set": name,
+        "images": f"{data.num_images:,} of {_pixels(data)}, values 0 … {getattr(data, 'max_pixel', 255)}",
+        "factors": _factors(data),
+        "here": _state(data),
+    }
+    if isinstance(data, OfficialData):
+        lines |= _source(data)
+    cache = getattr(data, "cache_path", None)
+    if cache is not None:
+        lines["cache"] = f"{cache} ({_size(cache) if cache.exists() else 'not written yet'})"
+    known = not isinstance(data, OfficialData) or data.verified or data.cache_path.exists()
+    lines["fingerprint"] = getattr(data, "fingerprint", "none") if known else "made of the pixels when they are read"
+    width = max(map(len, lines))
+    print("\n".join(f"{key:{width}}  {value}" for key, value in lines.items()))
+
+
+def _source(data: OfficialData) -> dict[str, str]:
+    lines = {"source": data.source.page, "licence": data.source.licence}
+    for k, file in enumerate(data.source.files):
+        path = data.folder / file.name
+        place = f"{path} ({_size(path)})" if path.is_file() else f"{file.name}, not in {data.folder}"
+        number = f" {k + 1}" if len(data.source.files) > 1 else ""
+        lines[f"file{number}"] = f"{place}; {file.checksum or 'no published checksum'}"
+        if file.urls:
+            lines[f"download{number}"] = " or ".join(file.urls)
+    return lines
+
+
+def _pixels(data: Any) -> str:
+    return "×".join(map(str, data.observation_shape))
+
+
+def _factors(data: Any) -> str:
+    sizes: tuple[int, ...] = getattr(data, "factor_sizes", ()) or getattr(data, "factors_num_values", ())
+    names = getattr(data, "factor_names", None) or [f"factor_{k}" for k in range(len(sizes))]
+    return ", ".join(f"{factor} {size}" for factor, size in zip(names, sizes, strict=True)) or "none"
+
+
+def _state(data: Any) -> str:
+    cache = getattr(data, "cache_path", None)
+    if isinstance(data, OfficialData):
+        unverified = "" if data.verified else ", unverified"
+        if cache is not None and cache.exists():
+            return f"yes, converted{unverified}"
+        place = data.found()
+        return "no" if place is None else f"yes{unverified}, converted at the first use"
+    if cache is None:
+        wrapped = getattr(data, "data", None)
+        return f"as {wrapped.name}: {_state(wrapped)}" if wrapped is not None else "needs no file"
+    return "yes, drawn" if cache.exists() else "drawn at the first use"
+
+
+def _size(path: Path) -> str:
+    size = path.stat().st_size
+    power = min(3, int(math.log(max(size, 1), 1024)))
+    return f"{size / 1024**power:.1f} {('bytes', 'KiB', 'MiB', 'GiB')[power]}"

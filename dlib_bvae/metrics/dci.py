@@ -1,0 +1,163 @@
+"""Disentanglement, completeness, informativeness (Eastwood & Williams 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.sampling import Sample, Sampler
+
+SCORES = {
+    "informativeness_train": UNIT,
+    "informativeness_test": UNIT,
+    "disentanglement": UNIT,
+    "completeness": UNIT,
+}
+
+_MOST_CODES = 1_000
+_SMOOTHING = 1e-11  # the reference suite's, so that codes and factors without any importance have an entropy
+_Importances = Callable[[Sample, Sample, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def dci(
+    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_test: int = 5_000, n_estimators: int = 100
+) -> dict[str, Any]:
+    """How much of a code's importance goes to one factor, of a factor's to one code, and how well factors are predicted.
+
+    Eastwood & Williams 2018, section 2, as in disentanglement_lib: the importances R (latents × factors) are those of
+    gradient boosted trees (n_estimators stages of one tree a value, depth 3), one classifier a factor. A code's
+    disentanglement is 1 − the entropy to base `factors` of its row of R, weighted by the row's share of R in the mean;
+    completeness the same of columns, to base `latents`. informativeness is an accuracy, as in the reference code, where
+    the paper has an error. Scores from other importances have other names: dci_random_forest, dci_lasso.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. Returns informativeness_train, informativeness_test,
+    disentanglement and completeness in [0, 1], informativeness_per_factor (test), completeness_per_factor,
+    disentanglement_per_code and importance (latents × factors).
+    Raises UserError for numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
+    """
+    check_whole("dci.n_estimators", n_estimators, 1)
+
+    def make(seed: int) -> Any:
+        from sklearn.ensemble import GradientBoostingClassifier
+
+        return GradientBoostingClassifier(n_estimators=n_estimators, random_state=seed)
+
+    return _dci("dci", trees(make), data, codes, random_state, num_train, num_test)
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def dci_random_forest(
+    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_test: int = 5_000, n_estimators: int = 100
+) -> dict[str, Any]:
+    """dci with the importances of random forests of n_estimators full trees, as in Eastwood & Williams 2018.
+
+    Every split may use every code: were some hidden, as in many forests, the others would be given their importance.
+    Parameters, returns and errors otherwise as in dci.
+    """
+    check_whole("dci_random_forest.n_estimators", n_estimators, 1)
+
+    def make(seed: int) -> Any:
+        from sklearn.ensemble import RandomForestClassifier
+
+        return RandomForestClassifier(n_estimators=n_estimators, max_features=None, random_state=seed)
+
+    return _dci("dci_random_forest", trees(make), data, codes, random_state, num_train, num_test)
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def dci_lasso(
+    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_test: int = 5_000, alpha: float = 0.02
+) -> dict[str, Any]:
+    """dci with the absolute weights of a lasso regression (penalty alpha) of each factor on the codes, all standardised.
+
+    Values of a factor are taken for numbers in order. informativeness is the share of variance explained, R², at
+    least 0. Returns and errors otherwise as in dci.
+    """
+    check_threshold("dci_lasso.alpha", alpha)
+
+    def importances(train: Sample, test: Sample, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        from sklearn.linear_model import Lasso
+
+        train, test = standardised(train, test)
+        mean, deviation = train.factors.mean(axis=0), train.factors.std(axis=0)
+        models = [
+            Lasso(alpha=alpha, random_state=seed).fit(train.codes, y) for y in ((train.factors - mean) / deviation).T
+        ]
+        weights = np.abs(np.stack([model.coef_ for model in models], axis=1))
+        explained = [
+            [
+                max(0.0, m.score(part.codes, y))
+                for m, y in zip(models, ((part.factors - mean) / deviation).T, strict=True)
+            ]
+            for part in (train, test)
+        ]
+        return weights, np.array(explained[0]), np.array(explained[1])
+
+    return _dci("dci_lasso", importances, data, codes, random_state, num_train, num_test)
+
+
+def disentanglement_per_code(importance: np.ndarray) -> np.ndarray:
+    """Importance ≥ 0 (latents, factors), at least two factors → 1 − entropy of each row over its maximum, in [0, 1]."""
+    share = (importance + _SMOOTHING) / (importance + _SMOOTHING).sum(axis=1, keepdims=True)
+    return 1 + (share * np.log(share)).sum(axis=1) / np.log(importance.shape[1])
+
+
+def disentanglement(importance: np.ndarray) -> float:
+    """Importance ≥ 0 (latents, factors) → the rows' disentanglement, weighted by their shares of all importance.
+
+    Its transpose gives completeness. 0 when there is no importance.
+    """
+    total = importance.sum()
+    weights = importance.sum(axis=1) / total if total > 0 else np.full(len(importance), 1 / len(importance))
+    return float(np.clip((disentanglement_per_code(importance) * weights).sum(), 0, 1))
+
+
+def trees(make: Callable[[int], Any]) -> _Importances:
+    """Importances and accuracies by classifiers that have feature_importances_."""
+
+    def importances(train: Sample, test: Sample, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        models = fit_all(make, train, seed)
+        importance = np.stack([np.abs(model.feature_importances_) for model in models], axis=1)
+        return importance, accuracies(models, train), accuracies(models, test)
+
+    return importances
+
+
+def check_two_codes(name: str, codes: np.ndarray) -> None:
+    """Raises UserError when there is one code only, so that completeness says nothing."""
+    if codes.shape[1] < 2:
+        raise UserError(f"{name} compares codes and needs at least two of them; got one")
+
+
+def _dci(
+    name: str,
+    importances: _Importances,
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    num_train: Any,
+    num_test: Any,
+) -> dict[str, Any]:
+    sampler = Sampler(name, data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    train = sampler.draw_varied("num_train", num_train)
+    check_two_codes(name, train.codes)
+    test = sampler.draw("num_test", num_test, 2)
+    importance, train_accuracy, test_accuracy = importances(train, test, sampler.seed())
+    return {
+        "informativeness_train": float(train_accuracy.mean()),
+        "informativeness_test": float(test_accuracy.mean()),
+        "disentanglement": disentanglement(importance),
+        "completeness": disentanglement(importance.T),
+        "informativeness_per_factor": sampler.by_factor(test_accuracy),
+        "completeness_per_factor": sampler.by_factor(disentanglement_per_code(importance.T)),
+        "disentanglement_per_code": disentanglement_per_code(importance).tolist(),
+        "importance": importance.tolist(),
+    }

@@ -1,0 +1,68 @@
+"""How well the factors are learnt from the codes with few labels (Locatello et al. 2019, section 5.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.sampling import Sampler
+
+SCORES = {"*_accuracy": UNIT, "*_accuracy_factor_*": UNIT}
+
+_MOST_CODES = 1_000
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def downstream_task(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    num_train: Sequence[int] = (10, 100, 1_000, 10_000),
+    num_test: int = 5_000,
+    predictor: str = "logistic_regression",
+) -> dict[str, Any]:
+    """Accuracy of a classifier of each factor, fitted to the codes of num_train labelled images, for several num_train.
+
+    disentanglement_lib's downstream_task; there the logistic regression chooses its penalty by cross-validation
+    (predictor="logistic_regression_cv", minutes), here C = 1 by default. The codes are standardised by the training
+    sample. predictor: a name of the classifiers' registry, such as gradient_boosting_classifier.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. Returns, for each size n, "n:mean_train_accuracy",
+    "n:mean_test_accuracy", "n:min_train_accuracy", "n:min_test_accuracy", and "n:train_accuracy_factor_k",
+    "n:test_accuracy_factor_k" for every factor k that varies; all in [0, 1].
+    Raises UserError for unknown names, numbers out of range and more than 1,000 codes.
+    """
+    sizes = check_sizes("downstream_task", num_train)
+    make_classifier = CLASSIFIERS.get(predictor)
+    sampler = Sampler("downstream_task", data, codes, random_state, most_codes=_MOST_CODES)
+    scores: dict[str, Any] = {}
+    for size in sizes:
+        train, test = sampler.draw("num_train", size), sampler.draw("num_test", num_test)
+        train, test = standardised(train, test)
+        models = fit_all(lambda seed: make_classifier(random_state=seed), train, sampler.seed())
+        both = {"train": accuracies(models, train), "test": accuracies(models, test)}
+        for part, values in both.items():
+            scores[f"{size}:mean_{part}_accuracy"] = float(np.mean(values))
+            scores[f"{size}:min_{part}_accuracy"] = float(np.min(values))
+            for k, value in zip(sampler.kept, values, strict=True):
+                scores[f"{size}:{part}_accuracy_factor_{k}"] = float(value)
+    return scores
+
+
+def check_sizes(name: str, num_train: Any) -> list[int]:
+    """The training sizes as a list. Raises UserError unless they are different whole numbers."""
+    if isinstance(num_train, str) or not isinstance(num_train, Sequence) or not num_train:
+        raise UserError(f"{name}.num_train must be a list of whole numbers; got {num_train!r}")
+    for size in num_train:
+        check_whole(f"every entry of {name}.num_train", size, 1)
+    if len(set(num_train)) < len(num_train):
+        raise UserError(f"{name}.num_train has an entry twice: {list(num_train)!r}; leave one out")
+    return [int(size) for size in num_train]

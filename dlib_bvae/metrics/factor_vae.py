@@ -1,0 +1,126 @@
+"""The FactorVAE metric of Kim & Mnih 2018: does the least varying code name the factor that was held still?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.datasets.ground_truth import grid_strides
+from dlib_bvae.errors import check_whole
+from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.facts import COUNT, UNIT
+from dlib_bvae.metrics.sampling import Sampler
+
+SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT, "num_active_dims": COUNT}
+
+_CHUNK_IMAGES = 65_536
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def factor_vae(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    batch_size: int = 64,
+    num_train: int = 10_000,
+    num_eval: int = 5_000,
+    num_variance_estimate: int = 10_000,
+    prune_threshold: float = 0.05,
+) -> dict[str, Any]:
+    """Accuracy of a majority vote that names the factor which a batch of images agrees on by its least varying code.
+
+    Kim & Mnih 2018, section 4, with disentanglement_lib's numbers. A vote: draw a factor uniformly among those that
+    vary, then `batch_size` (L) images which share one value of it; the code with the least variance in the batch, over
+    its variance among num_variance_estimate images, votes for the factor. Each code then stands for the factor that most
+    of its num_train votes named. Codes whose standard deviation is below prune_threshold (the reference's
+    prune_dims.threshold) do not vote.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. Returns train_accuracy and eval_accuracy in [0, 1],
+    num_active_dims (0 makes both accuracies 0), eval_accuracy_per_factor, active_codes and votes (factors × latents,
+    counts of the training votes). Raises UserError for numbers out of range.
+    """
+    numbers = (batch_size, num_train, num_eval, num_variance_estimate, prune_threshold)
+    return _scores("factor_vae", data, codes, random_state, *numbers)
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def factor_vae_dlib(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    batch_size: int = 64,
+    num_train: int = 10_000,
+    num_eval: int = 5_000,
+    num_variance_estimate: int = 10_000,
+    prune_threshold: float = 0.05,
+) -> dict[str, Any]:
+    """factor_vae with the number of active codes as disentanglement_lib's factor_vae_score tells it.
+
+    That code returns the length of its mask, so num_active_dims is the number of all codes unless none is active. The
+    accuracies are those of factor_vae; parameters, returns and errors too.
+    """
+    numbers = (batch_size, num_train, num_eval, num_variance_estimate, prune_threshold)
+    scores = _scores("factor_vae_dlib", data, codes, random_state, *numbers)
+    return {**scores, "num_active_dims": len(scores["votes"][0]) if scores["num_active_dims"] else 0}
+
+
+def votes(sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int, batch_size: int) -> np.ndarray:
+    """`num` votes, counted by the factor that was held still and the code that varied least, int64 (factors, latents).
+
+    variances: of each code over the data set, (latents,). active: indices of the codes that may vote; without any there
+    are no votes.
+    """
+    seed = sampler.seed()
+    rng, images = np.random.default_rng(seed), np.random.RandomState(seed)
+    counts = np.zeros((len(sampler.kept), len(variances)), np.int64)
+    if not len(active):
+        return counts
+    strides, sizes = grid_strides(sampler.source.sizes)[sampler.kept], np.asarray(sampler.sizes)
+    labels = rng.integers(len(sizes), size=num)
+    step = max(1, _CHUNK_IMAGES // batch_size)
+    for start in range(0, num, step):
+        label = labels[start : start + step]
+        rows = rng.integers(sampler.source.num_images, size=(len(label), batch_size))
+        stride, size = strides[label, None], sizes[label, None]
+        # Moves every image along the factor to the first one's value.
+        rows += (rows[:, :1] // stride % size - rows // stride % size) * stride
+        batches = sampler.source.at(rows.ravel(), images).reshape(len(label), batch_size, -1)[..., active]
+        least = active[np.argmin(batches.var(axis=1, ddof=1) / variances[active], axis=1)]
+        np.add.at(counts, (label, least), 1)
+    return counts
+
+
+def _scores(
+    metric: str,
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    batch_size: Any,
+    num_train: Any,
+    num_eval: Any,
+    num_variance_estimate: Any,
+    prune_threshold: Any,
+) -> dict[str, Any]:
+    for name, value, least in (("batch_size", batch_size, 2), ("num_train", num_train, 1), ("num_eval", num_eval, 1)):
+        check_whole(f"{metric}.{name}", value, least)
+    check_threshold(f"{metric}.prune_threshold", prune_threshold)
+    sampler = Sampler(metric, data, codes, random_state, least_factors=2)
+    variances = sampler.draw("num_variance_estimate", num_variance_estimate, 2).codes.var(axis=0, ddof=1)
+    active = np.flatnonzero((np.sqrt(variances) >= prune_threshold) & (variances > 0))
+    train = votes(sampler, variances, active, num_train, batch_size)
+    evaluated = votes(sampler, variances, active, num_eval, batch_size)
+    stands_for = train.argmax(axis=0)
+    right = evaluated * (stands_for == np.arange(len(train))[:, None])
+    asked = evaluated.sum(axis=1)
+    return {
+        "train_accuracy": float(train.max(axis=0).sum() / num_train),
+        "eval_accuracy": float(right.sum() / num_eval),
+        "num_active_dims": len(active),
+        "eval_accuracy_per_factor": sampler.by_factor(right.sum(axis=1) / np.maximum(asked, 1)),
+        "active_codes": active.tolist(),
+        "votes": train.tolist(),
+    }

@@ -1,0 +1,94 @@
+"""Interventional robustness score (Suter et al. 2019)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.binning import histogram_bins
+from dlib_bvae.metrics.facts import COUNT, UNIT
+from dlib_bvae.metrics.sampling import Sample, Sampler
+
+# Deviations within a value can exceed those from the overall mean; num_active_dims of irs_dlib is a sum of codes.
+SCORES = {"IRS": UNIT._replace(low=None), "num_active_dims": COUNT._replace(low=None)}
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def irs(
+    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, diff_quantile: float = 0.99
+) -> dict[str, Any]:
+    """How little each code moves, at most, when the factor that it follows is held and all others change.
+
+    Suter et al. 2019, section 4. For a factor's value: the diff_quantile of |code − mean code| among images with that
+    value (1.0: their largest, the paper's), averaged over values, over the code's largest deviation from its mean among
+    all num_train images. 1 − that is the matrix; the score is each code's best factor, averaged with the largest
+    deviations as weights, so that codes which hardly move hardly count. Constant codes are left out.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. Returns IRS, at most 1 (0 when no code moves),
+    num_active_dims, active_codes, irs_matrix (active codes × factors) and parents (the name of each active code's factor).
+    Raises UserError for numbers out of range.
+    """
+    sampler, sample = _sample("irs", data, codes, random_state, num_train, diff_quantile)
+    return _scores(sampler, sample, diff_quantile)
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def irs_dlib(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    num_train: int = 10_000,
+    diff_quantile: float = 0.99,
+    num_bins: int = 20,
+) -> dict[str, Any]:
+    """irs as disentanglement_lib computes it: factor values go into num_bins bins too, and num_active_dims is wrong.
+
+    A factor with more values than bins is held only within a bin, which lowers its score. num_active_dims is the sum of
+    all values of the active codes, which means nothing. Parameters, returns and errors otherwise as in irs.
+    """
+    sampler, sample = _sample("irs_dlib", data, codes, random_state, num_train, diff_quantile)
+    scores = _scores(sampler, Sample(sample.codes, histogram_bins(sample.factors, num_bins)), diff_quantile)
+    return {**scores, "num_active_dims": float(sample.codes[:, scores["active_codes"]].sum())}
+
+
+def interventional_matrix(codes: np.ndarray, factors: np.ndarray, quantile: float) -> np.ndarray:
+    """Codes (n, latents), none constant, and factors int (n, factors) → 1 − relative deviation, (latents, factors)."""
+    largest = np.abs(codes - codes.mean(axis=0)).max(axis=0)
+    matrix = np.empty((codes.shape[1], factors.shape[1]))
+    for k, column in enumerate(factors.T):
+        order = np.argsort(column, kind="stable")
+        groups = np.split(codes[order], np.flatnonzero(np.diff(column[order])) + 1)
+        moved = [np.quantile(np.abs(group - group.mean(axis=0)), quantile, axis=0) for group in groups]
+        matrix[:, k] = 1 - np.mean(moved, axis=0) / largest
+    return matrix
+
+
+def _sample(
+    name: str, data: Any, codes: Any, random_state: Any, num_train: Any, diff_quantile: Any
+) -> tuple[Sampler, Sample]:
+    check_threshold(f"{name}.diff_quantile", diff_quantile)
+    if diff_quantile > 1:
+        raise UserError(f"{name}.diff_quantile must be in [0, 1]; got {diff_quantile!r}")
+    sampler = Sampler(name, data, codes, random_state)
+    return sampler, sampler.draw("num_train", num_train, 2)
+
+
+def _scores(sampler: Sampler, sample: Sample, quantile: float) -> dict[str, Any]:
+    active = np.flatnonzero(np.ptp(sample.codes, axis=0) > 0)
+    moving = sample.codes[:, active]
+    matrix = (
+        interventional_matrix(moving, sample.factors, quantile) if len(active) else np.empty((0, len(sampler.kept)))
+    )
+    weights = np.abs(moving - moving.mean(axis=0)).max(axis=0)
+    return {
+        "IRS": float(np.average(matrix.max(axis=1), weights=weights)) if len(active) else 0.0,
+        "num_active_dims": len(active),
+        "active_codes": active.tolist(),
+        "irs_matrix": matrix.tolist(),
+        "parents": [sampler.factor_names[k] for k in matrix.argmax(axis=1)],
+    }

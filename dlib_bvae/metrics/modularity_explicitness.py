@@ -1,0 +1,147 @@
+"""Modularity and explicitness (Ridgeway & Mozer 2018)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import check_whole
+from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.active import active_codes, check_threshold
+from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.information import binned_tables, mutual_information
+from dlib_bvae.metrics.probes import fit_all, standardised
+from dlib_bvae.metrics.sampling import Sample, Sampler
+
+SCORES = {
+    "modularity_score": UNIT,
+    "modularity_score_all_codes": UNIT,
+    "explicitness_score_train": UNIT,
+    "explicitness_score_test": UNIT,
+    "num_active_codes": UNIT._replace(high=None, higher_is_better=None),
+}
+
+_MOST_CODES = 1_000
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def modularity_explicitness(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    num_train: int = 10_000,
+    num_test: int = 5_000,
+    num_bins: int = 20,
+    active_threshold: float = 0.01,
+) -> dict[str, Any]:
+    """Modularity: does a code inform of one factor only? Explicitness: does a linear classifier read every value?
+
+    Ridgeway & Mozer 2018, section 3. With the mutual information I between a code (in num_bins equal-width bins) and
+    the factors, its modularity is 1 − Σ_others I² / ((factors − 1) max I²), averaged here over the active codes, those
+    with variance above active_threshold: what dead codes seem to tell is chance. Explicitness is the one-vs-rest area
+    under the ROC curve of a logistic regression on all standardised codes, ½ where it knows nothing, averaged over the
+    values that occur in the sample, then over factors.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. Returns modularity_score in [0, 1] (0 without active codes),
+    modularity_score_all_codes, explicitness_score_train and explicitness_score_test in [0, 1], the latter also per factor,
+    num_active_codes, active_codes, modularity_per_code and mutual_information in nats (latents × factors).
+    Raises UserError for numbers out of range and more than 1,000 codes.
+    """
+    make = CLASSIFIERS.get("logistic_regression")
+    settings = (num_train, num_test, num_bins, active_threshold)
+    return _scores("modularity_explicitness", make, data, codes, random_state, *settings)
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def modularity_explicitness_dlib(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    num_train: int = 10_000,
+    num_test: int = 5_000,
+    num_bins: int = 20,
+) -> dict[str, Any]:
+    """modularity_explicitness as disentanglement_lib computes it: modularity is averaged over all codes, dead ones too.
+
+    A code with no information counts 0; one with next to none counts what chance gives it. The logistic regression stops
+    after 100 steps. A value that the test sample lacks is left out, where the reference code fails. Parameters, returns
+    and errors otherwise as in modularity_explicitness.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    settings = (num_train, num_test, num_bins, 0.0)
+    make = functools.partial(LogisticRegression, max_iter=100)
+    scores = _scores(
+        "modularity_explicitness_dlib", lambda seed: make(random_state=seed), data, codes, random_state, *settings
+    )
+    return {**scores, "modularity_score": scores["modularity_score_all_codes"]}
+
+
+def modularity_per_code(information: np.ndarray) -> np.ndarray:
+    """Mutual information (latents, factors), at least two factors → modularity of each code in [0, 1]; 0 where there is none."""
+    squared = information**2
+    largest = squared.max(axis=1)
+    others = (squared.sum(axis=1) - largest) / (squared.shape[1] - 1)
+    return np.where(largest > 0, 1 - others / np.where(largest > 0, largest, 1), 0)
+
+
+def mean_auc(labels: np.ndarray, classes: np.ndarray, probabilities: np.ndarray) -> float:
+    """One-vs-rest area under the ROC curve, averaged over those `classes` that some, not all, `labels` (n,) have.
+
+    probabilities: float (n, classes). Ties count half. 0.5 when no class can be told from another.
+    """
+    from scipy.stats import rankdata
+
+    positive = labels[:, None] == classes
+    ones = positive.sum(axis=0)
+    told = (ones > 0) & (ones < len(labels))
+    if not told.any():
+        return 0.5
+    ranks = np.where(positive, rankdata(probabilities, axis=0), 0).sum(axis=0)[told]
+    ones = ones[told]
+    return float(np.mean((ranks - ones * (ones + 1) / 2) / (ones * (len(labels) - ones))))
+
+
+def _scores(
+    name: str,
+    make: Callable[[int], Any],
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    num_train: Any,
+    num_test: Any,
+    num_bins: Any,
+    active_threshold: Any,
+) -> dict[str, Any]:
+    check_whole(f"{name}.num_bins", num_bins, 2)
+    check_threshold(f"{name}.active_threshold", active_threshold)
+    sampler = Sampler(name, data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    train = sampler.draw_varied("num_train", num_train)
+    test = sampler.draw("num_test", num_test, 2)
+    information = mutual_information(binned_tables(train.codes, num_bins, train.factors, sampler.sizes))
+    modularity = modularity_per_code(information)
+    active = active_codes(train.codes, active_threshold)
+    samples = standardised(train, test)
+    models = fit_all(make, samples[0], sampler.seed())
+    explicit = [[_explicitness(model, sample, k) for k, model in enumerate(models)] for sample in samples]
+    return {
+        "modularity_score": float(modularity[active].mean()) if len(active) else 0.0,
+        "modularity_score_all_codes": float(modularity.mean()),
+        "explicitness_score_train": float(np.mean(explicit[0])),
+        "explicitness_score_test": float(np.mean(explicit[1])),
+        "explicitness_per_factor": sampler.by_factor(explicit[1]),
+        "num_active_codes": len(active),
+        "active_codes": active.tolist(),
+        "modularity_per_code": modularity.tolist(),
+        "mutual_information": information.tolist(),
+    }
+
+
+def _explicitness(model: Any, sample: Sample, factor: int) -> float:
+    return mean_auc(sample.factors[:, factor], model.classes_, model.predict_proba(sample.codes))

@@ -1,0 +1,92 @@
+"""What a metric scores: codes and factor values of images drawn uniformly from the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlib_bvae.datasets.ground_truth import as_rng, draw
+from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.metrics.codes import CodeSource
+
+
+class Sample(NamedTuple):
+    """Codes float64 (images, latents) and factor values int64 (images, factors) of the same images."""
+
+    codes: np.ndarray
+    factors: np.ndarray
+
+
+class Sampler:
+    """Draws samples for the metric `name`, each from a stream of its own; all streams come from `random_state`.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. Factors with one value say nothing and are left out.
+    least_factors: how many factors must vary. most_codes: refuses more latents, where they would take forever.
+    kept: indices of the factors that vary; factor_names, sizes: theirs.
+    Raises UserError for what CodeSource refuses, and when fewer factors vary.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        data: Any,
+        codes: Any,
+        random_state: Any,
+        least_factors: int = 1,
+        most_codes: int | None = None,
+    ):
+        self.name = name
+        self.source = CodeSource(data, codes)
+        self._most_codes = most_codes
+        self._rng = as_rng(random_state)
+        names = factor_names(data)
+        self.kept = [k for k, size in enumerate(self.source.sizes) if size > 1]
+        self.factor_names = [names[k] for k in self.kept]
+        self.sizes = [self.source.sizes[k] for k in self.kept]
+        if len(self.kept) < least_factors:
+            raise UserError(
+                f"{name} needs at least {least_factors} factors with more than one value; this data set has "
+                f"{self.factor_names or 'none'}"
+            )
+
+    def seed(self) -> int:
+        """A new seed, for whatever else the metric draws."""
+        return int(draw(self._rng, 2**31 - 1, 1)[0])
+
+    def draw(self, parameter: str, num: Any, least: int = 1) -> Sample:
+        """`num` images, drawn with replacement; `parameter` is the name of `num` in messages."""
+        check_whole(f"{self.name}.{parameter}", num, least)
+        seed = self.seed()
+        rows = np.random.default_rng(seed).integers(self.source.num_images, size=num)
+        codes = self.source.at(rows, np.random.RandomState(seed))
+        if self._most_codes is not None and codes.shape[1] > self._most_codes:
+            raise UserError(
+                f"{self.name} takes at most {self._most_codes} codes an image, as its cost grows too fast with them; "
+                f"got {codes.shape[1]}; give fewer, for instance their principal components"
+            )
+        factors = np.stack(np.unravel_index(rows, self.source.sizes), axis=1)[:, self.kept].astype(np.int64)
+        return Sample(codes, factors)
+
+    def draw_varied(self, parameter: str, num: Any, least: int = 2) -> Sample:
+        """The same; raises UserError when by chance a factor has one value only in the sample."""
+        sample = self.draw(parameter, num, least)
+        constant = np.flatnonzero((sample.factors == sample.factors[0]).all(axis=0))
+        if len(constant):
+            raise UserError(
+                f"{self.name}.{parameter} = {num} images show one value of {self.factor_names[constant[0]]!r} only "
+                "by chance; use more"
+            )
+        return sample
+
+    def by_factor(self, values: Sequence[float] | np.ndarray) -> dict[str, float]:
+        """One value a factor → {factor name: value}."""
+        return {name: float(value) for name, value in zip(self.factor_names, values, strict=True)}
+
+
+def factor_names(data: Any) -> list[str]:
+    """The data set's factor names; factor_0, factor_1, … where it has none."""
+    names = getattr(data, "factor_names", None)
+    count = len(list(data.factors_num_values))
+    return [str(name) for name in names] if names is not None else [f"factor_{k}" for k in range(count)]

@@ -1,0 +1,134 @@
+"""Separated attribute predictability (Kumar et al. 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.information import gap_of_top_two
+from dlib_bvae.metrics.sampling import Sample, Sampler
+from dlib_bvae.metrics.svm import OneCodeSVM
+
+SCORES = {"SAP_score": UNIT}
+
+_MOST_CODES = 1_000  # a classifier is fitted for each code and factor
+_LEAST_VARIANCE = 1e-12
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def sap(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    num_train: int = 10_000,
+    num_test: int = 5_000,
+    continuous_factors: bool | Sequence[str] = False,
+) -> dict[str, Any]:
+    """For each factor, how much better the best code predicts it, alone, than the second best does; mean over factors.
+
+    Kumar et al. 2018, section 3. A discrete factor with K values is predicted by up to K − 1 thresholds on the code (a
+    tree with K leaves, classes balanced), scored by the balanced accuracy on num_test images, which is 1/K for a code
+    that knows nothing. A continuous factor is scored by the squared correlation with the code among num_train images.
+    sap_dlib is the reference suite's number: there a linear classifier on one code cannot tell the middle values of a
+    factor, so that scores of factors with many values are pressed towards 0.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. continuous_factors: True, False, or the names of those that
+    are. Returns SAP_score in [0, 1], sap_per_factor and predictability (latents × factors).
+    Raises UserError for unknown names, numbers out of range, and more than 1,000 codes.
+    """
+    return _sap("sap", thresholds_accuracy, data, codes, random_state, num_train, num_test, continuous_factors)
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def sap_dlib(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    num_train: int = 10_000,
+    num_test: int = 5_000,
+    continuous_factors: bool | Sequence[str] = False,
+) -> dict[str, Any]:
+    """sap as disentanglement_lib's sap_score computes it: the accuracy of a one-code LinearSVC(C=0.01, balanced).
+
+    The accuracy is not balanced. liblinear stops near the optimum, here it is the optimum itself (svm.py). Parameters,
+    returns and errors as in sap.
+    """
+    return _sap("sap_dlib", svm_accuracy, data, codes, random_state, num_train, num_test, continuous_factors)
+
+
+def thresholds_accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, truth: np.ndarray) -> float:
+    """Balanced accuracy in [0, 1] on (test, truth) of thresholds fitted to (train, labels); codes (n,), labels int (n,)."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    leaves = len(np.unique(labels))
+    tree = DecisionTreeClassifier(max_leaf_nodes=leaves, class_weight="balanced", random_state=0)
+    right = tree.fit(train[:, None], labels).predict(test[:, None]) == truth
+    counts = np.bincount(truth)
+    return float(np.mean(np.bincount(truth, weights=right)[counts > 0] / counts[counts > 0]))
+
+
+def svm_accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, truth: np.ndarray) -> float:
+    """Accuracy in [0, 1] on (test, truth) of a linear SVM fitted to (train, labels); codes (n,), labels int (n,)."""
+    return float(np.mean(OneCodeSVM(0.01).fit(train, labels).predict(test) == truth))
+
+
+def squared_correlation(codes: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Squared Pearson correlation of each code with a factor (n,), in [0, 1]; 0 for constant codes."""
+    centred, values = codes - codes.mean(axis=0), factor - factor.mean()
+    products = (centred**2).mean(axis=0) * (values**2).mean()
+    alive = (centred**2).mean(axis=0) > _LEAST_VARIANCE
+    return np.where(alive, (centred * values[:, None]).mean(axis=0) ** 2 / np.where(alive, products, 1), 0)
+
+
+def _sap(
+    name: str,
+    accuracy: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float],
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    num_train: Any,
+    num_test: Any,
+    continuous_factors: bool | Sequence[str],
+) -> dict[str, Any]:
+    sampler = Sampler(name, data, codes, random_state, most_codes=_MOST_CODES)
+    continuous = _continuous(name, sampler.factor_names, continuous_factors)
+    train = sampler.draw_varied("num_train", num_train)
+    test = sampler.draw("num_test", num_test)
+    columns = [
+        squared_correlation(train.codes, train.factors[:, k])
+        if factor in continuous
+        else _column(accuracy, train, test, k)
+        for k, factor in enumerate(sampler.factor_names)
+    ]
+    matrix = np.stack(columns, axis=1)
+    gaps = gap_of_top_two(matrix)
+    return {
+        "SAP_score": float(gaps.mean()),
+        "sap_per_factor": sampler.by_factor(gaps),
+        "predictability": matrix.tolist(),
+    }
+
+
+def _column(accuracy: Callable[..., float], train: Sample, test: Sample, factor: int) -> np.ndarray:
+    """The accuracy of every code on one factor, (latents,)."""
+    pairs = zip(train.codes.T, test.codes.T, strict=True)
+    return np.array([accuracy(a, train.factors[:, factor], b, test.factors[:, factor]) for a, b in pairs])
+
+
+def _continuous(name: str, factors: list[str], continuous: bool | Sequence[str]) -> list[str]:
+    """The names of the factors that are continuous."""
+    if isinstance(continuous, bool):
+        return factors if continuous else []
+    if isinstance(continuous, str) or not isinstance(continuous, Sequence):
+        raise UserError(f"{name}.continuous_factors must be True, False or a list of factor names; got {continuous!r}")
+    for factor in continuous:
+        if factor not in factors:
+            raise unknown("factor that varies", str(factor), factors)
+    return list(continuous)

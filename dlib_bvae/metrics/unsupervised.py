@@ -1,0 +1,76 @@
+"""Scores that need no factors: how dependent the codes are on each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import check_whole
+from dlib_bvae.metrics.binning import histogram_bins
+from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.information import contingency, mutual_information
+from dlib_bvae.metrics.sampling import Sampler
+
+SCORES = {
+    "gaussian_total_correlation": Score(0, None, False),
+    "gaussian_wasserstein_correlation": Score(0, None, False),
+    "gaussian_wasserstein_correlation_norm": Score(0, 2, False),
+    "mutual_info_score": Score(0, None, False),
+}
+
+_MOST_CODES = 1_000  # every pair of codes has a contingency table
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def unsupervised(
+    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_bins: int = 20
+) -> dict[str, Any]:
+    """Dependence among the codes of num_train images: Gaussian total correlation and Wasserstein distance, pairwise MI.
+
+    disentanglement_lib's unsupervised_metrics (Locatello et al. 2019, appendix). With the covariance C of the codes and
+    its diagonal D: total correlation ½ (Σ log D − log det C) in nats; squared 2-Wasserstein distance from N(0, C) to
+    N(0, D), 2 tr C − 2 tr (D^½ C D^½)^½, and the same over tr C; and the mean over pairs of different codes of their
+    mutual information in nats, in num_bins equal-width bins. Constant codes depend on nothing and add nothing (the
+    reference code gives NaN). Where codes are linear functions of each other the total correlation is infinite: None.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. Returns the four scores and code_mutual_information
+    (latents × latents, zeros on the diagonal). Raises UserError for numbers out of range or more than 1,000 codes.
+    """
+    check_whole("unsupervised.num_bins", num_bins, 2)
+    sampler = Sampler("unsupervised", data, codes, random_state, least_factors=0, most_codes=_MOST_CODES)
+    sample = sampler.draw("num_train", num_train, 2)
+    covariance = np.atleast_2d(np.cov(sample.codes, rowvar=False))
+    latents, trace = len(covariance), float(np.trace(covariance))
+    bins = histogram_bins(sample.codes, num_bins)
+    information = mutual_information(contingency(bins, num_bins, bins, [num_bins] * latents))
+    np.fill_diagonal(information, 0)
+    distance = wasserstein_correlation(covariance)
+    return {
+        "gaussian_total_correlation": total_correlation(covariance),
+        "gaussian_wasserstein_correlation": distance,
+        "gaussian_wasserstein_correlation_norm": distance / trace if trace else 0.0,
+        "mutual_info_score": float(information.sum() / max(latents * (latents - 1), 1)),
+        "code_mutual_information": information.tolist(),
+    }
+
+
+def total_correlation(covariance: np.ndarray) -> float | None:
+    """Total correlation in nats of a Gaussian with this covariance (latents, latents); None where it is infinite."""
+    varying = np.diag(covariance) > 0
+    if not varying.any():
+        return 0.0
+    scale = np.sqrt(np.diag(covariance)[varying])
+    spectrum = np.linalg.eigvalsh(covariance[np.ix_(varying, varying)] / np.outer(scale, scale))
+    if spectrum[0] <= len(spectrum) * np.finfo(float).eps * spectrum[-1]:
+        return None
+    return max(0.0, float(-0.5 * np.log(spectrum).sum()))
+
+
+def wasserstein_correlation(covariance: np.ndarray) -> float:
+    """Squared 2-Wasserstein distance from a Gaussian with this covariance to the product of its marginals."""
+    scale = np.sqrt(np.diag(covariance))
+    # Symmetric, so that the roots are real; it has the spectrum of the covariance times its diagonal.
+    spectrum = np.linalg.eigvalsh(scale[:, None] * covariance * scale)
+    return max(0.0, float(2 * np.trace(covariance) - 2 * np.sqrt(np.maximum(spectrum, 0)).sum()))

@@ -1,0 +1,33 @@
+"""A capacity that the KL has to meet, raised during training."""
+
+from __future__ import annotations
+
+import gin
+import tensorflow as tf
+
+from dlib_bvae.errors import check_number, check_whole
+from dlib_bvae.models.objectives.base import Batch, Objective
+
+
+@gin.configurable
+class annealed_vae(Objective):
+    """Reconstruction error + γ |KL − C(t)|; AnnealedVAE (Burgess et al. 2018, Eq. 8).
+
+    C rises linearly from 0 to c_max over the first iteration_threshold steps and stays there; it is compared with the KL
+    summed over latents and averaged over the batch. c_max: nats, >= 0. gamma: >= 0. Raises UserError for values out of range.
+    A training shorter than iteration_threshold never reaches c_max.
+    """
+
+    def __init__(self, c_max: float = 25.0, gamma: float = 1000.0, iteration_threshold: int = 100_000):
+        super().__init__("annealed_vae")
+        self.c_max = check_number("annealed_vae.c_max", c_max, 0)
+        self.gamma = check_number("annealed_vae.gamma", gamma, 0)
+        check_whole("annealed_vae.iteration_threshold", iteration_threshold, 1)
+        self.iteration_threshold = iteration_threshold
+
+    def terms(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Reconstruction and the distance from the capacity; logs the capacity, in nats."""
+        risen = tf.minimum(tf.cast(batch.step, tf.float32) / self.iteration_threshold, 1.0)
+        batch.measured["capacity"] = self.c_max * risen
+        distance = tf.abs(tf.reduce_mean(batch.kl) - batch.measured["capacity"])
+        return {"reconstruction": tf.reduce_mean(batch.reconstruction), "capacity_penalty": self.gamma * distance}

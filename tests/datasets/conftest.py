@@ -1,0 +1,1 @@
+"""So that the tests in the folders below find writers.py."""

@@ -1,0 +1,127 @@
+"""dci.py: against the definition, scikit-learn and known answers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from known_codes import GRID, LARGE, mixed
+from scipy.stats import entropy
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.dci import dci, dci_lasso, dci_random_forest, disentanglement, disentanglement_per_code
+from dlib_bvae.metrics.sampling import Sampler
+
+FEW = {"num_train": 500, "num_test": 300}
+TREES = {**FEW, "n_estimators": 5}
+EVERY = pytest.mark.parametrize(
+    ("metric", "few"), [(dci, TREES), (dci_random_forest, {**FEW, "n_estimators": 10}), (dci_lasso, FEW)]
+)
+
+
+@EVERY
+def test_a_code_for_each_factor_scores_one(metric, few):
+    result = metric(GRID, GRID.identity(), 0, **few)
+    for key in ("disentanglement", "completeness", "informativeness_train", "informativeness_test"):
+        assert result[key] > 0.95
+
+
+@EVERY
+def test_a_rotation_is_less_disentangled(metric, few):
+    result = metric(GRID, GRID.rotated(), 0, **few)
+    assert result["disentanglement"] < 0.7
+    assert result["completeness"] < 0.7
+
+
+@EVERY
+def test_dead_codes_do_not_count(metric, few):
+    codes = np.hstack([GRID.identity(), np.zeros((360, 3))])
+    result = metric(GRID, codes, 0, **few)
+    assert result["disentanglement"] > 0.9
+    assert not np.array(result["importance"])[4:].any()
+
+
+def test_a_code_twice_is_disentangled_and_less_complete():
+    result = dci_random_forest(GRID, np.repeat(GRID.identity(), 2, axis=1), 0, **FEW, n_estimators=20)
+    assert result["disentanglement"] > 0.9
+    assert result["completeness"] == pytest.approx(1 - np.log(2) / np.log(8), abs=0.07)
+
+
+def test_one_code_for_two_factors_is_complete_and_less_disentangled():
+    factors = GRID.factors()
+    codes = np.stack([factors[:, 0] * 4 + factors[:, 1], factors[:, 2] * 5 + factors[:, 3]], axis=1)
+    result = dci(GRID, codes, 0, **FEW, n_estimators=20)
+    assert result["completeness"] > 0.9
+    assert result["disentanglement"] == pytest.approx(1 - np.log(2) / np.log(4), abs=0.06)
+    assert result["informativeness_test"] > 0.95
+
+
+@pytest.mark.parametrize("metric", [dci, dci_random_forest])
+def test_noise_informs_of_nothing(metric):
+    result = metric(LARGE, LARGE.noise(), 0, **TREES)
+    guess = np.mean([1 / size for size in LARGE.factors_num_values])
+    assert result["informativeness_test"] == pytest.approx(guess, abs=0.04)
+    assert result["disentanglement"] < 0.1
+
+
+def test_lasso_explains_nothing_of_noise():
+    assert dci_lasso(LARGE, LARGE.noise(), 0, num_train=3000, num_test=1000)["informativeness_test"] < 0.02
+
+
+def test_disentanglement_is_the_weighted_mean_of_entropies():
+    importance = np.random.default_rng(0).gamma(0.3, size=(6, 4))
+    importance[2] = 0
+    rows = [1 - entropy(row + 1e-11, base=4) for row in importance]  # the reference suite's smoothing
+    assert disentanglement_per_code(importance) == pytest.approx(np.array(rows))
+    weights = importance.sum(axis=1) / importance.sum()
+    assert disentanglement(importance) == pytest.approx(np.sum(rows * weights))
+    assert disentanglement(np.zeros((3, 4))) == pytest.approx(0, abs=1e-12)
+    assert disentanglement(np.eye(4)) == pytest.approx(1)
+    assert disentanglement(np.ones((4, 4))) == pytest.approx(0, abs=1e-12)
+
+
+def test_importances_are_those_of_scikit_learn_s_boosted_trees():
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    codes = mixed(GRID)
+    result = dci(GRID, codes, 3, **TREES)
+    sampler = Sampler("dci", GRID, codes, 3)
+    train, test = sampler.draw("num_train", 500), sampler.draw("num_test", 300)
+    seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)  # they choose among equally good splits
+    models = [
+        GradientBoostingClassifier(n_estimators=5, random_state=int(seed)).fit(train.codes, y)
+        for seed, y in zip(seeds, train.factors.T, strict=True)
+    ]
+    assert np.array(result["importance"]) == pytest.approx(np.stack([m.feature_importances_ for m in models], axis=1))
+    told = [m.score(test.codes, y) for m, y in zip(models, test.factors.T, strict=True)]
+    assert list(result["informativeness_per_factor"].values()) == pytest.approx(told)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31 - 1), st.permutations(range(5)), st.permutations(range(4)))
+def test_order_and_scale_of_importances_do_not_matter(seed, codes, factors):
+    importance = np.random.default_rng(seed).gamma(0.5, size=(5, 4))
+    moved = 7 * importance[codes][:, factors]
+    assert disentanglement(moved) == pytest.approx(disentanglement(importance), abs=1e-6)
+    assert disentanglement(moved.T) == pytest.approx(disentanglement(importance.T), abs=1e-6)
+
+
+@EVERY
+def test_order_sign_and_scale_of_codes_do_not_matter(metric, few):
+    codes = mixed(GRID)
+    plain, moved = (metric(GRID, each, 0, **few) for each in (codes, (-4 * codes)[:, ::-1]))
+    allowed = 0.03  # equally good splits are found in another order
+    for key in ("disentanglement", "completeness", "informativeness_train"):
+        assert moved[key] == pytest.approx(plain[key], abs=allowed)
+
+
+@EVERY
+def test_one_code_is_refused(metric, few):
+    with pytest.raises(UserError, match="compares codes and needs at least two of them; got one"):
+        metric(GRID, GRID.identity()[:, :1], 0, **few)
+
+
+def test_numbers_out_of_range_are_refused():
+    with pytest.raises(UserError, match=r"dci_lasso\.alpha must be a number >= 0; got -1"):
+        dci_lasso(GRID, GRID.identity(), 0, alpha=-1)
+    with pytest.raises(UserError, match=r"dci_random_forest\.n_estimators"):
+        dci_random_forest(GRID, GRID.identity(), 0, n_estimators=0)

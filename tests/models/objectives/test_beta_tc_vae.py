@@ -1,0 +1,100 @@
+"""The decomposed KL: weights by hand, estimates against slow loops and a Gaussian whose total correlation is known."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.errors import UserError
+from dlib_bvae.models.objectives.beta_tc_vae import aggregate_log_density, beta_tc_vae, stratified_weights
+
+
+@pytest.mark.parametrize(("count", "images"), [(2, 2), (4, 4), (5, 20), (64, 737_280)])
+def test_stratified_weights_have_one_over_n_on_the_diagonal_and_rows_that_sum_to_one(count, images):
+    weights = stratified_weights(count, images)
+    np.testing.assert_allclose(np.diag(weights), 1 / images)
+    np.testing.assert_allclose(weights.sum(1), 1.0)
+    assert (weights >= 0).all()
+    others = weights[~np.eye(count, dtype=bool)].reshape(count, -1)
+    assert [len(np.unique(row.round(12))) <= 2 for row in others] == [True] * count
+    np.testing.assert_allclose(others.min(1), (images - count + 1) / (images * (count - 1)))
+
+
+def test_stratified_weights_of_a_batch_that_is_too_large_are_refused():
+    with pytest.raises(UserError, match="a batch of 2 … 8 images"):
+        stratified_weights(9, 8)
+
+
+def slow_log_density(batch, images, estimator):
+    z, mean, log_variance = (x.numpy().astype(float) for x in (batch.latent, batch.mean, batch.log_variance))
+    count, latents = z.shape
+    weights = (
+        stratified_weights(count, images)
+        if estimator == "stratified"
+        else np.full((count, count), 1 / (count * images))
+    )
+    joint, marginals = np.zeros(count), np.zeros(count)
+    for i in range(count):
+        densities = np.zeros((count, latents))
+        for j in range(count):
+            for d in range(latents):
+                variance = np.exp(log_variance[j, d])
+                densities[j, d] = np.exp(-((z[i, d] - mean[j, d]) ** 2) / (2 * variance)) / np.sqrt(
+                    2 * np.pi * variance
+                )
+        joint[i] = np.log((weights[i] * densities.prod(1)).sum())
+        marginals[i] = np.log((weights[i][:, None] * densities).sum(0)).sum()
+    return joint, marginals
+
+
+@pytest.mark.parametrize("estimator", ["weighted", "stratified"])
+def test_it_agrees_with_slow_loops(make_batch, estimator):
+    batch = make_batch(7, 3)
+    method = beta_tc_vae(beta=4.0, estimator=estimator)
+    method.build(3, DummyData(), 0)
+    joint, marginals = slow_log_density(batch, 512, estimator)
+    terms = method.terms(batch)
+    assert float(batch.measured["total_correlation"]) == pytest.approx((joint - marginals).mean(), rel=1e-4)
+    assert float(terms["weighted_total_correlation"]) == pytest.approx(3 * (joint - marginals).mean(), rel=1e-4)
+    z, mean, log_variance = (x.numpy().astype(float) for x in (batch.latent, batch.mean, batch.log_variance))
+    posterior = -0.5 * ((z - mean) ** 2 / np.exp(log_variance) + log_variance + np.log(2 * np.pi)).sum(1)
+    prior = -0.5 * (z**2 + np.log(2 * np.pi)).sum(1)
+    assert float(batch.measured["index_code_information"]) == pytest.approx((posterior - joint).mean(), rel=1e-4)
+    assert float(batch.measured["dimension_wise_kl"]) == pytest.approx((marginals - prior).mean(), rel=1e-4)
+    parts = (
+        float(batch.measured[name]) for name in ("total_correlation", "index_code_information", "dimension_wise_kl")
+    )
+    assert sum(parts) == pytest.approx((posterior - prior).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("estimator", ["weighted", "stratified"])
+def test_a_gaussian_has_its_total_correlation(correlation, estimator):
+    """The whole set as the batch: the weighted estimator is the plain mixture then, but for a constant."""
+    rng = np.random.default_rng(0)
+    count, inner = 2000, 0.15
+    covariance = np.array([[1.0, correlation], [correlation, 1.0]]) - inner * np.eye(2) * (1 - correlation)
+    mean = rng.multivariate_normal([0, 0], covariance, size=count).astype(np.float32)
+    variance = np.full_like(mean, inner * (1 - correlation))
+    latent = (mean + np.sqrt(variance) * rng.standard_normal(mean.shape)).astype(np.float32)
+    joint, marginals = aggregate_log_density(
+        tf.constant(latent), tf.constant(mean), tf.constant(np.log(variance)), count, estimator
+    )
+    constant = np.log(count) if estimator == "weighted" else 0.0  # (latents − 1) · log of the weights' sum
+    got = float(tf.reduce_mean(joint - marginals)) - constant
+    assert got == pytest.approx(-0.5 * np.log(1 - correlation**2), abs=0.08)
+
+
+@pytest.mark.parametrize("estimator", ["weighted", "stratified"])
+@pytest.mark.parametrize(("mean", "log_variance"), [(1e3, 0.0), (0.0, -30.0), (0.0, 30.0), (1e3, -10.0)])
+def test_gradients_are_finite_at_extreme_posteriors(make_batch, estimator, mean, log_variance):
+    batch = make_batch(6, 3)
+    means, logs = tf.constant(batch.mean * mean), batch.log_variance + log_variance
+    method = beta_tc_vae(estimator=estimator)
+    method.build(3, DummyData(), 0)
+    with tf.GradientTape() as tape:
+        tape.watch([means, logs])
+        latent = means + tf.exp(0.5 * logs)
+        joint, marginals = aggregate_log_density(latent, means, logs, 512, estimator)
+        loss = tf.reduce_mean(joint - marginals)
+    assert all(np.isfinite(gradient).all() for gradient in tape.gradient(loss, [means, logs]))

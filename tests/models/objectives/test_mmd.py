@@ -1,0 +1,54 @@
+"""MMD against slow loops, and what it is for."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.models.objectives.base import stream
+from dlib_bvae.models.objectives.mmd import info_vae, squared_mmd, wae_mmd
+
+
+def slow_mmd(x, y):
+    n, latents = x.shape
+    scales = 2 * latents * np.array([0.1, 0.2, 0.5, 1, 2, 5, 10])
+    kernel = lambda a, b: (scales / (scales + ((a - b) ** 2).sum())).sum()
+    within = sum(kernel(z[i], z[j]) for z in (x, y) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
+    return within - 2 * sum(kernel(a, b) for a in x for b in y) / n**2
+
+
+def test_it_agrees_with_slow_loops():
+    x, y = np.random.default_rng(0).normal(size=(2, 9, 3)).astype(np.float32)
+    np.testing.assert_allclose(squared_mmd(tf.constant(x), tf.constant(y + 1)), slow_mmd(x, y + 1), rtol=1e-4)
+
+
+def test_it_is_about_zero_for_the_same_distribution_and_large_for_another():
+    x, y = tf.random.stateless_normal([2, 500, 3], [0, 1])
+    assert abs(float(squared_mmd(x, y))) < 0.02
+    assert float(squared_mmd(x, 2.0 + y)) > 1.0
+
+
+def test_the_terms_are_weighted_as_the_papers_do(make_batch):
+    batch = make_batch()
+    prior = tf.random.stateless_normal([8, 3], stream(batch.key, 1)).numpy()
+    mmd = slow_mmd(batch.latent.numpy(), prior)
+    terms = info_vae(alpha=0.25, lambda_=10.0).terms(batch)
+    assert float(terms["weighted_kl"]) == pytest.approx(0.75 * np.mean(batch.kl), rel=1e-5)
+    assert float(terms["weighted_mmd"]) == pytest.approx(9.25 * mmd, rel=1e-3)
+    assert float(wae_mmd(lambda_=3.0).terms(batch)["weighted_mmd"]) == pytest.approx(3 * mmd, rel=1e-3)
+
+
+def test_gradients_are_finite_at_equal_and_at_extreme_codes():
+    y = tf.random.stateless_normal([4, 2], [0, 1])
+    for x in (tf.zeros([4, 2]), tf.constant([[1e15, 0.0]] * 4), y):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = squared_mmd(x, y)
+        assert np.isfinite(tape.gradient(loss, x)).all()
+
+
+def test_weights_that_are_none_are_refused():
+    with pytest.raises(UserError, match=r"alpha \+ lambda_ > 1"):
+        info_vae(alpha=0.5, lambda_=0.5)
+    with pytest.raises(UserError, match="at least 2 images"):
+        squared_mmd(tf.zeros([1, 2]), tf.zeros([1, 2]))

@@ -1,0 +1,104 @@
+"""Gaussian likelihoods against float64, tensorflow-probability and the equivalence of σ² and β."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.models.likelihoods import gaussian_loss, optimal_sigma_loss, sigma_loss, soft_clip
+from dlib_bvae.models.objectives.vae import vae
+from dlib_bvae.models.vae import GaussianVAE
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.uniform(size=(4, 8, 8, 3)).astype(np.float32)
+LOGITS = RNG.normal(size=IMAGES.shape).astype(np.float32)
+MEANS = 1 / (1 + np.exp(-LOGITS.astype(np.float64)))
+ERRORS = (IMAGES - MEANS) ** 2
+
+
+def slow(sigma):
+    return (0.5 * ERRORS / sigma**2 + np.log(sigma) + 0.5 * np.log(2 * np.pi)).sum((1, 2, 3))
+
+
+@pytest.mark.parametrize("sigma", [0.05, 1.0, 3.0])
+def test_gaussian_agrees_with_float64_and_tensorflow_probability(sigma):
+    tfd = pytest.importorskip("tensorflow_probability").distributions
+    got = gaussian_loss(sigma).negative_log_likelihood(IMAGES, LOGITS)
+    np.testing.assert_allclose(got, slow(sigma), rtol=1e-5)
+    expected = -tfd.Normal(MEANS.astype(np.float32), sigma).log_prob(IMAGES).numpy().sum((1, 2, 3))
+    np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
+def test_the_learned_sigma_is_one_weight_that_starts_at_one_and_gets_a_gradient():
+    likelihood = sigma_loss()
+    assert len(likelihood.trainable_variables) == 1
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(likelihood.negative_log_likelihood(IMAGES, LOGITS))
+    sigma = np.exp(np.float64(-6 + np.log1p(np.exp(6.0))))
+    np.testing.assert_allclose(loss, slow(sigma).mean(), rtol=1e-5)
+    slope = (1 - ERRORS / sigma**2).sum((1, 2, 3)).mean() / (1 + np.exp(-6.0))
+    np.testing.assert_allclose(tape.gradient(loss, likelihood.free), slope, rtol=1e-4)
+
+
+def test_the_optimal_sigma_is_the_root_mean_square_error_and_a_minimum():
+    likelihood = optimal_sigma_loss(least=-20.0)
+    sigma = float(likelihood.measured(IMAGES, LOGITS)["sigma"])
+    assert sigma == pytest.approx(np.sqrt(ERRORS.mean()), rel=1e-5)
+    best = slow(sigma).mean()
+    assert best < slow(sigma * 1.01).mean()
+    assert best < slow(sigma / 1.01).mean()
+    np.testing.assert_allclose(likelihood.negative_log_likelihood(IMAGES, LOGITS), slow(sigma), rtol=1e-5)
+    assert best == pytest.approx(IMAGES[0].size / 2 * (np.log(2 * np.pi * sigma**2) + 1), rel=1e-5)
+
+
+def test_no_gradient_is_missing_without_one_through_the_optimal_sigma():
+    logits, size = tf.constant(LOGITS), IMAGES[0].size
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        ours = tf.reduce_mean(optimal_sigma_loss(least=-30.0).negative_log_likelihood(IMAGES, logits))
+        whole = 0.5 * size * tf.math.log(tf.reduce_mean(tf.square(IMAGES - tf.sigmoid(logits))))
+    np.testing.assert_allclose(tape.gradient(ours, logits), tape.gradient(whole, logits), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("logit", [-1e4, 1e4])
+@pytest.mark.parametrize("likelihood", [gaussian_loss(), sigma_loss(), optimal_sigma_loss()])
+def test_gradients_are_finite_at_extreme_logits_and_at_a_perfect_image(likelihood, logit):
+    logits = tf.fill([2, 8, 8, 1], logit)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = likelihood.negative_log_likelihood(tf.cast(logits > 0, tf.float32), logits)
+    assert np.isfinite(loss).all()
+    assert np.isfinite(tape.gradient(loss, logits)).all()
+    assert likelihood.measured(tf.cast(logits > 0, tf.float32), logits)["sigma"] > 0.99 * np.exp(-6)
+
+
+def test_the_soft_clip_is_a_smooth_maximum():
+    values = soft_clip(tf.constant([-100.0, -6.0, 3.0]), -6.0)
+    np.testing.assert_allclose(values, [-6.0, -6.0 + np.log(2), 3.0001], atol=1e-3)
+
+
+def gradients(sigma, beta):
+    """Of the loss of one network under a likelihood of fixed σ and a β."""
+    network = GaussianVAE((16, 16, 1), 0)
+    network.likelihood = gaussian_loss(sigma)
+    images = tf.constant(np.random.default_rng(1).uniform(size=(4, 16, 16, 1)), tf.float32)
+    with tf.GradientTape() as tape:
+        loss = tf.add_n(list(vae(beta).terms(network.batch(images, tf.constant([0, 1]))).values()))
+    return tape.gradient(loss, network.trainable_variables), network.likelihood.measured(images, images)
+
+
+def test_a_fixed_variance_is_a_beta():
+    """Section 4.2 of the [Re] β-VAE report: squared error + 2σ² KL is 2σ² times the Gaussian VAE's loss, but for a constant."""
+    sigma = 0.3
+    by_sigma, measured = gradients(sigma, beta=1.0)
+    beta = float(measured["equivalent_beta"])
+    assert beta == pytest.approx(2 * sigma**2)
+    by_beta, _ = gradients(np.sqrt(0.5), beta=beta)  # σ² = ½ makes it the plain squared error
+    for one, other in zip(by_sigma, by_beta, strict=True):
+        np.testing.assert_allclose(beta * one, other, rtol=2e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, "1", float("nan")])
+def test_a_sigma_that_is_none_is_refused(sigma):
+    with pytest.raises(UserError, match="gaussian_loss.sigma must be a finite number > 0"):
+        gaussian_loss(sigma)

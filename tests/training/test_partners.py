@@ -1,0 +1,97 @@
+"""Pairs, second batches and labels: on the grid, as asked for, and reproducible."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.errors import UserError
+from dlib_bvae.models.objectives import Wants
+from dlib_bvae.training.feed import Feed
+from dlib_bvae.training.partners import make_partners
+
+DATA = DummyData()
+
+
+def differences(changed, steps=20, batch=64, seed=0):
+    partners = make_partners(DATA, changed, seed)
+    rows = tf.constant(np.random.default_rng(0).integers(512, size=batch))
+    found = np.concatenate([partners(rows, tf.constant(step, tf.int64)).numpy() for step in range(steps)])
+    before, after = DATA.factors_at(np.tile(rows.numpy(), steps)), DATA.factors_at(found)
+    return before, after
+
+
+@pytest.mark.parametrize("changed", [1, 2, 4])
+def test_partners_differ_in_as_many_factors_as_asked_for(changed):
+    before, after = differences(changed)
+    assert ((before != after).sum(1) == changed).all()
+
+
+def test_any_number_of_factors_is_one_to_all_but_one_uniformly():
+    before, after = differences(-1)
+    counts = np.bincount((before != after).sum(1), minlength=5)
+    assert counts[0] == counts[4] == 0
+    np.testing.assert_allclose(counts[1:4] / counts.sum(), 1 / 3, atol=0.05)
+
+
+def test_which_factor_and_its_new_value_are_uniform():
+    before, after = differences(1, steps=100)
+    np.testing.assert_allclose((before != after).mean(0), 0.25, atol=0.02)
+    moved = before[:, 2] != after[:, 2]
+    shift = (after[:, 2] - before[:, 2])[moved] % 8
+    np.testing.assert_allclose(np.bincount(shift, minlength=8)[1:] / moved.sum(), 1 / 7, atol=0.03)
+
+
+def test_they_follow_from_seed_and_step():
+    rows = tf.range(64, dtype=tf.int64)
+    draw = lambda seed, step: make_partners(DATA, 1, seed)(rows, tf.constant(step, tf.int64)).numpy()
+    np.testing.assert_array_equal(draw(3, 5), draw(3, 5))
+    assert (draw(3, 5) != draw(3, 6)).any()
+    assert (draw(3, 5) != draw(4, 5)).any()
+
+
+@pytest.mark.parametrize("changed", [5, 0])
+def test_more_changes_than_factors_are_refused(changed):
+    with pytest.raises(UserError, match=r"differ in 1 … 4 factors of dummy_data"):
+        make_partners(DATA, changed, 0)
+
+
+def test_pairs_need_the_whole_grid():
+    class Part(DummyData):
+        def training_weights(self):
+            return np.ones(512)
+
+    with pytest.raises(UserError, match="need the whole grid"):
+        make_partners(Part(), 1, 0)
+
+
+def test_a_batch_of_pairs_has_the_partners_after_the_first_images():
+    feed = Feed(DATA, 8, 0, Wants(partners=1))
+    step = tf.constant(2, tf.int64)
+    rows = feed.indices(step)
+    expected = np.concatenate([rows, feed.partners(rows, step)])
+    np.testing.assert_array_equal(feed.inputs(step)["observations"], DATA.observations_at(expected))
+
+
+def test_a_second_batch_is_another_walk_through_the_images():
+    feed = Feed(DATA, 64, 0, Wants(independent=True))
+    steps = [tf.constant(step, tf.int64) for step in range(8)]
+    first, second = (np.concatenate([order(step) for step in steps]) for order in (feed.indices, feed.second))
+    assert sorted(second) == list(range(512))
+    assert (first == second).mean() < 0.05
+    inputs = feed.inputs(steps[3])
+    np.testing.assert_array_equal(inputs["second"], DATA.observations_at(feed.second(steps[3]).numpy()))
+    assert "factors" not in inputs
+
+
+def test_labelled_images_are_few_and_have_their_own_factors():
+    feed = Feed(DATA, 8, 0, Wants(labelled=5))
+    seen = set()
+    for step in range(10):
+        inputs = feed.inputs(tf.constant(step, tf.int64))
+        rows = DATA.index_of(inputs["factors"].numpy())
+        np.testing.assert_array_equal(inputs["second"], DATA.observations_at(rows))
+        seen |= set(rows)
+    assert len(seen) == 5
+    with pytest.raises(UserError, match="has 512 images to label; got 600"):
+        Feed(DATA, 8, 0, Wants(labelled=600))
