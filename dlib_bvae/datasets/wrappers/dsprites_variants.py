@@ -30,8 +30,7 @@ def colored(data: Any, seed: int = 0) -> ImageData:
 
     def color(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
         drawn = index_noise.random_bytes(seed, indices, 3).astype(np.uint16)
-        rgb = (255 + drawn + 1) // 2  # 128 … 255
-        return _scaled(images, rgb[:, None, None], sprites.max_pixel)
+        return _scaled(images, (drawn + 256) // 2, sprites.max_pixel)  # 128 … 255
 
     return mapped(sprites, "color", {"seed": seed}, _rgb(sprites), color)
 
@@ -43,9 +42,11 @@ def noisy(data: Any, seed: int = 0) -> ImageData:
 
     def noise(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
         pixels = index_noise.random_bytes(seed, indices, shape[0] * shape[1] * 3).reshape(-1, *shape)
-        if sprites.max_pixel == 1:
-            return pixels | (images * np.uint8(255))
-        return np.minimum(full_range(images, sprites.max_pixel).astype(np.uint16) + pixels, 255).astype(np.uint8)
+        sprite = full_range(images, sprites.max_pixel)[..., 0]
+        for channel in range(3):  # NumPy is slow along a last axis of 3
+            plane = pixels[..., channel]
+            pixels[..., channel] = plane + np.minimum(sprite, 255 - plane)
+        return pixels
 
     return mapped(sprites, "noisy", {"seed": seed}, shape, noise)
 
@@ -63,12 +64,17 @@ def on_picture(data: Any, picture: np.ndarray, seed: int = 0) -> ImageData:
 
     def background(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
         drawn = index_noise.words(seed, indices, 3)
-        top, left = (drawn[:, :2] % room).astype(np.int64).T[:, :, None]
-        crops = picture[(top + np.arange(height))[:, :, None], (left + np.arange(width))[:, None]]
-        shift = (drawn[:, 2:] >> np.array([0, 8, 16], np.uint64)) & np.uint64(255)
-        mean = ((crops.astype(np.uint16) + shift.astype(np.uint16)[:, None, None]) >> 1).astype(np.uint8)
-        # 255 - m is the complement of m's bits.
-        return mean ^ np.where(images == sprites.max_pixel, np.uint8(255), np.uint8(0))
+        corners = (drawn[:, :2] % room).astype(np.int64).tolist()
+        crops = np.stack(
+            [picture[top : top + height, left : left + width].reshape(height, -1) for top, left in corners]
+        )
+        shift = ((drawn[:, 2:] >> np.array([0, 8, 16], np.uint64)) & np.uint64(255)).astype(np.uint8)
+        shift = np.tile(shift, (1, width))[:, None]
+        made = ((crops & shift) + ((crops ^ shift) >> 1)).reshape(-1, *shape)  # their mean, without a wider type
+        inverting = np.where(images[..., 0] == sprites.max_pixel, np.uint8(255), np.uint8(0))
+        for channel in range(3):
+            made[..., channel] ^= inverting  # 255 - m is the complement of m's bits
+        return made
 
     identity = {"seed": seed, "picture": combined(str(picture.shape), picture.tobytes().hex())}
     return mapped(sprites, "scream", identity, shape, background)
@@ -126,10 +132,13 @@ def _rgb(data: ImageData) -> tuple[int, int, int]:
 
 
 def _scaled(images: np.ndarray, rgb: np.ndarray, max_pixel: int) -> np.ndarray:
-    """uint8 images times uint16 colours over max_pixel, rounded."""
-    if max_pixel == 1:
-        return images * rgb.astype(np.uint8)
-    return ((images.astype(np.uint32) * rgb + max_pixel // 2) // max_pixel).astype(np.uint8)
+    """uint8 images (n, H, W, 1) times colours uint16 (n, 3) over max_pixel, rounded."""
+    made = np.empty((*images.shape[:3], 3), np.uint8)
+    gray = images[..., 0] if max_pixel == 1 else images[..., 0].astype(np.uint16)
+    for channel in range(3):
+        factor = rgb[:, channel, None, None].astype(gray.dtype)
+        made[..., channel] = gray * factor if max_pixel == 1 else (gray * factor + max_pixel // 2) // max_pixel
+    return made
 
 
 def _named(name: str, make: Callable[[str, int], ImageData], base: str) -> Callable[..., ImageData]:
