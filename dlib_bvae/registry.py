@@ -17,8 +17,9 @@ class Registry:
     entry-point group `dlib_bvae.<plural>`, e.g. in setup.py: entry_points={"dlib_bvae.metrics": ["mine = my_package:mine"]}.
     """
 
-    def __init__(self, kind: str, group: str, addresses: Mapping[str, str]):
+    def __init__(self, kind: str, group: str, addresses: Mapping[str, str], aliases: Mapping[str, str] | None = None):
         self.kind = kind
+        self._aliases = dict(aliases or {})
         self.group = group
         self._own = dict(addresses)
         self._plugins: dict[str, metadata.EntryPoint] | None = None
@@ -27,14 +28,19 @@ class Registry:
         """All names, sorted; imports none of them."""
         return sorted([*self._own, *self._entry_points()])
 
+    def canonical(self, name: str) -> str:
+        """The name that results and gin use for `name`, which may be an alias; any other is returned as it is."""
+        return self._aliases.get(name, name)
+
     def __contains__(self, name: str) -> bool:
-        return name in self._own or name in self._entry_points()
+        return self.canonical(name) in self._own or name in self._entry_points()
 
     def get(self, name: str) -> Any:
         """Imports and returns the entry `name`.
 
         Raises UnknownName, which names the near entries; UserError when a plug-in cannot be imported.
         """
+        name = self.canonical(name)
         if name in self._own:
             module, attribute = self._own[name].split(":")
             return getattr(importlib.import_module(module), attribute)

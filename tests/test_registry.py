@@ -128,3 +128,23 @@ def test_a_misspelt_data_set_is_told():
 
     with pytest.raises(UnknownName, match="did you mean dummy_data"):
         datasets.load("dummydata")
+
+
+def test_an_alias_leads_to_the_entry_and_is_not_listed():
+    registry = Registry("metric", "dlib_bvae.none", {"exact": "math:sqrt"}, aliases={"old": "exact"})
+    assert registry.get("old") is registry.get("exact")
+    assert "old" in registry
+    assert registry.canonical("old") == "exact"
+    assert registry.names() == ["exact"]
+
+
+def test_no_two_registries_give_gin_the_same_name():
+    from dlib_bvae import datasets, metrics
+    from dlib_bvae.representations.reductions import REPRESENTATIONS
+    from dlib_bvae.stages.train import REGISTRIES
+
+    registries = {
+        id(r): r for r in (*REGISTRIES, metrics.METRICS, metrics.CLASSIFIERS, REPRESENTATIONS, datasets.DATASETS)
+    }
+    names = [name for registry in registries.values() for name in registry.names()]
+    assert len(names) == len(set(names))

@@ -19,7 +19,7 @@ _PAGES = {  # module → the metrics on its page
     "dci_es": ["dci_es"],
     "dcimig": ["dcimig"],
     "downstream_task": ["downstream_task"],
-    "factor_vae": ["factor_vae", "factor_vae_dlib"],
+    "factor_vae_score": ["factor_vae_score", "factor_vae_score_dlib"],
     "infomec": ["infomec"],
     "irs": ["irs", "irs_dlib"],
     "jemmig": ["jemmig"],
@@ -37,6 +37,8 @@ METRICS = Registry(
     "metric",
     "dlib_bvae.metrics",
     {name: f"dlib_bvae.metrics.{module}:{name}" for module, names in _PAGES.items() for name in names},
+    # gin has the objective factor_vae, and disentanglement_lib calls the metric so too
+    aliases={"factor_vae": "factor_vae_score"},
 )
 
 CLASSIFIERS = Registry(

@@ -42,6 +42,7 @@ def run(
     names = metrics.names() if metric == "all" else [name.strip() for name in metric.split(",")]
     for name in names:
         metrics.METRICS.get(name)
+    names = [metrics.METRICS.canonical(name) for name in names]
     model_dir = trained_run(model_dir)
     registries = [metrics.METRICS, metrics.CLASSIFIERS, REPRESENTATIONS]
     with run_lock(model_dir):

@@ -19,7 +19,7 @@ _CHUNK_IMAGES = 65_536
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
-def factor_vae(
+def factor_vae_score(
     data: Any,
     codes: Any,
     random_state: Any,
@@ -43,11 +43,11 @@ def factor_vae(
     counts of the training votes). Raises UserError for numbers out of range.
     """
     numbers = (batch_size, num_train, num_eval, num_variance_estimate, prune_threshold)
-    return _scores("factor_vae", data, codes, random_state, *numbers)
+    return _scores("factor_vae_score", data, codes, random_state, *numbers)
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
-def factor_vae_dlib(
+def factor_vae_score_dlib(
     data: Any,
     codes: Any,
     random_state: Any,
@@ -58,13 +58,13 @@ def factor_vae_dlib(
     num_variance_estimate: int = 10_000,
     prune_threshold: float = 0.05,
 ) -> dict[str, Any]:
-    """factor_vae with the number of active codes as disentanglement_lib's factor_vae_score tells it.
+    """factor_vae_score with the number of active codes as disentanglement_lib's factor_vae_score tells it.
 
     That code returns the length of its mask, so num_active_dims is the number of all codes unless none is active. The
-    accuracies are those of factor_vae; parameters, returns and errors too.
+    accuracies are those of factor_vae_score; parameters, returns and errors too.
     """
     numbers = (batch_size, num_train, num_eval, num_variance_estimate, prune_threshold)
-    scores = _scores("factor_vae_dlib", data, codes, random_state, *numbers)
+    scores = _scores("factor_vae_score_dlib", data, codes, random_state, *numbers)
     return {**scores, "num_active_dims": len(scores["votes"][0]) if scores["num_active_dims"] else 0}
 
 
