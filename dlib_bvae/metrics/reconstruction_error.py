@@ -32,7 +32,8 @@ def reconstruction_error(
 
     data, codes, random_state: see dlib_bvae.metrics.score; data may have no factors. decode: latents float32 (n, latents)
     → images (n, H, W, C) in [0, 1]; dlib_bvae_evaluate gives the run's own. Returns squared_error, summed over pixels and
-    averaged over images, and bernoulli_error, the cross entropy in nats, likewise: lower is better. For held-out combinations see Montero et al. 2021.
+    averaged over images, and bernoulli_error, the cross entropy in nats, likewise: lower is better. For held-out
+    combinations see Montero et al. 2021.
     Raises UserError without a decoder and for images of another shape.
     """
     if decode is None:
