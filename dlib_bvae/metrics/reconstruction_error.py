@@ -8,9 +8,9 @@ from typing import Any
 import gin
 import numpy as np
 
+from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng
 from dlib_bvae.errors import UserError, check_whole
-from dlib_bvae.metrics.codes import CodeSource
 from dlib_bvae.metrics.facts import Score
 
 _BATCH = 256
@@ -30,9 +30,10 @@ def reconstruction_error(
 ) -> dict[str, float]:
     """Mean error of the decoded codes over `num_images` images drawn without repetition (all, where there are fewer).
 
-    data, codes, random_state: see dlib_bvae.metrics.score. decode: latents float32 (n, latents) → images (n, H, W, C) in
-    [0, 1]; dlib_bvae_evaluate gives the run's own. Returns squared_error, summed over pixels and averaged over images, and
-    bernoulli_error, the cross entropy in nats, likewise: lower is better. For held-out combinations see Montero et al. 2021.
+    data, codes, random_state: see dlib_bvae.metrics.score; data may have no factors. decode: latents float32 (n, latents)
+    → images (n, H, W, C) in [0, 1]; dlib_bvae_evaluate gives the run's own. Returns squared_error, summed over pixels and
+    averaged over images, and bernoulli_error, the cross entropy in nats, likewise: lower is better. For held-out
+    combinations see Montero et al. 2021.
     Raises UserError without a decoder and for images of another shape.
     """
     if decode is None:
@@ -40,16 +41,22 @@ def reconstruction_error(
             "reconstruction_error needs the model's decoder: score it by dlib_bvae_evaluate, or give decode=…"
         )
     check_whole("reconstruction_error.num_images", num_images, 1)
-    source = CodeSource(data, codes)
-    rng = as_rng(random_state)
-    rows = np.sort(rng.permutation(source.num_images)[:num_images])
-    images = np.random.RandomState(0)
+    images = data if isinstance(data, ImageData) else FromDuckType(data)
+    if not callable(codes):
+        codes = np.asanyarray(codes)
+        if codes.ndim != 2 or len(codes) != images.num_images:
+            raise UserError(
+                f"codes must be numbers ({images.num_images}, latents), one row an image; got shape {codes.shape}"
+            )
+    rows = np.sort(as_rng(random_state).permutation(images.num_images)[:num_images])
     squared = bernoulli = 0.0
     for start in range(0, len(rows), _BATCH):
         part = rows[start : start + _BATCH]
-        factors = np.stack(np.unravel_index(part, source.sizes), axis=1)
-        seen = np.asarray(data.sample_observations_from_factors(factors, images), np.float64)
-        made = np.asarray(decode(source.at(part, images).astype(np.float32)), np.float64)
+        seen = images.observations_at(part)
+        latents = np.asarray(codes(seen) if callable(codes) else codes[part], np.float32)
+        if not np.isfinite(latents).all():
+            raise UserError("a code is NaN or infinite; encode the data set again")
+        made = np.asarray(decode(latents), np.float64)
         if made.shape != seen.shape:
             raise UserError(f"decode must give images {seen.shape}; got {made.shape}")
         squared += float(np.sum((seen - made) ** 2))

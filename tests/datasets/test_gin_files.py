@@ -22,3 +22,15 @@ def test_the_file_can_be_read(path):
                 preset = gin.query_parameter(parameter)
                 assert preset in known
                 assert gin.query_parameter(f"{name}.data").startswith(preset.split("_")[0])
+
+
+@pytest.mark.parametrize("name", ["dsprites_full", "dsprites_rendered", "shapes3d", "shapes3d_rendered"])
+def test_presets_name_the_factors_of_the_data_set_and_their_values(name):
+    sizes = dict(zip(DATASETS.get(name).factor_names, DATASETS.get(name).factor_sizes, strict=True))
+    kind = name.split("_")[0]
+    for preset, (pairs, _) in CORRELATIONS.items():
+        if preset.startswith(kind):
+            assert {factor for pair in pairs for factor in pair} <= set(sizes)
+    for preset, combinations in HELD_OUT.items():
+        if preset.startswith(kind):
+            assert all(max(values) < sizes[factor] for entry in combinations for factor, values in entry.items())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dlib_bvae import datasets, metrics
+from dlib_bvae.datasets import GroundTruthData, ImageData
 from dlib_bvae.errors import UserError
 
 
@@ -42,8 +43,40 @@ def test_it_draws_images_without_repetition_by_the_seed(bars):
     assert first["squared_error"] == pytest.approx(bars.observations_at(np.array(seen[:300], int)).sum() / 300)
 
 
+def test_codes_may_be_a_function_and_the_data_may_have_no_factors(bars):
+    class Plain(ImageData):
+        name, fingerprint, num_images, observation_shape, max_pixel = "plain", "plain", 512, (16, 16, 1), 1
+
+        def images_at(self, indices):
+            return bars.images_at(indices)
+
+    encode = lambda observations: observations.reshape(len(observations), -1)
+    decode = lambda latents: latents.reshape(-1, 16, 16, 1) * 0.5
+    expected = bars.observations_at(np.arange(512)).sum() / 512 * 0.25
+    for data in (bars, Plain()):
+        scores = metrics.score("reconstruction_error", data, encode, decode=decode)
+        assert scores["squared_error"] == pytest.approx(expected)
+
+
+def test_images_of_one_cell_are_told_apart():
+    class Cells(GroundTruthData):
+        name, fingerprint, observation_shape = "cells", "cells", (1, 1, 1)
+        factor_names, factor_sizes, images_per_cell = ("a",), (3,), 4
+
+        def images_at(self, indices):
+            return (20 * self.check_indices(indices)).astype(np.uint8).reshape(-1, 1, 1, 1)
+
+    decode = lambda latents: latents.reshape(-1, 1, 1, 1) * 20 / 255
+    scores = metrics.score("reconstruction_error", Cells(), np.arange(12.0)[:, None], decode=decode)
+    assert scores["squared_error"] == pytest.approx(0, abs=1e-9)
+
+
 def test_refusals(bars):
     codes = np.zeros((512, 2))
+    with pytest.raises(UserError, match="codes must be numbers"):
+        metrics.score("reconstruction_error", bars, codes[:5], decode=lambda z: z)
+    with pytest.raises(UserError, match="NaN or infinite"):
+        metrics.score("reconstruction_error", bars, np.full((512, 2), np.nan), decode=lambda z: z)
     with pytest.raises(UserError, match="needs the model's decoder"):
         metrics.score("reconstruction_error", bars, codes)
     with pytest.raises(UserError, match=r"decode must give images \(256, 16, 16, 1\)"):

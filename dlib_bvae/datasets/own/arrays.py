@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import struct
@@ -13,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets.files import CACHE_VARIABLE, cache_dir
+from dlib_bvae.datasets.files import CACHE_VARIABLE, cache_dir, locked
 from dlib_bvae.datasets.own.checksums import content_sha256
-from dlib_bvae.errors import UserError, is_disk_full, unknown
+from dlib_bvae.errors import UserError, unknown
 
 HDF5 = (".h5", ".hdf5")
 SUFFIXES = (".npy", ".npz", *HDF5)
@@ -50,9 +49,9 @@ def open_array(path: Path, key: str | None, dimensions: Sequence[int], parameter
         raise UserError(f"{parameter}: there is no file {str(path)!r} (looked from {Path.cwd()})")
     try:
         found = _opened(path, key, dimensions)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        if isinstance(error, UserError):
-            raise
+    except UserError:
+        raise
+    except Exception as error:  # parsers fail on bad bytes in more ways than they tell: zlib.error, struct.error, …
         raise UserError(f"{parameter}: {str(path)!r} cannot be read: {error}") from error
     if found.dtype.kind not in "biuf":
         raise UserError(f"{parameter}: {str(path)!r} holds {found.dtype}; expected numbers")
@@ -122,21 +121,12 @@ def _unpacked(path: Path, member: str) -> Path:
     """The compressed member as a .npy file in the cache folder, unpacked by one process while others wait."""
     target = cache_dir() / "unpacked" / f"{content_sha256([path])[:16]}-{member.replace('/', '_')}"
     part = target.with_suffix(".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not target.exists():
-                with zipfile.ZipFile(path) as archive, archive.open(member) as source, part.open("wb") as unpacked:
+    with locked(target, f"unpack {member} of {path.name}", CACHE_VARIABLE), zipfile.ZipFile(path) as archive:
+        if not target.exists():
+            try:
+                with archive.open(member) as source, part.open("wb") as unpacked:
                     shutil.copyfileobj(source, unpacked, 1 << 22)  # the archive's checksum is compared on the way
                 os.replace(part, target)
-    except OSError as error:
-        if is_disk_full(error):
-            raise UserError(
-                f"cannot unpack {member} of {path.name}: the disk of {target.parent} is full; free some space or set "
-                f"{CACHE_VARIABLE} to another folder"
-            ) from error
-        raise
-    finally:
-        part.unlink(missing_ok=True)
+            finally:
+                part.unlink(missing_ok=True)
     return target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import functools
 import hashlib
 import json
@@ -57,6 +58,7 @@ class GridWrapper(Wrapper, GroundTruthData):
     def __init__(self, data: GroundTruthData, kind: str, parameters: Mapping[str, Any]):
         super().__init__(data, kind, parameters)
         self.factor_names, self.factor_sizes = data.factor_names, data.factor_sizes
+        self.images_per_cell = data.images_per_cell
 
     def split_values(self, split: str) -> dict[str, list[int]]:
         """As the wrapped set's: see dlib_bvae.datasets.wrappers.held_out."""
@@ -105,11 +107,11 @@ def mapped(
 
 
 class Regrouped(GroundTruthData):
-    """Some images of `data` on another grid; subclasses say which: rows_of(new indices) → indices of `data`."""
+    """Some images of `data` on another grid; subclasses say which: cells_of(new cells) → cells of `data`'s grid."""
 
     def __init__(
         self,
-        data: ImageData,
+        data: GroundTruthData,
         kind: str,
         parameters: Mapping[str, Any],
         factor_names: Sequence[str],
@@ -119,11 +121,17 @@ class Regrouped(GroundTruthData):
         self.name = f"{kind}({data.name})"
         self.factor_names, self.factor_sizes = tuple(factor_names), tuple(factor_sizes)
         self.observation_shape, self.max_pixel = data.observation_shape, data.max_pixel
+        self.images_per_cell = data.images_per_cell
         self._identity = f"{kind} {json.dumps(dict(parameters), sort_keys=True)}"
 
+    @abc.abstractmethod
+    def cells_of(self, cells: np.ndarray) -> np.ndarray:
+        """Cells int64 (n,) of this grid → cells int64 (n,) of the wrapped set's."""
+
     def rows_of(self, indices: np.ndarray) -> np.ndarray:
-        """Indices int64 (n,) of this grid → indices int64 (n,) of the wrapped set."""
-        raise NotImplementedError
+        """Indices int64 (n,) of this set → indices int64 (n,) of the wrapped one."""
+        cells, images = np.divmod(indices, self.images_per_cell)
+        return self.cells_of(cells) * self.images_per_cell + images
 
     @functools.cached_property
     def rows(self) -> np.ndarray:

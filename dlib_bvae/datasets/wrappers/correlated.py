@@ -47,11 +47,11 @@ class Correlated(GridWrapper):
         """float64 (images,), the wrapped set's times the law of every pair."""
         inner = self.data.training_weights()
         weights = np.ones(self.num_images) if inner is None else np.array(inner, np.float64)
-        grid = weights.reshape(self.factor_sizes)
+        grid = weights.reshape(*self.factor_sizes, self.images_per_cell)
         for (first, second), sigma in zip(self.pairs, self.sigmas, strict=True):
             scaled = [np.arange(size) / (size - 1) for size in (self.factor_sizes[first], self.factor_sizes[second])]
             law = np.exp(-((scaled[0][:, None] - scaled[1][None]) ** 2) / (2 * sigma**2))
-            shape = [size if k in (first, second) else 1 for k, size in enumerate(self.factor_sizes)]
+            shape = [size if k in (first, second) else 1 for k, size in enumerate((*self.factor_sizes, 1))]
             grid *= law.reshape(shape)
         return weights
 

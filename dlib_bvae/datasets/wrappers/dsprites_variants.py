@@ -81,7 +81,7 @@ def on_picture(data: Any, picture: np.ndarray, seed: int = 0) -> ImageData:
 
 
 class WithoutFactor(Regrouped):
-    """The grid without one factor, whose value each image draws by its index: it still varies and is not told.
+    """The grid without one factor, whose value each cell draws by its index: it still varies and is not told.
 
     data: a name or a data set with that factor. seed: of the draws, whole, >= 0.
     """
@@ -94,10 +94,10 @@ class WithoutFactor(Regrouped):
         names, sizes = [whole.factor_names[k] for k in kept], [whole.factor_sizes[k] for k in kept]
         super().__init__(whole, f"without_{factor}", {"seed": seed}, names, sizes)
 
-    def rows_of(self, indices: np.ndarray) -> np.ndarray:
-        """Indices of this grid → indices of the whole one."""
-        hidden = index_noise.words(self._seed, indices, 1)[:, 0] % np.uint64(self._sizes[self._axis])
-        factors = list(np.unravel_index(indices, self.factor_sizes))
+    def cells_of(self, cells: np.ndarray) -> np.ndarray:
+        """Cells of this grid → cells of the whole one."""
+        hidden = index_noise.words(self._seed, cells, 1)[:, 0] % np.uint64(self._sizes[self._axis])
+        factors = list(np.unravel_index(cells, self.factor_sizes))
         factors.insert(self._axis, hidden.astype(np.int64))
         return np.ravel_multi_index(tuple(factors), self._sizes).astype(np.int64)
 

@@ -54,7 +54,8 @@ class HeldOut(GridWrapper):
         for combination in self.combinations:
             kept = [combination.get(name, range(size)) for name, size in self._factors()]
             out[np.ix_(*kept)] = True
-        return ~out.ravel(), out.ravel()
+        held = np.repeat(out.ravel(), self.images_per_cell)
+        return ~held, held
 
     def training_weights(self) -> np.ndarray:
         """float64 (images,): 0 for the held-out images, the wrapped set's weight, or 1, for the others."""

@@ -29,8 +29,8 @@ class Subset(Regrouped):
         super().__init__(whole, "subset", chosen, whole.factor_names, [len(kept) for kept in self.values])
         self._sizes = whole.factor_sizes
 
-    def rows_of(self, indices: np.ndarray) -> np.ndarray:
-        """Indices of this grid → indices of the whole one."""
-        factors = np.unravel_index(indices, self.factor_sizes)
+    def cells_of(self, cells: np.ndarray) -> np.ndarray:
+        """Cells of this grid → cells of the whole one."""
+        factors = np.unravel_index(cells, self.factor_sizes)
         kept = tuple(values[column] for values, column in zip(self.values, factors, strict=True))
         return np.ravel_multi_index(kept, self._sizes).astype(np.int64)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dlib_bvae import datasets, metrics
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.wrappers.correlated import Correlated
-from dlib_bvae.datasets.wrappers.held_out import HeldOut
+from dlib_bvae.datasets.wrappers.held_out import HeldOut, split
 from dlib_bvae.datasets.wrappers.subset import Subset
 from dlib_bvae.errors import UserError
 
@@ -62,6 +62,21 @@ def test_bits_are_those_of_the_images():
     bits = np.unpackbits(part.packed(), axis=1).reshape(-1, 4, 4, 1)
     assert np.array_equal(bits, part.images_at(np.arange(4)))
     assert np.array_equal(Correlated(Packed(), [("a", "b")], 0.2).packed(), Packed.bits)
+
+
+def test_several_images_of_one_cell_stay_together(make_grid):
+    whole = make_grid([2, 3])
+    whole.images_per_cell = 4
+    part = Subset(whole, {"f1": [0, 2]})
+    assert part.num_images == 16
+    assert part.rows.tolist() == [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 20, 21, 22, 23]
+    assert np.array_equal(whole.factors_at(part.rows)[:, 0], part.factors_at(np.arange(16))[:, 0])
+    held = HeldOut(whole, [{"f0": [1], "f1": [2]}])
+    assert np.flatnonzero(held.masks()[1]).tolist() == [20, 21, 22, 23]
+    assert split(held, "out").rows.tolist() == [20, 21, 22, 23]
+    weights = Correlated(held, [("f0", "f1")], 0.2).training_weights().reshape(6, 4)
+    assert (weights == weights[:, :1]).all()
+    assert np.array_equal(weights[:5, 0], Correlated(make_grid([2, 3]), [("f0", "f1")], 0.2).training_weights()[:5])
 
 
 def test_a_factor_of_one_value_stays_and_is_not_asked_for(bars):
