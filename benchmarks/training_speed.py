@@ -2,7 +2,8 @@
 
     pip install torch && python benchmarks/training_speed.py --seconds=10 --rounds=3
 
-Each measurement is a process of its own; rounds alternate, and ratios are of medians. Writes results/training_speed.json.
+Each measurement is a process of its own; rounds alternate, and ratios are of medians. --precision=mixed_bfloat16 measures that
+too, which is worth it on a CPU with bfloat16 instructions only. Writes results/training_speed.json.
 """
 
 from __future__ import annotations
@@ -130,6 +131,13 @@ def _rate(call, amount: float, seconds: float) -> float:
     return count * amount / passed
 
 
+def instructions() -> list[str]:
+    """Of the instruction sets that matter here, those that this CPU has (Linux)."""
+    path = Path("/proc/cpuinfo")
+    found = set(path.read_text(encoding="utf-8").split()) if path.exists() else set()
+    return sorted(found & {"avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"})
+
+
 def worker(who: str, kind: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
     """Runs one measurement in a process of its own."""
     command = [sys.executable, __file__, "--worker", who, kind, str(batch), precision, f"--seconds={seconds}"]
@@ -144,6 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", action="append", choices=("float32", "mixed_bfloat16"))
     parser.add_argument("--worker", nargs=4)
     flags = parser.parse_args()
     if flags.worker:
@@ -151,10 +160,11 @@ def main() -> None:
         measure = {"ours": measure_ours, "torch": measure_torch, "matrix": measure_matrix}[who]
         print(json.dumps(measure(kind, int(batch), precision, flags.seconds)))
         return
-    plan = [(kind, batch, precision) for kind, batch in CASES for precision in ("float32", "mixed_bfloat16")]
+    precisions = sorted({"float32", *(flags.precision or ())})
+    plan = [(kind, batch, precision) for kind, batch in CASES for precision in precisions]
     samples: dict[str, list[float]] = {}
     for _ in range(flags.rounds):
-        for precision in ("float32", "bfloat16"):
+        for precision in (precision.removeprefix("mixed_") for precision in precisions):
             rate = worker("matrix", "-", 0, precision, flags.seconds / 3)["loop"]
             samples.setdefault(f"matrix {precision}", []).append(rate)
         for case in plan:
@@ -172,7 +182,13 @@ def main() -> None:
         row["loop_over_bare_step"] = round(ours / medians[f"ours {kind} {batch} {precision} step"], 3)
         rows.append(row)
         print(row)
-    record = {"command": " ".join(sys.argv), "rows": rows, "medians": medians, "samples": samples}
+    record = {
+        "command": " ".join(sys.argv),
+        "cpu_has": instructions(),
+        "rows": rows,
+        "medians": medians,
+        "samples": samples,
+    }
     output = Path(__file__).parent / "results" / "training_speed.json"
     output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
