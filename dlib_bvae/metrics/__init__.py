@@ -20,6 +20,8 @@ _PAGES = {  # module → the metrics on its page
     "dcimig": ["dcimig"],
     "downstream_task": ["downstream_task"],
     "factor_vae_score": ["factor_vae_score", "factor_vae_score_dlib"],
+    "fairness": ["fairness"],
+    "fos": ["fos"],
     "infomec": ["infomec"],
     "irs": ["irs", "irs_dlib"],
     "jemmig": ["jemmig"],
@@ -28,8 +30,10 @@ _PAGES = {  # module → the metrics on its page
     "mig_sup": ["mig_sup"],
     "modularity_explicitness": ["modularity_explicitness", "modularity_explicitness_dlib"],
     "reconstruction_error": ["reconstruction_error"],
+    "reduced_downstream_task": ["reduced_downstream_task"],
     "sap": ["sap", "sap_dlib"],
     "snc": ["snc"],
+    "strong_downstream_task": ["strong_downstream_task"],
     "unsupervised": ["unsupervised"],
 }
 

@@ -7,7 +7,6 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.datasets.ground_truth import grid_strides
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.facts import COUNT, UNIT
@@ -79,15 +78,12 @@ def votes(sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int,
     counts = np.zeros((len(sampler.kept), len(variances)), np.int64)
     if not len(active):
         return counts
-    strides, sizes = grid_strides(sampler.source.sizes)[sampler.kept], np.asarray(sampler.sizes)
-    labels = rng.integers(len(sizes), size=num)
+    labels = rng.integers(len(sampler.kept), size=num)
     step = max(1, _CHUNK_IMAGES // batch_size)
     for start in range(0, num, step):
         label = labels[start : start + step]
         rows = rng.integers(sampler.source.num_images, size=(len(label), batch_size))
-        stride, size = strides[label, None], sizes[label, None]
-        # Moves every image along the factor to the first one's value.
-        rows += (rows[:, :1] // stride % size - rows // stride % size) * stride
+        rows = sampler.moved(rows, label[:, None], sampler.values(rows[:, :1], label[:, None]))
         batches = sampler.source.at(rows.ravel(), images).reshape(len(label), batch_size, -1)[..., active]
         least = active[np.argmin(batches.var(axis=1, ddof=1) / variances[active], axis=1)]
         np.add.at(counts, (label, least), 1)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlib_bvae.datasets.ground_truth import as_rng, draw
+from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics.codes import CodeSource
 
@@ -57,10 +57,16 @@ class Sampler:
 
     def draw(self, parameter: str, num: Any, least: int = 1) -> Sample:
         """`num` images, drawn with replacement; `parameter` is the name of `num` in messages."""
+        return self.at(self.draw_rows(parameter, num, least))
+
+    def draw_rows(self, parameter: str, num: Any, least: int = 1) -> np.ndarray:
+        """Grid indices int64 (num,), drawn with replacement."""
         check_whole(f"{self.name}.{parameter}", num, least)
-        seed = self.seed()
-        rows = np.random.default_rng(seed).integers(self.source.num_images, size=num)
-        codes = self.source.at(rows, np.random.RandomState(seed))
+        return np.random.default_rng(self.seed()).integers(self.source.num_images, size=num)
+
+    def at(self, rows: np.ndarray) -> Sample:
+        """The sample at grid indices (n,)."""
+        codes = self.source.at(rows, np.random.RandomState(self.seed()))
         if self._most_codes is not None and codes.shape[1] > self._most_codes:
             raise UserError(
                 f"{self.name} takes at most {self._most_codes} codes an image, as its cost grows too fast with them; "
@@ -79,6 +85,15 @@ class Sampler:
                 "by chance; use more"
             )
         return sample
+
+    def moved(self, rows: np.ndarray, factor: int | np.ndarray, value: int | np.ndarray) -> np.ndarray:
+        """Grid indices with a factor (its place among those that vary) set to `value`, all else the same; they broadcast."""
+        stride = grid_strides(self.source.sizes)[self.kept][factor]
+        return rows + (value - self.values(rows, factor)) * stride
+
+    def values(self, rows: np.ndarray, factor: int | np.ndarray) -> np.ndarray:
+        """The values of a factor (its place among those that vary) at grid indices."""
+        return rows // grid_strides(self.source.sizes)[self.kept][factor] % np.asarray(self.sizes)[factor]
 
     def by_factor(self, values: Sequence[float] | np.ndarray) -> dict[str, float]:
         """One value a factor → {factor name: value}."""

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import gin
@@ -19,8 +20,10 @@ GIN = Path(__file__).parents[2] / "gin" / "metrics"
 QUICK = {
     "batch_size": 8,
     "n_estimators": 3,
+    "n_experiment": 2,
     "num_eval": 200,
     "num_test": 200,
+    "num_test_points_per_class": 20,
     "num_train": 300,
     "num_variance_estimate": 200,
     "widths": [20, 200],
@@ -121,9 +124,10 @@ def test_a_factor_of_one_value_changes_nothing(name):
     sizes = GRID.factors_num_values
     wider = Grid(*sizes[:2], 1, *sizes[2:])
     plain, wide = scalars(score(name, GRID, GRID_CODES)), scalars(score(name, wider, GRID_CODES))
-    if "downstream" in name:  # these keys have a factor's place in them
-        plain, wide = ({k: v for k, v in each.items() if "factor_" not in k} for each in (plain, wide))
+    if re.search("downstream|fairness", name):  # keys with a factor's place in them
+        plain, wide = ({k: v for k, v in each.items() if not re.search(r"\d", k[3:])} for each in (plain, wide))
     assert plain == wide
+    assert plain
 
 
 @ALL
@@ -148,12 +152,12 @@ def test_constant_codes_and_single_codes_are_scored_or_refused(name, latents, da
     for each in (np.full((data.num_images, latents), 0.5), codes[:, :latents]):
         found = outcome(name, data, each, **quick(name))
         if latents == 1 and name in COMPARE_CODES:
-            assert found == f"{name} compares codes and needs at least two of them; got one"
+            assert re.match(rf"{name} compares codes and needs at least two of them|.* leaves none of 1 codes", found)
         else:
             assert scalars(found)
 
 
-COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest", "med"}
+COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest", "med", "reduced_downstream_task"}
 
 
 # A logistic regression on 10,000 features takes its time.
@@ -162,12 +166,12 @@ COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest", "med"}
 )
 def test_very_many_codes_are_scored_or_refused(name, data):
     many = np.random.default_rng(0).normal(size=(data.num_images, 10_000)).astype(np.float32)
-    least = {key: 50 for key in quick(name) if key == "num_train" and name != "downstream_task"}
+    least = {key: 50 for key, value in quick(name).items() if key == "num_train" and value == 300}
     found = outcome(name, data, many, **{**quick(name), **least})
     if name in FAST_WITH_MANY_CODES:
         assert scalars(found)
     else:
-        assert found.startswith(f"{name} takes at most 1000 codes an image")
+        assert re.match(rf"{name} takes at most 10+ codes an image", found)
 
 
 FAST_WITH_MANY_CODES = {

@@ -23,16 +23,17 @@ def test_the_area_is_that_of_a_triangle():
     assert explicitness(np.array([0, 1 - 1e-9, 1]), late, guess) == pytest.approx([-1], abs=1e-6)
 
 
-def test_two_halves_are_read_by_smaller_probes_than_a_chess_board():
+def test_two_halves_are_read_by_smaller_probes_than_four_fields():
     grid = Grid(2, 1500)
     colour, rng = grid.factors()[:, 0], np.random.default_rng(0)
-    clear = np.stack([colour - 0.5, rng.uniform(-1, 1, size=len(colour))], axis=1)
-    row, column = rng.integers(4, size=(2, len(colour)))
-    column += (row + column + colour) % 2  # a field of the colour
-    board = np.stack([row, column], axis=1) + rng.uniform(size=(len(colour), 2))
-    scores = [dci_es(grid, codes, 0, **FEW)["explicitness_per_factor"]["factor_0"] for codes in (clear, board)]
-    assert scores[0] > 0.97
-    assert scores[1] < 0.9
+    across, up = rng.uniform(-1, 1, size=(2, len(colour)))
+    clear = np.stack([abs(across) * (2 * colour - 1), up], axis=1)
+    fields = np.stack([abs(across) * (2 * colour - 1) * np.sign(up), up], axis=1)
+    few = {**FEW, "widths": [2, 4, 8, 16, 32, 64]}
+    results = [dci_es(grid, codes, 0, **few) for codes in (clear, fields)]
+    assert max(result["losses"][-1][0] for result in results) < 0.1
+    told = [result["explicitness_per_factor"]["factor_0"] for result in results]
+    assert told[0] > told[1] + 0.1
 
 
 def test_noise_is_never_read():

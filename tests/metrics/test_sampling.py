@@ -41,6 +41,19 @@ def test_factors_with_one_value_are_left_out():
     assert sampler.by_factor([1, 0.5]) == {"factor_0": 1.0, "factor_2": 0.5}
 
 
+def test_a_factor_is_moved_and_no_other():
+    grid = Grid(3, 1, 4, 5)
+    sampler = Sampler("m", grid, grid.factors(), 0)
+    rows = np.arange(60)
+    for factor, size in enumerate([3, 4, 5]):
+        assert np.array_equal(sampler.values(rows, factor), sampler.at(rows).factors[:, factor])
+        for value in range(size):
+            moved = sampler.at(sampler.moved(rows, factor, value)).factors
+            assert (moved[:, factor] == value).all()
+            before = np.delete(sampler.at(rows).factors, factor, axis=1)
+            assert np.array_equal(np.delete(moved, factor, axis=1), before)
+
+
 def test_names_are_the_data_set_s():
     assert factor_names(datasets.load("dummy_data")) == ["orientation", "length", "row", "column"]
 

@@ -1,0 +1,92 @@
+"""Unfairness of predictions towards factors that they should not depend on (Locatello et al. 2019b)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.probes import fit_all, standardised
+from dlib_bvae.metrics.sampling import Sample, Sampler
+
+SCORES = {"*_fairness:*": Score(0, 1, False)}
+
+_MOST_CODES = 1_000
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def fairness(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    num_train: int = 10_000,
+    num_test_points_per_class: int = 100,
+    predictor: str = "logistic_regression",
+) -> dict[str, Any]:
+    """How much the predictions of one factor (the target) change when another (the sensitive one) is set to each value.
+
+    Locatello et al. 2019, "On the fairness of disentangled representations", section 4, as in disentanglement_lib (with
+    predictor="gradient_boosting_classifier", minutes). For each pair: num_test_points_per_class images have their
+    sensitive factor set to each of its values; the total variation distance between the predictions for a value and
+    those for all values, averaged over values (mean_fairness) or at its largest (max_fairness). More is less fair.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. predictor: a name of the classifiers' registry, on
+    standardised codes. Returns, for each prefix mean_fairness and max_fairness, the reference's keys:
+    "prefix:predI:sensJ" by places among all factors, "prefix:predI:mean_sens", "prefix:predI:max_sens",
+    "prefix:sensJ:mean_pred", "prefix:sensJ:max_pred", and the means and maxima of these, such as
+    "mean_fairness:mean_pred:mean_sens", the paper's score; all in [0, 1].
+    Raises UserError for unknown names, numbers out of range, fewer than two factors and more than 1,000 codes.
+    """
+    make_classifier = CLASSIFIERS.get(predictor)
+    sampler = Sampler("fairness", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    raw = sampler.draw_varied("num_train", num_train)
+    train = standardised(raw)[0]
+    models = fit_all(lambda seed: make_classifier(random_state=seed), train, sampler.seed())
+    mean, largest = np.zeros((2, len(models), len(models)))
+    for target, model in enumerate(models):
+        for sensitive in range(len(models)):
+            if sensitive != target:
+                rows = sampler.draw_rows("num_test_points_per_class", num_test_points_per_class)
+                counts = _predictions(sampler, raw, model, rows, target, sensitive)
+                mean[target, sensitive], largest[target, sensitive] = unfairness(counts)
+    return {**_scores("mean_fairness", mean, sampler.kept), **_scores("max_fairness", largest, sampler.kept)}
+
+
+def unfairness(counts: np.ndarray) -> tuple[float, float]:
+    """Counts of predictions (target values, sensitive values) → mean and largest total variation from the overall ones."""
+    overall = counts.sum(axis=1, keepdims=True) / counts.sum()
+    groups = counts.sum(axis=0)
+    distances = np.abs(counts / groups - overall).sum(axis=0) / 2
+    return float((distances * groups).sum() / groups.sum()), float(distances.max())
+
+
+def _predictions(
+    sampler: Sampler, train: Sample, model: Any, rows: np.ndarray, target: int, sensitive: int
+) -> np.ndarray:
+    """Counts of what is predicted for the images with the sensitive factor at each value, int64 (target, sensitive)."""
+    values, size = np.arange(sampler.sizes[sensitive]), sampler.sizes[target]
+    moved = sampler.moved(rows[:, None], sensitive, values)  # (points, values)
+    _, test = standardised(train, sampler.at(moved.ravel()))
+    predicted = model.predict(test.codes).reshape(moved.shape)
+    return np.stack([np.bincount(column, minlength=size) for column in predicted.T], axis=1)
+
+
+def _scores(prefix: str, matrix: np.ndarray, places: list[int]) -> dict[str, float]:
+    """The reference's keys of the matrix (target, sensitive), whose diagonal does not count."""
+    others = ~np.eye(len(matrix), dtype=bool)
+    rows = {k: matrix[i][others[i]] for i, k in enumerate(places)}
+    columns = {k: matrix[:, i][others[i]] for i, k in enumerate(places)}
+    scores = {
+        f"{prefix}:pred{a}:sens{b}": matrix[i, j] for i, a in enumerate(places) for j, b in enumerate(places) if i != j
+    }
+    for inner, outer, parts in (("sens", "pred", rows), ("pred", "sens", columns)):
+        for how, summary in (("mean", np.mean), ("max", np.max)):
+            each = {k: summary(part) for k, part in parts.items()}
+            scores |= {f"{prefix}:{outer}{k}:{how}_{inner}": value for k, value in each.items()}
+            scores[f"{prefix}:mean_{outer}:{how}_{inner}"] = np.mean(list(each.values()))
+            scores[f"{prefix}:max_{outer}:{how}_{inner}"] = np.max(list(each.values()))
+    return {key: float(value) for key, value in scores.items()}

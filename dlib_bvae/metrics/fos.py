@@ -1,0 +1,66 @@
+"""Factorisation of support (Roth et al. 2023): does every value of one code occur with every value of another?"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import check_whole
+from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.probes import standardised
+from dlib_bvae.metrics.sampling import Sampler
+
+SCORES = {"fos": Score(0, None, False), "fos_standardised": Score(0, None, False)}
+
+_MOST_CODES = 100  # every pair of codes is compared
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def fos(data: Any, codes: Any, random_state: Any, *, num_train: int = 1_280, batch_size: int = 128) -> dict[str, Any]:
+    """How far, at most, a combination of two codes' values is from one that occurs; needs no factors.
+
+    Roth et al. 2023, "Disentanglement of correlated factors via Hausdorff factorized support": within a batch, for each
+    pair of codes, the largest squared distance from a point (code a of one image, code b of another) to the nearest
+    image. fos is the sum over pairs, averaged over the num_train // batch_size batches, in the codes' own units squared,
+    so that it shrinks with them; fos_standardised the mean over pairs of the codes that vary, in units of their variance.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. Returns fos and fos_standardised (both 0 with one code) and
+    fos_per_pair, symmetric (latents × latents). Raises UserError for numbers out of range and more than 100 codes.
+    """
+    check_whole("fos.batch_size", batch_size, 2)
+    sampler = Sampler("fos", data, codes, random_state, least_factors=0, most_codes=_MOST_CODES)
+    check_whole("fos.num_train", num_train, int(batch_size))
+    sample = sampler.draw("num_train", num_train // batch_size * batch_size)
+    raw = hausdorff(sample.codes, batch_size)
+    scaled = standardised(sample)[0].codes
+    varies = np.flatnonzero(scaled.any(axis=0))
+    pairs = len(varies) * (len(varies) - 1) / 2
+    return {
+        "fos": float(raw.sum() / 2),
+        "fos_standardised": float(hausdorff(scaled[:, varies], batch_size).sum() / 2 / max(pairs, 1)),
+        "fos_per_pair": raw.tolist(),
+    }
+
+
+def hausdorff(codes: np.ndarray, batch_size: int) -> np.ndarray:
+    """Codes (batches · batch_size, latents) → mean over batches of the squared distance, symmetric (latents, latents)."""
+    batches = codes.reshape(len(codes) // batch_size, batch_size, codes.shape[1])
+    found = np.zeros((codes.shape[1],) * 2)
+    # [batch, code] → squared distances between its values, (batch_size, batch_size)
+    squares = np.square(batches[:, :, None] - batches[:, None]).transpose(0, 3, 1, 2).astype(np.float32)
+    for batch in squares:
+        for a, b in itertools.combinations(range(codes.shape[1]), 2):
+            found[a, b] += _farthest(batch[a], batch[b])
+    return (found + found.T) / len(batches)
+
+
+def _farthest(first: np.ndarray, second: np.ndarray) -> float:
+    """max over (u, v) of min over images i of first[u, i] + second[v, i]."""
+    nearest = np.full(first.shape, np.inf, np.float32)
+    reach = np.empty_like(nearest)
+    for u, v in zip(first.T, second.T, strict=True):
+        np.minimum(nearest, np.add.outer(u, v, out=reach), out=nearest)
+    return float(nearest.max())

@@ -1,0 +1,107 @@
+"""What is left of a factor, and of the others, without the codes that tell most of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import UserError, check_whole, unknown
+from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.downstream_task import check_sizes
+from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.information import binned_tables, mutual_information
+from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.sampling import Sample, Sampler
+
+# Of the factor whose codes are gone less is better, of the others more.
+SCORES = {
+    "*_reduced_factor": UNIT._replace(higher_is_better=None),
+    "*_other_factors": UNIT,
+    "*:mean_*_accuracy_factor_*": UNIT._replace(higher_is_better=None),
+}
+
+_MOST_CODES = 1_000
+_IMPORTANCES = ("mutual_information", "gradient_boosting_classifier")
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def reduced_downstream_task(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    num_factors_to_remove: int = 1,
+    num_train: Sequence[int] = (1_000,),
+    num_test: int = 5_000,
+    predictor: str = "logistic_regression",
+    importance: str = "mutual_information",
+) -> dict[str, Any]:
+    """Accuracy of classifiers of all factors without the num_factors_to_remove codes most important for one of them.
+
+    disentanglement_lib's reduced_downstream_task. If codes are disentangled, the factor whose codes are gone is not
+    predicted any more and the others are as before. importance: "mutual_information" (20 equal-width bins), or
+    "gradient_boosting_classifier" as in the reference code (minutes); after each removal it is found again.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. predictor: a name of the classifiers' registry, on
+    standardised codes. Returns the reference's keys, accuracies in [0, 1], for each size n:
+    "n:mean_test_accuracy_reduced_factor" and "n:mean_test_accuracy_other_factors", means over the factors;
+    "n:reduced_factor_k:mean_test_accuracy_factor_i", …"_reduced_factor" and …"_non_reduced_factor" for every factor k
+    whose codes are gone; the same of the training images.
+    Raises UserError for unknown names, numbers out of range, fewer than two factors, no code left, more than 1,000 codes.
+    """
+    sizes = check_sizes("reduced_downstream_task", num_train)
+    check_whole("reduced_downstream_task.num_factors_to_remove", num_factors_to_remove, 1)
+    if importance not in _IMPORTANCES:
+        raise unknown("importance of reduced_downstream_task", str(importance), _IMPORTANCES)
+    make_classifier = CLASSIFIERS.get(predictor)
+    sampler = Sampler("reduced_downstream_task", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    scores: dict[str, Any] = {}
+    for size in sizes:
+        train, test = standardised(sampler.draw("num_train", size), sampler.draw("num_test", num_test))
+        if train.codes.shape[1] <= num_factors_to_remove:
+            raise UserError(
+                f"reduced_downstream_task.num_factors_to_remove = {num_factors_to_remove} leaves none of "
+                f"{train.codes.shape[1]} codes; remove fewer"
+            )
+        found: dict[str, list[np.ndarray]] = {"train": [], "test": []}
+        for factor in range(len(sampler.kept)):
+            kept = _kept(sampler, train, factor, num_factors_to_remove, importance)
+            parts = [each._replace(codes=each.codes[:, kept]) for each in (train, test)]
+            models = fit_all(lambda seed: make_classifier(random_state=seed), parts[0], sampler.seed())
+            for part, sample in zip(found, parts, strict=True):
+                found[part].append(accuracies(models, sample))
+        for part, rows in found.items():
+            scores |= _scores(str(size), part, np.stack(rows), sampler.kept)
+    return scores
+
+
+def _kept(sampler: Sampler, train: Sample, factor: int, remove: int, importance: str) -> list[int]:
+    """Indices of the codes that are left when `remove` times the most important one has gone."""
+    kept = list(range(train.codes.shape[1]))
+    for _ in range(remove):
+        part = Sample(train.codes[:, kept], train.factors[:, [factor]])
+        if importance == "mutual_information":
+            told = mutual_information(binned_tables(part.codes, 20, part.factors, [sampler.sizes[factor]]))[:, 0]
+        else:
+            models = fit_all(lambda seed: CLASSIFIERS.get(importance)(random_state=seed), part, sampler.seed())
+            told = models[0].feature_importances_
+        del kept[int(np.argmax(told))]
+    return kept
+
+
+def _scores(size: str, part: str, matrix: np.ndarray, places: list[int]) -> dict[str, float]:
+    """The reference's keys of accuracies (factor whose codes are gone, factor predicted)."""
+    others = ~np.eye(len(matrix), dtype=bool)
+    own, rest = np.diag(matrix), np.array([row[mask].mean() for row, mask in zip(matrix, others, strict=True)])
+    scores = {
+        f"{size}:mean_{part}_accuracy_reduced_factor": own.mean(),
+        f"{size}:mean_{part}_accuracy_other_factors": rest.mean(),
+    }
+    for i, k in enumerate(places):
+        start = f"{size}:reduced_factor_{k}:mean_{part}_accuracy"
+        scores |= {f"{start}_factor_{other}": value for other, value in zip(places, matrix[i], strict=True)}
+        scores |= {f"{start}_reduced_factor": own[i], f"{start}_non_reduced_factor": rest[i]}
+    return {key: float(value) for key, value in scores.items()}

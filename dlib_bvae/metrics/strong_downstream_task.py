@@ -1,0 +1,91 @@
+"""Learning a factor while another is held at one value, then meeting its other values (Locatello et al. 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.errors import check_whole
+from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.downstream_task import check_sizes
+from dlib_bvae.metrics.facts import UNIT, Score
+from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.sampling import Sample, Sampler
+
+SCORES = {"*_accuracy": UNIT, "*:strong_generalization_gap": Score(None, 1, False)}
+
+_MOST_CODES = 1_000
+
+
+@gin.configurable(denylist=["data", "codes", "random_state"])
+def strong_downstream_task(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    num_train: Sequence[int] = (1_000,),
+    num_test: int = 5_000,
+    n_experiment: int = 10,
+    predictor: str = "logistic_regression",
+) -> dict[str, Any]:
+    """Accuracy under a covariate shift: training images share one value of a factor, test images have its other values.
+
+    disentanglement_lib's strong_downstream_task (Locatello et al. 2020, "Weakly-supervised disentanglement without
+    compromises", section 5). For each factor that is learnt, n_experiment times: another factor and a value of it are
+    drawn; all num_train images get that value, each of num_test images one of the others. The reference code draws these
+    from numpy's global state, so that its results change with the same seed.
+
+    data, codes, random_state: see dlib_bvae.metrics.score. predictor: a name of the classifiers' registry, on
+    standardised codes. Returns, for each size n, "n:mean_train_accuracy" and "n:mean_test_accuracy" without a shift,
+    "n:mean_strong_train_accuracy" and "n:mean_strong_test_accuracy" with it, in [0, 1], and
+    "n:strong_generalization_gap", 1 − strong test accuracy / test accuracy (0 when nothing was right).
+    Raises UserError for unknown names, numbers out of range, fewer than two factors and more than 1,000 codes.
+    """
+    sizes = check_sizes("strong_downstream_task", num_train)
+    check_whole("strong_downstream_task.n_experiment", n_experiment, 1)
+    make_classifier = CLASSIFIERS.get(predictor)
+    sampler = Sampler("strong_downstream_task", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    scores: dict[str, Any] = {}
+    for size in sizes:
+        rows = sampler.draw_rows("num_train", size), sampler.draw_rows("num_test", num_test)
+        plain = _accuracies(sampler, make_classifier, rows[0], rows[1])
+        strong = np.mean(
+            [
+                _accuracies(sampler, make_classifier, *_shifted(sampler, *rows, target), target)
+                for target in range(len(sampler.kept))
+                for _ in range(n_experiment)
+            ],
+            axis=0,
+        )
+        scores |= {
+            f"{size}:mean_train_accuracy": plain[0],
+            f"{size}:mean_test_accuracy": plain[1],
+            f"{size}:mean_strong_train_accuracy": float(strong[0]),
+            f"{size}:mean_strong_test_accuracy": float(strong[1]),
+            f"{size}:strong_generalization_gap": float(1 - strong[1] / plain[1]) if plain[1] else 0.0,
+        }
+    return scores
+
+
+def _shifted(sampler: Sampler, train: np.ndarray, test: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
+    """The grid indices with a factor that is not `target` at one value in training and at the others in the test."""
+    rng = np.random.default_rng(sampler.seed())
+    held = int(rng.choice([k for k in range(len(sampler.kept)) if k != target]))
+    size = sampler.sizes[held]
+    value = int(rng.integers(size))
+    others = (value + rng.integers(1, size, size=len(test))) % size
+    return sampler.moved(train, held, value), sampler.moved(test, held, others)
+
+
+def _accuracies(
+    sampler: Sampler, make_classifier: Any, train_rows: np.ndarray, test_rows: np.ndarray, target: int | None = None
+) -> tuple[float, float]:
+    """Mean accuracy on train and on test over the factors, or of one alone."""
+    train, test = standardised(sampler.at(train_rows), sampler.at(test_rows))
+    if target is not None:
+        train, test = (Sample(each.codes, each.factors[:, [target]]) for each in (train, test))
+    models = fit_all(lambda seed: make_classifier(random_state=seed), train, sampler.seed())
+    return float(accuracies(models, train).mean()), float(accuracies(models, test).mean())
