@@ -3,7 +3,7 @@
     python benchmarks/shapes3d_fidelity.py path/to/shapes3d_frames.npz      # key `frames`, uint8 (53, 227, 226, 3)
 
 Writes results/shapes3d_fidelity.json and .png (pairs of rows: real frames above, drawn images below). --hold_out also
-fits the drawing's parameters anew, from values that are 2 % off, on every second frame and compares on the others; it
+fits room, solids and light anew, from values that are 2 % off, on some even frames and compares on the odd ones; it
 takes some minutes. The outermost pixels, which the animation's border touches, are left out of every figure.
 """
 
@@ -73,7 +73,10 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def hold_out(factors: np.ndarray, real: np.ndarray) -> dict[str, object]:
-    """Fits the parameters on every second frame, from a start that is 2 % off, and compares on the other frames."""
+    """Fits room, solids and light on some even frames, from a start that is 2 % off, and compares on the odd ones.
+
+    The texture stays as it is.
+    """
     parts = ("room", "solids", "light")
     right = to_vector(Scene(), parts)
     off = 1 + 0.02 * np.random.default_rng(0).choice([-1.0, 1.0], size=right.size)
