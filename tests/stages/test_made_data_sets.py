@@ -88,15 +88,7 @@ def test_nested_wrappers_are_encoded_and_scored_in_and_out(run):
     assert folders == {"reconstruction_error", *(f"reconstruction_error-evaluation.split={s}" for s in ("in", "out"))}
 
 
-def test_a_split_needs_held_out_combinations_and_a_known_name(run):
-    model_dir = run("dataset.name = 'dummy_data'")
-    with pytest.raises(UserError, match="dummy_data holds no combinations out"):
-        score(model_dir, "beta_vae", "evaluation.split = 'out'")
-    with pytest.raises(UserError, match="one of all, in, out; got 'outer'"):
-        score(model_dir, "beta_vae", "evaluation.split = 'outer'")
-
-
-def test_a_file_of_the_user_is_scored_and_a_changed_one_refused(run, tmp_path):
+def test_a_file_of_the_user_is_scored_but_not_in_splits_it_lacks_nor_once_changed(run, tmp_path):
     order = np.random.default_rng(0).permutation(512)
     images, labels = DummyData().images_at(order)[..., 0], DummyData().factors_at(order)
     np.savez_compressed(tmp_path / "mine.npz", images=images, labels=labels)
@@ -108,6 +100,10 @@ def test_a_file_of_the_user_is_scored_and_a_changed_one_refused(run, tmp_path):
     )
     (scores,) = score(model_dir, "beta_vae")
     assert set(scores["eval_accuracy_per_factor"]) <= {f"factor_{k}" for k in range(4)}
+    with pytest.raises(UserError, match=r"from_file\(mine.npz\) holds no combinations out"):
+        score(model_dir, "beta_vae", "evaluation.split = 'out'")
+    with pytest.raises(UserError, match="one of all, in, out; got 'outer'"):
+        score(model_dir, "beta_vae", "evaluation.split = 'outer'")
     np.savez_compressed(tmp_path / "mine.npz", images=1 - images, labels=labels)
     with pytest.raises(UserError, match=r"was trained on from_file\(mine.npz\)"):
         score(model_dir, "beta_vae")
