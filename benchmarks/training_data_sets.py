@@ -25,6 +25,7 @@ RESULTS = Path(__file__).parent / "results"
 def train(name: str, steps: int, run: Path) -> dict[str, Any]:
     """Runs the command; returns what its results and its TensorBoard file say."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
 
     bindings = [f"dataset.name = '{name}'", "model.batch_size = 64", f"model.training_steps = {steps}"]
     bindings += [f"model.log_every = {steps // 10}", "vae.beta = 1.0"]
@@ -35,7 +36,7 @@ def train(name: str, steps: int, run: Path) -> dict[str, Any]:
     events = EventAccumulator(str(run / "train"), size_guidance={"tensors": 0}).Reload()
     first = min(events.Tensors("loss"), key=lambda event: event.step)
     return {
-        "loss_after_a_tenth": round(float(first.tensor_proto.float_val[0]), 1),
+        "loss_after_a_tenth": round(float(make_ndarray(first.tensor_proto)), 1),
         "loss_at_the_end": round(results["loss"], 1),
         "images_per_second": round(results["images_per_second"]),
     }

@@ -18,7 +18,12 @@ _BLOCK = 4096
 
 
 class Feed(abc.ABC):
-    """The inputs of training steps, which follow from seed and step alone (see Plan)."""
+    """The inputs of training steps, which follow from seed and step alone (see Plan).
+
+    error: what the data set raised while images were read; TensorFlow passes on its text only.
+    """
+
+    error: Exception | None = None
 
     def __init__(self, data: ImageData, plan: Plan):
         self.shape = tuple(data.observation_shape)
@@ -94,9 +99,16 @@ class StreamFeed(Feed):
 
     def _read(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
         indices = self.plan.indices(step)
-        images = {name: tf.numpy_function(self._data.images_at, [rows], tf.uint8) for name, rows in indices.items()}
+        images = {name: tf.numpy_function(self._images_at, [rows], tf.uint8) for name, rows in indices.items()}
         shaped = {name: tf.ensure_shape(x, [self.plan.counts[name], *self.shape]) for name, x in images.items()}
         return shaped | self.plan.labels(indices)
+
+    def _images_at(self, rows: np.ndarray) -> np.ndarray:
+        try:
+            return self._data.images_at(rows)
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def unpack_bits(rows: tf.Tensor) -> tf.Tensor:

@@ -50,7 +50,7 @@ def train(
                 state.forget_sums()
             stop = min(_next_multiple(step, checkpoint_every), _next_multiple(step, log_every), trainer.total)
             began = time.monotonic()
-            finite = bool(trainer.run(tf.constant(min(chunk, stop - step), tf.int64)))
+            finite = _run(trainer, min(chunk, stop - step))
             step, ran = int(state.step), int(state.step) - step
             clock.tick()
             if not finite:
@@ -69,6 +69,14 @@ def train(
     seconds = float(state.seconds)
     rate = trainer.total * trainer.feed.batch_size / max(seconds, 1e-9)
     return {**trainer.means(), "seconds": seconds, "images_per_second": rate}
+
+
+def _run(trainer: Trainer, count: int) -> bool:
+    """Runs up to `count` steps; returns whether the last loss was finite. Raises what the data set raised, as it was."""
+    try:
+        return bool(trainer.run(tf.constant(count, tf.int64)))
+    except tf.errors.OpError as error:
+        raise trainer.feed.error or error from error
 
 
 class _Clock:

@@ -15,10 +15,14 @@ _STREAM = 0x70616972  # keeps this stream apart from noise and order, which are 
 
 
 def factor_grid(data: Any) -> tuple[int, ...]:
-    """The number of values of each factor. Raises UserError when `data` has no factors."""
+    """The number of values of each factor. Raises UserError when `data` has no factors, or several images of one cell."""
     sizes = getattr(data, "factor_sizes", None)
     if sizes is None:
         raise UserError(f"this method needs the factors of its images, which {data.name} does not know; take another")
+    if data.images_per_cell != 1:
+        raise UserError(
+            f"this method needs one image for every combination of factors; {data.name} has {data.images_per_cell}"
+        )
     return tuple(int(size) for size in sizes)
 
 

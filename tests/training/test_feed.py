@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import Wants
 from dlib_bvae.training.feed import MemoryFeed, StreamFeed, make_feed, unpack_bits
 from dlib_bvae.training.plan import Plan
@@ -75,3 +76,14 @@ def test_what_fits_is_held_in_memory():
     plan = Plan(DummyData(), 16, 0)
     assert isinstance(make_feed(DummyData(), plan), MemoryFeed)
     assert isinstance(make_feed(DummyData(), plan, max_mib=0), StreamFeed)
+
+
+def test_what_the_data_set_raises_while_streaming_is_kept():
+    class Damaged(DummyData):
+        def images_at(self, indices):
+            raise UserError("the file is damaged; get it again")
+
+    feed = StreamFeed(Damaged(), Plan(Damaged(), 8, 0))
+    with pytest.raises(tf.errors.OpError):
+        inputs(feed, 0, 1)
+    assert isinstance(feed.error, UserError)

@@ -66,6 +66,14 @@ def test_pairs_need_the_whole_grid():
         make_partners(Part(), 1, 0)
 
 
+def test_several_images_of_one_cell_are_refused():
+    class Several(DummyData):
+        images_per_cell = 10
+
+    with pytest.raises(UserError, match="one image for every combination of factors; dummy_data has 10"):
+        make_partners(Several(), 1, 0)
+
+
 def test_a_batch_of_pairs_has_the_partners_after_the_first_images():
     plan, step = Plan(DATA, 8, 0, Wants(partners=1)), tf.constant(2, tf.int64)
     rows = plan.indices(step)["observations"]
