@@ -20,13 +20,13 @@ GIN = Path(__file__).parents[2] / "gin" / "metrics"
 QUICK = {
     "batch_size": 8,
     "n_estimators": 3,
-    "n_experiment": 2,
-    "num_eval": 200,
-    "num_test": 200,
+    "n_experiment": 1,
+    "num_eval": 100,
+    "num_test": 100,
     "num_test_points_per_class": 20,
-    "num_train": 300,
-    "num_variance_estimate": 200,
-    "widths": [20, 200],
+    "num_train": 150,
+    "num_variance_estimate": 100,
+    "widths": [20, 80],
 }
 # A metric that asks for a model's decoder is no function of codes and factors alone.
 OF_CODES = [name for name in metrics.names() if "decode" not in inspect.signature(metrics.METRICS.get(name)).parameters]
@@ -53,7 +53,7 @@ def quick(name):
     """Small values for the metric's parameters."""
     parameters = inspect.signature(metrics.METRICS.get(name)).parameters
     chosen = {key: value for key, value in QUICK.items() if key in parameters}
-    return {key: [20, 200] if isinstance(parameters[key].default, tuple) else value for key, value in chosen.items()}
+    return {key: [20, 80] if isinstance(parameters[key].default, tuple) else value for key, value in chosen.items()}
 
 
 def score(name, data, codes, seed=0):
@@ -166,7 +166,7 @@ COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest", "med", "reduced_downst
 )
 def test_very_many_codes_are_scored_or_refused(name, data):
     many = np.random.default_rng(0).normal(size=(data.num_images, 10_000)).astype(np.float32)
-    least = {key: 50 for key, value in quick(name).items() if key == "num_train" and value == 300}
+    least = {key: 50 for key, value in quick(name).items() if key == "num_train" and value == QUICK["num_train"]}
     found = outcome(name, data, many, **{**quick(name), **least})
     if name in FAST_WITH_MANY_CODES:
         assert scalars(found)
