@@ -20,15 +20,15 @@ def initial_weights(shape: tuple[int, ...], fan_in: int, gain: float, seed: int,
 class Layer(tf.Module):
     """A kernel and a bias, kept in float32 and cast to the dtype of the input where they are used.
 
-    gain: 2 before a ReLU, 1 before a tanh or a linear output. gate: where a network puts one, what the layer's result goes
-    through.
+    In its subclasses, gain is 2 before a ReLU, 1 before a tanh or a linear output. gate: where a network puts one, what the
+    layer's result goes through.
     """
 
     gate: Callable[[tf.Tensor], tf.Tensor] | None = None
 
-    def __init__(self, name: str, kernel_shape: tuple[int, ...], fan_in: int, width: int, gain: float, seed: int):
+    def __init__(self, name: str, kernel: tf.Tensor, width: int):
         super().__init__(name)
-        self.kernel = tf.Variable(initial_weights(kernel_shape, fan_in, gain, seed, name), name="kernel")
+        self.kernel = tf.Variable(kernel, name="kernel")
         self.bias = tf.Variable(tf.zeros([width]), name="bias")
 
     def finish(self, y: tf.Tensor) -> tf.Tensor:
@@ -38,20 +38,28 @@ class Layer(tf.Module):
 
 
 class Dense(Layer):
-    """(batch, inputs) → (batch, width)."""
+    """(batch, inputs) → (batch, width).
+
+    The kernel is kept with its longer side down: (inputs, width), or (width, inputs) where width is the larger. Rows of 4096
+    numbers lie in the same sets of a CPU's cache, and the three products of a training step take 1.2 times as long with them.
+    """
 
     def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int):
-        super().__init__(name, (inputs, width), inputs, width, gain, seed)
+        kernel = initial_weights((inputs, width), inputs, gain, seed, name)
+        self.transposed = width > inputs
+        super().__init__(name, tf.transpose(kernel) if self.transposed else kernel, width)
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        return self.finish(tf.matmul(x, tf.cast(self.kernel, x.dtype)))
+        return self.finish(tf.matmul(x, tf.cast(self.kernel, x.dtype), transpose_b=self.transposed))
 
 
 class Conv(Layer):
     """`size` × `size` convolution: (batch, H, W, inputs) → (batch, H/stride, W/stride, width)."""
 
     def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int, size: int = 4, stride: int = 2):
-        super().__init__(name, (size, size, inputs, width), size * size * inputs, width, gain, seed)
+        super().__init__(
+            name, initial_weights((size, size, inputs, width), size * size * inputs, gain, seed, name), width
+        )
         self.stride = stride
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
@@ -63,7 +71,7 @@ class Deconv(Layer):
 
     def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int):
         # Every output pixel sees a quarter of the kernel's 16 taps.
-        super().__init__(name, (4, 4, width, inputs), 4 * inputs, width, gain, seed)
+        super().__init__(name, initial_weights((4, 4, width, inputs), 4 * inputs, gain, seed, name), width)
         self.width = width
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:

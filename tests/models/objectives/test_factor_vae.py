@@ -25,7 +25,8 @@ def test_the_discriminator_has_the_paper_s_size():
 def slow_logits(method, z):
     network = method.discriminator
     for layer in network.hidden:
-        z = z @ layer.kernel.numpy().astype(float) + layer.bias.numpy()
+        kernel = layer.kernel.numpy().astype(float)
+        z = z @ (kernel.T if layer.transposed else kernel) + layer.bias.numpy()
         z = np.where(z > 0, z, 0.2 * z)
     return z @ network.output.kernel.numpy().astype(float) + network.output.bias.numpy()
 
