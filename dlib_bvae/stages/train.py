@@ -18,7 +18,7 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.likelihoods import LIKELIHOODS
-from dlib_bvae.models.objectives import OBJECTIVES, Objective
+from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
 from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE
@@ -32,7 +32,7 @@ from dlib_bvae.training.schedules import SCHEDULES, constant
 from dlib_bvae.training.trainer import Trainer
 from dlib_bvae.visualize.reconstructions import save_reconstructions
 
-REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
+REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, WEIGHTS, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
 _EXAMPLES = 8
 
 

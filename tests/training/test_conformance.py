@@ -14,6 +14,7 @@ from dlib_bvae.models.categorical import categorical_vae
 from dlib_bvae.models.layers import Dense
 from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.objectives import OBJECTIVES
+from dlib_bvae.models.objectives.weights import cyclical_weight
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.optimizers import adam, adamw
@@ -72,8 +73,8 @@ def tiny_networks():
     gin.clear_config()
 
 
-def make(name, precision="float32", optimizer=adam, schedule=constant, **options):
-    objective = OBJECTIVES.get(name)(**SETTINGS.get(name, {}))
+def make(name, precision="float32", optimizer=adam, schedule=constant, weights=None, **options):
+    objective = OBJECTIVES.get(name)(**SETTINGS.get(name, {}), **(weights or {}))
     network = NETWORKS[objective.latents[0]]((16, 16, 1), 0, precision)
     objective.build(network.num_latent, DATA, 0)
     optimizer = optimizer(network.trainable_variables, learning_rate=3e-3)
@@ -112,6 +113,29 @@ def check(trainer, folder):
 @pytest.mark.parametrize("name", OBJECTIVES.names())
 def test_it_lowers_its_loss_and_resumes_bit_for_bit(name, tmp_path):
     check(make(name), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("vae", ("beta",)),
+        ("beta_tc_vae", ("beta",)),
+        ("hfs", ("beta", "gamma")),
+        ("ada_gvae", ("beta",)),
+        ("s2_vae", ("beta", "gamma_sup")),
+        ("dip_vae", ("lambda_od",)),
+        ("factor_vae", ("gamma",)),
+    ],
+)
+def test_so_does_one_whose_weights_change(name, weights, tmp_path):
+    weight = cyclical_weight(last=0.5, first=0.25, steps=16, cycles=2)
+    trainer = make(name, weights=dict.fromkeys(weights, weight))
+    check(trainer, tmp_path)
+    assert set(weights) <= set(trainer.names)
+    trainer.state.step.assign(0)
+    run(trainer, 3)
+    for weight in weights:
+        assert trainer.means()[weight] == pytest.approx((0.25 + 0.3125 + 0.375) / 3)
 
 
 def test_so_does_a_training_with_every_option(tmp_path):

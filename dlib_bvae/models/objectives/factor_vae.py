@@ -8,9 +8,10 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import check_number, check_positive, check_whole
+from dlib_bvae.errors import check_positive, check_whole
 from dlib_bvae.models.layers import Dense
 from dlib_bvae.models.objectives.base import Batch, Objective, Wants, stream
+from dlib_bvae.models.objectives.weights import Weight, check_weight
 
 
 class Discriminator(tf.Module):
@@ -37,9 +38,9 @@ class Adversarial(Objective):
 
     wants = Wants(independent=True)
 
-    def __init__(self, name: str, gamma: float, discriminator_learning_rate: float, width: int, depth: int):
+    def __init__(self, name: str, gamma: float | Weight, discriminator_learning_rate: float, width: int, depth: int):
         super().__init__(name)
-        self.gamma = check_number(f"{name}.gamma", gamma, 0)
+        self.gamma = check_weight(f"{name}.gamma", gamma)
         self.learning_rate = check_positive(f"{name}.discriminator_learning_rate", discriminator_learning_rate)
         check_whole(f"{name}.width", width, 1)
         check_whole(f"{name}.depth", depth, 1)
@@ -55,7 +56,7 @@ class Adversarial(Objective):
         """γ TC by the discriminator's logits, in nats; logs the TC."""
         logits = self.discriminator(batch.latent)
         batch.measured["total_correlation"] = tf.reduce_mean(logits[:, 0] - logits[:, 1])
-        return self.gamma * batch.measured["total_correlation"]
+        return self.weight_of("gamma", batch) * batch.measured["total_correlation"]
 
     def update(self, batch: Batch) -> None:
         """One step of the discriminator; logs its loss (nats) and its accuracy."""
@@ -94,10 +95,10 @@ class Adversarial(Objective):
 
 @gin.configurable
 class factor_vae(Adversarial):
-    """ELBO + γ TC, with TC from a discriminator's logits; FactorVAE (Kim & Mnih 2018, Eq. 2). gamma: >= 0."""
+    """ELBO + γ TC, with TC from a discriminator's logits; FactorVAE (Kim & Mnih 2018, Eq. 2). gamma: >= 0 or a schedule."""
 
     def __init__(
-        self, gamma: float = 10.0, discriminator_learning_rate: float = 1e-4, width: int = 1000, depth: int = 6
+        self, gamma: float | Weight = 10.0, discriminator_learning_rate: float = 1e-4, width: int = 1000, depth: int = 6
     ):
         super().__init__("factor_vae", gamma, discriminator_learning_rate, width, depth)
 

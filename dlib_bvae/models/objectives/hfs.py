@@ -5,8 +5,9 @@ from __future__ import annotations
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_number, check_whole
+from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.objectives.base import Batch, Objective, stream
+from dlib_bvae.models.objectives.weights import Weight, check_weight
 
 
 @gin.configurable
@@ -14,12 +15,12 @@ class hfs(Objective):
     """Reconstruction + β KL + γ Σ over pairs of latents of the squared Hausdorff distance between the batch's support and
     its product; β-VAE with Hausdorff factorised support (Roth et al. 2023).
 
-    pairs: how many pairs of latents are drawn at each step (all where there are fewer). beta, gamma: >= 0.
+    pairs: how many pairs of latents are drawn at each step (all where there are fewer). beta, gamma: >= 0 or schedules.
     """
 
-    def __init__(self, gamma: float = 1.0, beta: float = 1.0, pairs: int = 25):
+    def __init__(self, gamma: float | Weight = 1.0, beta: float | Weight = 1.0, pairs: int = 25):
         super().__init__("hfs")
-        self.gamma, self.beta = check_number("hfs.gamma", gamma, 0), check_number("hfs.beta", beta, 0)
+        self.gamma, self.beta = check_weight("hfs.gamma", gamma), check_weight("hfs.beta", beta)
         check_whole("hfs.pairs", pairs, 1)
         self.pairs = pairs
 
@@ -29,8 +30,8 @@ class hfs(Objective):
         batch.measured["support_distance"] = distance
         return {
             "reconstruction": tf.reduce_mean(batch.reconstruction),
-            "weighted_kl": self.beta * tf.reduce_mean(batch.kl),
-            "weighted_support_distance": self.gamma * distance,
+            "weighted_kl": self.weight_of("beta", batch) * tf.reduce_mean(batch.kl),
+            "weighted_support_distance": self.weight_of("gamma", batch) * distance,
         }
 
 
