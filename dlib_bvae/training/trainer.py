@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.objectives import Objective
+from dlib_bvae.models.objectives import Batch, Objective
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.training.feed import Feed
 from dlib_bvae.training.gradients import Average, LossScale, make_clip
@@ -68,8 +68,8 @@ class Trainer:
         self.clip = make_clip(clip_norm, clip_value)
         self.average = Average(self.variables, average_decay) if average_decay else None
         self.scale = LossScale() if network.compute_dtype == tf.float16 else None
-        self._step: Callable = tf.function(self.step, jit_compile=xla or None, autograph=False)
-        traced = self._step.get_concrete_function(step=tf.TensorSpec([], tf.int64), **feed.specs)
+        self.traced: Callable = tf.function(self.step, jit_compile=xla or None, autograph=False)
+        traced = self.traced.get_concrete_function(step=tf.TensorSpec([], tf.int64), **feed.specs)
         self.names = sorted(traced.structured_outputs)
         extras = [part for part in (self.average, self.scale) if part is not None]
         self.state = State(network, objective, optimizer, extras, len(self.names))
@@ -79,22 +79,35 @@ class Trainer:
         """One update on `observations`; returns scalars, losses in nats. given: second, factors (see Batch)."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.variables)
-            key = tf.stack([tf.constant(self.seed & 0x7FFFFFFF, tf.int64), step])
-            batch = self.network.batch(observations, key, self.objective.adapt, step=step, **given)
-            terms = self.objective.terms(batch)
-            loss = tf.add_n(list(terms.values()))
-            scaled = loss if self.scale is None else loss * self.scale.factor
+            batch = self.network.batch(observations, self.key(step), self.objective.adapt, step=step, **given)
+            losses, scaled = self.losses(batch)
         gradients = tape.gradient(scaled, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return self.update(batch, losses, gradients)
+
+    def key(self, step: tf.Tensor) -> tf.Tensor:
+        """The seed of the noise of a step, int64 (2,)."""
+        return tf.stack([tf.constant(self.seed & 0x7FFFFFFF, tf.int64), step])
+
+    def losses(self, batch: Batch) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """The objective's terms and their sum, "loss"; and that sum as it is differentiated: scaled where there is a scale."""
+        terms = self.objective.terms(batch)
+        loss = tf.add_n(list(terms.values()))
+        return {**terms, "loss": loss}, loss if self.scale is None else loss * self.scale.factor
+
+    def update(
+        self, batch: Batch, losses: dict[str, tf.Tensor], gradients: Sequence[tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Updates all that is trained by the gradients of the scaled loss; returns `losses` and what was measured."""
         if self.scale is None:
-            self._apply(gradients, step)
+            self._apply(gradients, batch.step)
         else:
             batch.measured["skipped_updates"] = 1.0 - tf.cast(
-                self.scale.apply(gradients, lambda given: self._apply(given, step)), tf.float32
+                self.scale.apply(gradients, lambda given: self._apply(given, batch.step)), tf.float32
             )
         if self.average is not None:
-            self.average.follow(step)
+            self.average.follow(batch.step)
         self.objective.update(batch)
-        return {**terms, **batch.measured, "loss": loss}
+        return {**losses, **batch.measured, "loss": losses["loss"]}
 
     def _apply(self, gradients: Sequence[tf.Tensor], step: tf.Tensor) -> None:
         self.optimizer.apply(self.clip(gradients), tf.cast(self.schedule(step, self.total), tf.float32), step)
@@ -107,14 +120,18 @@ class Trainer:
         def body(finite: tf.Tensor) -> tuple[tf.Tensor]:
             del finite
             step = tf.identity(state.step)
-            values = self._step(step=step, **self.feed.inputs(step))
-            state.sums.assign_add(tf.stack([values[name] for name in self.names]))
-            state.counted.assign_add(1)
-            state.step.assign_add(1)
-            return (tf.math.is_finite(values["loss"]),)
+            return (self.record(self.traced(step=step, **self.feed.inputs(step))),)
 
         going = lambda finite: finite & (state.step < last)
         return tf.while_loop(going, body, (tf.constant(True),), parallel_iterations=1)[0]
+
+    def record(self, values: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Counts a step that returned `values`; returns whether its loss was finite."""
+        state = self.state
+        state.sums.assign_add(tf.stack([values[name] for name in self.names]))
+        state.counted.assign_add(1)
+        state.step.assign_add(1)
+        return tf.math.is_finite(values["loss"])
 
     def means(self) -> dict[str, float]:
         """What the steps returned, each the mean over the steps since the last log."""
