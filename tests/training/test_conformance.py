@@ -148,6 +148,20 @@ def test_so_does_a_training_with_every_option(tmp_path):
     assert all((one != other.numpy()).any() for one, other in zip(weights, trainer.variables, strict=True))
 
 
+@pytest.mark.parametrize(
+    "name", [name if name == "vae" else pytest.param(name, marks=pytest.mark.slow) for name in OBJECTIVES.names()]
+)
+def test_two_steps_with_xla_log_and_learn_what_plain_ones_do(name):
+    found = []
+    for xla in (False, True):
+        trainer = make(name, xla=xla)
+        found.append((run(trainer, 2), [variable.numpy() for variable in trainer.variables]))
+    (plain, weights), (compiled, compiled_weights) = found
+    assert plain == pytest.approx(compiled, rel=1e-3, abs=1e-4)
+    for one, other in zip(weights, compiled_weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-3)
+
+
 def test_a_float16_training_whose_gradients_overflow_finds_its_scale():
     trainer = make("vae", "mixed_float16")
     trainer.scale.factor.assign(2.0**40)

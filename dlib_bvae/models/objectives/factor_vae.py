@@ -10,6 +10,7 @@ import tensorflow as tf
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import check_positive, check_whole
 from dlib_bvae.models.layers import Dense
+from dlib_bvae.models.noise import normal, uniform
 from dlib_bvae.models.objectives.base import Batch, Objective, Wants, stream
 from dlib_bvae.models.objectives.weights import Weight, check_weight
 
@@ -61,7 +62,7 @@ class Adversarial(Objective):
     def update(self, batch: Batch) -> None:
         """One step of the discriminator; logs its loss (nats) and its accuracy."""
         mean, log_variance = batch.encode(batch.second)
-        noise = tf.random.stateless_normal(tf.shape(mean), stream(batch.key, 1))
+        noise = normal(mean.shape, stream(batch.key, 1))
         permuted = permute_latents(mean + tf.exp(0.5 * log_variance) * noise, stream(batch.key, 2))
         codes = tf.stop_gradient(tf.concat([batch.latent, permuted], axis=0))
         labels = tf.repeat([0, 1], [batch.latent.shape[0], permuted.shape[0]])
@@ -113,5 +114,5 @@ class factor_vae(Adversarial):
 
 def permute_latents(codes: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     """Every column in its own random order: float32 (batch, latents) → the same; a sample of Π q(z_l)."""
-    order = tf.argsort(tf.random.stateless_uniform(tf.shape(codes), key), axis=0)
+    order = tf.argsort(uniform(codes.shape, key), axis=0)
     return tf.transpose(tf.gather(tf.transpose(codes), tf.transpose(order), batch_dims=1))

@@ -6,6 +6,7 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.models.noise import uniform
 from dlib_bvae.models.objectives.base import Batch, Objective, stream
 from dlib_bvae.models.objectives.weights import Weight, check_weight
 
@@ -40,7 +41,7 @@ def draw_pairs(latents: int, count: int, key: tf.Tensor) -> tf.Tensor:
     if latents < 2:
         raise UserError(f"hfs needs at least 2 latents; encoder.num_latent is {latents}")
     every = tf.constant([(a, b) for a in range(latents) for b in range(a + 1, latents)], tf.int32)
-    order = tf.argsort(tf.random.stateless_uniform([every.shape[0]], key))
+    order = tf.argsort(uniform([every.shape[0]], key))
     return tf.gather(every, order[:count])
 
 
