@@ -66,6 +66,8 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     began = time.time()
     data = datasets.load()
     settings = training()
+    if settings["deterministic"]:
+        tf.config.experimental.enable_op_determinism()
     trainer, examples = build(data, settings)
     part = start(final, gin_text, overwrite)
     measured = run_loop(
@@ -87,6 +89,7 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         "elapsed_time": seconds,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "device": device(),
+        "deterministic": settings["deterministic"],
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
         **measured,
@@ -123,6 +126,7 @@ def training(
     clip_norm: float = 0.0,
     clip_value: float = 0.0,
     average_decay: float = 0.0,
+    deterministic: bool = False,
     checkpoint_every: int = 1_000,
     log_every: int = 100,
 ) -> dict[str, Any]:
@@ -132,7 +136,8 @@ def training(
     batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32",
     "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
     gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
-    of this decay, 0 for the last ones. Raises UserError for values out of range.
+    of this decay, 0 for the last ones. deterministic: operations give the same bits every time, which a CPU's do anyway; on a
+    GPU it is slower, and what has no such kernel is refused. Raises UserError for values out of range.
     """
     positive = {
         "batch_size": batch_size,
@@ -144,6 +149,11 @@ def training(
         check_whole(f"model.{key}", value, 1)
     if not isinstance(random_seed, int) or not 0 <= random_seed < 2**31:
         raise UserError(f"model.random_seed must be a whole number in 0 … 2^31 - 1; got {random_seed!r}")
+    if deterministic and xla and tf.config.list_physical_devices("GPU"):
+        raise UserError(
+            "model.deterministic cannot be kept with model.xla on a GPU, where XLA chooses its kernels by timing them; "
+            "set one of the two to False"
+        )
     if not isinstance(model, Objective):
         raise UserError(f"model.model must be an objective such as @vae(); got {model!r}")
     return {
@@ -159,6 +169,7 @@ def training(
         "clip_norm": clip_norm,
         "clip_value": clip_value,
         "average_decay": average_decay,
+        "deterministic": deterministic,
     }
 
 

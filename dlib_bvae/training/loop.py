@@ -76,6 +76,15 @@ def _run(trainer: Trainer, count: int) -> bool:
     try:
         return bool(trainer.run(tf.constant(count, tf.int64)))
     except tf.errors.OpError as error:
+        if (
+            trainer.feed.error is None
+            and isinstance(error, tf.errors.UnimplementedError)
+            and "determinis" in error.message
+        ):
+            raise UserError(
+                f"model.deterministic cannot be kept on this device ({error.message.splitlines()[0]}); train without it, or on "
+                "a CPU, which gives the same bits every time anyway"
+            ) from error
         raise trainer.feed.error or error from error
 
 
