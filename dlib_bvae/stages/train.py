@@ -24,12 +24,14 @@ from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
 from dlib_bvae.stages.directory import check_same, promote, settle, start
+from dlib_bvae.training.divergence import Divergence
 from dlib_bvae.training.feed import make_feed
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.schedules import SCHEDULES, constant
 from dlib_bvae.training.trainer import Trainer
+from dlib_bvae.training.validation import make_validation
 from dlib_bvae.visualize.reconstructions import save_reconstructions
 
 REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, WEIGHTS, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
@@ -84,7 +86,7 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         "dataset": data.name,
         "fingerprint": data.fingerprint,
         "seed": settings["random_seed"],
-        "steps": settings["training_steps"],
+        "steps": int(trainer.state.step),
         "num_parameters": sum(int(tf.size(v)) for v in trainer.variables),
         "elapsed_time": seconds,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
@@ -94,17 +96,21 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         "environment": describe(),
         **measured,
     }
+    if trainer.validation is not None:
+        results["validation"] = trainer.validation.results()
     text = gin.operative_config_str()
     write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
     promote(final)
-    print(
-        f"{final}: trained {settings['training_steps']} steps in {seconds:,.0f} s; loss {results.get('loss', 0):.2f} nats"
-    )
+    print(f"{final}: trained {results['steps']} steps in {seconds:,.0f} s; loss {results.get('loss', 0):.2f} nats")
 
 
 def _export(trainer: Trainer, examples: tf.Tensor, part: Path) -> None:
-    """Writes the SavedModel, of the averaged weights where there are some, and a picture of its reconstructions."""
-    if trainer.average is not None:
+    """Writes the SavedModel and a picture of its reconstructions.
+
+    Its weights are the best ones of validation where those are to be kept, else the averages where there are some.
+    """
+    best = trainer.validation is not None and trainer.validation.use_best()
+    if trainer.average is not None and not best:
         trainer.average.use()
     export(trainer.network, part / "saved_model")
     reconstructions = trainer.network.reconstruct(examples).numpy()
@@ -177,15 +183,19 @@ def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor
     """The trainer on `data`, and the observations whose reconstructions are logged."""
     seed, objective = settings["random_seed"], settings["model"]
     network = settings["network"](data.observation_shape, seed, settings["precision"])
-    objective.build(network.num_latent, data, seed)
+    validation = make_validation(data, network, settings["batch_size"], objective.wants)
+    shown = data if validation is None else validation.rest
+    objective.build(network.num_latent, shown, seed)
     trainer = Trainer(
         network,
         objective,
         settings["optimizer"](network.trainable_variables),
-        make_feed(data, Plan(data, settings["batch_size"], seed, objective.wants)),
+        make_feed(shown, Plan(shown, settings["batch_size"], seed, objective.wants)),
         settings["schedule"],
         total=settings["training_steps"],
         seed=seed,
+        validation=validation,
+        divergence=Divergence(),
         **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
     )
     rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)

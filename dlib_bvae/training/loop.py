@@ -36,19 +36,22 @@ def train(
     Losses, here and in TensorBoard, are means over the last `log_every` steps or fewer.
 
     examples: observations float32 (n, H, W, C) in [0, 1] whose reconstructions go to TensorBoard at every checkpoint.
-    Raises Interrupted after SIGTERM or SIGINT, UserError when the loss is not finite.
+    Raises Interrupted after SIGTERM or SIGINT, UserError when the loss is not finite or the training has diverged.
     """
-    state = trainer.state
+    state, periods = trainer.state, [checkpoint_every, log_every]
+    if trainer.validation is not None:
+        periods.append(trainer.validation.every)
     checkpoints = Checkpoints(directory / "checkpoint", state)
     checkpoints.restore()
     trainer.feed.start(int(state.step), trainer.total)
     writer = tf.summary.create_file_writer(str(directory))
     clock, chunk = _Clock(state.seconds), 1
     with _signals() as caught, ProgressLine(int(state.step), trainer.total, trainer.feed.batch_size) as line:
-        while (step := int(state.step)) < trainer.total:
+        while not trainer.done:
+            step = int(state.step)
             if step % log_every == 0:
                 state.forget_sums()
-            stop = min(_next_multiple(step, checkpoint_every), _next_multiple(step, log_every), trainer.total)
+            stop = min(trainer.total, *(_next_multiple(step, every) for every in periods))
             began = time.monotonic()
             finite = _run(trainer, min(chunk, stop - step))
             step, ran = int(state.step), int(state.step) - step
@@ -59,16 +62,37 @@ def train(
             line.update(step, trainer.means())
             if step % log_every == 0 or step == trainer.total:
                 _log(writer, step, trainer.means())
-            if step % checkpoint_every == 0 or step == trainer.total or caught:
+                _watch(trainer, step, log_every, directory)
+            _validate(trainer, writer, step)
+            if step % checkpoint_every == 0 or trainer.done or caught:
                 if not trainer.weights_finite():
                     raise _diverged(step, directory)
                 _log_images(writer, step, trainer.network, examples)
                 checkpoints.save(step)
-            if caught and step < trainer.total:
+            if caught and not trainer.done:
                 raise Interrupted(caught[0], step)
     seconds = float(state.seconds)
-    rate = trainer.total * trainer.feed.batch_size / max(seconds, 1e-9)
+    rate = int(state.step) * trainer.feed.batch_size / max(seconds, 1e-9)
     return {**trainer.means(), "seconds": seconds, "images_per_second": rate}
+
+
+def _validate(trainer: Trainer, writer: Any, step: int) -> None:
+    """Measures and logs the validation losses where they are due."""
+    validation = trainer.validation
+    if validation is not None and (step % validation.every == 0 or step == trainer.total):
+        losses = validation.run(trainer, step)
+        _log(writer, step, {f"validation/{name}": value for name, value in losses.items()})
+
+
+def _watch(trainer: Trainer, step: int, log_every: int, directory: Path) -> None:
+    """Raises UserError at the end of a window when the training has diverged."""
+    watch = trainer.divergence
+    if watch is not None and step % log_every == 0 and watch.observe(trainer.means()["loss"]):
+        raise UserError(
+            f"the training has diverged: at step {step} the loss had been far above its best, {float(watch.best):.2f} nats, for "
+            f"{watch.windows} windows of {log_every} steps; lower the learning rate or change the objective's weights, and train "
+            f"in another --model_dir ({directory / 'checkpoint'} has the last checkpoint), or set divergence.factor to 0"
+        )
 
 
 def _run(trainer: Trainer, count: int) -> bool:

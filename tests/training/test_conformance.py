@@ -1,8 +1,5 @@
 """Every objective: it lowers its own loss, and a training that was interrupted ends bit for bit as one that was not."""
 
-import math
-
-import gin
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +8,6 @@ from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.autoencoders import deterministic_autoencoder, quantized_autoencoder
 from dlib_bvae.models.categorical import categorical_vae
-from dlib_bvae.models.layers import Dense
 from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.objectives import OBJECTIVES
 from dlib_bvae.models.objectives.weights import cyclical_weight
@@ -41,36 +37,7 @@ NETWORKS = {
     "categorical": categorical_vae,
 }
 DATA = DummyData()
-
-
-class Encoder(tf.Module):
-    def __init__(self, observation_shape, num_latent, seed):
-        super().__init__("encoder")
-        self.hidden = Dense("encoder0", math.prod(observation_shape), 32, 2.0, seed)
-        self.output = Dense("encoder1", 32, 2 * num_latent, 1.0, seed)
-
-    def __call__(self, x):
-        x = tf.nn.relu(self.hidden(tf.reshape(x, [-1, 256])))
-        return tf.split(self.output(x), 2, axis=1)
-
-
-class Decoder(tf.Module):
-    def __init__(self, observation_shape, num_latent, seed):
-        super().__init__("decoder")
-        self.hidden = Dense("decoder0", num_latent, 32, 2.0, seed)
-        self.output = Dense("decoder1", 32, math.prod(observation_shape), 1.0, seed)
-
-    def __call__(self, z):
-        return tf.reshape(self.output(tf.nn.relu(self.hidden(z))), [-1, 16, 16, 1])
-
-
-@pytest.fixture(autouse=True)
-def tiny_networks():
-    gin.bind_parameter("encoder.encoder_fn", Encoder)
-    gin.bind_parameter("decoder.decoder_fn", Decoder)
-    gin.bind_parameter("encoder.num_latent", 4)
-    yield
-    gin.clear_config()
+pytestmark = pytest.mark.usefixtures("tiny_networks")
 
 
 def make(name, precision="float32", optimizer=adam, schedule=constant, weights=None, **options):
