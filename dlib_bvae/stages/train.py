@@ -29,6 +29,7 @@ from dlib_bvae.training.feed import make_feed
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
 from dlib_bvae.training.plan import Plan
+from dlib_bvae.training.profile import steps_of
 from dlib_bvae.training.schedules import SCHEDULES, constant
 from dlib_bvae.training.trainer import Trainer
 from dlib_bvae.training.validation import make_validation
@@ -43,10 +44,12 @@ def run(
     gin_bindings: Sequence[str] = (),
     model_dir: Path | None = None,
     overwrite: bool = False,
+    profile: str | None = None,
 ) -> Path:
     """Trains what the configuration says into `model_dir` (default: runs/<name of the last gin file>) and returns it.
 
-    A finished run says so and does nothing, an interrupted one continues. Raises UserError for bad input.
+    A finished run says so and does nothing, an interrupted one continues. profile: "FIRST:LAST", steps to profile for
+    TensorBoard. Raises UserError for bad input.
     """
     if not gin_config and not gin_bindings:
         raise UserError("no configuration; give one, e.g. --gin_config=gin/beta4_dsprites.gin")
@@ -55,11 +58,11 @@ def run(
             raise UserError("--gin_bindings alone give the run no name; give --gin_config or --model_dir")
         model_dir = RUNS / Path(gin_config[-1]).stem
     with configuration(gin_config, gin_bindings, REGISTRIES), run_lock(model_dir):
-        _train_once(model_dir, overwrite)
+        _train_once(model_dir, overwrite, profile)
     return model_dir
 
 
-def _train_once(model_dir: Path, overwrite: bool) -> None:
+def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
     final, gin_text = model_dir / "train", gin.config_str()
     if settle(final, "train") and not overwrite:
         check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
@@ -68,6 +71,7 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     began = time.time()
     data = datasets.load()
     settings = training()
+    profiled = (0, 0) if profile is None else steps_of(profile, settings["training_steps"])
     if settings["deterministic"]:
         tf.config.experimental.enable_op_determinism()
     trainer, examples = build(data, settings)
@@ -78,6 +82,7 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         checkpoint_every=settings["checkpoint_every"],
         log_every=settings["log_every"],
         examples=examples,
+        profile=profiled,
     )
     _export(trainer, examples, part)
     seconds = measured.pop("seconds")

@@ -14,6 +14,7 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.training.checkpoints import Checkpoints
+from dlib_bvae.training.profile import Profile
 from dlib_bvae.training.progress import ProgressLine
 from dlib_bvae.training.trainer import Trainer
 
@@ -29,13 +30,20 @@ class Interrupted(Exception):
 
 
 def train(
-    trainer: Trainer, directory: Path, *, checkpoint_every: int, log_every: int, examples: tf.Tensor
+    trainer: Trainer,
+    directory: Path,
+    *,
+    checkpoint_every: int,
+    log_every: int,
+    examples: tf.Tensor,
+    profile: tuple[int, int] = (0, 0),
 ) -> dict[str, float]:
     """Trains to the end from the newest checkpoint under `directory`/checkpoint; returns the losses and the rate.
 
     Losses, here and in TensorBoard, are means over the last `log_every` steps or fewer.
 
     examples: observations float32 (n, H, W, C) in [0, 1] whose reconstructions go to TensorBoard at every checkpoint.
+    profile: the steps first … last - 1 are profiled; none where they are equal.
     Raises Interrupted after SIGTERM or SIGINT, UserError when the loss is not finite or the training has diverged.
     """
     state, periods = trainer.state, [checkpoint_every, log_every]
@@ -46,12 +54,16 @@ def train(
     trainer.feed.start(int(state.step), trainer.total)
     writer = tf.summary.create_file_writer(str(directory))
     clock, chunk = _Clock(state.seconds), 1
-    with _signals() as caught, ProgressLine(int(state.step), trainer.total, trainer.feed.batch_size) as line:
+    with (
+        _signals() as caught,
+        Profile(directory, *profile) as profiler,
+        ProgressLine(int(state.step), trainer.total, trainer.feed.batch_size) as line,
+    ):
         while not trainer.done:
             step = int(state.step)
             if step % log_every == 0:
                 state.forget_sums()
-            stop = min(trainer.total, *(_next_multiple(step, every) for every in periods))
+            stop = profiler.before(step, min(trainer.total, *(_next_multiple(step, every) for every in periods)))
             began = time.monotonic()
             finite = _run(trainer, min(chunk, stop - step))
             step, ran = int(state.step), int(state.step) - step
