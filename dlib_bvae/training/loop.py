@@ -72,10 +72,7 @@ def train(
                 raise _diverged(step, directory)
             chunk = max(1, int(ran * min(_SECONDS_A_CALL / max(time.monotonic() - began, 1e-6), 10.0)))
             line.update(step, trainer.means())
-            if step % log_every == 0 or step == trainer.total:
-                _log(writer, step, trainer.means())
-                _watch(trainer, step, log_every, directory)
-            _validate(trainer, writer, step)
+            _observe(trainer, writer, step, log_every, directory)
             if step % checkpoint_every == 0 or trainer.done or caught:
                 if not trainer.weights_finite():
                     raise _diverged(step, directory)
@@ -88,8 +85,11 @@ def train(
     return {**trainer.means(), "seconds": seconds, "images_per_second": rate}
 
 
-def _validate(trainer: Trainer, writer: Any, step: int) -> None:
-    """Measures and logs the validation losses where they are due."""
+def _observe(trainer: Trainer, writer: Any, step: int, log_every: int, directory: Path) -> None:
+    """Logs what is due after `step` steps, validation losses too. Raises UserError when the training has diverged."""
+    if step % log_every == 0 or step == trainer.total:
+        _log(writer, step, trainer.means())
+        _watch(trainer, step, log_every, directory)
     validation = trainer.validation
     if validation is not None and (step % validation.every == 0 or step == trainer.total):
         losses = validation.run(trainer, step)
