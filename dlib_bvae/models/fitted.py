@@ -14,6 +14,8 @@ FITTED = Registry(
     {
         "pca": "dlib_bvae.models.linear:pca",
         "fast_ica": "dlib_bvae.models.linear:fast_ica",
+        "random_encoder": "dlib_bvae.models.random_encoder:random_encoder",
+        "oracle": "dlib_bvae.models.oracle:oracle",
     },
 )
 

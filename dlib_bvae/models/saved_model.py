@@ -34,7 +34,11 @@ def export(network: Any, directory: Path) -> None:
 
 def load(directory: Path) -> Any:
     """Reads a SavedModel. Raises UserError when there is none or it is damaged."""
+    if not directory.exists():
+        raise UserError(
+            f"there is no SavedModel {directory}: an oracle's run has none; train another method's again with --overwrite"
+        )
     try:
         return tf.saved_model.load(str(directory))
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
-        raise UserError(f"the SavedModel {directory} is missing or damaged; train again with --overwrite") from error
+        raise UserError(f"the SavedModel {directory} is damaged; train again with --overwrite") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,16 +21,21 @@ _TRAINING = re.compile(rf"^model\.(?!(?:{'|'.join(_READ)}) )\w+ = .*\n(?:    .*\
 
 
 def prepare(data: ImageData, settings: dict[str, Any]) -> Callable[[Path], tuple[Any, dict[str, Any]]]:
-    """Returns the fit: a directory, which it does not need → (network or None, results with the seconds it took).
+    """Returns the fit: the part of its run → (network or None, results with the seconds it took).
 
-    An interrupted fit starts anew. Raises UserError when the configuration binds what a fitted model does not read.
+    An interrupted fit starts anew, and one that is refused leaves no part behind. Raises UserError when the configuration
+    binds what a fitted model does not read.
     """
     model: FittedModel = settings["model"]
     _check_bindings(model)
 
-    def fit(_: Path) -> tuple[Any, dict[str, Any]]:
+    def fit(part: Path) -> tuple[Any, dict[str, Any]]:
         began = time.monotonic()
-        network, measured = model.fit(data, settings["random_seed"])
+        try:
+            network, measured = model.fit(data, settings["random_seed"])
+        except UserError:
+            shutil.rmtree(part)
+            raise
         variables = () if network is None else network.trainable_variables
         size = sum(int(variable.shape.num_elements()) for variable in variables)
         return network, {"num_parameters": size, **measured, "seconds": time.monotonic() - began}

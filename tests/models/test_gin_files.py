@@ -26,12 +26,12 @@ def models():
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_it_makes_a_network_that_its_objective_trains_or_fits_one(name):
+def test_it_makes_a_network_that_its_objective_trains_or_fits_one(name, tmp_path):
     with configuration([str(HOME / "gin" / name)], [], REGISTRIES):
         settings = training()
         assert settings["name"]
         if isinstance(settings["model"], FittedModel):
-            fitting.prepare(DummyData(), settings)(HOME)
+            fitting.prepare(DummyData(), settings)(tmp_path)
             return
         network = settings["network"]((16, 16, 1), 0, settings["precision"])
         settings["model"].build(network.num_latent, DummyData(), 0)

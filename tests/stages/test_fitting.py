@@ -80,3 +80,9 @@ def test_a_setting_that_changes_nothing_is_refused(binding, tmp_path):
 def test_what_is_no_method_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"an objective such as @vae\(\), or a fitted model such as @pca\(\)"):
         train.run([], ["dataset.name = 'dummy_data'", "model.model = 3"], tmp_path / "run")
+
+
+def test_what_cannot_be_fitted_leaves_no_part_behind(tmp_path):
+    with pytest.raises(UserError, match="pca.num_latent must be at most 60"):
+        train.run([], [*PCA, "pca.num_latent = 61"], tmp_path / "run")
+    assert results(train.run([], PCA, tmp_path / "run"))["model"] == "pca"
