@@ -12,7 +12,7 @@ import tensorflow as tf
 from sklearn.decomposition import PCA, FastICA
 from sklearn.exceptions import ConvergenceWarning
 
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError, check_positive, check_whole
 from dlib_bvae.models.fitted import FittedModel
 
@@ -125,16 +125,8 @@ class fast_ica(FittedModel):
 
 
 def sample(data: ImageData, count: int, seed: int) -> np.ndarray:
-    """`count` flattened observations as training shows them, float32 (count, pixels · channels) in [0, 1].
-
-    Drawn without repetition, or all where there are fewer; where training weights differ, by them and with repetition.
-    """
-    rng, weights = np.random.default_rng(seed), data.training_weights()
-    shown = np.arange(data.num_images) if weights is None else np.flatnonzero(weights)
-    if weights is None or np.ptp(weights[shown]) == 0:
-        rows = rng.choice(shown, min(count, len(shown)), replace=False)
-    else:
-        rows = rng.choice(data.num_images, count, p=weights / weights.sum())
+    """`count` flattened observations (see training_sample), float32 (count, pixels · channels) in [0, 1]."""
+    rows = training_sample(data, count, seed)
     images = np.empty((len(rows), math.prod(data.observation_shape)), np.float32)
     for start in range(0, len(rows), _BATCH):
         part = rows[start : start + _BATCH]
