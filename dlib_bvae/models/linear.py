@@ -106,14 +106,7 @@ class fast_ica(FittedModel):
         """
         images = sample(data, self.num_samples or (2_500 if data.observation_shape[2] == 1 else 1_000), seed)
         white = _whitening("fast_ica", self.num_latent, images, "full", seed)
-        # Whitened here: FastICA's own takes the signs of the first pixel's loadings, and is lost where that pixel is constant.
-        ica = FastICA(whiten=False, random_state=seed, **self.options)
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            sources = ica.fit_transform(white.transform(images))
-        converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in told)
-        if not converged:
-            print(f"FastICA has not converged in {ica.n_iter_} iterations; raise fast_ica.max_iter or fast_ica.tol")
+        ica, sources, converged = self._rotate(white.transform(images), seed)
         spread, scale = sources.std(axis=0)[:, None], np.sqrt(white.explained_variance_)[:, None]
         network = LinearNetwork(
             data.observation_shape,
@@ -122,6 +115,24 @@ class fast_ica(FittedModel):
             np.linalg.inv(ica.components_ / spread).T @ (white.components_ * scale),
         )
         return network, {"num_samples": len(images), "iterations": int(ica.n_iter_), "converged": converged}
+
+    def _rotate(self, white: np.ndarray, seed: int) -> tuple[FastICA, np.ndarray, bool]:
+        """Whitened codes (count, latents) → the fitted rotation, the sources (count, latents), and whether it converged."""
+        # Whitened before: FastICA's own takes the signs of the first pixel's loadings, and is lost where that pixel is constant.
+        ica = FastICA(whiten=False, random_state=seed, **self.options)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                sources = ica.fit_transform(white)
+            except ValueError as error:
+                raise UserError(
+                    f"FastICA came to NaN or infinite numbers with fast_ica.fun = {self.options['fun']!r}; choose another fun, "
+                    "or another model.random_seed"
+                ) from error
+        converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in told)
+        if not converged:
+            print(f"FastICA has not converged in {ica.n_iter_} iterations; raise fast_ica.max_iter or fast_ica.tol")
+        return ica, sources, converged
 
 
 def sample(data: ImageData, count: int, seed: int) -> np.ndarray:

@@ -90,6 +90,15 @@ def test_an_iteration_that_did_not_converge_is_told(capsys):
     json.dumps(told)
 
 
+def test_numbers_that_overflow_are_told(monkeypatch):
+    def overflown(*_):
+        raise ValueError("array must not contain infs or NaNs")
+
+    monkeypatch.setattr(FastICA, "fit_transform", overflown)
+    with pytest.raises(UserError, match="NaN or infinite numbers with fast_ica.fun = 'cube'; choose another fun"):
+        fast_ica(num_latent=2, num_samples=50, fun="cube").fit(DATA, 0)
+
+
 @pytest.mark.parametrize("method", [pca, fast_ica])
 def test_the_seed_chooses_the_sample_and_fixes_the_result(method):
     first, same, other = (method(num_latent=3, num_samples=50).fit(DATA, seed)[0].encoder.numpy() for seed in (0, 0, 1))
