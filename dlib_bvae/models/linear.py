@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from typing import Any
 
@@ -131,7 +132,8 @@ class fast_ica(FittedModel):
                 ) from error
         converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in told)
         if not converged:
-            print(f"FastICA has not converged in {ica.n_iter_} iterations; raise fast_ica.max_iter or fast_ica.tol")
+            advice = "raise fast_ica.max_iter or fast_ica.tol, or report it"
+            print(f"FastICA has not converged in {ica.n_iter_} iterations; {advice}", file=sys.stderr)
         return ica, sources, converged
 
 

@@ -86,7 +86,7 @@ def test_an_iteration_that_did_not_converge_is_told(capsys):
     _, told = fast_ica(num_latent=6, num_samples=100, max_iter=1).fit(DATA, 0)
     assert told["converged"] is False
     assert told["iterations"] == 1
-    assert "has not converged in 1 iterations" in capsys.readouterr().out
+    assert "has not converged in 1 iterations" in capsys.readouterr().err
     json.dumps(told)
 
 
