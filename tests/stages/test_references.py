@@ -80,3 +80,14 @@ def test_a_random_encoder_is_the_network_before_training_and_its_seed_matters(tm
     assert not np.allclose(codes[0], codes[3], atol=1e-3)
     [path] = evaluate.run("beta_vae", [], SMALL, first)
     assert 0 <= scores(path)["eval_accuracy"] <= 1
+
+
+def test_an_oracle_is_scored_on_a_split_by_the_codes_of_the_whole_grid(tmp_path):
+    held_out = [
+        "dataset.name = 'held_out'",
+        "held_out.data = 'dummy_data'",
+        "held_out.combinations = [{'orientation': [1], 'row': [4, 5]}]",
+    ]
+    run = train.run(["gin/models/oracle.gin"], held_out, tmp_path / "run")
+    [path] = evaluate.run("reconstruction_error", [], ["evaluation.split = 'out'"], run)
+    assert scores(path)["squared_error"] == 0
