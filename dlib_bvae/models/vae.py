@@ -11,6 +11,7 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder
 from dlib_bvae.models.likelihoods import bernoulli_loss
+from dlib_bvae.models.noise import normal
 from dlib_bvae.models.objectives import Batch
 
 Adapt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -105,17 +106,25 @@ class GaussianVAE(tf.Module):
 
         adapt: changes the posterior before it is sampled. given: further fields of the Batch.
         """
-        mean, log_variance = self.encode(observations)
+        sampled = self.sample(*self.encode(observations), key, adapt)
+        return self.batch_of(observations, sampled, self.decode_logits(sampled[2]), key=key, **given)
+
+    def sample(
+        self, mean: tf.Tensor, log_variance: tf.Tensor, key: tf.Tensor, adapt: Adapt | None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The posterior, adapted, and a sample of it: (batch, latents) twice → three times."""
         if adapt is not None:
             mean, log_variance = adapt(mean, log_variance)
-        noise = tf.random.stateless_normal(tf.shape(mean), key)
-        latent = mean + tf.exp(0.5 * log_variance) * noise
-        reconstruction, measured = self.compare(observations, self.decode_logits(latent))
-        kl = kl_to_standard_normal(mean, log_variance)
+        return mean, log_variance, mean + tf.exp(0.5 * log_variance) * normal(mean.shape, key)
+
+    def batch_of(
+        self, observations: tf.Tensor, sampled: tuple[tf.Tensor, tf.Tensor, tf.Tensor], logits: tf.Tensor, **given: Any
+    ) -> Batch:
+        """The batch of observations, what `sample` gave of them, and the logits decoded from the sample."""
+        reconstruction, measured = self.compare(observations, logits)
+        kl = kl_to_standard_normal(*sampled[:2])
         measured["kl"] = tf.reduce_mean(kl)
-        return Batch(
-            mean, log_variance, latent, reconstruction, kl, key=key, encode=self.encode, measured=measured, **given
-        )
+        return Batch(*sampled, reconstruction, kl, encode=self.encode, measured=measured, **given)
 
     def compare(self, observations: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Negative log-likelihood (batch,) of observations under logits, (batch, H, W, C) each, and what is logged of it."""
