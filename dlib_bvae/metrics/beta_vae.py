@@ -10,7 +10,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
-from dlib_bvae.errors import UserError, check_whole, unknown
+from dlib_bvae.errors import NotApplicable, UserError, check_whole, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.codes import CodeSource
 from dlib_bvae.metrics.facts import UNIT
@@ -89,10 +89,17 @@ def points(
         stride, size = strides[label], sizes[label]
         # Moves the second image along the shared factor to the first's value.
         second += (first // stride % size - second // stride % size) * stride
-        codes = [source.at(rows.ravel(), images) for rows in (first, second)]
-        difference = np.abs(codes[0] - codes[1]).reshape(len(label), batch_size, -1)
-        features.append(difference.mean(axis=1))
+        parts = source.parts(len(label), batch_size)
+        features += [_mean_difference(source, first[part], second[part], images) for part in parts]
     return np.concatenate(features), labels
+
+
+def _mean_difference(
+    source: CodeSource, first: np.ndarray, second: np.ndarray, images: np.random.RandomState
+) -> np.ndarray:
+    """Grid indices (points, pairs) twice → mean over pairs of the absolute difference of codes, (points, latents)."""
+    codes = [source.at(rows.ravel(), images) for rows in (first, second)]
+    return np.abs(codes[0] - codes[1]).reshape(*first.shape, -1).mean(axis=1)
 
 
 def _fit(model: Any, features: np.ndarray, labels: np.ndarray) -> bool:
@@ -123,5 +130,5 @@ def _asked(data: Any, factors: Sequence[str] | None) -> list[int]:
             if sizes[k] < 2:
                 raise UserError(f"beta_vae cannot ask for {names[k]!r}: it has one value only; leave it out of factors")
     if len(asked) < 2:
-        raise UserError(f"beta_vae needs at least two factors to tell apart; got {[names[k] for k in asked]}")
+        raise NotApplicable(f"beta_vae needs at least two factors to tell apart; got {[names[k] for k in asked]}")
     return asked

@@ -9,10 +9,11 @@ import numpy as np
 
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.facts import COUNT, UNIT
+from dlib_bvae.metrics.facts import COUNT, UNIT, Matrix
 from dlib_bvae.metrics.sampling import Sampler
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT, "num_active_dims": COUNT}
+MATRICES = {"votes": Matrix("factor", "code", "votes in training")}
 
 _CHUNK_IMAGES = 65_536
 
@@ -84,9 +85,10 @@ def votes(sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int,
         label = labels[start : start + step]
         rows = rng.integers(sampler.source.num_images, size=(len(label), batch_size))
         rows = sampler.moved(rows, label[:, None], sampler.values(rows[:, :1], label[:, None]))
-        batches = sampler.source.at(rows.ravel(), images).reshape(len(label), batch_size, -1)[..., active]
-        least = active[np.argmin(batches.var(axis=1, ddof=1) / variances[active], axis=1)]
-        np.add.at(counts, (label, least), 1)
+        for part in sampler.source.parts(*rows.shape):
+            batches = sampler.source.at(rows[part].ravel(), images).reshape(-1, batch_size, len(variances))[..., active]
+            least = active[np.argmin(batches.var(axis=1, ddof=1) / variances[active], axis=1)]
+            np.add.at(counts, (label[part], least), 1)
     return counts
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import NotApplicable, UserError, check_whole
 from dlib_bvae.metrics.codes import CodeSource
 
 
@@ -23,9 +23,10 @@ class Sampler:
     """Draws samples for the metric `name`, each from a stream of its own; all streams come from `random_state`.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Factors with one value say nothing and are left out.
-    least_factors: how many factors must vary. most_codes: refuses more latents, where they would take forever.
+    least_factors: how many factors must vary; with 0 the data may have none. most_codes: refuses more latents, where
+    they would take forever.
     kept: indices of the factors that vary; factor_names, sizes: theirs.
-    Raises UserError for what CodeSource refuses, and when fewer factors vary.
+    Raises UserError for what CodeSource refuses, and NotApplicable when fewer factors vary or there are more latents.
     """
 
     def __init__(
@@ -38,15 +39,15 @@ class Sampler:
         most_codes: int | None = None,
     ):
         self.name = name
-        self.source = CodeSource(data, codes)
+        self.source = CodeSource(data, codes, needs_factors=least_factors > 0)
         self._most_codes = most_codes
         self._rng = as_rng(random_state)
-        names = factor_names(data)
+        names = factor_names(data) if self.source.sizes else []
         self.kept = [k for k, size in enumerate(self.source.sizes) if size > 1]
         self.factor_names = [names[k] for k in self.kept]
         self.sizes = [self.source.sizes[k] for k in self.kept]
         if len(self.kept) < least_factors:
-            raise UserError(
+            raise NotApplicable(
                 f"{name} needs at least {least_factors} factors with more than one value; this data set has "
                 f"{self.factor_names or 'none'}"
             )
@@ -68,10 +69,12 @@ class Sampler:
         """The sample at grid indices (n,)."""
         codes = self.source.at(rows, np.random.RandomState(self.seed()))
         if self._most_codes is not None and codes.shape[1] > self._most_codes:
-            raise UserError(
+            raise NotApplicable(
                 f"{self.name} takes at most {self._most_codes} codes an image, as its cost grows too fast with them; "
                 f"got {codes.shape[1]}; give fewer, for instance their principal components"
             )
+        if not self.kept:
+            return Sample(codes, np.empty((len(rows), 0), np.int64))
         factors = np.stack(np.unravel_index(rows, self.source.sizes), axis=1)[:, self.kept].astype(np.int64)
         return Sample(codes, factors)
 
