@@ -31,6 +31,7 @@ setup(
         "pyarrow>=14",
         "pillow>=10",
         "h5py>=3.10",
+        "matplotlib>=3.8",
         "pooch>=1.8",
         "rich>=13",
         "tensorboard>=2.18",
