@@ -10,6 +10,7 @@ import numpy as np
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import NotApplicable, UserError
 
+_MOST_CODES = 20_000
 _CODE_BYTES = 2**28  # of the codes that are compared at once
 _OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at once
 
@@ -32,7 +33,10 @@ class CodeSource:
         self.num_images = math.prod(self.sizes) if self.sizes else data.num_images
         self._per_cell = int(getattr(data, "images_per_cell", 1))
         self._encode = codes if callable(codes) else None
+        self.latents: int | None = None  # unknown of a function
         self._codes = None if callable(codes) else check_codes(codes, self.num_images * self._per_cell)
+        if self._codes is not None:
+            self.latents = self._codes.shape[1]
 
     def at(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         """Grid indices (n,) → codes float64 (n, latents), of one image drawn where a cell of the grid has several.
@@ -57,8 +61,7 @@ class CodeSource:
 
         Codes that a function makes are as wide as they turn out to be, and are not cut.
         """
-        latents = 1 if self._codes is None else self._codes.shape[1]
-        step = max(1, _CODE_BYTES // (8 * latents * batch_size))
+        step = max(1, _CODE_BYTES // (8 * (self.latents or 1) * batch_size))
         return [slice(start, start + step) for start in range(0, points, step)]
 
     def _encoded(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
@@ -77,12 +80,20 @@ class CodeSource:
 
 
 def check_codes(codes: Any, num_images: int) -> np.ndarray:
-    """`codes` as an array (num_images, latents), float or int. Raises UserError for another shape and what are no numbers."""
+    """`codes` as an array (num_images, latents), float or int, at most 20,000 latents.
+
+    Raises UserError for another shape and what are no numbers.
+    """
     array = codes if isinstance(codes, np.ndarray) else _numbers(codes)
     if array.ndim != 2 or len(array) != num_images or array.shape[1] < 1 or array.dtype.kind not in "fiu":
         raise UserError(
             f"codes must be numbers ({num_images}, latents), one row an image in index order; "
             f"got {array.dtype} {array.shape}"
+        )
+    if array.shape[1] > _MOST_CODES:
+        raise UserError(
+            f"codes may have at most {_MOST_CODES} numbers an image, as a sample of more does not fit into memory; got "
+            f"{array.shape[1]}; give fewer, for instance their principal components"
         )
     return array
 

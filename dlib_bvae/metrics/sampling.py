@@ -51,6 +51,15 @@ class Sampler:
                 f"{name} needs at least {least_factors} factors with more than one value; this data set has "
                 f"{self.factor_names or 'none'}"
             )
+        if self.source.latents is not None:
+            self._check_width(self.source.latents)  # before any is read
+
+    def _check_width(self, latents: int) -> None:
+        if self._most_codes is not None and latents > self._most_codes:
+            raise NotApplicable(
+                f"{self.name} takes at most {self._most_codes} codes an image, as its cost grows too fast with them; "
+                f"got {latents}; give fewer, for instance their principal components"
+            )
 
     def seed(self) -> int:
         """A new seed, for whatever else the metric draws."""
@@ -68,11 +77,7 @@ class Sampler:
     def at(self, rows: np.ndarray) -> Sample:
         """The sample at grid indices (n,)."""
         codes = self.source.at(rows, np.random.RandomState(self.seed()))
-        if self._most_codes is not None and codes.shape[1] > self._most_codes:
-            raise NotApplicable(
-                f"{self.name} takes at most {self._most_codes} codes an image, as its cost grows too fast with them; "
-                f"got {codes.shape[1]}; give fewer, for instance their principal components"
-            )
+        self._check_width(codes.shape[1])
         if not self.kept:
             return Sample(codes, np.empty((len(rows), 0), np.int64))
         factors = np.stack(np.unravel_index(rows, self.source.sizes), axis=1)[:, self.kept].astype(np.int64)

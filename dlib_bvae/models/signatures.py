@@ -72,9 +72,10 @@ def _caller(signature: Any, name: str, directory: Path) -> Callable[[np.ndarray]
 
     def call(values: np.ndarray) -> dict[str, np.ndarray]:
         if not spec.shape.is_compatible_with(values.shape):
+            needed = ", ".join(map(str, values.shape[1:]))
             raise UserError(
-                f"{name} of the SavedModel {directory} takes {spec.shape}; this data needs {('n', *values.shape[1:])} for "
-                "any n; export it so, or choose its data set"
+                f"{name} of the SavedModel {directory} takes {spec.shape}; this data needs (n, {needed}) for any n; "
+                "export it so, or choose its data set"
             )
         try:
             outputs = signature(**{key: tf.cast(values, spec.dtype)})
@@ -88,6 +89,6 @@ def _caller(signature: Any, name: str, directory: Path) -> Callable[[np.ndarray]
 def _single(outputs: dict[str, np.ndarray], directory: Path) -> np.ndarray:
     if len(outputs) != 1:
         raise UserError(
-            f"the SavedModel {directory} gives {', '.join(outputs)}; expected one output, or of encode one called mean"
+            f"the SavedModel {directory} gives {', '.join(sorted(outputs))}; expected one output, or of encode one called mean"
         )
     return next(iter(outputs.values()))

@@ -63,9 +63,8 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
 
     Raises UserError for what the metric refuses; nothing is written then.
     """
-    directory = representation.directory
-    final = directory / "metrics" / variant(name, config_dict(gin.config_str()))
-    encoded = read_results(directory, "postprocess")["uuid"]
+    final = representation.directory / "metrics" / variant(name, config_dict(gin.config_str()))
+    encoded = read_results(representation.directory, "postprocess")["uuid"]
     if settle(final, "evaluation") and not overwrite:
         before = read_results(final, "evaluation")
         if before["encoded"] == encoded:
@@ -76,8 +75,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     settings = evaluation()
     data, codes = _part(representation, settings.split)
     scores = _scores(name, data, codes, settings, _decoder_for(name, representation.saved_model))
-    # An interrupted evaluation left nothing worth keeping: it takes seconds.
-    part = start(final, gin.config_str(), overwrite=True)
+    seconds = time.monotonic() - began
     text = gin.operative_config_str()
     config = config_dict(text)
     results = {
@@ -88,15 +86,17 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
         "num_images": data.num_images,
         "random_seed": settings.random_seed,
         "encoded": encoded,
-        "elapsed_time": time.monotonic() - began,
+        "elapsed_time": seconds,
         "device": device(),
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
     }
+    # An interrupted evaluation left nothing worth keeping: it takes seconds.
+    part = start(final, gin.config_str(), overwrite=True)
     save_matrices(part, scores, metrics.matrices(name), data)
-    write_stage(part, "evaluation", results=results, config=config, gin_text=text, earlier=directory)
+    write_stage(part, "evaluation", results=results, config=config, gin_text=text, earlier=representation.directory)
     promote(final)
-    print(f"{final}: {_shown(results)} ({results['elapsed_time']:.1f} s)")
+    print(f"{final}: {_shown(results)} ({seconds:.1f} s)")
     return final
 
 
@@ -178,5 +178,6 @@ def _below(config: dict[str, Any], selectors: list[str]) -> dict[str, Any]:
 def _shown(results: dict[str, Any]) -> str:
     names = results["score_names"]
     more = len(names) - _MOST_SHOWN
-    shown = [f"{name} {results[name]:.4f}" for name in names[:_MOST_SHOWN]]
+    std = results.get("repeats", {}).get("std", {})
+    shown = [f"{name} {results[name]:.4f}" + (f" ± {std[name]:.4f}" if std else "") for name in names[:_MOST_SHOWN]]
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
