@@ -82,24 +82,17 @@ def points(
     labels = np.asarray(asked)[rng.integers(len(asked), size=num)]
     strides, sizes = grid_strides(source.sizes), np.asarray(source.sizes)
     features = []
-    step = max(1, _CHUNK_PAIRS // batch_size)
+    step = max(1, source.at_once(_CHUNK_PAIRS) // batch_size)
     for start in range(0, num, step):
         label = labels[start : start + step, None]
         first, second = rng.integers(source.num_images, size=(2, len(label), batch_size))
         stride, size = strides[label], sizes[label]
         # Moves the second image along the shared factor to the first's value.
         second += (first // stride % size - second // stride % size) * stride
-        parts = source.parts(len(label), batch_size)
-        features += [_mean_difference(source, first[part], second[part], images) for part in parts]
+        codes = [source.at(rows.ravel(), images) for rows in (first, second)]
+        difference = np.abs(codes[0] - codes[1]).reshape(len(label), batch_size, -1)
+        features.append(difference.mean(axis=1))
     return np.concatenate(features), labels
-
-
-def _mean_difference(
-    source: CodeSource, first: np.ndarray, second: np.ndarray, images: np.random.RandomState
-) -> np.ndarray:
-    """Grid indices (points, pairs) twice → mean over pairs of the absolute difference of codes, (points, latents)."""
-    codes = [source.at(rows.ravel(), images) for rows in (first, second)]
-    return np.abs(codes[0] - codes[1]).reshape(*first.shape, -1).mean(axis=1)
 
 
 def _fit(model: Any, features: np.ndarray, labels: np.ndarray) -> bool:

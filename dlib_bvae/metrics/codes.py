@@ -56,13 +56,9 @@ class CodeSource:
             raise UserError(f"the code of image {indices[bad]} is NaN or infinite; encode the data set again")
         return rows
 
-    def parts(self, points: int, batch_size: int) -> list[slice]:
-        """`points` batches of `batch_size` images, cut so that the codes of a part take little memory however wide they are.
-
-        Codes that a function makes are as wide as they turn out to be, and are not cut.
-        """
-        step = max(1, _CODE_BYTES // (8 * (self.latents or 1) * batch_size))
-        return [slice(start, start + step) for start in range(0, points, step)]
+    def at_once(self, images: int) -> int:
+        """At most `images`, fewer where the codes of as many would fill the memory; a function's width is not known."""
+        return min(images, _CODE_BYTES // (8 * (self.latents or 1)))
 
     def _encoded(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         if self.sizes:

@@ -80,15 +80,14 @@ def votes(sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int,
     if not len(active):
         return counts
     labels = rng.integers(len(sampler.kept), size=num)
-    step = max(1, _CHUNK_IMAGES // batch_size)
+    step = max(1, sampler.source.at_once(_CHUNK_IMAGES) // batch_size)
     for start in range(0, num, step):
         label = labels[start : start + step]
         rows = rng.integers(sampler.source.num_images, size=(len(label), batch_size))
         rows = sampler.moved(rows, label[:, None], sampler.values(rows[:, :1], label[:, None]))
-        for part in sampler.source.parts(*rows.shape):
-            batches = sampler.source.at(rows[part].ravel(), images).reshape(-1, batch_size, len(variances))[..., active]
-            least = active[np.argmin(batches.var(axis=1, ddof=1) / variances[active], axis=1)]
-            np.add.at(counts, (label[part], least), 1)
+        batches = sampler.source.at(rows.ravel(), images).reshape(len(label), batch_size, -1)[..., active]
+        least = active[np.argmin(batches.var(axis=1, ddof=1) / variances[active], axis=1)]
+        np.add.at(counts, (label, least), 1)
     return counts
 
 

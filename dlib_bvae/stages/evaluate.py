@@ -60,7 +60,8 @@ def _of_run(model_dir: Path, configured: Configured) -> Representation:
         data = same_data(model_dir)
         with configured():
             directory = postprocess.encode_once(model_dir, data)
-        return Representation(directory, data, read_codes(directory), model_dir / "train" / "saved_model")
+        decoder = functools.partial(postprocess.decoder, model_dir / "train" / "saved_model")
+        return Representation(directory, data, read_codes(directory), decoder)
 
 
 def _metrics(text: str) -> list[str]:

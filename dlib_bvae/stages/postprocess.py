@@ -46,9 +46,9 @@ def postprocessing(postprocess_fn: Callable = mean_representation, random_seed: 
 def encode_once(model_dir: Path, data: ImageData, overwrite: bool = False) -> Path:
     """Encodes `data` by the model of `model_dir` as the open configuration says, once; returns the codes' directory."""
     train = model_dir / "train"
-    return encode_by(
-        train / "saved_model", {"trained": read_results(train, "train")["uuid"]}, model_dir, data, overwrite, train
-    )
+    identity = {"trained": read_results(train, "train")["uuid"]}
+    encoder = lambda: (load_encoder(train / "saved_model"), data)
+    return encode_by(encoder, identity, model_dir, overwrite, earlier=train)
 
 
 def stage_of(model_dir: Path, reduction: Callable) -> Path:
@@ -57,15 +57,15 @@ def stage_of(model_dir: Path, reduction: Callable) -> Path:
 
 
 def encode_by(
-    saved_model: Path,
+    encoder: Callable[[], tuple[Callable, Any]],
     identity: dict[str, Any],
     model_dir: Path,
-    data: ImageData,
     overwrite: bool = False,
     earlier: Path | None = None,
 ) -> Path:
-    """Encodes `data` by any SavedModel into a directory below `model_dir`, once; returns that directory.
+    """Encodes a data set into a directory below `model_dir`, once; returns that directory.
 
+    encoder: called when there is something to encode, gives what encode_all takes: a function, and the data it is for.
     identity: what tells these codes from others, and stands in the results; its "trained" names the model's weights.
     earlier: the directory of the stage before, None where there is none.
     """
@@ -81,16 +81,17 @@ def encode_by(
     stale = _begun_for(part_of(final)) not in (None, identity["trained"])
     part = start(final, gin.config_str(), overwrite or stale)
     (part / "trained").write_text(identity["trained"], encoding="utf-8")
-    description = encode_all(load_encoder(saved_model), data, reduction, part, seed)
+    description = encode_all(*encoder(), reduction, part, seed)
     seconds = time.monotonic() - began
+    num_images, num_latents = description["shape"]
     results = {
         **identity,
         "representation": final.name,
-        "num_images": data.num_images,
-        "num_latents": description["shape"][1],
+        "num_images": num_images,
+        "num_latents": num_latents,
         "seed": seed,
         "elapsed_time": seconds,
-        "images_per_second": data.num_images / seconds,
+        "images_per_second": num_images / seconds,
         "device": device(),
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
@@ -98,7 +99,7 @@ def encode_by(
     text = gin.operative_config_str()
     write_stage(part, "postprocess", results=results, config=config_dict(text), gin_text=text, earlier=earlier)
     promote(final)
-    print(f"{final}: encoded {data.num_images:,} images in {seconds:,.0f} s")
+    print(f"{final}: encoded {num_images:,} images in {seconds:,.0f} s")
     return final
 
 

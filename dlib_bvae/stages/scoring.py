@@ -19,7 +19,6 @@ from dlib_bvae.datasets.wrappers.held_out import split as split_of
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics.repeats import combined
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, write_stage
-from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.directory import promote, settle, start
 from dlib_bvae.visualize.matrices import save_matrices
 
@@ -28,12 +27,15 @@ _MOST_SHOWN = 8  # scores in the line that tells of a result
 
 
 class Representation(NamedTuple):
-    """Codes (images, latents) of `data` in index order; the directory of their stage; the model that decodes them, if any."""
+    """Codes (images, latents) of `data` in index order; the directory of their stage.
+
+    decoder: makes the function latents → images, or None where there is none.
+    """
 
     directory: Path
     data: Any
     codes: np.ndarray
-    saved_model: Path | None
+    decoder: Callable[[], Callable | None]
 
 
 class Settings(NamedTuple):
@@ -74,7 +76,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     began = time.monotonic()
     settings = evaluation()
     data, codes = _part(representation, settings.split)
-    scores = _scores(name, data, codes, settings, _decoder_for(name, representation.saved_model))
+    scores = _scores(name, data, codes, settings, _decoder_for(name, representation))
     seconds = time.monotonic() - began
     text = gin.operative_config_str()
     config = config_dict(text)
@@ -125,11 +127,11 @@ def _on(settings: Settings) -> dict[str, Any]:
     return on if settings.repeats == 1 else {**on, "evaluation.repeats": settings.repeats}
 
 
-def _decoder_for(name: str, saved_model: Path | None) -> dict[str, Callable]:
+def _decoder_for(name: str, representation: Representation) -> dict[str, Callable]:
     """{"decode": latents → images} of the model, for a metric that asks for it; else nothing, and no TensorFlow."""
-    if saved_model is None or "decode" not in inspect.signature(metrics.METRICS.get(name)).parameters:
+    if "decode" not in inspect.signature(metrics.METRICS.get(name)).parameters:
         return {}
-    decode = postprocess.decoder(saved_model)
+    decode = representation.decoder()
     return {} if decode is None else {"decode": decode}
 
 
