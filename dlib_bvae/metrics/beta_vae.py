@@ -46,6 +46,7 @@ def beta_vae(
     Raises UserError for unknown names and numbers out of range.
     """
     source = CodeSource(data, codes)
+    source.check_full_grid("beta_vae")
     asked = _asked(data, factors)
     for name, value, least in (
         ("batch_size", batch_size, 1),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets import ImageData
+from dlib_bvae.datasets import ImageData, LabelledImages
 from dlib_bvae.errors import NotApplicable, UserError
 
 _MOST_CODES = 20_000
@@ -18,19 +18,20 @@ _OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at onc
 class CodeSource:
     """Codes by grid index, checked.
 
-    data: disentanglement_lib's duck type; where no factors are needed also an ImageData without them. codes: array
-    (images, latents), one row an image in index order (the first factor varies slowest; never copied whole), or a
-    function observations float32 (n, H, W, C) → (n, latents).
+    data: disentanglement_lib's duck type, or LabelledImages; where no factors are needed also an ImageData without them.
+    codes: array (images, latents), one row an image in index order (the first factor varies slowest; never copied whole),
+    or a function observations float32 (n, H, W, C) → (n, latents).
     sizes: values of each factor; empty without factors. num_images: cells of the grid, or images without one.
     Raises NotApplicable for data without factors where they are needed, and UserError as check_codes.
     """
 
     def __init__(self, data: Any, codes: Any, needs_factors: bool = True):
         self.data = data
-        self.sizes = tuple(int(size) for size in getattr(data, "factors_num_values", ()))
+        self.sizes = factor_sizes(data)
+        self.full_grid = bool(self.sizes) and not isinstance(data, LabelledImages)
         if not self.sizes and (needs_factors or not isinstance(data, ImageData)):
             raise NotApplicable(f"a metric needs known factors; {getattr(data, 'name', data)} has images only")
-        self.num_images = math.prod(self.sizes) if self.sizes else data.num_images
+        self.num_images = math.prod(self.sizes) if self.full_grid else data.num_images
         self._per_cell = int(getattr(data, "images_per_cell", 1))
         self._encode = codes if callable(codes) else None
         self.latents: int | None = None  # unknown of a function
@@ -56,13 +57,27 @@ class CodeSource:
             raise UserError(f"the code of image {indices[bad]} is NaN or infinite; encode the data set again")
         return rows
 
+    def factors_at(self, indices: np.ndarray) -> np.ndarray:
+        """Grid indices (n,) → factor values (n, factors)."""
+        if not self.full_grid:
+            return self.data.factors_at(indices)
+        return np.stack(np.unravel_index(indices, self.sizes), axis=1)
+
+    def check_full_grid(self, name: str) -> None:
+        """Raises NotApplicable where some combinations of factors have no image; `name` is the metric's."""
+        if not self.full_grid:
+            raise NotApplicable(
+                f"{name} compares images with chosen factors, so it needs one of every combination; {self.data.name} has "
+                f"{self.num_images} images for {math.prod(self.sizes)}"
+            )
+
     def at_once(self, images: int) -> int:
         """At most `images`, fewer where the codes of as many would fill the memory; a function's width is not known."""
         return min(images, _CODE_BYTES // (8 * (self.latents or 1)))
 
     def _encoded(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
-        if self.sizes:
-            factors = np.stack(np.unravel_index(indices, self.sizes), axis=1)
+        if self.full_grid:
+            factors = self.factors_at(indices)
             observations = self.data.sample_observations_from_factors(factors, random_state)
         else:
             observations = self.data.observations_at(indices)
@@ -73,6 +88,12 @@ class CodeSource:
                 f"got {rows.dtype} {rows.shape}"
             )
         return rows.astype(np.float64)
+
+
+def factor_sizes(data: Any) -> tuple[int, ...]:
+    """The number of values of each factor; empty for images without factors."""
+    sizes = data.factor_sizes if isinstance(data, LabelledImages) else getattr(data, "factors_num_values", ())
+    return tuple(int(size) for size in sizes)
 
 
 def check_codes(codes: Any, num_images: int) -> np.ndarray:

@@ -105,7 +105,7 @@ def _scores(
     for name, value, least in (("batch_size", batch_size, 2), ("num_train", num_train, 1), ("num_eval", num_eval, 1)):
         check_whole(f"{metric}.{name}", value, least)
     check_threshold(f"{metric}.prune_threshold", prune_threshold)
-    sampler = Sampler(metric, data, codes, random_state, least_factors=2)
+    sampler = Sampler(metric, data, codes, random_state, least_factors=2, full_grid=True)
     variances = sampler.draw("num_variance_estimate", num_variance_estimate, 2).codes.var(axis=0, ddof=1)
     active = np.flatnonzero((np.sqrt(variances) >= prune_threshold) & (variances > 0))
     train = votes(sampler, variances, active, num_train, batch_size)

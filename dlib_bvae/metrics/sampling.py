@@ -9,7 +9,7 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
 from dlib_bvae.errors import NotApplicable, UserError, check_whole
-from dlib_bvae.metrics.codes import CodeSource
+from dlib_bvae.metrics.codes import CodeSource, factor_sizes
 
 
 class Sample(NamedTuple):
@@ -24,7 +24,7 @@ class Sampler:
 
     data, codes, random_state: see dlib_bvae.metrics.score. Factors with one value say nothing and are left out.
     least_factors: how many factors must vary; with 0 the data may have none. most_codes: refuses more latents, where
-    they would take forever.
+    they would take forever. full_grid: the metric needs images with chosen factors (moved), so every combination.
     kept: indices of the factors that vary; factor_names, sizes: theirs.
     Raises UserError for what CodeSource refuses, and NotApplicable when fewer factors vary or there are more latents.
     """
@@ -37,9 +37,12 @@ class Sampler:
         random_state: Any,
         least_factors: int = 1,
         most_codes: int | None = None,
+        full_grid: bool = False,
     ):
         self.name = name
         self.source = CodeSource(data, codes, needs_factors=least_factors > 0)
+        if full_grid:
+            self.source.check_full_grid(name)
         self._most_codes = most_codes
         self._rng = as_rng(random_state)
         names = factor_names(data) if self.source.sizes else []
@@ -80,8 +83,7 @@ class Sampler:
         self._check_width(codes.shape[1])
         if not self.kept:
             return Sample(codes, np.empty((len(rows), 0), np.int64))
-        factors = np.stack(np.unravel_index(rows, self.source.sizes), axis=1)[:, self.kept].astype(np.int64)
-        return Sample(codes, factors)
+        return Sample(codes, self.source.factors_at(rows)[:, self.kept].astype(np.int64))
 
     def draw_varied(self, parameter: str, num: Any, least: int = 2) -> Sample:
         """The same; raises UserError when by chance a factor has one value only in the sample."""
@@ -111,5 +113,5 @@ class Sampler:
 def factor_names(data: Any) -> list[str]:
     """The data set's factor names; factor_0, factor_1, … where it has none."""
     names = getattr(data, "factor_names", None)
-    count = len(list(data.factors_num_values))
+    count = len(factor_sizes(data))
     return [str(name) for name in names] if names is not None else [f"factor_{k}" for k in range(count)]

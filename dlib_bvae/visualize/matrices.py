@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.metrics.codes import factor_sizes
 from dlib_bvae.metrics.facts import Matrix
 from dlib_bvae.metrics.sampling import factor_names
 
@@ -55,7 +56,7 @@ def _labels(axis: str, size: int, results: Mapping[str, Any], data: Any) -> list
     """What stands beside the rows or columns of an axis."""
     names: list[Any]
     if axis == "factor":
-        names = [name for name, values in zip(factor_names(data), data.factors_num_values, strict=True) if values > 1]
+        names = [name for name, values in zip(factor_names(data), factor_sizes(data), strict=True) if values > 1]
     else:
         listed = results.get("active_codes" if axis == "active code" else axis)
         names = listed if isinstance(listed, list) and len(listed) == size else list(range(size))

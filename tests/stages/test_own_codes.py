@@ -7,6 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
+from dlib_bvae import datasets
+from dlib_bvae.datasets.wrappers.probe import Probe
 from dlib_bvae.errors import UserError
 from dlib_bvae.results import aggregate, read_results
 from dlib_bvae.stages import own_codes
@@ -220,3 +222,15 @@ def test_an_interrupted_writing_is_done_again(codes, score_own):
     (first,) = score_own("mig", codes=saved(codes))
     shutil.rmtree("runs/mine/codes/results")
     assert score_own("mig", codes=MINE)[0]["discrete_mig"] == first["discrete_mig"]
+
+
+def test_a_probe_of_a_grid_is_scored_and_tells_its_seed(codes, score_own):
+    rows = Probe(datasets.load("dummy_data"), 300, 7).rows
+    bindings = ("probe.data = 'dummy_data'", "probe.images = 300", "probe.seed = 7")
+    (found,) = score_own("mig", *bindings, codes=saved(codes[rows]), dataset="probe")
+    assert found["num_images"] == 300
+    assert found["discrete_mig"] > 0.3
+    encoded = read_results(Path("runs/mine/codes"), "postprocess")
+    assert encoded["dataset"] == "probe(dummy_data, 300 images, seed 7)"
+    with pytest.raises(UserError, match="beta_vae compares images with chosen factors, so it needs one of every"):
+        score_own("beta_vae", *bindings, codes=MINE, dataset="probe")
