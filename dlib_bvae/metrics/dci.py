@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.boosting import BoostedTrees
 from dlib_bvae.metrics.facts import UNIT
 from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
@@ -33,7 +35,8 @@ def dci(
     """How much of a code's importance goes to one factor, of a factor's to one code, and how well factors are predicted.
 
     Eastwood & Williams 2018, section 2, as in disentanglement_lib: the importances R (latents × factors) are those of
-    gradient boosted trees (n_estimators stages of one tree a value, depth 3), one classifier a factor. A code's
+    gradient boosted trees (n_estimators stages of one tree a value, depth 3), one classifier a factor, as scikit-learn
+    grows them (boosting.py). A code's
     disentanglement is 1 − the entropy to base `factors` of its row of R, weighted by the row's share of R in the mean;
     completeness the same of columns, to base `latents`. informativeness is an accuracy, as in the reference code, where
     the paper has an error. Scores from other importances have other names: dci_random_forest, dci_lasso.
@@ -44,12 +47,7 @@ def dci(
     Raises UserError for numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
     """
     check_whole("dci.n_estimators", n_estimators, 1)
-
-    def make(seed: int) -> Any:
-        from sklearn.ensemble import GradientBoostingClassifier
-
-        return GradientBoostingClassifier(n_estimators=n_estimators, random_state=seed)
-
+    make = functools.partial(BoostedTrees, n_estimators)
     return _dci("dci", trees(make), data, codes, random_state, num_train, num_test)
 
 
