@@ -73,10 +73,10 @@ class _Tree(NamedTuple):
 
 
 class _Split(NamedTuple):
-    """The first `count` places of a node, ordered by `code`, go to its first child; gain: fall of the squared deviation."""
+    """The `first` places of a node, ordered by `code`, go to its first child; gain: fall of the squared deviation."""
 
     code: int
-    count: int
+    first: int
     gain: float
 
 
@@ -107,12 +107,12 @@ class _Grower:
             for (index, count), split in zip(parts, self._splits(places, residual, parts), strict=True):
                 if split is not None:
                     ordered = places[split.code, start : start + count]
-                    side[ordered[: split.count]], side[ordered[split.count :]] = 0, 1
+                    side[ordered[: split.first]], side[ordered[split.first :]] = 0, 1
                     tree.codes[index] = split.code
                     tree.thresholds[index] = self._threshold(split, ordered)
                     self.importance[split.code] += split.gain
-                    children[0].append((2 * index + 1, split.count))
-                    children[1].append((2 * index + 2, count - split.count))
+                    children[0].append((2 * index + 1, split.first))
+                    children[1].append((2 * index + 2, count - split.first))
                 start += count
             node = 2 * node + 1 + (side == 1)
             if level < _DEPTH - 1:
@@ -148,7 +148,7 @@ class _Grower:
 
     def _threshold(self, split: _Split, ordered: np.ndarray) -> np.float32:
         """The largest float32 that is not above the middle of the two values on either side of the split."""
-        low, high = self.columns[split.code, ordered[split.count - 1 : split.count + 1]]
+        low, high = self.columns[split.code, ordered[split.first - 1 : split.first + 1]]
         middle = float(low) / 2 + float(high) / 2
         threshold = np.float32(middle)
         return threshold if float(threshold) <= middle else np.nextafter(threshold, np.float32(-np.inf))
@@ -178,10 +178,9 @@ def _best(sums: np.ndarray, before: np.ndarray, same: np.ndarray, gains: np.ndar
 def _set_values(tree: _Tree, leaves: np.ndarray, residual: np.ndarray, truth: np.ndarray, classes: int) -> None:
     """One Newton step of the log loss in each leaf."""
     chance = truth - residual
-    slope = np.bincount(leaves, weights=residual, minlength=len(tree.values))
+    share = (classes - 1) / classes if classes > 2 else 1.0
+    slope = share * np.bincount(leaves, weights=residual, minlength=len(tree.values))
     curvature = np.bincount(leaves, weights=chance * (1 - chance), minlength=len(tree.values))
-    if classes > 2:
-        slope *= (classes - 1) / classes
     some = np.abs(curvature) > 1e-150
     tree.values[some] = slope[some] / curvature[some]
 
