@@ -158,7 +158,7 @@ def test_constant_codes_and_single_codes_are_scored_or_refused(name, latents, da
             assert scalars(found)
 
 
-COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest", "med", "reduced_downstream_task"}
+COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest", "med", "reduced_downstream_task", "unified_scores"}
 
 
 # A logistic regression on 10,000 features takes its time.
