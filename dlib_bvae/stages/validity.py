@@ -12,12 +12,13 @@ import gin
 import numpy as np
 
 from dlib_bvae import metrics
+from dlib_bvae.cli import RUNS
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError, check_whole, unknown
 from dlib_bvae.metrics.constructed import KNOBS, FactorGrid
 from dlib_bvae.metrics.facts import fact
 from dlib_bvae.results import config_dict, write_atomic
-from dlib_bvae.visualize.curves import save_grid_of_curves
+from dlib_bvae.visualize.curves import Axes, save_grid_of_curves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ def run(
     metric: str = DEFAULT,
     knobs: str = "all",
     seeds: int = 1,
-    output_dir: Path = Path("validity"),
+    output_dir: Path = RUNS / "validity",
     gin_config: Sequence[str] = (),
     gin_bindings: Sequence[str] = (),
 ) -> list[Path]:
@@ -73,9 +74,7 @@ def write(rows: list[dict[str, Any]], output_dir: Path) -> list[Path]:
     write_atomic(paths[0], frame.to_csv(index=False))
     write_atomic(paths[1], summary(frame))
     labels = {name: KNOBS[name].label for name in dict.fromkeys(frame["knob"])}
-    save_grid_of_curves(
-        paths[2], _drawn(frame), row="metric", column="knob", x="value", curve="score", y="result", labels=labels
-    )
+    save_grid_of_curves(paths[2], _drawn(frame), Axes("metric", "knob", "value", "score", "result"), labels)
     for path in paths:
         print(path)
     return paths
