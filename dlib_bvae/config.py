@@ -11,13 +11,24 @@ from pathlib import Path
 
 import gin
 
-from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.errors import NotApplicable, UserError, unknown
 from dlib_bvae.registry import Registry
 
 _PACKAGE = Path(__file__).resolve().parent
 # The installed package carries the configurations inside it; a checkout has them beside it.
 _HOMES = [home for home in (_PACKAGE, _PACKAGE.parent) if (home / "gin" / "models").is_dir()]
-_DOORS = ("dataset", "feed", "model", "encoder", "decoder", "reconstruction_loss", "postprocess", "evaluation")
+_DOORS = (
+    "dataset",
+    "feed",
+    "validation",
+    "divergence",
+    "model",
+    "encoder",
+    "decoder",
+    "reconstruction_loss",
+    "postprocess",
+    "evaluation",
+)
 
 
 @contextlib.contextmanager
@@ -42,7 +53,8 @@ def configuration(
         _parse(list(files), list(bindings), names, skip_unknown)
         yield
     except UserError as error:
-        raise UserError(_without_gin_trace(str(error))) from error
+        kind = NotApplicable if isinstance(error, NotApplicable) else UserError  # gin raises a class of its own making
+        raise kind(_without_gin_trace(str(error))) from error
     except (RuntimeError, TypeError) as error:
         if explained := missing_binding(error):
             raise explained from error

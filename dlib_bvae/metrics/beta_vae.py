@@ -10,7 +10,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
-from dlib_bvae.errors import UserError, check_whole, unknown
+from dlib_bvae.errors import NotApplicable, UserError, check_whole, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.codes import CodeSource
 from dlib_bvae.metrics.facts import UNIT
@@ -49,6 +49,7 @@ def beta_vae(
     Raises UserError for unknown names and numbers out of range.
     """
     source = CodeSource(data, codes)
+    source.check_full_grid("beta_vae")
     asked = asked_factors(data, factors)
     for name, value, least in (
         ("batch_size", batch_size, 1),
@@ -105,7 +106,7 @@ def points_of_sizes(
     strides, sizes = grid_strides(source.sizes), np.asarray(source.sizes)
     features: dict[int, list[np.ndarray]] = {size: [] for size in batch_sizes}
     largest = max(batch_sizes)
-    step = max(1, _CHUNK_PAIRS // largest)
+    step = max(1, source.at_once(_CHUNK_PAIRS) // largest)
     for start in range(0, num, step):
         label = labels[start : start + step, None]
         first, second = rng.integers(source.num_images, size=(2, len(label), largest))
@@ -147,5 +148,5 @@ def asked_factors(data: Any, factors: Sequence[str] | None) -> list[int]:
             if sizes[k] < 2:
                 raise UserError(f"beta_vae cannot ask for {names[k]!r}: it has one value only; leave it out of factors")
     if len(asked) < 2:
-        raise UserError(f"beta_vae needs at least two factors to tell apart; got {[names[k] for k in asked]}")
+        raise NotApplicable(f"beta_vae needs at least two factors to tell apart; got {[names[k] for k in asked]}")
     return asked

@@ -9,10 +9,10 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import NotApplicable, check_whole
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.boosting import BoostedTrees
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import UNIT, Matrix
 from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
 
@@ -22,6 +22,7 @@ SCORES = {
     "disentanglement": UNIT,
     "completeness": UNIT,
 }
+MATRICES = {"importance": Matrix("code", "factor", "importance")}
 
 _MOST_CODES = 1_000
 _SMOOTHING = 1e-11  # the reference suite's, so that codes and factors without any importance have an entropy
@@ -130,9 +131,9 @@ def trees(make: Callable[[int], Any]) -> _Importances:
 
 
 def check_two_codes(name: str, codes: np.ndarray) -> None:
-    """Raises UserError when there is one code only, so that completeness says nothing."""
+    """Raises NotApplicable when there is one code only, so that completeness says nothing."""
     if codes.shape[1] < 2:
-        raise UserError(f"{name} compares codes and needs at least two of them; got one")
+        raise NotApplicable(f"{name} compares codes and needs at least two of them; got one")
 
 
 def _dci(

@@ -10,7 +10,7 @@ import numpy as np
 
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.facts import UNIT, Score
+from dlib_bvae.metrics.facts import UNIT, Matrix, Score
 from dlib_bvae.metrics.probes import standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
 
@@ -19,6 +19,7 @@ SCORES = {
     "best_accuracy": UNIT,
     "size": Score(0, None, None),
 }
+MATRICES = {"losses": Matrix("widths", "factor", "error", high=1.0)}
 
 _MOST_CODES = 1_000
 _MOST_FEATURES = 16_384
