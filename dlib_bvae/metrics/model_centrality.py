@@ -9,7 +9,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.facts import COUNT, UNIT
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
@@ -47,6 +47,10 @@ def model_centrality(
     Raises UserError for numbers out of range.
     """
     check_set("model_centrality", members)
+    if any(member.decode is None for member in members):
+        raise UserError(
+            "model_centrality generates images by every model of the set, and one has no decoder; leave it out"
+        )
     for name, value, least in (
         ("batch_size", batch_size, 2),
         ("num_votes", num_votes, 3),
@@ -115,9 +119,11 @@ def majority_accuracy(votes: np.ndarray, labels: np.ndarray, classes: int) -> fl
 
 def _codes(members: Sequence[Member], generator: int, latents: np.ndarray) -> list[np.ndarray]:
     """The means, float64 (n, latents), that every run gives the images of `latents` (n, latents) by run `generator`."""
+    decode = members[generator].decode
+    assert decode is not None
     parts: list[list[np.ndarray]] = [[] for _ in members]
     for start in range(0, len(latents), _IMAGES):
-        images = members[generator].decode(latents[start : start + _IMAGES])
+        images = decode(latents[start : start + _IMAGES])
         for part, member in zip(parts, members, strict=True):
             part.append(np.asarray(member.encode(images)[0], np.float64))
     return [np.concatenate(part) for part in parts]

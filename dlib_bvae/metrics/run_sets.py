@@ -28,12 +28,13 @@ class Member(NamedTuple):
     """A run of the set.
 
     codes: (images, latents) of the whole data set, rows may be memory-mapped. encode: observations float32 (n, H, W, C) →
-    (mean, log_variance), (n, latents) each. decode: latents float32 (n, latents) → images (n, H, W, C) in [0, 1].
+    (mean, log_variance), (n, latents) each, the latter None where the model has none. decode: latents float32
+    (n, latents) → images (n, H, W, C) in [0, 1]; None where the model generates nothing.
     """
 
     codes: np.ndarray
-    encode: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-    decode: Callable[[np.ndarray], np.ndarray]
+    encode: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+    decode: Callable[[np.ndarray], np.ndarray] | None
 
 
 def facts(name: str) -> dict[str, Score]:
@@ -44,11 +45,15 @@ def facts(name: str) -> dict[str, Score]:
 def mean_kl(member: Member, data: Any, rows: np.ndarray) -> np.ndarray:
     """KL to the standard normal prior of each latent, averaged over the images `rows` of `data`, nats, (latents,).
 
-    Raises UserError when it is not finite.
+    Raises UserError when it is not finite, or the model has no log variance.
     """
     total = np.zeros(member.codes.shape[1])
     for start in range(0, len(rows), _BATCH):
         outputs = member.encode(data.observations_at(rows[start : start + _BATCH]))
+        if outputs[1] is None:
+            raise UserError(
+                "a model of the set gives no log variance, so which of its latents say something is not known"
+            )
         mean, log_variance = (np.asarray(output, np.float64) for output in outputs)
         total += 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).sum(axis=0)
     if not np.isfinite(total).all():

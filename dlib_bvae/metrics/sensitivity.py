@@ -42,7 +42,9 @@ def beta_vae_sensitivity(
     batch_size, train_accuracy, eval_accuracy, eval_accuracy_per_factor and classifier_converged.
     Raises UserError for unknown names and numbers out of range.
     """
-    source, names = CodeSource(data, codes), factor_names(data)
+    source = CodeSource(data, codes)
+    source.check_full_grid("beta_vae_sensitivity")
+    names = factor_names(data)
     sizes = _checked("batch_sizes", batch_sizes)
     for size in sizes:
         check_whole("every entry of beta_vae_sensitivity.batch_sizes", size, 1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from dlib_bvae.errors import UserError, check_whole, unknown
 from dlib_bvae.metrics.dci import check_two_codes, disentanglement
-from dlib_bvae.metrics.facts import UNIT, Score
+from dlib_bvae.metrics.facts import UNIT, Matrix, Score
 from dlib_bvae.metrics.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.modularity_explicitness import modularity_per_code
 from dlib_bvae.metrics.probes import boosted_trees, fit_all
@@ -28,6 +28,11 @@ SCORES = {
 }
 
 MATRIX_NAMES = ("importance_gbt_matrix", "mutual_information_matrix", "accuracy_svm_matrix")
+MATRICES = {
+    "importance_gbt_matrix": Matrix("code", "factor", "importance"),
+    "mutual_information_matrix": Matrix("code", "factor", "mutual information (nats)"),
+    "accuracy_svm_matrix": Matrix("code", "factor", "accuracy", high=1.0),
+} | {f"{name}.merge_thresholds": Matrix("factor", "factor", "threshold") for name in MATRIX_NAMES}
 _MOST_CODES = 1_000
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import inspect
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, re
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.directory import promote, settle, start
 from dlib_bvae.stages.runs import same_data, trained_run
-from dlib_bvae.stages.scoring import evaluation, variant
+from dlib_bvae.stages.scoring import evaluation, parameters, variant
 
 
 def run(
@@ -90,15 +89,16 @@ def _rank_once(name: str, data: Any, representations: list[Path], members: list[
         return finals
     began = time.monotonic()
     if not members:
-        members += [_member(each) for each in representations]
-    settings = evaluation()
-    if settings.split != "all" or settings.repeats != 1:
-        raise UserError("the runs of a set are compared once and on all images; leave out evaluation.split and repeats")
-    seed = settings.random_seed
+        members += [_member(each, data) for each in representations]
+    seed = _seed()
     scores = RUN_SET_METRICS.get(name)(data, members, seed)
     common = {
         "metric": name,
-        "metric_parameters": {**_parameters(name), "run_set": run_set, "num_runs": len(finals)},
+        "metric_parameters": {
+            **parameters(name, config_dict(gin.operative_config_str())),
+            "run_set": run_set,
+            "num_runs": len(finals),
+        },
         "run_set": [
             {"run": str(each.parent), "encoded": uuid} for each, uuid in zip(representations, encoded, strict=True)
         ],
@@ -130,20 +130,24 @@ def _write(final: Path, results: dict[str, Any]) -> None:
     promote(final)
 
 
-def _parameters(name: str) -> dict[str, Any]:
-    """Every parameter of the metric that was in force."""
-    parameters = inspect.signature(gin.get_configurable(name)).parameters
-    defaults = {key: each.default for key, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
-    bound = config_dict(gin.operative_config_str())
-    return {key: bound.get(f"{name}.{key}", default) for key, default in defaults.items()}
+def _seed() -> int:
+    """The seed that evaluation() says. Raises UserError for what else it can say and does not apply to a set."""
+    said = evaluation()
+    if said.split != "all":
+        raise UserError(f"the runs of a set are compared on all images; leave out evaluation.split = {said.split!r}")
+    if said.repeats != 1:
+        raise UserError(
+            f"a set is ranked once; leave out evaluation.repeats = {said.repeats}, set evaluation.random_seed"
+        )
+    return said.random_seed
 
 
-def _member(representation: Path) -> Member:
-    saved_model = representation.parent / "train" / "saved_model"
-    decode = postprocess.decoder(saved_model)
-    if decode is None:
-        raise UserError(f"{saved_model} cannot decode; train its run again with --overwrite")
-    return Member(read_codes(representation), postprocess.load_encoder(saved_model), decode)
+def _member(representation: Path, data: Any) -> Member:
+    model_dir = representation.parent
+    if postprocess.is_oracle(model_dir):
+        raise UserError(f"{model_dir} is an oracle, whose codes are the factors; rank runs of models that see images")
+    encode = postprocess.load_encoder(model_dir / "train" / "saved_model")
+    return Member(read_codes(representation), encode, postprocess.decoder_of(model_dir, data))
 
 
 def _show(name: str, scores: list[float], representations: list[Path]) -> None:

@@ -11,7 +11,7 @@ import gin
 
 from dlib_bvae.cli import RUNS
 from dlib_bvae.config import configuration
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
 from dlib_bvae.representations.codes import read_codes
@@ -119,10 +119,6 @@ def _cells(model_dir: Path, gin_config: Sequence[str], gin_bindings: Sequence[st
     registries = [CLASSIFIERS, REPRESENTATIONS]
     with run_lock(model_dir):
         data = same_data(model_dir)
-        if not hasattr(data, "factors_num_values"):
-            raise UserError(
-                f"{data.name} has no known factors, so the metric cannot be scored on it; choose another run"
-            )
         with configuration(gin_config, gin_bindings, registries):
             representation = postprocess.encode_once(model_dir, data)
         with configuration(gin_config, gin_bindings, registries):

@@ -172,3 +172,11 @@ def test_an_unknown_correlation_and_broken_posteriors_are_refused():
     broken = STRAIGHT._replace(encode=lambda pictures: (np.full((len(pictures), LATENTS), np.nan),) * 2)
     with pytest.raises(UserError, match="NaN or infinite"):
         udr(DATA, [STRAIGHT, broken], 0, num_kl=5)
+
+
+def test_models_without_variance_or_decoder_are_refused():
+    plain = STRAIGHT._replace(encode=lambda pictures: (STRAIGHT.encode(pictures)[0], None))
+    with pytest.raises(UserError, match="gives no log variance"):
+        udr(DATA, [plain, STRAIGHT], 0)
+    with pytest.raises(UserError, match="one has no decoder; leave it out"):
+        model_centrality(DATA, [STRAIGHT, STRAIGHT._replace(decode=None)], 0)
