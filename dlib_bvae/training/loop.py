@@ -17,7 +17,7 @@ from dlib_bvae.training.checkpoints import Checkpoints
 from dlib_bvae.training.progress import ProgressLine
 from dlib_bvae.training.trainer import Trainer
 
-_SECONDS_A_CALL = 1.0
+SECONDS_A_CALL = 1.0
 
 
 class Interrupted(Exception):
@@ -43,26 +43,26 @@ def train(
     checkpoints.restore()
     trainer.feed.start(int(state.step), trainer.total)
     writer = tf.summary.create_file_writer(str(directory))
-    clock, chunk = _Clock(state.seconds), 1
-    with _signals() as caught, ProgressLine(int(state.step), trainer.total, trainer.feed.batch_size) as line:
+    clock, chunk = Clock(state.seconds), 1
+    with signals() as caught, ProgressLine(int(state.step), trainer.total, trainer.feed.batch_size) as line:
         while (step := int(state.step)) < trainer.total:
             if step % log_every == 0:
                 state.forget_sums()
-            stop = min(_next_multiple(step, checkpoint_every), _next_multiple(step, log_every), trainer.total)
+            stop = min(next_multiple(step, checkpoint_every), next_multiple(step, log_every), trainer.total)
             began = time.monotonic()
             finite = _run(trainer, min(chunk, stop - step))
             step, ran = int(state.step), int(state.step) - step
             clock.tick()
             if not finite:
-                raise _diverged(step, directory)
-            chunk = max(1, int(ran * min(_SECONDS_A_CALL / max(time.monotonic() - began, 1e-6), 10.0)))
+                raise diverged(step, directory)
+            chunk = max(1, int(ran * min(SECONDS_A_CALL / max(time.monotonic() - began, 1e-6), 10.0)))
             line.update(step, trainer.means())
             if step % log_every == 0 or step == trainer.total:
-                _log(writer, step, trainer.means())
+                log(writer, step, trainer.means())
             if step % checkpoint_every == 0 or step == trainer.total or caught:
                 if not trainer.weights_finite():
-                    raise _diverged(step, directory)
-                _log_images(writer, step, trainer.network, examples)
+                    raise diverged(step, directory)
+                log_images(writer, step, trainer.network, examples)
                 checkpoints.save(step)
             if caught and step < trainer.total:
                 raise Interrupted(caught[0], step)
@@ -79,44 +79,49 @@ def _run(trainer: Trainer, count: int) -> bool:
         raise trainer.feed.error or error from error
 
 
-class _Clock:
+class Clock:
     """Adds the time since it was made, or since the last tick, to `seconds`, a variable."""
 
     def __init__(self, seconds: tf.Variable):
         self._seconds, self._last = seconds, time.monotonic()
 
     def tick(self) -> None:
+        """Adds."""
         now = time.monotonic()
         self._seconds.assign_add(now - self._last)
         self._last = now
 
 
-def _next_multiple(step: int, every: int) -> int:
+def next_multiple(step: int, every: int) -> int:
+    """The first multiple of `every` after `step`."""
     return (step // every + 1) * every
 
 
-def _diverged(step: int, directory: Path) -> UserError:
+def diverged(step: int, directory: Path) -> UserError:
+    """What to tell when the training in `directory` gave no numbers any more."""
     return UserError(
         f"the loss or a weight became NaN or infinite at step {step}; the last good checkpoint is kept in "
         f"{directory / 'checkpoint'}; lower the learning rate or change the objective's weights, and train in another --model_dir"
     )
 
 
-def _log(writer: Any, step: int, values: dict[str, float]) -> None:
+def log(writer: Any, step: int, values: dict[str, float]) -> None:
+    """Writes scalars for TensorBoard."""
     with writer.as_default(step=step):
         for name, value in values.items():
             tf.summary.scalar(name, value)
     writer.flush()
 
 
-def _log_images(writer: Any, step: int, network: GaussianVAE, examples: tf.Tensor) -> None:
+def log_images(writer: Any, step: int, network: GaussianVAE, examples: tf.Tensor) -> None:
+    """Writes examples beside their reconstructions for TensorBoard."""
     with writer.as_default(step=step):
         tf.summary.image("reconstructions", tf.concat([examples, network.reconstruct(examples)], axis=2), max_outputs=8)
     writer.flush()
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
+def signals() -> Iterator[list[int]]:
     """Collects SIGTERM and SIGINT in the list that it gives, instead of dying of them."""
     caught: list[int] = []
     previous = {}
