@@ -23,8 +23,9 @@ from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
-from dlib_bvae.stages.directory import check_same, promote, settle, start
-from dlib_bvae.training.feed import make_feed
+from dlib_bvae.stages.directory import check_same, part_of, promote, settle, start
+from dlib_bvae.stages.members import without_ensemble
+from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
 from dlib_bvae.training.plan import Plan
@@ -46,22 +47,30 @@ def run(
 
     A finished run says so and does nothing, an interrupted one continues. Raises UserError for bad input.
     """
+    model_dir = directory_of(gin_config, gin_bindings, model_dir)
+    with configuration(gin_config, gin_bindings, REGISTRIES), run_lock(model_dir):
+        _train_once(model_dir, overwrite)
+    return model_dir
+
+
+def directory_of(gin_config: Sequence[str], gin_bindings: Sequence[str], model_dir: Path | None) -> Path:
+    """The run directory that is meant. Raises UserError when nothing is."""
     if not gin_config and not gin_bindings:
         raise UserError("no configuration; give one, e.g. --gin_config=gin/beta4_dsprites.gin")
     if model_dir is None:
         if not gin_config:
             raise UserError("--gin_bindings alone give the run no name; give --gin_config or --model_dir")
         model_dir = RUNS / Path(gin_config[-1]).stem
-    with configuration(gin_config, gin_bindings, REGISTRIES), run_lock(model_dir):
-        _train_once(model_dir, overwrite)
     return model_dir
 
 
 def _train_once(model_dir: Path, overwrite: bool) -> None:
     final, gin_text = model_dir / "train", gin.config_str()
-    if settle(final, "train") and not overwrite:
-        check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
-        print(f"{final}: trained already; --overwrite trains again")
+    if without_ensemble(gin_text) != gin_text:
+        raise UserError(
+            "parameters of ensemble need ensemble.seeds, a list of seeds, and dlib_bvae_train to train them"
+        )
+    if is_trained(final, gin_text, overwrite):
         return
     began = time.time()
     data = datasets.load()
@@ -75,6 +84,33 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         log_every=settings["log_every"],
         examples=examples,
     )
+    finish(final, trainer, examples, data, settings, began, measured, gin.operative_config_str())
+
+
+def is_trained(final: Path, gin_text: str, overwrite: bool) -> bool:
+    """Whether there is nothing to do, which is said. Raises UserError when another configuration was trained."""
+    if not settle(final, "train") or overwrite:
+        return False
+    check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
+    print(f"{final}: trained already; --overwrite trains again")
+    return True
+
+
+def finish(
+    final: Path,
+    trainer: Trainer,
+    examples: tf.Tensor,
+    data: ImageData,
+    settings: dict[str, Any],
+    began: float,
+    measured: dict[str, Any],
+    text: str,
+) -> None:
+    """Exports the network and writes what the training of `final` gave, which it puts in its place.
+
+    began: seconds since 1970. measured: what the loop returned, and further results. text: the operative configuration.
+    """
+    part = part_of(final)
     _export(trainer, examples, part)
     seconds = measured.pop("seconds")
     results = {
@@ -91,7 +127,6 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         "environment": describe(),
         **measured,
     }
-    text = gin.operative_config_str()
     write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
     promote(final)
     print(
@@ -162,8 +197,8 @@ def training(
     }
 
 
-def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
-    """The trainer on `data`, and the observations whose reconstructions are logged."""
+def build(data: ImageData, settings: dict[str, Any], shared: Feed | None = None) -> tuple[Trainer, tf.Tensor]:
+    """The trainer on `data`, and the observations whose reconstructions are logged. shared: see make_feed."""
     seed, objective = settings["random_seed"], settings["model"]
     network = settings["network"](data.observation_shape, seed, settings["precision"])
     objective.build(network.num_latent, data, seed)
@@ -171,7 +206,7 @@ def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor
         network,
         objective,
         settings["optimizer"](network.trainable_variables),
-        make_feed(data, Plan(data, settings["batch_size"], seed, objective.wants)),
+        make_feed(data, Plan(data, settings["batch_size"], seed, objective.wants), shared=shared),
         settings["schedule"],
         total=settings["training_steps"],
         seed=seed,

@@ -72,8 +72,6 @@ class Ensemble:
 
 def _fused(trainers: Sequence[Trainer], way: str, xla: bool) -> FusedVAE | None:
     """The fused network where `way` asks for it; None for the loop."""
-    if way not in WAYS:
-        raise UserError(f"ensemble.way must be one of {', '.join(WAYS)}; got {way!r}")
     networks = [trainer.network for trainer in trainers]
     if way == "fused":
         return FusedVAE(networks, xla)

@@ -142,5 +142,3 @@ def test_what_cannot_be_fused_is_refused_and_looped_by_itself():
     with pytest.raises(UserError, match="deterministic_autoencoder computes its batches in a way of its own"):
         Ensemble(trainers, "fused")
     assert Ensemble(trainers, "auto").way == "loop"
-    with pytest.raises(UserError, match="ensemble.way must be one of auto, fused, loop; got 'both'"):
-        Ensemble(trainers, "both")
