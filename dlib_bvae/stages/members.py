@@ -59,6 +59,8 @@ def _checked(each: Any, count: int) -> dict[str, Sequence[Any]]:
     for key, values in each.items():
         if not isinstance(key, str) or not re.fullmatch(r"[\w./]+", key):
             raise UserError(f'ensemble.each must name parameters such as "vae.beta"; got {key!r}')
+        if key == "model.random_seed":
+            raise UserError("the seeds of an ensemble are ensemble.seeds; leave model.random_seed out of ensemble.each")
         if not isinstance(values, (list, tuple)) or len(values) != count:
             raise UserError(f"ensemble.each[{key!r}] must be a list of {count} values, one a seed; got {values!r}")
         if odd := [value for value in values if not isinstance(value, _LITERALS)]:

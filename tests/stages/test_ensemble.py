@@ -103,6 +103,10 @@ def test_finished_members_are_left_out(trained, capsys):
         (["ensemble.seeds = [1, 2]", "ensemble.each = {'vae.beta': [1.0]}"], "must be a list of 2 values, one a seed"),
         (["ensemble.seeds = [1]", "ensemble.each = {'vae.beta': [@adam]}"], "may hold numbers, texts and truth values"),
         (["ensemble.seeds = [1]", "ensemble.each = {'vae beta': [1]}"], 'must name parameters such as "vae.beta"'),
+        (
+            ["ensemble.seeds = [1]", "ensemble.each = {'model.random_seed': [1]}"],
+            "the seeds of an ensemble are ensemble.seeds",
+        ),
         (["ensemble.seeds = [1]", "ensemble.each = ['vae.beta']"], "ensemble.each must be a dictionary such as"),
         (["ensemble.seeds = [1]", "ensemble.each = {'vae.bta': [1]}"], "did you mean beta"),
         (
