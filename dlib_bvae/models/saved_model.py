@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ def export(network: Any, directory: Path) -> None:
     latents = tf.TensorSpec([None, network.num_latent], tf.float32, name="latents")
     module = tf.Module()
     module.network = network
-    module.encode = tf.function(
+    # Without autograph, which would read the package's sources again hours after they were loaded.
+    function = functools.partial(tf.function, autograph=False)
+    module.encode = function(
         lambda observations: dict(zip(("mean", "log_variance"), network.encode(observations), strict=True)),
         input_signature=[images],
     )
-    module.decode = tf.function(lambda latents: {"images": network.decode(latents)}, input_signature=[latents])
-    module.reconstruct = tf.function(
+    module.decode = function(lambda latents: {"images": network.decode(latents)}, input_signature=[latents])
+    module.reconstruct = function(
         lambda observations: {"images": network.reconstruct(observations)}, input_signature=[images]
     )
     signatures = {name: getattr(module, name).get_concrete_function() for name in ("encode", "decode", "reconstruct")}
