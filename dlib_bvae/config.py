@@ -20,6 +20,8 @@ _HOMES = [home for home in (_PACKAGE, _PACKAGE.parent) if (home / "gin" / "model
 _DOORS = (
     "dataset",
     "feed",
+    "validation",
+    "divergence",
     "model",
     "ensemble",
     "encoder",

@@ -23,7 +23,7 @@ from dlib_bvae.stages.members import Member, ensemble, without_ensemble
 from dlib_bvae.training.ensemble_loop import train_ensemble
 from dlib_bvae.training.trainer import Trainer
 
-_COMMON = ("training_steps", "batch_size", "checkpoint_every", "log_every", "precision", "xla")
+_COMMON = ("training_steps", "batch_size", "checkpoint_every", "log_every", "precision", "xla", "deterministic")
 
 
 def run(
@@ -31,12 +31,13 @@ def run(
     gin_bindings: Sequence[str] = (),
     model_dir: Path | None = None,
     overwrite: bool = False,
+    profile: str | None = None,
 ) -> list[Path]:
     """Trains what the configuration says and returns the run directories.
 
     Without ensemble.seeds that is train.run. With them it is a model for each seed, all at once; each has a run directory of
     its own, as if it had been trained alone: model_dir (default: runs/<name of the last gin file>) and "-seed<seed>". Those
-    that are finished are left out, interrupted ones continue from their newest common step. Raises UserError for bad input,
+    that are finished are left out, interrupted ones continue. profile: see train.run. Raises UserError for bad input,
     and at the end for members that diverged.
     """
     model_dir = train.directory_of(gin_config, gin_bindings, model_dir)
@@ -44,7 +45,9 @@ def run(
     with configuration(gin_config, gin_bindings, train.REGISTRIES):
         members, way = ensemble()
     if not members:
-        return [train.run(gin_config, gin_bindings, model_dir, overwrite)]
+        return [train.run(gin_config, gin_bindings, model_dir, overwrite, profile)]
+    if profile is not None:
+        raise UserError("--profile shows the steps of one model; leave out ensemble.seeds")
     directories = [member.directory(model_dir) for member in members]
     began, built = time.time(), list[_Built]()
     with contextlib.ExitStack() as locks:
@@ -87,6 +90,8 @@ def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool
                 f"the members of an ensemble share {differing[0]}; leave it out of ensemble.each ({member.suffix})"
             )
         data = other.data
+    if settings["deterministic"]:
+        tf.config.experimental.enable_op_determinism()
     trainer, examples = train.build(data, settings, shared=first[0].trainer.feed if first else None)
     return [_Built(final, started, gin.operative_config_str(), data, settings, trainer, examples)]
 

@@ -18,22 +18,25 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.likelihoods import LIKELIHOODS
-from dlib_bvae.models.objectives import OBJECTIVES, Objective
+from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
 from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
 from dlib_bvae.stages.directory import check_same, part_of, promote, settle, start
 from dlib_bvae.stages.members import without_ensemble
+from dlib_bvae.training.divergence import Divergence
 from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
 from dlib_bvae.training.plan import Plan
+from dlib_bvae.training.profile import steps_of
 from dlib_bvae.training.schedules import SCHEDULES, constant
 from dlib_bvae.training.trainer import Trainer
+from dlib_bvae.training.validation import make_validation
 from dlib_bvae.visualize.reconstructions import save_reconstructions
 
-REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
+REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, WEIGHTS, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
 _EXAMPLES = 8
 
 
@@ -42,14 +45,16 @@ def run(
     gin_bindings: Sequence[str] = (),
     model_dir: Path | None = None,
     overwrite: bool = False,
+    profile: str | None = None,
 ) -> Path:
     """Trains what the configuration says into `model_dir` (default: runs/<name of the last gin file>) and returns it.
 
-    A finished run says so and does nothing, an interrupted one continues. Raises UserError for bad input.
+    A finished run says so and does nothing, an interrupted one continues. profile: "FIRST:LAST", steps to profile for
+    TensorBoard. Raises UserError for bad input.
     """
     model_dir = directory_of(gin_config, gin_bindings, model_dir)
     with configuration(gin_config, gin_bindings, REGISTRIES), run_lock(model_dir):
-        _train_once(model_dir, overwrite)
+        _train_once(model_dir, overwrite, profile)
     return model_dir
 
 
@@ -64,7 +69,7 @@ def directory_of(gin_config: Sequence[str], gin_bindings: Sequence[str], model_d
     return model_dir
 
 
-def _train_once(model_dir: Path, overwrite: bool) -> None:
+def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
     final, gin_text = model_dir / "train", gin.config_str()
     if without_ensemble(gin_text) != gin_text:
         raise UserError(
@@ -75,6 +80,9 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     began = time.time()
     data = datasets.load()
     settings = training()
+    profiled = (0, 0) if profile is None else steps_of(profile, settings["training_steps"])
+    if settings["deterministic"]:
+        tf.config.experimental.enable_op_determinism()
     trainer, examples = build(data, settings)
     part = start(final, gin_text, overwrite)
     measured = run_loop(
@@ -83,6 +91,7 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         checkpoint_every=settings["checkpoint_every"],
         log_every=settings["log_every"],
         examples=examples,
+        profile=profiled,
     )
     finish(final, trainer, examples, data, settings, began, measured, gin.operative_config_str())
 
@@ -118,25 +127,30 @@ def finish(
         "dataset": data.name,
         "fingerprint": data.fingerprint,
         "seed": settings["random_seed"],
-        "steps": settings["training_steps"],
+        "steps": int(trainer.state.step),
         "num_parameters": sum(int(tf.size(v)) for v in trainer.variables),
         "elapsed_time": seconds,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "device": device(),
+        "deterministic": settings["deterministic"],
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
         **measured,
     }
+    if trainer.validation is not None:
+        results["validation"] = trainer.validation.results()
     write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
     promote(final)
-    print(
-        f"{final}: trained {settings['training_steps']} steps in {seconds:,.0f} s; loss {results.get('loss', 0):.2f} nats"
-    )
+    print(f"{final}: trained {results['steps']} steps in {seconds:,.0f} s; loss {results.get('loss', 0):.2f} nats")
 
 
 def _export(trainer: Trainer, examples: tf.Tensor, part: Path) -> None:
-    """Writes the SavedModel, of the averaged weights where there are some, and a picture of its reconstructions."""
-    if trainer.average is not None:
+    """Writes the SavedModel and a picture of its reconstructions.
+
+    Its weights are the best ones of validation where those are to be kept, else the averages where there are some.
+    """
+    best = trainer.validation is not None and trainer.validation.use_best()
+    if trainer.average is not None and not best:
         trainer.average.use()
     export(trainer.network, part / "saved_model")
     reconstructions = trainer.network.reconstruct(examples).numpy()
@@ -158,6 +172,7 @@ def training(
     clip_norm: float = 0.0,
     clip_value: float = 0.0,
     average_decay: float = 0.0,
+    deterministic: bool = False,
     checkpoint_every: int = 1_000,
     log_every: int = 100,
 ) -> dict[str, Any]:
@@ -167,7 +182,8 @@ def training(
     batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32",
     "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
     gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
-    of this decay, 0 for the last ones. Raises UserError for values out of range.
+    of this decay, 0 for the last ones. deterministic: operations give the same bits every time, which a CPU's do anyway; on a
+    GPU it is slower, and what has no such kernel is refused. Raises UserError for values out of range.
     """
     positive = {
         "batch_size": batch_size,
@@ -179,6 +195,11 @@ def training(
         check_whole(f"model.{key}", value, 1)
     if not isinstance(random_seed, int) or not 0 <= random_seed < 2**31:
         raise UserError(f"model.random_seed must be a whole number in 0 … 2^31 - 1; got {random_seed!r}")
+    if deterministic and xla and tf.config.list_physical_devices("GPU"):
+        raise UserError(
+            "model.deterministic cannot be kept with model.xla on a GPU, where XLA chooses its kernels by timing them; "
+            "set one of the two to False"
+        )
     if not isinstance(model, Objective):
         raise UserError(f"model.model must be an objective such as @vae(); got {model!r}")
     return {
@@ -194,6 +215,7 @@ def training(
         "clip_norm": clip_norm,
         "clip_value": clip_value,
         "average_decay": average_decay,
+        "deterministic": deterministic,
     }
 
 
@@ -201,15 +223,19 @@ def build(data: ImageData, settings: dict[str, Any], shared: Feed | None = None)
     """The trainer on `data`, and the observations whose reconstructions are logged. shared: see make_feed."""
     seed, objective = settings["random_seed"], settings["model"]
     network = settings["network"](data.observation_shape, seed, settings["precision"])
-    objective.build(network.num_latent, data, seed)
+    validation = make_validation(data, network, settings["batch_size"], objective.wants)
+    shown = data if validation is None else validation.rest
+    objective.build(network.num_latent, shown, seed)
     trainer = Trainer(
         network,
         objective,
         settings["optimizer"](network.trainable_variables),
-        make_feed(data, Plan(data, settings["batch_size"], seed, objective.wants), shared=shared),
+        make_feed(shown, Plan(shown, settings["batch_size"], seed, objective.wants), shared=shared),
         settings["schedule"],
         total=settings["training_steps"],
         seed=seed,
+        validation=validation,
+        divergence=Divergence(),
         **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
     )
     rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)

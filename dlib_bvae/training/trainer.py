@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -10,8 +11,10 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import Batch, Objective
 from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.training.divergence import Divergence
 from dlib_bvae.training.feed import Feed
 from dlib_bvae.training.gradients import Average, LossScale, make_clip
+from dlib_bvae.training.validation import Validation
 
 
 class State(tf.Module):
@@ -39,7 +42,8 @@ class Trainer:
     """Steps of one network under one objective.
 
     Noise is drawn from (seed, step) and data from (seed, step), so the state is all there is to restore. clip_norm,
-    clip_value: bounds of the gradients, 0 for none. average_decay: of the weights' moving average, 0 for none.
+    clip_value: bounds of the gradients, 0 for none. average_decay: of the weights' moving average, 0 for none. validation,
+    divergence: what watches the training from the outside, between steps.
     """
 
     def __init__(
@@ -56,6 +60,8 @@ class Trainer:
         clip_norm: float = 0.0,
         clip_value: float = 0.0,
         average_decay: float = 0.0,
+        validation: Validation | None = None,
+        divergence: Divergence | None = None,
     ):
         if network.latents not in objective.latents:
             raise UserError(
@@ -71,7 +77,9 @@ class Trainer:
         self.traced: Callable = tf.function(self.step, jit_compile=xla or None, autograph=False)
         traced = self.traced.get_concrete_function(step=tf.TensorSpec([], tf.int64), **feed.specs)
         self.names = sorted(traced.structured_outputs)
-        extras = [part for part in (self.average, self.scale) if part is not None]
+        self.validation, self.divergence = validation, divergence
+        best = None if validation is None else validation.best
+        extras = [part for part in (self.average, self.scale, best, divergence) if part is not None]
         self.state = State(network, objective, optimizer, extras, len(self.names))
         self.run = tf.function(self._run, input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
 
@@ -137,6 +145,25 @@ class Trainer:
         """What the steps returned, each the mean over the steps since the last log."""
         counted = max(int(self.state.counted), 1)
         return {name: float(total) / counted for name, total in zip(self.names, self.state.sums.numpy(), strict=True)}
+
+    @contextlib.contextmanager
+    def exported(self) -> Iterator[None]:
+        """Gives the network the weights that are exported, the averages where there are some, for the block."""
+        if self.average is None:
+            yield
+            return
+        before = [tf.identity(variable) for variable in self.variables]
+        self.average.use()
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.variables, before, strict=True):
+                variable.assign(value)
+
+    @property
+    def done(self) -> bool:
+        """Whether all steps are taken, or validation has stopped the training."""
+        return int(self.state.step) >= self.total or (self.validation is not None and self.validation.stopped)
 
     def weights_finite(self) -> bool:
         """Whether no weight is NaN or infinite."""

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.models.objectives.weights import Weight
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,13 @@ class Objective(tf.Module):
     def adapt(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The posterior that is sampled from, in place of the encoder's: (batch, latents) twice → the same."""
         return mean, log_variance
+
+    def weight_of(self, name: str, batch: Batch) -> float | tf.Tensor:
+        """The weight in the attribute `name` (see check_weight) at this step; logs it where it changes."""
+        value = getattr(self, name)
+        if isinstance(value, Weight):
+            value = batch.measured[name] = value(batch.step)
+        return value
 
     def terms(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Returns named scalars; their sum is minimised over the network's weights."""
