@@ -23,7 +23,16 @@ from dlib_bvae.stages.members import Member, ensemble, without_ensemble
 from dlib_bvae.training.ensemble_loop import train_ensemble
 from dlib_bvae.training.trainer import Trainer
 
-_COMMON = ("training_steps", "batch_size", "checkpoint_every", "log_every", "precision", "xla", "deterministic")
+_COMMON = (
+    "training_steps",
+    "batch_size",
+    "checkpoint_every",
+    "log_every",
+    "precision",
+    "xla",
+    "devices",
+    "deterministic",
+)
 
 
 def run(

@@ -21,10 +21,11 @@ from dlib_bvae.models.likelihoods import LIKELIHOODS
 from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
 from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.saved_model import export
-from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.models.vae import GaussianVAE, build_likelihood
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
 from dlib_bvae.stages.directory import check_same, part_of, promote, settle, start
 from dlib_bvae.stages.members import without_ensemble
+from dlib_bvae.training.devices import choose_strategy, scope
 from dlib_bvae.training.divergence import Divergence
 from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import train as run_loop
@@ -133,6 +134,7 @@ def finish(
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "device": device(),
         "deterministic": settings["deterministic"],
+        "devices": 1 if trainer.strategy is None else trainer.strategy.num_replicas_in_sync,
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
         **measured,
@@ -173,6 +175,7 @@ def training(
     clip_value: float = 0.0,
     average_decay: float = 0.0,
     deterministic: bool = False,
+    devices: int = 0,
     checkpoint_every: int = 1_000,
     log_every: int = 100,
 ) -> dict[str, Any]:
@@ -183,7 +186,8 @@ def training(
     "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
     gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
     of this decay, 0 for the last ones. deterministic: operations give the same bits every time, which a CPU's do anyway; on a
-    GPU it is slower, and what has no such kernel is refused. Raises UserError for values out of range.
+    GPU it is slower, and what has no such kernel is refused. devices: how many share a batch, 0 for all GPUs. Raises
+    UserError for values out of range.
     """
     positive = {
         "batch_size": batch_size,
@@ -216,26 +220,33 @@ def training(
         "clip_value": clip_value,
         "average_decay": average_decay,
         "deterministic": deterministic,
+        "devices": devices,
     }
 
 
 def build(data: ImageData, settings: dict[str, Any], shared: Feed | None = None) -> tuple[Trainer, tf.Tensor]:
     """The trainer on `data`, and the observations whose reconstructions are logged. shared: see make_feed."""
     seed, objective = settings["random_seed"], settings["model"]
-    network = settings["network"](data.observation_shape, seed, settings["precision"])
+    strategy = choose_strategy(
+        settings["devices"], objective, build_likelihood(), settings["batch_size"], settings["xla"]
+    )
+    with scope(strategy):
+        network = settings["network"](data.observation_shape, seed, settings["precision"])
+        optimizer = settings["optimizer"](network.trainable_variables)
     validation = make_validation(data, network, settings["batch_size"], objective.wants)
     shown = data if validation is None else validation.rest
     objective.build(network.num_latent, shown, seed)
     trainer = Trainer(
         network,
         objective,
-        settings["optimizer"](network.trainable_variables),
+        optimizer,
         make_feed(shown, Plan(shown, settings["batch_size"], seed, objective.wants), shared=shared),
         settings["schedule"],
         total=settings["training_steps"],
         seed=seed,
         validation=validation,
         divergence=Divergence(),
+        strategy=strategy,
         **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
     )
     rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)

@@ -72,12 +72,13 @@ class Ensemble:
 
 def _fused(trainers: Sequence[Trainer], way: str, xla: bool) -> FusedVAE | None:
     """The fused network where `way` asks for it; None for the loop."""
-    networks = [trainer.network for trainer in trainers]
-    if way == "fused":
-        return FusedVAE(networks, xla)
-    if way == "auto" and tf.config.list_physical_devices("GPU"):
-        try:
-            return FusedVAE(networks, xla)
-        except UserError:
-            return None
-    return None
+    if way == "loop" or (way == "auto" and not tf.config.list_physical_devices("GPU")):
+        return None
+    try:
+        if any(trainer.strategy is not None for trainer in trainers):
+            raise UserError("fused networks are computed by one device; set model.devices = 1 or ensemble.way = 'loop'")
+        return FusedVAE([trainer.network for trainer in trainers], xla)
+    except UserError:
+        if way == "fused":
+            raise
+        return None

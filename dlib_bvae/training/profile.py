@@ -42,9 +42,7 @@ class Profile:
         if self._running:
             self._running, self._written = False, True
             tf.profiler.experimental.stop()
-            print(
-                f"profile: {self._directory / 'plugins' / 'profile'} (tensorboard with tensorboard-plugin-profile shows it)"
-            )
+            print("profile: written into plugins/profile beside the scalars; tensorboard-plugin-profile shows it")
 
 
 def steps_of(text: str, total: int) -> tuple[int, int]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.models import replicas
 from dlib_bvae.models.objectives import Batch, Objective
 from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.training.devices import averaged, scope
 from dlib_bvae.training.divergence import Divergence
 from dlib_bvae.training.feed import Feed
 from dlib_bvae.training.gradients import Average, LossScale, make_clip
@@ -43,7 +46,8 @@ class Trainer:
 
     Noise is drawn from (seed, step) and data from (seed, step), so the state is all there is to restore. clip_norm,
     clip_value: bounds of the gradients, 0 for none. average_decay: of the weights' moving average, 0 for none. validation,
-    divergence: what watches the training from the outside, between steps.
+    divergence: what watches the training from the outside, between steps. strategy: the devices that share a batch, in whose
+    scope network and optimizer were made; None for one device.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Trainer:
         average_decay: float = 0.0,
         validation: Validation | None = None,
         divergence: Divergence | None = None,
+        strategy: tf.distribute.Strategy | None = None,
     ):
         if network.latents not in objective.latents:
             raise UserError(
@@ -72,9 +77,12 @@ class Trainer:
         self.feed, self.schedule, self.total, self.seed = feed, schedule, total, seed
         self.variables = network.trainable_variables
         self.clip = make_clip(clip_norm, clip_value)
-        self.average = Average(self.variables, average_decay) if average_decay else None
-        self.scale = LossScale() if network.compute_dtype == tf.float16 else None
-        self.traced: Callable = tf.function(self.step, jit_compile=xla or None, autograph=False)
+        self.strategy = strategy
+        with scope(strategy):
+            self.average = Average(self.variables, average_decay) if average_decay else None
+            self.scale = LossScale() if network.compute_dtype == tf.float16 else None
+        taken = self.step if strategy is None else partial(self._shared_step, strategy)
+        self.traced: Callable = tf.function(taken, jit_compile=xla or None, autograph=False)
         traced = self.traced.get_concrete_function(step=tf.TensorSpec([], tf.int64), **feed.specs)
         self.names = sorted(traced.structured_outputs)
         self.validation, self.divergence = validation, divergence
@@ -90,7 +98,18 @@ class Trainer:
             batch = self.network.batch(observations, self.key(step), self.objective.adapt, step=step, **given)
             losses, scaled = self.losses(batch)
         gradients = tape.gradient(scaled, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return self.update(batch, losses, gradients)
+        return self.update(batch, losses, averaged(gradients))
+
+    def _shared_step(
+        self, strategy: tf.distribute.Strategy, step: tf.Tensor, **inputs: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """A step whose batch is split over the devices of `strategy`."""
+
+        def replica() -> dict[str, tf.Tensor]:
+            return self.step(step=step, **{name: replicas.share(rows) for name, rows in inputs.items()})
+
+        mean = lambda values: strategy.reduce(tf.distribute.ReduceOp.MEAN, values, axis=None)
+        return {name: mean(values) for name, values in strategy.run(replica).items()}
 
     def key(self, step: tf.Tensor) -> tf.Tensor:
         """The seed of the noise of a step, int64 (2,)."""

@@ -92,8 +92,11 @@ class Validation:
         keep: str,
         patience: int,
     ):
-        self.data, self.network, self.rows, self.rest = data, network, rows, Rest(data, rows)
-        self.batch_size, self.seed, self.every, self.keep, self.patience = batch_size, seed, every, keep, patience
+        self.network, self.rows, self.rest = network, rows, Rest(data, rows)
+        self.seed, self.every, self.keep, self.patience = seed, every, keep, patience
+        # Held in memory: the data set may be read by another thread while training runs.
+        self._batches = [data.images_at(part) for part in rows.reshape(-1, batch_size)]
+        self._max_pixel = np.float32(data.max_pixel)
         self.best = Best(network)
         self._losses: Any = None
 
@@ -109,16 +112,16 @@ class Validation:
         change in training, the losses of two steps can be compared.
         """
         self._losses = self._losses or tf.function(partial(_losses, trainer), autograph=False)
-        batches = self.rows.reshape(-1, self.batch_size)
+        batches = self._batches
         sums: dict[str, float] = {}
         with trainer.exported():
-            for number, rows in enumerate(batches):
-                given = {"observations": rows}
+            for number, images in enumerate(batches):
+                given = {"observations": images}
                 if trainer.objective.wants.independent:
                     given["second"] = batches[(number + 1) % len(batches)]
-                images = {name: tf.constant(self.data.observations_at(index)) for name, index in given.items()}
+                inputs = {name: tf.constant(x.astype(np.float32) / self._max_pixel) for name, x in given.items()}
                 key = stream(tf.constant([self.seed, number], tf.int64), _STREAM)
-                for name, value in self._losses(key=key, **images).items():
+                for name, value in self._losses(key=key, **inputs).items():
                     sums[name] = sums.get(name, 0.0) + float(value)
         return {name: value / len(batches) for name, value in sums.items()}
 
@@ -187,14 +190,11 @@ def make_validation(
         check_whole(f"validation.{name}", value, least)
     if keep not in KEPT:
         raise UserError(f"validation.keep must be one of {', '.join(KEPT)}; got {keep!r}")
-    if not fraction and not num_images:
-        if keep != "last" or patience:
-            raise UserError(
-                "validation.keep and validation.patience need images to validate on; set validation.fraction or num_images"
-            )
-        return None
     if fraction and num_images:
         raise UserError("validation.fraction and validation.num_images are two ways to say the same; set one of them")
+    if not fraction and not num_images:
+        _check_unused(keep, patience)
+        return None
     if wants.partners or wants.labelled:
         raise UserError(
             "an objective that trains on pairs or labels cannot be validated, as its loss needs the whole grid; set "
@@ -202,6 +202,13 @@ def make_validation(
         )
     rows = split_rows(data, int(fraction * shown_images(data)) if fraction else num_images, batch_size, seed)
     return Validation(data, network, rows, batch_size, seed, every, keep, patience)
+
+
+def _check_unused(keep: str, patience: int) -> None:
+    if keep != "last" or patience:
+        raise UserError(
+            "validation.keep and validation.patience need images to validate on; set validation.fraction or num_images"
+        )
 
 
 def split_rows(data: ImageData, count: int, batch_size: int, seed: int) -> np.ndarray:

@@ -55,11 +55,13 @@ class Wants:
 class Objective(tf.Module):
     """A method: the loss is the sum of its terms, each averaged over the batch, in nats.
 
-    Its tf.Variables are part of every checkpoint. latents: the kinds of network it trains (see GaussianVAE.latents).
+    Its tf.Variables are part of every checkpoint. latents: the kinds of network it trains (see GaussianVAE.latents). separable:
+    whether terms and what is measured are means over the images, so that devices can share a batch.
     """
 
     latents: tuple[str, ...] = ("gaussian",)
     wants = Wants()
+    separable = False
 
     def build(self, num_latent: int, data: ImageData, seed: int) -> None:
         """Makes what depends on the network or the data set; called once, before the first step."""

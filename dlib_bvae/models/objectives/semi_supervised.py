@@ -24,6 +24,8 @@ class s2_vae(Objective):
     by the seed. beta, gamma_sup: >= 0 or schedules. Raises UserError when there are fewer latents than factors.
     """
 
+    separable = True
+
     def __init__(
         self,
         beta: float | Weight = 4.0,

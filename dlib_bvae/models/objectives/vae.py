@@ -16,6 +16,8 @@ class vae(Objective):
     beta: weight of the KL, >= 0, or its schedule, e.g. @linear_weight(). Raises UserError when it is neither.
     """
 
+    separable = True
+
     def __init__(self, beta: float | Weight = 1.0):
         super().__init__("vae")
         self.beta = check_weight("vae.beta", beta)
