@@ -33,6 +33,7 @@ setup(
         "pandas>=2.1",
         "pyarrow>=14",
         "pillow>=10",
+        "matplotlib>=3.8",
         "h5py>=3.10",
         "pooch>=1.8",
         "rich>=13",

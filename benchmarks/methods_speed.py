@@ -54,7 +54,9 @@ def make_trainer(name: str, data: Any) -> Any:
 
     objective = OBJECTIVES.get(name)()
     networks = (MODELS.get(network) for network in MODELS.names())
-    network = next(n for n in networks if getattr(n, "latents", None) in objective.latents)(data.observation_shape, 0)
+    make = next(network for network in networks if getattr(network, "latents", None) in objective.latents)
+    options = {"dim": 2} if make.latents == "vector_quantized" else {}  # 10 numbers as five vectors
+    network = make(data.observation_shape, 0, **options)
     objective.build(network.num_latent, data, 0)
     feed = MemoryFeed(data, Plan(data, BATCH, 0, objective.wants))
     return Trainer(network, objective, adam(network.trainable_variables), feed, constant(), total=10**9, seed=0)

@@ -16,6 +16,7 @@ from dlib_bvae import datasets
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.fitted import FittedModel
 from dlib_bvae.results import run_lock
 from dlib_bvae.stages import train
 from dlib_bvae.stages.directory import start
@@ -91,6 +92,10 @@ def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool
     if train.is_trained(final, started, overwrite):
         return []
     data, settings = datasets.load(), train.training()
+    if isinstance(settings["model"], FittedModel):
+        raise UserError(
+            f"{type(settings['model']).__name__} is fitted, not trained step by step; leave out ensemble.seeds"
+        )
     for other in first:
         differing = [f"model.{key}" for key in _COMMON if settings[key] != other.settings[key]]
         differing += ["the data set"] if data.fingerprint != other.data.fingerprint else []
@@ -118,16 +123,8 @@ def _train(built: Sequence[_Built], size: int, way: str, began: float, overwrite
     )
     for member, outcome in zip(built, outcomes, strict=True):
         if not isinstance(outcome, UserError):
-            measured = {**outcome, "ensemble": {"members": size, "way": way}}
-            train.finish(
-                member.final,
-                member.trainer,
-                member.examples,
-                member.data,
-                member.settings,
-                began,
-                measured,
-                member.text,
-            )
+            network, measured = train.trained(member.trainer, member.settings, outcome)
+            measured["ensemble"] = {"members": size, "way": way}
+            train.finish(member.final, network, member.data, member.settings, began, measured, member.text)
     if failed := [outcome for outcome in outcomes if isinstance(outcome, UserError)]:
         raise UserError(f"{len(failed)} of {size} members diverged; of the first: {failed[0]}")

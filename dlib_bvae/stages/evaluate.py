@@ -85,6 +85,7 @@ def _score_once(name: str, data: Any, codes: Any, representation: Path, overwrit
             return final
         print(f"{final}: scored codes of an earlier encoding; scoring again")
     seed, split = evaluation()
+    decode = _decoder_for(name, representation, data)
     on = {} if split == "all" else {"evaluation.split": split}
     if on:
         data = split_of(data, split)
@@ -92,7 +93,7 @@ def _score_once(name: str, data: Any, codes: Any, representation: Path, overwrit
     began = time.monotonic()
     # An interrupted evaluation left nothing worth keeping: it takes seconds.
     part = start(final, gin.config_str(), overwrite=True)
-    scores = metrics.METRICS.get(name)(data, codes, seed, **_decoder_for(name, representation))
+    scores = metrics.METRICS.get(name)(data, codes, seed, **decode)
     text = gin.operative_config_str()
     config = config_dict(text)
     results = {
@@ -114,11 +115,11 @@ def _score_once(name: str, data: Any, codes: Any, representation: Path, overwrit
     return final
 
 
-def _decoder_for(name: str, representation: Path) -> dict[str, Callable]:
+def _decoder_for(name: str, representation: Path, data: Any) -> dict[str, Callable]:
     """{"decode": latents → images} of the run, for a metric that asks for it; else nothing, and no TensorFlow."""
     if "decode" not in inspect.signature(metrics.METRICS.get(name)).parameters:
         return {}
-    return {"decode": postprocess.decoder(representation.parent / "train" / "saved_model")}
+    return {"decode": postprocess.decoder_of(representation.parent, data)}
 
 
 def variant(name: str, bound: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import gin
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from dlib_bvae.cli import load_tensorflow
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
+from dlib_bvae.models.oracle import CODES, FactorView
 from dlib_bvae.representations.codes import encode_all
 from dlib_bvae.representations.reductions import REPRESENTATIONS, mean_representation
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
@@ -56,7 +58,7 @@ def encode_once(model_dir: Path, data: ImageData, overwrite: bool = False) -> Pa
     stale = _begun_for(part_of(final)) not in (None, trained["uuid"])
     part = start(final, gin.config_str(), overwrite or stale)
     (part / "trained").write_text(trained["uuid"], encoding="utf-8")
-    description = encode_all(load_encoder(model_dir / "train" / "saved_model"), data, reduction, part, seed)
+    description = encode_all(*_encoder_of(model_dir, data), reduction, part, seed)
     seconds = time.monotonic() - began
     results = {
         "representation": final.name,
@@ -81,6 +83,24 @@ def encode_once(model_dir: Path, data: ImageData, overwrite: bool = False) -> Pa
 def _begun_for(part: Path) -> str | None:
     path = part / "trained"
     return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _encoder_of(model_dir: Path, data: Any) -> tuple[Callable, Any]:
+    """How a run encodes, and what it encodes: the images, or for an oracle the factors."""
+    if is_oracle(model_dir):
+        view = FactorView(data)
+        return view.encode, view
+    return load_encoder(model_dir / "train" / "saved_model"), data
+
+
+def decoder_of(model_dir: Path, data: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """The decoder of a run on `data`: codes float32 (n, latents) → images float32 (n, H, W, C) in [0, 1]."""
+    return FactorView(data).decode if is_oracle(model_dir) else decoder(model_dir / "train" / "saved_model")
+
+
+def is_oracle(model_dir: Path) -> bool:
+    """Whether the codes of a run are the factors themselves."""
+    return CODES.items() <= read_results(model_dir / "train", "train").items()
 
 
 def load_encoder(directory: Path) -> Callable:

@@ -17,12 +17,14 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import ARCHITECTURES
+from dlib_bvae.models.fitted import FITTED, FittedModel
 from dlib_bvae.models.likelihoods import LIKELIHOODS
 from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
 from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE, build_likelihood
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
+from dlib_bvae.stages import fitting
 from dlib_bvae.stages.directory import check_same, part_of, promote, settle, start
 from dlib_bvae.stages.members import without_ensemble
 from dlib_bvae.training.devices import choose_strategy, scope
@@ -37,7 +39,17 @@ from dlib_bvae.training.trainer import Trainer
 from dlib_bvae.training.validation import make_validation
 from dlib_bvae.visualize.reconstructions import save_reconstructions
 
-REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, WEIGHTS, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
+REGISTRIES = (
+    datasets.DATASETS,
+    MODELS,
+    OBJECTIVES,
+    WEIGHTS,
+    FITTED,
+    ARCHITECTURES,
+    LIKELIHOODS,
+    OPTIMIZERS,
+    SCHEDULES,
+)
 _EXAMPLES = 8
 
 
@@ -79,22 +91,15 @@ def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
     if is_trained(final, gin_text, overwrite):
         return
     began = time.time()
-    data = datasets.load()
-    settings = training()
-    profiled = (0, 0) if profile is None else steps_of(profile, settings["training_steps"])
-    if settings["deterministic"]:
-        tf.config.experimental.enable_op_determinism()
-    trainer, examples = build(data, settings)
+    data, settings = datasets.load(), training()
+    fitted = isinstance(settings["model"], FittedModel)
+    if fitted and profile is not None:
+        raise UserError("--profile profiles training steps, and a fitted model has none; leave it out")
+    learn = fitting.prepare(data, settings) if fitted else _prepare(data, settings, profile)
     part = start(final, gin_text, overwrite)
-    measured = run_loop(
-        trainer,
-        part,
-        checkpoint_every=settings["checkpoint_every"],
-        log_every=settings["log_every"],
-        examples=examples,
-        profile=profiled,
-    )
-    finish(final, trainer, examples, data, settings, began, measured, gin.operative_config_str())
+    network, measured = learn(part)
+    text = fitting.operative_config() if fitted else gin.operative_config_str()
+    finish(final, network, data, settings, began, measured, text)
 
 
 def is_trained(final: Path, gin_text: str, overwrite: bool) -> bool:
@@ -108,55 +113,76 @@ def is_trained(final: Path, gin_text: str, overwrite: bool) -> bool:
 
 def finish(
     final: Path,
-    trainer: Trainer,
-    examples: tf.Tensor,
+    network: Any,
     data: ImageData,
     settings: dict[str, Any],
     began: float,
     measured: dict[str, Any],
     text: str,
 ) -> None:
-    """Exports the network and writes what the training of `final` gave, which it puts in its place.
+    """Exports `network`, where there is one, writes what was learnt beside it, and puts all in its place, `final`.
 
-    began: seconds since 1970. measured: what the loop returned, and further results. text: the operative configuration.
+    began: seconds since 1970. measured: further results, with the seconds it took. text: the operative configuration.
     """
     part = part_of(final)
-    _export(trainer, examples, part)
+    if network is not None:
+        _export(network, _examples(data), part)
     seconds = measured.pop("seconds")
     results = {
         "model": settings["name"] or type(settings["model"]).__name__,
         "dataset": data.name,
         "fingerprint": data.fingerprint,
         "seed": settings["random_seed"],
-        "steps": int(trainer.state.step),
-        "num_parameters": sum(int(tf.size(v)) for v in trainer.variables),
         "elapsed_time": seconds,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "device": device(),
-        "deterministic": settings["deterministic"],
-        "devices": 1 if trainer.strategy is None else trainer.strategy.num_replicas_in_sync,
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
         **measured,
     }
-    if trainer.validation is not None:
-        results["validation"] = trainer.validation.results()
     write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
     promote(final)
-    print(f"{final}: trained {results['steps']} steps in {seconds:,.0f} s; loss {results.get('loss', 0):.2f} nats")
+    done = f"trained {results['steps']} steps" if "steps" in results else "fitted"
+    loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
+    print(f"{final}: {done} in {seconds:,.0f} s{loss}")
 
 
-def _export(trainer: Trainer, examples: tf.Tensor, part: Path) -> None:
-    """Writes the SavedModel and a picture of its reconstructions.
+def _prepare(
+    data: ImageData, settings: dict[str, Any], profile: str | None
+) -> Callable[[Path], tuple[GaussianVAE, dict[str, Any]]]:
+    """Returns the training: a directory, where it continues → (network, results with the seconds it took)."""
+    profiled = (0, 0) if profile is None else steps_of(profile, settings["training_steps"])
+    if settings["deterministic"]:
+        tf.config.experimental.enable_op_determinism()
+    trainer, examples = build(data, settings)
+    every = {key: settings[key] for key in ("checkpoint_every", "log_every")}
 
-    Its weights are the best ones of validation where those are to be kept, else the averages where there are some.
-    """
-    best = trainer.validation is not None and trainer.validation.use_best()
-    if trainer.average is not None and not best:
-        trainer.average.use()
-    export(trainer.network, part / "saved_model")
-    reconstructions = trainer.network.reconstruct(examples).numpy()
-    save_reconstructions(part / "reconstructions.png", examples.numpy(), reconstructions)
+    def learn(part: Path) -> tuple[GaussianVAE, dict[str, Any]]:
+        return trained(trainer, settings, run_loop(trainer, part, examples=examples, profile=profiled, **every))
+
+    return learn
+
+
+def trained(
+    trainer: Trainer, settings: dict[str, Any], measured: dict[str, float]
+) -> tuple[GaussianVAE, dict[str, Any]]:
+    """The network with the weights to export, and the results of a training whose loop returned `measured`."""
+    trainer.use_exported()
+    results = {
+        "steps": int(trainer.state.step),
+        "num_parameters": sum(int(tf.size(v)) for v in trainer.variables),
+        "deterministic": settings["deterministic"],
+        "devices": 1 if trainer.strategy is None else trainer.strategy.num_replicas_in_sync,
+    }
+    if trainer.validation is not None:
+        results["validation"] = trainer.validation.results()
+    return trainer.network, {**results, **measured}
+
+
+def _export(network: Any, examples: tf.Tensor, part: Path) -> None:
+    """Writes the SavedModel and a picture of its reconstructions."""
+    export(network, part / "saved_model")
+    save_reconstructions(part / "reconstructions.png", examples.numpy(), network.reconstruct(examples).numpy())
 
 
 @gin.configurable("model")
@@ -181,7 +207,8 @@ def training(
 ) -> dict[str, Any]:
     """Checks and returns the settings of one training.
 
-    model: the objective. network: the model's class. name: in results and tables; the objective's when empty.
+    model: the objective, or a fitted model, which reads name and random_seed only. network: the model's class. name: in
+    results and tables; the method's when empty.
     batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32",
     "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
     gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
@@ -204,8 +231,10 @@ def training(
             "model.deterministic cannot be kept with model.xla on a GPU, where XLA chooses its kernels by timing them; "
             "set one of the two to False"
         )
-    if not isinstance(model, Objective):
-        raise UserError(f"model.model must be an objective such as @vae(); got {model!r}")
+    if not isinstance(model, (Objective, FittedModel)):
+        raise UserError(
+            f"model.model must be an objective such as @vae(), or a fitted model such as @pca(); got {model!r}"
+        )
     return {
         **positive,
         "model": model,
@@ -249,5 +278,10 @@ def build(data: ImageData, settings: dict[str, Any], shared: Feed | None = None)
         strategy=strategy,
         **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
     )
+    return trainer, _examples(data)
+
+
+def _examples(data: ImageData) -> tf.Tensor:
+    """A few observations to be reconstructed."""
     rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
-    return trainer, tf.constant(data.observations_at(rows))
+    return tf.constant(data.observations_at(rows))

@@ -165,6 +165,12 @@ class Trainer:
         counted = max(int(self.state.counted), 1)
         return {name: float(total) / counted for name, total in zip(self.names, self.state.sums.numpy(), strict=True)}
 
+    def use_exported(self) -> None:
+        """Gives the network, at the end, the weights to export: the best of validation where kept, else the averages, if any."""
+        best = self.validation is not None and self.validation.use_best()
+        if self.average is not None and not best:
+            self.average.use()
+
     @contextlib.contextmanager
     def exported(self) -> Iterator[None]:
         """Gives the network the weights that are exported, the averages where there are some, for the block."""

@@ -107,6 +107,7 @@ def test_finished_members_are_left_out(trained, capsys):
             ["ensemble.seeds = [1]", "ensemble.each = {'model.random_seed': [1]}"],
             "the seeds of an ensemble are ensemble.seeds",
         ),
+        (["ensemble.seeds = [1]", "model.model = @pca()"], "pca is fitted, not trained step by step"),
         (["ensemble.seeds = [1]", "ensemble.each = ['vae.beta']"], "ensemble.each must be a dictionary such as"),
         (["ensemble.seeds = [1]", "ensemble.each = {'vae.bta': [1]}"], "did you mean beta"),
         (

@@ -1,5 +1,7 @@
 """Every objective: it lowers its own loss, and a training that was interrupted ends bit for bit as one that was not."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +14,7 @@ from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.objectives import OBJECTIVES
 from dlib_bvae.models.objectives.weights import cyclical_weight
 from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.models.vector_quantized import vector_quantized_autoencoder
 from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.optimizers import adam, adamw
 from dlib_bvae.training.plan import Plan
@@ -33,6 +36,7 @@ NETWORKS = {
     "gaussian": GaussianVAE,
     "deterministic": deterministic_autoencoder,
     "quantized": quantized_autoencoder,
+    "vector_quantized": functools.partial(vector_quantized_autoencoder, dim=2, num_vectors=16),
     "multi_rate": multi_rate_vae,
     "categorical": categorical_vae,
 }

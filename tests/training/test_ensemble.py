@@ -142,3 +142,10 @@ def test_what_cannot_be_fused_is_refused_and_looped_by_itself():
     with pytest.raises(UserError, match="deterministic_autoencoder computes its batches in a way of its own"):
         Ensemble(trainers, "fused")
     assert Ensemble(trainers, "auto").way == "loop"
+
+
+def test_networks_on_several_devices_are_not_fused():
+    trainers = [make(seed) for seed in range(2)]
+    trainers[1].strategy = object()
+    with pytest.raises(UserError, match="computed by one device; set model.devices = 1 or ensemble.way = 'loop'"):
+        Ensemble(trainers, "fused")
