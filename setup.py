@@ -35,6 +35,7 @@ setup(
         "pillow>=10",
         "matplotlib>=3.8",
         "h5py>=3.10",
+        "matplotlib>=3.8",
         "pooch>=1.8",
         "rich>=13",
         "tensorboard>=2.18",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gin
 
-from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.errors import NotApplicable, UserError, unknown
 from dlib_bvae.registry import Registry
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -54,7 +54,8 @@ def configuration(
         _parse(list(files), list(bindings), names, skip_unknown)
         yield
     except UserError as error:
-        raise UserError(_without_gin_trace(str(error))) from error
+        kind = NotApplicable if isinstance(error, NotApplicable) else UserError  # gin raises a class of its own making
+        raise kind(_without_gin_trace(str(error))) from error
     except (RuntimeError, TypeError) as error:
         if explained := missing_binding(error):
             raise explained from error

@@ -14,6 +14,10 @@ class UserError(ValueError):
     """Something the user gave is wrong; the message says what, what was expected and what to do."""
 
 
+class NotApplicable(UserError):
+    """What was asked for cannot be had of this data or these codes, whatever its parameters."""
+
+
 class UnknownName(UserError):
     """A name that no registry or configuration has."""
 

@@ -9,10 +9,22 @@ import gin
 from dlib_bvae.datasets.duck_type import FromDuckType, has_duck_type
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.labelled import LabelledImages
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import Registry
 
-__all__ = ["DATASETS", "MADE", "FromDuckType", "GroundTruthData", "ImageData", "load", "made", "made_grid", "names"]
+__all__ = [
+    "DATASETS",
+    "MADE",
+    "FromDuckType",
+    "GroundTruthData",
+    "ImageData",
+    "LabelledImages",
+    "load",
+    "made",
+    "made_grid",
+    "names",
+]
 
 _OFFICIAL = {
     "cars3d": "cars3d:Cars3D",
@@ -46,6 +58,7 @@ MADE = {
     "grayscale": "wrappers.pixels:grayscale",
     "held_out": "wrappers.held_out:HeldOut",
     "image_folder": "own.image_folder:ImageFolder",
+    "probe": "wrappers.probe:Probe",
     "resized": "wrappers.pixels:resized",
     "subset": "wrappers.subset:Subset",
 }

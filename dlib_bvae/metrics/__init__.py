@@ -7,10 +7,10 @@ import sys
 from typing import Any
 
 from dlib_bvae.errors import unknown
-from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.facts import Matrix, Score
 from dlib_bvae.registry import Registry
 
-__all__ = ["CLASSIFIERS", "METRICS", "facts", "names", "score"]
+__all__ = ["CLASSIFIERS", "METRICS", "facts", "matrices", "names", "score"]
 
 _PAGES = {  # module → the metrics on its page
     "active": ["active_units"],
@@ -34,6 +34,7 @@ _PAGES = {  # module → the metrics on its page
     "sap": ["sap", "sap_dlib"],
     "snc": ["snc"],
     "strong_downstream_task": ["strong_downstream_task"],
+    "unified_scores": ["unified_scores"],
     "unsupervised": ["unsupervised"],
 }
 
@@ -88,6 +89,11 @@ def facts(name: str) -> dict[str, Score]:
     Empty for a plug-in whose module has no SCORES. Raises UnknownName for an unknown metric.
     """
     return dict(getattr(sys.modules[METRICS.get(name).__module__], "SCORES", {}))
+
+
+def matrices(name: str) -> dict[str, Matrix]:
+    """What the matrices in the results of the metric `name` are: {result key: Matrix}; empty where it does not say."""
+    return dict(getattr(sys.modules[METRICS.get(name).__module__], "MATRICES", {}))
 
 
 _GIVEN = ("data", "codes", "random_state")

@@ -7,28 +7,37 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.errors import UserError
+from dlib_bvae.datasets import ImageData, LabelledImages
+from dlib_bvae.errors import NotApplicable, UserError
 
+_MOST_CODES = 20_000
+_CODE_BYTES = 2**28  # of the codes that are compared at once
 _OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at once
 
 
 class CodeSource:
     """Codes by grid index, checked.
 
-    data: disentanglement_lib's duck type. codes: array (images, latents), one row an image in index order (the first
-    factor varies slowest; never copied whole), or a function observations float32 (n, H, W, C) → (n, latents).
-    Raises UserError for data without factors, and when the array has another length or dimension or holds no numbers.
+    data: disentanglement_lib's duck type, or LabelledImages; where no factors are needed also an ImageData without them.
+    codes: array (images, latents), one row an image in index order (the first factor varies slowest; never copied whole),
+    or a function observations float32 (n, H, W, C) → (n, latents).
+    sizes: values of each factor; empty without factors. num_images: cells of the grid, or images without one.
+    Raises NotApplicable for data without factors where they are needed, and UserError as check_codes.
     """
 
-    def __init__(self, data: Any, codes: Any):
-        if not hasattr(data, "factors_num_values"):
-            raise UserError(f"a metric needs known factors; {getattr(data, 'name', data)} has images only")
+    def __init__(self, data: Any, codes: Any, needs_factors: bool = True):
         self.data = data
-        self.sizes = tuple(int(size) for size in data.factors_num_values)
-        self.num_images = math.prod(self.sizes)
+        self.sizes = factor_sizes(data)
+        self.full_grid = bool(self.sizes) and not isinstance(data, LabelledImages)
+        if not self.sizes and (needs_factors or not isinstance(data, ImageData)):
+            raise NotApplicable(f"a metric needs known factors; {getattr(data, 'name', data)} has images only")
+        self.num_images = math.prod(self.sizes) if self.full_grid else data.num_images
         self._per_cell = int(getattr(data, "images_per_cell", 1))
         self._encode = codes if callable(codes) else None
-        self._codes = None if callable(codes) else self._checked(codes)
+        self.latents: int | None = None  # unknown of a function
+        self._codes = None if callable(codes) else check_codes(codes, self.num_images * self._per_cell)
+        if self._codes is not None:
+            self.latents = self._codes.shape[1]
 
     def at(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         """Grid indices (n,) → codes float64 (n, latents), of one image drawn where a cell of the grid has several.
@@ -48,9 +57,31 @@ class CodeSource:
             raise UserError(f"the code of image {indices[bad]} is NaN or infinite; encode the data set again")
         return rows
 
+    def factors_at(self, indices: np.ndarray) -> np.ndarray:
+        """Grid indices (n,) → factor values (n, factors)."""
+        if not self.full_grid:
+            return self.data.factors_at(indices)
+        return np.stack(np.unravel_index(indices, self.sizes), axis=1)
+
+    def check_full_grid(self, name: str) -> None:
+        """Raises NotApplicable where some combinations of factors have no image; `name` is the metric's."""
+        if not self.full_grid:
+            raise NotApplicable(
+                f"{name} compares images with chosen factors, so it needs one of every combination; {self.data.name} has "
+                f"{self.num_images} images for {math.prod(self.sizes)}"
+            )
+
+    def at_once(self, images: int) -> int:
+        """At most `images`, fewer where the codes of as many would fill the memory; a function's width is not known."""
+        return min(images, _CODE_BYTES // (8 * (self.latents or 1)))
+
     def _encoded(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
-        factors = np.stack(np.unravel_index(indices, self.sizes), axis=1)
-        rows = _numbers(self._encode(self.data.sample_observations_from_factors(factors, random_state)))  # type: ignore[misc]
+        if self.full_grid:
+            factors = self.factors_at(indices)
+            observations = self.data.sample_observations_from_factors(factors, random_state)
+        else:
+            observations = self.data.observations_at(indices)
+        rows = _numbers(self._encode(observations))  # type: ignore[misc]
         if rows.ndim != 2 or len(rows) != len(indices) or rows.shape[1] < 1 or rows.dtype.kind not in "fiu":
             raise UserError(
                 f"the function must give codes ({len(indices)}, latents), one row an observation; "
@@ -58,15 +89,30 @@ class CodeSource:
             )
         return rows.astype(np.float64)
 
-    def _checked(self, codes: Any) -> np.ndarray:
-        array = codes if isinstance(codes, np.ndarray) else _numbers(codes)
-        images = self.num_images * self._per_cell
-        if array.ndim != 2 or len(array) != images or array.shape[1] < 1 or array.dtype.kind not in "fiu":
-            raise UserError(
-                f"codes must be numbers ({images}, latents), one row an image of the grid; "
-                f"got {array.dtype} {array.shape}"
-            )
-        return array
+
+def factor_sizes(data: Any) -> tuple[int, ...]:
+    """The number of values of each factor; empty for images without factors."""
+    sizes = data.factor_sizes if isinstance(data, LabelledImages) else getattr(data, "factors_num_values", ())
+    return tuple(int(size) for size in sizes)
+
+
+def check_codes(codes: Any, num_images: int) -> np.ndarray:
+    """`codes` as an array (num_images, latents), float or int, at most 20,000 latents.
+
+    Raises UserError for another shape and what are no numbers.
+    """
+    array = codes if isinstance(codes, np.ndarray) else _numbers(codes)
+    if array.ndim != 2 or len(array) != num_images or array.shape[1] < 1 or array.dtype.kind not in "fiu":
+        raise UserError(
+            f"codes must be numbers ({num_images}, latents), one row an image in index order; "
+            f"got {array.dtype} {array.shape}"
+        )
+    if array.shape[1] > _MOST_CODES:
+        raise UserError(
+            f"codes may have at most {_MOST_CODES} numbers an image, as a sample of more does not fit into memory; got "
+            f"{array.shape[1]}; give fewer, for instance their principal components"
+        )
+    return array
 
 
 def _numbers(values: Any) -> np.ndarray:

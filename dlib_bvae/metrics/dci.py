@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import gin
 import numpy as np
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import NotApplicable, check_whole
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.facts import UNIT
-from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.facts import UNIT, Matrix
+from dlib_bvae.metrics.probes import accuracies, boosted_trees, fit_all, standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
 
 SCORES = {
@@ -20,6 +21,7 @@ SCORES = {
     "disentanglement": UNIT,
     "completeness": UNIT,
 }
+MATRICES = {"importance": Matrix("code", "factor", "importance")}
 
 _MOST_CODES = 1_000
 _SMOOTHING = 1e-11  # the reference suite's, so that codes and factors without any importance have an entropy
@@ -44,12 +46,7 @@ def dci(
     Raises UserError for numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
     """
     check_whole("dci.n_estimators", n_estimators, 1)
-
-    def make(seed: int) -> Any:
-        from sklearn.ensemble import GradientBoostingClassifier
-
-        return GradientBoostingClassifier(n_estimators=n_estimators, random_state=seed)
-
+    make = functools.partial(boosted_trees, n_estimators)
     return _dci("dci", trees(make), data, codes, random_state, num_train, num_test)
 
 
@@ -132,9 +129,9 @@ def trees(make: Callable[[int], Any]) -> _Importances:
 
 
 def check_two_codes(name: str, codes: np.ndarray) -> None:
-    """Raises UserError when there is one code only, so that completeness says nothing."""
+    """Raises NotApplicable when there is one code only, so that completeness says nothing."""
     if codes.shape[1] < 2:
-        raise UserError(f"{name} compares codes and needs at least two of them; got one")
+        raise NotApplicable(f"{name} compares codes and needs at least two of them; got one")
 
 
 def _dci(

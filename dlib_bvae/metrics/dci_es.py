@@ -10,7 +10,7 @@ import numpy as np
 
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.facts import UNIT, Score
+from dlib_bvae.metrics.facts import UNIT, Matrix, Score
 from dlib_bvae.metrics.probes import standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
 
@@ -19,6 +19,7 @@ SCORES = {
     "best_accuracy": UNIT,
     "size": Score(0, None, None),
 }
+MATRICES = {"losses": Matrix("widths", "factor", "error", high=1.0)}
 
 _MOST_CODES = 1_000
 _MOST_FEATURES = 16_384
@@ -44,7 +45,7 @@ def dci_es(
     nothing of how low the loss gets: read it with best_accuracy. D, C and I are dci's.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns explicitness in [-1, 1], best_accuracy in [0, 1] (of
-    the best probe), size (latents for each factor), explicitness_per_factor, widths and losses (widths × factors).
+    the best probe), size (factors for each latent), explicitness_per_factor, widths and losses (widths × factors).
     Raises UserError for numbers out of range and more than 1,000 codes.
     """
     sizes = _checked_widths(widths)
@@ -58,7 +59,7 @@ def dci_es(
     return {
         "explicitness": float(explicit.mean()),
         "best_accuracy": float(1 - losses[-1].mean()),
-        "size": train.codes.shape[1] / len(sampler.kept),
+        "size": len(sampler.kept) / train.codes.shape[1],
         "explicitness_per_factor": sampler.by_factor(explicit),
         "widths": sizes,
         "losses": losses.tolist(),

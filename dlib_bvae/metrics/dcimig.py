@@ -8,11 +8,12 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import INFORMATION, UNIT
 from dlib_bvae.metrics.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.sampling import Sampler
 
 SCORES = {"dcimig": UNIT}
+MATRICES = INFORMATION
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

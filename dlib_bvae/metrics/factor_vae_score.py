@@ -9,10 +9,11 @@ import numpy as np
 
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.facts import COUNT, UNIT
+from dlib_bvae.metrics.facts import COUNT, UNIT, Matrix
 from dlib_bvae.metrics.sampling import Sampler
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT, "num_active_dims": COUNT}
+MATRICES = {"votes": Matrix("factor", "code", "votes in training")}
 
 _CHUNK_IMAGES = 65_536
 
@@ -79,7 +80,7 @@ def votes(sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int,
     if not len(active):
         return counts
     labels = rng.integers(len(sampler.kept), size=num)
-    step = max(1, _CHUNK_IMAGES // batch_size)
+    step = max(1, sampler.source.at_once(_CHUNK_IMAGES) // batch_size)
     for start in range(0, num, step):
         label = labels[start : start + step]
         rows = rng.integers(sampler.source.num_images, size=(len(label), batch_size))
@@ -104,7 +105,7 @@ def _scores(
     for name, value, least in (("batch_size", batch_size, 2), ("num_train", num_train, 1), ("num_eval", num_eval, 1)):
         check_whole(f"{metric}.{name}", value, least)
     check_threshold(f"{metric}.prune_threshold", prune_threshold)
-    sampler = Sampler(metric, data, codes, random_state, least_factors=2)
+    sampler = Sampler(metric, data, codes, random_state, least_factors=2, full_grid=True)
     variances = sampler.draw("num_variance_estimate", num_variance_estimate, 2).codes.var(axis=0, ddof=1)
     active = np.flatnonzero((np.sqrt(variances) >= prune_threshold) & (variances > 0))
     train = votes(sampler, variances, active, num_train, batch_size)

@@ -1,4 +1,4 @@
-"""Facts about the scores of a metric, as data beside it: each metric's file has SCORES, {result key: Score}."""
+"""Facts about the scores and matrices of a metric, as data beside it: each metric's file has SCORES, {result key: Score}."""
 
 from __future__ import annotations
 
@@ -17,6 +17,23 @@ class Score(NamedTuple):
 
 UNIT = Score(0.0, 1.0, True)
 COUNT = Score(0.0, None, None)
+
+
+class Matrix(NamedTuple):
+    """A matrix in a metric's result, as data beside it: each metric's file with one has MATRICES, {result key: Matrix}.
+
+    rows, columns: "code", "active code" (those in active_codes), "factor" (those with more than one value), or the result
+    key that lists what they are. of: what an entry is, with its unit. low, high: its range (None: as far as it goes).
+    """
+
+    rows: str
+    columns: str
+    of: str
+    low: float | None = 0.0
+    high: float | None = None
+
+
+INFORMATION = {"mutual_information": Matrix("code", "factor", "mutual information (nats)")}
 
 
 def fact(scores: Mapping[str, Score], key: str) -> Score | None:

@@ -42,7 +42,7 @@ def fairness(
     Raises UserError for unknown names, numbers out of range, fewer than two factors and more than 1,000 codes.
     """
     make_classifier = CLASSIFIERS.get(predictor)
-    sampler = Sampler("fairness", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    sampler = Sampler("fairness", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES, full_grid=True)
     raw = sampler.draw_varied("num_train", num_train)
     train = standardised(raw)[0]
     models = fit_all(lambda seed: make_classifier(random_state=seed), train, sampler.seed())

@@ -9,11 +9,12 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.facts import Matrix, Score
 from dlib_bvae.metrics.probes import standardised
 from dlib_bvae.metrics.sampling import Sampler
 
 SCORES = {"fos": Score(0, None, False), "fos_standardised": Score(0, None, False)}
+MATRICES = {"fos_per_pair": Matrix("code", "code", "squared distance")}
 
 _MOST_CODES = 100  # every pair of codes is compared
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics.binning import value_bins
-from dlib_bvae.metrics.facts import COUNT, UNIT
+from dlib_bvae.metrics.facts import COUNT, UNIT, Matrix
 from dlib_bvae.metrics.information import contingency, factor_entropies, mutual_information
 from dlib_bvae.metrics.neighbours import neighbour_information
 from dlib_bvae.metrics.probes import fit_all, standardised
@@ -23,6 +23,7 @@ SCORES = {
     "infoc": UNIT,
     "num_active_codes": COUNT,
 }
+MATRICES = {"nmi": Matrix("code", "factor", "share of the factor's entropy", high=1.0)}
 
 _MOST_CODES = 1_000
 _MOST_VALUES = 5_000  # of all discrete codes together: columns of the logistic regression

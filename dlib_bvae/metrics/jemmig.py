@@ -8,7 +8,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import INFORMATION, UNIT
 from dlib_bvae.metrics.information import (
     binned_tables,
     factor_entropies,
@@ -19,6 +19,7 @@ from dlib_bvae.metrics.information import (
 from dlib_bvae.metrics.sampling import Sampler
 
 SCORES = {"jemmig": UNIT}
+MATRICES = INFORMATION
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

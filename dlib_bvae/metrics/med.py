@@ -9,7 +9,7 @@ import numpy as np
 
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics.dci import check_two_codes, disentanglement, disentanglement_per_code
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import UNIT, Matrix
 from dlib_bvae.metrics.information import binned_tables, mutual_information
 from dlib_bvae.metrics.sampling import Sampler
 
@@ -19,6 +19,7 @@ SCORES = {
     "top_k_disentanglement": UNIT,
     "top_k_completeness": UNIT,
 }
+MATRICES = {"importance": Matrix("code", "factor", "share of the factor's information", high=1.0)}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

@@ -7,11 +7,12 @@ from typing import Any
 import gin
 
 from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import INFORMATION, UNIT
 from dlib_bvae.metrics.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.sampling import Sampler
 
 SCORES = {"discrete_mig": UNIT}
+MATRICES = INFORMATION
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

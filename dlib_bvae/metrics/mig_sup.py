@@ -8,11 +8,12 @@ import gin
 
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics.active import active_codes, check_threshold
-from dlib_bvae.metrics.facts import COUNT, UNIT
+from dlib_bvae.metrics.facts import COUNT, UNIT, Matrix
 from dlib_bvae.metrics.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.sampling import Sampler
 
 SCORES = {"mig_sup": UNIT, "mig_sup_active": UNIT, "num_active_codes": COUNT}
+MATRICES = {"normalised_information": Matrix("code", "factor", "share of the factor's entropy", high=1.0)}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

@@ -12,7 +12,7 @@ import numpy as np
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.active import active_codes, check_threshold
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import INFORMATION, UNIT
 from dlib_bvae.metrics.information import binned_tables, mutual_information
 from dlib_bvae.metrics.probes import fit_all, standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
@@ -24,6 +24,7 @@ SCORES = {
     "explicitness_score_test": UNIT,
     "num_active_codes": UNIT._replace(high=None, higher_is_better=None),
 }
+MATRICES = INFORMATION
 
 _MOST_CODES = 1_000
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import NotApplicable, UserError, check_whole
+from dlib_bvae.metrics.codes import check_codes
 from dlib_bvae.metrics.facts import Score
 
 _BATCH = 256
@@ -34,20 +35,17 @@ def reconstruction_error(
     → images (n, H, W, C) in [0, 1]; dlib_bvae_evaluate gives the run's own. Returns squared_error, summed over pixels and
     averaged over images, and bernoulli_error, the cross entropy in nats, likewise: lower is better. For held-out
     combinations see Montero et al. 2021.
-    Raises UserError without a decoder and for images of another shape.
+    Raises NotApplicable without a decoder, UserError for images of another shape.
     """
     if decode is None:
-        raise UserError(
-            "reconstruction_error needs the model's decoder: score it by dlib_bvae_evaluate, or give decode=…"
+        raise NotApplicable(
+            "reconstruction_error needs the model's decoder: score a trained run, a SavedModel with a signature decode, or "
+            "give decode=…"
         )
     check_whole("reconstruction_error.num_images", num_images, 1)
     images = data if isinstance(data, ImageData) else FromDuckType(data)
     if not callable(codes):
-        codes = np.asanyarray(codes)
-        if codes.ndim != 2 or len(codes) != images.num_images:
-            raise UserError(
-                f"codes must be numbers ({images.num_images}, latents), one row an image; got shape {codes.shape}"
-            )
+        codes = check_codes(codes, images.num_images)
     rows = np.sort(as_rng(random_state).permutation(images.num_images)[:num_images])
     squared = bernoulli = 0.0
     for start in range(0, len(rows), _BATCH):

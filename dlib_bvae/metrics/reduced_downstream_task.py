@@ -8,7 +8,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import UserError, check_whole, unknown
+from dlib_bvae.errors import NotApplicable, check_whole, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
 from dlib_bvae.metrics.facts import UNIT
@@ -62,7 +62,7 @@ def reduced_downstream_task(
     for size in sizes:
         train, test = standardised(sampler.draw("num_train", size), sampler.draw("num_test", num_test))
         if train.codes.shape[1] <= num_factors_to_remove:
-            raise UserError(
+            raise NotApplicable(
                 f"reduced_downstream_task.num_factors_to_remove = {num_factors_to_remove} leaves none of "
                 f"{train.codes.shape[1]} codes; remove fewer"
             )

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
-from dlib_bvae.errors import UserError, check_whole
-from dlib_bvae.metrics.codes import CodeSource
+from dlib_bvae.errors import NotApplicable, UserError, check_whole
+from dlib_bvae.metrics.codes import CodeSource, factor_sizes
 
 
 class Sample(NamedTuple):
@@ -23,9 +23,10 @@ class Sampler:
     """Draws samples for the metric `name`, each from a stream of its own; all streams come from `random_state`.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Factors with one value say nothing and are left out.
-    least_factors: how many factors must vary. most_codes: refuses more latents, where they would take forever.
+    least_factors: how many factors must vary; with 0 the data may have none. most_codes: refuses more latents, where
+    they would take forever. full_grid: the metric needs images with chosen factors (moved), so every combination.
     kept: indices of the factors that vary; factor_names, sizes: theirs.
-    Raises UserError for what CodeSource refuses, and when fewer factors vary.
+    Raises UserError for what CodeSource refuses, and NotApplicable when fewer factors vary or there are more latents.
     """
 
     def __init__(
@@ -36,19 +37,31 @@ class Sampler:
         random_state: Any,
         least_factors: int = 1,
         most_codes: int | None = None,
+        full_grid: bool = False,
     ):
         self.name = name
-        self.source = CodeSource(data, codes)
+        self.source = CodeSource(data, codes, needs_factors=least_factors > 0)
+        if full_grid:
+            self.source.check_full_grid(name)
         self._most_codes = most_codes
         self._rng = as_rng(random_state)
-        names = factor_names(data)
+        names = factor_names(data) if self.source.sizes else []
         self.kept = [k for k, size in enumerate(self.source.sizes) if size > 1]
         self.factor_names = [names[k] for k in self.kept]
         self.sizes = [self.source.sizes[k] for k in self.kept]
         if len(self.kept) < least_factors:
-            raise UserError(
+            raise NotApplicable(
                 f"{name} needs at least {least_factors} factors with more than one value; this data set has "
                 f"{self.factor_names or 'none'}"
+            )
+        if self.source.latents is not None:
+            self._check_width(self.source.latents)  # before any is read
+
+    def _check_width(self, latents: int) -> None:
+        if self._most_codes is not None and latents > self._most_codes:
+            raise NotApplicable(
+                f"{self.name} takes at most {self._most_codes} codes an image, as its cost grows too fast with them; "
+                f"got {latents}; give fewer, for instance their principal components"
             )
 
     def seed(self) -> int:
@@ -67,13 +80,10 @@ class Sampler:
     def at(self, rows: np.ndarray) -> Sample:
         """The sample at grid indices (n,)."""
         codes = self.source.at(rows, np.random.RandomState(self.seed()))
-        if self._most_codes is not None and codes.shape[1] > self._most_codes:
-            raise UserError(
-                f"{self.name} takes at most {self._most_codes} codes an image, as its cost grows too fast with them; "
-                f"got {codes.shape[1]}; give fewer, for instance their principal components"
-            )
-        factors = np.stack(np.unravel_index(rows, self.source.sizes), axis=1)[:, self.kept].astype(np.int64)
-        return Sample(codes, factors)
+        self._check_width(codes.shape[1])
+        if not self.kept:
+            return Sample(codes, np.empty((len(rows), 0), np.int64))
+        return Sample(codes, self.source.factors_at(rows)[:, self.kept].astype(np.int64))
 
     def draw_varied(self, parameter: str, num: Any, least: int = 2) -> Sample:
         """The same; raises UserError when by chance a factor has one value only in the sample."""
@@ -103,5 +113,5 @@ class Sampler:
 def factor_names(data: Any) -> list[str]:
     """The data set's factor names; factor_0, factor_1, … where it has none."""
     names = getattr(data, "factor_names", None)
-    count = len(list(data.factors_num_values))
+    count = len(factor_sizes(data))
     return [str(name) for name in names] if names is not None else [f"factor_{k}" for k in range(count)]

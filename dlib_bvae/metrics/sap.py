@@ -9,12 +9,13 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import UserError, unknown
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import UNIT, Matrix
 from dlib_bvae.metrics.information import gap_of_top_two
 from dlib_bvae.metrics.sampling import Sample, Sampler
 from dlib_bvae.metrics.svm import OneCodeSVM
 
 SCORES = {"SAP_score": UNIT}
+MATRICES = {"predictability": Matrix("code", "factor", "accuracy, or R² of continuous factors", high=1.0)}
 
 _MOST_CODES = 1_000  # a classifier is fitted for each code and factor
 _LEAST_VARIANCE = 1e-12

@@ -47,7 +47,9 @@ def strong_downstream_task(
     sizes = check_sizes("strong_downstream_task", num_train)
     check_whole("strong_downstream_task.n_experiment", n_experiment, 1)
     make_classifier = CLASSIFIERS.get(predictor)
-    sampler = Sampler("strong_downstream_task", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    sampler = Sampler(
+        "strong_downstream_task", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES, full_grid=True
+    )
     scores: dict[str, Any] = {}
     for size in sizes:
         rows = sampler.draw_rows("num_train", size), sampler.draw_rows("num_test", num_test)

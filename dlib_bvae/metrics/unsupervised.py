@@ -9,7 +9,7 @@ import numpy as np
 
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics.binning import histogram_bins
-from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.facts import Matrix, Score
 from dlib_bvae.metrics.information import contingency, mutual_information
 from dlib_bvae.metrics.sampling import Sampler
 
@@ -19,6 +19,7 @@ SCORES = {
     "gaussian_wasserstein_correlation_norm": Score(0, 2, False),
     "mutual_info_score": Score(0, None, False),
 }
+MATRICES = {"code_mutual_information": Matrix("code", "code", "mutual information (nats)")}
 
 _MOST_CODES = 1_000  # every pair of codes has a contingency table
 

@@ -129,6 +129,7 @@ class multi_rate_vae(GaussianVAE):
         images = tf.TensorSpec([None, *self.observation_shape], tf.float32, name="observations")
         beta = tf.TensorSpec([], tf.float32, name="beta")
         return {
+            **super().functions(),
             "rate_distortion": (self.rate_distortion, [images, beta, tf.TensorSpec([2], tf.int64, name="key")]),
             "beta_range": (lambda: {"low": tf.constant(self.low), "high": tf.constant(self.high)}, []),
         }

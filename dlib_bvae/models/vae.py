@@ -87,6 +87,20 @@ class GaussianVAE(tf.Module):
         """Decodes the posterior mean: observations → images, both float32 (batch, H, W, C) in [0, 1]."""
         return self.decode(self.encode(observations)[0])
 
+    def functions(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
+        """What a SavedModel of it has beside encode, decode and reconstruct: name → function, specifications of its inputs.
+
+        log_likelihood: observations (n, H, W, C) and latents (n, latents) → log p(x|z), nats (n,), where latents are Gaussian.
+        """
+        if self.latents not in ("gaussian", "multi_rate"):
+            return {}
+        images = tf.TensorSpec([None, *self.observation_shape], tf.float32, name="observations")
+        latents = tf.TensorSpec([None, self.num_latent], tf.float32, name="latents")
+        call = lambda observations, latents: {
+            "log_likelihood": -self.compare(observations, self.decode_logits(latents))[0]
+        }
+        return {"log_likelihood": (call, [images, latents])}
+
     def batch(self, observations: tf.Tensor, key: tf.Tensor, adapt: Adapt | None = None, **given: Any) -> Batch:
         """One pass with a posterior sample. key: int (2,), the seed of this batch's noise.
 

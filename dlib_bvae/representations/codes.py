@@ -23,7 +23,7 @@ Reduction = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 def encode_all(encode: Callable, data: Any, reduction: Reduction, directory: Path, seed: int) -> dict[str, Any]:
     """Encodes every image of `data` into `directory`/codes.npy (float32 (images, latents)) and describes it in codes.json.
 
-    encode: observations float32 (n, H, W, C) → (mean, log_variance). Continues where an interrupted call stopped; every
+    encode: observations float32 (n, H, W, C) → (mean, log_variance or None). Continues where an interrupted call stopped; every
     block has its own random stream, so that the result is the same. Raises UserError when the disk is full or a code is
     not finite.
     """
@@ -65,10 +65,12 @@ def _rows_done(path: Path, progress_path: Path, shape: tuple[int, int]) -> int:
     return rows if begun.shape == shape and begun.dtype == np.float32 and 0 <= rows <= shape[0] else 0
 
 
-def read_codes(directory: Path) -> np.ndarray:
-    """The codes under `directory`, float32 (images, latents), memory-mapped. Raises UserError when they are damaged."""
+def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overwrite") -> np.ndarray:
+    """The codes under `directory`, float32 (images, latents), memory-mapped.
+
+    Raises UserError, which ends with `advice`, when they are damaged.
+    """
     path = directory / "codes.npy"
-    advice = "run dlib_bvae_postprocess --overwrite"
     try:
         description = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
         if sha256_of(path) != description["sha256"]:

@@ -36,6 +36,14 @@ LEFTOVERS = (".part", ".old")  # endings of directories that a stage is made in 
 GROUP = [*KEYS, "score"]
 COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
 
+# Codes that were brought from elsewhere have no training here; what stands for it.
+_UNTRAINED = {
+    "train_results.model": "postprocess_results.model",
+    "train_results.dataset": "postprocess_results.dataset",
+    "train_results.fingerprint": "postprocess_results.fingerprint",
+    SEED: "postprocess_results.training_seed",
+    RUN: "postprocess_results.uuid",
+}
 _NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every")
 
 # Columns shown to people always, and those shown only when rows could not be told apart without them.
@@ -177,6 +185,8 @@ def _row(directory: Path, path: Path) -> dict[str, Any]:
     if not is_done(directory, "evaluation"):
         raise UserError(f"{path}: the evaluation was not finished; run dlib_bvae_evaluate again")
     row = read_json(path, "evaluation")
+    if "postprocess_results.training_seed" in row:
+        row |= {column: row.get(brought) for column, brought in _UNTRAINED.items()}
     derived = ("config", "metric_parameters")
     lacking = [
         name for name in (*KEYS.values(), SEED, RUN, SCORE_NAMES) if row.get(name) is None and name not in derived

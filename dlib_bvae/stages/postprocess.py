@@ -46,37 +46,60 @@ def postprocessing(postprocess_fn: Callable = mean_representation, random_seed: 
 
 def encode_once(model_dir: Path, data: ImageData, overwrite: bool = False) -> Path:
     """Encodes `data` by the model of `model_dir` as the open configuration says, once; returns the codes' directory."""
+    train = model_dir / "train"
+    identity = {"trained": read_results(train, "train")["uuid"]}
+    return encode_by(lambda: _encoder_of(model_dir, data), identity, model_dir, overwrite, earlier=train)
+
+
+def stage_of(model_dir: Path, reduction: Callable) -> Path:
+    """Where the codes that `reduction` makes are put."""
+    return model_dir / reduction.__name__.removesuffix("_representation")
+
+
+def encode_by(
+    encoder: Callable[[], tuple[Callable, Any]],
+    identity: dict[str, Any],
+    model_dir: Path,
+    overwrite: bool = False,
+    earlier: Path | None = None,
+) -> Path:
+    """Encodes a data set into a directory below `model_dir`, once; returns that directory.
+
+    encoder: called when there is something to encode, gives what encode_all takes: a function, and the data it is for.
+    identity: what tells these codes from others, and stands in the results; its "trained" names the model's weights.
+    earlier: the directory of the stage before, None where there is none.
+    """
     reduction, seed = postprocessing()
-    final = model_dir / reduction.__name__.removesuffix("_representation")
-    trained = read_results(model_dir / "train", "train")
+    final = stage_of(model_dir, reduction)
     if settle(final, "postprocess") and not overwrite:
-        if read_results(final, "postprocess")["trained"] == trained["uuid"]:
+        before = read_results(final, "postprocess")
+        if all(before.get(key) == value for key, value in identity.items()):
             print(f"{final}: encoded already")
             return final
         print(f"{final}: holds codes of an earlier training; encoding again")
     began = time.monotonic()
-    stale = _begun_for(part_of(final)) not in (None, trained["uuid"])
+    stale = _begun_for(part_of(final)) not in (None, identity["trained"])
     part = start(final, gin.config_str(), overwrite or stale)
-    (part / "trained").write_text(trained["uuid"], encoding="utf-8")
-    description = encode_all(*_encoder_of(model_dir, data), reduction, part, seed)
+    (part / "trained").write_text(identity["trained"], encoding="utf-8")
+    description = encode_all(*encoder(), reduction, part, seed)
     seconds = time.monotonic() - began
+    num_images, num_latents = description["shape"]
     results = {
+        **identity,
         "representation": final.name,
-        "trained": trained["uuid"],
-        "num_images": data.num_images,
-        "num_latents": description["shape"][1],
+        "num_images": num_images,
+        "num_latents": num_latents,
         "seed": seed,
         "elapsed_time": seconds,
-        "images_per_second": data.num_images / seconds,
+        "images_per_second": num_images / seconds,
         "device": device(),
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
     }
     text = gin.operative_config_str()
-    earlier = model_dir / "train"
     write_stage(part, "postprocess", results=results, config=config_dict(text), gin_text=text, earlier=earlier)
     promote(final)
-    print(f"{final}: encoded {data.num_images:,} images in {seconds:,.0f} s")
+    print(f"{final}: encoded {num_images:,} images in {seconds:,.0f} s")
     return final
 
 
@@ -93,8 +116,8 @@ def _encoder_of(model_dir: Path, data: Any) -> tuple[Callable, Any]:
     return load_encoder(model_dir / "train" / "saved_model"), data
 
 
-def decoder_of(model_dir: Path, data: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """The decoder of a run on `data`: codes float32 (n, latents) → images float32 (n, H, W, C) in [0, 1]."""
+def decoder_of(model_dir: Path, data: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The decoder of a run on `data`, see `decoder`; an oracle's looks the nearest factors up."""
     return FactorView(data).decode if is_oracle(model_dir) else decoder(model_dir / "train" / "saved_model")
 
 
@@ -104,29 +127,16 @@ def is_oracle(model_dir: Path) -> bool:
 
 
 def load_encoder(directory: Path) -> Callable:
-    """The SavedModel's encode as a numpy function: observations → (mean, log_variance)."""
+    """The SavedModel's encode as a numpy function: observations → (mean, log_variance or None)."""
     load_tensorflow()
-    from dlib_bvae.models.saved_model import load
+    from dlib_bvae.models.signatures import encoder
 
-    model = load(directory)
-    encode = model.signatures["encode"]
-
-    def to_numpy(observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        import tensorflow as tf
-
-        outputs = encode(observations=tf.constant(observations))
-        return outputs["mean"].numpy(), outputs["log_variance"].numpy()
-
-    to_numpy.model = model  # type: ignore[attr-defined]  # the signature alone does not keep the variables alive
-    return to_numpy
+    return encoder(directory)
 
 
-def decoder(directory: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """The SavedModel's decode as a numpy function: latents float32 (n, latents) → images (n, H, W, C) in [0, 1]."""
+def decoder(directory: Path) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The SavedModel's decode: latents float32 (n, latents) → images (n, H, W, C) in [0, 1]; None where it has none."""
     load_tensorflow()
-    import tensorflow as tf
+    from dlib_bvae.models import signatures
 
-    from dlib_bvae.models.saved_model import load
-
-    model = load(directory)
-    return lambda latents: model.signatures["decode"](latents=tf.constant(latents))["images"].numpy()
+    return signatures.decoder(directory)

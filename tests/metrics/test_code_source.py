@@ -62,7 +62,9 @@ def test_a_function_sees_the_observations_of_the_indices(bars):
     ],
 )
 def test_what_are_no_codes_of_the_grid_is_refused(bars, codes):
-    with pytest.raises(UserError, match=r"codes must be numbers \(512, latents\), one row an image of the grid; got "):
+    with pytest.raises(
+        UserError, match=r"codes must be numbers \(512, latents\), one row an image in index order; got "
+    ):
         CodeSource(bars, codes)
 
 

@@ -109,14 +109,17 @@ def test_a_file_of_the_user_is_scored_but_not_in_splits_it_lacks_nor_once_change
         score(model_dir, "beta_vae")
 
 
-def test_a_folder_of_pictures_is_trained_on_and_has_no_factors_to_score(run, tmp_path):
+def test_a_folder_of_pictures_is_trained_on_and_scored_by_metrics_that_need_no_factors(run, tmp_path):
     (tmp_path / "pictures").mkdir()
     for k, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (20, 20, 30, 3), np.uint8)):
         Image.fromarray(pixels).save(tmp_path / f"pictures/{k:02}.png")
     sizes = ("image_folder.height = 16", "image_folder.width = 16")
     model_dir = run("dataset.name = 'image_folder'", "image_folder.path = 'pictures'", *sizes)
-    with pytest.raises(UserError, match=r"image_folder\(pictures\) has no known factors"):
+    with pytest.raises(UserError, match=r"needs known factors; image_folder\(pictures\) has images only"):
         score(model_dir, "beta_vae")
+    errors, dependence = score(model_dir, "reconstruction_error,unsupervised")
+    assert errors["squared_error"] > 0
+    assert dependence["num_images"] == 20
 
 
 def test_a_disentanglement_lib_class_is_used_through_a_module_of_the_user(run, tmp_path, monkeypatch):

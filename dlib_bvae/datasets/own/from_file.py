@@ -13,9 +13,10 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.labelled import LabelledImages
 from dlib_bvae.datasets.own.arrays import SUFFIXES, open_array
 from dlib_bvae.datasets.own.checksums import content_sha256
-from dlib_bvae.datasets.own.labels import grid_of
+from dlib_bvae.datasets.own.labels import grid_of, ranks_of
 from dlib_bvae.datasets.wrappers.base import combined
 from dlib_bvae.errors import UserError, check_whole
 
@@ -30,6 +31,7 @@ def from_file(
     labels: str | None = None,
     factor_names: Sequence[str] | None = None,
     max_pixel: int | None = None,
+    full_grid: bool = True,
 ) -> ImageData:
     """The images of `path` (.npy, .npz, .h5, .hdf5): (n, height, width) or (n, height, width, channels).
 
@@ -39,15 +41,19 @@ def from_file(
     key: the array's name in the file; may be left out where one array alone has 3 or 4 dimensions.
     factor_sizes: the images are a full grid in this order, the first factor slowest. labels: instead, a key of the same
     file or another file with numbers (n, factors) in any order; each factor's values are ranked in ascending order, and
-    the images are put in grid order. With neither there are no factors. factor_names: factor_0, … when None.
+    the images are put in grid order. full_grid: False keeps labels of which some combinations are missing or occur more
+    than once, in the file's order; see LabelledImages. With neither there are no factors. factor_names: factor_0, … when
+    None.
     max_pixel: the uint8 value that stands for 1.0, 255 or 1; found out by itself, except where it cannot be.
     Raises UserError for files, arrays and labels that do not fit; labels that do not name every combination exactly once
-    are refused: leave them out to train without factors.
+    are refused unless full_grid is False.
     """
     file = Path(path).expanduser()
     images = _checked_images(open_array(file, key, (3, 4), "from_file.path"), file)
     white = _checked_max_pixel(images, max_pixel)
     identity = {"path": content_sha256([file]), "key": key, "max_pixel": white}
+    if not full_grid and labels is None:
+        raise UserError("from_file.full_grid = False goes with from_file.labels; factor_sizes are those of a full grid")
     if factor_sizes is None and labels is None:
         if factor_names is not None:
             raise UserError("from_file.factor_names needs from_file.factor_sizes or from_file.labels; set one of them")
@@ -57,11 +63,22 @@ def from_file(
     if labels is not None:
         table, source = _read_labels(file, str(labels))
         identity["labels"] = source
+        if not full_grid:
+            return _labelled(file, images, white, identity, table, factor_names)
         sizes, order = grid_of(table, len(images), "from_file.labels")
     else:
         sizes, order = _checked_sizes(factor_sizes, len(images)), None
     names = _checked_names(factor_names, len(sizes))
     return FileGrid(file, images, white, {**identity, "names": names, "sizes": sizes}, names, sizes, order)
+
+
+def _labelled(
+    file: Path, images: _Rows, max_pixel: int, identity: dict[str, Any], table: np.ndarray, factor_names: Any
+) -> FileLabelled:
+    sizes, values = ranks_of(table, len(images), "from_file.labels")
+    names = _checked_names(factor_names, len(sizes))
+    identity = {**identity, "names": names, "full_grid": False}
+    return FileLabelled(file, images, max_pixel, identity, names, sizes, values)
 
 
 class _Rows:
@@ -111,6 +128,27 @@ class FileImages(ImageData):
 
     def _file_rows(self, indices: np.ndarray) -> np.ndarray:
         return indices
+
+
+class FileLabelled(FileImages, LabelledImages):
+    """Images of a file with labels that make no full grid; values: int64 (images, factors)."""
+
+    def __init__(
+        self,
+        path: Path,
+        images: _Rows,
+        max_pixel: int,
+        identity: dict[str, Any],
+        names: tuple[str, ...],
+        sizes: tuple[int, ...],
+        values: np.ndarray,
+    ):
+        super().__init__(path, images, max_pixel, identity)
+        self.factor_names, self.factor_sizes, self._values = names, sizes, values
+
+    def factors_at(self, indices: Any) -> np.ndarray:
+        """Indices (n,) → factor values int64 (n, factors), ranks among the values that occur."""
+        return self._values[self.check_indices(indices)]
 
 
 class FileGrid(FileImages, GroundTruthData):

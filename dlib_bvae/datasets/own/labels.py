@@ -15,13 +15,9 @@ def grid_of(labels: np.ndarray, images: int, parameter: str) -> tuple[tuple[int,
     A factor's values are ranked in ascending order. Raises UserError, which names `parameter`, for labels of another
     shape, that are not finite, or that do not name every combination of values exactly once.
     """
-    if labels.ndim != 2 or len(labels) != images or not labels.shape[1]:
-        raise UserError(f"{parameter} must be numbers ({images}, factors), one row an image; got shape {labels.shape}")
-    if not np.isfinite(labels).all():
-        raise UserError(f"{parameter} must be finite; row {int(np.argmin(np.isfinite(labels).all(axis=1)))} is not")
-    ranked = [np.unique(column, return_inverse=True) for column in labels.T]
+    ranked = _ranked(labels, images, parameter)
     sizes = tuple(len(values) for values, _ in ranked)
-    refusal = "expected a full grid, each combination once; leave the labels out to train without factors"
+    refusal = "expected a full grid, each combination once; set from_file.full_grid = False to keep them as they are"
     if math.prod(sizes) != images:
         raise UserError(
             f"{parameter} have {' × '.join(map(str, sizes))} = {math.prod(sizes)} combinations for {images} images; {refusal}"
@@ -36,3 +32,21 @@ def grid_of(labels: np.ndarray, images: int, parameter: str) -> tuple[tuple[int,
             f"{int((counts == 0).sum())} never; {refusal}"
         )
     return sizes, np.argsort(places).astype(np.int64)
+
+
+def ranks_of(labels: np.ndarray, images: int, parameter: str) -> tuple[tuple[int, ...], np.ndarray]:
+    """Numbers (images, factors), any combinations of values → factor sizes and each value's rank, int64 (images, factors).
+
+    Raises UserError, which names `parameter`, for labels of another shape or that are not finite.
+    """
+    ranked = _ranked(labels, images, parameter)
+    return tuple(len(values) for values, _ in ranked), np.stack([ranks.ravel() for _, ranks in ranked], axis=1)
+
+
+def _ranked(labels: np.ndarray, images: int, parameter: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each factor's values in ascending order, and the place of each image's among them."""
+    if labels.ndim != 2 or len(labels) != images or not labels.shape[1]:
+        raise UserError(f"{parameter} must be numbers ({images}, factors), one row an image; got shape {labels.shape}")
+    if not np.isfinite(labels).all():
+        raise UserError(f"{parameter} must be finite; row {int(np.argmin(np.isfinite(labels).all(axis=1)))} is not")
+    return [np.unique(column, return_inverse=True) for column in labels.T]

@@ -112,7 +112,7 @@ def test_any_order_of_any_grid_is_put_right(sizes, random):
     ("labels", "told"),
     [
         (GRID[:23], "one row an image"),
-        (np.where(GRID == 3, 2, GRID), "= 18 combinations for 24 images.*train without factors"),
+        (np.where(GRID == 3, 2, GRID), "= 18 combinations for 24 images.*full_grid = False"),
         (np.concatenate([GRID[:1], GRID[:1], GRID[2:]]), r"1 combinations more than once.*\[0.0, 0.0, 0.0\].* 1 never"),
         (np.where(GRID == 3, np.nan, GRID), "must be finite; row 3"),
         (GRID[:, 0], "one row an image"),
@@ -226,3 +226,19 @@ def test_h5py_is_imported_for_hdf5_files_only(tmp_path, monkeypatch):
     (tmp_path / "images.h5").write_bytes(b"")
     with pytest.raises(UserError, match="h5py"):
         from_file(str(tmp_path / "images.h5"))
+
+
+def test_labels_that_make_no_grid_are_kept_in_the_file_s_order(tmp_path):
+    labels = np.array([[5.0, -1], [2, 3], [5, -1]] * 8)
+    path = str(saved(tmp_path, "npz", labels=labels))
+    with pytest.raises(UserError, match=r"set from_file.full_grid = False to keep them as they are"):
+        from_file(path, key="imgs", labels="labels")
+    data = from_file(path, key="imgs", labels="labels", full_grid=False)
+    assert not isinstance(data, GroundTruthData)
+    assert data.factor_sizes == (2, 2)
+    assert data.factor_names == ("factor_0", "factor_1")
+    assert data.factors_at([0, 1, 2]).tolist() == [[1, 0], [0, 1], [1, 0]]
+    assert np.array_equal(data.images_at([3, 1]), IMAGES[[3, 1]])
+    assert data.fingerprint != from_file(path, key="imgs").fingerprint
+    with pytest.raises(UserError, match=r"full_grid = False goes with from_file.labels"):
+        from_file(path, key="imgs", full_grid=False)

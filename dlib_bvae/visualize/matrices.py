@@ -1,0 +1,116 @@
+"""Pictures of the matrices in a metric's result: factors from top to bottom, codes from left to right."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlib_bvae.metrics.codes import factor_sizes
+from dlib_bvae.metrics.facts import Matrix
+from dlib_bvae.metrics.sampling import factor_names
+
+_COLOURS = "cividis"  # made for readers who confuse colours, and dark to bright for those who print in grey
+_DPI = 150
+_CELL = 0.55  # inches
+_MOST_INCHES = 12.0
+_MOST_TEXTS = int(
+    _MOST_INCHES / _CELL
+)  # rows or columns with a number in each cell: beyond, the cells become too small
+_LETTER = 0.09  # inches
+_MOST_LETTERS = 60  # of a factor's name
+_UNSAFE = r"[^A-Za-z0-9_.,=+-]+"
+
+
+def save_matrices(directory: Path, results: Mapping[str, Any], facts: Mapping[str, Matrix], data: Any) -> list[Path]:
+    """Writes <key>.png into `directory` for every matrix in `results`, a list of equally long lists of numbers.
+
+    facts: what is known of them, see dlib_bvae.metrics.matrices; rows and columns of another matrix are called so.
+    data: names the factors. Returns the paths; imports matplotlib only when there is a matrix.
+    """
+    paths = []
+    for key, value in results.items():
+        if (values := _as_matrix(value)) is not None:
+            matrix = facts.get(key, Matrix("row", "column", key.replace("_", " ")))
+            labels = [_labels(axis, size, results, data) for axis, size in zip(matrix[:2], values.shape, strict=True)]
+            paths.append(_save(directory / f"{re.sub(_UNSAFE, '_', key)}.png", values, matrix, labels))
+    return paths
+
+
+def _as_matrix(value: Any) -> np.ndarray | None:
+    """`value` as floats (rows, columns), None when it is no list of equally long lists of finite numbers."""
+    if not isinstance(value, list) or not value or not all(isinstance(row, list) for row in value):
+        return None
+    if len({len(row) for row in value}) != 1:
+        return None
+    array = np.asarray(value)
+    fits = array.ndim == 2 and array.size and array.dtype.kind in "fiu" and np.isfinite(array).all()
+    return array.astype(float) if fits else None
+
+
+def _labels(axis: str, size: int, results: Mapping[str, Any], data: Any) -> list[str]:
+    """What stands beside the rows or columns of an axis."""
+    names: list[Any]
+    if axis == "factor":
+        names = [name for name, values in zip(factor_names(data), factor_sizes(data), strict=True) if values > 1]
+    else:
+        listed = results.get("active_codes" if axis == "active code" else axis)
+        names = listed if isinstance(listed, list) and len(listed) == size else list(range(size))
+    texts = [str(name) for name in names]
+    return [text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…" for text in texts]
+
+
+def _save(path: Path, values: np.ndarray, matrix: Matrix, labels: list[list[str]]) -> Path:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    axes_names, labels = list(matrix[:2]), list(labels)
+    if matrix.columns == "factor" and matrix.rows != "factor":  # their names are read more easily from left to right
+        values, axes_names, labels = values.T, axes_names[::-1], labels[::-1]
+    title = path.stem.replace("_", " ")
+    figure = Figure(figsize=_inches(values.shape, labels[0], title), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    low = min(values.min(), values.min() if matrix.low is None else matrix.low)
+    high = max(values.max(), values.max() if matrix.high is None else matrix.high)
+    image = axes.imshow(values, cmap=_COLOURS, vmin=low, vmax=high if high > low else low + 1, aspect="auto")
+    _label(axes.yaxis, axes_names[0], labels[0], letters=2)
+    _label(axes.xaxis, axes_names[1], labels[1], letters=2 + max(map(len, labels[1])))
+    axes.set_title(title, parse_math=False)
+    figure.colorbar(image, label=matrix.of)
+    if max(values.shape) <= _MOST_TEXTS:
+        _write_numbers(axes, image, values)
+    figure.savefig(path, dpi=_DPI)
+    return path
+
+
+def _label(axis: Any, name: str, texts: list[str], letters: int) -> None:
+    """Labels one axis; letters: how much room a text needs, so that of many only some are written."""
+    step = math.ceil(len(texts) * letters * _LETTER / min(_CELL * len(texts), _MOST_INCHES))
+    axis.set_ticks(range(0, len(texts), step), texts[::step], parse_math=False)
+    axis.set_label_text("" if name == "factor" else name.removesuffix("s"), parse_math=False)
+
+
+def _inches(shape: tuple[int, ...], row_labels: list[str], title: str) -> tuple[float, float]:
+    """Width and height that leave room for labels, title and colour bar."""
+    rows, columns = (min(_CELL * size, _MOST_INCHES) for size in shape)
+    beside = _LETTER * max(map(len, row_labels)) + 1.7
+    return max(columns + beside, 0.12 * len(title) + beside), max(rows, 1.6) + 1.1
+
+
+def _write_numbers(axes: Any, image: Any, values: np.ndarray) -> None:
+    """The value in each cell, black on bright and white on dark."""
+    largest = np.abs(values).max()
+    if (values == np.rint(values)).all() and largest < 1e5:
+        form = "{:.0f}"
+    else:
+        form = "{:.2f}" if 0.1 <= largest < 100 else "{:.2g}"
+    bright = image.to_rgba(values)[..., :3] @ [0.2126, 0.7152, 0.0722] > 0.46
+    for (row, column), value in np.ndenumerate(values):
+        text = form.format(value if abs(value) > 5e-3 or form == "{:.2g}" else 0.0)
+        colour = "black" if bright[row, column] else "white"
+        axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)

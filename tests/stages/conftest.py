@@ -1,0 +1,60 @@
+"""Codes of dummy_data in files, and their evaluation."""
+
+import numpy as np
+import pytest
+
+from dlib_bvae import datasets
+from dlib_bvae.results import read_results
+from dlib_bvae.stages import evaluate
+from dlib_bvae.stages.own_codes import own_of
+
+QUICK = {
+    "active_units": ["num_train"],
+    "beta_vae": ["num_train", "num_eval"],
+    "dci": ["num_train", "num_test", "n_estimators"],
+    "dci_es": ["num_train", "num_test"],
+    "dci_lasso": ["num_train", "num_test"],
+    "dci_random_forest": ["num_train", "num_test", "n_estimators"],
+    "downstream_task": ["num_test"],
+    "factor_vae_score": ["num_train", "num_eval", "num_variance_estimate"],
+    "factor_vae_score_dlib": ["num_train", "num_eval", "num_variance_estimate"],
+    "fairness": ["num_train"],
+    "fos": ["num_train"],
+    "infomec": ["num_train", "num_test"],
+    "mig": ["num_train"],
+    "modularity_explicitness": ["num_train", "num_test"],
+    "modularity_explicitness_dlib": ["num_train", "num_test"],
+    "reduced_downstream_task": ["num_test"],
+    "sap": ["num_train", "num_test"],
+    "sap_dlib": ["num_train", "num_test"],
+    "strong_downstream_task": ["num_test", "n_experiment"],
+}
+SIZES = {"n_estimators": 2, "n_experiment": 1}
+SMALL = [f"{name}.{key} = {SIZES.get(key, 200)}" for name, keys in QUICK.items() for key in keys] + [
+    "downstream_task.num_train = [50]",
+    "reduced_downstream_task.num_train = [50]",
+    "strong_downstream_task.num_train = [50]",
+    "dci_es.widths = [8, 32]",
+]
+
+
+@pytest.fixture
+def codes(tmp_path, monkeypatch):
+    """Three codes (512, 3) of dummy_data, in a working directory of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path / "cache"))
+    factors = datasets.load("dummy_data").factors_at(np.arange(512)) / [1, 3, 7, 7]
+    known = np.stack([factors[:, 2], factors[:, 3], factors[:, 0] + factors[:, 1]], axis=1)
+    return (known + 0.05 * np.random.default_rng(0).normal(size=known.shape)).astype(np.float32)
+
+
+@pytest.fixture
+def score_own():
+    """score_own("mig,sap", *bindings, codes=…, dataset=…) → the results, in order."""
+
+    def score(metric, *bindings, overwrite=False, repeats=None, **flags):
+        flags = {"dataset": "dummy_data", **flags}
+        paths = evaluate.run(metric, [], [*SMALL, *bindings], None, overwrite, repeats, own_of(**flags))
+        return [read_results(path, "evaluation") for path in paths]
+
+    return score

@@ -1,0 +1,166 @@
+"""matrices.py: a picture for every matrix, with the factors' names beside the right rows."""
+
+import inspect
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlib_bvae import datasets, metrics
+from dlib_bvae.metrics.facts import Matrix
+from dlib_bvae.visualize import matrices
+from dlib_bvae.visualize.matrices import save_matrices
+
+
+class Grid:
+    factor_names = ("shape", "one_value", "$scale_1$")
+    factors_num_values = (3, 1, 4)
+
+
+BY_CODE = Matrix("code", "factor", "share", high=1.0)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that were saved."""
+    from matplotlib.figure import Figure
+
+    found = []
+    save = Figure.savefig
+
+    def saved(self, *arguments, **options):
+        found.append(self)
+        return save(self, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", saved)
+    return found
+
+
+def texts(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def cells(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_factors_are_rows_whichever_way_the_matrix_lies(tmp_path, drawn):
+    values = [[0.0, 0.25], [0.5, 1.0], [0.125, 0.75]]
+    transposed = np.array(values).T.tolist()
+    facts = {"a": BY_CODE, "b": Matrix("factor", "code", "share", high=1.0)}
+    paths = save_matrices(tmp_path, {"a": values, "b": transposed}, facts, Grid())
+    assert [path.name for path in paths] == ["a.png", "b.png"]
+    for figure in drawn:
+        axes = figure.axes[0]
+        assert texts(axes.yaxis) == ["shape", "$scale_1$"]
+        assert texts(axes.xaxis) == ["0", "1", "2"]
+        assert axes.get_xlabel() == "code"
+        assert axes.images[0].get_array().tolist() == transposed
+        assert axes.images[0].get_clim() == (0, 1)
+        assert cells(figure) == ["0.00", "0.50", "0.12", "0.25", "1.00", "0.75"]
+    assert (
+        len({path.read_bytes() for path in paths}) == 1 or drawn[0].axes[0].get_title() != drawn[1].axes[0].get_title()
+    )
+
+
+def test_active_codes_and_listed_axes_have_their_own_names(tmp_path, drawn):
+    results = {
+        "irs": [[0.1, 0.2], [0.3, 0.4]],
+        "active_codes": [3, 7],
+        "losses": [[0.1, 0.2]] * 2,
+        "widths": [16, 32],
+        "other": [[1, 2, 3], [4, 5, 6]],
+    }
+    facts = {"irs": Matrix("active code", "factor", "r"), "losses": Matrix("widths", "factor", "error")}
+    save_matrices(tmp_path, results, facts, Grid())
+    irs, losses, other = (figure.axes[0] for figure in drawn)
+    assert texts(irs.xaxis) == ["3", "7"]
+    assert texts(losses.xaxis) == ["16", "32"]
+    assert losses.get_xlabel() == "width"
+    assert (other.get_ylabel(), other.get_xlabel()) == ("row", "column")
+    assert cells(drawn[2]) == list("123456")
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [([[0.0004, -0.0002]], ["0.0004", "-0.0002"]), ([[2500, 0]], ["2500", "0"]), ([[-0.001, 0.5]], ["0.00", "0.50"])],
+)
+def test_numbers_are_written_as_precisely_as_they_are_large(value, form, tmp_path, drawn):
+    save_matrices(tmp_path, {"m": value}, {"m": Matrix("row", "column", "x", low=None)}, Grid())
+    assert cells(drawn[0]) == form
+
+
+def test_numbers_can_be_read_on_their_cells(tmp_path, drawn):
+    save_matrices(tmp_path, {"m": [list(np.linspace(0, 1, 20))]}, {}, Grid())
+    from matplotlib.colors import to_rgb
+
+    axes = drawn[0].axes[0]
+    linear = lambda rgb: (
+        np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+    )
+    for text, colour in zip(axes.texts, axes.images[0].to_rgba(np.linspace(0, 1, 20)[None])[0, :, :3], strict=True):
+        bright = sorted([linear(np.array(to_rgb(text.get_color()))), linear(colour)])
+        assert (bright[1] + 0.05) / (bright[0] + 0.05) >= 4  # WCAG asks for 3 of large and 4.5 of small text
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (21, 2), (22, 2), (300, 2), (2_000, 2), (60, 60)])
+def test_nothing_is_clipped_and_many_cells_have_no_numbers(shape, tmp_path, drawn, monkeypatch):
+    monkeypatch.setattr(Grid, "factor_names", ("shape", "one_value", "the_name_of_a_factor_which_goes_on_" * 3))
+    values = np.random.default_rng(0).random(shape).tolist()
+    facts = {"normalised_information": BY_CODE if shape[1] == 2 else Matrix("code", "code", "share")}
+    (path,) = save_matrices(tmp_path, {"normalised_information": values}, facts, Grid())
+    figure = drawn[0]
+    assert len(figure.axes[0].texts) == (shape[0] * shape[1] if shape[0] <= 21 else 0)
+    picture = np.asarray(Image.open(path).convert("L"))
+    assert picture.shape[0] < 2_200
+    assert picture.shape[1] < 3_500
+    for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+        assert (edge == 255).all()
+    boxes = [label.get_window_extent() for label in figure.axes[0].xaxis.get_ticklabels()]
+    assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:], strict=False))
+
+
+def test_what_is_no_matrix_is_passed_over_without_matplotlib(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    results = {"s": 0.5, "l": [1, 2], "empty": [], "rows": [[], []], "uneven": [[1], [1, 2]], "none": [[None, 1.0]]}
+    results |= {"text": [["a"]], "flags": [[True]], "deep": [[[1.0]]], "nan": [[float("nan")]], "dict": {"a": [[1.0]]}}
+    assert save_matrices(tmp_path, results, {}, Grid()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_is_a_safe_file_name(tmp_path):
+    (path,) = save_matrices(tmp_path, {"../10:confusion": [[1.0]]}, {}, Grid())
+    assert path.parent == tmp_path
+    assert path.name == ".._10_confusion.png"
+
+
+def test_the_state_of_pyplot_is_left_alone(tmp_path):
+    save_matrices(tmp_path, {"m": [[1.0]]}, {}, Grid())
+    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_every_metric_says_what_its_matrices_are(monkeypatch):
+    data = datasets.load("dummy_data")
+    codes = data.factors_at(np.arange(512)) + np.random.default_rng(0).normal(size=(512, 4))
+    sizes = {"code": 4, "active code": 4, "factor": 4}
+    small = {"num_train": 150, "num_test": 50, "batch_size": 8, "num_eval": 20, "num_variance_estimate": 50}
+    found = set()
+    for name in metrics.names():
+        facts = metrics.matrices(name)
+        if not facts:
+            continue
+        accepted = inspect.signature(metrics.METRICS.get(name)).parameters
+        more = {"n_estimators": 2} if "n_estimators" in accepted else {}
+        more |= {"widths": [8, 16, 32]} if "widths" in accepted else {}
+        result = metrics.score(name, data, codes, 0, **{k: v for k, v in small.items() if k in accepted}, **more)
+        as_matrices = {key: value for key, value in result.items() if matrices._as_matrix(value) is not None}
+        assert set(as_matrices) == set(facts)
+        for key, value in as_matrices.items():
+            rows, columns = (sizes[axis] if axis in sizes else len(result[axis]) for axis in facts[key][:2])
+            assert np.shape(value) == (rows, columns)
+            low, high = facts[key].low, facts[key].high
+            assert low is None or np.min(value) >= low or facts[key].rows == "active code"
+            assert high is None or np.max(value) <= high
+        found.add(name)
+    assert {"mig", "dci", "sap", "infomec", "irs", "factor_vae_score", "fos", "unsupervised"} <= found
