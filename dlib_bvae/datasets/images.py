@@ -66,3 +66,15 @@ class ImageData(abc.ABC):
                 f"indices must be in 0 … {self.num_images - 1} for {self.name}; got {low if low < 0 else high}"
             )
         return rows.astype(np.int64)
+
+
+def training_sample(data: ImageData, count: int, seed: int) -> np.ndarray:
+    """Indices int64 of `count` images as training shows them, by `seed`.
+
+    Without repetition, or all where there are fewer; where training weights differ, by them and with repetition.
+    """
+    rng, weights = np.random.default_rng(seed), data.training_weights()
+    shown = np.arange(data.num_images) if weights is None else np.flatnonzero(weights)
+    if weights is None or np.ptp(weights[shown]) == 0:
+        return rng.choice(shown, min(count, len(shown)), replace=False)
+    return rng.choice(data.num_images, count, p=weights / weights.sum())

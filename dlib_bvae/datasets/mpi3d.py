@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dlib_bvae.datasets import grids
 from dlib_bvae.datasets.files import OfficialFile, Source
 from dlib_bvae.datasets.formats.npz import read_rows
 from dlib_bvae.datasets.ground_truth import GroundTruthData
@@ -26,15 +27,7 @@ def _source(name: str, md5: str) -> Source:
 
 
 class _MPI3D(OfficialData, GroundTruthData):
-    factor_names = (
-        "object_color",
-        "object_shape",
-        "object_size",
-        "camera_height",
-        "background_color",
-        "horizontal_axis",
-        "vertical_axis",
-    )
+    factor_names = grids.MPI3D
     factor_sizes: tuple[int, ...] = (6, 6, 2, 3, 3, 40, 40)
     observation_shape = (64, 64, 3)
 

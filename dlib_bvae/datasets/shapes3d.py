@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.datasets import grids
 from dlib_bvae.datasets.files import OfficialFile, Source
 from dlib_bvae.datasets.formats.errors import damaged, reading
 from dlib_bvae.datasets.ground_truth import GroundTruthData
@@ -26,7 +27,7 @@ class Shapes3D(OfficialData, GroundTruthData):
     """
 
     name = "shapes3d"
-    factor_names = ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation")
+    factor_names = grids.SHAPES3D
     factor_sizes: tuple[int, ...] = (10, 10, 10, 8, 4, 15)
     observation_shape = (64, 64, 3)
     source = Source(

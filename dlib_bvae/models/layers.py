@@ -33,7 +33,9 @@ class Layer(tf.Module):
 
     def finish(self, y: tf.Tensor) -> tf.Tensor:
         """Adds the bias; (batch, …, width) → the same."""
-        y = tf.nn.bias_add(y, tf.cast(self.bias, y.dtype))
+        bias = tf.cast(self.bias, y.dtype)
+        # A CPU sums the gradient of bias_add over one channel ten times slower than that of a plain sum.
+        y = y + bias if y.shape[-1] == 1 else tf.nn.bias_add(y, bias)
         return y if self.gate is None else self.gate(y)
 
 

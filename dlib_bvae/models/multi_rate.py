@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gin
@@ -50,7 +50,8 @@ class multi_rate_vae(GaussianVAE):
     """Trained with log β uniform in log beta_low … log beta_high, image by image; Multi-Rate VAE (Bae et al. 2023).
 
     Gates stand behind every layer of encoder and decoder. encode, decode and reconstruct work at the β of `rate`, a
-    variable that starts at beta. Raises UserError unless 0 < beta_low < beta_high and beta lies between them.
+    variable that starts at beta; the SavedModel has `functions` beside them, which take any β. Raises UserError unless
+    0 < beta_low < beta_high and beta lies between them.
     """
 
     latents = "multi_rate"
@@ -73,6 +74,7 @@ class multi_rate_vae(GaussianVAE):
             raise UserError(
                 f"multi_rate_vae needs beta_low < beta_high and beta within; got {beta_low}, {beta_high}, {beta}"
             )
+        self.low, self.high = low, high
         self.middle, self.half = 0.5 * math.log(low * high), 0.5 * math.log(high / low)
         self.rate = tf.Variable(float(beta), trainable=False, name="rate")
         self._rate = Rate()
@@ -111,3 +113,21 @@ class multi_rate_vae(GaussianVAE):
             found = super().batch(observations, key, adapt, **given)
         found.extras["beta"] = beta
         return found
+
+    def rate_distortion(self, observations: tf.Tensor, beta: tf.Tensor, key: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The two terms of the ELBO at β, float32 (), with a posterior sample by key, int64 (2,): nats, float32 (batch,).
+
+        rate is the KL, distortion the negative log-likelihood of the image.
+        """
+        with self.at(beta):
+            found = super().batch(observations, key)
+        return {"rate": found.kl, "distortion": found.reconstruction}
+
+    def functions(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
+        """What a SavedModel of it has beside encode, decode and reconstruct: name → function, specifications of its inputs."""
+        images = tf.TensorSpec([None, *self.observation_shape], tf.float32, name="observations")
+        beta = tf.TensorSpec([], tf.float32, name="beta")
+        return {
+            "rate_distortion": (self.rate_distortion, [images, beta, tf.TensorSpec([2], tf.int64, name="key")]),
+            "beta_range": (lambda: {"low": tf.constant(self.low), "high": tf.constant(self.high)}, []),
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +15,36 @@ def export(network: Any, directory: Path) -> None:
     """Writes `network` with three functions, all on float32 and any batch size.
 
     encode: observations (n, H, W, C) in [0, 1] → mean and log_variance (n, latents); decode: latents (n, latents) →
-    images in [0, 1]; reconstruct: observations → images.
+    images in [0, 1]; reconstruct: observations → images. A network that has more, says so in `functions` (see multi_rate_vae).
     """
     images = tf.TensorSpec([None, *network.observation_shape], tf.float32, name="observations")
     latents = tf.TensorSpec([None, network.num_latent], tf.float32, name="latents")
     module = tf.Module()
     module.network = network
-    module.encode = tf.function(
-        lambda observations: dict(zip(("mean", "log_variance"), network.encode(observations), strict=True)),
-        input_signature=[images],
-    )
-    module.decode = tf.function(lambda latents: {"images": network.decode(latents)}, input_signature=[latents])
-    module.reconstruct = tf.function(
-        lambda observations: {"images": network.reconstruct(observations)}, input_signature=[images]
-    )
-    signatures = {name: getattr(module, name).get_concrete_function() for name in ("encode", "decode", "reconstruct")}
+    # Without autograph, which would read the package's sources again hours after they were loaded.
+    function = functools.partial(tf.function, autograph=False)
+    functions = {
+        "encode": (
+            lambda observations: dict(zip(("mean", "log_variance"), network.encode(observations), strict=True)),
+            [images],
+        ),
+        "decode": (lambda latents: {"images": network.decode(latents)}, [latents]),
+        "reconstruct": (lambda observations: {"images": network.reconstruct(observations)}, [images]),
+        **(network.functions() if hasattr(network, "functions") else {}),
+    }
+    for name, (call, inputs) in functions.items():
+        setattr(module, name, function(call, input_signature=inputs))
+    signatures = {name: getattr(module, name).get_concrete_function() for name in functions}
     tf.saved_model.save(module, str(directory), signatures=signatures)
 
 
 def load(directory: Path) -> Any:
     """Reads a SavedModel. Raises UserError when there is none or it is damaged."""
+    if not directory.exists():
+        raise UserError(
+            f"there is no SavedModel {directory}: an oracle's run has none; train another method's again with --overwrite"
+        )
     try:
         return tf.saved_model.load(str(directory))
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
-        raise UserError(f"the SavedModel {directory} is missing or damaged; train again with --overwrite") from error
+        raise UserError(f"the SavedModel {directory} is damaged; train again with --overwrite") from error

@@ -60,7 +60,7 @@ def _of_run(model_dir: Path, configured: Configured) -> Representation:
         data = same_data(model_dir)
         with configured():
             directory = postprocess.encode_once(model_dir, data)
-        decoder = functools.partial(postprocess.decoder, model_dir / "train" / "saved_model")
+        decoder = functools.partial(postprocess.decoder_of, model_dir, data)
         return Representation(directory, data, read_codes(directory), decoder)
 
 

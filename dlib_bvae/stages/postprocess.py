@@ -13,6 +13,7 @@ import numpy as np
 from dlib_bvae.cli import load_tensorflow
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
+from dlib_bvae.models.oracle import CODES, FactorView
 from dlib_bvae.representations.codes import encode_all
 from dlib_bvae.representations.reductions import REPRESENTATIONS, mean_representation
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
@@ -47,8 +48,7 @@ def encode_once(model_dir: Path, data: ImageData, overwrite: bool = False) -> Pa
     """Encodes `data` by the model of `model_dir` as the open configuration says, once; returns the codes' directory."""
     train = model_dir / "train"
     identity = {"trained": read_results(train, "train")["uuid"]}
-    encoder = lambda: (load_encoder(train / "saved_model"), data)
-    return encode_by(encoder, identity, model_dir, overwrite, earlier=train)
+    return encode_by(lambda: _encoder_of(model_dir, data), identity, model_dir, overwrite, earlier=train)
 
 
 def stage_of(model_dir: Path, reduction: Callable) -> Path:
@@ -106,6 +106,24 @@ def encode_by(
 def _begun_for(part: Path) -> str | None:
     path = part / "trained"
     return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _encoder_of(model_dir: Path, data: Any) -> tuple[Callable, Any]:
+    """How a run encodes, and what it encodes: the images, or for an oracle the factors."""
+    if is_oracle(model_dir):
+        view = FactorView(data)
+        return view.encode, view
+    return load_encoder(model_dir / "train" / "saved_model"), data
+
+
+def decoder_of(model_dir: Path, data: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The decoder of a run on `data`: codes float32 (n, latents) → images float32 (n, H, W, C) in [0, 1]."""
+    return FactorView(data).decode if is_oracle(model_dir) else decoder(model_dir / "train" / "saved_model")
+
+
+def is_oracle(model_dir: Path) -> bool:
+    """Whether the codes of a run are the factors themselves."""
+    return CODES.items() <= read_results(model_dir / "train", "train").items()
 
 
 def load_encoder(directory: Path) -> Callable:

@@ -17,12 +17,14 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import ARCHITECTURES
+from dlib_bvae.models.fitted import FITTED, FittedModel
 from dlib_bvae.models.likelihoods import LIKELIHOODS
 from dlib_bvae.models.objectives import OBJECTIVES, Objective
 from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
+from dlib_bvae.stages import fitting
 from dlib_bvae.stages.directory import check_same, promote, settle, start
 from dlib_bvae.training.feed import make_feed
 from dlib_bvae.training.loop import train as run_loop
@@ -32,7 +34,7 @@ from dlib_bvae.training.schedules import SCHEDULES, constant
 from dlib_bvae.training.trainer import Trainer
 from dlib_bvae.visualize.reconstructions import save_reconstructions
 
-REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
+REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, FITTED, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
 _EXAMPLES = 8
 
 
@@ -64,26 +66,19 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         print(f"{final}: trained already; --overwrite trains again")
         return
     began = time.time()
-    data = datasets.load()
-    settings = training()
-    trainer, examples = build(data, settings)
+    data, settings = datasets.load(), training()
+    fitted = isinstance(settings["model"], FittedModel)
+    learn = fitting.prepare(data, settings) if fitted else _prepare(data, settings)
     part = start(final, gin_text, overwrite)
-    measured = run_loop(
-        trainer,
-        part,
-        checkpoint_every=settings["checkpoint_every"],
-        log_every=settings["log_every"],
-        examples=examples,
-    )
-    _export(trainer, examples, part)
+    network, measured = learn(part)
+    if network is not None:
+        _export(network, _examples(data), part)
     seconds = measured.pop("seconds")
     results = {
         "model": settings["name"] or type(settings["model"]).__name__,
         "dataset": data.name,
         "fingerprint": data.fingerprint,
         "seed": settings["random_seed"],
-        "steps": settings["training_steps"],
-        "num_parameters": sum(int(tf.size(v)) for v in trainer.variables),
         "elapsed_time": seconds,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "device": device(),
@@ -91,21 +86,33 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
         "environment": describe(),
         **measured,
     }
-    text = gin.operative_config_str()
+    text = fitting.operative_config() if fitted else gin.operative_config_str()
     write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
     promote(final)
-    print(
-        f"{final}: trained {settings['training_steps']} steps in {seconds:,.0f} s; loss {results.get('loss', 0):.2f} nats"
-    )
+    done = "fitted" if fitted else f"trained {settings['training_steps']} steps"
+    loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
+    print(f"{final}: {done} in {seconds:,.0f} s{loss}")
 
 
-def _export(trainer: Trainer, examples: tf.Tensor, part: Path) -> None:
-    """Writes the SavedModel, of the averaged weights where there are some, and a picture of its reconstructions."""
-    if trainer.average is not None:
-        trainer.average.use()
-    export(trainer.network, part / "saved_model")
-    reconstructions = trainer.network.reconstruct(examples).numpy()
-    save_reconstructions(part / "reconstructions.png", examples.numpy(), reconstructions)
+def _prepare(data: ImageData, settings: dict[str, Any]) -> Callable[[Path], tuple[GaussianVAE, dict[str, Any]]]:
+    """Returns the training: a directory, where it continues → (network, results with the seconds it took)."""
+    trainer, examples = build(data, settings)
+    every = {key: settings[key] for key in ("checkpoint_every", "log_every")}
+
+    def learn(part: Path) -> tuple[GaussianVAE, dict[str, Any]]:
+        measured = run_loop(trainer, part, examples=examples, **every)
+        if trainer.average is not None:
+            trainer.average.use()
+        size = sum(int(tf.size(v)) for v in trainer.variables)
+        return trainer.network, {"steps": settings["training_steps"], "num_parameters": size, **measured}
+
+    return learn
+
+
+def _export(network: Any, examples: tf.Tensor, part: Path) -> None:
+    """Writes the SavedModel and a picture of its reconstructions."""
+    export(network, part / "saved_model")
+    save_reconstructions(part / "reconstructions.png", examples.numpy(), network.reconstruct(examples).numpy())
 
 
 @gin.configurable("model")
@@ -128,7 +135,8 @@ def training(
 ) -> dict[str, Any]:
     """Checks and returns the settings of one training.
 
-    model: the objective. network: the model's class. name: in results and tables; the objective's when empty.
+    model: the objective, or a fitted model, which reads name and random_seed only. network: the model's class. name: in
+    results and tables; the method's when empty.
     batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32",
     "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
     gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
@@ -144,8 +152,10 @@ def training(
         check_whole(f"model.{key}", value, 1)
     if not isinstance(random_seed, int) or not 0 <= random_seed < 2**31:
         raise UserError(f"model.random_seed must be a whole number in 0 … 2^31 - 1; got {random_seed!r}")
-    if not isinstance(model, Objective):
-        raise UserError(f"model.model must be an objective such as @vae(); got {model!r}")
+    if not isinstance(model, (Objective, FittedModel)):
+        raise UserError(
+            f"model.model must be an objective such as @vae(), or a fitted model such as @pca(); got {model!r}"
+        )
     return {
         **positive,
         "model": model,
@@ -177,5 +187,10 @@ def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor
         seed=seed,
         **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
     )
+    return trainer, _examples(data)
+
+
+def _examples(data: ImageData) -> tf.Tensor:
+    """A few observations to be reconstructed."""
     rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
-    return trainer, tf.constant(data.observations_at(rows))
+    return tf.constant(data.observations_at(rows))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-COMMANDS = ("dlib_bvae_train", "dlib_bvae_postprocess", "dlib_bvae_evaluate", "dlib_bvae_aggregate")
+COMMANDS = sorted(path.name for path in (Path(__file__).parents[2] / "bin").glob("dlib_bvae_*"))
 
 
 def checkpoint_bytes(run: Path) -> bytes:

@@ -6,27 +6,39 @@ import pytest
 
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.models.fitted import FITTED, FittedModel
 from dlib_bvae.models.objectives import OBJECTIVES
+from dlib_bvae.stages import fitting
 from dlib_bvae.stages.train import REGISTRIES, training
 
 HOME = Path(__file__).resolve().parents[2]
 EXPERIMENTS = sorted(path.name for path in (HOME / "gin").glob("*.gin"))
 
 
+def model_of(name):
+    with configuration([str(HOME / "gin" / name)], [], REGISTRIES):
+        return training()["model"]
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {name: model_of(name) for name in EXPERIMENTS}
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_it_makes_a_network_that_its_objective_trains(name):
+def test_it_makes_a_network_that_its_objective_trains_or_fits_one(name, tmp_path):
     with configuration([str(HOME / "gin" / name)], [], REGISTRIES):
         settings = training()
+        assert settings["name"]
+        if isinstance(settings["model"], FittedModel):
+            fitting.prepare(DummyData(), settings)(tmp_path)
+            return
         network = settings["network"]((16, 16, 1), 0, settings["precision"])
         settings["model"].build(network.num_latent, DummyData(), 0)
         settings["optimizer"]([network.trainable_variables[0]])
     assert network.latents in settings["model"].latents
-    assert settings["name"]
 
 
-def test_every_objective_has_an_experiment():
-    used = set()
-    for name in EXPERIMENTS:
-        with configuration([str(HOME / "gin" / name)], [], REGISTRIES):
-            used.add(type(training()["model"]))
-    assert used == {OBJECTIVES.get(name) for name in OBJECTIVES.names()}
+def test_every_method_has_an_experiment(models):
+    used = {type(model) for model in models.values()}
+    assert used == {registry.get(name) for registry in (OBJECTIVES, FITTED) for name in registry.names()}

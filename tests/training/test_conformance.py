@@ -1,5 +1,6 @@
 """Every objective: it lowers its own loss, and a training that was interrupted ends bit for bit as one that was not."""
 
+import functools
 import math
 
 import gin
@@ -15,6 +16,7 @@ from dlib_bvae.models.layers import Dense
 from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.objectives import OBJECTIVES
 from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.models.vector_quantized import vector_quantized_autoencoder
 from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.optimizers import adam, adamw
 from dlib_bvae.training.plan import Plan
@@ -36,6 +38,7 @@ NETWORKS = {
     "gaussian": GaussianVAE,
     "deterministic": deterministic_autoencoder,
     "quantized": quantized_autoencoder,
+    "vector_quantized": functools.partial(vector_quantized_autoencoder, dim=2, num_vectors=16),
     "multi_rate": multi_rate_vae,
     "categorical": categorical_vae,
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.datasets import grids
 from dlib_bvae.datasets.files import cache_dir
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.rendered import bit_cache
@@ -27,7 +28,7 @@ class DSpritesRendered(GroundTruthData):
     """
 
     name = "dsprites_rendered"
-    factor_names = ("shape", "scale", "orientation", "position_x", "position_y")
+    factor_names = grids.DSPRITES
     factor_sizes = (len(SHAPES), len(SCALES), len(ORIENTATIONS), len(POSITIONS), len(POSITIONS))
     observation_shape = (SIZE, SIZE, 1)
     max_pixel = 1

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.datasets import grids
 from dlib_bvae.datasets.files import cache_dir
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.rendered import bit_cache
@@ -36,15 +37,7 @@ class MPI3DToyRendered(GroundTruthData):
     """
 
     name = "mpi3d_toy_rendered"
-    factor_names = (
-        "object_color",
-        "object_shape",
-        "object_size",
-        "camera_height",
-        "background_color",
-        "horizontal_axis",
-        "vertical_axis",
-    )
+    factor_names = grids.MPI3D
     factor_sizes = (len(COLORS), len(SHAPES), len(SIZES), len(HEIGHTS), len(BACKGROUNDS), STEPS, STEPS)
     observation_shape = (SIZE, SIZE, 3)
     max_pixel = 255

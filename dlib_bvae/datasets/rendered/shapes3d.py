@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.datasets import grids
 from dlib_bvae.datasets.files import cache_dir
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.rendered import bit_cache
@@ -40,7 +41,7 @@ class Shapes3DRendered(GroundTruthData):
     """
 
     name = "shapes3d_rendered"
-    factor_names = ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation")
+    factor_names = grids.SHAPES3D
     factor_sizes = (len(_HUES), len(_HUES), len(_HUES), *_GEOMETRIES)
     observation_shape = (SIZE, SIZE, 3)
 

@@ -15,7 +15,7 @@ _MODULES = {
     "mmd": ("info_vae", "wae_mmd"),
     "joint_vae": ("joint_vae",),
     "hfs": ("hfs",),
-    "quantized": ("qlae", "factor_qvae"),
+    "quantized": ("qlae", "factor_qvae", "vq_vae"),
     "mr_vae": ("mr_vae",),
     "weak": ("ada_gvae", "ada_ml_vae"),
     "semi_supervised": ("s2_vae",),

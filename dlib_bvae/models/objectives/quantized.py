@@ -14,7 +14,7 @@ from dlib_bvae.models.objectives.factor_vae import Adversarial
 
 
 class Quantization:
-    """The two losses of a codebook; the weights are those of the paper, whose reconstruction is a mean over pixels.
+    """The two losses of a codebook; the weights are those of Hsu et al. 2023, whose reconstruction is a mean over pixels.
 
     Here it is a sum, so both are multiplied by the number of pixels and channels.
     """
@@ -50,6 +50,29 @@ class qlae(Objective):
     def __init__(self, lambda_quantize: float = 0.01, lambda_commit: float = 0.01):
         super().__init__("qlae")
         self.losses = Quantization("qlae", lambda_quantize, lambda_commit)
+
+    def build(self, num_latent: int, data: ImageData, seed: int) -> None:
+        """Keeps the number of pixels."""
+        self.losses.build(data)
+
+    def terms(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Reconstruction and the two weighted distances."""
+        return self.losses.terms(batch)
+
+
+@gin.configurable
+class vq_vae(Objective):
+    """Reconstruction + codebook and commitment losses; VQ-VAE (van den Oord et al. 2017, Eq. 3).
+
+    model.network is @vector_quantized_autoencoder. The distances are means over the numbers of a code, as in the baseline of
+    Hsu et al. 2023. lambda_quantize, lambda_commit: >= 0.
+    """
+
+    latents = ("vector_quantized",)
+
+    def __init__(self, lambda_quantize: float = 1.0, lambda_commit: float = 0.25):
+        super().__init__("vq_vae")
+        self.losses = Quantization("vq_vae", lambda_quantize, lambda_commit)
 
     def build(self, num_latent: int, data: ImageData, seed: int) -> None:
         """Keeps the number of pixels."""

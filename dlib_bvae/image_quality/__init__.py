@@ -1,0 +1,1 @@
+"""Distances between images by the features of a network, and what is compared under which protocol."""

@@ -1,0 +1,99 @@
+"""A small convolutional network trained to tell a data set's own factors: features that need no download."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dlib_bvae.datasets.files import CACHE_VARIABLE, cache_dir, locked, sha256_of
+from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.image_quality.extractors.base import Extractor
+from dlib_bvae.models.layers import Conv, Dense
+
+VERSION = 1
+_WIDTHS, _NUM_FEATURES, _BATCH = (32, 32, 64, 64), 64, 128
+
+
+class FactorNetwork(tf.Module):
+    """Images float32 (n, size, size, 3), values 0 … 255 → features (n, 64); logits: one head a factor."""
+
+    def __init__(self, size: int, factor_sizes: tuple[int, ...], seed: int):
+        super().__init__("factor_cnn")
+        self.convs, inputs = [], 3
+        for i, width in enumerate(_WIDTHS):
+            self.convs.append(Conv(f"factor_conv{i}", inputs, width, 2.0, seed))
+            inputs, size = width, -(-size // 2)
+        self.dense = Dense("factor_dense", size * size * inputs, _NUM_FEATURES, 2.0, seed)
+        self.heads = [Dense(f"factor_head{i}", _NUM_FEATURES, n, 1.0, seed) for i, n in enumerate(factor_sizes)]
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        x = images / 255.0
+        for conv in self.convs:
+            x = tf.nn.relu(conv(x))
+        return tf.nn.relu(self.dense(tf.reshape(x, [tf.shape(x)[0], -1])))
+
+    def logits(self, images: tf.Tensor) -> list[tf.Tensor]:
+        """One (n, values) a factor."""
+        features = self(images)
+        return [head(features) for head in self.heads]
+
+
+def factor_cnn(data: Any, training_steps: int, learning_rate: float, seed: int) -> Extractor:
+    """64 features of four convolutions and a dense layer that were trained on `data`'s factors, version 1.
+
+    Trained once a data set (its fingerprint), and kept in the cache directory: by Adam, on batches of 128 images drawn
+    with `seed`, on the sum of the factors' cross entropies. Raises UserError for data without factors.
+    """
+    if not hasattr(data, "factors_num_values"):
+        raise UserError(f"factor_cnn learns from factors, and {data.name} has none; take another extractor")
+    check_whole("factor_cnn.training_steps", training_steps, 1)
+    size, sizes = int(data.observation_shape[0]), tuple(int(n) for n in data.factors_num_values)
+    network = FactorNetwork(size, sizes, seed)
+    key = f"v{VERSION}-{data.name}-{data.fingerprint}-{training_steps}-{learning_rate}-{seed}"
+    path = cache_dir() / "factor_cnn" / f"{key}.npz"
+    with locked(path, "keep the network factor_cnn", CACHE_VARIABLE):
+        if not path.exists():
+            _train(network, data, sizes, training_steps, learning_rate, seed)
+            part = path.with_suffix(".part.npz")
+            np.savez(part, *[v.numpy() for v in network.trainable_variables])
+            part.replace(path)
+    _restore(network, path)
+    features = tf.function(network.__call__, autograph=False, reduce_retracing=True)
+    return Extractor("factor_cnn", features, _NUM_FEATURES, size, f"sha256:{sha256_of(path)}")
+
+
+def _restore(network: FactorNetwork, path: Any) -> None:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            for i, variable in enumerate(network.trainable_variables):
+                variable.assign(arrays[f"arr_{i}"])
+    except (ValueError, KeyError, OSError, EOFError) as error:
+        raise UserError(f"{path} is damaged; delete it, and it is trained again") from error
+
+
+def _train(network: FactorNetwork, data: Any, sizes: tuple[int, ...], steps: int, rate: float, seed: int) -> None:
+    from dlib_bvae.image_quality.images import to_network
+    from dlib_bvae.training.optimizers import adam
+
+    variables = network.trainable_variables
+    optimizer = adam(variables, learning_rate=rate)
+
+    @tf.function(autograph=False)
+    def step(images: tf.Tensor, labels: tf.Tensor, at: tf.Tensor) -> None:
+        with tf.GradientTape() as tape:
+            losses = [
+                tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels[:, i], logits))
+                for i, logits in enumerate(network.logits(images))
+            ]
+            loss = tf.add_n(losses)
+        optimizer.apply(tape.gradient(loss, variables), tf.constant(1.0), at)
+
+    random = np.random.RandomState(seed)
+    per_image = data.num_images // int(np.prod(sizes))
+    for i in range(steps):
+        rows = random.randint(data.num_images, size=_BATCH)
+        factors = np.stack(np.unravel_index(rows // per_image, sizes), axis=1)
+        images = to_network(data.observations_at(rows), None, "bilinear", quantise=False)
+        step(images, tf.constant(factors, tf.int32), tf.constant(i, tf.int64))

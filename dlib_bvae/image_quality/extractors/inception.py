@@ -1,0 +1,123 @@
+"""Inception of December 2015, whose pooled features FID is defined by, from a file or folder of the user's."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dlib_bvae.datasets.download import download as download_files
+from dlib_bvae.datasets.files import OfficialFile, Source, data_dir, sha256_of
+from dlib_bvae.errors import UserError
+from dlib_bvae.image_quality.extractors.base import Extractor
+
+_GRAPH = "classify_image_graph_def.pb"
+_ARCHIVE = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
+_MODULE = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
+# In the graph: the batch of images before its own resizing, its own normalisation, and the pooled features.
+_INPUT, _NORMALISED, _POOL = "ExpandDims:0", "Mul:0", "pool_3:0"
+_SIZE = 299
+
+
+def inception_2015(path: str) -> Extractor:
+    """The frozen graph of 2015, 2048 features.
+
+    Images are resized as the protocol says, to 299 pixels, where the graph's own resizing does nothing; it subtracts 128
+    and divides by 128 itself. path: the file; default: in `weights` of the data directory. Raises UserError where it is
+    missing or another graph.
+    """
+    found = Path(path) if path else data_dir() / "weights" / _GRAPH
+    if not found.is_file():
+        raise UserError(
+            f"the Inception graph of 2015 is missing; get {_ARCHIVE}, and put its {_GRAPH} in {found.parent} "
+            "(no sha256 is published; the result records the file's own)"
+        )
+    features = _frozen(found)
+    return Extractor("inception_2015", features, 2048, _SIZE, f"sha256:{sha256_of(found)}", is_inception_2015=True)
+
+
+def _frozen(path: Path) -> Any:
+    """The graph as a function of a batch; it was frozen for one image, but only its shapes say so."""
+    graph = tf.compat.v1.GraphDef()
+    try:
+        graph.ParseFromString(path.read_bytes())
+
+        def call(images: tf.Tensor) -> tf.Tensor:
+            fed = {_INPUT: images}
+            (pool,) = tf.graph_util.import_graph_def(graph, input_map=fed, return_elements=[_POOL], name="")
+            return tf.reshape(pool, [tf.shape(images)[0], 2048])
+
+        function = tf.function(call, input_signature=[tf.TensorSpec([None, _SIZE, _SIZE, 3])], autograph=False)
+        concrete = function.get_concrete_function()
+    except Exception as error:  # protobuf's, TensorFlow's and its own kinds differ between versions
+        raise UserError(
+            f"{path} is not the Inception graph of 2015 (tensors {_INPUT} and {_POOL}): {_first_line(error)}"
+        ) from error
+    return concrete
+
+
+def inception_tfgan(path: str, download: bool) -> Extractor:
+    """The same weights as TF-GAN's module of TensorFlow Hub, 2048 features; it wants images in [-1, 1].
+
+    path: the module's folder; default: `tfgan_inception_1` in `weights` of the data directory. download: get it from
+    TensorFlow Hub where it is missing. Raises UserError where it is missing, or does not answer as such a module does.
+    """
+    folder = Path(path) if path else data_dir() / "weights" / "tfgan_inception_1"
+    if not (folder / "saved_model.pb").is_file():
+        if not download:
+            raise UserError(
+                f"TF-GAN's Inception module is missing; get {_MODULE} and unpack it in {folder}, or set "
+                "inception_tfgan.download = True (no sha256 is published; the result records the file's own)"
+            )
+        _fetch(folder)
+    try:
+        module = tf.saved_model.load(str(folder))
+        features = tf.function(lambda images: _pooled(module(images / 127.5 - 1.0)), autograph=False)
+        shape = tuple(features(tf.zeros([2, _SIZE, _SIZE, 3])).shape)
+    except (TypeError, KeyError, ValueError, OSError, tf.errors.OpError) as error:
+        raise UserError(
+            f"{folder} is not TF-GAN's Inception module: it gives no pool_3 for images: {_first_line(error)}"
+        ) from error
+    if shape != (2, 2048):
+        raise UserError(f"{folder} is not TF-GAN's Inception module: its pool_3 is {shape} instead of (2, 2048)")
+    return Extractor(
+        "inception_tfgan", features, 2048, _SIZE, f"sha256:{sha256_of(_variables(folder))}", is_inception_2015=True
+    )
+
+
+def _fetch(folder: Path) -> None:
+    """The module's archive, unpacked in `folder`: nothing in it may leave that folder."""
+    archive = OfficialFile("tfgan_inception_1.tar.gz", urls=(_MODULE,))
+    (file,) = download_files(
+        Source("https://tfhub.dev/tensorflow/tfgan/eval/inception/1", "Apache 2.0", (archive,)), folder.parent
+    )
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        with tarfile.open(file) as opened:
+            opened.extractall(part, filter="data")
+    except (tarfile.TarError, OSError, EOFError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise UserError(
+            f"{file} is damaged or no archive of the module: {error}; delete it and get it again"
+        ) from error
+    part.replace(folder)
+
+
+def _pooled(output: Any) -> tf.Tensor:
+    pool = output["pool_3"]
+    return tf.reshape(pool, [tf.shape(pool)[0], int(np.prod(pool.shape[1:]))])
+
+
+def _variables(folder: Path) -> Path:
+    """The file that has the weights: the variables' or, of a module of constants, the graph's."""
+    found = sorted(folder.glob("variables/variables.data-*"))
+    return found[0] if found else folder / "saved_model.pb"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,99 @@
+"""Features of many images: computed a batch at a time into a file, so that no side is ever held as images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlib_bvae.datasets.files import CACHE_VARIABLE, cache_dir, locked
+from dlib_bvae.errors import UserError
+from dlib_bvae.image_quality.extractors.base import Extractor
+from dlib_bvae.image_quality.images import to_network
+from dlib_bvae.image_quality.moments import Moments
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What, beside the images, decides the features: all of it stands in every result."""
+
+    extractor: str
+    weights: str
+    size: int | None
+    resize: str
+    quantise: bool
+
+    @classmethod
+    def of(cls, extractor: Extractor, resize: str, quantise: bool) -> Protocol:
+        """The protocol of `extractor` with these choices."""
+        return cls(extractor.name, extractor.weights, extractor.size, resize, quantise)
+
+
+def write_features(
+    path: Path, count: int, extractor: Extractor, protocol: Protocol, batches: Iterable[np.ndarray]
+) -> np.ndarray:
+    """Features float32 (count, num_features) of `batches` of images in [0, 1], as the memory-mapped file `path`.
+
+    Raises UserError for images that no picture can be, and for features that are NaN or infinite.
+    """
+    file = np.lib.format.open_memmap(path, "w+", np.float32, (count, extractor.num_features))
+    start = 0
+    for images in batches:
+        features = extractor(to_network(images, protocol.size, protocol.resize, protocol.quantise))
+        if features.shape != (len(images), extractor.num_features):
+            raise UserError(
+                f"the extractor {extractor.name} gave features {features.shape} for {len(images)} images; "
+                f"expected ({len(images)}, {extractor.num_features})"
+            )
+        if not np.isfinite(features).all():
+            raise UserError(f"the extractor {extractor.name} gave NaN or infinite features")
+        file[start : start + len(features)] = features
+        start += len(features)
+    file.flush()
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def reference_features(data: Any, rows: np.ndarray, extractor: Extractor, protocol: Protocol) -> np.ndarray:
+    """Features of `data`'s own images at `rows`, computed once for every data set, protocol and choice of rows.
+
+    They are kept in the cache directory, in a file whose name is a digest of all three.
+    """
+    key = json.dumps([data.name, str(data.fingerprint), asdict(protocol)], sort_keys=True).encode() + rows.tobytes()
+    path = cache_dir() / "features" / f"{data.name}-{extractor.name}-{hashlib.sha256(key).hexdigest()[:16]}.npy"
+    with locked(path, "keep features", CACHE_VARIABLE, 4 * len(rows) * extractor.num_features):
+        if path.exists():
+            return _kept(path, (len(rows), extractor.num_features))
+        part = path.with_suffix(".part")
+        write_features(part, len(rows), extractor, protocol, in_batches(rows, data.observations_at))
+        part.replace(path)
+    return _kept(path, (len(rows), extractor.num_features))
+
+
+def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise UserError(f"{path} is damaged; delete it, and it is made again") from error
+    if features.shape != shape or features.dtype != np.float32:
+        raise UserError(f"{path} holds {features.dtype} {features.shape} instead of float32 {shape}; delete it")
+    return features
+
+
+def in_batches(rows: np.ndarray, call: Callable[[np.ndarray], np.ndarray]) -> Iterable[np.ndarray]:
+    """call(rows), a batch of rows at a time."""
+    return (call(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH))
+
+
+def moments_of(features: np.ndarray) -> Moments:
+    """Mean and covariance of features (n, d), read a stretch at a time."""
+    moments = Moments(features.shape[1])
+    for start in range(0, len(features), 1024):
+        moments.add(features[start : start + 1024])
+    return moments

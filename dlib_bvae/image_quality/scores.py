@@ -1,0 +1,180 @@
+"""image_quality: how far reconstructions and samples are from a data set's images, by features under one protocol."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.datasets import FromDuckType, ImageData
+from dlib_bvae.datasets.ground_truth import as_rng, draw
+from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.image_quality.extractors import EXTRACTORS
+from dlib_bvae.metrics.facts import Score
+
+SCORES = {
+    **{f"{kind}_*_std": Score(0.0, None, None) for kind in ("kid", "kd")},
+    **{f"{kind}_*": Score(0.0, None, False) for kind in ("fid", "fd")},
+    **{f"{kind}_*": Score(None, None, False) for kind in ("kid", "kd")},
+    **{f"{kind}_*": Score(0.0, 1.0, True) for kind in ("precision", "recall", "coverage")},
+    "density_*": Score(0.0, None, True),
+}
+RESIZES = ("bicubic", "bilinear", "tf1_bilinear")
+COMPARISONS = ("reconstruction", "sample", "data")
+
+
+@gin.configurable(denylist=["data", "codes", "random_state", "decode"])
+def image_quality(
+    data: Any,
+    codes: Any,
+    random_state: Any,
+    *,
+    decode: Callable[[np.ndarray], np.ndarray] | None = None,
+    extractor: str = "factor_cnn",
+    compare: tuple[str, ...] = COMPARISONS,
+    num_images: int = 10_000,
+    resize: str = "bicubic",
+    quantise: bool = True,
+    subsets: int = 100,
+    subset_size: int = 1_000,
+    neighbours: int = 5,
+) -> dict[str, Any]:
+    """Fréchet and kernel distances, precision, recall, density and coverage, of features of an `extractor`.
+
+    Each score's name ends in what is compared: _reconstruction, images against what the decoder makes of their own codes
+    (the mean's, or a sample's where sampled codes are scored); _sample, images against decoded draws of N(0, I); _data, two
+    halves of the data set, the floor of the others. Only the features of Inception of 2015 give fid_… and kid_…; others give
+    fd_<extractor>_… and kd_<extractor>_…. num_images: of each side (half the data set, where that is smaller). resize:
+    "tf1_bilinear", "bilinear" or "bicubic"; quantise: to whole pixel values first. subsets of subset_size: of the kernel
+    distance. data, codes, random_state, decode: as in reconstruction_error. Returns the scores and the protocol.
+    Fewer images than features make the Fréchet distance large by bias: the result says so.
+    Raises UserError for missing weights, numbers out of range and images that are none.
+    """
+    _check(compare, num_images, resize, subsets, subset_size, neighbours)
+    if decode is None and set(compare) != {"data"}:
+        raise UserError("image_quality needs the model's decoder: score it by dlib_bvae_evaluate, or give decode=…")
+    images = data if isinstance(data, ImageData) else FromDuckType(data)
+    rng = np.random.RandomState(int(draw(as_rng(random_state), 2**31, ())))
+    sides = _Sides(images, codes, decode, rng, num_images)
+    network = EXTRACTORS.get(extractor)(images)
+    from dlib_bvae.image_quality.features import Protocol, reference_features, write_features
+
+    protocol = Protocol.of(network, resize, quantise)
+    reference = reference_features(images, sides.rows, network, protocol)
+    results: dict[str, Any] = {"protocol": {**asdict(protocol), **sides.described()}}
+    if sides.count <= network.num_features:
+        results["warning"] = _bias_warning(network.num_features, sides.count)
+        print(f"image_quality: {results['warning']}", file=sys.stderr)
+    for what in compare:
+        if what == "data":
+            other = reference_features(images, sides.other_rows, network, protocol)
+            results.update(_distances(network, what, reference, other, sides.rng, subsets, subset_size, neighbours))
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "features.npy"
+            other = write_features(path, sides.count, network, protocol, sides.batches(what))
+            results.update(_distances(network, what, reference, other, sides.rng, subsets, subset_size, neighbours))
+    return results
+
+
+def _distances(
+    network: Any,
+    what: str,
+    reference: np.ndarray,
+    other: np.ndarray,
+    rng: np.random.RandomState,
+    subsets: int,
+    subset_size: int,
+    neighbours: int,
+) -> dict[str, float]:
+    """All scores of one comparison, {"<measure>_<what>": …}."""
+    from dlib_bvae.image_quality.features import moments_of
+    from dlib_bvae.image_quality.frechet import frechet_distance
+    from dlib_bvae.image_quality.kernel import kernel_distance
+    from dlib_bvae.image_quality.manifold import manifold_scores
+
+    kernel, deviation = kernel_distance(reference, other, rng, subsets, subset_size)
+    scores = {
+        network.label("frechet"): frechet_distance(moments_of(reference), moments_of(other)),
+        network.label("kernel"): kernel,
+    }
+    scores.update({f"{name}_{network.name}": v for name, v in manifold_scores(reference, other, neighbours).items()})
+    named = {f"{name}_{what}": value for name, value in scores.items()}
+    return {**named, f"{network.label('kernel')}_{what}_std": deviation}
+
+
+class _Sides:
+    """The images that are compared: disjoint rows of the data set, and what the decoder makes of codes."""
+
+    def __init__(self, data: ImageData, codes: Any, decode: Any, rng: np.random.RandomState, num_images: int):
+        if data.num_images < 4:
+            raise UserError(f"image_quality needs at least four images; {data.name} has {data.num_images}")
+        self._data, self._codes, self._decode, self.rng = data, codes, decode, rng
+        self.count = min(num_images, data.num_images // 2)
+        if not callable(codes) and (np.ndim(codes) != 2 or len(codes) != data.num_images):
+            raise UserError(
+                f"codes must be numbers ({data.num_images}, latents), one row an image; got shape {np.shape(codes)}"
+            )
+        rows = rng.permutation(data.num_images)[: 2 * self.count]
+        self.rows, self.other_rows = np.sort(rows[: self.count]), np.sort(rows[self.count :])
+        self._noise_seed = int(rng.randint(2**31))
+
+    def described(self) -> dict[str, Any]:
+        """For the result."""
+        channels = self._data.observation_shape[-1]
+        return {
+            "images_each_side": self.count,
+            "grey_repeated_to_rgb": channels == 1,
+            "image_shape": list(self._data.observation_shape),
+            "sample_seed": self._noise_seed,
+        }
+
+    def batches(self, what: str) -> Iterable[np.ndarray]:
+        """Images in [0, 1]: the "reconstruction" of `rows`, or as many of a "sample" of the prior."""
+        from dlib_bvae.image_quality.features import in_batches
+
+        if what == "reconstruction":
+            return in_batches(self.rows, lambda rows: self._decoded(self._codes_at(rows)))
+        noise = np.random.RandomState(self._noise_seed)
+        width = self._codes_at(self.rows[:1]).shape[1]
+        return in_batches(self.rows, lambda rows: self._decoded(noise.normal(size=(len(rows), width))))
+
+    def _codes_at(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self._codes(self._data.observations_at(rows)) if callable(self._codes) else self._codes[rows])
+
+    def _decoded(self, latents: np.ndarray) -> np.ndarray:
+        if not np.isfinite(latents).all():
+            raise UserError("a code is NaN or infinite; encode the data set again")
+        made = np.asarray(self._decode(latents.astype(np.float32)))
+        if made.shape != (len(latents), *self._data.observation_shape):
+            raise UserError(
+                f"decode must give images {(len(latents), *self._data.observation_shape)}; got {made.shape}"
+            )
+        return made
+
+
+def _check(compare: Any, num_images: Any, resize: Any, subsets: Any, subset_size: Any, neighbours: Any) -> None:
+    if not compare or not set(compare) <= set(COMPARISONS):
+        raise UserError(f"image_quality.compare must name some of {', '.join(COMPARISONS)}; got {compare!r}")
+    if resize not in RESIZES:
+        raise UserError(f"image_quality.resize must be one of {', '.join(RESIZES)}; got {resize!r}")
+    check_whole("image_quality.num_images", num_images, 2)
+    check_whole("image_quality.subsets", subsets, 1)
+    check_whole("image_quality.subset_size", subset_size, 2)
+    check_whole("image_quality.neighbours", neighbours, 1)
+
+
+def _bias_warning(num_features: int, count: int) -> str:
+    from dlib_bvae.image_quality.frechet import expected_bias
+
+    bias = expected_bias(num_features, count, count)
+    return (
+        f"{count} images a side are no more than the {num_features} features; of {num_features} independent features of "
+        f"variance 1, the Fréchet distance of two equal sides would be {bias:,.0f} instead of 0: compare at equal numbers only"
+    )

@@ -1,0 +1,131 @@
+"""image_quality from data and codes to named scores."""
+
+import numpy as np
+import pytest
+
+from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.errors import UserError
+from dlib_bvae.image_quality import scores as page
+from dlib_bvae.image_quality.extractors.base import Extractor
+from dlib_bvae.image_quality.features import Protocol, reference_features
+from dlib_bvae.image_quality.frechet import frechet_distance
+from dlib_bvae.image_quality.moments import Moments
+from dlib_bvae.metrics.facts import fact
+
+DATA = DummyData()
+CODES = DATA.observations_at(np.arange(DATA.num_images)).reshape(DATA.num_images, -1)
+
+
+def perfect(latents):
+    return np.clip(latents.reshape(-1, *DATA.observation_shape), 0, 1)
+
+
+class Means:
+    """An extractor of eight features: means of pixels' blocks."""
+
+    calls = 0
+
+    def get(self, name):
+        def features(images):
+            Means.calls += 1
+            grey = np.asarray(images)[..., 0]
+            blocks = [grey[:, :, 4 * i : 4 * i + 4].mean(axis=(1, 2)) for i in range(4)]
+            blocks += [grey[:, 4 * i : 4 * i + 4].mean(axis=(1, 2)) for i in range(4)]
+            return np.stack(blocks, axis=1) / 255
+
+        return lambda data: Extractor(name, features, 8, 16, "none", is_inception_2015=name == "inception_2015")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path):
+    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(page, "EXTRACTORS", Means())
+
+
+def score(**parameters):
+    given = {"decode": perfect, "extractor": "means", "num_images": 200, "subsets": 3, "subset_size": 50, **parameters}
+    return page.image_quality(DATA, CODES, 0, **given)
+
+
+def test_a_perfect_decoder_reconstructs_at_no_distance_and_samples_noise():
+    result = score()
+    assert result["fd_means_reconstruction"] == pytest.approx(0, abs=1e-9)
+    assert result["precision_means_reconstruction"] == result["coverage_means_reconstruction"] == 1
+    assert result["fd_means_sample"] > 10 * result["fd_means_data"] > 0
+    assert result["kd_means_sample"] > 10 * abs(result["kd_means_data"])
+    assert not any(key.startswith(("fid", "kid")) for key in result)
+
+
+def test_only_the_network_of_2015_gives_fid():
+    result = score(extractor="inception_2015", compare=("sample",))
+    assert "fid_sample" in result
+    assert "kid_sample" in result
+    assert not any(key.startswith("fd_") for key in result)
+
+
+def test_the_same_seed_gives_the_same_numbers_and_features_are_kept():
+    first = score()
+    before = Means.calls
+    assert score() == first
+    assert Means.calls - before == 2 * -(-200 // 64), "images of the data set went through the network again"
+    assert score(compare=("data",))["fd_means_data"] == first["fd_means_data"]
+
+
+def test_the_distance_is_that_of_the_features_of_the_rows():
+    protocol = Protocol("means", "none", 16, "bicubic", True)
+    extractor = Means().get("means")(DATA)
+    rows = np.arange(0, 300, 3)
+    kept = reference_features(DATA, rows, extractor, protocol)
+    whole = extractor(DATA.observations_at(rows) * 255)
+    np.testing.assert_allclose(kept, whole, atol=1e-6)
+    assert frechet_distance(Moments.of(kept), Moments.of(whole)) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_protocol_says_all_that_decides_the_number():
+    protocol = score(compare=("data",))["protocol"]
+    assert protocol["extractor"] == "means"
+    assert protocol["resize"] == "bicubic"
+    assert protocol["quantise"] is True
+    assert protocol["images_each_side"] == 200
+    assert protocol["grey_repeated_to_rgb"] is True
+
+
+def test_every_score_has_its_facts():
+    result = score()
+    numbers = [key for key, value in result.items() if isinstance(value, float)]
+    assert len(numbers) == 3 * 7
+    assert all(fact(page.SCORES, key) for key in numbers)
+    assert fact(page.SCORES, "kd_means_data_std").higher_is_better is None
+    assert fact(page.SCORES, "fd_means_data").higher_is_better is False
+
+
+def test_fewer_images_than_features_are_warned_of(capsys):
+    result = score(num_images=8, compare=("data",))
+    assert "no more than the 8 features" in result["warning"]
+    assert "no more than the 8 features" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"compare": ("samples",)}, "compare"),
+        ({"resize": "nearest"}, "resize"),
+        ({"num_images": 1}, "num_images"),
+        ({"decode": None}, "decoder"),
+        ({"decode": lambda z: np.full((len(z), 16, 16, 1), np.nan)}, "NaN"),
+        ({"decode": lambda z: np.full((len(z), 16, 16, 1), 7.0)}, r"\[0, 1\]"),
+        ({"decode": lambda z: np.zeros((len(z), 8, 8, 1))}, "decode must give"),
+        ({"num_images": 3}, "neighbours"),
+    ],
+)
+def test_bad_input_gets_one_sentence(parameters, message):
+    with pytest.raises(UserError, match=message):
+        score(**parameters)
+
+
+def test_a_damaged_file_of_features_is_told(tmp_path):
+    score(compare=("data",))
+    for path in (tmp_path / "features").glob("*.npy"):
+        path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(UserError, match="damaged"):
+        score(compare=("data",))
