@@ -17,7 +17,18 @@ from dlib_bvae.registry import Registry
 _PACKAGE = Path(__file__).resolve().parent
 # The installed package carries the configurations inside it; a checkout has them beside it.
 _HOMES = [home for home in (_PACKAGE, _PACKAGE.parent) if (home / "gin" / "models").is_dir()]
-_DOORS = ("dataset", "feed", "model", "encoder", "decoder", "reconstruction_loss", "postprocess", "evaluation")
+_DOORS = (
+    "dataset",
+    "feed",
+    "validation",
+    "divergence",
+    "model",
+    "encoder",
+    "decoder",
+    "reconstruction_loss",
+    "postprocess",
+    "evaluation",
+)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_positive, check_whole
+from dlib_bvae.models.noise import normal, uniform
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.objectives.base import stream
 from dlib_bvae.models.vae import Adapt, GaussianVAE, kl_to_standard_normal
@@ -66,7 +67,7 @@ class categorical_vae(GaussianVAE):
     def batch(self, observations: tf.Tensor, key: tf.Tensor, adapt: Adapt | None = None, **given: Any) -> Batch:
         """One pass with a sample of every latent; kl is the Gaussians', extras["categorical_kl"] the others'."""
         mean, log_variance, logs = self.posterior(observations)
-        gaussian = mean + tf.exp(0.5 * log_variance) * tf.random.stateless_normal(tf.shape(mean), key)
+        gaussian = mean + tf.exp(0.5 * log_variance) * normal(mean.shape, key)
         relaxed = [self._relax(log, stream(key, place)) for place, log in enumerate(logs, start=1)]
         latent = tf.concat([gaussian, *relaxed], axis=1)
         reconstruction, measured = self.compare(observations, self.decode_logits(latent))
@@ -80,9 +81,9 @@ class categorical_vae(GaussianVAE):
 
     def _relax(self, log_probabilities: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
         """A Gumbel-softmax sample: (batch, size) → (batch, size), rows sum to 1."""
-        uniform = tf.random.stateless_uniform(tf.shape(log_probabilities), key, 1e-7, 1.0)
+        position = uniform(log_probabilities.shape, key, 1e-7, 1.0)
         # Below 1 in float32, so that both logarithms are finite.
-        gumbel = -tf.math.log(-tf.math.log(tf.minimum(uniform, 1.0 - 1e-7)))
+        gumbel = -tf.math.log(-tf.math.log(tf.minimum(position, 1.0 - 1e-7)))
         return tf.nn.softmax((log_probabilities + gumbel) / self.temperature)
 
 

@@ -22,7 +22,12 @@ _PIXELS = [1, 2, 3]
 
 
 class Likelihood(tf.Module):
-    """The distribution of an image given decoder logits; the mean of every pixel is σ(logit). May have trainable variables."""
+    """The distribution of an image given decoder logits; the mean of every pixel is σ(logit). May have trainable variables.
+
+    separable: whether the loss of an image depends on no other image of the batch.
+    """
+
+    separable = True
 
     def negative_log_likelihood(self, observations: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """Observations in [0, 1] and logits, float32 (batch, H, W, C) → nats summed over pixels, float32 (batch,)."""
@@ -108,6 +113,8 @@ class optimal_sigma_loss(Gaussian):
     That is the maximum-likelihood variance, where the loss does not change with it, so no gradient is led through it. The
     log standard deviation is bent so that it stays above `least`: images without noise have no finite optimum.
     """
+
+    separable = False
 
     def __init__(self, least: float = -6.0):
         super().__init__("optimal_sigma_loss")

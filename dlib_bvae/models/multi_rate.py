@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_positive
 from dlib_bvae.models.layers import Layer
+from dlib_bvae.models.noise import uniform
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.objectives.base import stream
 from dlib_bvae.models.vae import Adapt, GaussianVAE
@@ -107,8 +108,8 @@ class multi_rate_vae(GaussianVAE):
 
     def batch(self, observations: tf.Tensor, key: tf.Tensor, adapt: Adapt | None = None, **given: Any) -> Batch:
         """One pass, every image at a β of its own, which is extras["beta"]."""
-        uniform = tf.random.stateless_uniform([observations.shape[0]], stream(key, 1), -1.0, 1.0)
-        beta = tf.exp(self.middle + self.half * uniform)
+        position = uniform([observations.shape[0]], stream(key, 1), -1.0, 1.0)
+        beta = tf.exp(self.middle + self.half * position)
         with self.at(beta):
             found = super().batch(observations, key, adapt, **given)
         found.extras["beta"] = beta
@@ -128,6 +129,7 @@ class multi_rate_vae(GaussianVAE):
         images = tf.TensorSpec([None, *self.observation_shape], tf.float32, name="observations")
         beta = tf.TensorSpec([], tf.float32, name="beta")
         return {
+            **super().functions(),
             "rate_distortion": (self.rate_distortion, [images, beta, tf.TensorSpec([2], tf.int64, name="key")]),
             "beta_range": (lambda: {"low": tf.constant(self.low), "high": tf.constant(self.high)}, []),
         }

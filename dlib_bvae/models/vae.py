@@ -11,6 +11,7 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder
 from dlib_bvae.models.likelihoods import bernoulli_loss
+from dlib_bvae.models.noise import normal
 from dlib_bvae.models.objectives import Batch
 
 Adapt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -86,22 +87,44 @@ class GaussianVAE(tf.Module):
         """Decodes the posterior mean: observations → images, both float32 (batch, H, W, C) in [0, 1]."""
         return self.decode(self.encode(observations)[0])
 
+    def functions(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
+        """What a SavedModel of it has beside encode, decode and reconstruct: name → function, specifications of its inputs.
+
+        log_likelihood: observations (n, H, W, C) and latents (n, latents) → log p(x|z), nats (n,), where latents are Gaussian.
+        """
+        if self.latents not in ("gaussian", "multi_rate"):
+            return {}
+        images = tf.TensorSpec([None, *self.observation_shape], tf.float32, name="observations")
+        latents = tf.TensorSpec([None, self.num_latent], tf.float32, name="latents")
+        call = lambda observations, latents: {
+            "log_likelihood": -self.compare(observations, self.decode_logits(latents))[0]
+        }
+        return {"log_likelihood": (call, [images, latents])}
+
     def batch(self, observations: tf.Tensor, key: tf.Tensor, adapt: Adapt | None = None, **given: Any) -> Batch:
         """One pass with a posterior sample. key: int (2,), the seed of this batch's noise.
 
         adapt: changes the posterior before it is sampled. given: further fields of the Batch.
         """
-        mean, log_variance = self.encode(observations)
+        sampled = self.sample(*self.encode(observations), key, adapt)
+        return self.batch_of(observations, sampled, self.decode_logits(sampled[2]), key=key, **given)
+
+    def sample(
+        self, mean: tf.Tensor, log_variance: tf.Tensor, key: tf.Tensor, adapt: Adapt | None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The posterior, adapted, and a sample of it: (batch, latents) twice → three times."""
         if adapt is not None:
             mean, log_variance = adapt(mean, log_variance)
-        noise = tf.random.stateless_normal(tf.shape(mean), key)
-        latent = mean + tf.exp(0.5 * log_variance) * noise
-        reconstruction, measured = self.compare(observations, self.decode_logits(latent))
-        kl = kl_to_standard_normal(mean, log_variance)
+        return mean, log_variance, mean + tf.exp(0.5 * log_variance) * normal(mean.shape, key)
+
+    def batch_of(
+        self, observations: tf.Tensor, sampled: tuple[tf.Tensor, tf.Tensor, tf.Tensor], logits: tf.Tensor, **given: Any
+    ) -> Batch:
+        """The batch of observations, what `sample` gave of them, and the logits decoded from the sample."""
+        reconstruction, measured = self.compare(observations, logits)
+        kl = kl_to_standard_normal(*sampled[:2])
         measured["kl"] = tf.reduce_mean(kl)
-        return Batch(
-            mean, log_variance, latent, reconstruction, kl, key=key, encode=self.encode, measured=measured, **given
-        )
+        return Batch(*sampled, reconstruction, kl, encode=self.encode, measured=measured, **given)
 
     def compare(self, observations: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Negative log-likelihood (batch,) of observations under logits, (batch, H, W, C) each, and what is logged of it."""

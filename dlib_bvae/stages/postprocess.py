@@ -117,7 +117,7 @@ def _encoder_of(model_dir: Path, data: Any) -> tuple[Callable, Any]:
 
 
 def decoder_of(model_dir: Path, data: Any) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The decoder of a run on `data`: codes float32 (n, latents) → images float32 (n, H, W, C) in [0, 1]."""
+    """The decoder of a run on `data`, see `decoder`; an oracle's looks the nearest factors up."""
     return FactorView(data).decode if is_oracle(model_dir) else decoder(model_dir / "train" / "saved_model")
 
 

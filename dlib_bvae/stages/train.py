@@ -19,22 +19,36 @@ from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.fitted import FITTED, FittedModel
 from dlib_bvae.models.likelihoods import LIKELIHOODS
-from dlib_bvae.models.objectives import OBJECTIVES, Objective
+from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
 from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.saved_model import export
-from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.models.vae import GaussianVAE, build_likelihood
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
 from dlib_bvae.stages import fitting
 from dlib_bvae.stages.directory import check_same, promote, settle, start
+from dlib_bvae.training.devices import choose_strategy, scope
+from dlib_bvae.training.divergence import Divergence
 from dlib_bvae.training.feed import make_feed
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
 from dlib_bvae.training.plan import Plan
+from dlib_bvae.training.profile import steps_of
 from dlib_bvae.training.schedules import SCHEDULES, constant
 from dlib_bvae.training.trainer import Trainer
+from dlib_bvae.training.validation import make_validation
 from dlib_bvae.visualize.reconstructions import save_reconstructions
 
-REGISTRIES = (datasets.DATASETS, MODELS, OBJECTIVES, FITTED, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
+REGISTRIES = (
+    datasets.DATASETS,
+    MODELS,
+    OBJECTIVES,
+    WEIGHTS,
+    FITTED,
+    ARCHITECTURES,
+    LIKELIHOODS,
+    OPTIMIZERS,
+    SCHEDULES,
+)
 _EXAMPLES = 8
 
 
@@ -43,10 +57,12 @@ def run(
     gin_bindings: Sequence[str] = (),
     model_dir: Path | None = None,
     overwrite: bool = False,
+    profile: str | None = None,
 ) -> Path:
     """Trains what the configuration says into `model_dir` (default: runs/<name of the last gin file>) and returns it.
 
-    A finished run says so and does nothing, an interrupted one continues. Raises UserError for bad input.
+    A finished run says so and does nothing, an interrupted one continues. profile: "FIRST:LAST", steps to profile for
+    TensorBoard. Raises UserError for bad input.
     """
     if not gin_config and not gin_bindings:
         raise UserError("no configuration; give one, e.g. --gin_config=gin/beta4_dsprites.gin")
@@ -55,11 +71,11 @@ def run(
             raise UserError("--gin_bindings alone give the run no name; give --gin_config or --model_dir")
         model_dir = RUNS / Path(gin_config[-1]).stem
     with configuration(gin_config, gin_bindings, REGISTRIES), run_lock(model_dir):
-        _train_once(model_dir, overwrite)
+        _train_once(model_dir, overwrite, profile)
     return model_dir
 
 
-def _train_once(model_dir: Path, overwrite: bool) -> None:
+def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
     final, gin_text = model_dir / "train", gin.config_str()
     if settle(final, "train") and not overwrite:
         check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
@@ -68,7 +84,9 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     began = time.time()
     data, settings = datasets.load(), training()
     fitted = isinstance(settings["model"], FittedModel)
-    learn = fitting.prepare(data, settings) if fitted else _prepare(data, settings)
+    if fitted and profile is not None:
+        raise UserError("--profile profiles training steps, and a fitted model has none; leave it out")
+    learn = fitting.prepare(data, settings) if fitted else _prepare(data, settings, profile)
     part = start(final, gin_text, overwrite)
     network, measured = learn(part)
     if network is not None:
@@ -89,22 +107,33 @@ def _train_once(model_dir: Path, overwrite: bool) -> None:
     text = fitting.operative_config() if fitted else gin.operative_config_str()
     write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
     promote(final)
-    done = "fitted" if fitted else f"trained {settings['training_steps']} steps"
+    done = "fitted" if fitted else f"trained {results['steps']} steps"
     loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
     print(f"{final}: {done} in {seconds:,.0f} s{loss}")
 
 
-def _prepare(data: ImageData, settings: dict[str, Any]) -> Callable[[Path], tuple[GaussianVAE, dict[str, Any]]]:
+def _prepare(
+    data: ImageData, settings: dict[str, Any], profile: str | None
+) -> Callable[[Path], tuple[GaussianVAE, dict[str, Any]]]:
     """Returns the training: a directory, where it continues → (network, results with the seconds it took)."""
+    profiled = (0, 0) if profile is None else steps_of(profile, settings["training_steps"])
+    if settings["deterministic"]:
+        tf.config.experimental.enable_op_determinism()
     trainer, examples = build(data, settings)
     every = {key: settings[key] for key in ("checkpoint_every", "log_every")}
 
     def learn(part: Path) -> tuple[GaussianVAE, dict[str, Any]]:
-        measured = run_loop(trainer, part, examples=examples, **every)
-        if trainer.average is not None:
-            trainer.average.use()
-        size = sum(int(tf.size(v)) for v in trainer.variables)
-        return trainer.network, {"steps": settings["training_steps"], "num_parameters": size, **measured}
+        measured = run_loop(trainer, part, examples=examples, profile=profiled, **every)
+        trainer.use_exported()
+        results = {
+            "steps": int(trainer.state.step),
+            "num_parameters": sum(int(tf.size(v)) for v in trainer.variables),
+            "deterministic": settings["deterministic"],
+            "devices": 1 if trainer.strategy is None else trainer.strategy.num_replicas_in_sync,
+        }
+        if trainer.validation is not None:
+            results["validation"] = trainer.validation.results()
+        return trainer.network, {**results, **measured}
 
     return learn
 
@@ -130,6 +159,8 @@ def training(
     clip_norm: float = 0.0,
     clip_value: float = 0.0,
     average_decay: float = 0.0,
+    deterministic: bool = False,
+    devices: int = 0,
     checkpoint_every: int = 1_000,
     log_every: int = 100,
 ) -> dict[str, Any]:
@@ -140,7 +171,9 @@ def training(
     batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32",
     "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
     gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
-    of this decay, 0 for the last ones. Raises UserError for values out of range.
+    of this decay, 0 for the last ones. deterministic: operations give the same bits every time, which a CPU's do anyway; on a
+    GPU it is slower, and what has no such kernel is refused. devices: how many share a batch, 0 for all GPUs. Raises
+    UserError for values out of range.
     """
     positive = {
         "batch_size": batch_size,
@@ -152,6 +185,11 @@ def training(
         check_whole(f"model.{key}", value, 1)
     if not isinstance(random_seed, int) or not 0 <= random_seed < 2**31:
         raise UserError(f"model.random_seed must be a whole number in 0 … 2^31 - 1; got {random_seed!r}")
+    if deterministic and xla and tf.config.list_physical_devices("GPU"):
+        raise UserError(
+            "model.deterministic cannot be kept with model.xla on a GPU, where XLA chooses its kernels by timing them; "
+            "set one of the two to False"
+        )
     if not isinstance(model, (Objective, FittedModel)):
         raise UserError(
             f"model.model must be an objective such as @vae(), or a fitted model such as @pca(); got {model!r}"
@@ -169,22 +207,34 @@ def training(
         "clip_norm": clip_norm,
         "clip_value": clip_value,
         "average_decay": average_decay,
+        "deterministic": deterministic,
+        "devices": devices,
     }
 
 
 def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
     """The trainer on `data`, and the observations whose reconstructions are logged."""
     seed, objective = settings["random_seed"], settings["model"]
-    network = settings["network"](data.observation_shape, seed, settings["precision"])
-    objective.build(network.num_latent, data, seed)
+    strategy = choose_strategy(
+        settings["devices"], objective, build_likelihood(), settings["batch_size"], settings["xla"]
+    )
+    with scope(strategy):
+        network = settings["network"](data.observation_shape, seed, settings["precision"])
+        optimizer = settings["optimizer"](network.trainable_variables)
+    validation = make_validation(data, network, settings["batch_size"], objective.wants)
+    shown = data if validation is None else validation.rest
+    objective.build(network.num_latent, shown, seed)
     trainer = Trainer(
         network,
         objective,
-        settings["optimizer"](network.trainable_variables),
-        make_feed(data, Plan(data, settings["batch_size"], seed, objective.wants)),
+        optimizer,
+        make_feed(shown, Plan(shown, settings["batch_size"], seed, objective.wants)),
         settings["schedule"],
         total=settings["training_steps"],
         seed=seed,
+        validation=validation,
+        divergence=Divergence(),
+        strategy=strategy,
         **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
     )
     return trainer, _examples(data)

@@ -50,8 +50,8 @@ class LossScale(tf.Module):
         good = tf.where(finite, self.good + 1, 0)
         double = good >= _STEPS_TO_DOUBLE
         change = tf.where(finite, tf.where(double, 2.0, 1.0), 0.5)
-        self.factor.assign(tf.maximum(self.factor * change, 1.0))
-        self.good.assign(tf.where(double, tf.zeros_like(good), good))
+        _assign(self.factor, tf.maximum(self.factor * change, 1.0))
+        _assign(self.good, tf.where(double, tf.zeros_like(good), good))
         return finite
 
 
@@ -72,9 +72,14 @@ class Average(tf.Module):
         done = tf.cast(step, tf.float32)
         share = 1.0 - tf.minimum(self.decay, (1.0 + done) / (10.0 + done))
         for average, variable in zip(self.averages, self._followed, strict=True):
-            average.assign_add(share * (variable - average))
+            _assign(average, average + share * (variable - average))
 
     def use(self) -> None:
         """Gives the variables their averages."""
         for average, variable in zip(self.averages, self._followed, strict=True):
             variable.assign(average)
+
+
+def _assign(variable: tf.Variable, value: tf.Tensor) -> None:
+    # Of a variable with a copy a replica, assign() refuses to change one copy; here every replica gives its own the same value.
+    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)

@@ -14,6 +14,7 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.training.checkpoints import Checkpoints
+from dlib_bvae.training.profile import Profile
 from dlib_bvae.training.progress import ProgressLine
 from dlib_bvae.training.trainer import Trainer
 
@@ -29,26 +30,40 @@ class Interrupted(Exception):
 
 
 def train(
-    trainer: Trainer, directory: Path, *, checkpoint_every: int, log_every: int, examples: tf.Tensor
+    trainer: Trainer,
+    directory: Path,
+    *,
+    checkpoint_every: int,
+    log_every: int,
+    examples: tf.Tensor,
+    profile: tuple[int, int] = (0, 0),
 ) -> dict[str, float]:
     """Trains to the end from the newest checkpoint under `directory`/checkpoint; returns the losses and the rate.
 
     Losses, here and in TensorBoard, are means over the last `log_every` steps or fewer.
 
     examples: observations float32 (n, H, W, C) in [0, 1] whose reconstructions go to TensorBoard at every checkpoint.
-    Raises Interrupted after SIGTERM or SIGINT, UserError when the loss is not finite.
+    profile: the steps first … last - 1 are profiled; none where they are equal.
+    Raises Interrupted after SIGTERM or SIGINT, UserError when the loss is not finite or the training has diverged.
     """
-    state = trainer.state
+    state, periods = trainer.state, [checkpoint_every, log_every]
+    if trainer.validation is not None:
+        periods.append(trainer.validation.every)
     checkpoints = Checkpoints(directory / "checkpoint", state)
     checkpoints.restore()
     trainer.feed.start(int(state.step), trainer.total)
     writer = tf.summary.create_file_writer(str(directory))
     clock, chunk = _Clock(state.seconds), 1
-    with _signals() as caught, ProgressLine(int(state.step), trainer.total, trainer.feed.batch_size) as line:
-        while (step := int(state.step)) < trainer.total:
+    with (
+        _signals() as caught,
+        Profile(directory, *profile) as profiler,
+        ProgressLine(int(state.step), trainer.total, trainer.feed.batch_size) as line,
+    ):
+        while not trainer.done:
+            step = int(state.step)
             if step % log_every == 0:
                 state.forget_sums()
-            stop = min(_next_multiple(step, checkpoint_every), _next_multiple(step, log_every), trainer.total)
+            stop = profiler.before(step, min(trainer.total, *(_next_multiple(step, every) for every in periods)))
             began = time.monotonic()
             finite = _run(trainer, min(chunk, stop - step))
             step, ran = int(state.step), int(state.step) - step
@@ -57,18 +72,39 @@ def train(
                 raise _diverged(step, directory)
             chunk = max(1, int(ran * min(_SECONDS_A_CALL / max(time.monotonic() - began, 1e-6), 10.0)))
             line.update(step, trainer.means())
-            if step % log_every == 0 or step == trainer.total:
-                _log(writer, step, trainer.means())
-            if step % checkpoint_every == 0 or step == trainer.total or caught:
+            _observe(trainer, writer, step, log_every, directory)
+            if step % checkpoint_every == 0 or trainer.done or caught:
                 if not trainer.weights_finite():
                     raise _diverged(step, directory)
                 _log_images(writer, step, trainer.network, examples)
                 checkpoints.save(step)
-            if caught and step < trainer.total:
+            if caught and not trainer.done:
                 raise Interrupted(caught[0], step)
     seconds = float(state.seconds)
-    rate = trainer.total * trainer.feed.batch_size / max(seconds, 1e-9)
+    rate = int(state.step) * trainer.feed.batch_size / max(seconds, 1e-9)
     return {**trainer.means(), "seconds": seconds, "images_per_second": rate}
+
+
+def _observe(trainer: Trainer, writer: Any, step: int, log_every: int, directory: Path) -> None:
+    """Logs what is due after `step` steps, validation losses too. Raises UserError when the training has diverged."""
+    if step % log_every == 0 or step == trainer.total:
+        _log(writer, step, trainer.means())
+        _watch(trainer, step, log_every, directory)
+    validation = trainer.validation
+    if validation is not None and (step % validation.every == 0 or step == trainer.total):
+        losses = validation.run(trainer, step)
+        _log(writer, step, {f"validation/{name}": value for name, value in losses.items()})
+
+
+def _watch(trainer: Trainer, step: int, log_every: int, directory: Path) -> None:
+    """Raises UserError at the end of a window when the training has diverged."""
+    watch = trainer.divergence
+    if watch is not None and step % log_every == 0 and watch.observe(trainer.means()["loss"]):
+        raise UserError(
+            f"the training has diverged: at step {step} the loss had been far above its best, {float(watch.best):.2f} nats, for "
+            f"{watch.windows} windows of {log_every} steps; lower the learning rate or change the objective's weights, and train "
+            f"in another --model_dir ({directory / 'checkpoint'} has the last checkpoint), or set divergence.factor to 0"
+        )
 
 
 def _run(trainer: Trainer, count: int) -> bool:
@@ -76,6 +112,15 @@ def _run(trainer: Trainer, count: int) -> bool:
     try:
         return bool(trainer.run(tf.constant(count, tf.int64)))
     except tf.errors.OpError as error:
+        if (
+            trainer.feed.error is None
+            and isinstance(error, tf.errors.UnimplementedError)
+            and "determinis" in error.message
+        ):
+            raise UserError(
+                f"model.deterministic cannot be kept on this device ({error.message.splitlines()[0]}); train without it, or on "
+                "a CPU, which gives the same bits every time anyway"
+            ) from error
         raise trainer.feed.error or error from error
 
 

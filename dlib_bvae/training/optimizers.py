@@ -88,7 +88,8 @@ class adamw(Moments):
         """Shrinks the kernels, then updates every variable as Adam does."""
         for variable in self.variables_:
             if variable.name.startswith("kernel"):
-                variable.assign_sub(self.learning_rate * rate_factor * self.weight_decay * variable)
+                decay = self.learning_rate * rate_factor * self.weight_decay * variable
+                tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=decay)
         super().apply(gradients, rate_factor, step)
 
 

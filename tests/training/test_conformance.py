@@ -1,9 +1,7 @@
 """Every objective: it lowers its own loss, and a training that was interrupted ends bit for bit as one that was not."""
 
 import functools
-import math
 
-import gin
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,9 +10,9 @@ from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.autoencoders import deterministic_autoencoder, quantized_autoencoder
 from dlib_bvae.models.categorical import categorical_vae
-from dlib_bvae.models.layers import Dense
 from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.objectives import OBJECTIVES
+from dlib_bvae.models.objectives.weights import cyclical_weight
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.models.vector_quantized import vector_quantized_autoencoder
 from dlib_bvae.training.feed import MemoryFeed
@@ -43,40 +41,11 @@ NETWORKS = {
     "categorical": categorical_vae,
 }
 DATA = DummyData()
+pytestmark = pytest.mark.usefixtures("tiny_networks")
 
 
-class Encoder(tf.Module):
-    def __init__(self, observation_shape, num_latent, seed):
-        super().__init__("encoder")
-        self.hidden = Dense("encoder0", math.prod(observation_shape), 32, 2.0, seed)
-        self.output = Dense("encoder1", 32, 2 * num_latent, 1.0, seed)
-
-    def __call__(self, x):
-        x = tf.nn.relu(self.hidden(tf.reshape(x, [-1, 256])))
-        return tf.split(self.output(x), 2, axis=1)
-
-
-class Decoder(tf.Module):
-    def __init__(self, observation_shape, num_latent, seed):
-        super().__init__("decoder")
-        self.hidden = Dense("decoder0", num_latent, 32, 2.0, seed)
-        self.output = Dense("decoder1", 32, math.prod(observation_shape), 1.0, seed)
-
-    def __call__(self, z):
-        return tf.reshape(self.output(tf.nn.relu(self.hidden(z))), [-1, 16, 16, 1])
-
-
-@pytest.fixture(autouse=True)
-def tiny_networks():
-    gin.bind_parameter("encoder.encoder_fn", Encoder)
-    gin.bind_parameter("decoder.decoder_fn", Decoder)
-    gin.bind_parameter("encoder.num_latent", 4)
-    yield
-    gin.clear_config()
-
-
-def make(name, precision="float32", optimizer=adam, schedule=constant, **options):
-    objective = OBJECTIVES.get(name)(**SETTINGS.get(name, {}))
+def make(name, precision="float32", optimizer=adam, schedule=constant, weights=None, **options):
+    objective = OBJECTIVES.get(name)(**SETTINGS.get(name, {}), **(weights or {}))
     network = NETWORKS[objective.latents[0]]((16, 16, 1), 0, precision)
     objective.build(network.num_latent, DATA, 0)
     optimizer = optimizer(network.trainable_variables, learning_rate=3e-3)
@@ -117,6 +86,29 @@ def test_it_lowers_its_loss_and_resumes_bit_for_bit(name, tmp_path):
     check(make(name), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("vae", ("beta",)),
+        ("beta_tc_vae", ("beta",)),
+        ("hfs", ("beta", "gamma")),
+        ("ada_gvae", ("beta",)),
+        ("s2_vae", ("beta", "gamma_sup")),
+        ("dip_vae", ("lambda_od",)),
+        ("factor_vae", ("gamma",)),
+    ],
+)
+def test_so_does_one_whose_weights_change(name, weights, tmp_path):
+    weight = cyclical_weight(last=0.5, first=0.25, steps=16, cycles=2)
+    trainer = make(name, weights=dict.fromkeys(weights, weight))
+    check(trainer, tmp_path)
+    assert set(weights) <= set(trainer.names)
+    trainer.state.step.assign(0)
+    run(trainer, 3)
+    for weight in weights:
+        assert trainer.means()[weight] == pytest.approx((0.25 + 0.3125 + 0.375) / 3)
+
+
 def test_so_does_a_training_with_every_option(tmp_path):
     options = {"clip_norm": 100.0, "clip_value": 10.0, "average_decay": 0.9}
     trainer = make("vae", "mixed_float16", adamw, cosine, **options)
@@ -125,6 +117,20 @@ def test_so_does_a_training_with_every_option(tmp_path):
     weights = [variable.numpy() for variable in trainer.variables]
     trainer.average.use()
     assert all((one != other.numpy()).any() for one, other in zip(weights, trainer.variables, strict=True))
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == "vae" else pytest.param(name, marks=pytest.mark.slow) for name in OBJECTIVES.names()]
+)
+def test_two_steps_with_xla_log_and_learn_what_plain_ones_do(name):
+    found = []
+    for xla in (False, True):
+        trainer = make(name, xla=xla)
+        found.append((run(trainer, 2), [variable.numpy() for variable in trainer.variables]))
+    (plain, weights), (compiled, compiled_weights) = found
+    assert plain == pytest.approx(compiled, rel=1e-3, abs=1e-4)
+    for one, other in zip(weights, compiled_weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-3)
 
 
 def test_a_float16_training_whose_gradients_overflow_finds_its_scale():

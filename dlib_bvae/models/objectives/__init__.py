@@ -1,9 +1,10 @@
 """Objectives by name: one class a method."""
 
 from dlib_bvae.models.objectives.base import Batch, Objective, Wants
+from dlib_bvae.models.objectives.weights import WEIGHTS, Weight
 from dlib_bvae.registry import Registry
 
-__all__ = ["OBJECTIVES", "Batch", "Objective", "Wants"]
+__all__ = ["OBJECTIVES", "WEIGHTS", "Batch", "Objective", "Wants", "Weight"]
 
 _MODULES = {
     "vae": ("vae",),

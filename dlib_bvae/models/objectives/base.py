@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.models.objectives.weights import Weight
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,13 @@ class Wants:
 class Objective(tf.Module):
     """A method: the loss is the sum of its terms, each averaged over the batch, in nats.
 
-    Its tf.Variables are part of every checkpoint. latents: the kinds of network it trains (see GaussianVAE.latents).
+    Its tf.Variables are part of every checkpoint. latents: the kinds of network it trains (see GaussianVAE.latents). separable:
+    whether terms and what is measured are means over the images, so that devices can share a batch.
     """
 
     latents: tuple[str, ...] = ("gaussian",)
     wants = Wants()
+    separable = False
 
     def build(self, num_latent: int, data: ImageData, seed: int) -> None:
         """Makes what depends on the network or the data set; called once, before the first step."""
@@ -66,6 +69,13 @@ class Objective(tf.Module):
     def adapt(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The posterior that is sampled from, in place of the encoder's: (batch, latents) twice → the same."""
         return mean, log_variance
+
+    def weight_of(self, name: str, batch: Batch) -> float | tf.Tensor:
+        """The weight in the attribute `name` (see check_weight) at this step; logs it where it changes."""
+        value = getattr(self, name)
+        if isinstance(value, Weight):
+            value = batch.measured[name] = value(batch.step)
+        return value
 
     def terms(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Returns named scalars; their sum is minimised over the network's weights."""

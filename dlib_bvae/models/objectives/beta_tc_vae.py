@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import UserError, check_number
+from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.base import Batch, Objective, shown_images
+from dlib_bvae.models.objectives.weights import Weight, check_weight
 
 ESTIMATORS = ("weighted", "stratified")
 
@@ -20,12 +21,12 @@ class beta_tc_vae(Objective):
     """ELBO + (β − 1) TC, with TC = KL(q(z) ‖ Π q(z_l)) estimated on the batch; β-TCVAE (Chen et al. 2018, Eq. 4).
 
     estimator: "weighted" or "stratified" minibatch sampling (their appendix C). Estimates hold for one batch size only: a
-    small batch makes the weighted TC too large. beta: >= 0. Raises UserError for values out of range.
+    small batch makes the weighted TC too large. beta: >= 0 or a schedule. Raises UserError for values out of range.
     """
 
-    def __init__(self, beta: float = 6.0, estimator: str = "weighted"):
+    def __init__(self, beta: float | Weight = 6.0, estimator: str = "weighted"):
         super().__init__("beta_tc_vae")
-        self.beta = check_number("beta_tc_vae.beta", beta, 0)
+        self.beta = check_weight("beta_tc_vae.beta", beta)
         if estimator not in ESTIMATORS:
             raise UserError(f"beta_tc_vae.estimator must be one of {', '.join(ESTIMATORS)}; got {estimator!r}")
         self.estimator = estimator
@@ -51,7 +52,7 @@ class beta_tc_vae(Objective):
         return {
             "reconstruction": tf.reduce_mean(batch.reconstruction),
             "weighted_kl": tf.reduce_mean(batch.kl),
-            "weighted_total_correlation": (self.beta - 1.0) * total_correlation,
+            "weighted_total_correlation": (self.weight_of("beta", batch) - 1.0) * total_correlation,
         }
 
 

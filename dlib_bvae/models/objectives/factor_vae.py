@@ -8,9 +8,11 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import check_number, check_positive, check_whole
+from dlib_bvae.errors import check_positive, check_whole
 from dlib_bvae.models.layers import Dense
+from dlib_bvae.models.noise import normal, uniform
 from dlib_bvae.models.objectives.base import Batch, Objective, Wants, stream
+from dlib_bvae.models.objectives.weights import Weight, check_weight
 
 
 class Discriminator(tf.Module):
@@ -37,9 +39,9 @@ class Adversarial(Objective):
 
     wants = Wants(independent=True)
 
-    def __init__(self, name: str, gamma: float, discriminator_learning_rate: float, width: int, depth: int):
+    def __init__(self, name: str, gamma: float | Weight, discriminator_learning_rate: float, width: int, depth: int):
         super().__init__(name)
-        self.gamma = check_number(f"{name}.gamma", gamma, 0)
+        self.gamma = check_weight(f"{name}.gamma", gamma)
         self.learning_rate = check_positive(f"{name}.discriminator_learning_rate", discriminator_learning_rate)
         check_whole(f"{name}.width", width, 1)
         check_whole(f"{name}.depth", depth, 1)
@@ -55,12 +57,12 @@ class Adversarial(Objective):
         """γ TC by the discriminator's logits, in nats; logs the TC."""
         logits = self.discriminator(batch.latent)
         batch.measured["total_correlation"] = tf.reduce_mean(logits[:, 0] - logits[:, 1])
-        return self.gamma * batch.measured["total_correlation"]
+        return self.weight_of("gamma", batch) * batch.measured["total_correlation"]
 
     def update(self, batch: Batch) -> None:
         """One step of the discriminator; logs its loss (nats) and its accuracy."""
         mean, log_variance = batch.encode(batch.second)
-        noise = tf.random.stateless_normal(tf.shape(mean), stream(batch.key, 1))
+        noise = normal(mean.shape, stream(batch.key, 1))
         permuted = permute_latents(mean + tf.exp(0.5 * log_variance) * noise, stream(batch.key, 2))
         codes = tf.stop_gradient(tf.concat([batch.latent, permuted], axis=0))
         labels = tf.repeat([0, 1], [batch.latent.shape[0], permuted.shape[0]])
@@ -94,10 +96,10 @@ class Adversarial(Objective):
 
 @gin.configurable
 class factor_vae(Adversarial):
-    """ELBO + γ TC, with TC from a discriminator's logits; FactorVAE (Kim & Mnih 2018, Eq. 2). gamma: >= 0."""
+    """ELBO + γ TC, with TC from a discriminator's logits; FactorVAE (Kim & Mnih 2018, Eq. 2). gamma: >= 0 or a schedule."""
 
     def __init__(
-        self, gamma: float = 10.0, discriminator_learning_rate: float = 1e-4, width: int = 1000, depth: int = 6
+        self, gamma: float | Weight = 10.0, discriminator_learning_rate: float = 1e-4, width: int = 1000, depth: int = 6
     ):
         super().__init__("factor_vae", gamma, discriminator_learning_rate, width, depth)
 
@@ -112,5 +114,5 @@ class factor_vae(Adversarial):
 
 def permute_latents(codes: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     """Every column in its own random order: float32 (batch, latents) → the same; a sample of Π q(z_l)."""
-    order = tf.argsort(tf.random.stateless_uniform(tf.shape(codes), key), axis=0)
+    order = tf.argsort(uniform(codes.shape, key), axis=0)
     return tf.transpose(tf.gather(tf.transpose(codes), tf.transpose(order), batch_dims=1))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_number, check_whole
+from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.models.noise import uniform
 from dlib_bvae.models.objectives.base import Batch, Objective, stream
+from dlib_bvae.models.objectives.weights import Weight, check_weight
 
 
 @gin.configurable
@@ -14,12 +16,12 @@ class hfs(Objective):
     """Reconstruction + β KL + γ Σ over pairs of latents of the squared Hausdorff distance between the batch's support and
     its product; β-VAE with Hausdorff factorised support (Roth et al. 2023).
 
-    pairs: how many pairs of latents are drawn at each step (all where there are fewer). beta, gamma: >= 0.
+    pairs: how many pairs of latents are drawn at each step (all where there are fewer). beta, gamma: >= 0 or schedules.
     """
 
-    def __init__(self, gamma: float = 1.0, beta: float = 1.0, pairs: int = 25):
+    def __init__(self, gamma: float | Weight = 1.0, beta: float | Weight = 1.0, pairs: int = 25):
         super().__init__("hfs")
-        self.gamma, self.beta = check_number("hfs.gamma", gamma, 0), check_number("hfs.beta", beta, 0)
+        self.gamma, self.beta = check_weight("hfs.gamma", gamma), check_weight("hfs.beta", beta)
         check_whole("hfs.pairs", pairs, 1)
         self.pairs = pairs
 
@@ -29,8 +31,8 @@ class hfs(Objective):
         batch.measured["support_distance"] = distance
         return {
             "reconstruction": tf.reduce_mean(batch.reconstruction),
-            "weighted_kl": self.beta * tf.reduce_mean(batch.kl),
-            "weighted_support_distance": self.gamma * distance,
+            "weighted_kl": self.weight_of("beta", batch) * tf.reduce_mean(batch.kl),
+            "weighted_support_distance": self.weight_of("gamma", batch) * distance,
         }
 
 
@@ -39,7 +41,7 @@ def draw_pairs(latents: int, count: int, key: tf.Tensor) -> tf.Tensor:
     if latents < 2:
         raise UserError(f"hfs needs at least 2 latents; encoder.num_latent is {latents}")
     every = tf.constant([(a, b) for a in range(latents) for b in range(a + 1, latents)], tf.int32)
-    order = tf.argsort(tf.random.stateless_uniform([every.shape[0]], key))
+    order = tf.argsort(uniform([every.shape[0]], key))
     return tf.gather(every, order[:count])
 
 

@@ -6,6 +6,7 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_number
+from dlib_bvae.models.noise import normal
 from dlib_bvae.models.objectives.base import Batch, Objective, stream
 
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -58,7 +59,7 @@ class wae_mmd(Objective):
 
 
 def _mmd_to_prior(batch: Batch) -> tf.Tensor:
-    prior = tf.random.stateless_normal(tf.shape(batch.latent), stream(batch.key, 1))
+    prior = normal(batch.latent.shape, stream(batch.key, 1))
     batch.measured["mmd"] = squared_mmd(batch.latent, prior)
     return batch.measured["mmd"]
 

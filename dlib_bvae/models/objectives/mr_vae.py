@@ -16,6 +16,7 @@ class mr_vae(Objective):
     """
 
     latents = ("multi_rate",)
+    separable = True
 
     def __init__(self) -> None:
         super().__init__("mr_vae")

@@ -11,6 +11,7 @@ from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import check_number
 from dlib_bvae.models.objectives.base import Batch, Objective
 from dlib_bvae.models.objectives.factor_vae import Adversarial
+from dlib_bvae.models.objectives.weights import Weight
 
 
 class Quantization:
@@ -87,14 +88,15 @@ class vq_vae(Objective):
 class factor_qvae(Adversarial):
     """QLAE's terms + γ TC by a discriminator; FactorQVAE (Baykal et al. 2024).
 
-    model.network is @quantized_autoencoder with shared = True. gamma, lambda_quantize, lambda_commit: >= 0.
+    model.network is @quantized_autoencoder with shared = True. gamma: >= 0 or a schedule.
+    lambda_quantize, lambda_commit: >= 0.
     """
 
     latents = ("quantized",)
 
     def __init__(
         self,
-        gamma: float = 10.0,
+        gamma: float | Weight = 10.0,
         lambda_quantize: float = 0.01,
         lambda_commit: float = 0.01,
         discriminator_learning_rate: float = 1e-4,

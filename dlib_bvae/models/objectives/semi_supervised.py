@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import UserError, check_number, check_whole
+from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.objectives.base import Batch, Objective, Wants
+from dlib_bvae.models.objectives.weights import Weight, check_weight
 
 SUPERVISIONS = ("xent", "l2")
 
@@ -20,12 +21,20 @@ class s2_vae(Objective):
 
     Latent i is to tell factor i: its mean's sigmoid against the factor's value scaled to 0 … 1 ("xent", cross-entropy in nats,
     summed over factors), or the mean itself ("l2", squared error). num_labelled: how many images have labels, chosen once
-    by the seed. beta, gamma_sup: >= 0. Raises UserError when there are fewer latents than factors.
+    by the seed. beta, gamma_sup: >= 0 or schedules. Raises UserError when there are fewer latents than factors.
     """
 
-    def __init__(self, beta: float = 4.0, gamma_sup: float = 10.0, num_labelled: int = 100, supervision: str = "xent"):
+    separable = True
+
+    def __init__(
+        self,
+        beta: float | Weight = 4.0,
+        gamma_sup: float | Weight = 10.0,
+        num_labelled: int = 100,
+        supervision: str = "xent",
+    ):
         super().__init__("s2_vae")
-        self.beta, self.gamma = check_number("s2_vae.beta", beta, 0), check_number("s2_vae.gamma_sup", gamma_sup, 0)
+        self.beta, self.gamma_sup = check_weight("s2_vae.beta", beta), check_weight("s2_vae.gamma_sup", gamma_sup)
         check_whole("s2_vae.num_labelled", num_labelled, 1)
         if supervision not in SUPERVISIONS:
             raise UserError(f"s2_vae.supervision must be one of {', '.join(SUPERVISIONS)}; got {supervision!r}")
@@ -50,6 +59,6 @@ class s2_vae(Objective):
             errors = tf.square(predicted - targets)
         return {
             "reconstruction": tf.reduce_mean(batch.reconstruction),
-            "weighted_kl": self.beta * tf.reduce_mean(batch.kl),
-            "supervised": self.gamma * tf.reduce_mean(tf.reduce_sum(errors, axis=1)),
+            "weighted_kl": self.weight_of("beta", batch) * tf.reduce_mean(batch.kl),
+            "supervised": self.weight_of("gamma_sup", batch) * tf.reduce_mean(tf.reduce_sum(errors, axis=1)),
         }

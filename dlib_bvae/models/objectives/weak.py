@@ -7,8 +7,9 @@ import math
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_number, check_whole
+from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.objectives.base import Batch, Objective, Wants
+from dlib_bvae.models.objectives.weights import Weight, check_weight
 
 
 class Adaptive(Objective):
@@ -18,9 +19,9 @@ class Adaptive(Objective):
     (Locatello et al. 2020, section 4). The first half of a batch are first images, the second half their partners.
     """
 
-    def __init__(self, name: str, beta: float, changed: int):
+    def __init__(self, name: str, beta: float | Weight, changed: int):
         super().__init__(name)
-        self.beta = check_number(f"{name}.beta", beta, 0)
+        self.beta = check_weight(f"{name}.beta", beta)
         if changed != -1:
             check_whole(f"{name}.changed", changed, 1)
         self.wants = Wants(partners=changed)
@@ -43,7 +44,7 @@ class Adaptive(Objective):
         """The β-VAE's two terms, averaged over both images of the pairs."""
         return {
             "reconstruction": tf.reduce_mean(batch.reconstruction),
-            "weighted_kl": self.beta * tf.reduce_mean(batch.kl),
+            "weighted_kl": self.weight_of("beta", batch) * tf.reduce_mean(batch.kl),
         }
 
 
@@ -51,10 +52,11 @@ class Adaptive(Objective):
 class ada_gvae(Adaptive):
     """Ada-GVAE: mean and variance of shared latents are the arithmetic means of the pair's (Locatello et al. 2020).
 
-    beta: >= 0. changed: in how many factors the images of a pair differ, or -1 for a number uniform in 1 … factors - 1.
+    beta: >= 0 or a schedule. changed: in how many factors the images of a pair differ, or -1 for a number uniform in
+    1 … factors - 1.
     """
 
-    def __init__(self, beta: float = 1.0, changed: int = 1):
+    def __init__(self, beta: float | Weight = 1.0, changed: int = 1):
         super().__init__("ada_gvae", beta, changed)
 
     def average(self, means: tf.Tensor, logs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -66,10 +68,11 @@ class ada_gvae(Adaptive):
 class ada_ml_vae(Adaptive):
     """Ada-ML-VAE: shared latents get the normalised product of the pair's posteriors, widened to one (Locatello et al. 2020).
 
-    beta: >= 0. changed: in how many factors the images of a pair differ, or -1 for a number uniform in 1 … factors - 1.
+    beta: >= 0 or a schedule. changed: in how many factors the images of a pair differ, or -1 for a number uniform in
+    1 … factors - 1.
     """
 
-    def __init__(self, beta: float = 1.0, changed: int = 1):
+    def __init__(self, beta: float | Weight = 1.0, changed: int = 1):
         super().__init__("ada_ml_vae", beta, changed)
 
     def average(self, means: tf.Tensor, logs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,0 +1,69 @@
+"""Several devices for one training: the batch is split over them and the gradients are averaged (tf.distribute)."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import Any
+
+import tensorflow as tf
+
+from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.models.likelihoods import Likelihood
+from dlib_bvae.models.objectives import Objective
+
+
+def choose_strategy(
+    devices: int, objective: Objective, likelihood: Likelihood, batch_size: int, xla: bool
+) -> tf.distribute.MirroredStrategy | None:
+    """The strategy that trains on `devices` devices; None for one.
+
+    devices: 0 for all visible GPUs; where they cannot share this training one is used, and a line says why. A number > 1
+    takes so many GPUs, or CPUs of TensorFlow where there is no GPU. Raises UserError when there are fewer, or when they cannot
+    share it.
+    """
+    check_whole("model.devices", devices, 0)
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    wanted = devices or len(tf.config.list_logical_devices("GPU"))
+    if wanted <= 1:
+        return None
+    if wanted > len(found):
+        raise UserError(
+            f"model.devices asks for {devices} devices; TensorFlow has {len(found)} here: set it to 0 for all GPUs"
+        )
+    reason = _obstacle(wanted, objective, likelihood, batch_size, xla)
+    if reason is None:
+        return _mirrored(tuple(device.name for device in found[:wanted]))
+    if devices:
+        raise UserError(f"{wanted} devices cannot share this training: {reason}; set model.devices to 1")
+    print(f"one of {wanted} GPUs is used: {reason}")
+    return None
+
+
+def scope(strategy: tf.distribute.Strategy | None) -> Any:
+    """The strategy's scope, in which variables get a copy a device; nothing for None."""
+    return contextlib.nullcontext() if strategy is None else strategy.scope()
+
+
+def averaged(gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The replicas' mean of each gradient, within tf.distribute.Strategy.run; the gradients themselves elsewhere."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return gradients
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+
+
+@functools.cache
+def _mirrored(names: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    # Two strategies of the same devices would number their collective operations alike, and those of one process must differ.
+    return tf.distribute.MirroredStrategy(list(names))
+
+
+def _obstacle(devices: int, objective: Objective, likelihood: Likelihood, batch_size: int, xla: bool) -> str | None:
+    if not objective.separable or objective.variables:
+        return f"the loss of {type(objective).__name__} is not a mean over images"
+    if not likelihood.separable:
+        return f"{type(likelihood).__name__} has a number for the whole batch"
+    if batch_size % devices:
+        return f"a batch of {batch_size} images has no {devices} equal parts"
+    return "model.xla compiles for one device" if xla else None

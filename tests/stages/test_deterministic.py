@@ -1,0 +1,64 @@
+"""model.deterministic: set for the process, recorded, bit for bit what a CPU does without it, and refused where it cannot be."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.models.objectives.vae import vae
+from dlib_bvae.stages.train import training
+from dlib_bvae.training.loop import _run
+
+# Three trainings in a process of their own, as the switch cannot be taken back.
+SCRIPT = """
+import sys
+from pathlib import Path
+import numpy as np
+import tensorflow as tf
+from dlib_bvae.results import read_results
+from dlib_bvae.stages import train
+
+def weights(folder):
+    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(folder / "train/checkpoint")))
+    names = [n for n in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in n and "seconds" not in n]
+    return np.concatenate([reader.get_tensor(name).ravel() for name in sorted(names)])
+
+found = []
+for case in ("plain", "memory", "stream"):
+    bindings = ["dataset.name = 'dummy_data'", "model.batch_size = 8", "model.training_steps = 6", "model.log_every = 3",
+                f"model.deterministic = {case != 'plain'}", f"feed.max_mib = {0 if case == 'stream' else 1}"]
+    folder = Path(sys.argv[1]) / case
+    train.run(["gin/models/beta_vae.gin", "gin/models/burgess_conv.gin"], bindings, folder)
+    results = read_results(folder / "train", "train")
+    assert results["deterministic"] == (case != "plain")
+    found.append(weights(folder))
+assert len(found[0]) > 1000
+assert all((found[0] == other).all() for other in found[1:])
+"""
+
+
+def test_a_cpu_gives_the_same_bits_with_it_and_without(tmp_path):
+    done = subprocess.run([sys.executable, "-c", SCRIPT, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_operation_without_such_a_kernel_is_one_sentence():
+    def run(count):
+        raise tf.errors.UnimplementedError(
+            None, None, "A deterministic GPU implementation of X is not available.\n\tat"
+        )
+
+    trainer = SimpleNamespace(run=run, feed=SimpleNamespace(error=None))
+    with pytest.raises(UserError, match=r"cannot be kept on this device \(A deterministic GPU .* available.\); train"):
+        _run(trainer, 1)
+
+
+def test_xla_on_a_gpu_is_refused(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a GPU"])
+    with pytest.raises(UserError, match="cannot be kept with model.xla on a GPU"):
+        training(model=vae(), deterministic=True, xla=True)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+    assert training(model=vae(), deterministic=True, xla=True)["deterministic"]
