@@ -34,6 +34,7 @@ _PAGES = {  # module → the metrics on its page
     "sap": ["sap", "sap_dlib"],
     "snc": ["snc"],
     "strong_downstream_task": ["strong_downstream_task"],
+    "unified_scores": ["unified_scores"],
     "unsupervised": ["unsupervised"],
 }
 

@@ -19,6 +19,9 @@ from dlib_bvae.metrics.sampling import factor_names
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT}
 
 _CHUNK_PAIRS = 65_536
+Points = tuple[np.ndarray, np.ndarray]  # features float64 (points, latents), labels int64 (points,)
+# On matrices as narrow as codes a second thread within the products costs more time than it saves.
+_NARROW = ("linear", "logistic_regression", "logistic_regression_cv")
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -47,53 +50,74 @@ def beta_vae(
     """
     source = CodeSource(data, codes)
     source.check_full_grid("beta_vae")
-    asked = _asked(data, factors)
+    asked = asked_factors(data, factors)
     for name, value, least in (
         ("batch_size", batch_size, 1),
         ("num_train", num_train, len(asked)),
         ("num_eval", num_eval, 1),
     ):
         check_whole(f"beta_vae.{name}", value, least)
-    make_classifier = CLASSIFIERS.get(classifier)
+    CLASSIFIERS.get(classifier)
     rng = as_rng(random_state)
     train_seed, eval_seed, model_seed = (int(seed) for seed in draw(rng, 2**31 - 1, 3))
-    train_x, train_y = points(source, asked, num_train, batch_size, train_seed)
-    if len(np.unique(train_y)) < 2:
+    train = points(source, asked, num_train, batch_size, train_seed)
+    if len(np.unique(train[1])) < 2:
         raise UserError(f"beta_vae.num_train = {num_train} points ask for one factor only by chance; use more")
-    eval_x, eval_y = points(source, asked, num_eval, batch_size, eval_seed)
-    model = make_classifier(random_state=model_seed)
-    converged = _fit(model, train_x, train_y)
-    predicted = model.predict(eval_x)
-    names = factor_names(data)
+    evaluated = points(source, asked, num_eval, batch_size, eval_seed)
+    return fit_and_score(classifier, train, evaluated, model_seed, factor_names(data))
+
+
+def fit_and_score(classifier: str, train: Points, evaluated: Points, seed: int, names: Sequence[str]) -> dict[str, Any]:
+    """The metric's scores by the classifier of that name, fitted to `train`. names: of all factors."""
+    from threadpoolctl import threadpool_limits
+
+    (train_x, train_y), (eval_x, eval_y) = train, evaluated
+    model = CLASSIFIERS.get(classifier)(random_state=seed)
+    with threadpool_limits(1 if classifier in _NARROW else None):
+        converged = _fit(model, train_x, train_y)
+        predicted = model.predict(eval_x)
+        train_accuracy = float(np.mean(model.predict(train_x) == train_y))
     return {
-        "train_accuracy": float(np.mean(model.predict(train_x) == train_y)),
+        "train_accuracy": train_accuracy,
         "eval_accuracy": float(np.mean(predicted == eval_y)),
         "eval_accuracy_per_factor": {
-            names[k]: float(np.mean(predicted[eval_y == k] == k)) for k in asked if (eval_y == k).any()
+            names[k]: float(np.mean(predicted[eval_y == k] == k)) for k in np.unique(eval_y).tolist()
         },
         "classifier_converged": converged,
     }
 
 
-def points(
-    source: CodeSource, asked: Sequence[int], num: int, batch_size: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def points(source: CodeSource, asked: Sequence[int], num: int, batch_size: int, seed: int) -> Points:
     """Features float64 (num, latents) and labels int64 (num,), the index of the factor that each point's pairs share."""
+    features, labels = points_of_sizes(source, asked, num, [batch_size], seed)
+    return features[batch_size], labels
+
+
+def points_of_sizes(
+    source: CodeSource, asked: Sequence[int], num: int, batch_sizes: Sequence[int], seed: int
+) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """`points` of each size L, {L: features}, and their common labels: those of L take a point's first L pairs.
+
+    The pairs of a point are independent, so that each size has its points as the metric defines them; the largest has
+    the very points that it would have alone.
+    """
     rng, images = np.random.default_rng(seed), np.random.RandomState(seed)
     labels = np.asarray(asked)[rng.integers(len(asked), size=num)]
     strides, sizes = grid_strides(source.sizes), np.asarray(source.sizes)
-    features = []
-    step = max(1, source.at_once(_CHUNK_PAIRS) // batch_size)
+    features: dict[int, list[np.ndarray]] = {size: [] for size in batch_sizes}
+    largest = max(batch_sizes)
+    step = max(1, source.at_once(_CHUNK_PAIRS) // largest)
     for start in range(0, num, step):
         label = labels[start : start + step, None]
-        first, second = rng.integers(source.num_images, size=(2, len(label), batch_size))
+        first, second = rng.integers(source.num_images, size=(2, len(label), largest))
         stride, size = strides[label], sizes[label]
         # Moves the second image along the shared factor to the first's value.
         second += (first // stride % size - second // stride % size) * stride
         codes = [source.at(rows.ravel(), images) for rows in (first, second)]
-        difference = np.abs(codes[0] - codes[1]).reshape(len(label), batch_size, -1)
-        features.append(difference.mean(axis=1))
-    return np.concatenate(features), labels
+        difference = np.abs(codes[0] - codes[1]).reshape(len(label), largest, -1)
+        for each, parts in features.items():
+            parts.append(difference[:, :each].mean(axis=1))
+    return {each: np.concatenate(parts) for each, parts in features.items()}, labels
 
 
 def _fit(model: Any, features: np.ndarray, labels: np.ndarray) -> bool:
@@ -107,7 +131,7 @@ def _fit(model: Any, features: np.ndarray, labels: np.ndarray) -> bool:
     return len(others) == len(caught)
 
 
-def _asked(data: Any, factors: Sequence[str] | None) -> list[int]:
+def asked_factors(data: Any, factors: Sequence[str] | None) -> list[int]:
     """Indices of the factors that may be asked for."""
     sizes = list(data.factors_num_values)
     names = factor_names(data)

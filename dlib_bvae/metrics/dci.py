@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from dlib_bvae.errors import NotApplicable, check_whole
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.facts import UNIT, Matrix
-from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.probes import accuracies, boosted_trees, fit_all, standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
 
 SCORES = {
@@ -45,12 +46,7 @@ def dci(
     Raises UserError for numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
     """
     check_whole("dci.n_estimators", n_estimators, 1)
-
-    def make(seed: int) -> Any:
-        from sklearn.ensemble import GradientBoostingClassifier
-
-        return GradientBoostingClassifier(n_estimators=n_estimators, random_state=seed)
-
+    make = functools.partial(boosted_trees, n_estimators)
     return _dci("dci", trees(make), data, codes, random_state, num_train, num_test)
 
 

@@ -45,7 +45,7 @@ def dci_es(
     nothing of how low the loss gets: read it with best_accuracy. D, C and I are dci's.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns explicitness in [-1, 1], best_accuracy in [0, 1] (of
-    the best probe), size (latents for each factor), explicitness_per_factor, widths and losses (widths × factors).
+    the best probe), size (factors for each latent), explicitness_per_factor, widths and losses (widths × factors).
     Raises UserError for numbers out of range and more than 1,000 codes.
     """
     sizes = _checked_widths(widths)
@@ -59,7 +59,7 @@ def dci_es(
     return {
         "explicitness": float(explicit.mean()),
         "best_accuracy": float(1 - losses[-1].mean()),
-        "size": train.codes.shape[1] / len(sampler.kept),
+        "size": len(sampler.kept) / train.codes.shape[1],
         "explicitness_per_factor": sampler.by_factor(explicit),
         "widths": sizes,
         "losses": losses.tolist(),

@@ -84,7 +84,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
         **scores,
         "score_names": [key for key, value in scores.items() if type(value) in (int, float)],
         "metric": name,
-        "metric_parameters": {**_parameters(name, config), **_below(config, used_classifier(config)), **_on(settings)},
+        "metric_parameters": {**parameters(name, config), **_below(config, used_classifier(config)), **_on(settings)},
         "num_images": data.num_images,
         "random_seed": settings.random_seed,
         "encoded": encoded,
@@ -162,7 +162,7 @@ def used_classifier(config: dict[str, Any]) -> list[str]:
     return sorted({key.split(".")[0] for key in config} & set(metrics.CLASSIFIERS.names()))
 
 
-def _parameters(name: str, config: dict[str, Any]) -> dict[str, Any]:
+def parameters(name: str, config: dict[str, Any]) -> dict[str, Any]:
     """Every parameter of the metric that was in force."""
     signature = inspect.signature(gin.get_configurable(name)).parameters
     defaults = {

@@ -2,35 +2,15 @@
 
 import numpy as np
 
+from dlib_bvae.metrics.constructed import FactorGrid
 
-class Grid:
-    """disentanglement_lib's duck type and nothing else; an observation is its factors."""
 
-    def __init__(self, *sizes):
-        self.factors_num_values = list(sizes)
-        self.num_factors = len(sizes)
-        self.observation_shape = (1, len(sizes), 1)
+class Grid(FactorGrid):
+    """A grid that insists on the random state of disentanglement_lib's data sets."""
 
     def sample_observations_from_factors(self, factors, random_state):
         assert isinstance(random_state, np.random.RandomState)
-        return np.asarray(factors, np.float32).reshape(-1, 1, self.num_factors, 1)
-
-    def factors(self):
-        """The whole grid, int64 (images, factors)."""
-        return np.array(list(np.ndindex(*self.factors_num_values)))
-
-    def identity(self):
-        """A code for each factor, from -1 to 1."""
-        return 2 * self.factors() / np.maximum(np.array(self.factors_num_values) - 1, 1) - 1
-
-    def noise(self, latents=4, seed=0):
-        """Codes that know nothing, as long as images are many."""
-        return np.random.default_rng(seed).normal(size=(len(self.factors()), latents))
-
-    def rotated(self):
-        """The factors' codes, each mixed into all by a rotation that favours none; for 4 factors."""
-        pair = np.array([[1, 1], [1, -1]])
-        return self.identity() @ np.kron(pair, pair) / 2
+        return super().sample_observations_from_factors(factors, random_state)
 
 
 GRID = Grid(3, 4, 6, 5)

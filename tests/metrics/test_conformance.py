@@ -14,6 +14,7 @@ from dlib_bvae import datasets, metrics
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.facts import fact
+from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 from dlib_bvae.results import write_stage
 
 GIN = Path(__file__).parents[2] / "gin" / "metrics"
@@ -157,7 +158,7 @@ def test_constant_codes_and_single_codes_are_scored_or_refused(name, latents, da
             assert scalars(found)
 
 
-COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest", "med", "reduced_downstream_task"}
+COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest", "med", "reduced_downstream_task", "unified_scores"}
 
 
 # A logistic regression on 10,000 features takes its time.
@@ -234,5 +235,5 @@ def test_gin_sets_every_parameter_to_what_it_is_by_default(name):
 
 def test_every_configuration_of_a_metric_can_be_read():
     for path in GIN.glob("*.gin"):
-        with configuration([str(path)], [], [metrics.METRICS, metrics.CLASSIFIERS]):
+        with configuration([str(path)], [], [metrics.METRICS, metrics.CLASSIFIERS, RUN_SET_METRICS]):
             assert gin.config_str()

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_codes import GRID, LARGE, mixed
 from scipy.stats import entropy
+from sklearn.ensemble import GradientBoostingClassifier
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.dci import dci, dci_lasso, dci_random_forest, disentanglement, disentanglement_per_code
@@ -80,8 +81,6 @@ def test_disentanglement_is_the_weighted_mean_of_entropies():
 
 
 def test_importances_are_those_of_scikit_learn_s_boosted_trees():
-    from sklearn.ensemble import GradientBoostingClassifier
-
     codes = mixed(GRID)
     result = dci(GRID, codes, 3, **TREES)
     sampler = Sampler("dci", GRID, codes, 3)
@@ -92,8 +91,38 @@ def test_importances_are_those_of_scikit_learn_s_boosted_trees():
         for seed, y in zip(seeds, train.factors.T, strict=True)
     ]
     assert np.array(result["importance"]) == pytest.approx(np.stack([m.feature_importances_ for m in models], axis=1))
-    told = [m.score(test.codes, y) for m, y in zip(models, test.factors.T, strict=True)]
+    told = [np.mean(m.predict(test.codes) == y) for m, y in zip(models, test.factors.T, strict=True)]
     assert list(result["informativeness_per_factor"].values()) == pytest.approx(told)
+
+
+def test_the_number_of_cores_does_not_matter(monkeypatch):
+    results = []
+    for cores in ("1", "2"):
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", cores)
+        results.append(dci(GRID, mixed(GRID), 1, **TREES))
+    assert results[0] == results[1]
+
+
+def test_lasso_weights_are_the_minimum_of_the_penalised_squares():
+    """By proximal gradient descent, on the images that the metric drew."""
+    codes, alpha = mixed(GRID), 0.05
+    result = dci_lasso(GRID, codes, 3, **FEW, alpha=alpha)
+    sampler = Sampler("dci_lasso", GRID, codes, 3)
+    train, test = sampler.draw("num_train", 500), sampler.draw("num_test", 300)
+    mean, deviation = train.codes.mean(axis=0), train.codes.std(axis=0)
+    x, fresh = (train.codes - mean) / deviation, (test.codes - mean) / deviation
+    centre, scale = train.factors.mean(axis=0), train.factors.std(axis=0)
+    y, truth = (train.factors - centre) / scale, (test.factors - centre) / scale
+    weights, rate = np.zeros((5, 4)), 1 / np.linalg.eigvalsh(x.T @ x / 500)[-1]
+    for _ in range(3000):
+        moved = weights - rate * x.T @ (x @ weights - y) / 500
+        weights = np.sign(moved) * np.maximum(np.abs(moved) - rate * alpha, 0)
+    assert np.array(result["importance"]) == pytest.approx(np.abs(weights), abs=1e-3)
+    left = ((truth - fresh @ weights) ** 2).sum(axis=0) / ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+    assert list(result["informativeness_per_factor"].values()) == pytest.approx(np.maximum(1 - left, 0), abs=1e-3)
+    rows = [1 - entropy(row + 1e-11, base=4) for row in np.abs(weights)]
+    expected = np.average(rows, weights=np.abs(weights).sum(axis=1))
+    assert result["disentanglement"] == pytest.approx(expected, abs=2e-3)
 
 
 @settings(max_examples=30, deadline=None)

@@ -42,11 +42,11 @@ def test_noise_is_never_read():
     assert result["best_accuracy"] == pytest.approx(guess, abs=0.04)
 
 
-def test_losses_fall_and_size_is_the_number_of_codes_a_factor():
+def test_losses_fall_and_size_is_the_number_of_factors_a_code():
     result = dci_es(GRID, mixed(GRID, latents=6), 0, **FEW)
     assert (np.diff(result["losses"], axis=0) <= 0).all()
     assert np.array(result["losses"]).shape == (3, 4)
-    assert result["size"] == 6 / 4
+    assert result["size"] == 4 / 6
 
 
 def test_a_wider_draw_begins_with_the_same_features():

@@ -1,0 +1,70 @@
+"""Metrics of a set of runs on one data set: how much the runs agree says which of them to trust, without any factors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.facts import Score
+from dlib_bvae.registry import Registry
+
+RUN_SET_METRICS = Registry(
+    "metric of a set of runs",
+    "dlib_bvae.run_set_metrics",
+    {
+        "model_centrality": "dlib_bvae.metrics.model_centrality:model_centrality",
+        "udr": "dlib_bvae.metrics.udr:udr",
+    },
+)
+
+_BATCH = 1_000
+
+
+class Member(NamedTuple):
+    """A run of the set.
+
+    codes: (images, latents) of the whole data set, rows may be memory-mapped. encode: observations float32 (n, H, W, C) →
+    (mean, log_variance), (n, latents) each, the latter None where the model has none. decode: latents float32
+    (n, latents) → images (n, H, W, C) in [0, 1]; None where the model generates nothing.
+    """
+
+    codes: np.ndarray
+    encode: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+    decode: Callable[[np.ndarray], np.ndarray] | None
+
+
+def facts(name: str) -> dict[str, Score]:
+    """What is known of the scores that the metric `name` gives each run; see dlib_bvae.metrics.facts."""
+    return dict(getattr(sys.modules[RUN_SET_METRICS.get(name).__module__], "SCORES", {}))
+
+
+def mean_kl(member: Member, data: Any, rows: np.ndarray) -> np.ndarray:
+    """KL to the standard normal prior of each latent, averaged over the images `rows` of `data`, nats, (latents,).
+
+    Raises UserError when it is not finite, or the model has no log variance.
+    """
+    total = np.zeros(member.codes.shape[1])
+    for start in range(0, len(rows), _BATCH):
+        outputs = member.encode(data.observations_at(rows[start : start + _BATCH]))
+        if outputs[1] is None:
+            raise UserError(
+                "a model of the set gives no log variance, so which of its latents say something is not known"
+            )
+        mean, log_variance = (np.asarray(output, np.float64) for output in outputs)
+        total += 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).sum(axis=0)
+    if not np.isfinite(total).all():
+        raise UserError("an encoder of the set gives posteriors that are NaN or infinite; train its run again")
+    return total / len(rows)
+
+
+def check_set(name: str, members: Sequence[Member], least: int = 2) -> None:
+    """Raises UserError when there are fewer than `least` runs, or their codes are of different numbers of images."""
+    if len(members) < least:
+        raise UserError(f"{name} compares runs and needs at least {least} of them; got {len(members)}")
+    lengths = sorted({len(member.codes) for member in members})
+    if len(lengths) > 1:
+        raise UserError(f"{name} compares runs on one data set; their codes are of {lengths} images")

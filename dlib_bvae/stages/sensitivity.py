@@ -1,0 +1,177 @@
+"""The sensitivity study: the β-VAE metric of several runs under all its settings, as tables and a picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gin
+
+from dlib_bvae.cli import RUNS
+from dlib_bvae.config import configuration
+from dlib_bvae.errors import check_whole
+from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
+from dlib_bvae.representations.codes import read_codes
+from dlib_bvae.representations.reductions import REPRESENTATIONS
+from dlib_bvae.results import (
+    config_dict,
+    describe,
+    device,
+    peak_memory_mib,
+    read_config,
+    read_results,
+    run_lock,
+    write_atomic,
+    write_stage,
+)
+from dlib_bvae.results.aggregate import config_hash
+from dlib_bvae.stages import postprocess
+from dlib_bvae.stages.directory import promote, settle, start
+from dlib_bvae.stages.runs import same_data, trained_run
+from dlib_bvae.visualize.curves import Axes, save_grid_of_curves
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = [
+    *("run", "model", "dataset", "fingerprint", "training_seed", "random_seed"),
+    *("factors", "classifier", "batch_size", "train_accuracy", "eval_accuracy", "classifier_converged"),
+]
+_STAGE = "sensitivity"
+_LABEL = "L (pairs a point)"
+
+
+def run(
+    model_dirs: Sequence[Path] = (),
+    gin_config: Sequence[str] = (),
+    gin_bindings: Sequence[str] = (),
+    output_dir: Path = RUNS / "sensitivity",
+    overwrite: bool = False,
+) -> list[Path]:
+    """Scores each run (none given: the most recent) by metrics.sensitivity.beta_vae_sensitivity; returns the files written.
+
+    A run's cells go to <run>/mean/sensitivity and are not computed again while its codes and the configuration are the
+    same. Writes sensitivity.csv (one row a run and cell), sensitivity.md (mean ± standard deviation over runs, in %, by
+    classifier and by L) and sensitivity.png (accuracy against L). Runs that differ in their seed only are one model.
+    """
+    runs = [trained_run(each) for each in model_dirs] or [trained_run(None)]
+    parts = [_cells(each, gin_config, gin_bindings, overwrite) for each in dict.fromkeys(runs)]
+    return write(parts, output_dir)
+
+
+@gin.configurable("sensitivity")
+def settings(random_seed: int = 0) -> int:
+    """The seed of the study."""
+    check_whole("sensitivity.random_seed", random_seed, 0)
+    return random_seed
+
+
+def write(parts: list[dict[str, Any]], output_dir: Path) -> list[Path]:
+    """Writes table, summary and picture of `parts`, one dictionary a run as in its results file."""
+    import pandas as pd
+
+    labels = model_labels([part["train_config"] for part in parts], [part["model"] for part in parts])
+    rows = [
+        {**part, **cell, "model": label} for part, label in zip(parts, labels, strict=True) for cell in part["cells"]
+    ]
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    several = frame["dataset"].nunique() > 1
+    frame["row"] = [
+        f"{d}, {f}" if several else f"accuracy, {f}" for d, f in zip(frame["dataset"], frame["factors"], strict=True)
+    ]
+    paths = [output_dir / f"sensitivity.{ending}" for ending in ("csv", "md", "png")]
+    write_atomic(paths[0], frame.drop(columns="row").to_csv(index=False))
+    write_atomic(paths[1], summary(frame))
+    axes = Axes("row", "classifier", "batch_size", "model", "eval_accuracy")
+    x_labels = dict.fromkeys(frame["classifier"], _LABEL)
+    save_grid_of_curves(paths[2], frame, axes, x_labels, panel=(2.2, 2.2), doubling=True)
+    for path in paths:
+        print(path)
+    return paths
+
+
+def summary(frame: pd.DataFrame) -> str:
+    """Two Markdown tables in %: by classifier, over all runs (Table 2 of the report), and by L, over the runs of a model."""
+    by_classifier = _table(frame, ["dataset", "factors", "batch_size"], "classifier")
+    by_size = _table(frame, ["dataset", "factors", "model", "classifier"], "batch_size")
+    return f"Accuracy in %, mean ± standard deviation over runs.\n\n{by_classifier}\n{by_size}"
+
+
+def model_labels(configs: list[dict[str, Any]], models: list[str]) -> list[str]:
+    """What each run is called: its model, and where one model was trained in several ways what tells them apart."""
+    hashes = [config_hash(config) for config in configs]
+    labels = []
+    for model, config in zip(models, configs, strict=True):
+        others = [c for c, m in zip(configs, models, strict=True) if m == model]
+        differ = [key for key in sorted(set().union(*others)) if len({str(c.get(key)) for c in others}) > 1]
+        told = [key for key in differ if config_hash({key: 0}) != config_hash({})]  # seeds and names do not count
+        several = len({h for h, m in zip(hashes, models, strict=True) if m == model}) > 1
+        values = ", ".join(f"{key} = {config.get(key)}" for key in told)
+        labels.append(f"{model} ({values})" if several else model)
+    return labels
+
+
+def _cells(model_dir: Path, gin_config: Sequence[str], gin_bindings: Sequence[str], overwrite: bool) -> dict[str, Any]:
+    """The results of one run, computed where they are not there."""
+    registries = [CLASSIFIERS, REPRESENTATIONS]
+    with run_lock(model_dir):
+        data = same_data(model_dir)
+        with configuration(gin_config, gin_bindings, registries):
+            representation = postprocess.encode_once(model_dir, data)
+        with configuration(gin_config, gin_bindings, registries):
+            return _score_once(model_dir, data, representation, overwrite)
+
+
+def _score_once(model_dir: Path, data: Any, representation: Path, overwrite: bool) -> dict[str, Any]:
+    final, encoded = representation / _STAGE, read_results(representation, "postprocess")["uuid"]
+    if settle(final, _STAGE) and not overwrite:
+        before = read_results(final, _STAGE)
+        if before["encoded"] == encoded and before["configuration"] == gin.config_str():
+            print(f"{final}: scored already")
+            return before
+    began = time.monotonic()
+    seed = settings()
+    cells = beta_vae_sensitivity(data, read_codes(representation), seed)
+    text = gin.operative_config_str()
+    trained = read_results(model_dir / "train", "train")
+    results = {
+        "run": str(model_dir),
+        "model": trained["model"],
+        "dataset": trained["dataset"],
+        "fingerprint": trained["fingerprint"],
+        "training_seed": trained["seed"],
+        "train_config": read_config(model_dir / "train", "train"),
+        "cells": cells,
+        "random_seed": seed,
+        "encoded": encoded,
+        "configuration": gin.config_str(),
+        "elapsed_time": time.monotonic() - began,
+        "device": device(),
+        "peak_memory_mib": peak_memory_mib(),
+        "environment": describe(),
+    }
+    part = start(final, gin.config_str(), overwrite=True)
+    written = write_stage(
+        part, _STAGE, results=results, config=config_dict(text), gin_text=text, earlier=representation
+    )
+    promote(final)
+    print(f"{final}: {len(cells)} cells in {results['elapsed_time']:,.0f} s", flush=True)
+    return written
+
+
+def _table(frame: pd.DataFrame, keys: list[str], across: str) -> str:
+    """Markdown: a row for each combination of `keys`, a column for each value of `across`."""
+    columns = list(dict.fromkeys(frame[across]))
+    keys = [key for key in keys if frame[key].nunique() > 1] or keys[-1:]
+    header = [*keys, *(f"L = {value}" if across == "batch_size" else value for value in columns)]
+    lines = [header, ["---"] * len(header)]
+    for values, part in frame.groupby(keys, sort=False):
+        cells = []
+        for column in columns:
+            percent = 100 * part.loc[part[across] == column, "eval_accuracy"]
+            cells.append(f"{percent.mean():.2f}" + (f" ± {percent.std():.2f}" if len(percent) > 1 else ""))
+        lines.append([*map(str, values), *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,0 +1,153 @@
+"""The validity bench: what metrics make of codes that are spoilt in known ways, as a table and a picture."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gin
+import numpy as np
+
+from dlib_bvae import metrics
+from dlib_bvae.cli import RUNS
+from dlib_bvae.config import configuration
+from dlib_bvae.errors import UserError, check_whole, unknown
+from dlib_bvae.metrics.constructed import KNOBS, FactorGrid
+from dlib_bvae.metrics.facts import fact
+from dlib_bvae.results import config_dict, write_atomic
+from dlib_bvae.visualize.curves import Axes, save_grid_of_curves
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT = "beta_vae,factor_vae_score,mig,sap,modularity_explicitness,irs,dci,dci_lasso,mig_sup,dcimig,jemmig,med,infomec,snc,fos"
+# Small enough for a minute; a configuration says otherwise metric by metric.
+_QUICK = {
+    "n_estimators": 10,
+    "num_eval": 500,
+    "num_test": 500,
+    "num_train": 1_000,
+    "num_variance_estimate": 1_000,
+}
+_GRID = (6, 8, 10, 12)
+_MOST_CURVES = 5
+COLUMNS = ["knob", "value", "metric", "score", "seed", "result"]
+
+
+def run(
+    metric: str = DEFAULT,
+    knobs: str = "all",
+    seeds: int = 1,
+    output_dir: Path = RUNS / "validity",
+    gin_config: Sequence[str] = (),
+    gin_bindings: Sequence[str] = (),
+) -> list[Path]:
+    """Scores codes of a grid of 6 × 8 × 10 × 12 factor values, spoilt by each knob, and returns the files written.
+
+    metric, knobs: names with commas between, or all. seeds: how many; each makes other noise and draws other images.
+    Metrics run with few images unless the configuration says how many. Writes validity.csv (one row a score), validity.md
+    (each score without and with the most of each knob) and validity.png. Raises UserError for unknown names.
+    """
+    check_whole("--seeds", seeds, 1)
+    names, chosen = _metrics(metric), _knobs(knobs)
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        with configuration(gin_config, gin_bindings, [metrics.METRICS, metrics.CLASSIFIERS]):
+            quick = _quick(name)
+            for knob in chosen:
+                rows += [row for seed in range(seeds) for row in _scores(name, knob, seed, quick)]
+        print(f"{name}: done", flush=True)
+    return write(rows, output_dir)
+
+
+def write(rows: list[dict[str, Any]], output_dir: Path) -> list[Path]:
+    """Writes the table, the summary and the picture of `rows` (with COLUMNS). Raises UserError when there is no score."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    if frame.empty:
+        raise UserError("no metric could score any of these codes; the lines above say why")
+    paths = [output_dir / f"validity.{ending}" for ending in ("csv", "md", "png")]
+    write_atomic(paths[0], frame.to_csv(index=False))
+    write_atomic(paths[1], summary(frame))
+    labels = {name: KNOBS[name].label for name in dict.fromkeys(frame["knob"])}
+    save_grid_of_curves(paths[2], _drawn(frame), Axes("metric", "knob", "value", "score", "result"), labels)
+    for path in paths:
+        print(path)
+    return paths
+
+
+def summary(frame: pd.DataFrame) -> str:
+    """A Markdown table: a row a score; a column a knob, with the score where it is not turned and turned fully, means."""
+    chosen = list(dict.fromkeys(frame["knob"]))
+    header = ["metric", "score", *chosen]
+    lines = [header, ["---"] * len(header), ["*ideal*", "", *(f"*{KNOBS[knob].ideal}*" for knob in chosen)]]
+    for (metric, score), part in frame.groupby(["metric", "score"], sort=False):
+        cells = []
+        for knob in chosen:
+            means = part[part["knob"] == knob].groupby("value")["result"].mean()
+            cells.append(f"{means.iloc[0]:.2f} → {means.iloc[-1]:.2f}" if len(means) else "")
+        lines.append([metric, score, *cells])
+    turned = "; ".join(
+        f"{knob}: {KNOBS[knob].label}, {KNOBS[knob].values[0]:g} to {KNOBS[knob].values[-1]:g}" for knob in chosen
+    )
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + f"\n{turned[0].upper()}{turned[1:]}.\n"
+
+
+def _scores(name: str, knob: str, seed: int, quick: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one metric on all values of a knob."""
+    grid, facts = FactorGrid(*_GRID), metrics.facts(name)
+    rows = []
+    for value in KNOBS[knob].values:
+        codes = KNOBS[knob].make(grid, value, np.random.default_rng(seed))
+        try:
+            found = metrics.score(name, grid, codes, seed, **quick)
+        except UserError as refusal:
+            print(f"left out: {name} of {knob} = {value:g}: {refusal}", file=sys.stderr)
+            continue
+        for key, result in found.items():
+            known = fact(facts, key)
+            if type(result) in (int, float) and known is not None and known.higher_is_better is not None:
+                place = {"knob": knob, "value": value, "metric": name, "score": key, "seed": seed}
+                rows.append({**place, "result": float(result)})
+    return rows
+
+
+def _drawn(frame: pd.DataFrame) -> pd.DataFrame:
+    """What is in the picture: of each metric a few scores, none of training images."""
+    kept = frame[~frame["score"].str.contains("train")]
+    few = {metric: list(dict.fromkeys(part["score"]))[:_MOST_CURVES] for metric, part in kept.groupby("metric")}
+    return kept[[score in few[metric] for metric, score in zip(kept["metric"], kept["score"], strict=True)]]
+
+
+def _quick(name: str) -> dict[str, Any]:
+    """Small values for those parameters of the metric that the open configuration does not set."""
+    bound = config_dict(gin.config_str())
+    parameters = inspect.signature(metrics.METRICS.get(name)).parameters
+    return {
+        key: (value,) if isinstance(parameters[key].default, tuple) else value
+        for key, value in _QUICK.items()
+        if key in parameters and f"{name}.{key}" not in bound
+    }
+
+
+def _metrics(text: str) -> list[str]:
+    """Names in `text`, each once, without those that need a model's decoder. Raises UnknownName."""
+    of_codes = [n for n in metrics.names() if "decode" not in inspect.signature(metrics.METRICS.get(n)).parameters]
+    names = of_codes if text == "all" else [metrics.METRICS.canonical(each.strip()) for each in text.split(",")]
+    for name in names:
+        metrics.METRICS.get(name)
+        if name not in of_codes:
+            raise UserError(f"{name} needs a model; leave it out, as there are only codes here")
+    return list(dict.fromkeys(names))
+
+
+def _knobs(text: str) -> list[str]:
+    names = list(KNOBS) if text == "all" else [each.strip() for each in text.split(",")]
+    for name in names:
+        if name not in KNOBS:
+            raise unknown("knob", name, KNOBS)
+    return list(dict.fromkeys(names))

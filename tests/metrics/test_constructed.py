@@ -1,0 +1,69 @@
+"""constructed.py: knobs at rest change nothing, and turned do what they say."""
+
+import numpy as np
+import pytest
+
+from dlib_bvae.metrics.constructed import KNOBS, FactorGrid
+
+GRID = FactorGrid(3, 4, 6, 5)
+IDENTITY = GRID.identity()
+
+
+def made(name, value, seed=0):
+    return KNOBS[name].make(GRID, value, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_at_rest_there_is_a_code_for_each_factor(name):
+    codes = made(name, KNOBS[name].values[0])
+    correlation = np.abs(np.corrcoef(codes.T, IDENTITY.T)[:4, 4:])
+    assert correlation == pytest.approx(np.eye(4), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_values_go_one_way_and_the_seed_settles_the_noise(name):
+    values = KNOBS[name].values
+    assert list(values) == sorted(set(values))
+    for value in values:
+        assert np.array_equal(made(name, value), made(name, value))
+        assert len(made(name, value)) == 360
+
+
+def test_noise_is_a_share_of_the_deviation():
+    for share in (0.5, 1.0):
+        codes = made("noise", share)
+        correlation = np.diag(np.corrcoef(codes.T, IDENTITY.T)[:4, 4:])
+        assert correlation == pytest.approx(np.full(4, np.sqrt(1 - share**2)), abs=0.15)
+        assert codes.std(axis=0) == pytest.approx(np.ones(4), abs=0.15)
+
+
+def test_a_rotation_keeps_lengths_and_at_45_degrees_mixes_all_alike():
+    for degrees in KNOBS["rotation"].values:
+        assert np.linalg.norm(made("rotation", degrees), axis=1) == pytest.approx(np.linalg.norm(IDENTITY, axis=1))
+    mixing = np.linalg.lstsq(IDENTITY, made("rotation", 45), rcond=None)[0]
+    assert np.abs(mixing) == pytest.approx(np.full((4, 4), 0.5))
+
+
+def test_duplicates_and_dead_codes_come_behind():
+    assert np.array_equal(made("duplicated", 3), np.hstack([IDENTITY, IDENTITY[:, :3]]))
+    codes = made("dead", 2)
+    assert np.array_equal(codes[:, :4], IDENTITY)
+    assert codes[:, 4:].std(axis=0) == pytest.approx([0.01, 0.01], rel=0.2)
+
+
+def test_a_merged_code_tells_both_factors_and_stands_alone():
+    codes = made("merged", 1)
+    assert codes.shape == (360, 3)
+    count = np.rint((codes[:, 0] + 1) / 2 * 11).astype(int)
+    assert np.array_equal(np.stack([count // 4, count % 4], axis=1), GRID.factors()[:, :2])
+    assert np.array_equal(codes[:, 1:], IDENTITY[:, 2:])
+    assert made("merged", 2).shape == (360, 2)
+
+
+def test_missing_codes_are_dead_and_bent_ones_in_order():
+    codes = made("missing", 2)
+    assert codes[:, :2].std() < 0.02
+    assert np.array_equal(codes[:, 2:], IDENTITY[:, 2:])
+    for column, straight in zip(made("bent", 4).T, IDENTITY.T, strict=True):
+        assert np.array_equal(np.argsort(column, kind="stable"), np.argsort(straight, kind="stable"))
+        assert len(np.unique(column)) == len(np.unique(straight))
