@@ -11,6 +11,7 @@ from dlib_bvae.datasets import ImageData, LabelledImages
 from dlib_bvae.errors import NotApplicable, UserError
 
 _MOST_CODES = 20_000
+_LARGEST = np.float64(1e15)  # squares of what is larger do not fit into float32, which some metrics compute in
 _CODE_BYTES = 2**28  # of the codes that are compared at once
 _OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at once
 
@@ -42,7 +43,7 @@ class CodeSource:
     def at(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         """Grid indices (n,) → codes float64 (n, latents), of one image drawn where a cell of the grid has several.
 
-        Raises UserError for NaN or infinite codes.
+        Raises UserError for NaN or infinite codes, and beyond ±1e15.
         """
         if self._encode is None:
             if self._per_cell > 1:
@@ -52,9 +53,8 @@ class CodeSource:
             step = max(1, _OBSERVATION_BYTES // (4 * math.prod(self.data.observation_shape)))
             starts = range(0, len(indices), step)
             rows = np.concatenate([self._encoded(indices[start : start + step], random_state) for start in starts])
-        if not np.isfinite(rows).all():
-            bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-            raise UserError(f"the code of image {indices[bad]} is NaN or infinite; encode the data set again")
+        if bad := unusable(rows):
+            raise UserError(f"the code of image {indices[bad[0]]} is {bad[1]}")
         return rows
 
     def factors_at(self, indices: np.ndarray) -> np.ndarray:
@@ -113,6 +113,17 @@ def check_codes(codes: Any, num_images: int) -> np.ndarray:
             f"{array.shape[1]}; give fewer, for instance their principal components"
         )
     return array
+
+
+def unusable(rows: np.ndarray) -> tuple[int, str] | None:
+    """The first of the codes (n, latents) that no metric can use, and what it is with what to do; None when all are fine."""
+    fine = (np.abs(rows) <= _LARGEST).all(axis=1)
+    if fine.all():
+        return None
+    row = int(fine.argmin())
+    if np.isfinite(rows[row]).all():
+        return row, f"beyond ±{_LARGEST:g}; scale the codes"
+    return row, "NaN or infinite; encode the data set again"
 
 
 def _numbers(values: Any) -> np.ndarray:

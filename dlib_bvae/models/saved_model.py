@@ -47,4 +47,6 @@ def load(directory: Path) -> Any:
     try:
         return tf.saved_model.load(str(directory))
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
-        raise UserError(f"the SavedModel {directory} is damaged; train again with --overwrite") from error
+        raise UserError(
+            f"the SavedModel {directory} is damaged; export it again (a run: train again with --overwrite)"
+        ) from error

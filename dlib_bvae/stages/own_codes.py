@@ -15,7 +15,7 @@ from dlib_bvae.cli import RUNS
 from dlib_bvae.datasets.own.arrays import open_array
 from dlib_bvae.datasets.own.checksums import content_sha256
 from dlib_bvae.errors import UserError, check_whole
-from dlib_bvae.metrics.codes import check_codes
+from dlib_bvae.metrics.codes import check_codes, unusable
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.results import config_dict, describe, read_results, write_stage
 from dlib_bvae.stages.directory import promote, settle, start
@@ -80,14 +80,14 @@ def own_of(
 def opened(own: Own) -> tuple[Any, np.ndarray | None]:
     """The data set that the open configuration names, and the codes of a file, checked: memory-mapped (HDF5: read).
 
-    Raises UserError for what is no data set, no codes of all its images, NaN or infinite; nothing is ever unpickled.
+    Raises UserError for what is no data set, no codes of all its images, and values out of range; nothing is ever unpickled.
     """
     data = datasets.load()
     if own.codes is None:
         return data, None
     found = open_array(own.codes.expanduser(), own.codes_key, (2,), "--codes")
     codes = check_codes(found if isinstance(found, np.ndarray) else np.asarray(found), data.num_images)
-    check_finite(codes, own.codes)
+    check_values(codes, own.codes)
     return data, codes
 
 
@@ -123,15 +123,12 @@ def represent(own: Own, data: Any, codes: np.ndarray | None, overwrite: bool) ->
     return Representation(final, data, read_codes(final, advice=f"delete {final}"), lambda: decoder(model))
 
 
-def check_finite(codes: np.ndarray, path: Path) -> None:
-    """Raises UserError, which names the first image, for NaN or infinite codes (images, latents)."""
+def check_values(codes: np.ndarray, path: Path) -> None:
+    """Raises UserError, which names the first image, for codes (images, latents) that no metric can use."""
     step = max(1, _BLOCK_VALUES // codes.shape[1])
     for start_row in range(0, len(codes), step):
-        bad = ~np.isfinite(codes[start_row : start_row + step]).all(axis=1)
-        if bad.any():
-            raise UserError(
-                f"{path}: the code of image {start_row + int(bad.argmax())} is NaN or infinite; encode the data set again"
-            )
+        if bad := unusable(codes[start_row : start_row + step]):
+            raise UserError(f"{path}: the code of image {start_row + bad[0]} is {bad[1]}")
 
 
 def _difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:

@@ -72,14 +72,16 @@ def _save(path: Path, values: np.ndarray, matrix: Matrix, labels: list[list[str]
     if matrix.columns == "factor" and matrix.rows != "factor":  # their names are read more easily from left to right
         values, axes_names, labels = values.T, axes_names[::-1], labels[::-1]
     title = path.stem.replace("_", " ")
-    figure = Figure(figsize=_inches(values.shape, labels[0], title), layout="constrained")
+    figure = Figure(figsize=_inches(values.shape, labels, axes_names, title), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     low = min(values.min(), values.min() if matrix.low is None else matrix.low)
     high = max(values.max(), values.max() if matrix.high is None else matrix.high)
     image = axes.imshow(values, cmap=_COLOURS, vmin=low, vmax=high if high > low else low + 1, aspect="auto")
+    upright = axes_names[1] == "factor"  # names of factors beside each other have no room otherwise
     _label(axes.yaxis, axes_names[0], labels[0], letters=2)
-    _label(axes.xaxis, axes_names[1], labels[1], letters=2 + max(map(len, labels[1])))
+    _label(axes.xaxis, axes_names[1], labels[1], letters=2 if upright else 2 + max(map(len, labels[1])))
+    axes.tick_params("x", rotation=90 if upright else 0)
     axes.set_title(title, parse_math=False)
     figure.colorbar(image, label=matrix.of)
     if max(values.shape) <= _MOST_TEXTS:
@@ -95,11 +97,12 @@ def _label(axis: Any, name: str, texts: list[str], letters: int) -> None:
     axis.set_label_text("" if name == "factor" else name.removesuffix("s"), parse_math=False)
 
 
-def _inches(shape: tuple[int, ...], row_labels: list[str], title: str) -> tuple[float, float]:
+def _inches(shape: tuple[int, ...], labels: list[list[str]], axes_names: list[str], title: str) -> tuple[float, float]:
     """Width and height that leave room for labels, title and colour bar."""
     rows, columns = (min(_CELL * size, _MOST_INCHES) for size in shape)
-    beside = _LETTER * max(map(len, row_labels)) + 1.7
-    return max(columns + beside, 0.12 * len(title) + beside), max(rows, 1.6) + 1.1
+    beside = _LETTER * max(map(len, labels[0])) + 1.7
+    below = _LETTER * max(map(len, labels[1])) if axes_names[1] == "factor" else 0.2
+    return max(columns + beside, 0.12 * len(title) + beside), max(rows, 1.6) + 0.9 + below
 
 
 def _write_numbers(axes: Any, image: Any, values: np.ndarray) -> None:

@@ -78,6 +78,13 @@ def test_a_code_that_is_no_number_names_its_image(bars, value):
         source.at(np.array([500, 77, 3]), RNG)
 
 
+def test_a_code_whose_square_overflows_is_refused(bars):
+    codes = np.zeros((512, 3))
+    codes[5, 2] = -1e16
+    with pytest.raises(UserError, match=r"the code of image 5 is beyond ±1e\+15; scale the codes"):
+        CodeSource(bars, codes).at(np.array([4, 5]), RNG)
+
+
 def test_a_function_s_nan_is_told(bars):
     with pytest.raises(UserError, match="the code of image 9 is NaN"):
         CodeSource(bars, lambda images: np.full((len(images), 2), np.nan)).at(np.array([9]), RNG)

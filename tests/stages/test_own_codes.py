@@ -140,6 +140,7 @@ def test_nothing_is_unpickled(name, codes, score_own):
         (lambda c: c.astype(str), "holds <U.*; expected numbers"),
         (lambda c: np.where(np.arange(512)[:, None] == 77, np.nan, c), "the code of image 77 is NaN or infinite"),
         (lambda c: np.where(np.arange(512)[:, None] >= 300, -np.inf, c), "the code of image 300 is NaN or infinite"),
+        (lambda c: c.astype(np.float64) * 1e200, r"the code of image 0 is beyond ±1e\+15; scale the codes"),
         (lambda c: np.zeros((512, 20_001), np.int8), "at most 20000 numbers an image.*got 20001; give fewer"),
     ],
 )

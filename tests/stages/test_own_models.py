@@ -108,7 +108,7 @@ def test_double_precision_is_given_what_it_takes(codes, score_own):
             {"binding": "postprocess.postprocess_fn = @sampled_representation"},
             "gives no log_variance, so nothing can be",
         ),
-        ({"break": "variables/variables.index"}, "is missing or damaged"),
+        ({"break": "variables/variables.index"}, "theirs is damaged; export it again"),
     ],
     ids=["signature", "shape", "batch", "type", "outputs", "rank", "infinite", "sampled", "damaged"],
 )

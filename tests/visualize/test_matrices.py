@@ -164,3 +164,11 @@ def test_every_metric_says_what_its_matrices_are(monkeypatch):
             assert high is None or np.max(value) <= high
         found.add(name)
     assert {"mig", "dci", "sap", "infomec", "irs", "factor_vae_score", "fos", "unsupervised"} <= found
+
+
+def test_factors_beside_each_other_are_all_named(tmp_path, drawn):
+    facts = {"m": Matrix("factor", "factor", "threshold")}
+    save_matrices(tmp_path, {"m": [[0.0, 1.0], [1.0, 0.5]]}, facts, Grid())
+    axis = drawn[0].axes[0].xaxis
+    assert texts(axis) == ["shape", "$scale_1$"]
+    assert {label.get_rotation() for label in axis.get_ticklabels()} == {90.0}
