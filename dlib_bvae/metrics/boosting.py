@@ -93,6 +93,7 @@ class _Grower:
         # Memory in use already: a new array of this size would cost more than what is computed in it.
         self._scratch = np.empty((2, min(step, latents) * images))
         self._blocks = [slice(first, first + step) for first in range(0, latents, step)]
+        self._same = np.vstack([self._equal(self._order, block) for block in self._blocks])
 
     def grow(self, residual: np.ndarray) -> tuple[_Tree, np.ndarray]:
         """Residuals (n,) → a tree whose leaves have no values yet, and the leaf of each image (n,)."""
@@ -129,8 +130,7 @@ class _Grower:
         gain, count = np.empty((len(parts), len(places))), np.empty((len(parts), len(places)), np.intp)
         for block in self._blocks:
             rows = places[block]
-            values = self.columns.take(rows + self._offsets[block])
-            same = values[:, 1:] <= values[:, :-1] + _LEAST_STEP
+            same = self._same[block] if places is self._order else self._equal(places, block)
             sums = self._scratch[0, : rows.size].reshape(rows.shape)
             residual.take(rows, out=sums, mode="clip")
             np.cumsum(sums, axis=1, out=sums)
@@ -145,6 +145,11 @@ class _Grower:
             whole = gain[i, code] < 0 or np.var(residual[places[0, start:stop]]) <= _PURE
             found.append(None if whole else _Split(code, int(count[i, code]), float(gain[i, code])))
         return found
+
+    def _equal(self, places: np.ndarray, block: slice) -> np.ndarray:
+        """Whether a code's value is that of the next place, bool (codes of the block, places - 1)."""
+        values = self.columns.take(places[block] + self._offsets[block])
+        return values[:, 1:] <= values[:, :-1] + _LEAST_STEP
 
     def _threshold(self, split: _Split, ordered: np.ndarray) -> np.float32:
         """The largest float32 that is not above the middle of the two values on either side of the split."""
