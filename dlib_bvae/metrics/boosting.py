@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 _DEPTH = 3
 _RATE = 0.1
@@ -37,7 +37,7 @@ class BoostedTrees:
         raw = np.tile(self._start[:, None], len(which))
         self._stages: list[list[_Tree]] = []
         for _ in range(self.n_estimators):
-            residuals = truth - (softmax(raw, axis=0) if several else expit(raw))
+            residuals = truth - (_softmax(raw) if several else expit(raw))
             trees = [grower.grow(residual) for residual in residuals]
             for k, (tree, leaves) in enumerate(trees):
                 _set_values(tree, leaves, residuals[k], truth[k], len(self.classes_))
@@ -142,7 +142,9 @@ class _Grower:
         for i, (start, stop) in enumerate(bounds):
             among = self._rng.permutation(len(places))
             code = int(among[gain[i, among].argmax()])
-            whole = gain[i, code] < 0 or np.var(residual[places[0, start:stop]]) <= _PURE
+            # What a split takes away is no more than there is, so that most nodes need not be measured.
+            pure = gain[i, code] <= (stop - start) * _PURE and np.var(residual[places[0, start:stop]]) <= _PURE
+            whole = gain[i, code] < 0 or pure
             found.append(None if whole else _Split(code, int(count[i, code]), float(gain[i, code])))
         return found
 
@@ -188,6 +190,13 @@ def _set_values(tree: _Tree, leaves: np.ndarray, residual: np.ndarray, truth: np
     curvature = np.bincount(leaves, weights=chance * (1 - chance), minlength=len(tree.values))
     some = np.abs(curvature) > 1e-150
     tree.values[some] = slope[some] / curvature[some]
+
+
+def _softmax(raw: np.ndarray) -> np.ndarray:
+    """Scores (classes, n) → chances that sum to 1 over the classes; scipy's takes several times as long."""
+    chances = np.exp(raw - raw.max(axis=0))
+    chances /= chances.sum(axis=0)
+    return chances
 
 
 def _prior(truth: np.ndarray) -> np.ndarray:
