@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_codes import GRID, LARGE, mixed
 from scipy.stats import entropy
+from sklearn.ensemble import GradientBoostingClassifier
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.boosting import BoostedTrees
 from dlib_bvae.metrics.dci import dci, dci_lasso, dci_random_forest, disentanglement, disentanglement_per_code
 from dlib_bvae.metrics.sampling import Sampler
 
@@ -80,13 +80,16 @@ def test_disentanglement_is_the_weighted_mean_of_entropies():
     assert disentanglement(np.ones((4, 4))) == pytest.approx(0, abs=1e-12)
 
 
-def test_importances_are_those_of_boosted_trees():
+def test_importances_are_those_of_scikit_learn_s_boosted_trees():
     codes = mixed(GRID)
     result = dci(GRID, codes, 3, **TREES)
     sampler = Sampler("dci", GRID, codes, 3)
     train, test = sampler.draw("num_train", 500), sampler.draw("num_test", 300)
     seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)  # they choose among equally good splits
-    models = [BoostedTrees(5, int(seed)).fit(train.codes, y) for seed, y in zip(seeds, train.factors.T, strict=True)]
+    models = [
+        GradientBoostingClassifier(n_estimators=5, random_state=int(seed)).fit(train.codes, y)
+        for seed, y in zip(seeds, train.factors.T, strict=True)
+    ]
     assert np.array(result["importance"]) == pytest.approx(np.stack([m.feature_importances_ for m in models], axis=1))
     told = [np.mean(m.predict(test.codes) == y) for m, y in zip(models, test.factors.T, strict=True)]
     assert list(result["informativeness_per_factor"].values()) == pytest.approx(told)

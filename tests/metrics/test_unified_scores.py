@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_codes import GRID, mixed
 from scipy.stats import entropy
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import mutual_info_score
 
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.binning import histogram_bins
-from dlib_bvae.metrics.boosting import BoostedTrees
 from dlib_bvae.metrics.sampling import Sampler
 from dlib_bvae.metrics.svm import OneCodeSVM
 from dlib_bvae.metrics.unified_scores import MATRIX_NAMES, merge_thresholds, num_groups, summaries, unified_scores
@@ -86,7 +86,10 @@ def test_matrices_are_those_of_the_single_metrics():
     sampler = Sampler("unified_scores", GRID, codes, 2)
     train, test = sampler.draw("num_train", 600), sampler.draw("num_test", 300)
     seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)
-    models = [BoostedTrees(4, int(s)).fit(train.codes, y) for s, y in zip(seeds, train.factors.T, strict=True)]
+    models = [
+        GradientBoostingClassifier(n_estimators=4, random_state=int(s)).fit(train.codes, y)
+        for s, y in zip(seeds, train.factors.T, strict=True)
+    ]
     assert np.array_equal(result["importance_gbt_matrix"], np.stack([m.feature_importances_ for m in models], axis=1))
     bins = histogram_bins(train.codes, 20)
     information = [[mutual_info_score(b, y) for y in train.factors.T] for b in bins.T]
