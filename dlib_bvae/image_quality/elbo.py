@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import gin
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.special import logsumexp
 
 from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng, draw
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import NotApplicable, check_whole
 from dlib_bvae.metrics.facts import Score
 
 _BATCH = 64
@@ -28,25 +27,13 @@ SCORES = {
 }
 
 
-class Model(NamedTuple):
-    """What a trained VAE can do, on numpy arrays.
-
-    encode: observations float32 (n, H, W, C) in [0, 1] → mean and log variance (n, latents). decode: latents → images in
-    [0, 1]. log_likelihood: observations, latents → log p(x|z) in nats (n,), or None where the model has none.
-    """
-
-    encode: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-    decode: Callable[[np.ndarray], np.ndarray]
-    log_likelihood: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
-
-
 @gin.configurable(denylist=["data", "codes", "random_state", "model"])
 def elbo(
     data: Any,
     codes: Any,
     random_state: Any,
     *,
-    model: Model | None = None,
+    model: Any = None,
     num_images: int = 1_000,
     num_samples: int = 16,
 ) -> dict[str, Any]:
@@ -57,11 +44,13 @@ def elbo(
     and tighter the more draws. reconstruction: -E_q[log p(x|z)]; kl and kl_per_latent (a list): its parts, nats. Of the
     decoded mean: squared_error, summed over pixels; psnr, decibels; ssim (Wang et al. 2004; images of at least 11 pixels a
     side). All are averaged over images. codes are not used: the posterior is asked.
-    Raises UserError for a model without likelihood or with a posterior that is no Gaussian of finite variance.
+    model: what dlib_bvae.models.signatures.model gives; dlib_bvae_evaluate gives the run's own. codes are not used: the
+    posterior is asked.
+    Raises NotApplicable for a model without likelihood or with a posterior that is no Gaussian of finite variance.
     """
     del codes
-    if model is None or model.log_likelihood is None:
-        raise UserError(
+    if model is None or model.log_likelihood is None or model.decode is None:
+        raise NotApplicable(
             "elbo needs a model with a likelihood and a Gaussian posterior: score a trained VAE's run by dlib_bvae_evaluate"
         )
     check_whole("elbo.num_images", num_images, 1)
@@ -78,16 +67,15 @@ def elbo(
     return {**{key: float(values.mean()) for key, values in joined.items()}, "kl_per_latent": kl_per_latent.tolist()}
 
 
-def _batch(model: Model, seen: np.ndarray, rng: np.random.RandomState, num_samples: int) -> dict[str, np.ndarray]:
+def _batch(model: Any, seen: np.ndarray, rng: np.random.RandomState, num_samples: int) -> dict[str, np.ndarray]:
     """Each figure of each image, (n,), and kl_per_latent (n, latents)."""
     mean, log_variance = (np.asarray(each, np.float64) for each in model.encode(seen))
     if not (np.isfinite(mean).all() and np.isfinite(log_variance).all()):
-        raise UserError("elbo needs a Gaussian posterior of finite variance; this model's has none")
+        raise NotApplicable("elbo needs a Gaussian posterior of finite variance; this model's has none")
     likelihoods, weights = [], []
     for _ in range(num_samples):
         noise = rng.normal(size=mean.shape)
         latents = mean + np.exp(0.5 * log_variance) * noise
-        assert model.log_likelihood is not None
         likelihoods.append(np.asarray(model.log_likelihood(seen, latents.astype(np.float32)), np.float64))
         # log p(z) - log q(z|x); the normalising constants cancel.
         weights.append(likelihoods[-1] + 0.5 * (noise**2 - latents**2 + log_variance).sum(axis=1))

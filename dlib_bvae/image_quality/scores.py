@@ -14,7 +14,7 @@ import numpy as np
 
 from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng, draw
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import NotApplicable, UserError, check_whole
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.facts import Score
 
@@ -58,7 +58,7 @@ def image_quality(
     """
     _check(compare, num_images, resize, subsets, subset_size, neighbours)
     if decode is None and set(compare) != {"data"}:
-        raise UserError("image_quality needs the model's decoder: score it by dlib_bvae_evaluate, or give decode=…")
+        raise NotApplicable("image_quality needs the model's decoder: score it by dlib_bvae_evaluate, or give decode=…")
     images = data if isinstance(data, ImageData) else FromDuckType(data)
     rng = np.random.RandomState(int(draw(as_rng(random_state), 2**31, ())))
     sides = _Sides(images, codes, decode, rng, num_images)

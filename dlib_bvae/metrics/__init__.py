@@ -38,10 +38,16 @@ _PAGES = {  # module → the metrics on its page
     "unsupervised": ["unsupervised"],
 }
 
+# Asked for by name only: they score a model's images, and may take minutes or weights from elsewhere.
+_OF_IMAGES = {
+    "elbo": "dlib_bvae.image_quality.elbo:elbo",
+    "image_quality": "dlib_bvae.image_quality.scores:image_quality",
+}
+
 METRICS = Registry(
     "metric",
     "dlib_bvae.metrics",
-    {name: f"dlib_bvae.metrics.{module}:{name}" for module, names in _PAGES.items() for name in names},
+    {name: f"dlib_bvae.metrics.{module}:{name}" for module, names in _PAGES.items() for name in names} | _OF_IMAGES,
     # gin has the objective factor_vae, and disentanglement_lib calls the metric so too
     aliases={"factor_vae": "factor_vae_score"},
 )
@@ -64,8 +70,8 @@ CLASSIFIERS = Registry(
 
 
 def names() -> list[str]:
-    """The names that score() knows."""
-    return METRICS.names()
+    """The metrics of codes, which "all" stands for; score() also knows elbo and image_quality."""
+    return [name for name in METRICS.names() if name not in _OF_IMAGES]
 
 
 def score(name: str, data: Any, codes: Any, random_state: Any = 0, **parameters: Any) -> dict[str, Any]:

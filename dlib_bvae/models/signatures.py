@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.saved_model import load
+
+
+class Model(NamedTuple):
+    """What a SavedModel can do, on numpy arrays.
+
+    encode: observations float32 (n, H, W, C) in [0, 1] → mean and log variance (n, latents), the second None where it
+    gives none. decode: latents → images in [0, 1]. log_likelihood: observations, latents → log p(x|z) in nats (n,). The last two
+    are None where it has none.
+    """
+
+    encode: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+    decode: Callable[[np.ndarray], np.ndarray] | None
+    log_likelihood: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
+
+
+def model(directory: Path) -> Model:
+    """All functions of a SavedModel. Raises UserError as encoder and decoder do."""
+    return Model(encoder(directory), decoder(directory), log_likelihood(directory))
+
 
 _Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
@@ -55,6 +74,21 @@ def decoder(directory: Path) -> Callable[[np.ndarray], np.ndarray] | None:
         return None
     call = _caller(model.signatures["decode"], "decode", directory)
     to_numpy = lambda latents: _single(call(latents), directory)
+    to_numpy.model = model  # type: ignore[attr-defined]
+    return to_numpy
+
+
+def log_likelihood(directory: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
+    """The signature `log_likelihood` of this package's Gaussian VAEs; None where there is none of its inputs."""
+    model = load(directory)
+    signature = model.signatures.get("log_likelihood")
+    if signature is None or set(signature.structured_input_signature[1]) != {"observations", "latents"}:
+        return None
+
+    def to_numpy(observations: np.ndarray, latents: np.ndarray) -> np.ndarray:
+        given = {"observations": tf.cast(observations, tf.float32), "latents": tf.cast(latents, tf.float32)}
+        return _single({key: value.numpy() for key, value in signature(**given).items()}, directory)
+
     to_numpy.model = model  # type: ignore[attr-defined]
     return to_numpy
 

@@ -12,6 +12,7 @@ from dlib_bvae import metrics
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.errors import NotApplicable, UserError
+from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.representations.reductions import REPRESENTATIONS
 from dlib_bvae.results import run_lock
@@ -21,7 +22,7 @@ from dlib_bvae.stages.runs import same_data, trained_run
 from dlib_bvae.stages.scoring import Representation, score_once
 
 Configured = Callable[[], contextlib.AbstractContextManager]
-_REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, REPRESENTATIONS]
+_REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, EXTRACTORS, REPRESENTATIONS]
 
 
 def run(
@@ -61,7 +62,8 @@ def _of_run(model_dir: Path, configured: Configured) -> Representation:
         with configured():
             directory = postprocess.encode_once(model_dir, data)
         decoder = functools.partial(postprocess.decoder_of, model_dir, data)
-        return Representation(directory, data, read_codes(directory), decoder)
+        model = functools.partial(postprocess.model_of, model_dir)
+        return Representation(directory, data, read_codes(directory), decoder, model)
 
 
 def _metrics(text: str) -> list[str]:

@@ -19,7 +19,7 @@ from dlib_bvae.metrics.codes import check_codes, unusable
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.results import config_dict, describe, read_results, write_stage
 from dlib_bvae.stages.directory import promote, settle, start
-from dlib_bvae.stages.postprocess import decoder, encode_by, load_encoder, postprocessing, stage_of
+from dlib_bvae.stages.postprocess import decoder, encode_by, load_encoder, postprocessing, saved_model, stage_of
 from dlib_bvae.stages.scoring import Representation
 
 _BLOCK_VALUES = 2**22  # of the codes that are looked at in one go
@@ -117,10 +117,11 @@ def represent(own: Own, data: Any, codes: np.ndarray | None, overwrite: bool) ->
     if codes is not None:
         if not known:
             _write(final, own, identity, codes)
-        return Representation(final, data, codes, lambda: None)
+        return Representation(final, data, codes, lambda: None, lambda: None)
     model: Path = own.saved_model  # type: ignore[assignment]
     encode_by(lambda: (load_encoder(model), data), identity, own.output_dir, overwrite=not known)
-    return Representation(final, data, read_codes(final, advice=f"delete {final}"), lambda: decoder(model))
+    functions = (lambda: decoder(model), lambda: saved_model(model))
+    return Representation(final, data, read_codes(final, advice=f"delete {final}"), *functions)
 
 
 def check_values(codes: np.ndarray, path: Path) -> None:

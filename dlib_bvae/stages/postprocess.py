@@ -121,6 +121,11 @@ def decoder_of(model_dir: Path, data: Any) -> Callable[[np.ndarray], np.ndarray]
     return FactorView(data).decode if is_oracle(model_dir) else decoder(model_dir / "train" / "saved_model")
 
 
+def model_of(model_dir: Path) -> Any:
+    """What the SavedModel of a run can do, see saved_model; None of an oracle, which has none."""
+    return None if is_oracle(model_dir) else saved_model(model_dir / "train" / "saved_model")
+
+
 def is_oracle(model_dir: Path) -> bool:
     """Whether the codes of a run are the factors themselves."""
     return CODES.items() <= read_results(model_dir / "train", "train").items()
@@ -140,3 +145,11 @@ def decoder(directory: Path) -> Callable[[np.ndarray], np.ndarray] | None:
     from dlib_bvae.models import signatures
 
     return signatures.decoder(directory)
+
+
+def saved_model(directory: Path) -> Any:
+    """All functions of a SavedModel, dlib_bvae.models.signatures.Model."""
+    load_tensorflow()
+    from dlib_bvae.models import signatures
+
+    return signatures.model(directory)

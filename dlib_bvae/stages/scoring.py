@@ -17,6 +17,7 @@ from dlib_bvae import metrics
 from dlib_bvae.datasets.wrappers.held_out import SPLITS
 from dlib_bvae.datasets.wrappers.held_out import split as split_of
 from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.repeats import combined
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, write_stage
 from dlib_bvae.stages.directory import promote, settle, start
@@ -29,13 +30,15 @@ _MOST_SHOWN = 8  # scores in the line that tells of a result
 class Representation(NamedTuple):
     """Codes (images, latents) of `data` in index order; the directory of their stage.
 
-    decoder: makes the function latents → images, or None where there is none.
+    decoder: makes the function latents → images, or None where there is none. model: makes all that the model can do
+    (dlib_bvae.models.signatures.Model), or None.
     """
 
     directory: Path
     data: Any
     codes: np.ndarray
     decoder: Callable[[], Callable | None]
+    model: Callable[[], Any]
 
 
 class Settings(NamedTuple):
@@ -76,7 +79,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     began = time.monotonic()
     settings = evaluation()
     data, codes = _part(representation, settings.split)
-    scores = _scores(name, data, codes, settings, _decoder_for(name, representation))
+    scores = _scores(name, data, codes, settings, _wanted(name, representation))
     seconds = time.monotonic() - began
     text = gin.operative_config_str()
     config = config_dict(text)
@@ -110,11 +113,11 @@ def _part(representation: Representation, split: str) -> tuple[Any, np.ndarray]:
     return data, representation.codes[data.rows]
 
 
-def _scores(name: str, data: Any, codes: np.ndarray, settings: Settings, decode: dict[str, Callable]) -> dict[str, Any]:
+def _scores(name: str, data: Any, codes: np.ndarray, settings: Settings, wanted: dict[str, Any]) -> dict[str, Any]:
     """What the metric returns; of several repeats what metrics.repeats makes of them."""
     metric = metrics.METRICS.get(name)
     seeds = range(settings.random_seed, settings.random_seed + settings.repeats)
-    found = [metric(data, codes, seed, **decode) for seed in seeds]
+    found = [metric(data, codes, seed, **wanted) for seed in seeds]
     if len(found) == 1:
         return found[0]
     of_active = [key for key, matrix in metrics.matrices(name).items() if "active code" in matrix[:2]]
@@ -127,12 +130,12 @@ def _on(settings: Settings) -> dict[str, Any]:
     return on if settings.repeats == 1 else {**on, "evaluation.repeats": settings.repeats}
 
 
-def _decoder_for(name: str, representation: Representation) -> dict[str, Callable]:
-    """{"decode": latents → images} of the model, for a metric that asks for it; else nothing, and no TensorFlow."""
-    if "decode" not in inspect.signature(metrics.METRICS.get(name)).parameters:
-        return {}
-    decode = representation.decoder()
-    return {} if decode is None else {"decode": decode}
+def _wanted(name: str, representation: Representation) -> dict[str, Any]:
+    """The model's `decode`, or the whole `model`, for a metric that asks for it; else nothing, and no TensorFlow."""
+    makers = {"decode": representation.decoder, "model": representation.model}
+    asked = inspect.signature(metrics.METRICS.get(name)).parameters.keys() & makers.keys()
+    made = {key: makers[key]() for key in asked}
+    return {key: value for key, value in made.items() if value is not None}
 
 
 def variant(name: str, bound: dict[str, Any]) -> str:
@@ -142,7 +145,7 @@ def variant(name: str, bound: dict[str, Any]) -> str:
         for selector in (name, "evaluation")
         for key, value in inspect.signature(gin.get_configurable(selector)).parameters.items()
     }
-    own = (name, "evaluation", *metrics.CLASSIFIERS.names())
+    own = (name, "evaluation", *metrics.CLASSIFIERS.names(), *EXTRACTORS.names())
     kept = {
         key.removeprefix(f"{name}."): value
         for key, value in sorted(bound.items())
@@ -168,7 +171,7 @@ def parameters(name: str, config: dict[str, Any]) -> dict[str, Any]:
     defaults = {
         key: value.default
         for key, value in signature.items()
-        if value.kind is inspect.Parameter.KEYWORD_ONLY and key != "decode"
+        if value.kind is inspect.Parameter.KEYWORD_ONLY and key not in ("decode", "model")
     }
     return {**defaults, **{k.removeprefix(f"{name}."): v for k, v in config.items() if k.startswith(f"{name}.")}}
 

@@ -6,8 +6,9 @@ from scipy.stats import multivariate_normal
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.image_quality.elbo import Model, elbo
+from dlib_bvae.image_quality.elbo import elbo
 from dlib_bvae.metrics.facts import fact
+from dlib_bvae.models.signatures import Model
 
 DATA = DummyData()
 PIXELS = 256

@@ -157,7 +157,10 @@ def test_what_are_no_codes_of_the_data_set_is_refused(spoil, told, codes, score_
 @pytest.mark.parametrize(
     ("change", "left_out"),
     [
-        (lambda c: c[:, :1], {"dci", "dci_lasso", "dci_random_forest", "med", "reduced_downstream_task"}),
+        (
+            lambda c: c[:, :1],
+            {"dci", "dci_lasso", "dci_random_forest", "med", "reduced_downstream_task", "unified_scores"},
+        ),
         (lambda c: np.hstack([c, np.full((512, 1), 3.0)]), set()),
         (lambda c: np.full((512, 2), 3.0), set()),
         (lambda c: np.rint(4 * c).astype(np.int64), set()),
