@@ -23,6 +23,7 @@ _DOORS = (
     "validation",
     "divergence",
     "model",
+    "ensemble",
     "encoder",
     "decoder",
     "reconstruction_loss",

@@ -166,7 +166,10 @@ def _table(frame: pd.DataFrame, keys: list[str], across: str) -> str:
     """Markdown: a row for each combination of `keys`, a column for each value of `across`."""
     columns = list(dict.fromkeys(frame[across]))
     keys = [key for key in keys if frame[key].nunique() > 1] or keys[-1:]
-    header = [*keys, *(f"L = {value}" if across == "batch_size" else value for value in columns)]
+    header = [
+        *("L" if key == "batch_size" else key for key in keys),
+        *(f"L = {value}" if across == "batch_size" else value for value in columns),
+    ]
     lines = [header, ["---"] * len(header)]
     for values, part in frame.groupby(keys, sort=False):
         cells = []

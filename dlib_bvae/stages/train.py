@@ -25,10 +25,11 @@ from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE, build_likelihood
 from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
 from dlib_bvae.stages import fitting
-from dlib_bvae.stages.directory import check_same, promote, settle, start
+from dlib_bvae.stages.directory import check_same, part_of, promote, settle, start
+from dlib_bvae.stages.members import without_ensemble
 from dlib_bvae.training.devices import choose_strategy, scope
 from dlib_bvae.training.divergence import Divergence
-from dlib_bvae.training.feed import make_feed
+from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
 from dlib_bvae.training.plan import Plan
@@ -64,22 +65,30 @@ def run(
     A finished run says so and does nothing, an interrupted one continues. profile: "FIRST:LAST", steps to profile for
     TensorBoard. Raises UserError for bad input.
     """
+    model_dir = directory_of(gin_config, gin_bindings, model_dir)
+    with configuration(gin_config, gin_bindings, REGISTRIES), run_lock(model_dir):
+        _train_once(model_dir, overwrite, profile)
+    return model_dir
+
+
+def directory_of(gin_config: Sequence[str], gin_bindings: Sequence[str], model_dir: Path | None) -> Path:
+    """The run directory that is meant. Raises UserError when nothing is."""
     if not gin_config and not gin_bindings:
         raise UserError("no configuration; give one, e.g. --gin_config=gin/beta4_dsprites.gin")
     if model_dir is None:
         if not gin_config:
             raise UserError("--gin_bindings alone give the run no name; give --gin_config or --model_dir")
         model_dir = RUNS / Path(gin_config[-1]).stem
-    with configuration(gin_config, gin_bindings, REGISTRIES), run_lock(model_dir):
-        _train_once(model_dir, overwrite, profile)
     return model_dir
 
 
 def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
     final, gin_text = model_dir / "train", gin.config_str()
-    if settle(final, "train") and not overwrite:
-        check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
-        print(f"{final}: trained already; --overwrite trains again")
+    if without_ensemble(gin_text) != gin_text:
+        raise UserError(
+            "parameters of ensemble need ensemble.seeds, a list of seeds, and dlib_bvae_train to train them"
+        )
+    if is_trained(final, gin_text, overwrite):
         return
     began = time.time()
     data, settings = datasets.load(), training()
@@ -89,6 +98,33 @@ def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
     learn = fitting.prepare(data, settings) if fitted else _prepare(data, settings, profile)
     part = start(final, gin_text, overwrite)
     network, measured = learn(part)
+    text = fitting.operative_config() if fitted else gin.operative_config_str()
+    finish(final, network, data, settings, began, measured, text)
+
+
+def is_trained(final: Path, gin_text: str, overwrite: bool) -> bool:
+    """Whether there is nothing to do, which is said. Raises UserError when another configuration was trained."""
+    if not settle(final, "train") or overwrite:
+        return False
+    check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
+    print(f"{final}: trained already; --overwrite trains again")
+    return True
+
+
+def finish(
+    final: Path,
+    network: Any,
+    data: ImageData,
+    settings: dict[str, Any],
+    began: float,
+    measured: dict[str, Any],
+    text: str,
+) -> None:
+    """Exports `network`, where there is one, writes what was learnt beside it, and puts all in its place, `final`.
+
+    began: seconds since 1970. measured: further results, with the seconds it took. text: the operative configuration.
+    """
+    part = part_of(final)
     if network is not None:
         _export(network, _examples(data), part)
     seconds = measured.pop("seconds")
@@ -104,10 +140,9 @@ def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
         "environment": describe(),
         **measured,
     }
-    text = fitting.operative_config() if fitted else gin.operative_config_str()
     write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
     promote(final)
-    done = "fitted" if fitted else f"trained {results['steps']} steps"
+    done = f"trained {results['steps']} steps" if "steps" in results else "fitted"
     loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
     print(f"{final}: {done} in {seconds:,.0f} s{loss}")
 
@@ -123,19 +158,25 @@ def _prepare(
     every = {key: settings[key] for key in ("checkpoint_every", "log_every")}
 
     def learn(part: Path) -> tuple[GaussianVAE, dict[str, Any]]:
-        measured = run_loop(trainer, part, examples=examples, profile=profiled, **every)
-        trainer.use_exported()
-        results = {
-            "steps": int(trainer.state.step),
-            "num_parameters": sum(int(tf.size(v)) for v in trainer.variables),
-            "deterministic": settings["deterministic"],
-            "devices": 1 if trainer.strategy is None else trainer.strategy.num_replicas_in_sync,
-        }
-        if trainer.validation is not None:
-            results["validation"] = trainer.validation.results()
-        return trainer.network, {**results, **measured}
+        return trained(trainer, settings, run_loop(trainer, part, examples=examples, profile=profiled, **every))
 
     return learn
+
+
+def trained(
+    trainer: Trainer, settings: dict[str, Any], measured: dict[str, float]
+) -> tuple[GaussianVAE, dict[str, Any]]:
+    """The network with the weights to export, and the results of a training whose loop returned `measured`."""
+    trainer.use_exported()
+    results = {
+        "steps": int(trainer.state.step),
+        "num_parameters": sum(int(tf.size(v)) for v in trainer.variables),
+        "deterministic": settings["deterministic"],
+        "devices": 1 if trainer.strategy is None else trainer.strategy.num_replicas_in_sync,
+    }
+    if trainer.validation is not None:
+        results["validation"] = trainer.validation.results()
+    return trainer.network, {**results, **measured}
 
 
 def _export(network: Any, examples: tf.Tensor, part: Path) -> None:
@@ -212,8 +253,8 @@ def training(
     }
 
 
-def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor]:
-    """The trainer on `data`, and the observations whose reconstructions are logged."""
+def build(data: ImageData, settings: dict[str, Any], shared: Feed | None = None) -> tuple[Trainer, tf.Tensor]:
+    """The trainer on `data`, and the observations whose reconstructions are logged. shared: see make_feed."""
     seed, objective = settings["random_seed"], settings["model"]
     strategy = choose_strategy(
         settings["devices"], objective, build_likelihood(), settings["batch_size"], settings["xla"]
@@ -228,7 +269,7 @@ def build(data: ImageData, settings: dict[str, Any]) -> tuple[Trainer, tf.Tensor
         network,
         objective,
         optimizer,
-        make_feed(shown, Plan(shown, settings["batch_size"], seed, objective.wants)),
+        make_feed(shown, Plan(shown, settings["batch_size"], seed, objective.wants), shared=shared),
         settings["schedule"],
         total=settings["training_steps"],
         seed=seed,

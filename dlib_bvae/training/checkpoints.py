@@ -23,16 +23,23 @@ class Checkpoints:
         """Writes the state of `step`; the checkpoint before stays until this one is whole."""
         self._manager.save(checkpoint_number=step)
 
-    def restore(self) -> bool:
-        """Reads the newest checkpoint; False where there is none. Raises UserError when it is damaged."""
+    def steps(self) -> list[int]:
+        """The steps whose state is kept, oldest saving first."""
+        # A process that is killed while it deletes a checkpoint leaves its name behind.
+        kept = [path for path in self._manager.checkpoints if Path(f"{path}.index").is_file()]
+        return [int(path.rsplit("-", 1)[1]) for path in kept]
+
+    def restore(self, step: int | None = None) -> bool:
+        """Reads the checkpoint of `step`, None for the newest; False where there is none. Raises UserError when damaged."""
         newest = self._manager.latest_checkpoint
         if newest is None:
             return False
+        path = newest if step is None else f"{newest.rsplit('-', 1)[0]}-{step}"
         try:
-            self._checkpoint.restore(newest).assert_consumed()
+            self._checkpoint.restore(path).assert_consumed()
         except (tf.errors.OpError, ValueError, AssertionError, IndexError, RuntimeError) as error:
             raise UserError(
-                f"the checkpoint {newest} is damaged or of another model; delete the folder {self.directory} "
+                f"the checkpoint {path} is damaged or of another model; delete the folder {self.directory} "
                 "to start this run again, or use --overwrite"
             ) from error
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
+import threading
 
 import gin
 import numpy as np
@@ -47,10 +48,17 @@ class Feed(abc.ABC):
         return {name: tf.TensorSpec([n, *self.shape], tf.float32) for name, n in counts} | self.plan.label_specs
 
 
-@gin.configurable("feed", denylist=["data", "plan"])
-def make_feed(data: ImageData, plan: Plan, max_mib: int = 4096) -> Feed:
-    """A MemoryFeed when all of `data` takes at most `max_mib` MiB as uint8 (or bit-packed), else a StreamFeed."""
+@gin.configurable("feed", denylist=["data", "plan", "shared"])
+def make_feed(data: ImageData, plan: Plan, max_mib: int = 4096, shared: Feed | None = None) -> Feed:
+    """A MemoryFeed when all of `data` takes at most `max_mib` MiB as uint8 (or bit-packed), else a StreamFeed.
+
+    shared: another feed of the same `data`; the new one is of its kind and holds no images of its own.
+    """
     check_whole("feed.max_mib", max_mib, 0)
+    if isinstance(shared, StreamFeed):
+        return StreamFeed(data, plan, shared)
+    if isinstance(shared, MemoryFeed):
+        return MemoryFeed(data, plan, shared)
     packed = data.packed()
     size = data.num_images * math.prod(data.observation_shape) if packed is None else packed.nbytes
     return MemoryFeed(data, plan) if size <= max_mib * 2**20 else StreamFeed(data, plan)
@@ -59,11 +67,11 @@ def make_feed(data: ImageData, plan: Plan, max_mib: int = 4096) -> Feed:
 class MemoryFeed(Feed):
     """The whole data set on the device as uint8 or packed bits; a batch is one gather inside the graph."""
 
-    def __init__(self, data: ImageData, plan: Plan):
+    def __init__(self, data: ImageData, plan: Plan, shared: MemoryFeed | None = None):
         super().__init__(data, plan)
         packed = data.packed()
         self._bits = packed is not None
-        self._rows = tf.constant(_all_images(data) if packed is None else packed)
+        self._rows: tf.Tensor = _in_memory(data, packed) if shared is None else shared._rows
 
     def start(self, step: int, total: int) -> None:
         """Nothing has to be made ready."""
@@ -82,9 +90,10 @@ class MemoryFeed(Feed):
 class StreamFeed(Feed):
     """Images read or drawn by the data set, a few batches ahead of training, in another thread."""
 
-    def __init__(self, data: ImageData, plan: Plan):
+    def __init__(self, data: ImageData, plan: Plan, shared: StreamFeed | None = None):
         super().__init__(data, plan)
         self._data = data
+        self._one_at_a_time: threading.Lock = threading.Lock() if shared is None else shared._one_at_a_time
 
     def start(self, step: int, total: int) -> None:
         """Begins to read ahead from `step` on."""
@@ -105,7 +114,8 @@ class StreamFeed(Feed):
 
     def _images_at(self, rows: np.ndarray) -> np.ndarray:
         try:
-            return self._data.images_at(rows)
+            with self._one_at_a_time:
+                return self._data.images_at(rows)
         except Exception as error:
             self.error = error
             raise
@@ -119,10 +129,12 @@ def unpack_bits(rows: tf.Tensor) -> tf.Tensor:
     return tf.reshape(bits, [rows.shape[0], 8 * rows.shape[1]])
 
 
-def _all_images(data: ImageData) -> np.ndarray:
-    """The whole set as uint8 (images, H, W, C)."""
+def _in_memory(data: ImageData, packed: np.ndarray | None) -> tf.Tensor:
+    """`packed`, or where there is none the whole set as uint8 (images, H, W, C)."""
+    if packed is not None:
+        return tf.constant(packed)
     images = np.empty((data.num_images, *data.observation_shape), np.uint8)
     for start in range(0, data.num_images, _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, data.num_images))
         images[rows] = data.images_at(rows)
-    return images
+    return tf.constant(images)

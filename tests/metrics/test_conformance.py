@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from known_codes import GRID, Grid, mixed
 
+import dlib_bvae.metrics.sensitivity  # noqa: F401  # its name is known to gin then
 from dlib_bvae import datasets, metrics
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError

@@ -10,7 +10,7 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.stages.train import training
-from dlib_bvae.training.loop import _run
+from dlib_bvae.training.course import raised_by
 
 # Three trainings in a process of their own, as the switch cannot be taken back.
 SCRIPT = """
@@ -46,14 +46,11 @@ def test_a_cpu_gives_the_same_bits_with_it_and_without(tmp_path):
 
 
 def test_an_operation_without_such_a_kernel_is_one_sentence():
-    def run(count):
-        raise tf.errors.UnimplementedError(
-            None, None, "A deterministic GPU implementation of X is not available.\n\tat"
-        )
-
-    trainer = SimpleNamespace(run=run, feed=SimpleNamespace(error=None))
-    with pytest.raises(UserError, match=r"cannot be kept on this device \(A deterministic GPU .* available.\); train"):
-        _run(trainer, 1)
+    trainer = SimpleNamespace(feed=SimpleNamespace(error=None))
+    message = "A deterministic GPU implementation of X is not available.\n\tat"
+    expected = r"cannot be kept on this device \(A deterministic GPU .* available.\); train"
+    with pytest.raises(UserError, match=expected), raised_by(trainer):
+        raise tf.errors.UnimplementedError(None, None, message)
 
 
 def test_xla_on_a_gpu_is_refused(monkeypatch):

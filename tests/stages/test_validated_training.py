@@ -52,3 +52,19 @@ def test_the_best_weights_are_exported_and_recorded(tmp_path, monkeypatch):
 def test_an_unknown_parameter_names_the_near_ones(tmp_path):
     with pytest.raises(UserError, match="no parameter of validation is called 'patiense'; did you mean patience"):
         train.run(FILES, [*BINDINGS, "validation.patiense = 3"], tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("bindings", "profile", "told"),
+    [
+        (["validation.fraction = 0.1"], None, "validation.fraction changes nothing about pca"),
+        (["divergence.factor = 2.0"], None, "divergence.factor changes nothing about pca"),
+        (["model.devices = 2"], None, "model.devices changes nothing about pca"),
+        ([], "1:3", "--profile profiles training steps, and a fitted model has none"),
+    ],
+)
+def test_a_fitted_model_refuses_what_is_of_training(bindings, profile, told, tmp_path):
+    fit = ["dataset.name = 'dummy_data'", "model.model = @pca()", *bindings]
+    with pytest.raises(UserError, match=told):
+        train.run([], fit, tmp_path / "run", profile=profile)
+    assert not (tmp_path / "run/train").exists()

@@ -50,6 +50,21 @@ def test_observations_are_the_images_in_0_to_1(data):
     np.testing.assert_array_equal(feed.inputs(step)["observations"], expected)
 
 
+@pytest.mark.parametrize("max_mib", [4096, 0])
+def test_feeds_that_share_their_images_show_each_its_own_order(max_mib):
+    data, step = DummyData(), tf.constant(0, tf.int64)
+    first = make_feed(data, Plan(data, 32, 1), max_mib)
+    shared = make_feed(data, Plan(data, 32, 2), max_mib, shared=first)
+    assert type(shared) is type(first)
+    if max_mib:
+        assert shared._rows is first._rows
+    first.start(0, 1)
+    shared.start(0, 1)
+    own = make_feed(data, Plan(data, 32, 2)).inputs(step)["observations"]
+    np.testing.assert_array_equal(shared.inputs(step)["observations"], own)
+    assert (first.inputs(step)["observations"].numpy() != own.numpy()).any()
+
+
 def test_bits_are_unpacked_as_numpy_does():
     rows = np.random.default_rng(0).integers(256, size=(4, 6), dtype=np.uint8)
     np.testing.assert_array_equal(unpack_bits(tf.constant(rows)), np.unpackbits(rows, axis=1))
