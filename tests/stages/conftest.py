@@ -28,6 +28,7 @@ QUICK = {
     "sap": ["num_train", "num_test"],
     "sap_dlib": ["num_train", "num_test"],
     "strong_downstream_task": ["num_test", "n_experiment"],
+    "unified_scores": ["num_train", "num_test", "n_estimators"],
 }
 SIZES = {"n_estimators": 2, "n_experiment": 1}
 SMALL = [f"{name}.{key} = {SIZES.get(key, 200)}" for name, keys in QUICK.items() for key in keys] + [
