@@ -1,0 +1,69 @@
+"""The report's Table 3 at a CPU's budget: conv VAEs of four β on CIFAR-10, distances of reconstructions and of samples.
+
+    DLIB_BVAE_DATA_DIR=FOLDER python benchmarks/image_quality_cifar10.py --steps=6000 --num_images=5000
+
+FOLDER holds CIFAR-10's own archive or folder. 128 latents, Adam 5e-4, batch 64 (gin/beta4_cifar10.gin and its like), far fewer
+steps than the report's. Features are EfficientNet-Lite0's, so these are no FIDs and can be compared with each other only; the
+distance of two halves of the data is the floor. Runs are kept in --runs and continued. Writes
+results/image_quality_cifar10.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BETAS = {"beta01": 0.1, "beta1": 1.0, "beta4": 4.0, "beta10": 10.0}
+# The report's FID between images and their reconstructions from posterior samples, CIFAR-10.
+REPORT = {"0.1": 197.8, "1.0": 171.1, "4.0": 221.1, "10.0": 266.5}
+
+
+def command(name: str, *flags: str) -> None:
+    """Runs an installed command; its failure ends the benchmark."""
+    subprocess.run([Path(sys.executable).parent / name, *flags], check=True)
+
+
+def scores(run: Path, name: str, steps: int, num_images: int) -> dict[str, Any]:
+    """Trains gin/<name>_cifar10.gin for `steps` and scores its images."""
+    length = f"--gin_bindings=model.training_steps = {steps}"
+    command("dlib_bvae_train", f"--gin_config=gin/{name}_cifar10.gin", length, f"--model_dir={run}")
+    bindings = ["image_quality.extractor = 'efficientnet_lite0'", f"image_quality.num_images = {num_images}"]
+    flags = [f"--gin_bindings={binding}" for binding in bindings]
+    command("dlib_bvae_evaluate", "--metric=image_quality,elbo", f"--model_dir={run}", *flags)
+    found: dict[str, Any] = {}
+    for path in sorted((run / "mean/metrics").glob("*/results/json/evaluation_results.json")):
+        results = json.loads(path.read_text(encoding="utf-8"))
+        found.update({key: round(results[key], 4) for key in results["score_names"]})
+    return found
+
+
+def main() -> None:
+    """Prints and writes one row a β."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--num_images", type=int, default=5000)
+    parser.add_argument("--runs", type=Path, default=Path("runs/image_quality_cifar10"))
+    flags = parser.parse_args()
+    rows = {str(beta): scores(flags.runs / name, name, flags.steps, flags.num_images) for name, beta in BETAS.items()}
+    key = "fd_efficientnet_lite0"
+    order = lambda what: sorted(rows, key=lambda beta: rows[beta][f"{key}_{what}"])
+    record = {
+        "command": " ".join(sys.argv),
+        "rows": rows,
+        "best_first_by_reconstructions": order("reconstruction"),
+        "best_first_by_samples": order("sample"),
+        "best_first_in_the_report": sorted(REPORT, key=lambda beta: REPORT[beta]),
+        "floor_below_all": max(row[f"{key}_data"] for row in rows.values())
+        < min(row[f"{key}_{what}"] for row in rows.values() for what in ("reconstruction", "sample")),
+    }
+    print(json.dumps(record, indent=1))
+    output = Path(__file__).parent / "results" / "image_quality_cifar10.json"
+    output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
