@@ -1,7 +1,7 @@
 """Random numbers that are the same with XLA and without: from the bits of one generator, by the formulas of tf.random.
 
 The bits of a stateless draw agree, but TensorFlow's own uniform and normal numbers differ under XLA, whatever the algorithm
-asked for (TensorFlow 2.21, issue 121243).
+asked for (TensorFlow 2.21).
 
 The first axis is that of the batch's images: where replicas share a batch, each draws for the whole of it and takes its rows.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -23,8 +24,11 @@ def uniform(shape: Sequence[int], key: tf.Tensor, low: float = 0.0, high: float 
     return replicas.share(_unit(_bits(_whole(shape), key))) * (high - low) + low
 
 
-def normal(shape: Sequence[int], key: tf.Tensor) -> tf.Tensor:
-    """tf.random.stateless_normal, up to rounding: float32 of `shape` from N(0, 1) by Box and Muller 1958. key: int (2,)."""
+def normal(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
+    """tf.random.stateless_normal, up to rounding: float32 of `shape` from N(0, 1) by Box and Muller 1958. key: int (2,).
+
+    The first axis may be a tensor, where its size is not known yet.
+    """
     shape = _whole(shape)
     count = math.prod(shape)
     pairs = tf.reshape(_unit(_bits([count + count % 2], key)), [-1, 2])
@@ -34,12 +38,12 @@ def normal(shape: Sequence[int], key: tf.Tensor) -> tf.Tensor:
     return replicas.share(tf.reshape(tf.reshape(numbers, [-1])[:count], shape))
 
 
-def _whole(shape: Sequence[int]) -> list[int]:
+def _whole(shape: Sequence[Any]) -> list[Any]:
     """The shape of a draw for the whole batch, of which `shape` is a replica's share."""
     return [shape[0] * replicas.count(), *shape[1:]]
 
 
-def _bits(shape: Sequence[int], key: tf.Tensor) -> tf.Tensor:
+def _bits(shape: Sequence[Any], key: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_uniform(shape, key, None, None, tf.uint32, alg="philox")
 
 

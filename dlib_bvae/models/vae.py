@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder
+from dlib_bvae.models.layers import shape_of
 from dlib_bvae.models.likelihoods import bernoulli_loss
 from dlib_bvae.models.noise import normal
 from dlib_bvae.models.objectives import Batch
@@ -115,7 +116,7 @@ class GaussianVAE(tf.Module):
         """The posterior, adapted, and a sample of it: (batch, latents) twice → three times."""
         if adapt is not None:
             mean, log_variance = adapt(mean, log_variance)
-        return mean, log_variance, mean + tf.exp(0.5 * log_variance) * normal(mean.shape, key)
+        return mean, log_variance, mean + tf.exp(0.5 * log_variance) * normal(shape_of(mean), key)
 
     def batch_of(
         self, observations: tf.Tensor, sampled: tuple[tf.Tensor, tf.Tensor, tf.Tensor], logits: tf.Tensor, **given: Any
