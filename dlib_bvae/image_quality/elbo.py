@@ -43,7 +43,7 @@ def elbo(
     importance_bound: log of the mean importance weight of the same draws (Burda et al. 2016), at least the ELBO on average
     and tighter the more draws. reconstruction: -E_q[log p(x|z)]; kl and kl_per_latent (a list): its parts, nats. Of the
     decoded mean: squared_error, summed over pixels; psnr, decibels; ssim (Wang et al. 2004; images of at least 11 pixels a
-    side). All are averaged over images. codes are not used: the posterior is asked.
+    side). All are averaged over images.
     model: what dlib_bvae.models.signatures.model gives; dlib_bvae_evaluate gives the run's own. codes are not used: the
     posterior is asked.
     Raises NotApplicable for a model without likelihood or with a posterior that is no Gaussian of finite variance.

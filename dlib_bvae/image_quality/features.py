@@ -68,11 +68,10 @@ def reference_features(data: Any, rows: np.ndarray, extractor: Extractor, protoc
     key = json.dumps([data.name, str(data.fingerprint), asdict(protocol)], sort_keys=True).encode() + rows.tobytes()
     path = cache_dir() / "features" / f"{data.name}-{extractor.name}-{hashlib.sha256(key).hexdigest()[:16]}.npy"
     with locked(path, "keep features", CACHE_VARIABLE, 4 * len(rows) * extractor.num_features):
-        if path.exists():
-            return _kept(path, (len(rows), extractor.num_features))
-        part = path.with_suffix(".part")
-        write_features(part, len(rows), extractor, protocol, in_batches(rows, data.observations_at))
-        part.replace(path)
+        if not path.exists():
+            part = path.with_suffix(".part")
+            write_features(part, len(rows), extractor, protocol, in_batches(rows, data.observations_at))
+            part.replace(path)
     return _kept(path, (len(rows), extractor.num_features))
 
 

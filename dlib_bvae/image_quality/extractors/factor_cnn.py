@@ -55,7 +55,7 @@ def factor_cnn(data: Any, training_steps: int, learning_rate: float, seed: int) 
     path = cache_dir() / "factor_cnn" / f"{key}.npz"
     with locked(path, "keep the network factor_cnn", CACHE_VARIABLE):
         if not path.exists():
-            _train(network, data, sizes, training_steps, learning_rate, seed)
+            _train(network, data, training_steps, learning_rate, seed)
             part = path.with_suffix(".part.npz")
             np.savez(part, *[v.numpy() for v in network.trainable_variables])
             part.replace(path)
@@ -73,7 +73,7 @@ def _restore(network: FactorNetwork, path: Any) -> None:
         raise UserError(f"{path} is damaged; delete it, and it is trained again") from error
 
 
-def _train(network: FactorNetwork, data: Any, sizes: tuple[int, ...], steps: int, rate: float, seed: int) -> None:
+def _train(network: FactorNetwork, data: Any, steps: int, rate: float, seed: int) -> None:
     from dlib_bvae.image_quality.images import to_network
     from dlib_bvae.training.optimizers import adam
 
@@ -91,9 +91,8 @@ def _train(network: FactorNetwork, data: Any, sizes: tuple[int, ...], steps: int
         optimizer.apply(tape.gradient(loss, variables), tf.constant(1.0), at)
 
     random = np.random.RandomState(seed)
-    per_image = data.num_images // int(np.prod(sizes))
     for i in range(steps):
         rows = random.randint(data.num_images, size=_BATCH)
-        factors = np.stack(np.unravel_index(rows // per_image, sizes), axis=1)
+        factors = data.factors_at(rows)
         images = to_network(data.observations_at(rows), None, "bilinear", quantise=False)
         step(images, tf.constant(factors, tf.int32), tf.constant(i, tf.int64))

@@ -18,8 +18,8 @@ from dlib_bvae.image_quality.extractors.base import Extractor
 _GRAPH = "classify_image_graph_def.pb"
 _ARCHIVE = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
 _MODULE = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
-# In the graph: the batch of images before its own resizing, its own normalisation, and the pooled features.
-_INPUT, _NORMALISED, _POOL = "ExpandDims:0", "Mul:0", "pool_3:0"
+# In the graph: the batch of images before its own resizing, and the pooled features.
+_INPUT, _POOL = "ExpandDims:0", "pool_3:0"
 _SIZE = 299
 
 
