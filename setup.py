@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "dlib_bvae" / "__init__.py").read_text(encoding="utf-8"))[1]
-GIN = ["dlib_bvae.gin", *(f"dlib_bvae.gin.{part}" for part in ("models", "datasets", "metrics"))]
+GIN = ["dlib_bvae.gin", *(f"dlib_bvae.gin.{part}" for part in ("models", "datasets", "metrics", "studies"))]
 
 setup(
     name="dlib_bvae",
@@ -35,7 +35,6 @@ setup(
         "pillow>=10",
         "matplotlib>=3.8",
         "h5py>=3.10",
-        "matplotlib>=3.8",
         "pooch>=1.8",
         "rich>=13",
         "tensorboard>=2.18",

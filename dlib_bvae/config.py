@@ -17,6 +17,7 @@ from dlib_bvae.registry import Registry
 _PACKAGE = Path(__file__).resolve().parent
 # The installed package carries the configurations inside it; a checkout has them beside it.
 _HOMES = [home for home in (_PACKAGE, _PACKAGE.parent) if (home / "gin" / "models").is_dir()]
+_INCLUDE = re.compile(r"""include\s+(["'])(.+)\1\s*(#.*)?$""")
 _DOORS = (
     "dataset",
     "feed",
@@ -130,6 +131,23 @@ def _place(text: str) -> str:
 
 def _without_gin_trace(text: str) -> str:
     return text.split("\n")[0].strip()
+
+
+def homes() -> list[Path]:
+    """Where the installed gin/ folder lies."""
+    return list(_HOMES)
+
+
+def plain_text(file: str) -> str:
+    """The text of a gin file with what it includes in place of its include statements; found as configuration() finds it.
+
+    Raises UserError for a missing file.
+    """
+    for home in (Path(), *_HOMES):
+        if (home / file).is_file():
+            lines = (home / file).read_text(encoding="utf-8").splitlines()
+            return "\n".join(plain_text(found[2]) if (found := _INCLUDE.match(line)) else line for line in lines)
+    raise UserError(f"there is no gin file {file}; looked in the working directory and among the installed ones")
 
 
 def installed() -> list[str]:

@@ -22,7 +22,7 @@ from dlib_bvae.stages.runs import same_data, trained_run
 from dlib_bvae.stages.scoring import Representation, score_once
 
 Configured = Callable[[], contextlib.AbstractContextManager]
-_REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, EXTRACTORS, REPRESENTATIONS]
+REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, EXTRACTORS, REPRESENTATIONS]
 
 
 def run(
@@ -44,13 +44,13 @@ def run(
     names = _metrics(metric)
     bindings = [*gin_bindings, *([] if repeats is None else [f"evaluation.repeats = {repeats}"])]
     if own is not None:
-        configured = functools.partial(configuration, gin_config, own.bindings(bindings), [*_REGISTRIES, DATASETS])
+        configured = functools.partial(configuration, gin_config, own.bindings(bindings), [*REGISTRIES, DATASETS])
         with configured():
             data, codes = own_codes.opened(own)
             with run_lock(own.output_dir):
                 representation = own_codes.represent(own, data, codes, overwrite)
     else:
-        configured = functools.partial(configuration, gin_config, bindings, _REGISTRIES)
+        configured = functools.partial(configuration, gin_config, bindings, REGISTRIES)
         representation = _of_run(trained_run(model_dir), configured)
     with run_lock(representation.directory.parent):
         return _score(names, representation, metric == "all", configured, overwrite)

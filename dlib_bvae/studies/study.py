@@ -1,0 +1,143 @@
+"""A study: parts, each a configuration and a grid of its parameters, and the metrics that score every run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import gin
+
+from dlib_bvae.config import configuration, homes
+from dlib_bvae.errors import UserError, check_number, check_whole
+from dlib_bvae.studies.run import Evaluation, Run, resolved
+
+
+class Study(NamedTuple):
+    """Runs, each configuration once, in the order of the gin file.
+
+    cpus, gpus: what one run is given; a fraction of a GPU lets several share it. timeout: seconds of one run, 0 for no
+    limit. attempts: how often a run that failed is started.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+    cpus: int
+    gpus: float
+    timeout: float
+    attempts: int
+
+
+class Part(NamedTuple):
+    """A configuration and its grid, as part() says."""
+
+    name: str
+    gin_config: tuple[str, ...]
+    gin_bindings: tuple[str, ...]
+    grid: dict[str, list[Any]]
+    metrics: list[Any] | None
+
+
+def load(files: Sequence[str], bindings: Sequence[str] = ()) -> Study:
+    """The study of gin `files`, such as gin/studies/re_beta_vae_small.gin; imports no TensorFlow.
+
+    Raises UserError for what is wrong in it or in a file that it names; files are looked for as other gin files are.
+    """
+    if not files:
+        raise UserError("no study; give one, e.g. --study=gin/studies/re_beta_vae_small.gin")
+    with configuration(files, bindings, []):
+        return study()
+
+
+@gin.configurable
+def study(
+    name: str = gin.REQUIRED,
+    parts: Sequence[Part] = gin.REQUIRED,
+    metrics: Sequence[Any] = ("beta_vae",),
+    cpus: int = 1,
+    gpus: float = 0.0,
+    timeout: float = 0.0,
+    attempts: int = 1,
+) -> Study:
+    """The runs of all parts; one that two parts have is there once, with the metrics of both.
+
+    metrics: of parts that name none; see evaluations. Raises UserError for values out of range.
+    """
+    check_whole("study.cpus", cpus, 1)
+    check_whole("study.attempts", attempts, 1)
+    check_number("study.gpus", gpus, 0)
+    check_number("study.timeout", timeout, 0)
+    if not isinstance(parts, (list, tuple)) or not all(isinstance(each, Part) for each in parts):
+        raise UserError(f"study.parts must be a list such as [@conv/part(), @mlp/part()]; got {parts!r}")
+    runs: dict[str, Run] = {}
+    for each in parts:
+        scored = evaluations(metrics if each.metrics is None else each.metrics)
+        for run in _runs_of(each, scored):
+            before = runs.get(run.digest)
+            runs[run.digest] = run if before is None else before.with_evaluations(run.evaluations)
+    return Study(name, tuple(runs.values()), cpus, gpus, timeout, attempts)
+
+
+@gin.configurable
+def part(
+    configs: Sequence[str] = gin.REQUIRED,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    bindings: Sequence[str] = (),
+    metrics: Sequence[Any] | None = None,
+) -> Part:
+    """One part of a study; its name is its gin scope, as in conv/part.configs = ["gin/beta4_dsprites.gin"].
+
+    configs: gin files of one training. grid: {"vae.beta": [1.0, 4.0], "model.random_seed": [0, 1]}: every combination is a
+    run. bindings: gin statements for all of them. metrics: see evaluations; None for the study's.
+    """
+    for key, values in (grid or {}).items():
+        if not isinstance(values, (list, tuple)) or not values:
+            raise UserError(f"part.grid[{key!r}] must be a list of values; got {values!r}")
+    plain = {key: list(values) for key, values in (grid or {}).items()}
+    return Part(
+        gin.current_scope_str(), tuple(configs), tuple(bindings), plain, None if metrics is None else [*metrics]
+    )
+
+
+def evaluations(metrics: Sequence[Any]) -> tuple[Evaluation, ...]:
+    """The evaluations that `metrics` ask for.
+
+    Each is a metric's name, or {"metric": name, "gin_config": [files], "gin_bindings": [statements], "grid": {parameter:
+    values}}, where all but the name may be left out and every combination of a grid is one evaluation. Raises UserError.
+    """
+    found: list[Evaluation] = []
+    for entry in metrics:
+        wanted: Mapping[str, Any] = {"metric": entry} if isinstance(entry, str) else entry
+        unknown = (
+            set(wanted) - {"metric", "gin_config", "gin_bindings", "grid"} if isinstance(wanted, Mapping) else {"?"}
+        )
+        if unknown or not isinstance(wanted.get("metric"), str):
+            raise UserError(
+                "a study's metrics are names, or dictionaries with metric, gin_config, gin_bindings and grid; "
+                f"got {entry!r}"
+            )
+        for combination in _combinations(wanted.get("grid", {})):
+            statements = (*wanted.get("gin_bindings", ()), *_statements(combination))
+            found.append(Evaluation(wanted["metric"], tuple(wanted.get("gin_config", ())), statements))
+    return tuple(dict.fromkeys(found))
+
+
+def _runs_of(each: Part, scored: tuple[Evaluation, ...]) -> list[Run]:
+    runs = []
+    for combination in _combinations(each.grid):
+        bindings = (*each.gin_bindings, *_statements(combination))
+        runs.append(Run(each.name, each.gin_config, bindings, scored, resolved(each.gin_config, bindings)))
+    return runs
+
+
+def _combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def _statements(combination: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{key} = {value!r}" for key, value in combination.items())
+
+
+def installed() -> list[str]:
+    """The studies that come with the package, as typed after --study."""
+    return [f"gin/studies/{path.name}" for home in homes()[:1] for path in sorted((home / "gin/studies").glob("*.gin"))]

@@ -1,0 +1,89 @@
+"""Studies: which runs a gin file means, and what names them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.studies import study
+from dlib_bvae.studies.run import Run, resolved
+
+TINY = """
+study.name = "tiny"
+study.parts = [@conv/part(), @again/part()]
+conv/part.configs = ["gin/beta4_dsprites.gin"]
+conv/part.grid = {"vae.beta": [1.0, 4.0], "model.random_seed": [0, 1]}
+again/part.configs = ["gin/beta4_dsprites.gin"]
+again/part.metrics = ["mig", {"metric": "beta_vae", "grid": {"beta_vae.batch_size": [16, 64]}}]
+"""
+
+
+def loaded(tmp_path: Path, text: str = TINY) -> study.Study:
+    file = tmp_path / "tiny.gin"
+    file.write_text(text, encoding="utf-8")
+    return study.load([str(file)])
+
+
+def test_a_grid_is_every_combination_and_a_training_is_there_once(tmp_path):
+    runs = loaded(tmp_path).runs
+    assert [(run.config["vae.beta"], run.seed) for run in runs] == [(1.0, 0), (1.0, 1), (4.0, 0), (4.0, 1)]
+    assert [each.metric for each in runs[2].evaluations] == ["beta_vae", "mig", "beta_vae", "beta_vae"]
+    assert [each.metric for each in runs[0].evaluations] == ["beta_vae"]
+
+
+def test_folders_are_those_that_evaluate_writes(tmp_path):
+    folders = [each.folder for each in loaded(tmp_path).runs[2].evaluations]
+    names = ["beta_vae", "mig", "beta_vae-batch_size=16", "beta_vae"]  # 64 is the default
+    assert folders == [f"mean/metrics/{name}" for name in names]
+
+
+def test_a_digest_is_of_what_is_trained_and_of_nothing_else():
+    def digest(*bindings: str) -> str:
+        files = ("gin/beta4_dsprites.gin",)
+        return Run("", files, bindings, (), resolved(files, bindings)).digest
+
+    same = digest()
+    assert digest("model.name = 'other'", "model.log_every = 7") == same
+    assert digest("vae.beta = 4") == same
+    assert len({same, digest("vae.beta = 1.0"), digest("model.random_seed = 1"), digest("model.batch_size = 8")}) == 4
+
+
+def test_an_included_file_and_a_later_statement(tmp_path):
+    assert resolved(["gin/beta4_dsprites.gin"], [])["adam.learning_rate"] == 5e-4
+    assert resolved(["gin/beta4_dsprites.gin"], ["adam.learning_rate = 1.0"])["adam.learning_rate"] == 1.0
+
+
+def test_a_run_survives_json(tmp_path):
+    for run in loaded(tmp_path).runs:
+        assert Run.from_json(json.loads(json.dumps(run.to_json()))) == run
+
+
+@pytest.mark.parametrize("name", study.installed())
+def test_installed_studies_load(name):
+    loaded_study = study.load([name])
+    assert loaded_study.runs
+    assert len({run.digest for run in loaded_study.runs}) == len(loaded_study.runs)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("study.name = 'a'\nstudy.parts = [1]", "study.parts must be a list"),
+        (TINY + "\nstudy.metrics = [3]", "a study's metrics are names"),
+        (TINY + "\nconv/part.grid = {'vae.beta': 3}", "must be a list of values"),
+        (TINY + "\nconv/part.configs = ['gin/none.gin']", "there is no gin file gin/none.gin"),
+        (TINY + "\nstudy.attempts = 0", "study.attempts"),
+        ("study.name = 'a'", "the configuration does not say study.parts"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path, text, said):
+    with pytest.raises(UserError, match=said):
+        loaded(tmp_path, text)
+
+
+def test_no_study_is_refused():
+    with pytest.raises(UserError, match="no study"):
+        study.load([])
