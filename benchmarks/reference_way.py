@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from dlib_bvae import metrics
+from dlib_bvae.cli import load_tensorflow
 from dlib_bvae.representations.codes import encode_all, read_codes
 from dlib_bvae.representations.reductions import mean_representation
 from dlib_bvae.stages.runs import same_data
@@ -195,6 +196,7 @@ class Reference:
 
 def encoder(run: Path) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """The SavedModel's encode: observations → (mean, log_variance)."""
+    load_tensorflow()  # as the commands do: with oneDNN, for the reference's way too
     import tensorflow as tf
 
     model = tf.saved_model.load(str(run / "train" / "saved_model"))
