@@ -130,10 +130,10 @@ def points_of_sizes(
         stride, size = strides[label], sizes[label]
         # Moves the second image along the shared factor to the first's value.
         second += (first // stride % size - second // stride % size) * stride
-        codes = [source.at(rows.ravel(), images) for rows in (first, second)]
-        difference = np.abs(codes[0] - codes[1]).reshape(len(label), largest, -1)
-        for each, parts in features.items():
-            parts.append(difference[:, :each].mean(axis=1))
+        for difference, other in zip(source.batches_at(first, images), source.batches_at(second, images), strict=True):
+            np.abs(np.subtract(difference, other, out=difference), out=difference)
+            for each, parts in features.items():
+                parts.append(difference[:, :each].mean(axis=1))
     return {each: np.concatenate(parts) for each, parts in features.items()}, labels
 
 
