@@ -21,12 +21,14 @@ _CHECKPOINT = re.compile(r"-(\d+)\.index$")
 class State(NamedTuple):
     """One run's state.
 
-    phase: one of PHASES; "failed" when its last attempt did and none is under way. step: of the newest checkpoint, from
-    which training goes on; steps: in all, None of a fitted method or when the configuration does not say. scored: of its
-    evaluations. running: whether a process works on it now, None when one may on another machine. failure: why it failed.
+    phase: one of PHASES; "failed" when its last attempt did and none is under way. trained: whether its training is
+    finished. step: of the newest checkpoint, from which training goes on; steps: in all, None of a fitted method or when the
+    configuration does not say. scored: of its evaluations. running: whether a process works on it now, None when one may on
+    another machine. failure: why it failed.
     """
 
     phase: str
+    trained: bool
     step: int
     steps: int | None
     scored: int
@@ -62,17 +64,17 @@ def state_of(run: Run, directory: Path | None, locks: Locks) -> State:
     """The state of one run; directory: its run directory, None where there is none. locks: see runlock.locks_here."""
     steps, asked = steps_of(run.config), len(run.evaluations)
     if directory is None:
-        return State("waiting", 0, steps, 0, asked, False, "")
+        return State("waiting", False, 0, steps, 0, asked, False, "")
     trained = is_done(f"{directory}/train", "train")
     scored = sum(trained and is_done(f"{directory}/{each.folder}", "evaluation") for each in run.evaluations)
     if trained and scored == asked:
-        return State("done", steps or 0, steps, scored, asked, False, "")
+        return State("done", True, steps or 0, steps, scored, asked, False, "")
     running = in_use(directory, locks)
     step = (steps or 0) if trained else _newest(directory / "train.part" / "checkpoint")
     failure = "" if running else _failure(directory)
     begun = running or (directory / "train.part").is_dir()
     phase = "failed" if failure else "scoring" if trained else "training" if begun else "waiting"
-    return State(phase, step, steps, scored, asked, running, failure)
+    return State(phase, trained, step, steps, scored, asked, running, failure)
 
 
 def steps_of(config: dict[str, Any]) -> int | None:

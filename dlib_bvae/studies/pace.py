@@ -1,0 +1,72 @@
+"""How long runs take, from the results of those that are done, and so how long a study still will."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.results import read_results
+from dlib_bvae.studies.run import Run
+from dlib_bvae.studies.state import State
+
+_ENOUGH = 3  # done runs of a part that are read at the start
+
+
+class Seconds(NamedTuple):
+    """What a run takes: to train, and to encode and score."""
+
+    train: float
+    score: float
+
+
+class Pace:
+    """Seconds of the runs of each part, as far as one of them is done in `store`."""
+
+    def __init__(self, runs: Iterable[Run], states: Iterable[State], store: Path) -> None:
+        self._store = store
+        self._known: dict[str, list[Seconds]] = defaultdict(list)
+        for run, state in zip(runs, states, strict=True):
+            if state.done and len(self._known[run.part]) < _ENOUGH:
+                self.learn(run)
+
+    def learn(self, run: Run) -> None:
+        """Takes note of a run that is done."""
+        directory = run.directory(self._store)
+        folders = [directory / each.folder for each in run.evaluations]
+        try:
+            train = read_results(directory / "train", "train")["elapsed_time"]
+            score = sum(read_results(folder, "evaluation")["elapsed_time"] for folder in folders)
+            score += sum(
+                read_results(codes, "postprocess")["elapsed_time"]
+                for codes in {folder.parents[1] for folder in folders}
+            )
+        except UserError:
+            return  # a damaged file is told by those who need it
+        self._known[run.part].append(Seconds(train, score))
+
+    def left(self, run: Run, state: State) -> float | None:
+        """The seconds that `run` still takes, one core share; None while no run of its part is done."""
+        known = self._known.get(run.part)
+        if not known:
+            return 0.0 if state.done else None
+        train = sum(each.train for each in known) / len(known)
+        score = sum(each.score for each in known) / len(known)
+        trained = state.step / state.steps if state.steps else float(state.trained)
+        scored = state.scored / state.evaluations if state.evaluations else float(trained >= 1)
+        return train * (1 - min(trained, 1.0)) + score * (1 - scored)
+
+
+def duration(seconds: float) -> str:
+    """In words: "40 s", "12 min", "3 h 05 min", "2 d 4 h"."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    hours = round(seconds / 3600)
+    return f"{hours // 24} d {hours % 24} h"
