@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.studies.run import Run
 
 PROGRAM = "dlib_bvae.studies.check"
 
 
 def check(runs: Sequence[Run]) -> dict[str, str]:
-    """Tries the configurations of `runs`, without training; returns {part: why} for parts whose data set is not here.
+    """Tries the configurations of `runs`, without training; returns {place(run): why} for data sets that cannot be had here.
 
     Of every part each value of each parameter is tried once, seeds excepted. Raises UserError for the first that is wrong.
     """
@@ -25,6 +25,24 @@ def check(runs: Sequence[Run]) -> dict[str, str]:
         lines = [line for line in child.stderr.splitlines() if line.strip()]
         raise UserError(lines[-1].removeprefix(f"{PROGRAM}: ") if lines else f"{PROGRAM} ended by {child.returncode}")
     return json.loads(child.stdout.splitlines()[-1])
+
+
+def place(run: Run) -> str:
+    """The part and the data set of a run: where one of its runs can be done, all can."""
+    return f"{run.part} {_data_of(run)}"
+
+
+def left_out(runs: Sequence[Run], absent: Mapping[str, str]) -> list[str]:
+    """One sentence a reason why runs cannot be done, see check: how many, on which data sets, and why."""
+    reasons: dict[str, list[str]] = {}
+    for run in runs:
+        if why := absent.get(place(run)):
+            reasons.setdefault(why, []).append(_data_of(run))
+    return [f"left out: {len(on):,} runs on {', '.join(dict.fromkeys(on))}: {why}" for why, on in reasons.items()]
+
+
+def _data_of(run: Run) -> str:
+    return str(run.config.get("dataset.name", "a data set"))
 
 
 def examples(runs: Sequence[Run]) -> list[Run]:
@@ -47,7 +65,7 @@ def _try(runs: Sequence[Run]) -> dict[str, str]:
     for run in runs:
         try:
             if why := _tried(run):
-                absent[run.part] = why
+                absent[place(run)] = why
         except UserError as error:
             raise UserError(f"part {run.part} of the study is wrong: {error}") from error
     return absent
@@ -61,7 +79,12 @@ def _tried(run: Run) -> str:
 
     with configuration(run.gin_config, run.gin_bindings, train.REGISTRIES):
         train.training()
-        return _absence(datasets.load())
+        try:
+            return _absence(datasets.load())
+        except UnknownName:
+            raise
+        except UserError as error:
+            return str(error).splitlines()[0]  # gin adds lines of its own
 
 
 def _absence(data: Any) -> str:

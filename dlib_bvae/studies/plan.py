@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from dlib_bvae.studies.check import left_out
 from dlib_bvae.studies.run import Run
 from dlib_bvae.studies.state import State
 from dlib_bvae.studies.study import Study
@@ -21,10 +22,10 @@ def print_plan(
     workers: int,
     console: Console,
 ) -> None:
-    """Prints a table of the parts and what of each is done, the parts whose data set is not here, and the sums."""
+    """Prints a table of the parts and what of each is done, the data sets that cannot be had, and the sums."""
     console.print(_table(study.runs, states))
-    for part, why in absent.items():
-        print(f"left out: part {part}: {why}")
+    for line in left_out([run for run, state in zip(study.runs, states, strict=True) if not state.done], absent):
+        print(line)
     trained = sum(state.trained for state in states)
     scored, asked = sum(state.scored for state in states), sum(state.evaluations for state in states)
     print(

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from dlib_bvae.cli import RUNS
 from dlib_bvae.errors import UserError, check_positive, check_whole
-from dlib_bvae.studies.check import check
+from dlib_bvae.studies.check import check, left_out, place
 from dlib_bvae.studies.local import default_workers, execute
 from dlib_bvae.studies.plan import print_plan
 from dlib_bvae.studies.progress import Progress, labels
@@ -35,11 +35,11 @@ class Stopped(Exception):
 
 
 class Missing(NamedTuple):
-    """What is left to do: runs whose data set is here, and the state of each; why the data sets of other parts are not."""
+    """A study without the runs whose data set cannot be had; the state of each run; the sentences on the others."""
 
     study: Study
     states: list[State]
-    absent: dict[str, str]
+    left_out: list[str]
 
 
 def run(
@@ -76,7 +76,7 @@ def run(
 
 def _missing(study: Study, before: Sequence[State], absent: dict[str, str]) -> Missing:
     kept = [
-        (each, state) for each, state in zip(study.runs, before, strict=True) if state.done or each.part not in absent
+        (each, state) for each, state in zip(study.runs, before, strict=True) if state.done or place(each) not in absent
     ]
     return Missing(study._replace(runs=tuple(each for each, _ in kept)), [state for _, state in kept], absent)
 
@@ -101,14 +101,14 @@ def _go(missing: Missing, store: Path, workers: int, hours: float | None, consol
 
 
 def _tell(missing: Missing, outcomes: dict[str, Outcome], store: Path) -> None:
-    """One line a run that failed, one a part whose data set is not here, one for runs that others work on."""
+    """One line a run that failed, one a data set that cannot be had, one for runs that others work on."""
     names = labels(missing.study.runs)
     for each in missing.study.runs:
         outcome = outcomes.get(each.digest)
         if outcome is not None and outcome.status in _FAILED:
             print(f"failed: {names[each.digest]}: {outcome.message} ({each.directory(store) / 'log.txt'})")
-    for part, why in missing.absent.items():
-        print(f"left out: part {part}: {why}")
+    for line in missing.left_out:
+        print(line)
     if busy := sum(outcome.status == "busy" for outcome in outcomes.values()):
         print(f"left out: {busy:,} runs that another process works on")
 
@@ -116,7 +116,7 @@ def _tell(missing: Missing, outcomes: dict[str, Outcome], store: Path) -> None:
 def _raise_failures(missing: Missing, outcomes: dict[str, Outcome]) -> None:
     failed = sum(outcome.status in _FAILED for outcome in outcomes.values())
     wrong = [f"{failed:,} runs failed"] if failed else []
-    wrong += [f"the data sets of {len(missing.absent):,} parts are not here"] if missing.absent else []
+    wrong += [f"the data sets of others cannot be had"] if missing.left_out else []
     if wrong:
         raise UserError(f"{' and '.join(wrong)}; the lines above say why; the same command tries them again")
 
