@@ -19,6 +19,8 @@ def check(runs: Sequence[Run]) -> dict[str, str]:
 
     Of every part each value of each parameter is tried once, seeds excepted. Raises UserError for the first that is wrong.
     """
+    for evaluation in {each for run in runs for each in run.evaluations}:
+        _ = evaluation.folder  # raises for an unknown metric, file or parameter
     tried = json.dumps([run.to_json() for run in examples(runs)])
     child = subprocess.run([sys.executable, "-m", PROGRAM], input=tried, capture_output=True, text=True, check=False)
     if child.returncode:

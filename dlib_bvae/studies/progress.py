@@ -16,10 +16,11 @@ from rich.text import Text
 from dlib_bvae.results.runlock import locks_here
 from dlib_bvae.studies.pace import Pace, duration
 from dlib_bvae.studies.run import Run
-from dlib_bvae.studies.state import PHASES, State, state_of
+from dlib_bvae.studies.state import State, state_of
 from dlib_bvae.studies.study import Study
 from dlib_bvae.studies.supervise import Outcome
 
+_COLUMNS = ("done", "scoring", "training", "waiting", "failed")
 _MOST_RUNNING = 16  # lines of running runs
 
 
@@ -144,13 +145,13 @@ def labels(runs: Sequence[Run]) -> dict[str, str]:
 
 def part_table(runs: Sequence[Run], states: Sequence[State]) -> Table:
     """One row a part: how many of its runs are in which phase."""
-    table = Table("part", "runs", *PHASES[::-1], box=None, pad_edge=False)
+    table = Table("part", "runs", *_COLUMNS, box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
     counts: dict[str, Counter[str]] = {}
     for run, state in zip(runs, states, strict=True):
         counts.setdefault(run.part, Counter())[state.phase] += 1
     for part, count in counts.items():
-        shown = (str(count[phase]) if count[phase] else "" for phase in PHASES[::-1])
+        shown = (str(count[phase]) if count[phase] else "" for phase in _COLUMNS)
         table.add_row(part, str(count.total()), *shown)
     return table

@@ -35,7 +35,7 @@ class Stopped(Exception):
 
 
 class Missing(NamedTuple):
-    """A study without the runs whose data set cannot be had; the state of each run; the sentences on the others."""
+    """A study without the runs whose data set cannot be had, the state of each run, and the sentences on the others."""
 
     study: Study
     states: list[State]
@@ -75,10 +75,10 @@ def run(
 
 
 def _missing(study: Study, before: Sequence[State], absent: dict[str, str]) -> Missing:
-    kept = [
-        (each, state) for each, state in zip(study.runs, before, strict=True) if state.done or place(each) not in absent
-    ]
-    return Missing(study._replace(runs=tuple(each for each, _ in kept)), [state for _, state in kept], absent)
+    pairs = list(zip(study.runs, before, strict=True))
+    kept = [(each, state) for each, state in pairs if state.done or place(each) not in absent]
+    lines = left_out([each for each, state in pairs if not state.done], absent)
+    return Missing(study._replace(runs=tuple(each for each, _ in kept)), [state for _, state in kept], lines)
 
 
 def _go(missing: Missing, store: Path, workers: int, hours: float | None, console: Console) -> None:
@@ -116,7 +116,7 @@ def _tell(missing: Missing, outcomes: dict[str, Outcome], store: Path) -> None:
 def _raise_failures(missing: Missing, outcomes: dict[str, Outcome]) -> None:
     failed = sum(outcome.status in _FAILED for outcome in outcomes.values())
     wrong = [f"{failed:,} runs failed"] if failed else []
-    wrong += [f"the data sets of others cannot be had"] if missing.left_out else []
+    wrong += ["the data sets of others cannot be had"] if missing.left_out else []
     if wrong:
         raise UserError(f"{' and '.join(wrong)}; the lines above say why; the same command tries them again")
 
