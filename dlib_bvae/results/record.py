@@ -7,7 +7,6 @@ import errno
 import json
 import math
 import os
-import threading
 import tokenize
 import uuid
 from collections.abc import Iterator, Mapping
@@ -216,7 +215,7 @@ def _written_beside(files: Mapping[Path, str | bytes]) -> Iterator[dict[Path, Pa
 
     All are on the disk before the first is renamed, so a disk that is full leaves everything as it was.
     """
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}") for path in files}
+    parts = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
     try:
         for path, text in files.items():
             with _disk_full_is_an_error_of_the_user(path):
