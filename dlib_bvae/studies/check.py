@@ -10,6 +10,7 @@ from typing import Any
 
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.studies.run import Run
+from dlib_bvae.studies.words import counted
 
 PROGRAM = "dlib_bvae.studies.check"
 
@@ -40,7 +41,9 @@ def left_out(runs: Sequence[Run], absent: Mapping[str, str]) -> list[str]:
     for run in runs:
         if why := absent.get(place(run)):
             reasons.setdefault(why, []).append(_data_of(run))
-    return [f"left out: {len(on):,} runs on {', '.join(dict.fromkeys(on))}: {why}" for why, on in reasons.items()]
+    return [
+        f"left out: {counted(len(on), 'run')} on {', '.join(dict.fromkeys(on))}: {why}" for why, on in reasons.items()
+    ]
 
 
 def _data_of(run: Run) -> str:

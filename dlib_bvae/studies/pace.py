@@ -57,16 +57,3 @@ class Pace:
         trained = state.step / state.steps if state.steps else float(state.trained)
         scored = state.scored / state.evaluations if state.evaluations else float(trained >= 1)
         return train * (1 - min(trained, 1.0)) + score * (1 - scored)
-
-
-def duration(seconds: float) -> str:
-    """In words: "40 s", "12 min", "3 h 05 min", "2 d 4 h"."""
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    hours = round(seconds / 3600)
-    return f"{hours // 24} d {hours % 24} h"

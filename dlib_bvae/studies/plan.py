@@ -12,6 +12,7 @@ from dlib_bvae.studies.check import left_out
 from dlib_bvae.studies.run import Run
 from dlib_bvae.studies.state import State
 from dlib_bvae.studies.study import Study
+from dlib_bvae.studies.words import counted
 
 
 def print_plan(
@@ -29,8 +30,8 @@ def print_plan(
     trained = sum(state.trained for state in states)
     scored, asked = sum(state.scored for state in states), sum(state.evaluations for state in states)
     print(
-        f"{store}: {len(states):,} runs, {trained:,} trained, {sum(state.done for state in states):,} done; "
-        f"{asked:,} evaluations, {scored:,} done; {workers} at a time"
+        f"{store}: {counted(len(states), 'run')}, {trained:,} trained, {sum(state.done for state in states):,} done; "
+        f"{counted(asked, 'evaluation')}, {scored:,} done; {workers} at a time"
     )
 
 

@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from dlib_bvae.results.runlock import locks_here
-from dlib_bvae.studies.pace import Pace, duration
+from dlib_bvae.studies.pace import Pace
 from dlib_bvae.studies.run import Run
 from dlib_bvae.studies.state import State, state_of
 from dlib_bvae.studies.study import Study
 from dlib_bvae.studies.supervise import Outcome
+from dlib_bvae.studies.words import counted, duration
 
 _COLUMNS = ("done", "scoring", "training", "waiting", "failed")
 _MOST_RUNNING = 16  # lines of running runs
@@ -92,7 +93,7 @@ class Progress:
         """Counts, time since the start, and time left, in one line."""
         states = list(self._states.values())
         failed = sum(state.phase == "failed" for state in states)
-        parts = [f"{sum(state.done for state in states):,} of {len(states):,} runs done"]
+        parts = [f"{sum(state.done for state in states):,} of {counted(len(states), 'run')} done"]
         parts += [f"{len(self._running)} running"] if self._running else []
         parts += [f"{failed} failed"] if failed else []
         parts += [f"{duration(time.monotonic() - self._began)} so far", *self._left()]

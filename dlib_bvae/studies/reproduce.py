@@ -23,6 +23,7 @@ from dlib_bvae.studies.run import Run
 from dlib_bvae.studies.state import State, states
 from dlib_bvae.studies.study import Study, load
 from dlib_bvae.studies.supervise import Outcome
+from dlib_bvae.studies.words import counted
 
 _WIDTH_OF_A_PIPE = 160
 _FAILED = ("failed", "timeout")
@@ -65,7 +66,7 @@ def run(
     console = console if console.is_terminal else Console(width=_WIDTH_OF_A_PIPE)
     before = states(chosen.runs, store)
     if all(state.done for state in before):
-        print(f"{store}: all {len(before):,} runs are done")
+        print(f"{store}: all is done ({counted(len(before), 'run')})")
         return
     absent = check([each for each, state in zip(chosen.runs, before, strict=True) if not state.done])
     if dry_run:
@@ -110,12 +111,12 @@ def _tell(missing: Missing, outcomes: dict[str, Outcome], store: Path) -> None:
     for line in missing.left_out:
         print(line)
     if busy := sum(outcome.status == "busy" for outcome in outcomes.values()):
-        print(f"left out: {busy:,} runs that another process works on")
+        print(f"left out: {counted(busy, 'run')} that another process works on")
 
 
 def _raise_failures(missing: Missing, outcomes: dict[str, Outcome]) -> None:
     failed = sum(outcome.status in _FAILED for outcome in outcomes.values())
-    wrong = [f"{failed:,} runs failed"] if failed else []
+    wrong = [f"{counted(failed, 'run')} failed"] if failed else []
     wrong += ["the data sets of others cannot be had"] if missing.left_out else []
     if wrong:
         raise UserError(f"{' and '.join(wrong)}; the lines above say why; the same command tries them again")
