@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def counted(number: int, noun: str) -> str:
-    """ "1 run", "1,200 runs"."""
+    """A number and its noun: 1 run, 1,200 runs."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
