@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dlib_bvae.errors import check_whole
 from dlib_bvae.studies.run import Run
+from dlib_bvae.studies.state import states
 from dlib_bvae.studies.study import Study
 from dlib_bvae.studies.supervise import Outcome, attempt
 
@@ -66,7 +67,8 @@ class _Crew:
     ) -> None:
         self.study, self.store, self.report, self.stop, self.fits = study, store, report, stop, fits
         self.outcomes: dict[str, Outcome] = {}
-        self._waiting = collections.deque(run for run in study.runs if not _is_done(run, store))
+        found = zip(study.runs, states(study.runs, store), strict=True)
+        self._waiting = collections.deque(run for run, state in found if not state.done)
         self._busy: collections.deque[Run] = collections.deque()
         self._lock = threading.Lock()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -27,9 +27,10 @@ class Pace:
 
     def __init__(self, runs: Iterable[Run], states: Iterable[State], store: Path) -> None:
         self._store = store
-        self._known: dict[str, list[Seconds]] = defaultdict(list)
+        self._mean: dict[str, Seconds] = {}
+        self._count: Counter[str] = Counter()
         for run, state in zip(runs, states, strict=True):
-            if state.done and len(self._known[run.part]) < _ENOUGH:
+            if state.done and self._count[run.part] < _ENOUGH:
                 self.learn(run)
 
     def learn(self, run: Run) -> None:
@@ -45,15 +46,17 @@ class Pace:
             )
         except UserError:
             return  # a damaged file is told by those who need it
-        self._known[run.part].append(Seconds(train, score))
+        self._count[run.part] += 1
+        before, weight = self._mean.get(run.part, Seconds(0.0, 0.0)), 1 / self._count[run.part]
+        self._mean[run.part] = Seconds(
+            *(old + (new - old) * weight for old, new in zip(before, (train, score), strict=True))
+        )
 
     def left(self, run: Run, state: State) -> float | None:
         """The seconds that `run` still takes, one core share; None while no run of its part is done."""
-        known = self._known.get(run.part)
-        if not known:
+        mean = self._mean.get(run.part)
+        if mean is None:
             return 0.0 if state.done else None
-        train = sum(each.train for each in known) / len(known)
-        score = sum(each.score for each in known) / len(known)
         trained = state.step / state.steps if state.steps else float(state.trained)
         scored = state.scored / state.evaluations if state.evaluations else float(trained >= 1)
-        return train * (1 - min(trained, 1.0)) + score * (1 - scored)
+        return mean.train * (1 - min(trained, 1.0)) + mean.score * (1 - scored)

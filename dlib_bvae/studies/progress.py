@@ -23,19 +23,32 @@ from dlib_bvae.studies.words import counted, duration
 
 _COLUMNS = ("done", "scoring", "training", "waiting", "failed")
 _MOST_RUNNING = 16  # lines of running runs
+_REFRESH = 0.5  # times a second
 
 
 class Progress:
-    """The states of the runs of `study` while `workers` work on them; `report` is what execute() calls."""
+    """The states of the runs of `study` while `workers` work on them; `report` is what execute() calls.
 
-    def __init__(self, study: Study, states: Sequence[State], store: Path, workers: int, console: Console) -> None:
+    states: at the start. stop: set when the children have been asked to end.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        states: Sequence[State],
+        store: Path,
+        workers: int,
+        console: Console,
+        stop: threading.Event | None = None,
+    ) -> None:
         self._study, self._store, self._workers, self._console = study, store, workers, console
+        self._stop = threading.Event() if stop is None else stop
         self._states = {run.digest: state for run, state in zip(study.runs, states, strict=True)}
         self._labels = labels(study.runs)
         self.pace = Pace(study.runs, states, store)
         self._running: dict[str, Run] = {}
         self._began, self._lock = time.monotonic(), threading.RLock()
-        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=1, transient=False)
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=_REFRESH)
 
     def __enter__(self) -> Progress:
         if self._console.is_terminal:
@@ -96,6 +109,7 @@ class Progress:
         parts = [f"{sum(state.done for state in states):,} of {counted(len(states), 'run')} done"]
         parts += [f"{len(self._running)} running"] if self._running else []
         parts += [f"{failed} failed"] if failed else []
+        parts += ["stopping, with checkpoints"] if self._stop.is_set() and self._running else []
         parts += [f"{duration(time.monotonic() - self._began)} so far", *self._left()]
         return " · ".join(parts)
 

@@ -86,12 +86,13 @@ def _go(missing: Missing, store: Path, workers: int, hours: float | None, consol
     stop = threading.Event()
     with (
         _signals(stop) as caught,
-        Progress(missing.study, missing.states, store, workers, console) as progress,
+        Progress(missing.study, missing.states, store, workers, console, stop) as progress,
         _deadline(stop, hours) as seconds_left,
     ):
         fits = _fitting(progress, seconds_left, hours)
         outcomes = execute(missing.study, store, workers, progress.report, stop, fits)
-    print(progress.summary())
+    if not console.is_terminal:
+        print(progress.summary())
     _tell(missing, outcomes, store)
     left_over = not all(progress.state(each).done for each in missing.study.runs)
     if caught and left_over:

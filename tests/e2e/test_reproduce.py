@@ -18,7 +18,7 @@ vae/part.configs = ["gin/beta4_dsprites.gin"]
 vae/part.bindings = [
     "dataset.name = 'dummy_data'",
     "model.batch_size = 16",
-    "model.training_steps = 600",
+    "model.training_steps = 300",
     "model.log_every = 20",
     "model.checkpoint_every = 20",
 ]
@@ -46,7 +46,7 @@ def test_a_study_is_planned_without_being_begun(command, folder):
     done = command(folder, "dlib_bvae_reproduce", "--study=tiny.gin", "--dry_run", "--workers=3")
     assert done.returncode == 0, done.stderr
     assert "runs/tiny: 1 run, 0 trained, 0 done; 1 evaluation, 0 done; 3 at a time" in done.stdout
-    assert re.search(r"vae .* dummy_data .* 1 .* 0 .* 600 .* 1 .* 0", done.stdout)
+    assert re.search(r"vae .* dummy_data .* 1 .* 0 .* 300 .* 1 .* 0", done.stdout)
     assert not (folder / "runs").exists()
 
 
@@ -88,6 +88,11 @@ def test_an_interrupted_study_goes_on_and_ends_as_an_uninterrupted_one(command, 
     done = command(folder, "dlib_bvae_reproduce", *flags)
     assert (done.returncode, done.stdout) == (0, "store: all is done (1 run)\n")
 
+    done = command(folder, "dlib_bvae_reproduce", "--study=tiny.gin", "--max_hours=0.0001")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (
+        0,
+        "the 0.0001 hours are over, or too short for what is left; run the same command again to continue",
+    )
     done = command(folder, "dlib_bvae_reproduce", "--study=tiny.gin", "--max_hours=1")
     assert done.returncode == 0, done.stderr
     assert results(folder / "store") == results(folder / "runs" / "tiny")
