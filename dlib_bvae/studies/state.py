@@ -15,7 +15,7 @@ from dlib_bvae.studies.run import Run
 
 PHASES = ("waiting", "training", "scoring", "done", "failed")
 _DIGEST = re.compile(r"-([0-9a-f]{10}-seed\d+)$")
-_CHECKPOINT = re.compile(r"-(\d+)\.index$")
+_CHECKPOINT = re.compile(r'^model_checkpoint_path: ".*-(\d+)"')
 
 
 class State(NamedTuple):
@@ -86,12 +86,12 @@ def steps_of(config: dict[str, Any]) -> int | None:
 
 
 def _newest(checkpoints: Path) -> int:
-    """The step of the newest checkpoint: their files are named by it, so that none has to be read."""
+    """The step of the newest checkpoint, by the small file that is written last and that training goes on by."""
     try:
-        names = os.listdir(checkpoints)
+        match = _CHECKPOINT.search((checkpoints / "checkpoint").read_text(encoding="utf-8"))
     except OSError:
         return 0
-    return max((int(match[1]) for name in names if (match := _CHECKPOINT.search(name))), default=0)
+    return int(match[1]) if match else 0
 
 
 def _failure(directory: Path) -> str:

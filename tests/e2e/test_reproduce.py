@@ -69,7 +69,7 @@ def test_an_interrupted_study_goes_on_and_ends_as_an_uninterrupted_one(command, 
     flags = ("--study=tiny.gin", "--results=store")
     running = subprocess.Popen([path, *flags], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + _LONG
-    while not list(folder.glob("store/*/train.part/checkpoint/*.index")):
+    while not list(folder.glob("store/*/train.part/checkpoint/checkpoint")):
         assert time.monotonic() < end
         assert running.poll() is None, running.communicate()
         time.sleep(0.02)

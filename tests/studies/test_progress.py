@@ -70,16 +70,16 @@ def test_a_log_has_a_line_an_event(tiny, tmp_path):
 
 def test_a_terminal_has_a_live_table(tiny, tmp_path):
     study = tiny("vae/part.grid = {'vae.beta': [1.0, 4.0]}")
-    finish(study.runs[0], tmp_path, 600.0)
+    finish(study.runs[0], tmp_path, 500.0)
     display, console = shown(study, tmp_path, force_terminal=True)
     with display:
         display.report(study.runs[1], None)
         checkpoints = study.runs[1].directory(tmp_path) / "train.part" / "checkpoint"
         checkpoints.mkdir(parents=True)
-        (checkpoints / "ckpt-300.index").touch()
+        (checkpoints / "checkpoint").write_text('model_checkpoint_path: "ckpt-300"', encoding="utf-8")
     last = console.file.getvalue().rsplit("runs done", 1)[1]
     assert "1 running" in last
-    assert "at least 13 min left" in last  # 2 workers: (0.7 × 600 + 1,200) ÷ 2
+    assert "at least 11 min left" in last  # 2 workers: (0.7 × 500 + 1,000) ÷ 2
     assert "vae beta=4.0: training, step 300 of 1,000" in last
     assert last.split()[-3:] == ["pca", "2", "2"]
 

@@ -7,6 +7,11 @@ import sys
 from dlib_bvae.results import run_lock
 from dlib_bvae.studies import state
 
+LISTED = """model_checkpoint_path: "ckpt-900"
+all_model_checkpoint_paths: "ckpt-800"
+all_model_checkpoint_paths: "ckpt-900"
+"""
+
 
 def finish(directory, stage):
     folder = directory / "results" / "json"
@@ -26,8 +31,8 @@ def test_a_run_goes_through_its_phases(tiny, tmp_path):
     checkpoints = directory / "train.part" / "checkpoint"
     checkpoints.mkdir(parents=True)
     assert (now().phase, now().step) == ("training", 0)
-    for name in ("ckpt-900.index", "ckpt-1000.data-00000-of-00001", "ckpt-100.index", "checkpoint"):
-        (checkpoints / name).touch()
+    (checkpoints / "ckpt-1000.index").touch()  # a checkpoint that is just being written
+    (checkpoints / "checkpoint").write_text(LISTED, encoding="utf-8")
     assert (now().phase, now().step, now().steps) == ("training", 900, 1000)
     finish(directory / "train", "train")
     assert (now().phase, now().trained, now().step, now().scored) == ("scoring", True, 1000, 0)
