@@ -19,8 +19,8 @@ vae/part.bindings = [
     "model.name = 'tiny'",
     "model.batch_size = 16",
     "model.training_steps = 1000",
-    "model.log_every = 100",
-    "model.checkpoint_every = 100",
+    "model.log_every = 50",
+    "model.checkpoint_every = 50",
 ]
 pca/part.configs = ["gin/pca_dsprites.gin"]
 pca/part.bindings = ["dataset.name = 'dummy_data'", "pca.num_latent = 4", "pca.num_samples = 100"]

@@ -65,20 +65,20 @@ def test_a_failure_stops_no_other_run_and_two_executors_share_a_store(tiny, tmp_
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint(tiny, tmp_path):
-    (run, *_) = tiny("vae/part.grid = {'model.training_steps': [400]}").runs
+    (run, *_) = tiny("vae/part.grid = {'model.training_steps': [150]}").runs
     directory = run.directory(tmp_path)
     with ThreadPoolExecutor() as pool:
         killed = pool.submit(attempt, run, tmp_path)
-        wait_for(lambda: state.states([run], tmp_path)[0].step >= 100)
+        wait_for(lambda: state.states([run], tmp_path)[0].step >= 50)
         os.kill(pid_of(directory), signal.SIGKILL)
         assert killed.result()[:2] == ("failed", "it was ended by SIGKILL")
     kept = state.states([run], tmp_path)[0]
     assert (kept.phase, kept.running) == ("failed", False)
     before = len((directory / "log.txt").read_text())
     assert attempt(run, tmp_path).status == "done"
-    first = re.search(r"step (\d+)/400", (directory / "log.txt").read_text()[before:])
-    assert int(first[1]) > kept.step >= 100
-    assert read_results(directory / "train", "train")["steps"] == 400
+    first = re.search(r"step (\d+)/150", (directory / "log.txt").read_text()[before:])
+    assert int(first[1]) > kept.step >= 50
+    assert read_results(directory / "train", "train")["steps"] == 150
     assert state.states([run], tmp_path)[0].phase == "done"
 
 
@@ -93,7 +93,7 @@ def test_a_training_that_hangs_is_ended_and_so_is_one_that_is_stopped(tiny, tmp_
     stop, study = threading.Event(), study._replace(timeout=0.0)
     with ThreadPoolExecutor() as pool:
         stopped = pool.submit(local.execute, study, tmp_path, 1, stop=stop)
-        wait_for(lambda: state.states([run], tmp_path)[0].step >= 100)
+        wait_for(lambda: state.states([run], tmp_path)[0].step >= 50)
         assert attempt(run, tmp_path).status == "busy"
         child = pid_of(run.directory(tmp_path))
         assert os.getsid(child) == child
