@@ -56,6 +56,7 @@ SECTIONS = {
 def visualizing(
     random_seed: int = 0,
     num_images: int = 2_000,
+    num_codes: int = 50_000,
     num_samples: int = 50,
     num_examples: int = 10,
     num_latents: int = 10,
@@ -67,16 +68,17 @@ def visualizing(
 ) -> Settings:
     """What the pictures show.
 
-    random_seed: of all that is drawn. num_images: of the samples that KL, variance and mutual information are estimated from.
-    num_samples: images shown of the data, and decoded from random codes. num_examples: reconstructions; traversals start from the
-    first of them. num_latents: at most, those that carry most. num_values: columns of a traversal. num_frames: of the animation,
-    one way. prior_range: "quantiles" of N(0, 1), which span its central `coverage`, or "linear", even steps over ±2.
-    posterior_range: "codes", from the least to the largest posterior mean of all images, or "deviations", ±2 standard
-    deviations of the codes around the image's own. coverage: also of the codes' quantiles, in 0.01 … 0.9999.
+    random_seed: of all that is drawn. num_images: that KL and variance of a latent are averages of. num_codes: that mutual
+    information is estimated from, whose error is about 10 · values of the factor / num_codes nats. num_samples: images shown of the
+    data, and decoded from random codes. num_examples: reconstructions; traversals start from the first of them.
+    num_latents: at most, those that carry most. num_values: columns of a traversal. num_frames: of the animation, one way.
+    prior_range: "quantiles" of N(0, 1), which span its central `coverage`, or "linear", even steps over ±2. posterior_range:
+    "codes", from the least to the largest posterior mean of all images, or "deviations", ±2 standard deviations of the codes
+    around the image's own. coverage: also of the codes' quantiles, in 0.01 … 0.9999.
     Raises UserError for values out of range.
     """
     check_whole("visualize.random_seed", random_seed, 0)
-    counts = {"num_images": num_images, "num_values": num_values, "num_frames": num_frames}
+    counts = {"num_images": num_images, "num_codes": num_codes, "num_values": num_values, "num_frames": num_frames}
     for key, value in counts.items():
         check_whole(f"visualize.{key}", value, 2)
     for key, value in {"num_samples": num_samples, "num_examples": num_examples, "num_latents": num_latents}.items():
@@ -84,7 +86,7 @@ def visualizing(
     _check_choice("prior_range", prior_range, ("quantiles", "linear"))
     _check_choice("posterior_range", posterior_range, ("codes", "deviations"))
     check_number("visualize.coverage", coverage, 0.01, 0.9999)
-    sizes = (random_seed, num_images, num_samples, num_examples, num_latents, num_values, num_frames)
+    sizes = (random_seed, num_images, num_codes, num_samples, num_examples, num_latents, num_values, num_frames)
     return Settings(*sizes, prior_range, posterior_range, coverage)
 
 
@@ -143,7 +145,7 @@ def _material(model_dir: Path, data: ImageData, codes: np.ndarray, settings: Set
     model = postprocess.model_of(model_dir)
     rows = np.sort(training_sample(data, settings.num_images, seed))
     log_variances = None if model is None else _log_variances(model, data, rows)
-    latents = latents_of(np.asarray(codes[rows]), log_variances, data, codes, settings.num_images, seed)
+    latents = latents_of(np.asarray(codes[rows]), log_variances, data, codes, settings.num_codes, seed)
     decode = postprocess.decoder_of(model_dir, data) if model is None else model.decode
     examples = training_sample(data, settings.num_examples, seed)
     return Run(data, codes, decode, latents, examples, model_dir / "train", directory, settings)
@@ -201,6 +203,7 @@ def _results(material: Run, drawn: list[Section]) -> dict[str, Any]:
         "variance_per_latent": latents.variance,
         "mutual_information": latents.information,
         "factors": latents.factors,
+        "num_codes": latents.num_codes,
         "device": device(),
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),

@@ -68,7 +68,8 @@ def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarra
     figure = Figure(figsize=(7.4, 5.0), layout="constrained")
     axes = figure.add_subplot()
     x, y = plane.project(cloud).T
-    handles: list[Any] = [axes.scatter(x, y, s=3, color=_GREY, linewidths=0)]
+    axes.scatter(x, y, s=3, color=_GREY, linewidths=0)
+    handles = axes.plot([], [], "o", color=_GREY, markersize=4)  # the dots themselves are too small to be named by
     for k, (_, codes, _) in enumerate(paths):
         x, y = plane.project(codes).T
         looks: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": _MARKS[k % len(_MARKS)]}

@@ -18,14 +18,15 @@ class Latents(NamedTuple):
     """Facts about the latents of a run, in their own order.
 
     kl: nats, float64 (latents,), NaN where the encoder gives no variance. variance: of the posterior means, float64 (latents,).
-    information: mutual information of code and factor in nats, float64 (latents, factors), or None; factors: their names.
-    without: why there is none.
+    information: mutual information of code and factor in nats, float64 (latents, factors), or None; factors: their names;
+    num_codes: how many codes it is from. without: why there is none.
     """
 
     kl: np.ndarray
     variance: np.ndarray
     information: np.ndarray | None
     factors: list[str]
+    num_codes: int
     without: str
 
     def order(self) -> np.ndarray:
@@ -41,7 +42,7 @@ class Latents(NamedTuple):
         """What it was ordered by: "KL 1.23 nats" or "variance 0.98"."""
         if self.with_variance[latent]:
             return f"KL {self.kl[latent]:.2f} nats"
-        return f"variance {self.variance[latent]:.2g}"
+        return f"variance {self.variance[latent]:.3g}"
 
     def best(self, latent: int) -> tuple[str, float] | None:
         """The factor that the latent tells most about and how much, in nats; None where it tells of none or none is known."""
@@ -59,23 +60,25 @@ class Latents(NamedTuple):
 
 
 def latents_of(
-    means: np.ndarray, log_variances: np.ndarray | None, data: Any, codes: np.ndarray, num_images: int, seed: int
+    means: np.ndarray, log_variances: np.ndarray | None, data: Any, codes: np.ndarray, num_codes: int, seed: int
 ) -> Latents:
     """Facts about latents.
 
     means, log_variances: of a sample of images, float (n, latents); the second is None, or −∞ in a column, without variance.
-    data, codes: see dlib_bvae.metrics.score; mutual information is from num_images of them, drawn by `seed`, in 20 bins.
+    data, codes: see dlib_bvae.metrics.score; mutual information is from num_codes of them, drawn by `seed`, fewer
+    where they would fill the memory, in 20 bins.
     """
-    information, factors, without = None, [], ""
+    information, factors, without, used = None, [], "", 0
     try:
         sampler = Sampler("visualize", data, codes, seed)
-        sample = sampler.draw("num_images", num_images, 2)
+        num_codes = sampler.source.at_once(num_codes)
+        sample = sampler.draw("num_codes", num_codes, 2)
         information = mutual_information(binned_tables(sample.codes, _BINS, sample.factors, sampler.sizes))
-        factors = sampler.factor_names
+        factors, used = sampler.factor_names, num_codes
     except NotApplicable as reason:
         without = str(reason)
     variance = means.var(axis=0, dtype=np.float64)
-    return Latents(kl_per_latent(means, log_variances), variance, information, factors, without)
+    return Latents(kl_per_latent(means, log_variances), variance, information, factors, used, without)
 
 
 def kl_per_latent(means: np.ndarray, log_variances: np.ndarray | None) -> np.ndarray:

@@ -30,6 +30,7 @@ class Settings(NamedTuple):
 
     random_seed: int
     num_images: int
+    num_codes: int
     num_samples: int
     num_examples: int
     num_latents: int
@@ -121,15 +122,15 @@ def drawn_codes(codes: np.ndarray, with_variance: np.ndarray, num: int, seed: in
     """Random codes float32 (num, latents), and a sentence that says how they were drawn.
 
     Latents with variance, bool (latents,), come from N(0, 1), the others together from the code of a random image. Where no
-    latent has variance there is no prior: each then comes on its own from the code of another random image.
+    latent has variance each comes on its own from the code of another random image.
     """
     rng = np.random.default_rng(seed)
     if not with_variance.any():
         rows = rng.integers(len(codes), size=(num, codes.shape[1]))
         drawn = np.stack([codes[rows[:, latent], latent] for latent in range(codes.shape[1])], axis=1)
         return drawn.astype(np.float32), (
-            "The encoder gives no variance, so there is no prior to draw from: each latent is drawn on its own from the codes of "
-            "the data set, which is the product of the codes' marginal distributions."
+            "The encoder gives no posterior variance, and with it no KL to a prior: each latent is drawn on its own from the codes "
+            "of the data set, that is from the product of their marginal distributions."
         )
     drawn = codes[rng.integers(len(codes), size=num)].astype(np.float32)
     drawn[:, with_variance] = rng.standard_normal((num, int(with_variance.sum())), dtype=np.float32)
@@ -172,8 +173,8 @@ def information(run: Run) -> Drawn:
     results = {"mutual_information": latents.information[order].tolist(), "latents": names}
     (path,) = save_matrices(run.directory, results, {"mutual_information": matrix}, run.data)
     text = (
-        f"Plug-in estimate from {run.settings.num_images:,} images, codes in 20 equal-width bins. A factor that one latent alone "
-        "knows has one bright cell in its row."
+        f"Plug-in estimate from the codes of {latents.num_codes:,} images, codes in 20 equal-width bins. A factor that "
+        "one latent alone knows has one bright cell in its row."
     )
     return Drawn(text, [Picture(path.name, "heat map: mutual information of latents and factors")])
 
@@ -191,7 +192,8 @@ def factor_paths(run: Run) -> Drawn:
     picture = draw_paths(plane_of(cloud), cloud, coded)
     text = (
         "From the image with the median of every factor (the star) each factor walks through all its values while the others "
-        "rest; posterior means in the first two principal components of the codes of all images."
+        "rest; posterior means in the first two principal components of "
+        f"the codes of {_CLOUD:,} images, drawn in grey."
     )
     return Drawn(text, [run.save("factor_traversals_pca.png", picture, "paths of the codes, a colour a factor")])
 

@@ -37,15 +37,16 @@ def zoom_of(height: int) -> int:
 
 
 def tile(rows: Sequence[np.ndarray], zoom: int) -> np.ndarray:
-    """Rows of images, each uint8 (n, H, W, 3), n may differ → one picture uint8, gaps of 2 grey pixels around every tile.
+    """Rows of images, each uint8 (n, H, W, 3) → one picture uint8, 2 grey pixels around every tile; short rows end in white.
 
     The pixel (y, x) of tile (row, column) fills zoom × zoom pixels from (2 + row · (zoom · H + 2) + zoom · y, likewise).
     """
     height, width = rows[0].shape[1:3]
     step_y, step_x = height * zoom + GAP, width * zoom + GAP
-    canvas = np.full((GAP + len(rows) * step_y, GAP + max(map(len, rows)) * step_x, 3), _GREY, np.uint8)
+    canvas = np.full((GAP + len(rows) * step_y, GAP + max(map(len, rows)) * step_x, 3), 255, np.uint8)
     for row, images in enumerate(rows):
         top = GAP + row * step_y
+        canvas[top - GAP : top + step_y, : GAP + len(images) * step_x] = _GREY
         for column, image in enumerate(images.repeat(zoom, axis=1).repeat(zoom, axis=2)):
             left = GAP + column * step_x
             canvas[top : top + len(image), left : left + image.shape[1]] = image

@@ -38,7 +38,9 @@ def over_prior(run: Run) -> Drawn:
     """The latents that have a prior, over its range."""
     shown = np.array([latent for latent in run.shown() if run.latents.with_variance[latent]], np.int64)
     if not len(shown):
-        raise NotApplicable("the encoder gives no variance, so its latents have no prior whose range could be shown")
+        raise NotApplicable(
+            "the encoder gives no posterior variance, and with it no KL to a prior whose range could be shown"
+        )
     settings = run.settings
     if settings.prior_range == "quantiles":
         values = normal_quantiles(settings.num_values, settings.coverage)
@@ -73,7 +75,7 @@ def over_quantiles(run: Run) -> Drawn:
     picture = _from(run, shown, run.codes[image], found)
     text = (
         f"From the code of image {image}, one latent a row: quantiles of the posterior means of all images, evenly spaced in the "
-        f"central {settings.coverage:.0%}. Every column is as frequent as the others, where a row has few outliers."
+        f"central {settings.coverage:.0%}."
     )
     return Drawn(text, [_saved(run, "traversals_quantiles.png", picture)])
 
