@@ -69,8 +69,8 @@ def visualizing(
     """What the pictures show.
 
     random_seed: of all that is drawn. num_images: that KL and variance of a latent are averages of. num_codes: that mutual
-    information is estimated from, whose error is about 10 · values of the factor / num_codes nats. num_samples: images shown of the
-    data, and decoded from random codes. num_examples: reconstructions; traversals start from the first of them.
+    information is estimated from, whose error is about 10 · values of the factor / num_codes nats. num_samples: images of the
+    data, and images decoded from random codes. num_examples: reconstructions; traversals start from the first of them.
     num_latents: at most, those that carry most. num_values: columns of a traversal. num_frames: of the animation, one way.
     prior_range: "quantiles" of N(0, 1), which span its central `coverage`, or "linear", even steps over ±2. posterior_range:
     "codes", from the least to the largest posterior mean of all images, or "deviations", ±2 standard deviations of the codes

@@ -35,9 +35,11 @@ _TEMPLATE = """<!doctype html>
   a { color: #0072b2; }
   .wide { overflow-x: auto; margin: 0 0 1rem; }
   .wide img { display: block; max-width: none; }
+  .wide img.diagram { max-width: max(100%, 30rem); height: auto; }
   table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
   th, td { text-align: left; padding: .15rem 1.25rem .15rem 0; border-bottom: 1px solid #ddd; overflow-wrap: normal; }
   td.number, th.number { text-align: right; }
+  td.whole { white-space: nowrap; }
   .left-out { color: #555; }
 </style>
 </head>
@@ -55,7 +57,8 @@ _TEMPLATE = """<!doctype html>
 <p>{{ section.drawn.text }}</p>
 {%- for picture in section.drawn.pictures %}
 <div class="wide" tabindex="0" role="group" aria-label="{{ picture.alt }}">
-<img src="{{ picture.file }}" alt="{{ picture.alt }}" width="{{ sizes[picture.file][0] }}" height="{{ sizes[picture.file][1] }}">
+<img src="{{ picture.file }}" alt="{{ picture.alt }}" width="{{ sizes[picture.file][0] }}" height="{{ sizes[picture.file][1] }}"
+{{- " class=diagram" if picture.file in diagrams }}>
 </div>
 {%- endfor %}
 {%- if section.anchor == table_in %}
@@ -64,7 +67,8 @@ _TEMPLATE = """<!doctype html>
 <thead><tr><th>latent</th><th>carries</th><th>most informative factor</th><th class="number">nats</th></tr></thead>
 <tbody>
 {%- for row in rows %}
-<tr><td>z{{ row.latent }}</td><td>{{ row.amount }}</td><td>{{ row.factor }}</td><td class="number">{{ row.nats }}</td></tr>
+<tr><td>z{{ row.latent }}</td><td class="whole">{{ row.amount }}</td>
+<td>{{ row.factor }}</td><td class="number">{{ row.nats }}</td></tr>
 {%- endfor %}
 </tbody>
 </table>
@@ -102,15 +106,18 @@ def page(
     from jinja2 import Environment
     from PIL import Image
 
-    sizes = {}
+    sizes, diagrams = {}, set()
     for picture in (each for section in sections if section.drawn for each in section.drawn.pictures):
         with Image.open(directory / picture.file) as image:
-            # Diagrams tell their resolution, and have 100 of the page's pixels an inch; tiles are shown pixel by pixel.
-            dense = image.info["dpi"][0] / 100 if "dpi" in image.info else 1
-            sizes[picture.file] = [round(side / dense) for side in image.size]
+            sizes[picture.file] = image.size
+            if "dpi" in image.info:  # diagrams tell their resolution, and have 100 of the page's pixels an inch
+                sizes[picture.file] = tuple(round(side * 100 / image.info["dpi"][0]) for side in image.size)
+                diagrams.add(picture.file)
     template = Environment(autoescape=True).from_string(_TEMPLATE)
     rows = [_row(latents, int(latent)) for latent in latents.order()]
-    return template.render(title=title, facts=facts, sections=sections, sizes=sizes, rows=rows, table_in=table_in)
+    return template.render(
+        title=title, facts=facts, sections=sections, sizes=sizes, diagrams=diagrams, rows=rows, table_in=table_in
+    )
 
 
 def _row(latents: Latents, latent: int) -> dict[str, Any]:

@@ -129,8 +129,8 @@ def drawn_codes(codes: np.ndarray, with_variance: np.ndarray, num: int, seed: in
         rows = rng.integers(len(codes), size=(num, codes.shape[1]))
         drawn = np.stack([codes[rows[:, latent], latent] for latent in range(codes.shape[1])], axis=1)
         return drawn.astype(np.float32), (
-            "The encoder gives no posterior variance, and with it no KL to a prior: each latent is drawn on its own from the codes "
-            "of the data set, that is from the product of their marginal distributions."
+            "The encoder gives no posterior variance, and with it no KL to a prior: each latent is drawn on its own from the "
+            "codes of the data set, that is from the product of their marginal distributions."
         )
     drawn = codes[rng.integers(len(codes), size=num)].astype(np.float32)
     drawn[:, with_variance] = rng.standard_normal((num, int(with_variance.sum())), dtype=np.float32)
