@@ -39,7 +39,7 @@ _AMOUNTS = "latents"
 SECTIONS = {
     "data": ("Data", sections.data_samples),
     "reconstructions": ("Reconstructions", sections.reconstructions),
-    "samples": ("Samples", sections.prior_samples),
+    "samples": ("Samples", sections.random_samples),
     _AMOUNTS: ("What each latent carries", sections.amounts),
     "prior-traversals": ("Traversals: prior", traversal_sections.over_prior),
     "posterior-traversals": ("Traversals: range of the codes", traversal_sections.over_posterior),
@@ -148,7 +148,9 @@ def _material(model_dir: Path, data: ImageData, codes: np.ndarray, settings: Set
     latents = latents_of(np.asarray(codes[rows]), log_variances, data, codes, settings.num_codes, seed)
     decode = postprocess.decoder_of(model_dir, data) if model is None else model.decode
     examples = training_sample(data, settings.num_examples, seed)
-    return Run(data, codes, decode, latents, examples, model_dir / "train", directory, settings)
+    shown = latents.order()[: settings.num_latents]
+    columns = np.asarray(codes[:, shown])
+    return Run(data, codes, decode, latents, shown, columns, examples, model_dir / "train", directory, settings)
 
 
 def _log_variances(model: Any, data: ImageData, rows: np.ndarray) -> np.ndarray | None:
@@ -194,7 +196,7 @@ def _results(material: Run, drawn: list[Section]) -> dict[str, Any]:
         "pictures": [picture.file for each in drawn if each.drawn is not None for picture in each.drawn.pictures],
         "left_out": {each.anchor: each.left_out for each in drawn if each.drawn is None},
         "random_seed": material.settings.random_seed,
-        "num_images": min(material.settings.num_images, material.data.num_images),
+        "num_images": latents.num_images,
         "examples": material.examples,
         "latent_order": latents.order(),
         "kl_per_latent": [

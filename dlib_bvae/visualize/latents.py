@@ -19,7 +19,8 @@ class Latents(NamedTuple):
 
     kl: nats, float64 (latents,), NaN where the encoder gives no variance. variance: of the posterior means, float64 (latents,).
     information: mutual information of code and factor in nats, float64 (latents, factors), or None; factors: their names;
-    num_codes: how many codes it is from. without: why there is none.
+    num_codes: how many codes it is from. without: why there is none. num_images: of which
+    kl and variance are means.
     """
 
     kl: np.ndarray
@@ -28,6 +29,7 @@ class Latents(NamedTuple):
     factors: list[str]
     num_codes: int
     without: str
+    num_images: int
 
     def order(self) -> np.ndarray:
         """Indices int64 (latents,): first those with a KL, the largest first, then the others by variance, likewise."""
@@ -78,7 +80,7 @@ def latents_of(
     except NotApplicable as reason:
         without = str(reason)
     variance = means.var(axis=0, dtype=np.float64)
-    return Latents(kl_per_latent(means, log_variances), variance, information, factors, used, without)
+    return Latents(kl_per_latent(means, log_variances), variance, information, factors, used, without, len(means))
 
 
 def kl_per_latent(means: np.ndarray, log_variances: np.ndarray | None) -> np.ndarray:
@@ -91,7 +93,7 @@ def kl_per_latent(means: np.ndarray, log_variances: np.ndarray | None) -> np.nda
     known = np.isfinite(log_variances).all(axis=0)
     logs = np.where(known, log_variances, 0.0).astype(np.float64)
     kl = 0.5 * (np.square(means.astype(np.float64)) + np.exp(logs) - logs - 1.0).mean(axis=0)
-    return np.where(known, kl, np.nan)
+    return np.where(known, np.maximum(kl, 0.0), np.nan)  # rounding can take a KL of 0 below it
 
 
 def short(name: str) -> str:

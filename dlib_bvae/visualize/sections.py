@@ -45,22 +45,21 @@ class Run(NamedTuple):
     """What the pictures of a run are made of.
 
     codes: posterior means of all images of `data` in index order, (images, latents), which may be memory-mapped. decode: float32
-    (n, latents) → images in [0, 1], None where the model has none. examples: indices int64 of the images that are shown encoded.
-    train: the directory with the training's events. directory: where pictures are written.
+    (n, latents) → images in [0, 1], None where the model has none. shown: the latents that are shown, those that carry most
+    first, int64 (k,); columns: their codes of all images, in memory, float32 (images, k). examples: indices int64 of the images
+    that are shown encoded. train: the directory with the training's events. directory: where pictures are written.
     """
 
     data: Any
     codes: np.ndarray
     decode: Callable[[np.ndarray], np.ndarray] | None
     latents: Latents
+    shown: np.ndarray
+    columns: np.ndarray
     examples: np.ndarray
     train: Path
     directory: Path
     settings: Settings
-
-    def shown(self) -> np.ndarray:
-        """The latents that are shown, those that carry most first: int64 (k,)."""
-        return self.latents.order()[: self.settings.num_latents]
 
     def images(self, codes: np.ndarray) -> np.ndarray:
         """Codes (…, latents) → float images (…, H, W, C) in [0, 1]. Raises NotApplicable without a decoder."""
@@ -111,11 +110,11 @@ def reconstructions(run: Run) -> Drawn:
     return Drawn(text, [run.save("reconstructions.png", picture, "images and their reconstructions")])
 
 
-def prior_samples(run: Run) -> Drawn:
+def random_samples(run: Run) -> Drawn:
     """Images decoded from codes that belong to no image."""
     codes, text = drawn_codes(run.codes, run.latents.with_variance, run.settings.num_samples, run.settings.random_seed)
     picture = png(labelled(in_rows(run.images(codes))))
-    return Drawn(text, [run.save("prior_samples.png", picture, "images decoded from random codes")])
+    return Drawn(text, [run.save("samples.png", picture, "images decoded from random codes")])
 
 
 def drawn_codes(codes: np.ndarray, with_variance: np.ndarray, num: int, seed: int) -> tuple[np.ndarray, str]:
@@ -144,8 +143,8 @@ def drawn_codes(codes: np.ndarray, with_variance: np.ndarray, num: int, seed: in
 
 def amounts(run: Run) -> Drawn:
     """KL or variance of each latent."""
-    latents, settings = run.latents, run.settings
-    sample = f"over {min(settings.num_images, run.data.num_images):,} images, drawn by seed {settings.random_seed}"
+    latents = run.latents
+    sample = f"over {latents.num_images:,} images, drawn by seed {run.settings.random_seed}"
     if latents.with_variance.all():
         text = f"KL(q(z|x) ‖ N(0, 1)) of each latent, the mean {sample}. Latents are ordered by it on this page."
     elif latents.with_variance.any():
@@ -167,7 +166,7 @@ def information(run: Run) -> Drawn:
     latents = run.latents
     if latents.information is None:
         raise NotApplicable(latents.without)
-    order = run.shown()
+    order = run.shown
     matrix = Matrix("latents", "factor", "mutual information (nats)")
     names = [f"z{latent}" for latent in order]
     results = {"mutual_information": latents.information[order].tolist(), "latents": names}

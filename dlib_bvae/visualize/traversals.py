@@ -17,16 +17,15 @@ def normal_quantiles(num: int, coverage: float) -> np.ndarray:
     return ndtri(probabilities(num, coverage))
 
 
-def code_quantiles(codes: np.ndarray, latents: np.ndarray, num: int, coverage: float) -> np.ndarray:
-    """The same of the codes (images, latents) themselves, for each of the `latents` (k,): float64 (k, num)."""
+def code_quantiles(codes: np.ndarray, num: int, coverage: float) -> np.ndarray:
+    """The same of the codes (images, k) themselves, latent by latent: float64 (k, num)."""
     at = probabilities(num, coverage)
-    return np.stack([np.quantile(codes[:, latent].astype(np.float64), at) for latent in latents])
+    return np.stack([np.quantile(column.astype(np.float64), at) for column in codes.T])
 
 
-def code_extremes(codes: np.ndarray, latents: np.ndarray, num: int) -> np.ndarray:
-    """Even steps from the least to the largest code of each of the `latents` (k,): float64 (k, num)."""
-    columns = [codes[:, latent] for latent in latents]
-    return np.stack([np.linspace(float(column.min()), float(column.max()), num) for column in columns])
+def code_extremes(codes: np.ndarray, num: int) -> np.ndarray:
+    """Even steps from the least to the largest of the codes (images, k), latent by latent: float64 (k, num)."""
+    return np.linspace(codes.min(axis=0).astype(np.float64), codes.max(axis=0).astype(np.float64), num, axis=1)
 
 
 def around(center: np.ndarray, spread: np.ndarray, num: int, widths: float = 2.0) -> np.ndarray:

@@ -23,7 +23,7 @@ def codes(data):
 
 
 def known(kl, variance, information=None, factors=()):
-    return Latents(np.array(kl, float), np.array(variance, float), information, list(factors), 0, "")
+    return Latents(np.array(kl, float), np.array(variance, float), information, list(factors), 0, "", 100)
 
 
 def test_the_kl_is_that_of_the_distributions():

@@ -38,7 +38,7 @@ def made(tmp_path):
     drawn = Drawn(f"of {EVIL}", [Picture("tiles.png", EVIL), Picture("bars.png", "bars")])
     sections = [Section("Data", "data", drawn, ""), Section("Curves", "curves", None, f"none of {EVIL}")]
     kl, information = np.array([0.5, 1.25]), np.array([[0.0, 0.0], [0.1, 0.7]])
-    latents = Latents(kl, np.ones(2), information, ["shape", EVIL], 100, "")
+    latents = Latents(kl, np.ones(2), information, ["shape", EVIL], 100, "", 100)
     return page(EVIL, [("run", EVIL)], sections, latents, tmp_path, "data")
 
 
