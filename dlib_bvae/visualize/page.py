@@ -37,7 +37,7 @@ _TEMPLATE = """<!doctype html>
   .wide img { display: block; max-width: none; }
   .wide img.diagram { max-width: max(100%, 30rem); height: auto; }
   table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-  th, td { text-align: left; padding: .15rem 1.25rem .15rem 0; border-bottom: 1px solid #ddd; overflow-wrap: normal; }
+  th, td { text-align: left; padding: .15rem .75rem .15rem 0; border-bottom: 1px solid #ddd; overflow-wrap: normal; }
   td.number, th.number { text-align: right; }
   td.whole { white-space: nowrap; }
   .left-out { color: #555; }

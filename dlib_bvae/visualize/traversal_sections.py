@@ -104,8 +104,8 @@ def reconstruct_traverse(run: Run) -> Drawn:
         raise NotApplicable(
             "it starts from further images, and visualize.num_examples is 1 or the data set has one image"
         )
-    words = "Each starts from another image: itself and its reconstruction, then one latent a row over the same range as above."
-    return Drawn(words, pictures)
+    text = f"Each starts from another image: itself and its reconstruction, then one latent a row: {found.words}."
+    return Drawn(text, pictures)
 
 
 def posterior_range(run: Run, start: np.ndarray, num: int) -> Range:
