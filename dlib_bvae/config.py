@@ -30,6 +30,7 @@ _DOORS = (
     "reconstruction_loss",
     "postprocess",
     "evaluation",
+    "visualize",
 )
 
 
