@@ -64,13 +64,14 @@ def image_quality(
     sides = _Sides(images, codes, decode, rng, num_images)
     network = EXTRACTORS.get(extractor)(images)
     from dlib_bvae.image_quality.features import Protocol, reference_features, write_features
+    from dlib_bvae.image_quality.frechet import bias_warning
 
     protocol = Protocol.of(network, resize, quantise)
     reference = reference_features(images, sides.rows, network, protocol)
     results: dict[str, Any] = {"protocol": {**asdict(protocol), **sides.described()}}
-    if sides.count <= network.num_features:
-        results["warning"] = _bias_warning(network.num_features, sides.count)
-        print(f"image_quality: {results['warning']}", file=sys.stderr)
+    if warning := bias_warning(network.num_features, sides.count):
+        results["warning"] = warning
+        print(f"image_quality: {warning}", file=sys.stderr)
     for what in compare:
         if what == "data":
             other = reference_features(images, sides.other_rows, network, protocol)
@@ -168,13 +169,3 @@ def _check(compare: Any, num_images: Any, resize: Any, subsets: Any, subset_size
     check_whole("image_quality.subsets", subsets, 1)
     check_whole("image_quality.subset_size", subset_size, 2)
     check_whole("image_quality.neighbours", neighbours, 1)
-
-
-def _bias_warning(num_features: int, count: int) -> str:
-    from dlib_bvae.image_quality.frechet import expected_bias
-
-    bias = expected_bias(num_features, count, count)
-    return (
-        f"{count} images a side are no more than the {num_features} features; of {num_features} independent features of "
-        f"variance 1, the Fréchet distance of two equal sides would be {bias:,.0f} instead of 0: compare at equal numbers only"
-    )
