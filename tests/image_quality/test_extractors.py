@@ -5,6 +5,7 @@ import pickle
 import shutil
 import tarfile
 
+import gin
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -304,3 +305,14 @@ def test_factor_cnn_of_other_classes_is_another(home):
 def test_factor_cnn_needs_something_to_tell():
     with pytest.raises(UserError, match="factors or classes, and pictures has neither"):
         EXTRACTORS.get("factor_cnn")(Pictures(labelled=False))
+
+
+def test_factor_cnn_does_not_hear_of_the_model_s_optimizer(home):
+    make = lambda: EXTRACTORS.get("factor_cnn")(DummyData(), training_steps=3)
+    first = make()
+    shutil.rmtree(home / "factor_cnn")
+    gin.bind_parameter("adam.beta1", 0.1)
+    try:
+        assert make().weights == first.weights
+    finally:
+        gin.clear_config()

@@ -14,6 +14,7 @@ from dlib_bvae.datasets.files import CACHE_VARIABLE, cache_dir, locked, sha256_o
 from dlib_bvae.errors import UserError, check_positive, check_whole
 from dlib_bvae.image_quality.extractors.base import Extractor
 from dlib_bvae.models.layers import Conv, Dense
+from dlib_bvae.training.optimizers import Moments
 
 VERSION = 1
 _WIDTHS, _NUM_FEATURES, _BATCH = (32, 32, 64, 64), 64, 128
@@ -101,10 +102,10 @@ def _restore(network: FactorNetwork, path: Any) -> None:
 def _train(network: FactorNetwork, data: ImageData, factors_at: Callable, steps: int, rate: float, seed: int) -> None:
     """Images of other than a square's sides are resized to the network's size."""
     from dlib_bvae.image_quality.images import to_network
-    from dlib_bvae.training.optimizers import adam
 
     variables = network.trainable_variables
-    optimizer = adam(variables, learning_rate=rate)
+    # Not gin's adam, whose parameters are those of the model that is trained.
+    optimizer = Moments("factor_cnn", variables, rate, (0.9, 0.999), 1e-8)
 
     @tf.function(autograph=False)
     def step(images: tf.Tensor, labels: tf.Tensor, at: tf.Tensor) -> None:
