@@ -23,6 +23,7 @@ _DOORS = (
     "feed",
     "validation",
     "divergence",
+    "fid",
     "model",
     "ensemble",
     "encoder",
