@@ -96,7 +96,7 @@ def _changed(entries: dict[str, Any], own: dict[str, Any], rng: np.random.Genera
         "evaluation_results.uuid": str(uuid.UUID(bytes=rng.bytes(16))),
     }
     for key, value in entries.items():
-        if isinstance(value, float) and ("_results." in key):
+        if isinstance(value, float) and "_results." in key and ".metric_parameters." not in key:
             changed[key] = value * float(rng.uniform(0.5, 1.0))
     for name in entries[SCORE_NAMES]:
         if isinstance(entries[f"evaluation_results.{name}"], int):
