@@ -103,6 +103,22 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
 
     if frame.empty:
         return pd.DataFrame(columns=COLUMNS)
+    runs = per_run(frame)
+    seeds = per_seed(runs)
+    groups = seeds.groupby(GROUP)
+    table = groups.agg(["mean", "std", "median", "min", "max"]).astype(float)
+    table["seeds"] = groups.size()
+    table["runs"] = runs.groupby(GROUP).size()
+    return table.reset_index()[COLUMNS]
+
+
+def per_run(frame: pd.DataFrame) -> pd.Series:
+    """The value of every score of every run in a frame of `collect` that is not empty, averaged over its evaluations.
+
+    Float64, with the levels GROUP, seed and run.
+    """
+    import pandas as pd
+
     base = pd.DataFrame({name: frame[column] for name, column in {**KEYS, "seed": SEED, "run": RUN}.items()})
     named = frame[SCORE_NAMES].map(json.loads)
     parts = []
@@ -111,13 +127,12 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
         values = pd.to_numeric(frame.loc[here, f"evaluation_results.{score}"]).astype("Float64")
         parts.append(base[here].assign(score=score, value=values))
     scores = pd.concat(parts).dropna(subset=["value"])
-    runs = scores.groupby([*GROUP, "seed", "run"])["value"].mean()
-    seeds = runs.groupby([*GROUP, "seed"]).mean()
-    groups = seeds.groupby(GROUP)
-    table = groups.agg(["mean", "std", "median", "min", "max"]).astype(float)
-    table["seeds"] = groups.size()
-    table["runs"] = runs.groupby(GROUP).size()
-    return table.reset_index()[COLUMNS]
+    return scores.groupby([*GROUP, "seed", "run"])["value"].mean()
+
+
+def per_seed(runs: pd.Series) -> pd.Series:
+    """`runs` (of `per_run`) averaged over the runs of one training seed; the levels GROUP and seed."""
+    return runs.groupby([*GROUP, "seed"]).mean()
 
 
 def write_tables(table: pd.DataFrame, runs: pd.DataFrame, output: Path) -> list[Path]:
