@@ -18,7 +18,13 @@ PNG = bytes.fromhex(
 def train(root: Path, name: str, *, seed: int = 0, config: Mapping[str, Any] | None = None, **results: Any) -> Path:
     """A trained and encoded run with its picture; returns the directory of its representation."""
     directory = root / name
-    told = {"vae.beta": 4.0, "model.model": "@vae()", "model.batch_size": 64, "model.name": "beta_vae", **(config or {})}
+    told = {
+        "vae.beta": 4.0,
+        "model.model": "@vae()",
+        "model.batch_size": 64,
+        "model.name": "beta_vae",
+        **(config or {}),
+    }
     known = {
         "model": told["model.name"],
         "dataset": "dsprites_rendered",

@@ -24,7 +24,9 @@ def run(results: Path, output: Path) -> list[Path]:
     from dlib_bvae.results.leaderboard.page import page
 
     if not results.is_dir():
-        raise UserError(f"there is no directory {results}; train and evaluate first, or name that of the runs: --results=…")
+        raise UserError(
+            f"there is no directory {results}; train and evaluate first, or name that of the runs: --results=…"
+        )
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; --output must be a folder, which is made where there is none")
     frame, problems = collect(results)

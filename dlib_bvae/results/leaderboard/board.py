@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 from dlib_bvae.results import statistics
 from dlib_bvae.results.aggregate import KEYS, RUN, SCORE_NAMES
 from dlib_bvae.results.leaderboard import runs as of_runs
-from dlib_bvae.results.leaderboard.rows import MODEL, STATED, Record, make_row
+from dlib_bvae.results.leaderboard.rows import MODEL, Record, make_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,20 +54,31 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0) -> dict[
 
 
 def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """statistics.agreement of each data set and fingerprint by itself: its scores and the matrix of their correlations."""
+    """Of each data set, fingerprint and number of images by itself: its scores and the matrices of their correlations.
+
+    "spearman", "kendall" and "runs" (how many have both scores) are square, in the order of "scores"; see
+    statistics.agreements.
+    """
     found = []
-    names = [KEYS["dataset"], KEYS["fingerprint"]]
-    for (dataset, fingerprint), part in frame.groupby(names, sort=True):
-        matrix = statistics.agreement(part)
-        rows = [[None if value != value else round(value, 4) for value in row] for row in matrix.to_numpy(float).tolist()]
-        found.append({"dataset": dataset, "fingerprint": fingerprint, "scores": list(matrix.columns), "spearman": rows})
+    pairs = statistics.agreements(frame)
+    for place, part in pairs.groupby(["dataset", "fingerprint", "num_images"]):
+        scores = sorted({*part["first"], *part["second"]})
+        board: dict[str, Any] = dict(zip(("dataset", "fingerprint", "num_images"), place, strict=True))
+        board["scores"] = scores
+        for name in ("spearman", "kendall", "runs"):
+            square: list[list[Any]] = [[None] * len(scores) for _ in scores]
+            for pair in _plain(part[["first", "second", name]]):
+                i, j = scores.index(pair["first"]), scores.index(pair["second"])
+                square[i][j] = square[j][i] = pair[name]
+            board[name] = square
+        found.append(board)
     return found
 
 
 def _records(frame: pd.DataFrame) -> list[Record]:
     """The rows of the frame with the columns a board is made of; a column that the frame lacks has no values."""
     scores = [name for name in frame.columns if name.startswith("evaluation_results.") and name != SCORE_NAMES]
-    wanted = dict.fromkeys(["path", RUN, MODEL, *STATED, *KEYS.values(), *of_runs.COLUMNS, *scores])
+    wanted = dict.fromkeys(["path", RUN, MODEL, *KEYS.values(), *of_runs.COLUMNS, *scores])
     return _plain(frame.reindex(columns=list(wanted)))
 
 
@@ -102,6 +114,8 @@ def _evaluation(records: Sequence[Record], root: Path, encodings: dict[Path, of_
 
 
 def _order(row: dict[str, Any]) -> tuple:
-    rank = float("inf") if row["rank"] is None else row["rank"]
-    parameters = str(row["metric_parameters"])
-    return row["dataset"], row["fingerprint"], row["metric"], parameters, row["score"], rank, row["model"], row["id"]
+    """By what is compared, then the best first."""
+    compared = [row[name] for name in ("dataset", "fingerprint", "metric", "score", "num_images")]
+    rank = math.inf if row["rank"] is None else row["rank"]
+    worth = row["mean"] if row["higher_is_better"] is False else -row["mean"]
+    return *compared, str(row["metric_parameters"]), rank, worth, row["model"], row["id"]

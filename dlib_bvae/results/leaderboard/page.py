@@ -25,7 +25,11 @@ def page(board: dict[str, Any], output: Path) -> str:
     """
     parts = files(__package__) / "page"
     style = (parts / "board.css").read_text(encoding="utf-8")
-    script = '"use strict";\n(() => {\n' + "\n".join((parts / name).read_text(encoding="utf-8") for name in _SCRIPTS) + "})();\n"
+    script = (
+        '"use strict";\n(() => {\n'
+        + "\n".join((parts / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+        + "})();\n"
+    )
     slots = {
         "policy": f"default-src 'none'; img-src 'self' data: file:; style-src {_digest(style)}; script-src {_digest(script)}",
         "style": style,

@@ -8,20 +8,22 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import METRICS
 from dlib_bvae.metrics import facts as metric_facts
 from dlib_bvae.metrics.facts import Score, fact
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 from dlib_bvae.metrics.run_sets import facts as run_set_facts
 from dlib_bvae.results.aggregate import GROUP, RUN
-from dlib_bvae.results.leaderboard.kinds import method_of, origin_of, supervision_of
+from dlib_bvae.results.leaderboard.kinds import BROUGHT, method_of, origin_of, supervision_of
+from dlib_bvae.results.statistics.references import REFERENCES
 
 TRAINED_HERE = "trained here"
 STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
 COSTS = ("parameters", "seconds", "images", "reconstruction")
 MODEL = "train_config.model.model"
-STATED = ("evidence", "supervision")  # columns that submissions bring
 _ID_DIGITS = 10
+_UNKNOWN = Score(None, None, None)
 
 Record = Mapping[str, Any]
 
@@ -42,8 +44,9 @@ def make_row(
         **names,
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
-        "supervision": _stated("supervision", records, supervision_of(method)),
-        "evidence": _stated("evidence", records, TRAINED_HERE),
+        "supervision": cell.get("supervision") or supervision_of(method),
+        "evidence": cell.get("evidence") or TRAINED_HERE,
+        "reference": (cell["model"] if method == BROUGHT else method) in REFERENCES,
         "origin": origin_of(cell["dataset"]),
         **{name: cell[name] for name in STATISTICS},
         "higher_is_better": known.higher_is_better,
@@ -82,15 +85,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return statistics.fmean(numbers) if numbers else None
 
 
-def _stated(column: str, records: Sequence[Record], otherwise: str) -> str:
-    return ", ".join(sorted({record[column] or otherwise for record in records}))
-
-
 def _fact(metric: str, score: str) -> Score:
     """Range and direction of a score; all unknown where its metric is not installed here or does not say."""
-    scores: Mapping[str, Score] = {}
-    if metric in METRICS:
-        scores = metric_facts(metric)
-    elif metric in RUN_SET_METRICS:
-        scores = run_set_facts(metric)
-    return fact(scores, score) or Score(None, None, None)
+    for registry, facts in ((METRICS, metric_facts), (RUN_SET_METRICS, run_set_facts)):
+        if metric in registry:
+            try:
+                return fact(facts(metric), score) or _UNKNOWN
+            except UserError:  # a plug-in that cannot be imported says nothing
+                return _UNKNOWN
+    return _UNKNOWN

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.results.leaderboard.kinds import BROUGHT
 from dlib_bvae.results.record import is_done, read_config, read_json
 
 Settings = dict[str, str]  # {"vae.beta": "4.0"}: each value as gin text
@@ -37,7 +36,9 @@ COLUMNS = [*_COSTS.values(), *_FACTS.values(), "train_results.steps", "train_con
 def gin_text(value: Any) -> str:
     """A value of `config_dict` as gin reads it: "@vae()" and "%beta" are references, other texts are quoted."""
     if isinstance(value, str):
-        return value if value.startswith(("@", "%")) else _LINE_ENDS.sub(_escaped, json.dumps(value, ensure_ascii=False))
+        return (
+            value if value.startswith(("@", "%")) else _LINE_ENDS.sub(_escaped, json.dumps(value, ensure_ascii=False))
+        )
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(key)}: {gin_text(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, Sequence):
@@ -81,7 +82,8 @@ def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, A
     """One run of a board from the `record` of one of its evaluations (COLUMNS and path; None where something is missing).
 
     Costs: parameters of the model, seconds of training, images that training saw, reconstruction at its end (nats).
-    path: of the run directory, from `root`; pictures: of their files, from the folder `output`.
+    path: of the run directory, from `root`; directory: as commands name it; pictures: of their files, from the folder
+    `output`.
     """
     directory = (root / record["path"]).parents[2]
     run = {name: record[column] for name, column in {**_FACTS, **_COSTS}.items()}
@@ -90,8 +92,18 @@ def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, A
     pictures = [relative(path, output) for path in pictures_of(directory)]
     page = directory / "visualize" / "index.html"
     extra = {"page": relative(page, output)} if page.is_file() else {}
-    path = directory.relative_to(root).as_posix()
-    return {"path": path, **run, "images": images, "pictures": pictures, **extra}
+    path = directory.relative_to(root)
+    home = (
+        root.name if root.is_absolute() or ".." in root.parts else root
+    )  # a page shows no path of its maker's machine
+    return {
+        "path": path.as_posix(),
+        "directory": (home / path).as_posix(),
+        **run,
+        "images": images,
+        "pictures": pictures,
+        **extra,
+    }
 
 
 def pictures_of(directory: Path) -> Iterable[Path]:

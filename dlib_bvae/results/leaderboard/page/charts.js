@@ -18,7 +18,7 @@ function axisOf(name, found) {
   if (COST_AXES[name]) return { ...COST_AXES[name], name, at: (point) => COST_AXES[name].of(point.row), whole: () => null };
   const better = found.find((row) => row.axis === name)?.higher_is_better ?? null;
   const whole = (point) => point.byAxis.get(name) ?? null;
-  return { name, better, text: name, at: (point) => whole(point)?.mean ?? null, whole };
+  return { name, better, text: name, at: (point) => whole(point)?.iqm ?? null, whole };
 }
 
 function showPareto(found) {
@@ -56,11 +56,13 @@ function showAxes(first, names, x, y) {
   byId("axes").replaceChildren(choose("Data set", "data", first.data, [...sets].sort()), choose("Across", "x", x, axes), choose("Up", "y", y, axes));
 }
 
-// Points that no other beats in one axis without losing in the other; none where a direction is not known.
+// Points that no other beats in one axis without losing in the other; none where a direction is not known. The random
+// encoder and the oracle do not compete.
 function frontOf(points, across, up) {
   if (across.better === null || up.better === null) return [];
   const value = (axis, point) => (axis.better ? 1 : -1) * axis.at(point);
-  const sorted = [...points].sort((a, b) => value(across, b) - value(across, a) || value(up, b) - value(up, a));
+  const competing = points.filter(({ row }) => !row.reference);
+  const sorted = competing.sort((a, b) => value(across, b) - value(across, a) || value(up, b) - value(up, a));
   let best = -Infinity;
   return sorted.filter((point) => value(up, point) > best && ((best = value(up, point)), true));
 }
@@ -94,10 +96,11 @@ function scatter(points, front, across, up) {
     svg.append(make("line", { class: "grid", x1: box.left, x2: box.right, y1: py(value), y2: py(value) }),
       make("text", { x: box.left - 7, y: py(value) + 4, "text-anchor": "end" }, short(value)));
   }
-  const arrow = (axis) => (axis.better === null ? "" : axis.better ? " (higher is better)" : " (lower is better)");
+  const better = (axis) => (axis.better === null ? "" : axis.better ? " (higher is better)" : " (lower is better)");
+  const label = (axis, short) => (width < 600 ? short : axis.text) + better(axis); // the fields above say it in full
   const middle = (box.top + box.bottom) / 2;
-  svg.append(make("text", { class: "label", x: (box.left + box.right) / 2, y: height - 8, "text-anchor": "middle" }, across.text + arrow(across)),
-    make("text", { class: "label", x: 14, y: middle, "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }, up.text + arrow(up)));
+  svg.append(make("text", { class: "label", x: (box.left + box.right) / 2, y: height - 8, "text-anchor": "middle" }, label(across, "across")),
+    make("text", { class: "label", x: 14, y: middle, "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }, label(up, "up")));
   if (front.length > 1) svg.append(make("path", { class: "front", d: stairs(front, across, up, px, py) }));
   const methods = methodsOf(points);
   points.forEach((point, place) => svg.append(mark(point, place, front.indexOf(point) + 1, methods, across, up, px, py)));
@@ -121,7 +124,7 @@ function mark(point, place, onFront, methods, across, up, px, py) {
   const [x, y] = [px(across.at(point)), py(up.at(point))], whole = up.whole(point), row = whole ?? across.whole(point) ?? point.row;
   const told = `${pointName(point)}: ${across.text} ${number(across.at(point))}, ${up.text} ${number(up.at(point))}${onFront ? ", on the front" : ""}`;
   const open = () => go({ row: row.id }, { step: true });
-  const group = make("g", { class: `point ${colourOf(point.row.method, methods)}${onFront ? " on-front" : ""}`, role: "button",
+  const group = make("g", { class: `point ${colourOf(point.row.method, methods)}${onFront ? " on-front" : ""}${point.row.reference ? " reference" : ""}`, role: "button",
     tabindex: place === 0 ? 0 : -1, "aria-label": told, onclick: open, onkeydown: (event) => {
       if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(); }
     } });
@@ -145,7 +148,8 @@ function moveInChart(event) {
 
 function legend(points) {
   const methods = methodsOf(points);
-  return make("ul", { class: "legend" }, ...methods.map((method) => make("li", {}, make("span", { class: `swatch ${colourOf(method, methods)}` }), method)));
+  return make("ul", { class: "legend" }, ...methods.map((method) => make("li", {},
+    make("span", { class: `swatch ${colourOf(method, methods)}${points.some(({ row }) => row.method === method && row.reference) ? " reference" : ""}` }), method)));
 }
 
 function frontList(front, across, up) {
@@ -158,19 +162,20 @@ function frontList(front, across, up) {
 function showAgreement() {
   const of = board.agreement, key = (each) => dataKey(each);
   const chosen = of.find((each) => key(each) === place.data) ?? of[0];
+  if (!chosen) return byId("agreement").replaceChildren(make("p", {}, "There are reference rows only, so there is nothing to correlate."));
   const select = make("select", { onchange: (event) => go({ data: event.target.value }) });
   options(select, of.map((each) => [key(each), dataName(each)]), key(chosen));
   byId("agreement-of").replaceChildren(make("label", {}, "Data set", select));
   const head = make("tr", {}, make("th", { scope: "col" }, "Spearman's ρ over runs"),
     ...chosen.scores.map((name, place) => make("th", { scope: "col", title: name }, make("span", { "aria-hidden": "true" }, String(place + 1)), make("span", { class: "hidden" }, name))));
   const lines = chosen.scores.map((name, line) => make("tr", {}, make("th", { scope: "row" }, make("span", { class: "quiet" }, `${line + 1} `), name),
-    ...chosen.spearman[line].map((value, place) => cellOf(value, `${name} and ${chosen.scores[place]}`))));
+    ...chosen.spearman[line].map((value, place) => cellOf(value, `${name} and ${chosen.scores[place]}`, chosen.runs[line][place]))));
   byId("agreement").replaceChildren(make("table", { class: "heat" }, make("thead", {}, head), make("tbody", {}, ...lines)),
-    make("p", { class: "quiet" }, "1: two scores order the runs alike, −1: in opposite ways. Empty: fewer runs than a correlation needs, or a score that is the same in all."));
+    make("p", { class: "quiet" }, "1: two scores order the runs alike, −1: in opposite ways. Empty: fewer than three runs have both, or a score is the same in all. Reference rows do not count."));
 }
 
-function cellOf(value, names) {
-  const cell = make("td", { title: `${names}: ${value === null ? "no value" : value.toFixed(3)}` }, value === null ? "" : value.toFixed(2).replace("-", "−"));
+function cellOf(value, names, runs) {
+  const cell = make("td", { title: `${names}: ${value === null ? "no value" : value.toFixed(3)}, ${runs ?? 0} runs` }, value === null ? "" : value.toFixed(2).replace("-", "−"));
   if (value !== null) {
     cell.style.setProperty("--strength", `${Math.round(Math.abs(value) * 78)}%`);
     cell.className = value < 0 ? "against" : "alike";

@@ -20,6 +20,7 @@ const byId = (id) => document.getElementById(id);
 function number(value, digits = 3) {
   if (value === null || value === undefined) return "";
   const size = Math.abs(value);
+  if (value < 0) return `−${number(-value, digits)}`;
   if (size !== 0 && (size >= 1e6 || size < 1e-4)) return value.toExponential(2);
   return size >= 1000 ? Math.round(value).toLocaleString("en") : value.toFixed(size >= 100 ? 1 : digits);
 }
@@ -94,7 +95,7 @@ const rowById = new Map(rows.map((row) => [row.id, row]));
 // Each score's scale: its range where that is bounded, else as far as its rows on this data set go.
 const scales = new Map();
 for (const [name, of] of grouped(rows, (row) => `${row.data}\n${row.metric}\n${row.score}`)) {
-  const lows = of.map((row) => row.low ?? row.mean), highs = of.map((row) => row.high ?? row.mean);
+  const lows = of.map((row) => row.low ?? row.iqm), highs = of.map((row) => row.high ?? row.iqm);
   const low = of[0].range[0] ?? lows.reduce((a, b) => Math.min(a, b)), high = of[0].range[1] ?? highs.reduce((a, b) => Math.max(a, b));
   scales.set(name, [low, high > low ? high : low + 1]);
 }

@@ -7,14 +7,14 @@ const line = (parts) => parts.join(" \\\n  ");
 function trainCommand(run) {
   const told = { ...board.configs[run.config], ...run.own };
   if (Object.keys(told).length === 0) return null;
-  return line(["dlib_bvae_train", `--model_dir=${shell(`runs/${run.path}`)}`, ...bindings(told)]);
+  return line(["dlib_bvae_train", `--model_dir=${shell(run.directory)}`, ...bindings(told)]);
 }
 
 function evaluateCommand(row, run, from) {
   const evaluation = board.evaluations[row.evaluation];
   const settings = bindings({ ...evaluation.settings, ...evaluation.own[from] });
   if (evaluation.run_set) return line(["dlib_bvae_rank", `--metric=${shell(row.metric)}`, ...settings, ...evaluation.run_set.map(shell)]);
-  const what = run.source === null ? [`--model_dir=${shell(`runs/${run.path}`)}`]
+  const what = run.source === null ? [`--model_dir=${shell(run.directory)}`]
     : [`--codes=${shell(run.source)}`, `--name=${shell(row.model)}`, `--training_seed=${run.seed}`];
   return line(["dlib_bvae_evaluate", `--metric=${shell(row.metric)}`, ...what, ...settings]);
 }
@@ -46,7 +46,7 @@ function seedTable(row, chosen) {
 function pictures(run) {
   const shown = run.pictures.map((link) => {
     const name = link.split("/").at(-1);
-    return make("figure", {}, make("a", { href: path(link) }, make("img", { src: board.embedded[link] ?? path(link), alt: `${name} of ${run.path}`, loading: "lazy" })),
+    return make("figure", {}, make("a", { href: path(link) }, make("img", { src: board.embedded[link] ?? path(link), alt: `${name} of ${run.directory}`, loading: "lazy" })),
       make("figcaption", {}, name));
   });
   const more = run.page ? make("p", {}, make("a", { href: path(run.page) }, "All pictures of this run")) : null;
@@ -67,7 +67,7 @@ function otherScores(row) {
   if (others.length === 0) return [];
   return [make("h3", {}, "Its other scores"), make("div", { class: "scroll" }, make("table", { class: "others" }, make("tbody", {}, ...others.map((each) => make("tr", {},
     make("td", {}, make("button", { type: "button", class: "open", onclick: () => go({ row: each.id }, { step: true }) }, each.axis)),
-    make("td", { class: "number" }, number(each.mean)), make("td", {}, bar(each.low, each.mean, each.high, scaleOf(each))))))))];
+    make("td", { class: "number" }, number(each.mean)), make("td", {}, bar(each.low, each.iqm, each.high, scaleOf(each))))))))];
 }
 
 // Shows the row with the run in this place among its seeds.

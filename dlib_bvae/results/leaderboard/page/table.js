@@ -3,18 +3,19 @@ const PER_PAGE = 100;
 const badge = (kind, text) => make("span", { class: `badge ${kind}-${text.replace(/[^a-z]/g, "-")}` }, text);
 const under = (...parts) => make("span", { class: "under" }, ...parts);
 
-function bar(low, mean, high, [from, to]) {
+// An interval (null: none) with its point on a scale.
+function bar(low, point, high, [from, to]) {
   const at = (value) => 2 + 96 * Math.min(1, Math.max(0, (value - from) / (to - from)));
   const svg = make("svg", { class: "interval", viewBox: "0 0 100 12", "aria-hidden": "true" });
   svg.append(make("line", { class: "axis", x1: 2, x2: 98, y1: 6, y2: 6 }));
   if (low !== null) svg.append(make("rect", { class: "span", x: at(low), y: 3, width: Math.max(1, at(high) - at(low)), height: 6, rx: 2 }));
-  svg.append(make("circle", { class: "mean", cx: at(mean), cy: 6, r: 2.6 }));
+  svg.append(make("circle", { class: "mean", cx: at(point), cy: 6, r: 2.6 }));
   return svg;
 }
 
 function meanCell(row) {
   const spread = row.std === null ? "" : ` ± ${number(row.std)}`;
-  return [number(row.mean), make("span", { class: "quiet" }, spread), make("span", { class: "narrow" }, bar(row.low, row.mean, row.high, scaleOf(row)))];
+  return [number(row.mean), make("span", { class: "quiet" }, spread), make("span", { class: "narrow" }, bar(row.low, row.iqm, row.high, scaleOf(row)))];
 }
 
 function scoreName(row) {
@@ -25,11 +26,11 @@ function scoreName(row) {
 
 function intervalCell(row) {
   const text = row.low === null ? "one seed" : `${number(row.low)} – ${number(row.high)}`;
-  return [bar(row.low, row.mean, row.high, scaleOf(row)), under(text)];
+  return [bar(row.low, row.iqm, row.high, scaleOf(row)), under(text)];
 }
 
 const COLUMNS = [
-  { name: "rank", title: "Rank", numeric: true, small: true, cell: (row) => [number(row.rank, 0)] },
+  { name: "rank", title: "Rank", numeric: true, small: true, cell: (row) => [row.reference ? make("span", { class: "under" }, "reference") : number(row.rank, 0)] },
   { name: "model", title: "Model", small: true, cell: (row) => [make("button", { type: "button", class: "open", tabindex: -1 }, row.model),
     under(row.configNote || (row.method === row.model ? "" : row.method))] },
   { name: "supervision", title: "Supervision", cell: (row) => [badge("supervision", row.supervision)] },
@@ -48,9 +49,9 @@ const COLUMNS = [
   { name: "evidence", title: "Evidence", cell: (row) => [badge("evidence", row.evidence)] },
 ];
 const HINTS = {
-  rank: "within one data set, metric, parameters and score; equal where intervals overlap",
-  normalised: "0 as random_encoder, 1 as oracle on the same data set",
-  iqm: "interquartile mean", parameters: "of the model", seconds: "of training", images: "that training saw",
+  rank: "within one data set, metric, parameters and score; equal where intervals overlap; none for one seed and for reference rows",
+  normalised: "IQM with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set",
+  iqm: "interquartile mean over seeds", interval: "bootstrap interval of the IQM, over seeds", parameters: "of the model", seconds: "of training", images: "that training saw",
 };
 
 function ordered(found) {
