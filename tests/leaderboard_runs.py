@@ -63,3 +63,19 @@ def score(
 def _write(directory: Path, stage: str, config: Any, earlier: Path | None, results: Mapping[str, Any]) -> None:
     results = {"elapsed_time": 1.0, **results}
     record.write_stage(directory, stage, results=results, config=config, gin_text="", earlier=earlier)
+
+
+def bring(root: Path, name: str, source: str, seed: int = 0) -> Path:
+    """Codes of another framework as dlib_bvae_evaluate --codes writes them; returns the directory of the representation."""
+    directory = root / name / "codes"
+    results = {
+        "model": name,
+        "training_seed": seed,
+        "dataset": "dsprites_rendered",
+        "fingerprint": "f" * 16,
+        "representation": "codes",
+        "num_images": 1000,
+        "source": source,
+    }
+    _write(directory, "postprocess", {"dataset.name": "dsprites_rendered"}, None, results)
+    return directory

@@ -40,6 +40,7 @@ NOT_STATED = "not stated"
 BROUGHT = "brought codes"  # the method of codes that were not made here
 
 _OWN_FILES = ("from_file", "image_folder")
+_PROBED = re.compile(r", \d+ images, seed \d+$")  # what a probe says of itself after the data set
 _WRAPPED = re.compile(r"(\w+)\((.*)\)", re.DOTALL)
 
 
@@ -65,8 +66,7 @@ def origin_of(dataset: str) -> str:
     from dlib_bvae.datasets import DATASETS
 
     while (wrapped := _WRAPPED.fullmatch(dataset)) and wrapped[1] not in _OWN_FILES:
-        dataset = wrapped[2]
-    inner = dataset.split(", ")[0]  # a probe names its images after the data set
-    if inner.endswith("_rendered") or inner == "dummy_data":
+        dataset = _PROBED.sub("", wrapped[2])
+    if dataset.endswith("_rendered") or dataset == "dummy_data":
         return "drawn"
-    return "official" if inner in DATASETS.names() else "own"
+    return "official" if dataset in DATASETS.names() else "own"

@@ -36,18 +36,16 @@ COLUMNS = [*_COSTS.values(), *_FACTS.values(), "train_results.steps", "train_con
 def gin_text(value: Any) -> str:
     """A value of `config_dict` as gin reads it: "@vae()" and "%beta" are references, other texts are quoted."""
     if isinstance(value, str):
-        return (
-            value if value.startswith(("@", "%")) else _LINE_ENDS.sub(_escaped, json.dumps(value, ensure_ascii=False))
-        )
+        return value if value.startswith(("@", "%")) else _quoted(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(key)}: {gin_text(entry)}" for key, entry in value.items()) + "}"
+        return "{" + ", ".join(f"{_quoted(key)}: {gin_text(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, Sequence):
         return "[" + ", ".join(map(gin_text, value)) + "]"
     return repr(value)
 
 
-def _escaped(found: re.Match) -> str:
-    return f"\\u{ord(found[0]):04x}"
+def _quoted(text: str) -> str:
+    return _LINE_ENDS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def shared_and_own(every: Sequence[Settings]) -> tuple[Settings, list[Settings]]:
