@@ -22,7 +22,7 @@ function number(value, digits = 3) {
   const size = Math.abs(value);
   if (value < 0) return `−${number(-value, digits)}`;
   if (size !== 0 && (size >= 1e6 || size < 1e-4)) return value.toExponential(2);
-  return size >= 1000 ? Math.round(value).toLocaleString("en") : value.toFixed(size >= 100 ? 1 : digits);
+  return size >= 1000 ? Math.round(value).toLocaleString("en") : value.toFixed(size >= 100 ? 1 : size >= 10 ? Math.min(2, digits) : digits);
 }
 
 // 1257141 → "1.26 M"
@@ -43,11 +43,23 @@ function seconds(value) {
 const shortly = (fingerprint) => fingerprint.slice(0, 8);
 const dataKey = (each) => `${each.dataset}@${shortly(each.fingerprint)}`;
 
-// The entries in which the dictionaries differ: Map index → {key: text}.
+// What tells each of the dictionaries {key: text} from the others, as text: entries that several have with other values, and
+// those that only some have where the first do not suffice.
 function differences(dictionaries) {
-  const keys = new Set(dictionaries.flatMap(Object.keys));
-  const differing = [...keys].filter((key) => new Set(dictionaries.map((each) => each[key])).size > 1);
-  return dictionaries.map((each) => Object.fromEntries(differing.map((key) => [key, each[key] ?? "default"])));
+  const values = new Map();
+  for (const each of dictionaries) {
+    for (const [key, value] of Object.entries(each)) values.set(key, (values.get(key) ?? new Set()).add(value));
+  }
+  const varying = [...values.keys()].filter((key) => values.get(key).size > 1);
+  const optional = [...values.keys()].filter((key) => values.get(key).size === 1 && dictionaries.some((each) => !Object.hasOwn(each, key)));
+  const notes = dictionaries.map((each) => note(each, varying));
+  return notes.map((text, place) => (notes.indexOf(text) === notes.lastIndexOf(text) ? text : note(dictionaries[place], [...varying, ...optional])));
+}
+
+// "beta = 4, classifier = mlp": an entry that is empty says nothing.
+function note(settings, keys) {
+  const said = keys.filter((key) => Object.hasOwn(settings, key) && !["None", "null"].includes(settings[key]));
+  return said.map((key) => `${key} = ${settings[key].replaceAll('"', "")}`).join(", ");
 }
 
 function grouped(items, key) {
@@ -60,14 +72,12 @@ function grouped(items, key) {
   return groups;
 }
 
-const settingsText = (settings) => Object.entries(settings).map(([key, value]) => `${key} = ${value}`).join(", ");
-
 // Model names and metrics that stand for several configurations or parameters get what differs between them.
 const configNotes = new Map();
 for (const [model, of] of grouped(rows, (row) => row.model)) {
   const configs = [...new Set(of.map((row) => row.config))];
   differences(configs.map((config) => board.configs[config] ?? {})).forEach((each, place) => {
-    configNotes.set(`${model}\n${configs[place]}`, settingsText(each));
+    configNotes.set(`${model}\n${configs[place]}`, each);
   });
 }
 const parameterNotes = new Map();
@@ -75,7 +85,7 @@ const asTexts = (values) => Object.fromEntries(Object.entries(values).map(([key,
 for (const [metric, of] of grouped(rows, (row) => row.metric)) {
   const texts = [...new Set(of.map((row) => JSON.stringify(row.metric_parameters)))];
   differences(texts.map((text) => asTexts(JSON.parse(text)))).forEach((each, place) => {
-    parameterNotes.set(`${metric}\n${texts[place]}`, settingsText(each));
+    parameterNotes.set(`${metric}\n${texts[place]}`, each);
   });
 }
 const fingerprints = new Map([...grouped(rows, (row) => row.dataset)].map(([name, of]) => [name, new Set(of.map((row) => row.fingerprint)).size]));

@@ -2,6 +2,7 @@
 const PER_PAGE = 100;
 const badge = (kind, text) => make("span", { class: `badge ${kind}-${text.replace(/[^a-z]/g, "-")}` }, text);
 const under = (...parts) => make("span", { class: "under" }, ...parts);
+const notes = (text) => (text ? make("span", { class: "under notes", title: text }, text) : ""); // three lines of it, the whole as its title
 
 // An interval (null: none) with its point on a scale.
 function bar(low, point, high, [from, to]) {
@@ -32,11 +33,11 @@ function intervalCell(row) {
 const COLUMNS = [
   { name: "rank", title: "Rank", numeric: true, small: true, cell: (row) => [row.reference ? make("span", { class: "under" }, "reference") : number(row.rank, 0)] },
   { name: "model", title: "Model", small: true, cell: (row) => [make("button", { type: "button", class: "open", tabindex: -1 }, row.model),
-    under(row.configNote || (row.method === row.model ? "" : row.method))] },
+    notes(row.configNote || (row.method === row.model ? "" : row.method))] },
   { name: "supervision", title: "Supervision", cell: (row) => [badge("supervision", row.supervision)] },
   { name: "dataset", title: "Data set", cell: (row) => [dataName(row), under(badge("origin", row.origin), ` ${row.representation}`)] },
   { name: "metric", title: "Metric", of: (row) => row.axis, small: true, cell: (row) => [row.metric,
-    under(scoreName(row), row.parameterNote ? `, ${row.parameterNote}` : "", make("span", { class: "narrow" }, `${dataName(row)} `, badge("origin", row.origin)))] },
+    under(scoreName(row)), notes(row.parameterNote), make("span", { class: "under narrow" }, `${dataName(row)} `, badge("origin", row.origin))] },
   { name: "mean", title: "Mean ± std", numeric: true, small: true, cell: meanCell },
   { name: "interval", title: "95 % interval", numeric: true, of: (row) => row.low, cell: intervalCell },
   { name: "iqm", title: "IQM", numeric: true, cell: (row) => [number(row.iqm)] },
