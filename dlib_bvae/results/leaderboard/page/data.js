@@ -53,7 +53,8 @@ function differences(dictionaries) {
   const varying = [...values.keys()].filter((key) => values.get(key).size > 1);
   const optional = [...values.keys()].filter((key) => values.get(key).size === 1 && dictionaries.some((each) => !Object.hasOwn(each, key)));
   const notes = dictionaries.map((each) => note(each, varying));
-  return notes.map((text, place) => (notes.indexOf(text) === notes.lastIndexOf(text) ? text : note(dictionaries[place], [...varying, ...optional])));
+  const alike = grouped(notes, (text) => text);
+  return notes.map((text, place) => (alike.get(text).length === 1 ? text : note(dictionaries[place], [...varying, ...optional])));
 }
 
 // "beta = 4, classifier = mlp": an entry that is empty says nothing.

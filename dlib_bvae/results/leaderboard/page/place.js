@@ -65,13 +65,22 @@ function makeFilters() {
   byId("theme").addEventListener("change", (event) => go({ theme: event.target.value }));
 }
 
-function showFilters() {
-  for (const { name, of, label, within } of FILTERS) {
-    const among = within && place[within] ? rows.filter((row) => row[within] === place[within]) : rows;
+// The values of a filter with their labels, in their order; found once for each value of the filter it lies within.
+const choices = new Map();
+function choicesOf({ name, of, label, within }) {
+  const outer = within ? place[within] : "", key = `${name}\n${outer}`;
+  if (!choices.has(key)) {
+    const among = outer ? rows.filter((row) => row[within] === outer) : rows;
     const entries = new Map(among.map((row) => [of(row), label ? label(row) : of(row)]));
-    const sorted = [...entries].sort((a, b) => a[1].localeCompare(b[1], "en", { numeric: true }));
-    const select = byId(`filter-${name}`);
-    options(select, [["", "all"], ...sorted], place[name]);
+    choices.set(key, [...entries].sort((a, b) => a[1].localeCompare(b[1], "en", { numeric: true })));
+  }
+  return choices.get(key);
+}
+
+function showFilters() {
+  for (const filter of FILTERS) {
+    const { name } = filter, select = byId(`filter-${name}`);
+    options(select, [["", "all"], ...choicesOf(filter)], place[name]);
     select.parentElement.hidden = place.view !== "table" && CHOSEN_IN_CHARTS.includes(name);
   }
   byId("filter-box").hidden = place.view === "agreement";
