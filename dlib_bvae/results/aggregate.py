@@ -2,95 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
+import csv
 import io
 import json
-import math
+import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.results.record import is_done, read_json, write_atomic
+from dlib_bvae.results.collection import KEYS, LEFTOVERS, RUN, SCORE_NAMES, SEED, collect, config_hash
+from dlib_bvae.results.record import write_atomic
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# What must be equal for two results to be pooled → its column in the frame of `collect`.
-KEYS = {
-    "model": "train_results.model",
-    "config": "config",
-    "dataset": "train_results.dataset",
-    "fingerprint": "train_results.fingerprint",
-    "representation": "postprocess_results.representation",
-    "num_images": "postprocess_results.num_images",
-    "metric": "evaluation_results.metric",
-    "metric_parameters": "metric_parameters",
-}
-SEED = "train_results.seed"
-RUN = "train_results.uuid"
-SCORE_NAMES = "evaluation_results.score_names"
-LEFTOVERS = (".part", ".old")  # endings of directories that a stage is made in and replaces
+__all__ = [
+    "COLUMNS",
+    "GROUP",
+    "KEYS",
+    "LEFTOVERS",
+    "RUN",
+    "SCORE_NAMES",
+    "SEED",
+    "aggregate",
+    "by_levels",
+    "collect",
+    "config_hash",
+    "per_run",
+    "per_seed",
+    "render",
+    "run",
+    "write_tables",
+]
+
 GROUP = [*KEYS, "score"]
 COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
-
-# Codes that were brought from elsewhere have no training here; what stands for it.
-_UNTRAINED = {
-    "train_results.model": "postprocess_results.model",
-    "train_results.dataset": "postprocess_results.dataset",
-    "train_results.fingerprint": "postprocess_results.fingerprint",
-    SEED: "postprocess_results.training_seed",
-    RUN: "postprocess_results.uuid",
-}
-_NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every")
+_FORMULA = {"=", "+", "-", "@", "\t", "\r"}  # what a spreadsheet's formula begins with
+_CSV_ROWS = 2_000  # that are text in memory at once
 
 # Columns shown to people always, and those shown only when rows could not be told apart without them.
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
 _IF_NEEDED = ["config", "metric_parameters", "fingerprint", "num_images"]
-
-
-def collect(root: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Every finished evaluation below `root`: (one row an evaluation with all its entries, what was left out and why).
-
-    Added columns: `path` (of the evaluation's directory, from `root`), `config` (see `config_hash`) and
-    `metric_parameters` (JSON text, without seeds). A list, or any value in a column of mixed types, is its JSON text.
-    """
-    import pandas as pd
-
-    rows: list[dict[str, Any]] = []
-    problems: list[str] = []
-    for path in sorted(root.glob("**/results/aggregate/evaluation.json")):
-        directory = path.parents[2]
-        try:
-            row = _row(directory, path)
-        except (UserError, OSError) as error:
-            problems.append(str(error))
-            continue
-        problems += [
-            f"{path}: the score {name} has no value; it is left out"
-            for name in row[SCORE_NAMES]
-            if row[f"evaluation_results.{name}"] is None
-        ]
-        rows.append({"path": directory.relative_to(root).as_posix(), **row})
-    names = dict.fromkeys(name for row in rows for name in row)
-    return pd.DataFrame({name: _column([row.get(name) for row in rows]) for name in names}), problems
-
-
-def config_hash(config: Mapping[str, Any]) -> str:
-    """Ten hexadecimal digits that name a training configuration, given as {"vae.beta": 4.0, …}.
-
-    What cannot change a result does not count: the run's name, how often it logs and saves, seeds (parameters called
-    seed, random_seed or …_seed), and macros used by nothing else; 4 and 4.0 are one value.
-    """
-    kept = {key: value for key, value in config.items() if not _is_seed(key) and key.split("/")[-1] not in _NO_EFFECT}
-    left_out = [value for key, value in config.items() if key not in kept and isinstance(value, str)]
-    in_use = json.dumps(list(kept.values()))
-    for macro in {value[1:] for value in left_out if value.startswith("%")}:
-        if f'"%{macro}"' not in in_use:
-            kept.pop(macro, None)
-    return hashlib.sha1(_canonical(kept).encode(), usedforsecurity=False).hexdigest()[:10]
 
 
 def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
@@ -105,34 +60,54 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS)
     runs = per_run(frame)
     seeds = per_seed(runs)
-    groups = seeds.groupby(GROUP)
-    table = groups.agg(["mean", "std", "median", "min", "max"]).astype(float)
-    table["seeds"] = groups.size()
-    table["runs"] = runs.groupby(GROUP).size()
+    table = by_levels(seeds, GROUP, lambda groups: groups.agg(["mean", "std", "median", "min", "max"])).astype(float)
+    table["seeds"] = by_levels(seeds, GROUP, lambda groups: groups.size())
+    table["runs"] = by_levels(runs, GROUP, lambda groups: groups.size())
     return table.reset_index()[COLUMNS]
 
 
 def per_run(frame: pd.DataFrame) -> pd.Series:
     """The value of every score of every run in a frame of `collect` that is not empty, averaged over its evaluations.
 
-    Float64, with the levels GROUP, seed and run.
+    Float64, sorted, with the levels GROUP, seed and run.
     """
+    import numpy as np
     import pandas as pd
 
-    base = pd.DataFrame({name: frame[column] for name, column in {**KEYS, "seed": SEED, "run": RUN}.items()})
-    named = frame[SCORE_NAMES].map(json.loads)
-    parts = []
-    for score in sorted(set().union(*named)):
-        here = named.map(lambda names, score=score: score in names)
-        values = pd.to_numeric(frame.loc[here, f"evaluation_results.{score}"]).astype("Float64")
-        parts.append(base[here].assign(score=score, value=values))
-    scores = pd.concat(parts).dropna(subset=["value"])
-    return scores.groupby([*GROUP, "seed", "run"])["value"].mean()
+    columns = {**KEYS, "score": None, "seed": SEED, "run": RUN}
+    known = {name: pd.factorize(frame[column], sort=True) for name, column in columns.items() if column}
+    places, texts = pd.factorize(frame[SCORE_NAMES])
+    named = [json.loads(text) for text in texts]
+    scores = sorted(set().union(*named))
+    rows, values = [], []
+    for score in scores:
+        here = np.flatnonzero(np.isin(places, [place for place, names in enumerate(named) if score in names]))
+        value = pd.to_numeric(frame[f"evaluation_results.{score}"].iloc[here]).astype("Float64")
+        rows.append(here[value.notna()])
+        values.append(value.dropna())
+    taken = np.concatenate(rows)
+    known["score"] = (np.repeat(np.arange(len(scores)), list(map(len, rows))), pd.Index(scores))
+    codes = [known[name][0] if name == "score" else known[name][0][taken] for name in columns]
+    index = pd.MultiIndex(levels=[known[name][1] for name in columns], codes=codes, names=list(columns))
+    found = pd.concat(values).set_axis(index).rename("value")
+    return by_levels(found, list(columns), lambda groups: groups.mean())
 
 
 def per_seed(runs: pd.Series) -> pd.Series:
     """`runs` (of `per_run`) averaged over the runs of one training seed; the levels GROUP and seed."""
-    return runs.groupby([*GROUP, "seed"]).mean()
+    return by_levels(runs, [*GROUP, "seed"], lambda groups: groups.mean())
+
+
+def by_levels(values: pd.Series, names: Sequence[str], reduce: Callable[[Any], Any]) -> Any:
+    """reduce(values grouped by the levels `names`), sorted by them; as groupby(names), but texts are never compared."""
+    import pandas as pd
+
+    levels = [values.index.names.index(name) for name in names]
+    groups = values.reset_index(drop=True).groupby([values.index.codes[level] for level in levels])
+    found = reduce(groups)
+    codes = [found.index.get_level_values(place) for place in range(len(names))]
+    found.index = pd.MultiIndex([values.index.levels[level] for level in levels], codes, names=list(names))
+    return found
 
 
 def write_tables(table: pd.DataFrame, runs: pd.DataFrame, output: Path) -> list[Path]:
@@ -142,16 +117,16 @@ def write_tables(table: pd.DataFrame, runs: pd.DataFrame, output: Path) -> list[
 
     Raises UserError when the disk is full.
     """
-    written: dict[str, str | bytes] = {
-        "results.csv": _csv(table),
-        "results.parquet": _parquet(table),
-        "results.md": _markdown(table),
-        "runs.csv": _csv(runs),
-        "runs.parquet": _parquet(runs),
+    contents: dict[str, Callable[[], str | bytes | Iterable[str]]] = {
+        "results.csv": lambda: _csv_lines(table),
+        "results.parquet": lambda: _parquet(table),
+        "results.md": lambda: _markdown(table),
+        "runs.csv": lambda: _csv_lines(runs),
+        "runs.parquet": lambda: _parquet(runs),
     }
-    for name, content in written.items():
-        write_atomic(output / name, content)
-    return [output / name for name in written]
+    for name, content in contents.items():
+        write_atomic(output / name, content())
+    return [output / name for name in contents]
 
 
 def render(table: pd.DataFrame) -> str:
@@ -191,83 +166,38 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
     return paths
 
 
-def _row(directory: Path, path: Path) -> dict[str, Any]:
-    """The checked entries of one evaluation with its derived columns."""
-    # the evaluation and its representation: beside each a command that was killed can leave what it was replacing
-    for stage in (directory, directory.parents[1]):
-        if stage.suffix in LEFTOVERS:
-            raise UserError(f"{path}: {stage.name} is left from an interrupted command; run that again")
-    if not is_done(directory, "evaluation"):
-        raise UserError(f"{path}: the evaluation was not finished; run dlib_bvae_evaluate again")
-    row = read_json(path, "evaluation")
-    if "postprocess_results.training_seed" in row:
-        row |= {column: row.get(brought) for column, brought in _UNTRAINED.items()}
-    derived = ("config", "metric_parameters")
-    lacking = [
-        name for name in (*KEYS.values(), SEED, RUN, SCORE_NAMES) if row.get(name) is None and name not in derived
-    ]
-    if lacking:
-        raise UserError(f"{path}: it lacks {', '.join(lacking)}, so it cannot be compared with others")
-    if not isinstance(row[SCORE_NAMES], list) or not row[SCORE_NAMES]:
-        raise UserError(f"{path}: {SCORE_NAMES} must be a list of names, not {row[SCORE_NAMES]!r}")
-    for name in row[SCORE_NAMES]:
-        value = row.get(f"evaluation_results.{name}", "missing")
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if not number and value is not None:
-            raise UserError(f"{path}: the score {name} must be a finite number, not {value!r}")
-    parameters = _below("evaluation_results.metric_parameters.", row)
-    row["config"] = config_hash(_below("train_config.", row))
-    row["metric_parameters"] = _canonical({key: value for key, value in parameters.items() if not _is_seed(key)})
-    return row
+def _csv(frame: pd.DataFrame) -> str:
+    return "".join(_csv_lines(frame))
 
 
-def _below(prefix: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key.removeprefix(prefix): value for key, value in row.items() if key.startswith(prefix)}
-
-
-def _is_seed(key: str) -> bool:
-    last = key.split("/")[-1].split(".")[-1]
-    return last == "seed" or last.endswith("_seed")
-
-
-def _canonical(value: Any) -> str:
-    def whole(entry: Any) -> Any:
-        if isinstance(entry, dict):
-            return {key: whole(each) for key, each in entry.items()}
-        if isinstance(entry, list):
-            return [whole(each) for each in entry]
-        return int(entry) if isinstance(entry, float) and entry.is_integer() else entry
-
-    return json.dumps(whole(value), sort_keys=True, ensure_ascii=False)
-
-
-def _column(values: list[Any]) -> pd.Series:
-    """A column of one type: whole numbers stay whole beside gaps; anything mixed, and lists, become JSON text."""
+def _csv_lines(frame: pd.DataFrame) -> Iterator[str]:
+    """CSV of a frame, as pandas writes it, in pieces."""
     import pandas as pd
 
-    kinds = {type(value) for value in values if value is not None}
-    fits = all(abs(value) < 2**63 for value in values if isinstance(value, (int, float)) and int in kinds)
-    if kinds == {bool}:
-        return pd.Series(values, dtype="boolean")
-    if kinds == {int} and fits:
-        return pd.Series(values, dtype="Int64")
-    if kinds and kinds <= {int, float} and fits:
-        return pd.Series(values, dtype="Float64")
-    if kinds <= {str}:
-        return pd.Series(values, dtype="string")
-    texts = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
-    return pd.Series(texts, dtype="string")
+    yield _lines([[_inert(name) for name in frame.columns]])
+    columns = [frame[name].array for name in frame.columns]
+    textual = [array.dtype == object or isinstance(array.dtype, pd.StringDtype) for array in columns]
+    for start in range(0, len(frame), _CSV_ROWS):
+        parts = [_plain(array[start : start + _CSV_ROWS]) for array in columns]
+        texts = (list(map(_inert, part)) if text else part for part, text in zip(parts, textual, strict=True))
+        yield _lines(zip(*texts, strict=True))
 
 
-def _csv(frame: pd.DataFrame) -> str:
-    safe = frame.copy()
-    for name in safe.select_dtypes(include=["object", "string"]).columns:
-        safe[name] = safe[name].map(_inert, na_action="ignore")
-    return safe.rename(columns=_inert).to_csv(index=False)
+def _plain(array: Any) -> list[Any]:
+    """The values of an array of pandas; None, which csv.writer writes as nothing, for what is missing."""
+    values = array.to_numpy(object)
+    values[array.isna()] = None
+    return values.tolist()
+
+
+def _lines(rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator=os.linesep).writerows(rows)
+    return text.getvalue()
 
 
 def _inert(text: Any) -> Any:
-    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if isinstance(text, str) and text[:1] in _FORMULA else text
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:

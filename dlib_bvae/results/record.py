@@ -9,7 +9,7 @@ import math
 import os
 import tokenize
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -25,8 +25,8 @@ COMMANDS = {
 }
 
 
-def write_atomic(path: Path, text: str | bytes) -> None:
-    """Writes `text` (str as UTF-8) to `path`, which appears whole or not at all; makes the directories above it.
+def write_atomic(path: Path, text: str | bytes | Iterable[str]) -> None:
+    """Writes `text` (str as UTF-8, or in pieces) to `path`, which appears whole or not at all; makes the directories above it.
 
     Raises UserError when the disk or the quota is full; an older `path` is then as it was.
     """
@@ -209,7 +209,7 @@ def _plain_key(name: Any, key: str) -> str:
 
 
 @contextlib.contextmanager
-def _written_beside(files: Mapping[Path, str | bytes]) -> Iterator[dict[Path, Path]]:
+def _written_beside(files: Mapping[Path, str | bytes | Iterable[str]]) -> Iterator[dict[Path, Path]]:
     """Writes each file beside its place and yields place → written file; what was not renamed is removed at the end.
 
     All are on the disk before the first is renamed, so a disk that is full leaves everything as it was.
@@ -220,7 +220,8 @@ def _written_beside(files: Mapping[Path, str | bytes]) -> Iterator[dict[Path, Pa
             with _disk_full_is_an_error_of_the_user(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with open(parts[path], "wb") as file:
-                    file.write(text.encode() if isinstance(text, str) else text)
+                    for piece in [text] if isinstance(text, (str, bytes)) else text:
+                        file.write(piece.encode() if isinstance(piece, str) else piece)
                     file.flush()
                     os.fsync(file.fileno())  # else a power cut can leave the name without the content
         with _disk_full_is_an_error_of_the_user(next(reversed(parts))):

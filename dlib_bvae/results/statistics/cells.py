@@ -10,7 +10,7 @@ from dlib_bvae import metrics
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import run_sets
 from dlib_bvae.metrics.facts import fact
-from dlib_bvae.results.aggregate import GROUP, KEYS, per_run, per_seed
+from dlib_bvae.results.aggregate import GROUP, KEYS, by_levels, per_run, per_seed
 from dlib_bvae.results.statistics.comparison import ranks
 from dlib_bvae.results.statistics.intervals import REPS, intervals, trim, trimmed
 from dlib_bvae.results.statistics.references import BOARD, REFERENCES, methods, references
@@ -39,10 +39,9 @@ def cells(frame: pd.DataFrame, seed: int = 0, statistic: str = "iqm", reps: int 
     if frame.empty:
         return pd.DataFrame(columns=COLUMNS)
     seeds = per_seed(per_run(frame))
-    groups = seeds.groupby(GROUP)
-    table = groups.agg(["mean", "std", "median"]).astype(float)
-    table["seeds"] = groups.size()
-    table[["iqm", "low", "high", "_point"]] = _resampled(seeds, table.index, statistic, seed, reps)
+    table = by_levels(seeds, GROUP, lambda groups: groups.agg(["mean", "std", "median"])).astype(float)
+    table["seeds"] = by_levels(seeds, GROUP, lambda groups: groups.size())
+    table[["iqm", "low", "high", "_point"]] = _resampled(seeds, table["seeds"].to_numpy(), statistic, seed, reps)
     table = table.reset_index()
     better = [higher_is_better(*pair) for pair in zip(table["metric"], table["score"], strict=True)]
     table["rank"] = _ranks(table, better, _of_references(frame, table))
@@ -62,23 +61,21 @@ def higher_is_better(metric: str, score: str) -> bool | None:
     return None
 
 
-def _resampled(seeds: pd.Series, index: pd.Index, statistic: str, seed: int, reps: int) -> pd.DataFrame:
-    """iqm, low, high and the statistic itself of every cell; cells of as many seeds are resampled together."""
-    import pandas as pd
+def _resampled(seeds: pd.Series, sizes: np.ndarray, statistic: str, seed: int, reps: int) -> np.ndarray:
+    """iqm, low, high and the statistic itself of every cell, (cells, 4); cells of as many seeds are resampled together.
 
-    places = seeds.groupby(GROUP).ngroup().to_numpy()
-    order = np.argsort(places, kind="stable")
-    values = seeds.to_numpy(np.float64)[order]
-    sizes = np.bincount(places, minlength=len(index))
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    found = np.full((len(index), 4), np.nan)
+    seeds: the values of the first cell, then those of the second, …; sizes: how many each has.
+    """
+    values = seeds.to_numpy(np.float64)
+    starts = np.cumsum(sizes) - sizes
+    found = np.full((len(sizes), 4), np.nan)
     for n in np.unique(sizes):
         chosen = np.flatnonzero(sizes == n)
         block = values[starts[chosen][:, None] + np.arange(n)]
         found[chosen, 0] = trimmed(block, "iqm")
         found[chosen, 1:3] = intervals(block, statistic, seed, reps)
         found[chosen, 3] = trimmed(block, statistic)
-    return pd.DataFrame(found, index=index, columns=["iqm", "low", "high", "_point"])
+    return found
 
 
 def _of_references(frame: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:

@@ -1,0 +1,188 @@
+"""All evaluations below a folder → one frame, a row each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.results.columns import Columns
+from dlib_bvae.results.record import is_done, read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What must be equal for two results to be pooled → its column in the frame of `collect`.
+KEYS = {
+    "model": "train_results.model",
+    "config": "config",
+    "dataset": "train_results.dataset",
+    "fingerprint": "train_results.fingerprint",
+    "representation": "postprocess_results.representation",
+    "num_images": "postprocess_results.num_images",
+    "metric": "evaluation_results.metric",
+    "metric_parameters": "metric_parameters",
+}
+SEED = "train_results.seed"
+RUN = "train_results.uuid"
+SCORE_NAMES = "evaluation_results.score_names"
+LEFTOVERS = (".part", ".old")  # endings of directories that a stage is made in and replaces
+
+# Codes that were brought from elsewhere have no training here; what stands for it.
+_UNTRAINED = {
+    "train_results.model": "postprocess_results.model",
+    "train_results.dataset": "postprocess_results.dataset",
+    "train_results.fingerprint": "postprocess_results.fingerprint",
+    SEED: "postprocess_results.training_seed",
+    RUN: "postprocess_results.uuid",
+}
+_DERIVED = ("config", "metric_parameters")
+_REQUIRED = [name for name in (*KEYS.values(), SEED, RUN, SCORE_NAMES) if name not in _DERIVED]
+_NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every")
+_CONFIG, _PARAMETERS = "train_config.", "evaluation_results.metric_parameters."
+_EVALUATION = "results/aggregate/evaluation.json"
+_OF_A_STAGE = ("aggregate", "gin", "json")
+
+
+def collect(root: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Every finished evaluation below `root`: (one row an evaluation with all its entries, what was left out and why).
+
+    Added columns: `path` (of the evaluation's directory, from `root`), `config` (see `config_hash`) and
+    `metric_parameters` (JSON text, without seeds). A list, or any value in a column of mixed types, is its JSON text.
+    """
+    import pandas as pd
+
+    directories, problems = _evaluations(root)
+    columns = Columns()
+    shapes: dict[tuple[str, ...], _Shape] = {}
+    for relative in directories:
+        directory = root / relative
+        path = directory / _EVALUATION
+        try:
+            row = _row(directory, path, shapes)
+        except (UserError, OSError) as error:
+            problems.append(str(error))
+            continue
+        problems += [
+            f"{path}: the score {name} has no value; it is left out"
+            for name in row[SCORE_NAMES]
+            if row[f"evaluation_results.{name}"] is None
+        ]
+        columns.add({"path": relative or ".", **row})
+    return pd.DataFrame(columns.arrays()), problems
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Ten hexadecimal digits that name a training configuration, given as {"vae.beta": 4.0, …}.
+
+    What cannot change a result does not count: the run's name, how often it logs and saves, seeds (parameters called
+    seed, random_seed or …_seed), and macros used by nothing else; 4 and 4.0 are one value.
+    """
+    kept = {key: value for key, value in config.items() if not _is_seed(key) and key.split("/")[-1] not in _NO_EFFECT}
+    left_out = [value for key, value in config.items() if key not in kept and isinstance(value, str)]
+    in_use = json.dumps(list(kept.values()))
+    for macro in {value[1:] for value in left_out if value.startswith("%")}:
+        if f'"%{macro}"' not in in_use:
+            kept.pop(macro, None)
+    return hashlib.sha1(_canonical(kept).encode(), usedforsecurity=False).hexdigest()[:10]
+
+
+class _Shape:
+    """The evaluations that have the same entries in the same order, as the results of one metric and model mostly have."""
+
+    def __init__(self, names: Sequence[str]):
+        self.config = [name for name in names if name.startswith(_CONFIG)]
+        self.parameters = [name for name in names if name.startswith(_PARAMETERS)]
+        self._derived: dict[str, tuple[str, str]] = {}
+
+    def derived(self, row: Mapping[str, Any]) -> tuple[str, str]:
+        """(config, metric_parameters), worked out once for equal entries: few configurations make many evaluations."""
+        entries = [row[name] for name in self.config], [row[name] for name in self.parameters]
+        text = repr(entries)  # tells 1, 1.0 and True apart, unlike the entries themselves
+        if text not in self._derived:
+            config, parameters = (
+                {name.removeprefix(prefix): row[name] for name in names}
+                for prefix, names in ((_CONFIG, self.config), (_PARAMETERS, self.parameters))
+            )
+            parameters = {name: value for name, value in parameters.items() if not _is_seed(name)}
+            self._derived[text] = config_hash(config), _canonical(parameters)
+        return self._derived[text]
+
+
+def _evaluations(root: Path) -> tuple[list[str], list[str]]:
+    """(Directories of evaluations, as paths from `root` in order; directories that cannot be read).
+
+    Links to directories are not followed, and nothing is looked for within the files of a stage.
+    """
+    found: list[str] = []
+    problems: list[str] = []
+    waiting = [""]
+    while waiting:
+        relative = waiting.pop()
+        directory = os.path.join(root, relative) if relative else os.fspath(root)
+        try:
+            with os.scandir(directory) as entries:
+                names = [each.name for each in entries if each.name == "results" or each.is_dir(follow_symlinks=False)]
+        except OSError as error:
+            problems.append(f"{directory} cannot be read ({error.strerror})")
+            continue
+        if "results" in names and os.path.exists(os.path.join(directory, _EVALUATION)):
+            found.append(relative)
+            names.remove("results")
+        elif relative.endswith("results"):
+            names = [name for name in names if name not in _OF_A_STAGE]
+        waiting += [f"{relative}/{name}" if relative else name for name in names]
+    return sorted(found, key=lambda each: [*each.split("/"), "results"]), problems
+
+
+def _row(directory: Path, path: Path, shapes: dict[tuple[str, ...], _Shape]) -> dict[str, Any]:
+    """The checked entries of one evaluation with its derived columns."""
+    # the evaluation and its representation: beside each a command that was killed can leave what it was replacing
+    for stage in (directory, directory.parents[1]):
+        if stage.suffix in LEFTOVERS:
+            raise UserError(f"{path}: {stage.name} is left from an interrupted command; run that again")
+    if not is_done(directory, "evaluation"):
+        raise UserError(f"{path}: the evaluation was not finished; run dlib_bvae_evaluate again")
+    row = read_json(path, "evaluation")
+    if "postprocess_results.training_seed" in row:
+        row |= {column: row.get(brought) for column, brought in _UNTRAINED.items()}
+    lacking = [name for name in _REQUIRED if row.get(name) is None]
+    if lacking:
+        raise UserError(f"{path}: it lacks {', '.join(lacking)}, so it cannot be compared with others")
+    _check_scores(path, row)
+    names = tuple(row)
+    if names not in shapes:
+        shapes[names] = _Shape(names)
+    row["config"], row["metric_parameters"] = shapes[names].derived(row)
+    return row
+
+
+def _check_scores(path: Path, row: dict[str, Any]) -> None:
+    if not isinstance(row[SCORE_NAMES], list) or not row[SCORE_NAMES]:
+        raise UserError(f"{path}: {SCORE_NAMES} must be a list of names, not {row[SCORE_NAMES]!r}")
+    for name in row[SCORE_NAMES]:
+        value = row.get(f"evaluation_results.{name}", "missing")
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if not number and value is not None:
+            raise UserError(f"{path}: the score {name} must be a finite number, not {value!r}")
+
+
+def _is_seed(key: str) -> bool:
+    last = key.split("/")[-1].split(".")[-1]
+    return last == "seed" or last.endswith("_seed")
+
+
+def _canonical(value: Any) -> str:
+    def whole(entry: Any) -> Any:
+        if isinstance(entry, dict):
+            return {key: whole(each) for key, each in entry.items()}
+        if isinstance(entry, list):
+            return [whole(each) for each in entry]
+        return int(entry) if isinstance(entry, float) and entry.is_integer() else entry
+
+    return json.dumps(whole(value), sort_keys=True, ensure_ascii=False)
