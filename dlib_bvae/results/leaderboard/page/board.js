@@ -45,8 +45,10 @@ addEventListener("keydown", (event) => {
     byId("search").focus();
   }
 });
+let width = innerWidth;
 addEventListener("resize", () => {
-  if (place.view !== "pareto") return;
+  if (place.view !== "pareto" || innerWidth === width) return;
+  width = innerWidth;
   shown = "";
   show();
 });

@@ -43,8 +43,8 @@ function seconds(value) {
 const shortly = (fingerprint) => fingerprint.slice(0, 8);
 const dataKey = (each) => `${each.dataset}@${shortly(each.fingerprint)}`;
 
-// What tells each of the dictionaries {key: text} from the others, as text: entries that several have with other values, and
-// those that only some have where the first do not suffice.
+// What tells each of the dictionaries {key: text} from the others, as text: entries that several have with other values,
+// those that only some have where the first do not suffice, and a number where nothing else does. No two texts are the same.
 function differences(dictionaries) {
   const values = new Map();
   for (const each of dictionaries) {
@@ -53,8 +53,14 @@ function differences(dictionaries) {
   const varying = [...values.keys()].filter((key) => values.get(key).size > 1);
   const optional = [...values.keys()].filter((key) => values.get(key).size === 1 && dictionaries.some((each) => !Object.hasOwn(each, key)));
   const notes = dictionaries.map((each) => note(each, varying));
-  const alike = grouped(notes, (text) => text);
-  return notes.map((text, place) => (alike.get(text).length === 1 ? text : note(dictionaries[place], [...varying, ...optional])));
+  const fuller = retold(notes, (place) => note(dictionaries[place], [...varying, ...optional]));
+  return retold(fuller, (place, text) => `${text} #${place + 1}`.trim());
+}
+
+// The texts, with those that stand there more than once told anew.
+function retold(texts, tell) {
+  const alike = grouped(texts, (text) => text);
+  return texts.map((text, place) => (alike.get(text).length === 1 ? text : tell(place, text)));
 }
 
 // "beta = 4, classifier = mlp": an entry that is empty says nothing.
