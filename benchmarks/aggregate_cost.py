@@ -62,20 +62,25 @@ def original(folder: Path) -> Path:
 def copy_runs(run: Path, folder: Path, wanted: int) -> int:
     """Copies `run` below `folder` until there are `wanted` evaluations; returns how many files there are."""
     evaluations = sorted(run.glob("*/metrics/*/results/aggregate/evaluation.json"))
-    texts = {path: path.read_text(encoding="utf-8") for path in run.rglob("results/*/*") if path.is_file()}
+    texts = {
+        path.relative_to(run): path.read_text(encoding="utf-8") for path in run.rglob("results/*/*") if path.is_file()
+    }
+    entries = {path.relative_to(run): json.loads(path.read_text(encoding="utf-8")) for path in evaluations}
+    lines = {path: {key: _line(key, value) for key, value in each.items()} for path, each in entries.items()}
     rng, made, files = np.random.default_rng(0), 0, 0
     for number in itertools.count():
-        place = folder / f"run{number:06d}"
         seed, which = divmod(number, len(BETAS))
-        own = {"uuid": str(uuid.UUID(bytes=rng.bytes(16))), "seed": seed, "beta": BETAS[which]}
-        kept = evaluations[: wanted - made]
+        kept = list(entries)[: wanted - made]
+        places = [path.parents[2] for path in kept]
+        own = _own(seed, BETAS[which], rng)
         for path, text in texts.items():
-            if "metrics" in path.parts and not any(path.is_relative_to(each.parents[2]) for each in kept):
+            if "metrics" in path.parts and path.parents[2] not in places:
                 continue
-            target = place / path.relative_to(run)
+            target = folder / f"run{number:06d}" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if path in kept:
-                text = json.dumps(_changed(json.loads(text), own, rng), indent=2, sort_keys=True)
+                changed = {key: _line(key, value) for key, value in _changed(entries[path], own, rng).items()}
+                text = "{\n" + ",\n".join({**lines[path], **changed}.values()) + "\n}\n"
             target.write_text(text, encoding="utf-8")
             files += 1
         made += len(kept)
@@ -83,18 +88,25 @@ def copy_runs(run: Path, folder: Path, wanted: int) -> int:
             return files
 
 
-def _changed(entries: dict[str, Any], own: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    """The entries of one evaluation, as those of another run."""
-    changed = {
-        **entries,
-        "train_results.uuid": own["uuid"],
-        "train_results.seed": own["seed"],
-        "train_config.model.random_seed": own["seed"],
-        "train_config.vae.beta": own["beta"],
-        "train_config.model.name": f"beta{own['beta']:g}",
-        "train_results.model": f"beta{own['beta']:g}",
-        "evaluation_results.uuid": str(uuid.UUID(bytes=rng.bytes(16))),
+def _line(key: str, value: Any) -> str:
+    return f"  {json.dumps(key)}: {json.dumps(value)}"
+
+
+def _own(seed: int, beta: float, rng: np.random.Generator) -> dict[str, Any]:
+    """The entries of a run that differ from other runs'."""
+    return {
+        "train_results.uuid": str(uuid.UUID(bytes=rng.bytes(16))),
+        "train_results.seed": seed,
+        "train_config.model.random_seed": seed,
+        "train_config.vae.beta": beta,
+        "train_config.model.name": f"beta{beta:g}",
+        "train_results.model": f"beta{beta:g}",
     }
+
+
+def _changed(entries: dict[str, Any], own: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """What is otherwise in an evaluation of another run: its identifiers, times and scores."""
+    changed = {**own, "evaluation_results.uuid": str(uuid.UUID(bytes=rng.bytes(16)))}
     for key, value in entries.items():
         if isinstance(value, float) and "_results." in key and ".metric_parameters." not in key:
             changed[key] = value * float(rng.uniform(0.5, 1.0))

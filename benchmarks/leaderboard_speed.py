@@ -93,7 +93,9 @@ def milliseconds(page: Path) -> dict[str, float]:
         try:
             driver.set_window_size(1280, 900)
             driver.get(page.as_uri())
-            found = {"load": driver.execute_script("return performance.timing.loadEventEnd - performance.timing.fetchStart")}
+            found = {
+                "load": driver.execute_script("return performance.timing.loadEventEnd - performance.timing.fetchStart")
+            }
             for name, action in ACTIONS.items():
                 script = f"const t = performance.now(); {{ {action} }}; document.body.offsetHeight; return performance.now() - t"
                 times = [driver.execute_script(script) for _ in range(REPEATS)]

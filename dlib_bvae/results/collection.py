@@ -41,6 +41,7 @@ _UNTRAINED = {
     SEED: "postprocess_results.training_seed",
     RUN: "postprocess_results.uuid",
 }
+_SUBMITTED = "submission_results.supervision"
 _DERIVED = ("config", "metric_parameters")
 _REQUIRED = [name for name in (*KEYS.values(), SEED, RUN, SCORE_NAMES) if name not in _DERIVED]
 _NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every")
@@ -53,7 +54,8 @@ def collect(root: Path) -> tuple[pd.DataFrame, list[str]]:
     """Every finished evaluation below `root`: (one row an evaluation with all its entries, what was left out and why).
 
     Added columns: `path` (of the evaluation's directory, from `root`), `config` (see `config_hash`) and
-    `metric_parameters` (JSON text, without seeds). A list, or any value in a column of mixed types, is its JSON text.
+    `metric_parameters` (JSON text, without seeds); where there are submissions (see dlib_bvae.stages.verify), `evidence`
+    and `supervision`, missing for what was trained here. A list, or any value in a column of mixed types, is its JSON text.
     """
     import pandas as pd
 
@@ -155,6 +157,9 @@ def _row(directory: Path, path: Path, shapes: dict[tuple[str, ...], _Shape]) -> 
     if lacking:
         raise UserError(f"{path}: it lacks {', '.join(lacking)}, so it cannot be compared with others")
     _check_scores(path, row)
+    if _SUBMITTED in row:
+        row["evidence"] = row.get("evaluation_results.evidence") or row["submission_results.evidence"]
+        row["supervision"] = row[_SUBMITTED]
     names = tuple(row)
     if names not in shapes:
         shapes[names] = _Shape(names)

@@ -194,9 +194,9 @@ def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page)
     train_arguments, score_arguments = map(arguments_of, reader.texts(".command pre"))
     run = page.parents[1] / "runs" / "dsprites_full beta_vae 1"
     told = json.loads((run / "train/results/json/train_config.json").read_text(encoding="utf-8"))
-    assert train_arguments[0] == "--model_dir=runs/dsprites_full beta_vae 1"
+    assert train_arguments[0] == "--model_dir=runs/dsprites_full beta_vae 1-again"
     assert bindings_of(train_arguments) == told
-    assert score_arguments[:2] == ["--metric=mig", "--model_dir=runs/dsprites_full beta_vae 1"]
+    assert score_arguments[:2] == ["--metric=mig", "--model_dir=runs/dsprites_full beta_vae 1-again"]
     assert bindings_of(score_arguments) == {
         "mig.num_train": 10,
         "evaluation.random_seed": 0,

@@ -19,6 +19,7 @@ from dlib_bvae.results.leaderboard.kinds import BROUGHT, method_of, origin_of, s
 from dlib_bvae.results.statistics.references import REFERENCES
 
 TRAINED_HERE = "trained here"
+SCORED_HERE = "scored here"  # codes of others, which are no submission
 STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
 COSTS = ("parameters", "seconds", "images", "reconstruction")
 MODEL = "train_config.model.model"
@@ -45,13 +46,14 @@ def make_row(
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
         "supervision": cell.get("supervision") or supervision_of(method),
-        "evidence": cell.get("evidence") or TRAINED_HERE,
+        "evidence": cell.get("evidence") or (SCORED_HERE if method == BROUGHT else TRAINED_HERE),
         "reference": (cell["model"] if method == BROUGHT else method) in REFERENCES,
         "origin": origin_of(cell["dataset"]),
         **{name: cell[name] for name in STATISTICS},
         "higher_is_better": known.higher_is_better,
         "range": [known.low, known.high],
         **{name: _mean([runs[each["run"]][name] for each in values]) for name in COSTS},
+        "exact_factors": sorted({name for each in values for name in runs[each["run"]]["exact_factors"]}),
         "runs": values,
     }
 

@@ -28,9 +28,14 @@ _FACTS = {
     "package_version": "train_results.environment.package_version",
     "git_commit": "train_results.environment.git_commit",
     "source": "postprocess_results.source",
+    "submission": "submission_results.name",
+    "told": "submission_results.method",
+    "paper": "submission_results.paper",
+    "code": "submission_results.code",
 }
+_EXACT = "submission_results.exact_factors"
 _LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029]")  # beside those that JSON escapes: a binding is one line
-COLUMNS = [*_COSTS.values(), *_FACTS.values(), "train_results.steps", "train_config.model.batch_size"]
+COLUMNS = [*_COSTS.values(), *_FACTS.values(), "train_results.steps", "train_config.model.batch_size", _EXACT]
 
 
 def gin_text(value: Any) -> str:
@@ -79,7 +84,7 @@ def run_set(directory: Path) -> list[str]:
 def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, Any]:
     """One run of a board from the `record` of one of its evaluations (COLUMNS and path; None where something is missing).
 
-    Costs: parameters of the model, seconds of training, images that training saw, reconstruction at its end (nats).
+    exact_factors: those that a submission's codes hold as they are. Costs: parameters of the model, seconds of training, images that training saw, reconstruction at its end (nats).
     path: of the run directory, from `root`; directory: as commands name it; pictures: of their files, from the folder
     `output`.
     """
@@ -90,6 +95,7 @@ def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, A
     pictures = [relative(path, output) for path in pictures_of(directory)]
     page = directory / "visualize" / "index.html"
     extra = {"page": relative(page, output)} if page.is_file() else {}
+    exact = json.loads(record[_EXACT] or "[]")
     path = directory.relative_to(root)
     home = (
         root.name if root.is_absolute() or ".." in root.parts else root

@@ -4,17 +4,21 @@ const shell = (text) => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text
 const bindings = (settings) => Object.entries(settings).sort().map(([key, value]) => `--gin_bindings=${shell(`${key} = ${value}`)}`);
 const line = (parts) => parts.join(" \\\n  ");
 
+// Beside the run that is there: a stage that is done is not done again.
+const again = (run) => `${run.directory}-again`;
+
 function trainCommand(run) {
   const told = { ...board.configs[run.config], ...run.own };
   if (Object.keys(told).length === 0) return null;
-  return line(["dlib_bvae_train", `--model_dir=${shell(run.directory)}`, ...bindings(told)]);
+  return line(["dlib_bvae_train", `--model_dir=${shell(again(run))}`, ...bindings(told)]);
 }
 
 function evaluateCommand(row, run, from) {
+  if (run.submission !== null) return `dlib_bvae_leaderboard verify ${shell(`submissions/${run.submission}`)}`;
   const evaluation = board.evaluations[row.evaluation];
   const settings = bindings({ ...evaluation.settings, ...evaluation.own[from] });
   if (evaluation.run_set) return line(["dlib_bvae_rank", `--metric=${shell(row.metric)}`, ...settings, ...evaluation.run_set.map(shell)]);
-  const what = run.source === null ? [`--model_dir=${shell(run.directory)}`]
+  const what = run.source === null ? [`--model_dir=${shell(again(run))}`]
     : [`--codes=${shell(run.source)}`, `--name=${shell(row.model)}`, `--training_seed=${run.seed}`];
   return line(["dlib_bvae_evaluate", `--metric=${shell(row.metric)}`, ...what, ...settings]);
 }
@@ -77,14 +81,14 @@ function fill(row, place = 0) {
   byId("details-body").replaceChildren(...[
     make("h2", { id: "details-title" }, row.model),
     make("p", { class: "quiet" }, [row.axis, `on ${dataName(row)}`, row.configNote].filter(Boolean).join(", ")),
-    make("p", {}, badge("origin", row.origin), " ", badge("evidence", row.evidence), " ", badge("supervision", row.supervision)),
+    make("p", {}, badge("origin", row.origin), " ", badge("evidence", row.evidence), " ", badge("supervision", row.supervision), ...warning(row)),
     facts([["mean", number(row.mean, 4)], ["std", number(row.std, 4)], ["95 % interval", interval], ["IQM", number(row.iqm, 4)], ["median", number(row.median, 4)],
       ["normalised", number(row.normalised)], ["rank", number(row.rank, 0)], ["parameters", amount(row.parameters)], ["training", seconds(row.seconds)],
       ["images seen", amount(row.images)], ["images scored", row.num_images.toLocaleString("en")]]),
     make("h3", {}, row.seeds === 1 ? "One seed" : `${row.seeds} seeds`), make("div", { class: "scroll" }, seedTable(row, place)),
-    commandBox("Train this run", trainCommand(run)), commandBox("Score it", evaluateCommand(row, run, each.paths[0])),
+    commandBox("Train it again", trainCommand(run)), commandBox("Score it again", evaluateCommand(row, run, each.paths[0])),
     ...pictures(run), ...configuration(run), ...otherScores(row),
-    facts([["method", row.method], ["representation", row.representation], ["fingerprint", row.fingerprint], ["configuration", row.config],
+    facts([["told", run.told], ["paper", run.paper], ["code", run.code], ["method", row.method], ["representation", row.representation], ["fingerprint", row.fingerprint], ["configuration", row.config],
       ["started", run.started], ["device", run.device], ["package", run.package_version], ["commit", run.git_commit], ["result", each.paths.join(", ")]]),
   ].filter(Boolean));
 }

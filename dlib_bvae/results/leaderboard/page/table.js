@@ -1,6 +1,8 @@
 // The table: columns, order, one page of rows.
 const PER_PAGE = 100;
 const badge = (kind, text) => make("span", { class: `badge ${kind}-${text.replace(/[^a-z]/g, "-")}` }, text);
+const warning = ({ exact_factors: held, supervision }) => (held.length && supervision === "none"
+  ? [" ", make("span", { class: "badge warning", title: `These codes hold ${held.join(", ")} exactly, with supervision none` }, "holds factors")] : []);
 const under = (...parts) => make("span", { class: "under" }, ...parts);
 const notes = (text) => (text ? make("span", { class: "under notes", title: text }, text) : ""); // three lines of it, the whole as its title
 
@@ -47,7 +49,7 @@ const COLUMNS = [
   { name: "parameters", title: "Params", numeric: true, cost: true, cell: (row) => [amount(row.parameters)] },
   { name: "seconds", title: "Time", numeric: true, cost: true, cell: (row) => [seconds(row.seconds)] },
   { name: "images", title: "Images", numeric: true, cost: true, cell: (row) => [amount(row.images)] },
-  { name: "evidence", title: "Evidence", cell: (row) => [badge("evidence", row.evidence)] },
+  { name: "evidence", title: "Evidence", cell: (row) => [badge("evidence", row.evidence), ...warning(row)] },
 ];
 const HINTS = {
   rank: "within one data set, metric, parameters and score; equal where intervals overlap; none for one seed and for reference rows",
