@@ -65,8 +65,11 @@ def _write(directory: Path, stage: str, config: Any, earlier: Path | None, resul
     record.write_stage(directory, stage, results=results, config=config, gin_text="", earlier=earlier)
 
 
-def bring(root: Path, name: str, source: str, seed: int = 0) -> Path:
-    """Codes of another framework as dlib_bvae_evaluate --codes writes them; returns the directory of the representation."""
+def bring(root: Path, name: str, source: str, submission: Mapping[str, Any] | None = None, seed: int = 0) -> Path:
+    """Codes of another framework as dlib_bvae_evaluate --codes writes them; returns the directory of the representation.
+
+    submission: what verification adds beside them.
+    """
     directory = root / name / "codes"
     results = {
         "model": name,
@@ -78,4 +81,6 @@ def bring(root: Path, name: str, source: str, seed: int = 0) -> Path:
         "source": source,
     }
     _write(directory, "postprocess", {"dataset.name": "dsprites_rendered"}, None, results)
+    if submission is not None:
+        _write(directory, "submission", {}, None, {"name": name, **submission})
     return directory

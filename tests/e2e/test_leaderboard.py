@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from browser import browser, console_errors
-from leaderboard_runs import score, train
+from leaderboard_runs import bring, score, train
 
 from dlib_bvae.results import config_dict, leaderboard
 
@@ -35,6 +35,8 @@ def fill(root):
                 value = 0.2 * (place + 1) + 0.01 * seed
                 score(encoded, "mig", {"discrete_mig": value})
                 score(encoded, "reconstruction_error", {"squared_error": 10 - place + 0.1 * seed})
+    told = {"method": "PCA", "supervision": "none", "evidence": "recomputed", "exact_factors": ["shape"]}
+    score(bring(root, "submitted", "codes.npy", told), "mig", {"discrete_mig": 0.3})
     for name in (HOSTILE, FORMULA, TICKS):
         encoded = train(root, f"odd #{len(name)}", config={"model.name": name, "note.text": name})
         score(encoded, "mig", {"discrete_mig": 0.5})
@@ -124,6 +126,9 @@ def test_the_command_writes_the_board(command, tmp_path):
     refused = command(tmp_path, "dlib_bvae_leaderboard", "--results=nowhere")
     assert refused.returncode == 2
     assert "there is no directory nowhere" in refused.stderr
+    refused = command(tmp_path, "dlib_bvae_leaderboard", "verify", "nowhere")
+    assert refused.returncode == 2
+    assert "nowhere is no submission: it lacks meta.json" in refused.stderr
 
 
 def test_a_head_sorts_and_says_so(reader):
@@ -145,8 +150,8 @@ def test_what_has_no_value_stands_last_in_both_orders(reader):
     for direction in ("desc", "asc"):
         reader.open(f"#metric=mig&sort=interval&dir={direction}")
         intervals = reader.texts("#body td.interval")
-        assert intervals[-3:] == ["one seed"] * 3
-        assert "one seed" not in intervals[:-3]
+        assert intervals[-4:] == ["one seed"] * 4
+        assert "one seed" not in intervals[:-4]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +171,7 @@ def test_a_filter_leaves_its_rows(reader, field, value, models):
     reader.choose(field, value)
     assert set(reader.texts(MODELS)) == models
     reader.click("#reset")
-    assert reader.texts("#count") == ["19 of 19 rows"]
+    assert reader.texts("#count") == ["20 of 20 rows"]
 
 
 def test_drawn_and_official_data_stand_apart(reader):
@@ -211,6 +216,14 @@ def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page)
     assert reader.run("return document.querySelector('dialog').open") is False
 
 
+def test_a_submission_shows_its_evidence_and_how_to_verify_it(reader):
+    reader.open("#q=submitted")
+    assert reader.texts("#body td.evidence .badge") == ["recomputed", "holds factors"]
+    reader.click(MODELS)
+    assert reader.texts(".command pre") == ["dlib_bvae_leaderboard verify submissions/submitted"]
+    assert "PCA" in reader.texts("dialog dd")
+
+
 def arguments_of(text):
     """What a shell hands on to the command."""
     script = 'dlib_bvae_train() { printf "%s\\0" "$@"; }\ndlib_bvae_evaluate() { printf "%s\\0" "$@"; }\n'
@@ -251,7 +264,7 @@ def test_the_address_keeps_the_place(reader):
     assert not reader.run("return document.querySelector('dialog').open")
     assert "row=" not in reader.place()
     reader.open("#view=nonsense&page=-3&sort=nonsense&row=nonsense&__proto__=1&theme=nonsense")
-    assert reader.texts("#count") == ["19 of 19 rows"]
+    assert reader.texts("#count") == ["20 of 20 rows"]
 
 
 def test_the_keyboard_is_enough(reader):

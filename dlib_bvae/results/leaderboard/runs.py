@@ -84,29 +84,24 @@ def run_set(directory: Path) -> list[str]:
 def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, Any]:
     """One run of a board from the `record` of one of its evaluations (COLUMNS and path; None where something is missing).
 
-    exact_factors: those that a submission's codes hold as they are. Costs: parameters of the model, seconds of training, images that training saw, reconstruction at its end (nats).
-    path: of the run directory, from `root`; directory: as commands name it; pictures: of their files, from the folder
-    `output`.
+    Costs: parameters of the model, seconds of training, images that training saw, reconstruction at its end (nats).
+    path: of the run directory, from `root`; directory: as commands name it; pictures, page: of their files, from the
+    folder `output`. exact_factors: those that a submission's codes hold as they are.
     """
     directory = (root / record["path"]).parents[2]
-    run = {name: record[column] for name, column in {**_FACTS, **_COSTS}.items()}
-    steps, batch = record["train_results.steps"], record["train_config.model.batch_size"]
-    images = None if steps is None or batch is None else steps * batch
-    pictures = [relative(path, output) for path in pictures_of(directory)]
-    page = directory / "visualize" / "index.html"
-    extra = {"page": relative(page, output)} if page.is_file() else {}
-    exact = json.loads(record[_EXACT] or "[]")
     path = directory.relative_to(root)
-    home = (
-        root.name if root.is_absolute() or ".." in root.parts else root
-    )  # a page shows no path of its maker's machine
+    # A page shows no path of its maker's machine.
+    home = Path(root.name) if root.is_absolute() or ".." in root.parts else root
+    steps, batch = record["train_results.steps"], record["train_config.model.batch_size"]
+    page = directory / "visualize" / "index.html"
     return {
         "path": path.as_posix(),
         "directory": (home / path).as_posix(),
-        **run,
-        "images": images,
-        "pictures": pictures,
-        **extra,
+        **{name: record[column] for name, column in {**_FACTS, **_COSTS}.items()},
+        "images": None if steps is None or batch is None else steps * batch,
+        "exact_factors": json.loads(record[_EXACT] or "[]"),
+        "pictures": [relative(picture, output) for picture in pictures_of(directory)],
+        "page": relative(page, output) if page.is_file() else None,
     }
 
 

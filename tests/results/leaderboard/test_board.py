@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from leaderboard_runs import score, train
+from leaderboard_runs import bring, score, train
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.results import aggregate, leaderboard
@@ -189,13 +189,25 @@ def test_pictures_are_named_from_the_board_s_folder(runs, tmp_path):
 
 
 def test_codes_from_elsewhere_have_a_source_and_state_no_supervision(runs):
-    from leaderboard_runs import bring
-
     score(bring(runs, "mine", source="codes.npy"), "mig", {"discrete_mig": 0.5})
     board = board_of(runs)
     (row,), (run,) = board["rows"], board["runs"]
-    assert (row["model"], row["method"], row["supervision"]) == ("mine", "brought codes", "not stated")
+    assert (row["model"], row["method"]) == ("mine", "brought codes")
+    assert (row["supervision"], row["evidence"]) == ("not stated", "scored here")
     assert (run["source"], run["own"], run["parameters"]) == ("codes.npy", {}, None)
+
+
+def test_a_submission_says_its_evidence_supervision_and_what_is_suspicious(runs):
+    told = {"method": "PCA", "supervision": "none", "evidence": "recomputed", "exact_factors": ["shape"], "paper": "A"}
+    score(bring(runs, "theirs", source="codes.npy", submission=told), "mig", {"discrete_mig": 0.5})
+    score(train(runs, "ours"), "mig", {"discrete_mig": 0.4})
+    board = board_of(runs)
+    theirs, ours = one(board, model="theirs"), one(board, model="beta_vae")
+    names = ("evidence", "supervision", "exact_factors")
+    assert [theirs[name] for name in names] == ["recomputed", "none", ["shape"]]
+    assert [ours[name] for name in names] == ["trained here", "none", []]
+    run = board["runs"][theirs["runs"][0]["run"]]
+    assert [run[name] for name in ("submission", "told", "paper")] == ["theirs", "PCA", "A"]
 
 
 def test_the_files_are_the_same_twice(runs, tmp_path):
