@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae import metrics
+from dlib_bvae import datasets, metrics
 from dlib_bvae.config import configuration
+from dlib_bvae.datasets import DATASETS
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.results import read_results
 from dlib_bvae.results.submissions import Claim, Entry, Retrain
 from dlib_bvae.stages import postprocess, train
 from dlib_bvae.stages.evaluate import REGISTRIES
 from dlib_bvae.stages.reclaiming import Outcome, bindings_of, differences
-from dlib_bvae.stages.runs import same_data
 from dlib_bvae.stages.scoring import evaluation
 
 _IMPORT = re.compile(r"^\s*(import|from)\b", re.MULTILINE)
+_INCLUDE = re.compile(r"""^\s*include\s+["'](.*)["']""", re.MULTILINE)
 _BATCH = 1_000
 
 
@@ -31,13 +32,12 @@ def check(entry: Entry, data: Any, model_dir: Path) -> None:
     entry's tolerance.
     """
     retrain: Retrain = entry.retrain  # type: ignore[assignment]
-    text = retrain.gin_config.read_text(encoding="utf-8")
-    if _IMPORT.search(text):
-        raise UserError(f"{retrain.gin_config} imports a module, which is never run for a submission; leave it out")
+    _check_safe(retrain.gin_config)
+    with configuration([str(retrain.gin_config)], [], [DATASETS], skip_unknown=True):
+        trained_on = datasets.load()
+    if trained_on.fingerprint != (data.data if entry.probe else data).fingerprint:
+        raise UserError(f"{retrain.gin_config} trains on {trained_on.name}; the codes are of {entry.dataset}")
     train.run([str(retrain.gin_config)], [f"model.random_seed = {entry.training_seed}"], model_dir)
-    trained = same_data(model_dir)
-    if trained.fingerprint != (data.data if entry.probe else data).fingerprint:
-        raise UserError(f"{retrain.gin_config} trains on {trained.name}; the codes are of {entry.dataset}")
     codes = _codes(model_dir, data)
     apart = [text for claim in entry.claims for text in differences(_scored(claim, data, codes), retrain.tolerance)]
     if apart:
@@ -49,6 +49,16 @@ def check(entry: Entry, data: Any, model_dir: Path) -> None:
     print(
         f"{retrain.gin_config}: trained again by seed {entry.training_seed} ({final['elapsed_time']:.0f} s); scores agree"
     )
+
+
+def _check_safe(path: Path) -> None:
+    """Raises UserError for a gin file that would run code which is not this package's, or read other files."""
+    text = path.read_text(encoding="utf-8")
+    if _IMPORT.search(text):
+        raise UserError(f"{path} imports a module, which is never run for a submission; leave it out")
+    for name in _INCLUDE.findall(text):
+        if not name.startswith("gin/") or ".." in name:
+            raise UserError(f"{path} includes {name!r}; it may include files of the installed gin/ only")
 
 
 def _codes(model_dir: Path, data: Any) -> np.ndarray:
