@@ -53,7 +53,7 @@ addEventListener("resize", () => {
   show();
 });
 
-byId("filter-box").open = !matchMedia("(max-width: 700px)").matches;
+byId("filter-box").open = !matchMedia("(max-width: 780px)").matches;
 byId("summary").textContent = `${rows.length.toLocaleString("en")} rows of ${board.runs.length.toLocaleString("en")} runs, dlib_bvae ${board.package_version}`;
 makeFilters();
 makeTabs();

@@ -81,7 +81,7 @@ function extent(given) {
 }
 
 function scatter(points, front, across, up) {
-  const width = Math.max(320, Math.min(1100, byId("view-pareto").clientWidth)), height = Math.round(Math.min(480, Math.max(300, width * 0.5)));
+  const width = Math.max(240, Math.min(1100, byId("view-pareto").clientWidth)), height = Math.round(Math.min(480, Math.max(300, width * 0.5)));
   const box = { left: 62, right: width - 14, top: 14, bottom: height - 46 };
   const [x0, x1] = extent(points.map(across.at)), [y0, y1] = extent(points.flatMap((point) => [up.at(point), up.whole(point)?.low, up.whole(point)?.high]));
   const px = (value) => box.left + ((value - x0) / (x1 - x0)) * (box.right - box.left);
