@@ -10,7 +10,6 @@ import numpy as np
 
 from dlib_bvae import datasets, metrics
 from dlib_bvae.config import configuration
-from dlib_bvae.datasets import DATASETS
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.results import read_results
 from dlib_bvae.results.submissions import Claim, Entry, Retrain
@@ -33,7 +32,7 @@ def check(entry: Entry, data: Any, model_dir: Path) -> None:
     """
     retrain: Retrain = entry.retrain  # type: ignore[assignment]
     _check_safe(retrain.gin_config)
-    with configuration([str(retrain.gin_config)], [], [DATASETS], skip_unknown=True):
+    with configuration([str(retrain.gin_config)], [], train.REGISTRIES):
         trained_on = datasets.load()
     if trained_on.fingerprint != (data.data if entry.probe else data).fingerprint:
         raise UserError(f"{retrain.gin_config} trains on {trained_on.name}; the codes are of {entry.dataset}")
