@@ -19,7 +19,11 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=[*find_packages(include=["dlib_bvae", "dlib_bvae.*"]), *GIN],
     package_dir={"dlib_bvae.gin": "gin"},
-    package_data={**{name: ["*.gin"] for name in GIN}, "dlib_bvae.results.submissions": ["schema.json"]},
+    package_data={
+        **{name: ["*.gin"] for name in GIN},
+        "dlib_bvae.results.leaderboard": ["page/*"],
+        "dlib_bvae.results.submissions": ["schema.json"],
+    },
     scripts=sorted(str(path.relative_to(HERE)) for path in (HERE / "bin").glob("dlib_bvae_*")),
     install_requires=[
         "tensorflow>=2.18,<2.22",

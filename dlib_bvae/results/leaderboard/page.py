@@ -1,0 +1,63 @@
+"""The board as one HTML page: its style, its script and its data stand in it, and it asks for nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import mimetypes
+import os
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+_SCRIPTS = ("data.js", "place.js", "table.js", "charts.js", "details.js", "board.js")  # each uses what stands before it
+_MOST_EMBEDDED = 64 * 1024  # bytes of one picture; larger ones are linked
+_MOST_EMBEDDED_IN_ALL = 4 * 2**20
+
+
+def page(board: dict[str, Any], output: Path) -> str:
+    """The page of a `board` (see board.build), whose folder is `output`.
+
+    Small pictures are in it as data URIs, others are links. No name or value of the board becomes markup: the data is JSON
+    with every "<" escaped, and the script shows it as text. Its Content-Security-Policy lets no other script run.
+    """
+    parts = files(__package__) / "page"
+    style = (parts / "board.css").read_text(encoding="utf-8")
+    script = (
+        '"use strict";\n(() => {\n'
+        + "\n".join((parts / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+        + "})();\n"
+    )
+    slots = {
+        "policy": f"default-src 'none'; img-src 'self' data: file:; style-src {_digest(style)}; script-src {_digest(script)}",
+        "style": style,
+        "script": script,
+        "data": embedded_json({**board, "embedded": _embedded(board, output)}),
+    }
+    template = (parts / "board.html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{ (\w+) \}\}", lambda slot: slots[slot[1]], template)  # once, so that data cannot name a slot
+
+
+def embedded_json(value: Any) -> str:
+    """`value` as JSON that can stand inside a script element: it can neither end it nor open a comment."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _embedded(board: dict[str, Any], output: Path) -> dict[str, str]:
+    """Link → data URI of the small pictures, as many as fit."""
+    left, found = _MOST_EMBEDDED_IN_ALL, {}
+    for link in dict.fromkeys(link for run in board["runs"] for link in run["pictures"]):
+        path = Path(os.path.normpath(output.resolve() / link))  # the folder may not be there yet
+        size = path.stat().st_size
+        if size <= min(left, _MOST_EMBEDDED):
+            kind = mimetypes.guess_type(path.name)[0]
+            found[link] = f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+            left -= size
+    return found

@@ -1,0 +1,62 @@
+// Starts the page, and shows it anew whenever the place changes.
+let shown = "";
+
+function show() {
+  showFilters();
+  for (const view of VIEWS) {
+    byId(`view-${view}`).hidden = view !== place.view;
+    byId(`tab-${view}`).setAttribute("aria-selected", String(view === place.view));
+    byId(`tab-${view}`).tabIndex = view === place.view ? 0 : -1;
+  }
+  // Opening a row or choosing a theme leaves what lies beneath as it is, with its focus.
+  const beneath = JSON.stringify({ ...place, row: "", theme: "" });
+  if (beneath !== shown) {
+    shown = beneath;
+    if (place.view === "table") showTable(matching());
+    else if (place.view === "pareto") showPareto(matching(CHOSEN_IN_CHARTS));
+    else showAgreement();
+  }
+  showDetails();
+}
+
+function makeTabs() {
+  const tabs = VIEWS.map((view) => byId(`tab-${view}`));
+  tabs.forEach((tab, here) => {
+    tab.addEventListener("click", () => go({ view: tab.dataset.view }, { step: true }));
+    tab.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const next = tabs[(here + step + tabs.length) % tabs.length];
+      go({ view: next.dataset.view }, { step: true });
+      next.focus();
+    });
+  });
+}
+
+addEventListener("popstate", () => {
+  place = read();
+  show();
+});
+addEventListener("keydown", (event) => {
+  const writing = event.target.closest("input, select, textarea");
+  if (event.key === "/" && !writing && !byId("details").open) {
+    event.preventDefault();
+    byId("filter-box").open = true;
+    byId("search").focus();
+  }
+});
+let width = innerWidth;
+addEventListener("resize", () => {
+  if (place.view !== "pareto" || innerWidth === width) return;
+  width = innerWidth;
+  shown = "";
+  show();
+});
+
+byId("filter-box").open = !matchMedia("(max-width: 780px)").matches;
+byId("summary").textContent = `${rows.length.toLocaleString("en")} rows of ${board.runs.length.toLocaleString("en")} runs, dlib_bvae ${board.package_version}`;
+makeFilters();
+makeTabs();
+makeTable();
+makeDetails();
+show();

@@ -1,0 +1,114 @@
+// One row's seeds, commands, pictures and configuration, in a dialog.
+const path = (link) => link.split("/").map(encodeURIComponent).join("/");
+const shell = (text) => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+const bindings = (settings) => Object.entries(settings).sort().map(([key, value]) => `--gin_bindings=${shell(`${key} = ${value}`)}`);
+const line = (parts) => parts.join(" \\\n  ");
+
+// Beside the run that is there: a stage that is done is not done again.
+const again = (run) => `${run.directory}-again`;
+
+function trainCommand(run) {
+  const told = { ...board.configs[run.config], ...run.own };
+  if (Object.keys(told).length === 0) return null;
+  return line(["dlib_bvae_train", `--model_dir=${shell(again(run))}`, ...bindings(told)]);
+}
+
+function evaluateCommand(row, run, from) {
+  if (run.submission !== null) return `dlib_bvae_leaderboard verify ${shell(`submissions/${run.submission}`)}`;
+  const evaluation = board.evaluations[row.evaluation];
+  const settings = bindings({ ...evaluation.settings, ...evaluation.own[from] });
+  if (evaluation.run_set) return line(["dlib_bvae_rank", `--metric=${shell(row.metric)}`, ...settings, ...evaluation.run_set.map(shell)]);
+  const what = run.source === null ? [`--model_dir=${shell(again(run))}`]
+    : [`--codes=${shell(run.source)}`, `--name=${shell(row.model)}`, `--training_seed=${run.seed}`];
+  return line(["dlib_bvae_evaluate", `--metric=${shell(row.metric)}`, ...what, ...settings]);
+}
+
+function commandBox(title, text) {
+  if (text === null) return null;
+  const copy = make("button", { type: "button", class: "copy", onclick: async () => {
+    await navigator.clipboard.writeText(text);
+    copy.textContent = "Copied";
+  } }, "Copy");
+  return make("div", { class: "command" }, make("h3", {}, title), copy, make("pre", { tabindex: "0" }, text));
+}
+
+function facts(entries) {
+  const present = entries.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return make("dl", {}, ...present.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+}
+
+function seedTable(row, chosen) {
+  const head = make("tr", {}, ...["Seed", "Score", "", "Run"].map((text) => make("th", { scope: "col" }, text)));
+  const body = row.runs.map((each, place) => make("tr", { class: place === chosen ? "chosen" : "" },
+    make("td", { class: "number" }, String(each.seed)),
+    make("td", { class: "number" }, number(each.value, 4)),
+    make("td", {}, bar(null, each.value, null, scaleOf(row))),
+    make("td", {}, make("button", { type: "button", class: "open", "aria-pressed": String(place === chosen), onclick: () => fill(row, place) }, board.runs[each.run].path))));
+  return make("table", { class: "seeds" }, make("thead", {}, head), make("tbody", {}, ...body));
+}
+
+function pictures(run) {
+  const shown = run.pictures.map((link) => {
+    const name = link.split("/").at(-1);
+    return make("figure", {}, make("a", { href: path(link) }, make("img", { src: board.embedded[link] ?? path(link), alt: `${name} of ${run.directory}`, loading: "lazy" })),
+      make("figcaption", {}, name));
+  });
+  const more = run.page ? make("p", {}, make("a", { href: path(run.page) }, "All pictures of this run")) : null;
+  return shown.length || more ? [make("h3", {}, "Pictures"), make("div", { class: "pictures" }, ...shown), more] : [];
+}
+
+function configuration(run) {
+  const shared = Object.entries(board.configs[run.config] ?? {}), own = Object.entries(run.own);
+  if (shared.length + own.length === 0) return [];
+  const lines = (entries, note) => entries.sort().map(([key, value]) => make("tr", {}, make("th", { scope: "row" }, key), make("td", {}, value, note ? make("span", { class: "quiet" }, note) : null)));
+  return [make("h3", {}, "Configuration"), make("div", { class: "scroll" }, make("table", { class: "settings" }, make("tbody", {},
+    ...lines(own, shared.length ? "  this run's" : ""), ...lines(shared, ""))))];
+}
+
+// The same models under the same configuration on the same data: their other scores.
+function otherScores(row) {
+  const others = rows.filter((each) => each !== row && each.config === row.config && each.model === row.model && each.data === row.data && each.representation === row.representation);
+  if (others.length === 0) return [];
+  return [make("h3", {}, "Its other scores"), make("div", { class: "scroll" }, make("table", { class: "others" }, make("tbody", {}, ...others.map((each) => make("tr", {},
+    make("td", {}, make("button", { type: "button", class: "open", onclick: () => go({ row: each.id }, { step: true }) }, each.axis)),
+    make("td", { class: "number" }, number(each.mean)), make("td", {}, bar(each.low, each.iqm, each.high, scaleOf(each))))))))];
+}
+
+// Shows the row with the run in this place among its seeds.
+function fill(row, place = 0) {
+  const each = row.runs[place], run = board.runs[each.run];
+  const interval = row.low === null ? "" : `${number(row.low)} – ${number(row.high)}`;
+  byId("details-body").replaceChildren(...[
+    make("h2", { id: "details-title" }, row.model),
+    make("p", { class: "quiet" }, [row.axis, `on ${dataName(row)}`, row.configNote].filter(Boolean).join(", ")),
+    make("p", {}, badge("origin", row.origin), " ", badge("evidence", row.evidence), " ", badge("supervision", row.supervision), ...warning(row)),
+    facts([["mean", number(row.mean, 4)], ["std", number(row.std, 4)], ["95 % interval", interval], ["IQM", number(row.iqm, 4)], ["median", number(row.median, 4)],
+      ["normalised", number(row.normalised)], ["rank", number(row.rank, 0)], ["parameters", amount(row.parameters)], ["training", seconds(row.seconds)],
+      ["images seen", amount(row.images)], ["images scored", row.num_images.toLocaleString("en")]]),
+    make("h3", {}, row.seeds === 1 ? "One seed" : `${row.seeds} seeds`), make("div", { class: "scroll" }, seedTable(row, place)),
+    commandBox("Train it again", trainCommand(run)), commandBox("Score it again", evaluateCommand(row, run, each.paths[0])),
+    ...pictures(run), ...configuration(run), ...otherScores(row),
+    facts([["submission", run.told], ["paper", run.paper], ["code", run.code], ["method", row.method], ["representation", row.representation], ["fingerprint", row.fingerprint], ["configuration", row.config],
+      ["started", run.started], ["device", run.device], ["package", run.package_version], ["commit", run.git_commit], ["result", each.paths.join(", ")]]),
+  ].filter(Boolean));
+}
+
+function showDetails() {
+  const dialog = byId("details"), row = rowById.get(place.row);
+  if (!row) {
+    if (dialog.open) dialog.close();
+    return;
+  }
+  if (dialog.dataset.row === row.id && dialog.open) return;
+  dialog.dataset.row = row.id;
+  fill(row);
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+}
+
+function makeDetails() {
+  const dialog = byId("details"), shut = () => { if (place.row) go({ row: "" }, { step: true }); };
+  dialog.addEventListener("close", shut); // Escape closes a dialog by itself
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  byId("close").addEventListener("click", () => dialog.close());
+}
