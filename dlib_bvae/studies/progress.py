@@ -75,7 +75,7 @@ class Progress:
                     self.pace.learn(run)
         if outcome is None and self._console.is_terminal:
             return
-        if outcome is None or not self._console.is_terminal or outcome.status in ("failed", "timeout"):
+        if outcome is None or not self._console.is_terminal or outcome.status in ("failed", "timeout", "lost"):
             self._print(self._line(run, outcome))
 
     def _line(self, run: Run, outcome: Outcome | None) -> str:
@@ -127,8 +127,8 @@ def told(outcome: Outcome) -> str:
     """An outcome in words."""
     if outcome.status in ("failed", "timeout"):
         return f"failed: {outcome.message}"
-    if outcome.status == "busy":
-        return f"left out: {outcome.message}"
+    if outcome.status in ("busy", "lost"):
+        return f"{'left out' if outcome.status == 'busy' else 'lost'}: {outcome.message}"
     return f"{outcome.status} in {duration(outcome.seconds)}" if outcome.status == "done" else outcome.status
 
 

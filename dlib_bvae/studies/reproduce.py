@@ -16,7 +16,7 @@ from rich.console import Console
 from dlib_bvae.cli import RUNS
 from dlib_bvae.errors import UserError, check_positive, check_whole
 from dlib_bvae.studies.check import check, left_out, place
-from dlib_bvae.studies.local import default_workers, execute
+from dlib_bvae.studies.executors import LOCAL, Executor
 from dlib_bvae.studies.plan import print_plan
 from dlib_bvae.studies.progress import Progress, labels
 from dlib_bvae.studies.run import Run
@@ -50,16 +50,17 @@ def run(
     workers: int | None = None,
     dry_run: bool = False,
     max_hours: float | None = None,
+    executor: Executor = LOCAL,
 ) -> None:
     """Does what is missing of the study of the gin files `study` in `results` (default: runs/<its name>).
 
-    workers: runs at a time (default: local.default_workers). dry_run: print what would be done. max_hours: end after so
-    many, with checkpoints; what does not fit is not started. A run that fails does not stop the others. Raises UserError for
-    a study that is wrong, before anything is trained, and at the end for runs that failed; Stopped at a signal.
+    workers: runs at a time (default: as many as `executor` has room for). dry_run: print what would be done. max_hours: end
+    after so many, with checkpoints; what does not fit is not started. A run that fails does not stop the others. Raises
+    UserError for a study that is wrong, before anything is trained, and at the end for runs that failed; Stopped at a signal.
     """
     chosen = load(study, gin_bindings)
     store = RUNS / chosen.name if results is None else results
-    workers = default_workers(chosen) if workers is None else workers
+    workers = executor.default_workers(chosen) if workers is None else workers
     check_whole("--workers", workers, 1)
     hours = None if max_hours is None else check_positive("--max_hours", max_hours)
     console = Console()
@@ -72,7 +73,7 @@ def run(
     if dry_run:
         print_plan(chosen, before, absent, store, workers, console)
         return
-    _go(_missing(chosen, before, absent), store, workers, hours, console)
+    _go(_missing(chosen, before, absent), store, workers, hours, console, executor)
 
 
 def _missing(study: Study, before: Sequence[State], absent: dict[str, str]) -> Missing:
@@ -82,7 +83,7 @@ def _missing(study: Study, before: Sequence[State], absent: dict[str, str]) -> M
     return Missing(study._replace(runs=tuple(each for each, _ in kept)), [state for _, state in kept], lines)
 
 
-def _go(missing: Missing, store: Path, workers: int, hours: float | None, console: Console) -> None:
+def _go(missing: Missing, store: Path, workers: int, hours: float | None, console: Console, executor: Executor) -> None:
     stop = threading.Event()
     with (
         _signals(stop) as caught,
@@ -90,7 +91,7 @@ def _go(missing: Missing, store: Path, workers: int, hours: float | None, consol
         _deadline(stop, hours) as seconds_left,
     ):
         fits = _fitting(progress, seconds_left, hours)
-        outcomes = execute(missing.study, store, workers, progress.report, stop, fits)
+        outcomes = executor.execute(missing.study, store, workers, progress.report, stop, fits)
     if not console.is_terminal:
         print(progress.summary())
     _tell(missing, outcomes, store)
