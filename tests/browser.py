@@ -1,0 +1,47 @@
+"""A headless Chromium for tests of pages; a test that asks for it is skipped where none is installed."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextlib.contextmanager
+def browser(width: int, height: int) -> Iterator[Any]:
+    """A selenium WebDriver whose viewport is `width` × `height` CSS pixels; it keeps the console's messages."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    paths = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in paths:
+        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = webdriver.ChromeOptions()
+        options.binary_location = paths[0]
+        for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=paths[1]))
+        try:
+            # A window cannot be as narrow as a phone; the viewport inside it can.
+            metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            yield driver
+        finally:
+            driver.quit()
+
+
+def console_errors(driver: Any) -> list[str]:
+    """What the page's console has shown as errors since the last call: scripts that failed, files that were not there."""
+    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
