@@ -80,7 +80,7 @@ def _few_ticks() -> Any:
 def _grid(count: int) -> tuple[Any, list[Any]]:
     from matplotlib.figure import Figure
 
-    columns = min(count, _COLUMNS)
+    columns = 2 if count == 4 else min(count, _COLUMNS)
     rows = -(-count // columns)
     figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows + 0.4), layout="constrained")
     places = list(figure.subplots(rows, columns, squeeze=False).flat)
@@ -101,11 +101,14 @@ def _finish(place: Any, title: str, x: str, y: str) -> None:
 def _legend_below(figure: Any, places: Sequence[Any]) -> None:
     """One legend of all names under the panels."""
     named: dict[str, Any] = {}
+    columns = 3 if len(places) == 1 else 6
     for place in places:
         for handle, label in zip(*place.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)
     if named:
-        figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=6, fontsize=9, frameon=False)
+        figure.legend(
+            named.values(), named.keys(), loc="outside lower center", ncols=columns, fontsize=9, frameon=False
+        )
 
 
 def _style(k: int) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def not_near_perfect(all_factors: Values, without_shape: Values) -> Verdict:
     fails = any(means[rule][name] >= NEAR_PERFECT for rule, name in highest.items())
     return Verdict(
         FAILS if fails else HOLDS,
-        f"{told[0].upper()}{told[1:]}. Without shape and over the better half of the seeds: {both[top]:.2f} % ({top}). {_seeds(all_factors)}",
+        f"{_sentence(told)}. Without shape and over the better half of the seeds: {both[top]:.2f} % ({top}). "
+        f"{_seeds(all_factors)}",
     )
 
 
@@ -147,12 +148,18 @@ def of_means_and_stds(found: Mapping[str, tuple[float, float]], counts: str = ""
     means, stds = zip(*found.values(), strict=True)
     apart, spread = max(means) - min(means), min(stds)
     told = ", ".join(f"{name} {mean:.2f} %" for name, (mean, _) in found.items())
-    evidence = f"{told[0].upper()}{told[1:]}: {apart:.2f} points apart, smallest standard deviation {spread:.2f}. {counts}".rstrip()
+    evidence = (
+        f"{_sentence(told)}: {apart:.2f} points apart, smallest standard deviation {spread:.2f}. {counts}".rstrip()
+    )
     return Verdict(HOLDS if apart < spread else FAILS, evidence)
 
 
 def _too_few(what: str, values: Values) -> Verdict:
     return Verdict(TOO_FEW, f"Needed: {what}, each of {LEAST_SEEDS} seeds or more. {_seeds(values)}")
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _named(values: Mapping[float, Any]) -> Values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies.report.rows import value
@@ -14,17 +14,22 @@ Curve = tuple[list[int], list[float]]  # steps and values
 _STEM = "train_results.fid_curve."
 
 
-def of_results(record: Mapping[str, Any]) -> dict[str, Curve]:
-    """Name → curve of a row's train_results.fid_curve: lists `steps` and, as long, one of each measure."""
-    lists = {key.removeprefix(_STEM): value(entry) for key, entry in record.items() if key.startswith(_STEM)}
-    steps = lists.pop("steps", None)
-    if not isinstance(steps, list):
-        return {}
-    return {
-        name: (steps, [float(each) for each in values])
-        for name, values in lists.items()
-        if isinstance(values, list) and len(values) == len(steps)
-    }
+class DistanceCurve(NamedTuple):
+    """name: of the distance, with extractor and number of images; loss: reconstruction loss of the same images in nats."""
+
+    name: str
+    distance: Curve
+    loss: Curve
+
+
+def of_results(record: Mapping[str, Any]) -> DistanceCurve | None:
+    """The curve that a training with fid.every_steps keeps in its results; None where a row has none."""
+    name, steps, distances, losses = (
+        value(record.get(f"{_STEM}{key}")) for key in ("name", "steps", "values", "reconstruction_loss")
+    )
+    if name is None or not steps or not distances or not losses:
+        return None
+    return DistanceCurve(name, (steps, distances), (steps, losses))
 
 
 def of_events(train: Path, tag: str) -> Curve:

@@ -55,6 +55,11 @@ class Evidence:
                 found += [Subject(dataset, kind) for kind in dict.fromkeys((*named, *sorted(there)))]
         return found
 
+    def has_runs(self, subject: Subject) -> bool:
+        """Whether a β-VAE of the subject was evaluated."""
+        rows = self.rows
+        return bool(((rows["dataset"] == subject.dataset) & (rows["architecture"] == subject.architecture)).any())
+
     def scores(
         self, subject: Subject, model: str, *, pairs: int = PAIRS, classifier: str = CLASSIFIER, asked: str = ALL
     ) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ _DPI = 130
 def tiles(rows: Sequence[tuple[str, np.ndarray]], scale: int = 1) -> bytes:
     """Rows of images under each other, each with its label on the left.
 
-    rows: (label, images float or uint8-free (n, H, W, 1 or 3) in [0, 1]); scale: how many pixels a side one becomes.
+    rows: (label, images float (n, H, W, 1 or 3) in [0, 1]); scale: how many pixels a side one becomes.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -31,7 +32,8 @@ def tiles(rows: Sequence[tuple[str, np.ndarray]], scale: int = 1) -> bytes:
     size = (margin + most * (width + _GAP), _GAP + len(rows) * (height + _GAP))
     canvas = Image.new("RGB", size, (_GREY,) * 3)
     pen = ImageDraw.Draw(canvas)
-    pen.rectangle((0, 0, margin - _GAP - 1, size[1]), fill="white")
+    if longest:
+        pen.rectangle((0, 0, margin - _GAP - 1, size[1]), fill="white")
     for row, (label, images) in enumerate(rows):
         y = _GAP + row * (height + _GAP)
         pen.text((_GAP, y + height // 2), label, fill="black", font=font, anchor="lm")
@@ -53,32 +55,35 @@ def _png(canvas: Any) -> bytes:
 
 
 def walks(panels: Mapping[str, Sequence[tuple[str, np.ndarray]] | str]) -> bytes:
-    """Figure 5. panels: title → [(factor, points (values, 2))], or why there are none; the first point of all is the start.
+    """Figure 5. panels: title → [(factor, points (values, 2))], or why there are none.
 
     A factor is a line through its points, the same colour in every panel; all panels have the same axes.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.1 * len(panels), 3.6), layout="constrained")
-    places = figure.subplots(1, len(panels), squeeze=False)[0]
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.3 * columns, 3.3 * rows + 0.4), layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     drawn = [points for each in panels.values() if not isinstance(each, str) for _, points in each]
     most = 1.06 * max((float(np.abs(points).max()) for points in drawn), default=1.0)
     named: dict[str, Any] = {}
-    for place, (title, each) in zip(places, panels.items(), strict=True):
+    for place, (title, each) in zip(places.flat, panels.items(), strict=False):
         place.set_title(title, fontsize=10, parse_math=False)
+        place.set(xlim=(-most, most), ylim=(-most, most), aspect="equal")
+        place.tick_params(labelsize=8)
         if isinstance(each, str):
-            place.text(0.5, 0.5, each, ha="center", va="center", fontsize=8, wrap=True, transform=place.transAxes)
-            place.set_axis_off()
+            place.text(0, 0, "\n".join(textwrap.wrap(each, 34)), ha="center", va="center", fontsize=8, parse_math=False)
             continue
         for k, (factor, points) in enumerate(each):
             colour = COLOURS[k % len(COLOURS)]
-            (named[factor],) = place.plot(*points.T, ".-", color=colour, linewidth=0.8, markersize=5, label=factor)
-        place.set(xlim=(-most, most), ylim=(-most, most), aspect="equal")
-        place.tick_params(labelsize=7)
-        place.set_xlabel("first component", fontsize=8)
-    places[0].set_ylabel("second component", fontsize=8)
+            (named[factor],) = place.plot(*points.T, ".-", color=colour, linewidth=0.8, markersize=4, label=factor)
+    for place in list(places.flat)[len(panels) :]:
+        place.remove()
+    figure.supxlabel("first component", fontsize=9)
+    figure.supylabel("second component", fontsize=9)
     if named:
-        figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=6, fontsize=9, frameon=False)
+        figure.legend(named.values(), named.keys(), loc="outside upper center", ncols=4, fontsize=8, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=_DPI)
     return buffer.getvalue()

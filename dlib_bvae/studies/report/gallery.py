@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,28 +57,33 @@ class Gallery:
         source: None where there is nothing to make it of now, and `none` says why. One that was made before of other runs
         is shown as what it is when its own cannot be made.
         """
-        path, reason = self._folder / name, none
+        path, why = self._folder / name, none
         known = self._known.get(name) if path.is_file() else None
         if source is not None and (known is None or known["source"] != source):
-            reason = "pictures are switched off"
+            why = "pictures are switched off"
             if self.draw:
                 try:
                     content = make()
                 except Exception as error:  # whatever is wrong with one run, the report has the others
-                    reason = _line(error)
+                    why = reason(error)
                 else:
                     write_atomic(path, content)
                     self._known[name] = known = {"caption": caption, "alt": alt, "source": source}
                     write_atomic(self._index, json.dumps(self._known, indent=1, ensure_ascii=False) + "\n")
         if known is None:
-            return Figure(caption, alt, None, reason)
+            return Figure(caption, alt, None, why)
         return Figure(known["caption"], known["alt"], path)
 
 
-def _line(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """The error in one line; its kind where it is no sentence for users."""
-    text = (str(error).splitlines() or [""])[0]
+    text = without_folders((str(error).splitlines() or [""])[0])
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
+
+
+def without_folders(text: str) -> str:
+    """`text` with the last part only of absolute paths, which mean nothing on another machine."""
+    return re.sub(r"(?<!\S)/(?:[^\s/:;,]+/)+", "…/", text)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -21,6 +21,8 @@ _SHOWN = 10
 
 @functools.lru_cache(maxsize=8)
 def _opened(folder: Path) -> tuple[ImageData, Any]:
+    if not (folder / "train" / "saved_model").is_dir():
+        raise UserError("its SavedModel is not here")
     from dlib_bvae.cli import load_tensorflow
 
     load_tensorflow()

@@ -12,7 +12,7 @@ from dlib_bvae.results import write_atomic
 from dlib_bvae.studies.report import findings, paper, pictures, protocol, rows, tables
 from dlib_bvae.studies.report.claims import FAILS, HOLDS, TOO_FEW
 from dlib_bvae.studies.report.evidence import Evidence
-from dlib_bvae.studies.report.gallery import Figure, Gallery
+from dlib_bvae.studies.report.gallery import Figure, Gallery, without_folders
 from dlib_bvae.studies.report.tables import Table
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def write(results: Sequence[Path], output: Path, draw: bool) -> list[Path]:
         "claims": findings.of_claims(evidence),
         "sections": _sections(evidence, Gallery(output / "figures", draw)),
         "defects": paper.DEFECTS,
-        "left_out": [*others, *problems],
+        "left_out": [*others, *map(without_folders, problems)],
         "style": (_HERE / "style.css").read_text(encoding="utf-8"),
         "classes": _CLASSES,
     }
@@ -97,16 +97,13 @@ def _summary(found: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
 
 
 def _sections(evidence: Evidence, gallery: Gallery) -> list[Section]:
-    l_notes = ["L is the number of pairs that are averaged into one point of the metric (Algorithm 1 of the paper)."]
-    eye = [
-        "Each picture is of one run, named below it. Rows: latents by their KL, the largest first; columns: from −2 to 2."
-    ]
+    missing = _not_run(evidence)
     return [
         Section("trained", "What was trained", [], [protocol.trained(evidence), protocol.fitted(evidence)], []),
         Section("figure-1", "Figure 1: data sets with factors", [], [], pictures.samples(gallery, paper.WITH_FACTORS)),
         Section("figure-2", "Figure 2: CIFAR", [], [], pictures.samples(gallery, ("CIFAR-10", "CIFAR-100"))),
         Section("table-1", "Table 1: disentanglement on 2Dshapes", [], tables.table_1(evidence), []),
-        Section("selection", "Which seeds count", _SELECTION, tables.selection(evidence), []),
+        Section("selection", "Which seeds count", [_SELECTION, *missing], tables.selection(evidence), []),
         Section(
             "figure-3",
             "Figure 3: score by β",
@@ -114,14 +111,14 @@ def _sections(evidence: Evidence, gallery: Gallery) -> list[Section]:
             [tables.figure_3(evidence)],
             [pictures.scores_by_beta(gallery, evidence)],
         ),
-        Section("figure-4", "Figure 4: latent traversals", eye, [], pictures.traversals(gallery, evidence)),
+        Section("figure-4", "Figure 4: latent traversals", [_TRAVERSALS], [], pictures.traversals(gallery, evidence)),
         Section(
             "figure-5", "Figure 5: ground-truth traversals in the latents", [], [], pictures.walks(gallery, evidence)
         ),
         Section(
             "figure-6",
             "Figure 6: sensitivity to L",
-            l_notes,
+            [_PAIRS, *missing],
             tables.figure_6(evidence),
             [pictures.scores_by_pairs(gallery, evidence)],
         ),
@@ -137,7 +134,16 @@ def _sections(evidence: Evidence, gallery: Gallery) -> list[Section]:
     ]
 
 
-_SELECTION = [
+def _not_run(evidence: Evidence) -> list[str]:
+    missing = [str(each) for each in evidence.subjects(*paper.WITH_FACTORS) if not evidence.has_runs(each)]
+    return [f"Not run: {'; '.join(missing)}."] if missing else []
+
+
+_SELECTION = (
     "Higgins et al. 2016 drop the worse half of their seeds, and the paper reports medians. Here are the same scores under each "
     "rule: all seeds and the better half (n / 2 rounded up) as mean ± standard deviation, the best seed, and the median of all."
-]
+)
+_TRAVERSALS = (
+    "Each picture is of one run, named below it. Rows: latents by their KL, the largest first; columns: from −2 to 2."
+)
+_PAIRS = "L is the number of pairs that are averaged into one point of the metric (Algorithm 1 of the paper)."

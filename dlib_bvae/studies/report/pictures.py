@@ -11,10 +11,11 @@ from dlib_bvae.datasets.official import OfficialData
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies.report import charts, curves, figures, models, paper
 from dlib_bvae.studies.report.evidence import ALL, Evidence, Subject
-from dlib_bvae.studies.report.gallery import Figure, Gallery
+from dlib_bvae.studies.report.gallery import Figure, Gallery, reason
 from dlib_bvae.studies.report.selection import median
 
 _SWITCHED_OFF = "pictures are switched off"
+_NATS = "reconstruction loss, nats"
 
 
 class Shown(NamedTuple):
@@ -36,16 +37,19 @@ def shown(evidence: Evidence, subject: Subject, model: str) -> Shown | None:
         return None
     scores = evidence.score_by_seed(subject, model, ALL)
     seed = min(places, key=lambda each: (-scores.get(each, -1.0), each))
-    told = (
-        f"seed {seed}, the highest score ({scores[seed]:.1f} %) of {len(places)}"
-        if seed in scores
-        else f"seed {seed} of {len(places)}"
-    )
+    told = f"seed {seed}, one of {len(places)}"
+    if seed in scores:
+        told = f"seed {seed}: {scores[seed]:.1f} %, the highest score of {len(places)}"
     return Shown(places[seed][0], seed, places[seed][1], told)
 
 
 def _why_none(evidence: Evidence, subject: Subject, model: str) -> str:
     return "not run" if evidence.cell(subject, model).empty else "the run's directory is not here"
+
+
+def _why_no_runs(evidence: Evidence, subject: Subject) -> str:
+    reasons = [_why_none(evidence, subject, model) for model in paper.VAES]
+    return next((why for why in reasons if why != "not run"), "not run")
 
 
 def samples(gallery: Gallery, families: tuple[str, ...]) -> list[Figure]:
@@ -54,10 +58,10 @@ def samples(gallery: Gallery, families: tuple[str, ...]) -> list[Figure]:
 
 
 def _sample(gallery: Gallery, name: str) -> Figure:
-    source, reason = (None, _SWITCHED_OFF) if not gallery.draw else _fingerprint(name)
+    source, why = (None, _SWITCHED_OFF) if not gallery.draw else _fingerprint(name)
     caption = f"{paper.described(name)}: images drawn at random"
     file = f"samples_{name}.png"
-    return gallery.picture(file, caption, caption, source, lambda: models.samples(datasets.load(name)), reason)
+    return gallery.picture(file, caption, caption, source, lambda: models.samples(datasets.load(name)), why)
 
 
 def _fingerprint(name: str) -> tuple[str | None, str]:
@@ -68,7 +72,7 @@ def _fingerprint(name: str) -> tuple[str | None, str]:
             return None, "its files are not on this machine"
         return str(data.fingerprint), ""
     except UserError as error:
-        return None, str(error)
+        return None, reason(error)
 
 
 def scores_by_beta(gallery: Gallery, evidence: Evidence) -> Figure:
@@ -147,16 +151,13 @@ def walks(gallery: Gallery, evidence: Evidence) -> list[Figure]:
     found = []
     for each in evidence.subjects("2Dshapes"):
         runs = {model: shown(evidence, each, model) for model in paper.VAES}
-        seeds = ", ".join(f"{model} {run.told}" for model, run in runs.items() if run)
+        seeds = "; ".join(f"{model}, {run.told}" for model, run in runs.items() if run)
         caption = f"Figure 5: {each}: posterior means along ground-truth factors in two principal components"
         caption += f"; {seeds}" if seeds else ""
         alt = f"Lines of posterior means along each factor of {each}, one panel a β, equal axes"
         make = lambda runs=runs: figures.walks({model: _walk(run) for model, run in runs.items()})
         name = f"figure_5_{each.dataset}_{each.architecture}.png"
-        reason = next(
-            (why for model in paper.VAES if (why := _why_none(evidence, each, model)) != "not run"), "not run"
-        )
-        found.append(gallery.picture(name, caption, alt, _sources(runs), make, reason))
+        found.append(gallery.picture(name, caption, alt, _sources(runs), make, _why_no_runs(evidence, each)))
     return found
 
 
@@ -167,7 +168,7 @@ def _walk(run: Shown | None) -> Any:
     try:
         return models.walk(run.folder)
     except Exception as error:  # one broken run leaves the other panels
-        return f"missing: {error}"
+        return f"missing: {reason(error)}"
 
 
 def _sources(runs: dict[str, Shown | None]) -> str | None:
@@ -175,21 +176,25 @@ def _sources(runs: dict[str, Shown | None]) -> str | None:
 
 
 def losses(gallery: Gallery, evidence: Evidence) -> list[Figure]:
-    """Figure 8: reconstruction loss during training, on CIFAR-100 and on what else has runs."""
+    """Figure 8: reconstruction loss during training, on CIFAR-100 and on what else has runs.
+
+    From the results where they hold a curve, otherwise from TensorBoard's events.
+    """
     found = []
     for each in reversed(evidence.subjects(*paper.DATA_SETS)):
+        if each.family != "CIFAR-100" and all(evidence.cell(each, model).empty for model in paper.VAES):
+            continue
+        name = "Figure 8" if each.family == "CIFAR-100" else "As Figure 8"
+        caption = f"{name}: {each}: reconstruction loss during training, one run a β"
+        stem = f"figure_8_{each.dataset}_{each.architecture}"
+        if kept := {model: curve.loss for model, curve in _kept(evidence, each).items()}:
+            content = charts.training_curves({str(each): kept}, _NATS)
+            found.append(gallery.chart(stem, f"{caption}, of the images of Figure 7", caption, content))
+            continue
         runs = {model: shown(evidence, each, model) for model in paper.VAES}
-        if each.family == "CIFAR-100" or any(not evidence.cell(each, model).empty for model in paper.VAES):
-            name = "Figure 8" if each.family == "CIFAR-100" else "As Figure 8"
-            caption = f"{name}: {each}: reconstruction loss during training, one run a β"
-            make = lambda runs=runs, each=each: charts.training_curves(
-                {str(each): _curves(runs)}, "reconstruction loss, nats"
-            )
-            reason = next(
-                (why for model in paper.VAES if (why := _why_none(evidence, each, model)) != "not run"), "not run"
-            )
-            file = f"figure_8_{each.dataset}_{each.architecture}.svg"
-            found.append(gallery.picture(file, caption, caption, _sources(runs), make, reason))
+        make = lambda runs=runs, each=each: charts.training_curves({str(each): _curves(runs)}, _NATS)
+        why = _why_no_runs(evidence, each)
+        found.append(gallery.picture(f"{stem}.svg", caption, caption, _sources(runs), make, why))
     return found
 
 
@@ -205,22 +210,28 @@ def _curves(runs: dict[str, Shown | None]) -> dict[str, curves.Curve]:
     return found
 
 
+def _kept(evidence: Evidence, subject: Subject) -> dict[str, curves.DistanceCurve]:
+    """Model → the curve in the results of its least seed that has one."""
+    found: dict[str, curves.DistanceCurve] = {}
+    for model in paper.VAES:
+        for record in evidence.cell(subject, model).sort_values("seed").to_dict("records"):
+            if (curve := curves.of_results(record)) is not None:
+                found.setdefault(model, curve)
+    return found
+
+
 def distances(gallery: Gallery, evidence: Evidence) -> list[Figure]:
     """Figure 7: distances during training, each under its own name; runs without such a curve have none."""
     found = []
     for each in evidence.subjects("CIFAR-100", "CIFAR-10"):
         panels: dict[str, dict[str, curves.Curve]] = {}
-        for model in paper.VAES:
-            for record in evidence.cell(each, model).sort_values("seed").to_dict("records"):
-                for name, curve in curves.of_results(record).items():
-                    if name.startswith(("fid_", "fd_")):
-                        panels.setdefault(name, {}).setdefault(model, curve)
+        for model, curve in _kept(evidence, each).items():
+            panels.setdefault(curve.name, {})[model] = curve.distance
         name = "Figure 7" if each.family == "CIFAR-100" else "As Figure 7"
-        caption = f"{name}: {each}: Fréchet distance during training, the least seed of each β"
+        caption = f"{name}: {each}: Fréchet distance during training, one run a β"
         if panels:
             content = charts.training_curves(panels, "distance")
             found.append(gallery.chart(f"figure_7_{each.dataset}_{each.architecture}", caption, caption, content))
         else:
-            reason = "no run has a curve of distances (fid.every_steps)"
-            found.append(Figure(caption, caption, None, reason))
+            found.append(Figure(caption, caption, None, "no run has a curve of distances (fid.every_steps)"))
     return found
