@@ -19,7 +19,10 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=[*find_packages(include=["dlib_bvae", "dlib_bvae.*"]), *GIN],
     package_dir={"dlib_bvae.gin": "gin"},
-    package_data={name: ["*.gin"] for name in GIN},
+    package_data={
+        **{name: ["*.gin"] for name in GIN},
+        "dlib_bvae.studies.report": ["*.html", "*.md", "*.css"],
+    },
     scripts=sorted(str(path.relative_to(HERE)) for path in (HERE / "bin").glob("dlib_bvae_*")),
     install_requires=[
         "tensorflow>=2.18,<2.22",
@@ -37,6 +40,7 @@ setup(
         "h5py>=3.10",
         "pooch>=1.8",
         "rich>=13",
+        "jinja2>=3.1",
         "tensorboard>=2.18",
     ],
     extras_require={

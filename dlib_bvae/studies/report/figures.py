@@ -83,7 +83,7 @@ def walks(panels: Mapping[str, Sequence[tuple[str, np.ndarray]] | str]) -> bytes
     figure.supxlabel("first component", fontsize=9)
     figure.supylabel("second component", fontsize=9)
     if named:
-        figure.legend(named.values(), named.keys(), loc="outside upper center", ncols=4, fontsize=8, frameon=False)
+        figure.legend(named.values(), named.keys(), loc="outside upper center", ncols=3, fontsize=8, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=_DPI)
     return buffer.getvalue()

@@ -72,6 +72,8 @@ class Gallery:
                     write_atomic(self._index, json.dumps(self._known, indent=1, ensure_ascii=False) + "\n")
         if known is None:
             return Figure(caption, alt, None, why)
+        if known["source"] == source:
+            return Figure(caption, alt, path)
         return Figure(known["caption"], known["alt"], path)
 
 
