@@ -84,7 +84,7 @@ def reconstructions(folder: Path) -> bytes:
 
 
 def samples(data: ImageData) -> bytes:
-    """Figures 1 and 2: PNG of images of a data set, drawn at random by seed 0."""
+    """Figures 1 and 2: PNG of images of a data set, chosen at random by seed 0."""
     images = data.observations_at(training_sample(data, 2 * _SHOWN, seed=0))
     return figures.tiles([("", images[:_SHOWN]), ("", images[_SHOWN:])] if len(images) > _SHOWN else [("", images)])
 

@@ -70,7 +70,8 @@ def _render(name: str, context: dict[str, Any], output: Path) -> str:
         environment.finalize = lambda each: each.replace(" %", "\N{NO-BREAK SPACE}%") if isinstance(each, str) else each
     environment.filters["plain"] = _markdown
     environment.filters["from_output"] = lambda path: Path(os.path.relpath(path, output)).as_posix()
-    return environment.get_template(name).render(context)
+    text = environment.get_template(name).render(context)
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
 def _markdown(text: Any) -> str:

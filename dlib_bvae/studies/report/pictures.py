@@ -59,7 +59,7 @@ def samples(gallery: Gallery, families: tuple[str, ...]) -> list[Figure]:
 
 def _sample(gallery: Gallery, name: str) -> Figure:
     source, why = (None, _SWITCHED_OFF) if not gallery.draw else _fingerprint(name)
-    caption = f"{paper.described(name)}: images drawn at random"
+    caption = f"{paper.described(name)}: images chosen at random"
     file = f"samples_{name}.png"
     return gallery.picture(file, caption, caption, source, lambda: models.samples(datasets.load(name)), why)
 

@@ -125,6 +125,8 @@ def _labels(record: dict[str, Any]) -> tuple[str, str, str | None]:
         return "", "", f"{record.get('train_results.model')} is no β-VAE, PCA or ICA"
     if not isinstance(beta, (int, float)):
         return "", "", f"a β that changes ({beta})"
+    if beta not in paper.BETAS:
+        return "", "", f"β = {beta:g}, which the report has not"
     if (likelihood := get("reconstruction_loss.loss_fn")) != _LIKELIHOOD:
         return "", "", f"likelihood {likelihood} instead of {_LIKELIHOOD}"
     pair = (str(get("encoder.encoder_fn")), str(get("decoder.decoder_fn")))

@@ -91,6 +91,8 @@ def test_no_evaluation_at_all(tmp_path):
     ("column", "entry", "said"),
     [
         ("train_config.vae.beta", '"@cyclical_weight()"', "a β that changes"),
+        ("train_config.vae.beta", "16.0", "β = 16, which the report has not"),
+        ("train_config.vae.beta", None, "β = nan, which the report has not"),
         ("train_config.reconstruction_loss.loss_fn", "@gaussian_loss", "likelihood @gaussian_loss"),
         ("train_config.encoder.encoder_fn", "@own_encoder", "architecture @own_encoder and @higgins_decoder"),
         ("train_config.model.model", "@factor_vae()", "is no β-VAE, PCA or ICA"),
