@@ -23,6 +23,7 @@ setup(
         **{name: ["*.gin"] for name in GIN},
         "dlib_bvae.results.leaderboard": ["page/*"],
         "dlib_bvae.results.submissions": ["schema.json"],
+        "dlib_bvae.studies.report": ["*.html", "*.md", "*.css"],
     },
     scripts=sorted(str(path.relative_to(HERE)) for path in (HERE / "bin").glob("dlib_bvae_*")),
     install_requires=[
@@ -41,6 +42,7 @@ setup(
         "h5py>=3.10",
         "pooch>=1.8",
         "rich>=13",
+        "jinja2>=3.1",
         "tensorboard>=2.18",
     ],
     extras_require={
