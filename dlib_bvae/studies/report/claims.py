@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from dlib_bvae.studies.report.selection import best_half, summary
 
@@ -102,6 +101,8 @@ def lower_beta_reconstructs_better(losses: Mapping[float, Any]) -> Verdict:
 
 def fid_follows_loss(fids: Mapping[float, Any], losses: Mapping[float, Any], name: str) -> Verdict:
     """Claim 4b: β → distances called `name`, and losses (seeds,); needs three β with both."""
+    from scipy.stats import spearmanr
+
     betas = [beta for beta in sorted(fids) if min(len(fids[beta]), len(losses.get(beta, ()))) >= LEAST_SEEDS]
     if len(betas) < 3:
         return _too_few(f"{name} and reconstruction loss at three β", _named(fids))

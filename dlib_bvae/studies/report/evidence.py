@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.studies.report import paper
-from dlib_bvae.studies.report.rows import column, value
+from dlib_bvae.studies.report.rows import CELL, column, value
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PAIRS, CLASSIFIER = 64, "logistic_regression"  # of every table and chart that does not vary them
 ALL, FOUR = "all", "without shape"
-_KEYS = ["dataset", "architecture", "model", "seed"]
+_KEYS = [*CELL, "seed"]
 
 
 class Subject(NamedTuple):
@@ -37,7 +37,11 @@ class Evidence:
 
     def __init__(self, rows: pd.DataFrame):
         self.rows = rows.assign(representation=column(rows, "postprocess_results.representation"))
-        self._scores = _beta_vae(self.rows)
+        self._cells = dict(iter(self.rows.groupby(CELL)))
+        self._scores: dict[tuple, dict[int, float]] = {}
+        for record in _beta_vae(self.rows).itertuples():
+            key = (record.dataset, record.architecture, record.model, record.pairs, record.classifier, record.asked)
+            self._scores.setdefault(key, {})[int(record.seed)] = 100 * float(record.value)
 
     def datasets(self, family: str) -> list[str]:
         """The data sets of the report's `family` that have runs; where none has, the official one."""
@@ -64,16 +68,15 @@ class Evidence:
         self, subject: Subject, model: str, *, pairs: int = PAIRS, classifier: str = CLASSIFIER, asked: str = ALL
     ) -> np.ndarray:
         """The β-VAE metric's accuracies on points not fitted to, in percent."""
-        part = _cell(self._scores, subject, model)
-        part = part[(part["pairs"] == pairs) & (part["classifier"] == classifier) & (part["asked"] == asked)]
-        return 100 * part.sort_values("seed")["value"].to_numpy(float)
+        found = self._scores.get((*_place(subject, model), pairs, classifier, asked), {})
+        return np.array([found[seed] for seed in sorted(found)])
 
     def by_seed(self, subject: Subject, model: str, name: str, **only: Any) -> dict[int, float]:
         """Training seed → the mean of the column `name`, e.g. evaluation_results.discrete_mig, where it has a value.
 
         only: of the rows whose columns of these names have these values.
         """
-        part = _cell(self.rows, subject, model)
+        part = self.cell(subject, model)
         for key, wanted in only.items():
             part = part[part[key] == wanted]
         numbers = column(part, name).map(value).dropna().astype(float)
@@ -83,20 +86,16 @@ class Evidence:
 
     def score_by_seed(self, subject: Subject, model: str, asked: str) -> dict[int, float]:
         """Training seed → accuracy in percent at the default L and classifier."""
-        part = _cell(self._scores, subject, model)
-        part = part[(part["pairs"] == PAIRS) & (part["classifier"] == CLASSIFIER) & (part["asked"] == asked)]
-        return {int(seed): 100 * float(each) for seed, each in zip(part["seed"], part["value"], strict=True)}
+        return self._scores.get((*_place(subject, model), PAIRS, CLASSIFIER, asked), {})
 
     def cell(self, subject: Subject, model: str) -> pd.DataFrame:
         """The rows of a cell."""
-        return _cell(self.rows, subject, model)
+        return self._cells.get(_place(subject, model), self.rows.iloc[:0])
 
 
-def _cell(frame: pd.DataFrame, subject: Subject, model: str) -> pd.DataFrame:
-    """PCA and ICA have no architecture: they stand beside every one."""
-    architecture = subject.architecture if model.endswith("-VAE") else ""
-    here = (frame["dataset"] == subject.dataset) & (frame["model"] == model) & (frame["architecture"] == architecture)
-    return frame[here]
+def _place(subject: Subject, model: str) -> tuple[str, str, str]:
+    """A cell's CELL; PCA and ICA have no architecture: they stand beside every one."""
+    return subject.dataset, subject.architecture if model.endswith("-VAE") else "", model
 
 
 def _beta_vae(rows: pd.DataFrame) -> pd.DataFrame:
