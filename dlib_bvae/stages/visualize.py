@@ -108,7 +108,7 @@ def run(
             visualizing()  # before anything is encoded
         data = same_data(model_dir)
         with configuration([], [], [REPRESENTATIONS]):
-            encoded = postprocess.encode_once(model_dir, data)
+            encoded, data = postprocess.encode_once(model_dir, data)
         with configuration(gin_config, gin_bindings, []):
             return _visualize_once(model_dir, data, encoded, overwrite)
 

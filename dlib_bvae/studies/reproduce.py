@@ -25,6 +25,7 @@ from dlib_bvae.studies.study import Study, load
 from dlib_bvae.studies.supervise import Outcome
 from dlib_bvae.studies.words import counted
 
+_REPORTED = "gin/studies/re_beta_vae_small.gin"
 _WIDTH_OF_A_PIPE = 160
 _FAILED = ("failed", "timeout")
 
@@ -74,6 +75,24 @@ def run(
         print_plan(chosen, before, absent, store, workers, console)
         return
     _go(_missing(chosen, before, absent), store, workers, hours, console, executor)
+
+
+def report(
+    study: Sequence[str], gin_bindings: Sequence[str] = (), results: Path | None = None, output: Path | None = None
+) -> None:
+    """Writes the [Re] β-VAE report of what is done so far of `study` and names its files.
+
+    results: the directory of the runs (default: runs/<the study's name>), or rows that dlib_bvae_aggregate wrote; output:
+    where to write (default: below it). Raises UserError when nothing has been evaluated.
+    """
+    from dlib_bvae.studies.report import write
+
+    if results is None:
+        results = RUNS / load(study or [_REPORTED], gin_bindings).name
+    if output is None:
+        output = (results if results.is_dir() else results.parent) / "report"
+    for path in write(results, output):
+        print(path)
 
 
 def _missing(study: Study, before: Sequence[State], absent: dict[str, str]) -> Missing:
