@@ -17,7 +17,7 @@ from dlib_bvae.metrics.facts import UNIT, Matrix
 from dlib_bvae.metrics.sampling import factor_names
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT}
-MATRICES = {"confusion": Matrix("factor", "factor", "points (row: shared factor, column: named)")}
+MATRICES = {"confusion": Matrix("factor", "factor", "points of the row's factor\nnamed the column's")}
 
 _CHUNK_PAIRS = 65_536
 Points = tuple[np.ndarray, np.ndarray]  # features float64 (points, latents), labels int64 (points,)

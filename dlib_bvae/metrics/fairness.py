@@ -13,7 +13,7 @@ from dlib_bvae.metrics.probes import fit_all, standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
 
 SCORES = {"*_fairness:*": Score(0, 1, False)}
-_PAIRS = Matrix("factor", "factor", "unfairness (row: predicted, column: sensitive)", high=1.0)
+_PAIRS = Matrix("factor", "factor", "unfairness of the row's factor\ntowards the column's", high=1.0)
 MATRICES = {"mean_fairness": _PAIRS, "max_fairness": _PAIRS}
 
 _MOST_CODES = 1_000

@@ -22,7 +22,7 @@ SCORES = {
     "*_other_factors": UNIT,
     "*:mean_*_accuracy_factor_*": UNIT._replace(higher_is_better=None),
 }
-_REDUCED = Matrix("factor", "factor", "accuracy (row: its codes gone, column: predicted)", high=1.0)
+_REDUCED = Matrix("factor", "factor", "accuracy of the column's factor\nwithout the row's codes", high=1.0)
 MATRICES = {"train_accuracy": _REDUCED, "test_accuracy": _REDUCED}
 
 _MOST_CODES = 1_000
