@@ -68,9 +68,10 @@ def bias_warning(num_features: int, count: int) -> str | None:
     if count > num_features:
         return None
     bias = expected_bias(num_features, count, count)
+    shown = f"{bias:,.0f}" if bias >= 100 else f"{bias:.3g}"
     return (
         f"{count} images a side are no more than the {num_features} features; of {num_features} independent features of "
-        f"variance 1, the Fréchet distance of two equal sides would be {bias:,.0f} instead of 0: compare at equal numbers only"
+        f"variance 1, the Fréchet distance of two equal sides would be {shown} instead of 0: compare at equal numbers only"
     )
 
 

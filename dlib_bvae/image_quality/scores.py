@@ -62,7 +62,7 @@ def image_quality(
     Fewer images than features make the Fréchet distance large by bias: the result says so.
     Raises UserError for missing weights, numbers out of range and images that are none.
     """
-    _check(compare, num_images, resize)
+    _check(compare, num_images, resize, quantise)
     how = _Measures(subsets, subset_size, neighbours, infinity_points, infinity_smallest)
     how.check()
     if decode is None and set(compare) != {"data"}:
@@ -110,7 +110,12 @@ class _Measures(NamedTuple):
             raise UserError("image_quality.infinity_points must be 0, for none, or at least 2, for a line; got 1")
 
     def check_sizes(self, count: int) -> None:
-        """count: the images of each side."""
+        """count: the images of each side. Raises UserError before any feature is computed."""
+        if self.neighbours >= count:
+            raise UserError(
+                f"image_quality.neighbours must be less than the {count} images of each side; got {self.neighbours}; lower "
+                "it, or raise image_quality.num_images where the data set has more"
+            )
         if self.infinity_points and self.infinity_smallest >= count:
             raise UserError(
                 f"image_quality.infinity_smallest must be less than the {count} images of each side; got "
@@ -197,9 +202,11 @@ class _Sides:
         return made
 
 
-def _check(compare: Any, num_images: Any, resize: Any) -> None:
-    if not compare or not set(compare) <= set(COMPARISONS):
+def _check(compare: Any, num_images: Any, resize: Any, quantise: Any) -> None:
+    if not isinstance(compare, (list, tuple)) or not compare or any(what not in COMPARISONS for what in compare):
         raise UserError(f"image_quality.compare must name some of {', '.join(COMPARISONS)}; got {compare!r}")
     if resize not in RESIZES:
         raise UserError(f"image_quality.resize must be one of {', '.join(RESIZES)}; got {resize!r}")
+    if not isinstance(quantise, bool):
+        raise UserError(f"image_quality.quantise must be True or False; got {quantise!r}")
     check_whole("image_quality.num_images", num_images, 2)

