@@ -13,10 +13,11 @@ from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
 from dlib_bvae.errors import NotApplicable, UserError, check_whole, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.codes import CodeSource
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import UNIT, Matrix
 from dlib_bvae.metrics.sampling import factor_names
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT}
+MATRICES = {"confusion": Matrix("factor", "factor", "points (row: shared factor, column: named)")}
 
 _CHUNK_PAIRS = 65_536
 Points = tuple[np.ndarray, np.ndarray]  # features float64 (points, latents), labels int64 (points,)
@@ -44,8 +45,9 @@ def beta_vae(
 
     data, codes, random_state: see dlib_bvae.metrics.score. num_train, num_eval: points to fit and to score on.
     factors: names that may be asked for (None: all with more than one value); the others still vary. classifier: a name
-    of the classifiers' registry. Returns train_accuracy and eval_accuracy in [0, 1], the latter also per factor, and
-    classifier_converged. Unlike the reference code the logistic regression is run until it converges.
+    of the classifiers' registry. Returns train_accuracy and eval_accuracy in [0, 1], the latter also per factor,
+    classifier_converged and confusion (shared factors × named factors, of those that vary, counts of the num_eval points).
+    Unlike the reference code the logistic regression is run until it converges.
     Raises UserError for unknown names and numbers out of range.
     """
     source = CodeSource(data, codes)
@@ -64,11 +66,17 @@ def beta_vae(
     if len(np.unique(train[1])) < 2:
         raise UserError(f"beta_vae.num_train = {num_train} points ask for one factor only by chance; use more")
     evaluated = points(source, asked, num_eval, batch_size, eval_seed)
-    return fit_and_score(classifier, train, evaluated, model_seed, factor_names(data))
+    scores, named = fit_and_score(classifier, train, evaluated, model_seed, factor_names(data))
+    return {**scores, "confusion": confusion(evaluated[1], named, source.sizes).tolist()}
 
 
-def fit_and_score(classifier: str, train: Points, evaluated: Points, seed: int, names: Sequence[str]) -> dict[str, Any]:
-    """The metric's scores by the classifier of that name, fitted to `train`. names: of all factors."""
+def fit_and_score(
+    classifier: str, train: Points, evaluated: Points, seed: int, names: Sequence[str]
+) -> tuple[dict[str, Any], np.ndarray]:
+    """The metric's scores by the classifier of that name, fitted to `train`, and the factors that it named in `evaluated`.
+
+    names: of all factors.
+    """
     from threadpoolctl import threadpool_limits
 
     (train_x, train_y), (eval_x, eval_y) = train, evaluated
@@ -77,7 +85,7 @@ def fit_and_score(classifier: str, train: Points, evaluated: Points, seed: int, 
         converged = _fit(model, train_x, train_y)
         predicted = model.predict(eval_x)
         train_accuracy = float(np.mean(model.predict(train_x) == train_y))
-    return {
+    scores = {
         "train_accuracy": train_accuracy,
         "eval_accuracy": float(np.mean(predicted == eval_y)),
         "eval_accuracy_per_factor": {
@@ -85,6 +93,15 @@ def fit_and_score(classifier: str, train: Points, evaluated: Points, seed: int, 
         },
         "classifier_converged": converged,
     }
+    return scores, predicted
+
+
+def confusion(shared: np.ndarray, named: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Indices of factors, (points,) each, and the number of values of all → counts, int64, of the factors that vary."""
+    counts = np.zeros((len(sizes), len(sizes)), np.int64)
+    np.add.at(counts, (shared, named), 1)
+    varying = np.flatnonzero(np.asarray(sizes) > 1)
+    return counts[np.ix_(varying, varying)]
 
 
 def points(source: CodeSource, asked: Sequence[int], num: int, batch_size: int, seed: int) -> Points:
@@ -113,10 +130,10 @@ def points_of_sizes(
         stride, size = strides[label], sizes[label]
         # Moves the second image along the shared factor to the first's value.
         second += (first // stride % size - second // stride % size) * stride
-        codes = [source.at(rows.ravel(), images) for rows in (first, second)]
-        difference = np.abs(codes[0] - codes[1]).reshape(len(label), largest, -1)
-        for each, parts in features.items():
-            parts.append(difference[:, :each].mean(axis=1))
+        for difference, other in zip(source.batches_at(first, images), source.batches_at(second, images), strict=True):
+            np.abs(np.subtract(difference, other, out=difference), out=difference)
+            for each, parts in features.items():
+                parts.append(difference[:, :each].mean(axis=1))
     return {each: np.concatenate(parts) for each, parts in features.items()}, labels
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from dlib_bvae.errors import NotApplicable, UserError
 _MOST_CODES = 20_000
 _LARGEST = np.float64(1e15)  # squares of what is larger do not fit into float32, which some metrics compute in
 _CODE_BYTES = 2**28  # of the codes that are compared at once
+_NARROW = 512  # codes of as many latents are read in one go
+_CACHED_BYTES = 2**22  # of wider ones that are worked on at once, so that they stay in the processor's cache
 _OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at once
 
 
@@ -56,6 +59,18 @@ class CodeSource:
         if bad := unusable(rows):
             raise UserError(f"the code of image {indices[bad[0]]} is {bad[1]}")
         return rows
+
+    def batches_at(self, rows: np.ndarray, random_state: np.random.RandomState) -> Iterator[np.ndarray]:
+        """Grid indices (points, batch) → codes float64 (some points, batch, latents) of all points in turn.
+
+        Raises UserError as at().
+        """
+        step = len(rows)
+        if self.latents is not None and self.latents > _NARROW:
+            step = max(1, _CACHED_BYTES // (8 * self.latents * rows.shape[1]))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            yield self.at(part.ravel(), random_state).reshape(*part.shape, -1)
 
     def factors_at(self, indices: np.ndarray) -> np.ndarray:
         """Grid indices (n,) → factor values (n, factors)."""
@@ -117,9 +132,10 @@ def check_codes(codes: Any, num_images: int) -> np.ndarray:
 
 def unusable(rows: np.ndarray) -> tuple[int, str] | None:
     """The first of the codes (n, latents) that no metric can use, and what it is with what to do; None when all are fine."""
-    fine = (np.abs(rows) <= _LARGEST).all(axis=1)
-    if fine.all():
+    # NaN is the largest and the least of what it is among, and no number is above it.
+    if not rows.size or (rows.max() <= _LARGEST and rows.min() >= -_LARGEST):
         return None
+    fine = (np.abs(rows) <= _LARGEST).all(axis=1)
     row = int(fine.argmin())
     if np.isfinite(rows[row]).all():
         return row, f"beyond ±{_LARGEST:g}; scale the codes"

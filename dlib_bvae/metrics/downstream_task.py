@@ -10,11 +10,13 @@ import numpy as np
 
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import UNIT, Matrix
 from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.sampling import Sampler
 
 SCORES = {"*_accuracy": UNIT, "*_accuracy_factor_*": UNIT}
+_BY_SIZE = Matrix("num_train", "factor", "accuracy", high=1.0)
+MATRICES = {"train_accuracy": _BY_SIZE, "test_accuracy": _BY_SIZE}
 
 _MOST_CODES = 1_000
 
@@ -37,24 +39,27 @@ def downstream_task(
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns, for each size n, "n:mean_train_accuracy",
     "n:mean_test_accuracy", "n:min_train_accuracy", "n:min_test_accuracy", and "n:train_accuracy_factor_k",
-    "n:test_accuracy_factor_k" for every factor k that varies; all in [0, 1].
+    "n:test_accuracy_factor_k" for every factor k that varies; the same as matrices train_accuracy and test_accuracy
+    (sizes × factors), with the sizes as num_train; all in [0, 1].
     Raises UserError for unknown names, numbers out of range and more than 1,000 codes.
     """
     sizes = check_sizes("downstream_task", num_train)
     make_classifier = CLASSIFIERS.get(predictor)
     sampler = Sampler("downstream_task", data, codes, random_state, most_codes=_MOST_CODES)
     scores: dict[str, Any] = {}
+    found: dict[str, list[list[float]]] = {"train": [], "test": []}
     for size in sizes:
         train, test = sampler.draw("num_train", size), sampler.draw("num_test", num_test)
         train, test = standardised(train, test)
         models = fit_all(lambda seed: make_classifier(random_state=seed), train, sampler.seed())
         both = {"train": accuracies(models, train), "test": accuracies(models, test)}
         for part, values in both.items():
+            found[part].append(values.tolist())
             scores[f"{size}:mean_{part}_accuracy"] = float(np.mean(values))
             scores[f"{size}:min_{part}_accuracy"] = float(np.min(values))
             for k, value in zip(sampler.kept, values, strict=True):
                 scores[f"{size}:{part}_accuracy_factor_{k}"] = float(value)
-    return scores
+    return {**scores, "num_train": sizes, **{f"{part}_accuracy": rows for part, rows in found.items()}}
 
 
 def check_sizes(name: str, num_train: Any) -> list[int]:

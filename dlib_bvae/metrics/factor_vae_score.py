@@ -85,9 +85,11 @@ def votes(sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int,
         label = labels[start : start + step]
         rows = rng.integers(sampler.source.num_images, size=(len(label), batch_size))
         rows = sampler.moved(rows, label[:, None], sampler.values(rows[:, :1], label[:, None]))
-        batches = sampler.source.at(rows.ravel(), images).reshape(len(label), batch_size, -1)[..., active]
-        least = active[np.argmin(batches.var(axis=1, ddof=1) / variances[active], axis=1)]
-        np.add.at(counts, (label, least), 1)
+        for batches in sampler.source.batches_at(rows, images):
+            kept = batches if len(active) == len(variances) else batches[..., active]
+            least = active[np.argmin(kept.var(axis=1, ddof=1) / variances[active], axis=1)]
+            np.add.at(counts, (label[: len(least)], least), 1)
+            label = label[len(least) :]
     return counts
 
 

@@ -8,11 +8,13 @@ import gin
 import numpy as np
 
 from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.facts import Matrix, Score
 from dlib_bvae.metrics.probes import fit_all, standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
 
 SCORES = {"*_fairness:*": Score(0, 1, False)}
+_PAIRS = Matrix("factor", "factor", "unfairness (row: predicted, column: sensitive)", high=1.0)
+MATRICES = {"mean_fairness": _PAIRS, "max_fairness": _PAIRS}
 
 _MOST_CODES = 1_000
 
@@ -38,7 +40,8 @@ def fairness(
     standardised codes. Returns, for each prefix mean_fairness and max_fairness, the reference's keys:
     "prefix:predI:sensJ" by places among all factors, "prefix:predI:mean_sens", "prefix:predI:max_sens",
     "prefix:sensJ:mean_pred", "prefix:sensJ:max_pred", and the means and maxima of these, such as
-    "mean_fairness:mean_pred:mean_sens", the paper's score; all in [0, 1].
+    "mean_fairness:mean_pred:mean_sens", the paper's score; all in [0, 1]; and under the prefix itself the matrix
+    (predicted factors × sensitive factors), 0 on the diagonal, where there is nothing to tell.
     Raises UserError for unknown names, numbers out of range, fewer than two factors and more than 1,000 codes.
     """
     make_classifier = CLASSIFIERS.get(predictor)
@@ -53,7 +56,9 @@ def fairness(
                 rows = sampler.draw_rows("num_test_points_per_class", num_test_points_per_class)
                 counts = _predictions(sampler, raw, model, rows, target, sensitive)
                 mean[target, sensitive], largest[target, sensitive] = unfairness(counts)
-    return {**_scores("mean_fairness", mean, sampler.kept), **_scores("max_fairness", largest, sampler.kept)}
+    both = {"mean_fairness": mean, "max_fairness": largest}
+    scores = [_scores(prefix, matrix, sampler.kept) for prefix, matrix in both.items()]
+    return {**scores[0], **scores[1], **{prefix: matrix.tolist() for prefix, matrix in both.items()}}
 
 
 def unfairness(counts: np.ndarray) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from dlib_bvae.errors import NotApplicable, check_whole, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import UNIT, Matrix
 from dlib_bvae.metrics.information import binned_tables, mutual_information
 from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
@@ -22,6 +22,8 @@ SCORES = {
     "*_other_factors": UNIT,
     "*:mean_*_accuracy_factor_*": UNIT._replace(higher_is_better=None),
 }
+_REDUCED = Matrix("factor", "factor", "accuracy (row: its codes gone, column: predicted)", high=1.0)
+MATRICES = {"train_accuracy": _REDUCED, "test_accuracy": _REDUCED}
 
 _MOST_CODES = 1_000
 _IMPORTANCES = ("mutual_information", "gradient_boosting_classifier")
@@ -49,7 +51,8 @@ def reduced_downstream_task(
     standardised codes. Returns the reference's keys, accuracies in [0, 1], for each size n:
     "n:mean_test_accuracy_reduced_factor" and "n:mean_test_accuracy_other_factors", means over the factors;
     "n:reduced_factor_k:mean_test_accuracy_factor_i", …"_reduced_factor" and …"_non_reduced_factor" for every factor k
-    whose codes are gone; the same of the training images.
+    whose codes are gone; the same of the training images; train_accuracy and test_accuracy (factors whose codes are gone
+    × factors predicted) of the last size.
     Raises UserError for unknown names, numbers out of range, fewer than two factors, no code left, more than 1,000 codes.
     """
     sizes = check_sizes("reduced_downstream_task", num_train)
@@ -75,6 +78,7 @@ def reduced_downstream_task(
                 found[part].append(accuracies(models, sample))
         for part, rows in found.items():
             scores |= _scores(str(size), part, np.stack(rows), sampler.kept)
+            scores[f"{part}_accuracy"] = np.stack(rows).tolist()
     return scores
 
 

@@ -66,7 +66,7 @@ def beta_vae_sensitivity(
         for classifier in used:
             for size in sizes:
                 fitted, scored = (train[0][size], train[1]), (evaluated[0][size], evaluated[1])
-                scores = fit_and_score(classifier, fitted, scored, seeds[2], names)
+                scores, _ = fit_and_score(classifier, fitted, scored, seeds[2], names)
                 cells.append({"factors": choice, "classifier": classifier, "batch_size": size, **scores})
     return cells
 

@@ -8,11 +8,12 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics.facts import UNIT
+from dlib_bvae.metrics.facts import INFORMATION, UNIT
 from dlib_bvae.metrics.information import binned_tables, mutual_information
 from dlib_bvae.metrics.sampling import Sample, Sampler
 
 SCORES = {"snc": UNIT._replace(low=None), "snc_accuracy": UNIT}
+MATRICES = INFORMATION
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -34,8 +35,9 @@ def snc(
     a guess. Unlike mig and dci it does not reward a code that holds two factors.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns snc, the mean over factors of
-    (accuracy − 1/values) / (1 − 1/values), 1 at best and about 0 for a guess, snc_accuracy in [0, 1], snc_per_factor and
-    codes (by factor, None without one). The paper's other score, neuron knockout, is not here.
+    (accuracy − 1/values) / (1 − 1/values), 1 at best and about 0 for a guess, snc_accuracy in [0, 1], snc_per_factor,
+    codes (by factor, None without one) and mutual_information in nats (latents × factors). The paper's other score, neuron
+    knockout, is not here.
     Raises UserError for numbers out of range.
     """
     check_whole("snc.num_bins", num_bins, 2)
@@ -57,6 +59,7 @@ def snc(
         "snc_accuracy": float(accuracy.mean()),
         "snc_per_factor": sampler.by_factor(adjusted),
         "codes": dict(zip(sampler.factor_names, matched, strict=True)),
+        "mutual_information": information.tolist(),
     }
 
 

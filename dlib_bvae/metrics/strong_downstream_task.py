@@ -11,11 +11,12 @@ import numpy as np
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
-from dlib_bvae.metrics.facts import UNIT, Score
+from dlib_bvae.metrics.facts import UNIT, Matrix, Score
 from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.sampling import Sample, Sampler
 
 SCORES = {"*_accuracy": UNIT, "*:strong_generalization_gap": Score(None, 1, False)}
+MATRICES = {"strong_test_accuracy": Matrix("num_train", "factor", "accuracy under a shift", high=1.0)}
 
 _MOST_CODES = 1_000
 
@@ -41,7 +42,8 @@ def strong_downstream_task(
     data, codes, random_state: see dlib_bvae.metrics.score. predictor: a name of the classifiers' registry, on
     standardised codes. Returns, for each size n, "n:mean_train_accuracy" and "n:mean_test_accuracy" without a shift,
     "n:mean_strong_train_accuracy" and "n:mean_strong_test_accuracy" with it, in [0, 1], and
-    "n:strong_generalization_gap", 1 − strong test accuracy / test accuracy (0 when nothing was right).
+    "n:strong_generalization_gap", 1 − strong test accuracy / test accuracy (0 when nothing was right);
+    strong_test_accuracy (sizes × factors learnt), and the sizes as num_train.
     Raises UserError for unknown names, numbers out of range, fewer than two factors and more than 1,000 codes.
     """
     sizes = check_sizes("strong_downstream_task", num_train)
@@ -51,17 +53,17 @@ def strong_downstream_task(
         "strong_downstream_task", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES, full_grid=True
     )
     scores: dict[str, Any] = {}
+    by_factor = []
     for size in sizes:
         rows = sampler.draw_rows("num_train", size), sampler.draw_rows("num_test", num_test)
         plain = _accuracies(sampler, make_classifier, rows[0], rows[1])
-        strong = np.mean(
-            [
-                _accuracies(sampler, make_classifier, *_shifted(sampler, *rows, target), target)
-                for target in range(len(sampler.kept))
-                for _ in range(n_experiment)
-            ],
-            axis=0,
-        )
+        shifted = [
+            _accuracies(sampler, make_classifier, *_shifted(sampler, *rows, target), target)
+            for target in range(len(sampler.kept))
+            for _ in range(n_experiment)
+        ]
+        strong = np.mean(shifted, axis=0)
+        by_factor.append(np.reshape(shifted, (-1, n_experiment, 2)).mean(axis=1)[:, 1].tolist())
         scores |= {
             f"{size}:mean_train_accuracy": plain[0],
             f"{size}:mean_test_accuracy": plain[1],
@@ -69,7 +71,7 @@ def strong_downstream_task(
             f"{size}:mean_strong_test_accuracy": float(strong[1]),
             f"{size}:strong_generalization_gap": float(1 - strong[1] / plain[1]) if plain[1] else 0.0,
         }
-    return scores
+    return {**scores, "num_train": sizes, "strong_test_accuracy": by_factor}
 
 
 def _shifted(sampler: Sampler, train: np.ndarray, test: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,10 +18,11 @@ _held: dict[Path, int] = {}  # run directory → descriptor of its lock file, fo
 
 
 @contextlib.contextmanager
-def run_lock(directory: Path) -> Iterator[None]:
+def run_lock(directory: Path, flag: str = "--model_dir") -> Iterator[None]:
     """Keeps other processes out of `directory` (made when it is not there) until the block ends or this process dies.
 
     A block inside a block on the same directory changes nothing. The file .lock stays; only the lock on it counts.
+    flag: what chooses the directory, for messages.
 
     Raises UserError when another process holds the lock, or when `directory` cannot be written.
     """
@@ -29,7 +30,7 @@ def run_lock(directory: Path) -> Iterator[None]:
     if key in _held:
         yield
         return
-    descriptor = _acquire(directory)
+    descriptor = _acquire(directory, flag)
     _held[key] = descriptor
     try:
         yield
@@ -38,12 +39,12 @@ def run_lock(directory: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _acquire(directory: Path) -> int:
+def _acquire(directory: Path, flag: str) -> int:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
     except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise UserError(f"cannot write in {directory} ({error.strerror}); choose another --model_dir") from error
+        raise UserError(f"cannot write in {directory} ({error.strerror}); choose another {flag}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Path.name: the directory of the command is noise in the message
@@ -54,7 +55,7 @@ def _acquire(directory: Path) -> int:
     except BlockingIOError:
         holder_text = _describe_holder(descriptor)
         os.close(descriptor)
-        raise UserError(f"{directory} is in use by {holder_text}; wait for it or choose another --model_dir") from None
+        raise UserError(f"{directory} is in use by {holder_text}; wait for it or choose another {flag}") from None
     except BaseException:
         os.close(descriptor)
         raise

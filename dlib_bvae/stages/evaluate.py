@@ -47,12 +47,12 @@ def run(
         configured = functools.partial(configuration, gin_config, own.bindings(bindings), [*REGISTRIES, DATASETS])
         with configured():
             data, codes = own_codes.opened(own)
-            with run_lock(own.output_dir):
+            with run_lock(own.output_dir, "--output_dir"):
                 representation = own_codes.represent(own, data, codes, overwrite)
     else:
         configured = functools.partial(configuration, gin_config, bindings, REGISTRIES)
         representation = _of_run(trained_run(model_dir), configured)
-    with run_lock(representation.directory.parent):
+    with run_lock(representation.directory.parent, "--model_dir" if own is None else "--output_dir"):
         return _score(names, representation, metric == "all", configured, overwrite)
 
 
@@ -60,10 +60,10 @@ def _of_run(model_dir: Path, configured: Configured) -> Representation:
     with run_lock(model_dir):
         data = same_data(model_dir)
         with configured():
-            directory = postprocess.encode_once(model_dir, data)
+            directory, part = postprocess.encode_once(model_dir, data)
         decoder = functools.partial(postprocess.decoder_of, model_dir, data)
         model = functools.partial(postprocess.model_of, model_dir)
-        return Representation(directory, data, read_codes(directory), decoder, model)
+        return Representation(directory, part, read_codes(directory), decoder, model)
 
 
 def _metrics(text: str) -> list[str]:

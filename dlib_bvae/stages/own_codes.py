@@ -19,7 +19,15 @@ from dlib_bvae.metrics.codes import check_codes, unusable
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.results import config_dict, describe, read_results, write_stage
 from dlib_bvae.stages.directory import promote, settle, start
-from dlib_bvae.stages.postprocess import decoder, encode_by, load_encoder, postprocessing, saved_model, stage_of
+from dlib_bvae.stages.postprocess import (
+    decoder,
+    encode_by,
+    encoded_part,
+    load_encoder,
+    postprocessing,
+    saved_model,
+    stage_of,
+)
 from dlib_bvae.stages.scoring import Representation
 
 _BLOCK_VALUES = 2**22  # of the codes that are looked at in one go
@@ -92,10 +100,11 @@ def opened(own: Own) -> tuple[Any, np.ndarray | None]:
 
 
 def represent(own: Own, data: Any, codes: np.ndarray | None, overwrite: bool) -> Representation:
-    """Writes the stage of these codes, or encodes `data` by the SavedModel, once.
+    """Writes the stage of these codes, or encodes `data` (postprocess.encoded_part of it) by the SavedModel, once.
 
     Raises UserError when the folder holds another representation, unless `overwrite` is to replace it.
     """
+    data = data if own.codes else encoded_part(data)
     paths = [own.codes] if own.codes else sorted(path for path in own.saved_model.rglob("*") if path.is_file())  # type: ignore[union-attr]
     identity = {
         "trained": content_sha256([path for path in paths if path is not None]),

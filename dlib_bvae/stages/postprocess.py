@@ -1,18 +1,20 @@
-"""The postprocessing stage: a trained model's codes of its data set's whole grid."""
+"""The postprocessing stage: a trained model's codes of its data set's whole grid, or of a probe of one that is too large."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gin
 import numpy as np
 
 from dlib_bvae.cli import load_tensorflow
 from dlib_bvae.config import configuration
-from dlib_bvae.datasets import ImageData
+from dlib_bvae.datasets import GroundTruthData, ImageData
+from dlib_bvae.datasets.wrappers.probe import Probe
+from dlib_bvae.errors import check_whole
 from dlib_bvae.models.oracle import CODES, FactorView
 from dlib_bvae.representations.codes import encode_all
 from dlib_bvae.representations.reductions import REPRESENTATIONS, mean_representation
@@ -35,20 +37,50 @@ def run(
     with run_lock(model_dir):
         data = same_data(model_dir)
         with configuration(gin_config, gin_bindings, [REPRESENTATIONS]):
-            return encode_once(model_dir, data, overwrite)
+            return encode_once(model_dir, data, overwrite)[0]
+
+
+class Settings(NamedTuple):
+    """What postprocessing() says."""
+
+    reduction: Callable
+    random_seed: int
+    max_images: int
 
 
 @gin.configurable("postprocess")
-def postprocessing(postprocess_fn: Callable = mean_representation, random_seed: int = 0) -> tuple[Callable, int]:
-    """The reduction of a posterior to a code, and the seed of its samples."""
-    return postprocess_fn, random_seed
+def postprocessing(
+    postprocess_fn: Callable = mean_representation, random_seed: int = 0, max_images: int = 2_000_000
+) -> Settings:
+    """The reduction of a posterior to a code, the seed of its samples, and how many images of a grid are encoded at most.
+
+    Raises UserError for max_images out of range.
+    """
+    check_whole("postprocess.max_images", max_images, 2)
+    return Settings(postprocess_fn, random_seed, max_images)
 
 
-def encode_once(model_dir: Path, data: ImageData, overwrite: bool = False) -> Path:
-    """Encodes `data` by the model of `model_dir` as the open configuration says, once; returns the codes' directory."""
-    train = model_dir / "train"
-    identity = {"trained": read_results(train, "train")["uuid"]}
-    return encode_by(lambda: _encoder_of(model_dir, data), identity, model_dir, overwrite, earlier=train)
+def encoded_part(data: ImageData) -> ImageData:
+    """What of `data` is encoded: all; of a grid of more images than postprocess.max_images a Probe of as many.
+
+    The probe is drawn by postprocess.random_seed, and is the same for every model of the data set.
+    """
+    _, seed, most = postprocessing()
+    if not isinstance(data, GroundTruthData) or data.num_images <= most:
+        return data
+    print(f"{data.name} has {data.num_images:,} images; a probe of {most:,} stands for them (postprocess.max_images)")
+    return Probe(data, images=most, seed=seed)
+
+
+def encode_once(model_dir: Path, data: ImageData, overwrite: bool = False) -> tuple[Path, ImageData]:
+    """Encodes `encoded_part` of `data` by the model of `model_dir` as the open configuration says, once.
+
+    Returns the codes' directory, and the data that its rows are the codes of. The results record its name as "probe".
+    """
+    train, part = model_dir / "train", encoded_part(data)
+    identity = {"trained": read_results(train, "train")["uuid"], "probe": part.name if part is not data else None}
+    directory = encode_by(lambda: _encoder_of(model_dir, part), identity, model_dir, overwrite, earlier=train)
+    return directory, part
 
 
 def stage_of(model_dir: Path, reduction: Callable) -> Path:
@@ -66,21 +98,23 @@ def encode_by(
     """Encodes a data set into a directory below `model_dir`, once; returns that directory.
 
     encoder: called when there is something to encode, gives what encode_all takes: a function, and the data it is for.
-    identity: what tells these codes from others, and stands in the results; its "trained" names the model's weights.
+    identity: what tells these codes from others, and stands in the results; its "trained" names the model's weights, its
+    "probe" what is encoded where that is not the whole data set.
     earlier: the directory of the stage before, None where there is none.
     """
-    reduction, seed = postprocessing()
+    reduction, seed, _ = postprocessing()
     final = stage_of(model_dir, reduction)
     if settle(final, "postprocess") and not overwrite:
         before = read_results(final, "postprocess")
         if all(before.get(key) == value for key, value in identity.items()):
             print(f"{final}: encoded already")
             return final
-        print(f"{final}: holds codes of an earlier training; encoding again")
+        print(f"{final}: holds codes of an earlier training or of other images; encoding again")
     began = time.monotonic()
-    stale = _begun_for(part_of(final)) not in (None, identity["trained"])
+    mark = f"{identity['trained']} {identity['probe']}" if identity.get("probe") else identity["trained"]
+    stale = _begun_for(part_of(final)) not in (None, mark)
     part = start(final, gin.config_str(), overwrite or stale)
-    (part / "trained").write_text(identity["trained"], encoding="utf-8")
+    (part / "trained").write_text(mark, encoding="utf-8")
     description = encode_all(*encoder(), reduction, part, seed)
     seconds = time.monotonic() - began
     num_images, num_latents = description["shape"]

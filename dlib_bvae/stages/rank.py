@@ -47,12 +47,12 @@ def run(
             locks.enter_context(run_lock(each))
         data = same_data(runs[0])
         with configuration(gin_config, gin_bindings, registries):
-            representations = [postprocess.encode_once(each, data) for each in runs]
+            encoded = [postprocess.encode_once(each, data) for each in runs]
         members: list[Member] = []
         done = []
         for name in names:
             with configuration(gin_config, gin_bindings, registries):
-                done += _rank_once(name, data, representations, members, overwrite)
+                done += _rank_once(name, encoded[0][1], [each for each, _ in encoded], members, overwrite)
         return done
 
 

@@ -120,7 +120,7 @@ def _cells(model_dir: Path, gin_config: Sequence[str], gin_bindings: Sequence[st
     with run_lock(model_dir):
         data = same_data(model_dir)
         with configuration(gin_config, gin_bindings, registries):
-            representation = postprocess.encode_once(model_dir, data)
+            representation, data = postprocess.encode_once(model_dir, data)
         with configuration(gin_config, gin_bindings, registries):
             return _score_once(model_dir, data, representation, overwrite)
 

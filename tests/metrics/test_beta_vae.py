@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dlib_bvae import datasets, metrics
 from dlib_bvae.errors import UnknownName, UserError
-from dlib_bvae.metrics.beta_vae import beta_vae, points
+from dlib_bvae.metrics.beta_vae import beta_vae, confusion, points
 from dlib_bvae.metrics.codes import CodeSource
 
 
@@ -68,6 +68,11 @@ def test_a_latent_for_each_factor_scores_almost_one():
     assert scores["classifier_converged"] is True
     assert list(scores["eval_accuracy_per_factor"]) == [f"factor_{k}" for k in range(5)]
     assert min(scores["eval_accuracy_per_factor"].values()) > 0.97
+    confusion = np.array(scores["confusion"])
+    assert confusion.sum() == 1000
+    assert np.trace(confusion) / 1000 == pytest.approx(scores["eval_accuracy"])
+    right = np.diag(confusion) / confusion.sum(axis=1)
+    assert list(scores["eval_accuracy_per_factor"].values()) == pytest.approx(right.tolist())
 
 
 def test_noise_scores_as_a_guess_does(noise):
@@ -98,6 +103,8 @@ def test_codes_that_know_one_factor_score_well_on_that_one_alone():
     scores = beta_vae(BIG, codes, 0, num_train=2000, num_eval=1000)
     told = scores["eval_accuracy_per_factor"]
     assert told["factor_3"] > 0.99
+    confusion = np.array(scores["confusion"])
+    assert confusion[3].sum() - confusion[3, 3] + confusion[:, 3].sum() - confusion[3, 3] < 10
     # The other four cannot be told from each other.
     assert scores["eval_accuracy"] == pytest.approx(1 / 5 + 4 / 5 / 4, abs=0.06)
 
@@ -258,6 +265,11 @@ def test_every_classifier_reads_clear_codes(classifier):
     assert scores["eval_accuracy"] > 0.97
 
 
+def test_the_confusion_has_the_shared_factor_in_its_row_and_leaves_out_factors_of_one_value():
+    counts = confusion(np.array([0, 0, 2, 2, 3]), np.array([0, 2, 2, 2, 0]), (2, 1, 4, 3))
+    assert counts.tolist() == [[1, 1, 0], [0, 2, 0], [1, 0, 0]]
+
+
 def test_a_classifier_that_stops_early_is_told():
     import gin
 
@@ -275,7 +287,8 @@ def test_the_scores_are_plain_json_values():
 
     scores = beta_vae(SMALL, identity(SMALL), 0, **FEW)
     assert json.loads(json.dumps(scores)) == scores
-    assert set(scores) == {"train_accuracy", "eval_accuracy", "eval_accuracy_per_factor", "classifier_converged"}
+    per_factor = {"eval_accuracy_per_factor", "confusion"}
+    assert set(scores) == {"train_accuracy", "eval_accuracy", "classifier_converged"} | per_factor
 
 
 # Refusals -------------------------------------------------------------------------------------------------------------

@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from known_codes import GRID, mixed
 
 from dlib_bvae import datasets
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics import codes as page
+from dlib_bvae.metrics.beta_vae import beta_vae
 from dlib_bvae.metrics.codes import CodeSource
+from dlib_bvae.metrics.factor_vae_score import factor_vae_score
 
 RNG = np.random.RandomState(0)
 
@@ -109,3 +113,28 @@ def test_a_function_that_gives_no_row_an_image_is_refused(bars, encode):
 def test_ragged_lists_are_refused(bars):
     with pytest.raises(UserError, match="codes must be numbers"):
         CodeSource(bars, [[1.0], [1.0, 2.0]])
+
+
+def test_wide_codes_come_in_parts_and_score_the_same(monkeypatch):
+    codes = mixed(GRID)
+    rows = np.random.default_rng(0).integers(360, size=(7, 5))
+    whole = list(CodeSource(GRID, codes).batches_at(rows, RNG))
+    assert [part.shape for part in whole] == [(7, 5, 5)]
+    few = {"num_train": 60, "num_eval": 30, "batch_size": 6}
+    scores = [score(GRID, codes, 3, **few) for score in (beta_vae, factor_vae_score)]
+    monkeypatch.setattr(page, "_NARROW", 4)
+    monkeypatch.setattr(page, "_CACHED_BYTES", 8 * 5 * 6 * 2)  # two points of six images
+    parts = list(CodeSource(GRID, codes).batches_at(rows, RNG))
+    assert [len(part) for part in parts] == [2, 2, 2, 1]
+    np.testing.assert_array_equal(np.concatenate(parts), whole[0])
+    assert [score(GRID, codes, 3, **few) for score in (beta_vae, factor_vae_score)] == scores
+
+
+def test_of_wide_codes_a_pruned_one_has_no_vote_in_any_part(monkeypatch):
+    codes = np.hstack([GRID.identity(), np.full((360, 2), 7.0)])
+    monkeypatch.setattr(page, "_NARROW", 4)
+    monkeypatch.setattr(page, "_CACHED_BYTES", 1)
+    result = factor_vae_score(GRID, codes, 0, num_train=100, num_eval=50, batch_size=8)
+    assert result["num_active_dims"] == 4
+    assert np.sum(result["votes"]) == 100
+    assert not np.any(np.array(result["votes"])[:, 4:])

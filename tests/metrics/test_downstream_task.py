@@ -29,7 +29,9 @@ def test_more_labels_teach_more_and_the_keys_are_the_reference_s():
         told = [result[f"300:{part}_accuracy_factor_{k}"] for k in range(4)]
         assert result[f"300:mean_{part}_accuracy"] == pytest.approx(np.mean(told))
         assert result[f"300:min_{part}_accuracy"] == min(told)
-    assert len(result) == 2 * 2 * (2 + 4)
+        assert result[f"{part}_accuracy"][1] == told
+    assert result["num_train"] == [10, 300]
+    assert len(result) == 2 * 2 * (2 + 4) + 3
 
 
 def test_noise_teaches_nothing():

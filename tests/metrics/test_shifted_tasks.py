@@ -26,6 +26,8 @@ def test_unfairness_is_the_distance_from_the_mean_prediction():
 
 def test_predictions_of_clear_codes_are_fair():
     result = fairness(GRID, HOT, 0, num_train=400, num_test_points_per_class=10)
+    matrices = [result.pop(key) for key in ("mean_fairness", "max_fairness")]
+    assert matrices == [np.zeros((4, 4)).tolist()] * 2
     assert set(result.values()) == {0}
     assert len(result) == 2 * (4 * 3 + 4 * 4 + 8)
 
@@ -45,6 +47,10 @@ def test_a_prediction_that_is_the_sensitive_factor_is_as_unfair_as_can_be():
     means = [result[f"mean_fairness:pred{k}:mean_sens"] for k in range(3)]
     assert result["mean_fairness:mean_pred:mean_sens"] == pytest.approx(np.mean(means))
     assert result["mean_fairness:max_pred:mean_sens"] == max(means)
+    for prefix in ("mean_fairness", "max_fairness"):
+        for predicted, row in enumerate(result[prefix]):
+            named = [result.get(f"{prefix}:pred{predicted}:sens{k}", 0) for k in range(3)]
+            assert row == named
 
 
 def test_a_code_that_mixes_two_factors_is_unfair():
@@ -83,6 +89,11 @@ def test_codes_that_move_with_another_factor_are_not():
     gap = 1 - result["500:mean_strong_test_accuracy"] / result["500:mean_test_accuracy"]
     assert result["500:strong_generalization_gap"] == pytest.approx(gap)
     assert gap > 0.05
+    assert result["num_train"] == [500]
+    by_factor = np.array(result["strong_test_accuracy"])
+    assert by_factor.shape == (1, 4)
+    assert by_factor.mean() == pytest.approx(result["500:mean_strong_test_accuracy"])
+    assert by_factor[0].argmax() == 3  # the last: the difference of the two codes, whatever the others are
 
 
 @pytest.mark.parametrize("importance", ["mutual_information", "gradient_boosting_classifier"])
@@ -94,7 +105,9 @@ def test_without_its_code_a_factor_is_guessed_and_the_others_are_as_before(impor
     assert result["500:reduced_factor_1:mean_test_accuracy_factor_1"] == pytest.approx(1 / 2, abs=0.08)
     assert result["500:reduced_factor_1:mean_test_accuracy_factor_2"] == 1
     assert result["500:reduced_factor_1:mean_test_accuracy_non_reduced_factor"] == 1
-    assert len(result) == 2 * (2 + 3 * (3 + 2))
+    table = [[result[f"500:reduced_factor_{k}:mean_test_accuracy_factor_{i}"] for i in range(3)] for k in range(3)]
+    assert result["test_accuracy"] == table
+    assert len(result) == 2 * (2 + 3 * (3 + 2)) + 2
 
 
 def test_a_code_twice_needs_two_removals():

@@ -19,6 +19,7 @@ def test_a_monotone_code_for_each_factor_scores_one(bend):
     result = snc(GRID, bend(GRID.identity())[:, ::-1], 0, **FEW)
     assert result["snc"] == result["snc_accuracy"] == 1
     assert result["codes"] == {"factor_0": 3, "factor_1": 2, "factor_2": 1, "factor_3": 0}
+    assert np.argmax(result["mutual_information"], axis=0).tolist() == [3, 2, 1, 0]
 
 
 def test_noise_scores_0():

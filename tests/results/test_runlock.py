@@ -41,6 +41,11 @@ def test_the_second_process_is_refused_and_told_who_has_it(tmp_path, holder):
     assert f"is in use by process {holder.pid} (started 20" in message
     assert "'--gin_bindings=vae.beta = 4'" in message
     assert message.endswith("wait for it or choose another --model_dir")
+    with (
+        pytest.raises(UserError, match="wait for it or choose another --output_dir$"),
+        run_lock(tmp_path / "run", "--output_dir"),
+    ):
+        pass
 
 
 def test_another_directory_is_free(tmp_path, holder):

@@ -1,4 +1,4 @@
-"""Codes of dummy_data in files, and their evaluation."""
+"""Codes of dummy_data in files and their evaluation; trainings of ten steps."""
 
 import numpy as np
 import pytest
@@ -37,6 +37,27 @@ SMALL = [f"{name}.{key} = {SIZES.get(key, 200)}" for name, keys in QUICK.items()
     "strong_downstream_task.num_train = [50]",
     "dci_es.widths = [8, 32]",
 ]
+
+
+TEN_STEPS = [
+    "dataset.name = 'dummy_data'",
+    "model.batch_size = 16",
+    "model.log_every = 10",
+    "model.checkpoint_every = 10",
+    "model.training_steps = 10",
+]
+
+
+@pytest.fixture(scope="session")
+def ten_steps():
+    """ten_steps(folder, *bindings) trains gin/beta4_dsprites.gin on dummy_data into the run directory `folder`."""
+
+    def trained(folder, *bindings):
+        from dlib_bvae.stages import train
+
+        return train.run(["gin/beta4_dsprites.gin"], [*TEN_STEPS, *bindings], folder)
+
+    return trained
 
 
 @pytest.fixture

@@ -11,16 +11,9 @@ import pytest
 from dlib_bvae.errors import UserError
 from dlib_bvae.results import read_results
 from dlib_bvae.results.aggregate import aggregate, collect
-from dlib_bvae.stages import rank, train
+from dlib_bvae.stages import rank
 
 COMMAND = Path(__file__).parents[2] / "bin" / "dlib_bvae_rank"
-BINDINGS = [
-    "dataset.name = 'dummy_data'",
-    "model.batch_size = 16",
-    "model.log_every = 10",
-    "model.checkpoint_every = 10",
-    "model.training_steps = 10",
-]
 FEW = [
     "model_centrality.num_votes = 30",
     "model_centrality.batch_size = 10",
@@ -31,14 +24,14 @@ FEW = [
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, ten_steps):
     """Run directories a, b, c that differ in their seed, and `other` on other data."""
     folder = tmp_path_factory.mktemp("runs")
     for seed, name in enumerate("abc"):
-        bindings = [*BINDINGS, f"model.random_seed = {seed}"]
-        train.run(["gin/beta4_dsprites.gin"], bindings, folder / name)
-    other = [*BINDINGS, "dataset.name = 'subset'", "subset.data = 'dummy_data'", "subset.values = {'row': [0, 1]}"]
-    train.run(["gin/beta4_dsprites.gin"], other, folder / "other")
+        ten_steps(folder / name, f"model.random_seed = {seed}")
+    ten_steps(
+        folder / "other", "dataset.name = 'subset'", "subset.data = 'dummy_data'", "subset.values = {'row': [0, 1]}"
+    )
     return folder
 
 

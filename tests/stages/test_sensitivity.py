@@ -6,16 +6,9 @@ from PIL import Image
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.results import read_results
-from dlib_bvae.stages import sensitivity, train
+from dlib_bvae.stages import sensitivity
 from dlib_bvae.stages.sensitivity import model_labels, summary
 
-BINDINGS = [
-    "dataset.name = 'dummy_data'",
-    "model.batch_size = 16",
-    "model.log_every = 10",
-    "model.checkpoint_every = 10",
-    "model.training_steps = 10",
-]
 FEW = [
     "beta_vae_sensitivity.batch_sizes = [4, 16]",
     "beta_vae_sensitivity.classifiers = ['logistic_regression', 'random_forest']",
@@ -26,11 +19,11 @@ FEW = [
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, ten_steps):
     """Two runs of β = 4 and one of β = 1."""
     folder = tmp_path_factory.mktemp("runs")
     for name, more in {"a": [], "b": ["model.random_seed = 1"], "c": ["vae.beta = 1.0"]}.items():
-        train.run(["gin/beta4_dsprites.gin"], [*BINDINGS, *more], folder / name)
+        ten_steps(folder / name, *more)
     return [folder / name for name in "abc"]
 
 

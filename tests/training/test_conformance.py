@@ -1,52 +1,30 @@
 """Every objective: it lowers its own loss, and a training that was interrupted ends bit for bit as one that was not."""
 
-import functools
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from methods import NETWORKS, SETTINGS
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.autoencoders import deterministic_autoencoder, quantized_autoencoder
-from dlib_bvae.models.categorical import categorical_vae
-from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.objectives import OBJECTIVES
 from dlib_bvae.models.objectives.weights import cyclical_weight
+from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.vae import GaussianVAE
-from dlib_bvae.models.vector_quantized import vector_quantized_autoencoder
 from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.optimizers import adam, adamw
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.schedules import constant, cosine
 from dlib_bvae.training.trainer import Trainer
 
-SETTINGS = {
-    "annealed_vae": {"c_max": 5.0, "gamma": 10.0, "iteration_threshold": 10},
-    "beta_tc_vae": {"estimator": "stratified"},
-    "control_vae": {"c_max": 5.0, "every": 5},
-    "dip_vae": {"dip_type": "ii"},
-    "factor_vae": {"width": 16, "depth": 2},
-    "factor_qvae": {"width": 16, "depth": 2},
-    "s2_vae": {"num_labelled": 20},
-    "ada_gvae": {"changed": -1},
-    "joint_vae": {"c_max": 5.0, "iteration_threshold": 10},
-}
-NETWORKS = {
-    "gaussian": GaussianVAE,
-    "deterministic": deterministic_autoencoder,
-    "quantized": quantized_autoencoder,
-    "vector_quantized": functools.partial(vector_quantized_autoencoder, dim=2, num_vectors=16),
-    "multi_rate": multi_rate_vae,
-    "categorical": categorical_vae,
-}
 DATA = DummyData()
 pytestmark = pytest.mark.usefixtures("tiny_networks")
 
 
 def make(name, precision="float32", optimizer=adam, schedule=constant, weights=None, **options):
     objective = OBJECTIVES.get(name)(**SETTINGS.get(name, {}), **(weights or {}))
-    network = NETWORKS[objective.latents[0]]((16, 16, 1), 0, precision)
+    network_name, parameters = NETWORKS[objective.latents[0]]
+    network = MODELS.get(network_name)((16, 16, 1), 0, precision, **parameters)
     objective.build(network.num_latent, DATA, 0)
     optimizer = optimizer(network.trainable_variables, learning_rate=3e-3)
     feed = MemoryFeed(DATA, Plan(DATA, 8, 0, objective.wants))

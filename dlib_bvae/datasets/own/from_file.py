@@ -130,8 +130,8 @@ class FileImages(ImageData):
         return indices
 
 
-class FileLabelled(FileImages, LabelledImages):
-    """Images of a file with labels that make no full grid; values: int64 (images, factors)."""
+class _WithFactors(FileImages):
+    """Images of a file with factors of `names` and `sizes`; table: what the kind of set reads them by."""
 
     def __init__(
         self,
@@ -141,34 +141,25 @@ class FileLabelled(FileImages, LabelledImages):
         identity: dict[str, Any],
         names: tuple[str, ...],
         sizes: tuple[int, ...],
-        values: np.ndarray,
+        table: Any,
     ):
         super().__init__(path, images, max_pixel, identity)
-        self.factor_names, self.factor_sizes, self._values = names, sizes, values
+        self.factor_names, self.factor_sizes, self._table = names, sizes, table
+
+
+class FileLabelled(_WithFactors, LabelledImages):
+    """Images of a file with labels that make no full grid; table: their values, int64 (images, factors)."""
 
     def factors_at(self, indices: Any) -> np.ndarray:
         """Indices (n,) → factor values int64 (n, factors), ranks among the values that occur."""
-        return self._values[self.check_indices(indices)]
+        return self._table[self.check_indices(indices)]
 
 
-class FileGrid(FileImages, GroundTruthData):
-    """Images of a file on a grid; order: the file's row of each grid index, or None when they are the same."""
-
-    def __init__(
-        self,
-        path: Path,
-        images: _Rows,
-        max_pixel: int,
-        identity: dict[str, Any],
-        names: tuple[str, ...],
-        sizes: tuple[int, ...],
-        order: np.ndarray | None,
-    ):
-        super().__init__(path, images, max_pixel, identity)
-        self.factor_names, self.factor_sizes, self._order = names, sizes, order
+class FileGrid(_WithFactors, GroundTruthData):
+    """Images of a file on a grid; table: the file's row of each grid index, or None when they are the same."""
 
     def _file_rows(self, indices: np.ndarray) -> np.ndarray:
-        return indices if self._order is None else self._order[indices]
+        return indices if self._table is None else self._table[indices]
 
 
 def _checked_images(array: Any, path: Path) -> _Rows:

@@ -1,0 +1,93 @@
+"""postprocess.py: a grid that is too large is encoded in part, and the results say so."""
+
+import numpy as np
+import pytest
+
+from dlib_bvae import datasets
+from dlib_bvae.datasets.wrappers.probe import Probe
+from dlib_bvae.errors import UserError
+from dlib_bvae.models.oracle import FactorView
+from dlib_bvae.results import read_results
+from dlib_bvae.stages import evaluate, postprocess, rank, train
+
+MOST = "postprocess.max_images = 300"
+FEW = ["mig.num_train = 200", "beta_vae.num_train = 100", "beta_vae.num_eval = 50", "factor_vae_score.num_train = 100"]
+
+
+@pytest.fixture
+def oracle(tmp_path):
+    """The run directory of an oracle on dummy_data, 512 images."""
+    return train.run([], ["model.model = @oracle()", "dataset.name = 'dummy_data'"], tmp_path / "oracle")
+
+
+def encoded(run):
+    return np.load(run / "mean" / "codes.npy"), read_results(run / "mean", "postprocess")
+
+
+def test_a_grid_that_is_too_large_is_encoded_as_a_recorded_probe(oracle, capsys):
+    postprocess.run(gin_bindings=[MOST], model_dir=oracle)
+    assert "512 images; a probe of 300 stands for them (postprocess.max_images)" in capsys.readouterr().out
+    codes, results = encoded(oracle)
+    assert results["probe"] == "probe(dummy_data, 300 images, seed 0)"
+    assert results["num_images"] == 300
+    data = datasets.load("dummy_data")
+    rows = Probe(data, images=300, seed=0).rows
+    np.testing.assert_array_equal(codes, FactorView(data).observations_at(rows))
+    postprocess.run(gin_bindings=[MOST], model_dir=oracle)
+    assert "encoded already" in capsys.readouterr().out
+
+
+def test_metrics_score_the_probe_or_say_that_they_need_the_whole_grid(oracle):
+    (path,) = evaluate.run("mig", [], [MOST, *FEW], oracle)
+    results = read_results(path, "evaluation")
+    assert results["num_images"] == 300
+    assert results["discrete_mig"] > 0.9
+    with pytest.raises(
+        UserError, match=r"it needs one of every combination; probe\(dummy_data, .*\) has 300 images for 512"
+    ):
+        evaluate.run("beta_vae", [], [MOST, *FEW], oracle)
+
+
+def test_other_images_are_encoded_and_scored_again(oracle, capsys):
+    evaluate.run("mig", [], [MOST, *FEW], oracle)
+    first = encoded(oracle)[0].copy()
+    evaluate.run("mig", [], [MOST, "postprocess.random_seed = 1", *FEW], oracle)
+    assert "of other images; encoding again" in capsys.readouterr().out
+    second, results = encoded(oracle)
+    assert results["probe"] == "probe(dummy_data, 300 images, seed 1)"
+    assert not np.array_equal(first, second)
+    (path,) = evaluate.run("mig", [], FEW, oracle)
+    whole, results = encoded(oracle)
+    assert results["probe"] is None
+    assert whole.shape == (512, 4)
+    assert read_results(path, "evaluation")["num_images"] == 512
+
+
+def test_an_interrupted_encoding_of_other_images_is_not_continued(oracle, monkeypatch):
+    encode_all, begun = postprocess.encode_all, []
+
+    def interrupted(encode, data, reduction, directory, seed):
+        encode_all(encode, data, reduction, directory, seed)
+        (directory / "encoded.json").write_text('{"rows": 300}')  # as before the last step of encode_all
+        begun.append(directory / "codes.npy")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(postprocess, "encode_all", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        postprocess.run(gin_bindings=[MOST], model_dir=oracle)
+    monkeypatch.setattr(postprocess, "encode_all", encode_all)
+    left = np.load(begun[0])
+    postprocess.run(gin_bindings=[MOST, "postprocess.random_seed = 1"], model_dir=oracle)
+    assert not np.array_equal(encoded(oracle)[0], left)
+
+
+def test_runs_are_ranked_on_the_probe(tmp_path, ten_steps):
+    runs = [ten_steps(tmp_path / name, f"model.random_seed = {seed}") for seed, name in enumerate("ab")]
+    paths = rank.run("udr", runs, [], [MOST, "udr.num_train = 100", "udr.num_kl = 50", "udr.kl_threshold = 0.0"])
+    assert {read_results(path, "evaluation")["num_images"] for path in paths} == {300}
+
+
+@pytest.mark.parametrize("most", ["1", "0", "2.5", "None"])
+def test_a_limit_out_of_range_is_refused(most, oracle):
+    with pytest.raises(UserError, match=r"postprocess\.max_images must be a whole number >= 2"):
+        postprocess.run(gin_bindings=[f"postprocess.max_images = {most}"], model_dir=oracle)
