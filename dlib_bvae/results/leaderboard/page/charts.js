@@ -82,7 +82,7 @@ function extent(given) {
 
 function scatter(points, front, across, up) {
   const width = Math.max(240, Math.min(1100, byId("view-pareto").clientWidth)), height = Math.round(Math.min(480, Math.max(300, width * 0.5)));
-  const box = { left: 62, right: width - 14, top: 14, bottom: height - 46 };
+  const box = { left: 76, right: width - 14, top: 14, bottom: height - 46 };
   const [x0, x1] = extent(points.map(across.at)), [y0, y1] = extent(points.flatMap((point) => [up.at(point), up.whole(point)?.low, up.whole(point)?.high]));
   const px = (value) => box.left + ((value - x0) / (x1 - x0)) * (box.right - box.left);
   const py = (value) => box.bottom - ((value - y0) / (y1 - y0)) * (box.bottom - box.top);
@@ -97,10 +97,10 @@ function scatter(points, front, across, up) {
       make("text", { x: box.left - 7, y: py(value) + 4, "text-anchor": "end" }, short(value)));
   }
   const better = (axis) => (axis.better === null ? "" : axis.better ? " (higher is better)" : " (lower is better)");
-  const label = (axis, short) => (width < 600 ? short : axis.text) + better(axis); // the fields above say it in full
+  const label = (axis, short, room) => (axis.text.length * 6 + 110 > room ? short : axis.text) + better(axis); // the fields above say it in full
   const middle = (box.top + box.bottom) / 2;
-  svg.append(make("text", { class: "label", x: (box.left + box.right) / 2, y: height - 8, "text-anchor": "middle" }, label(across, "across")),
-    make("text", { class: "label", x: 14, y: middle, "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }, label(up, "up")));
+  svg.append(make("text", { class: "label", x: (box.left + box.right) / 2, y: height - 8, "text-anchor": "middle" }, label(across, "across", box.right - box.left)),
+    make("text", { class: "label", x: 14, y: middle, "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }, label(up, "up", height)));
   if (front.length > 1) svg.append(make("path", { class: "front", d: stairs(front, across, up, px, py) }));
   const methods = methodsOf(points);
   points.forEach((point, place) => svg.append(mark(point, place, front.indexOf(point) + 1, methods, across, up, px, py)));
@@ -168,11 +168,14 @@ function showAgreement() {
   byId("agreement-of").replaceChildren(make("label", {}, "Data set", select));
   const head = make("tr", {}, make("th", { scope: "col" }, "Spearman's ρ over runs"),
     ...chosen.scores.map((name, place) => make("th", { scope: "col", title: name }, make("span", { "aria-hidden": "true" }, String(place + 1)), make("span", { class: "hidden" }, name))));
-  const lines = chosen.scores.map((name, line) => make("tr", {}, make("th", { scope: "row" }, make("span", { class: "quiet" }, `${line + 1} `), name),
+  const lines = chosen.scores.map((name, line) => make("tr", {}, make("th", { scope: "row" }, make("span", { class: "quiet" }, `${line + 1} `), make("span", { title: name }, withoutNone(name))),
     ...chosen.spearman[line].map((value, place) => cellOf(value, `${name} and ${chosen.scores[place]}`, chosen.runs[line][place]))));
-  byId("agreement").replaceChildren(make("table", { class: "heat" }, make("thead", {}, head), make("tbody", {}, ...lines)),
-    make("p", { class: "quiet" }, "1: two scores order the runs alike, −1: in opposite ways. Empty: fewer than three runs have both, or a score is the same in all. Reference rows do not count."));
+  const table = make("table", { class: "heat" }, make("thead", {}, head), make("tbody", {}, ...lines));
+  byId("agreement").replaceChildren(make("p", { class: "quiet" }, "1: two scores order the runs alike, −1: in opposite ways. Empty: fewer than three runs have both, or a score is the same in all. Reference rows do not count."), table);
 }
+
+// "beta_vae.eval_accuracy (batch_size=64, factors=None)" without what says nothing.
+const withoutNone = (name) => name.replace(/, [\w.]+=None(?=[,)])/g, "").replace(/\([\w.]+=None, /, "(").replace(/ \([\w.]+=None\)$/, "");
 
 function cellOf(value, names, runs) {
   const cell = make("td", { title: `${names}: ${value === null ? "no value" : value.toFixed(3)}, ${runs ?? 0} runs` }, value === null ? "" : value.toFixed(2).replace("-", "−"));
