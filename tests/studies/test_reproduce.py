@@ -1,6 +1,7 @@
 """reproduce.py: which runs are started when hours are limited."""
 
 import math
+import threading
 
 import pytest
 
@@ -34,3 +35,17 @@ def test_what_does_not_fit_is_not_started(tiny, tmp_path, takes, left, hours, st
     fits = reproduce._fitting(Known(study, tmp_path, takes), lambda: left, hours)
     assert fits(study.runs[0]) is started
     assert fits(study.runs[1])  # of a part that nothing is known of
+
+
+def test_the_hours_end():
+    stop = threading.Event()
+    with reproduce._deadline(stop, 0.2 / 3600) as left:
+        assert 0 < left() <= 0.2
+        assert stop.wait(timeout=60)
+        assert left() <= 0
+    stop.clear()
+    with reproduce._deadline(stop, 0.2 / 3600):
+        pass
+    with reproduce._deadline(stop, None) as left:
+        assert left() == math.inf
+    assert not stop.wait(timeout=0.4)
