@@ -132,7 +132,7 @@ class Killer(threading.Thread):
 def _worker_of(directory: Path) -> int | None:
     """The process that started the child in `directory`, when that trains and has a checkpoint."""
     try:
-        if next(directory.glob("train.part/checkpoint/*.index"), None):
+        if (directory / "train.part/checkpoint/checkpoint").is_file():  # written when all else of one is
             return _parent(json.loads((directory / ".lock").read_text())["pid"])
     except (OSError, ValueError):  # the child has just come or gone
         pass
