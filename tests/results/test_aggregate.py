@@ -175,6 +175,35 @@ def test_what_an_interrupted_command_left_is_not_counted(tmp_path, stage, ending
     assert f"{stage.split('/')[-1]}{ending} is left from an interrupted command" in problems[0]
 
 
+def test_evaluations_are_found_in_the_order_of_their_paths_and_links_are_not_followed(tmp_path):
+    for name in ("b", "a/b", "a-b", "results/x", "a"):
+        evaluate(write_run(tmp_path, name), {"mig": 0.5}, place="m")
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    frame, problems = aggregate.collect(tmp_path)
+    assert problems == []
+    expected = sorted(tmp_path / name / "mean/metrics/m" for name in ("b", "a/b", "a-b", "results/x", "a"))
+    assert frame["path"].tolist() == [str(each.relative_to(tmp_path)) for each in expected]
+
+
+def test_configurations_that_differ_in_a_type_only_are_not_mixed_up(tmp_path):
+    for name, value in {"a": 1, "b": True, "c": 1.0}.items():
+        evaluate(write_run(tmp_path, name, config={"model.xla": value}), {"mig": 0.5})
+    frame, _ = aggregate.collect(tmp_path)
+    configs = frame.set_index("path")["config"].tolist()
+    assert configs[0] == configs[2] != configs[1]
+
+
+def test_a_table_is_written_in_pieces(tmp_path, monkeypatch):
+    for seed in range(5):
+        evaluate(write_run(tmp_path / "runs", f"r{seed}", seed=seed, model="a\nb,"), {"mig": 0.1 * seed})
+    frame, _ = aggregate.collect(tmp_path / "runs")
+    table = aggregate.aggregate(frame)
+    whole = aggregate.write_tables(table, frame, tmp_path / "whole")[3].read_bytes()
+    monkeypatch.setattr(aggregate, "_CSV_ROWS", 2)
+    assert aggregate.write_tables(table, frame, tmp_path / "pieces")[3].read_bytes() == whole
+    assert whole.decode().replace("'@vae()", "@vae()") == frame.to_csv(index=False)
+
+
 def test_a_score_that_is_undefined_everywhere_has_no_row(tmp_path):
     evaluate(write_run(tmp_path, "a"), {"mig": None})
     frame, problems = aggregate.collect(tmp_path)

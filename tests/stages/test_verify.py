@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.results import aggregate, statistics
 from dlib_bvae.stages import verify
 
+EXAMPLE = Path(__file__).parents[2] / "benchmarks" / "submissions" / "pca_example"
 IMAGES = 300
 PARAMETERS = {"num_train": 200}
 TRAINING = [
@@ -172,6 +174,12 @@ def test_codes_of_the_whole_grid(submit):
     claims = [claim("beta_vae", {"eval_accuracy": score}, small)]
     verify.run(submit(codes, claims, probe=None, fingerprint=data.fingerprint))
     assert rows()["evidence"].tolist() == ["recomputed"]
+
+
+def test_the_example_is_honest(tmp_path, capsys):
+    (place,) = verify.run(EXAMPLE, tmp_path / "verified")
+    assert len(list((place / "codes" / "metrics").iterdir())) == 3
+    assert "suspicious" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
