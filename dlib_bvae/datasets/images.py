@@ -47,6 +47,10 @@ class ImageData(abc.ABC):
         """
         return None
 
+    def labels(self) -> np.ndarray | None:
+        """The class of each image, int64 (images,), from 0, where the set has classes that are no factors; else None."""
+        return None
+
     def observations_at(self, indices: Any) -> np.ndarray:
         """Indices (n,) → observations float32 (n, height, width, channels) in [0, 1]."""
         return self.images_at(indices).astype(np.float32) / np.float32(self.max_pixel)

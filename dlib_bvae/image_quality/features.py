@@ -36,6 +36,19 @@ class Protocol:
         return cls(extractor.name, extractor.weights, extractor.size, resize, quantise)
 
 
+def features_of(images: np.ndarray, extractor: Extractor, protocol: Protocol) -> np.ndarray:
+    """Images in [0, 1], (n, H, W, 1 or 3) → features float32 (n, num_features); the errors of write_features."""
+    features = extractor(to_network(images, protocol.size, protocol.resize, protocol.quantise))
+    if features.shape != (len(images), extractor.num_features):
+        raise UserError(
+            f"the extractor {extractor.name} gave features {features.shape} for {len(images)} images; "
+            f"expected ({len(images)}, {extractor.num_features})"
+        )
+    if not np.isfinite(features).all():
+        raise UserError(f"the extractor {extractor.name} gave NaN or infinite features")
+    return features
+
+
 def write_features(
     path: Path, count: int, extractor: Extractor, protocol: Protocol, batches: Iterable[np.ndarray]
 ) -> np.ndarray:
@@ -46,14 +59,7 @@ def write_features(
     file = np.lib.format.open_memmap(path, "w+", np.float32, (count, extractor.num_features))
     start = 0
     for images in batches:
-        features = extractor(to_network(images, protocol.size, protocol.resize, protocol.quantise))
-        if features.shape != (len(images), extractor.num_features):
-            raise UserError(
-                f"the extractor {extractor.name} gave features {features.shape} for {len(images)} images; "
-                f"expected ({len(images)}, {extractor.num_features})"
-            )
-        if not np.isfinite(features).all():
-            raise UserError(f"the extractor {extractor.name} gave NaN or infinite features")
+        features = features_of(images, extractor, protocol)
         file[start : start + len(features)] = features
         start += len(features)
     file.flush()

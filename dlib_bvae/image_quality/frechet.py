@@ -63,6 +63,17 @@ def frechet_infinity(
     return Infinity(float(intercept), float(slope), sizes.tolist(), distances)
 
 
+def bias_warning(num_features: int, count: int) -> str | None:
+    """What to say of `count` images a side where they are no more than the features; None where they are more."""
+    if count > num_features:
+        return None
+    bias = expected_bias(num_features, count, count)
+    return (
+        f"{count} images a side are no more than the {num_features} features; of {num_features} independent features of "
+        f"variance 1, the Fréchet distance of two equal sides would be {bias:,.0f} instead of 0: compare at equal numbers only"
+    )
+
+
 def expected_bias(num_features: int, first: int, second: int) -> float:
     """What the distance of two samples of one isotropic Gaussian of variance 1 is on average, to first order in 1/N."""
     return (1 / first + 1 / second) * (num_features + num_features * (num_features + 1) / 4)

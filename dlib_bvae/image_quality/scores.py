@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gin
 import numpy as np
@@ -19,6 +19,7 @@ from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.facts import Score
 
 SCORES = {
+    **{f"{kind}_infinity_*": Score(None, None, False) for kind in ("fid", "fd_*")},
     **{f"{kind}_*_std": Score(0.0, None, None) for kind in ("kid", "kd")},
     **{f"{kind}_*": Score(0.0, None, False) for kind in ("fid", "fd")},
     **{f"{kind}_*": Score(None, None, False) for kind in ("kid", "kd")},
@@ -44,6 +45,8 @@ def image_quality(
     subsets: int = 100,
     subset_size: int = 1_000,
     neighbours: int = 5,
+    infinity_points: int = 0,
+    infinity_smallest: int = 5_000,
 ) -> dict[str, Any]:
     """Fréchet and kernel distances, precision, recall, density and coverage, of features of an `extractor`.
 
@@ -52,61 +55,96 @@ def image_quality(
     halves of the data set, the floor of the others. Only the features of Inception of 2015 give fid_… and kid_…; others give
     fd_<extractor>_… and kd_<extractor>_…. num_images: of each side (half the data set, where that is smaller). resize:
     "tf1_bilinear", "bilinear" or "bicubic"; quantise: to whole pixel values first. subsets of subset_size: of the kernel
-    distance. data, codes, random_state, decode: as in reconstruction_error. Returns the scores and the protocol.
+    distance. infinity_points: 0 for none, or how many sizes, from infinity_smallest to all images of the compared side, give
+    the line whose end at infinitely many images is fid_infinity_… or fd_<extractor>_infinity_… (see frechet_infinity); its
+    record is infinity_fit_…, and the bias by the number of the other side's images stays. data, codes, random_state,
+    decode: as in reconstruction_error. Returns the scores and the protocol.
     Fewer images than features make the Fréchet distance large by bias: the result says so.
     Raises UserError for missing weights, numbers out of range and images that are none.
     """
-    _check(compare, num_images, resize, subsets, subset_size, neighbours)
+    _check(compare, num_images, resize)
+    how = _Measures(subsets, subset_size, neighbours, infinity_points, infinity_smallest)
+    how.check()
     if decode is None and set(compare) != {"data"}:
         raise NotApplicable("image_quality needs the model's decoder: score it by dlib_bvae_evaluate, or give decode=…")
     images = data if isinstance(data, ImageData) else FromDuckType(data)
     rng = np.random.RandomState(int(draw(as_rng(random_state), 2**31, ())))
     sides = _Sides(images, codes, decode, rng, num_images)
+    how.check_sizes(sides.count)
     network = EXTRACTORS.get(extractor)(images)
     from dlib_bvae.image_quality.features import Protocol, reference_features, write_features
+    from dlib_bvae.image_quality.frechet import bias_warning
 
     protocol = Protocol.of(network, resize, quantise)
     reference = reference_features(images, sides.rows, network, protocol)
     results: dict[str, Any] = {"protocol": {**asdict(protocol), **sides.described()}}
-    if sides.count <= network.num_features:
-        results["warning"] = _bias_warning(network.num_features, sides.count)
-        print(f"image_quality: {results['warning']}", file=sys.stderr)
+    if warning := bias_warning(network.num_features, sides.count):
+        results["warning"] = warning
+        print(f"image_quality: {warning}", file=sys.stderr)
     for what in compare:
         if what == "data":
             other = reference_features(images, sides.other_rows, network, protocol)
-            results.update(_distances(network, what, reference, other, sides.rng, subsets, subset_size, neighbours))
+            results.update(_distances(network, what, reference, other, sides, how))
             continue
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "features.npy"
             other = write_features(path, sides.count, network, protocol, sides.batches(what))
-            results.update(_distances(network, what, reference, other, sides.rng, subsets, subset_size, neighbours))
+            results.update(_distances(network, what, reference, other, sides, how))
     return results
 
 
+class _Measures(NamedTuple):
+    """The parameters of image_quality that are of one measure."""
+
+    subsets: int
+    subset_size: int
+    neighbours: int
+    infinity_points: int
+    infinity_smallest: int
+
+    def check(self) -> None:
+        least = {"subsets": 1, "subset_size": 2, "neighbours": 1, "infinity_points": 0, "infinity_smallest": 2}
+        for name, value in least.items():
+            check_whole(f"image_quality.{name}", getattr(self, name), value)
+        if self.infinity_points == 1:
+            raise UserError("image_quality.infinity_points must be 0, for none, or at least 2, for a line; got 1")
+
+    def check_sizes(self, count: int) -> None:
+        """count: the images of each side."""
+        if self.infinity_points and self.infinity_smallest >= count:
+            raise UserError(
+                f"image_quality.infinity_smallest must be less than the {count} images of each side; got "
+                f"{self.infinity_smallest}; lower it, or raise image_quality.num_images where the data set has more"
+            )
+
+
 def _distances(
-    network: Any,
-    what: str,
-    reference: np.ndarray,
-    other: np.ndarray,
-    rng: np.random.RandomState,
-    subsets: int,
-    subset_size: int,
-    neighbours: int,
-) -> dict[str, float]:
+    network: Any, what: str, reference: np.ndarray, other: np.ndarray, sides: _Sides, how: _Measures
+) -> dict[str, Any]:
     """All scores of one comparison, {"<measure>_<what>": …}."""
     from dlib_bvae.image_quality.features import moments_of
-    from dlib_bvae.image_quality.frechet import frechet_distance
+    from dlib_bvae.image_quality.frechet import frechet_distance, frechet_infinity
     from dlib_bvae.image_quality.kernel import kernel_distance
     from dlib_bvae.image_quality.manifold import manifold_scores
 
-    kernel, deviation = kernel_distance(reference, other, rng, subsets, subset_size)
+    moments = moments_of(reference)
+    kernel, deviation = kernel_distance(reference, other, sides.rng, how.subsets, how.subset_size)
     scores = {
-        network.label("frechet"): frechet_distance(moments_of(reference), moments_of(other)),
+        network.label("frechet"): frechet_distance(moments, moments_of(other)),
         network.label("kernel"): kernel,
     }
-    scores.update({f"{name}_{network.name}": v for name, v in manifold_scores(reference, other, neighbours).items()})
-    named = {f"{name}_{what}": value for name, value in scores.items()}
-    return {**named, f"{network.label('kernel')}_{what}_std": deviation}
+    manifold = manifold_scores(reference, other, how.neighbours)
+    scores.update({f"{name}_{network.name}": value for name, value in manifold.items()})
+    named: dict[str, Any] = {f"{name}_{what}": value for name, value in scores.items()}
+    named[f"{network.label('kernel')}_{what}_std"] = deviation
+    if how.infinity_points:
+        # A stream of its own: asking for it moves no other score.
+        drawn = np.random.RandomState(sides.seed)
+        line = frechet_infinity(moments, other, drawn, how.infinity_smallest, how.infinity_points)
+        named[f"{network.label('frechet')}_infinity_{what}"] = line.distance
+        fit = {"slope": line.slope, "sizes": line.sizes, "distances": line.distances, "seed": sides.seed}
+        named[f"infinity_fit_{what}"] = {**fit, "reference_images": len(reference)}
+    return named
 
 
 class _Sides:
@@ -123,7 +161,7 @@ class _Sides:
             )
         rows = rng.permutation(data.num_images)[: 2 * self.count]
         self.rows, self.other_rows = np.sort(rows[: self.count]), np.sort(rows[self.count :])
-        self._noise_seed = int(rng.randint(2**31))
+        self.seed = int(rng.randint(2**31))
 
     def described(self) -> dict[str, Any]:
         """For the result."""
@@ -132,7 +170,7 @@ class _Sides:
             "images_each_side": self.count,
             "grey_repeated_to_rgb": channels == 1,
             "image_shape": list(self._data.observation_shape),
-            "sample_seed": self._noise_seed,
+            "sample_seed": self.seed,
         }
 
     def batches(self, what: str) -> Iterable[np.ndarray]:
@@ -141,7 +179,7 @@ class _Sides:
 
         if what == "reconstruction":
             return in_batches(self.rows, lambda rows: self._decoded(self._codes_at(rows)))
-        noise = np.random.RandomState(self._noise_seed)
+        noise = np.random.RandomState(self.seed)
         width = self._codes_at(self.rows[:1]).shape[1]
         return in_batches(self.rows, lambda rows: self._decoded(noise.normal(size=(len(rows), width))))
 
@@ -159,22 +197,9 @@ class _Sides:
         return made
 
 
-def _check(compare: Any, num_images: Any, resize: Any, subsets: Any, subset_size: Any, neighbours: Any) -> None:
+def _check(compare: Any, num_images: Any, resize: Any) -> None:
     if not compare or not set(compare) <= set(COMPARISONS):
         raise UserError(f"image_quality.compare must name some of {', '.join(COMPARISONS)}; got {compare!r}")
     if resize not in RESIZES:
         raise UserError(f"image_quality.resize must be one of {', '.join(RESIZES)}; got {resize!r}")
     check_whole("image_quality.num_images", num_images, 2)
-    check_whole("image_quality.subsets", subsets, 1)
-    check_whole("image_quality.subset_size", subset_size, 2)
-    check_whole("image_quality.neighbours", neighbours, 1)
-
-
-def _bias_warning(num_features: int, count: int) -> str:
-    from dlib_bvae.image_quality.frechet import expected_bias
-
-    bias = expected_bias(num_features, count, count)
-    return (
-        f"{count} images a side are no more than the {num_features} features; of {num_features} independent features of "
-        f"variance 1, the Fréchet distance of two equal sides would be {bias:,.0f} instead of 0: compare at equal numbers only"
-    )

@@ -26,7 +26,7 @@ class FittedModel(abc.ABC):
     unused: gin names that it does not read; a configuration that binds one is refused.
     """
 
-    unused: tuple[str, ...] = ("encoder", "decoder", "reconstruction_loss", "feed", "validation", "divergence")
+    unused: tuple[str, ...] = ("encoder", "decoder", "reconstruction_loss", "feed", "validation", "divergence", "fid")
 
     @abc.abstractmethod
     def fit(self, data: ImageData, seed: int) -> tuple[Any, dict[str, Any]]:

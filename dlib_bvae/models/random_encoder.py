@@ -15,7 +15,7 @@ from dlib_bvae.models.vae import GaussianVAE
 class random_encoder(FittedModel):
     """The Gaussian VAE with its initial weights, which the seed fixes; encoder and decoder are the configuration's."""
 
-    unused = ("feed", "validation", "divergence")
+    unused = ("feed", "validation", "divergence", "fid")
 
     def fit(self, data: ImageData, seed: int) -> tuple[GaussianVAE, dict[str, Any]]:
         """Returns the untrained network."""

@@ -27,20 +27,21 @@ class Model(NamedTuple):
 
 
 def model(directory: Path) -> Model:
-    """All functions of a SavedModel. Raises UserError as encoder and decoder do."""
-    return Model(encoder(directory), decoder(directory), log_likelihood(directory))
+    """All functions of a SavedModel, which is loaded once. Raises UserError as encoder and decoder do."""
+    loaded = load(directory)
+    return Model(encoder(directory, loaded), decoder(directory, loaded), log_likelihood(directory, loaded))
 
 
 _Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
 
-def encoder(directory: Path) -> _Encode:
+def encoder(directory: Path, loaded: Any = None) -> _Encode:
     """The signature `encode`: observations float32 (n, H, W, C) in [0, 1] → (mean (n, latents), log_variance or None).
 
     It has one input, of any name, and gives `mean` and perhaps `log_variance`, or a single output of any name.
-    Raises UserError for another signature, now or at the first call.
+    loaded: what is in `directory`, where it has been loaded. Raises UserError for another signature, now or at the first call.
     """
-    model = load(directory)
+    model = loaded or load(directory)
     if "encode" not in model.signatures:
         raise UserError(
             f"the SavedModel {directory} has no signature 'encode' (it has {', '.join(model.signatures) or 'none'}); export "
@@ -64,12 +65,13 @@ def encoder(directory: Path) -> _Encode:
     return to_numpy
 
 
-def decoder(directory: Path) -> Callable[[np.ndarray], np.ndarray] | None:
+def decoder(directory: Path, loaded: Any = None) -> Callable[[np.ndarray], np.ndarray] | None:
     """The signature `decode`: latents float32 (n, latents) → images (n, H, W, C) in [0, 1]; None where there is none.
 
-    It has one input and one output, of any names. Raises UserError for another signature, now or at the first call.
+    It has one input and one output, of any names. loaded: see encoder. Raises UserError for another signature, now or at the
+    first call.
     """
-    model = load(directory)
+    model = loaded or load(directory)
     if "decode" not in model.signatures:
         return None
     call = _caller(model.signatures["decode"], "decode", directory)
@@ -78,9 +80,12 @@ def decoder(directory: Path) -> Callable[[np.ndarray], np.ndarray] | None:
     return to_numpy
 
 
-def log_likelihood(directory: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
-    """The signature `log_likelihood` of this package's Gaussian VAEs; None where there is none of its inputs."""
-    model = load(directory)
+def log_likelihood(directory: Path, loaded: Any = None) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
+    """The signature `log_likelihood` of this package's Gaussian VAEs; None where there is none of its inputs.
+
+    loaded: see encoder.
+    """
+    model = loaded or load(directory)
     signature = model.signatures.get("log_likelihood")
     if signature is None or set(signature.structured_input_signature[1]) != {"observations", "latents"}:
         return None

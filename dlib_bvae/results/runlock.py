@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shlex
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -14,17 +15,25 @@ from pathlib import Path
 
 from dlib_bvae.errors import UserError
 
+_HOLDER = 2**20  # bytes that are read of a lock file
+_LOCKS = Path("/proc/locks")
+
 _held: dict[Path, int] = {}  # run directory → descriptor of its lock file, for the locks of this process
+
+
+class InUse(UserError):
+    """Another process works in the run directory."""
 
 
 @contextlib.contextmanager
 def run_lock(directory: Path, flag: str = "--model_dir") -> Iterator[None]:
     """Keeps other processes out of `directory` (made when it is not there) until the block ends or this process dies.
 
-    A block inside a block on the same directory changes nothing. The file .lock stays; only the lock on it counts.
+    A block inside a block on the same directory changes nothing. The file .lock stays, empty after an orderly end; only
+    the lock on it counts.
     flag: what chooses the directory, for messages.
 
-    Raises UserError when another process holds the lock, or when `directory` cannot be written.
+    Raises InUse when another process holds the lock, UserError when `directory` cannot be written.
     """
     key = directory.resolve()
     if key in _held:
@@ -36,7 +45,40 @@ def run_lock(directory: Path, flag: str = "--model_dir") -> Iterator[None]:
         yield
     finally:
         if _held.pop(key, None) is not None:  # None in a child that was forked inside the block
+            os.ftruncate(descriptor, 0)
             os.close(descriptor)
+
+
+def locks_here() -> frozenset[tuple[int, int]] | None:
+    """(process, inode) of every file lock held on this machine; None where the system does not tell."""
+    try:
+        lines = [line.split() for line in _LOCKS.read_text().splitlines()]
+    except OSError:
+        return None
+    # "1: FLOCK ADVISORY WRITE 18772 fe:00:5450097 0 EOF"; one that waits has "->" in second place
+    return frozenset((int(line[4]), int(line[5].rsplit(":", 1)[1])) for line in lines if line[1] == "FLOCK")
+
+
+def in_use(directory: Path, locks: frozenset[tuple[int, int]] | None) -> bool | None:
+    """Whether a process works in `directory`; None when one may, on another machine. Takes no lock.
+
+    locks: what locks_here() said.
+    """
+    try:
+        with open(directory / ".lock", "rb") as file:
+            inode, text = os.fstat(file.fileno()).st_ino, file.read(_HOLDER)
+    except FileNotFoundError:
+        return False
+    if not text:
+        return False
+    try:
+        holder = json.loads(text)
+        pid, host = int(holder["pid"]), holder.get("host", socket.gethostname())
+    except (ValueError, KeyError, TypeError, AttributeError):  # it is being written
+        return None
+    if locks is None or host != socket.gethostname():
+        return None
+    return (pid, inode) in locks
 
 
 def _acquire(directory: Path, flag: str) -> int:
@@ -49,13 +91,14 @@ def _acquire(directory: Path, flag: str) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Path.name: the directory of the command is noise in the message
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        holder = {"pid": os.getpid(), "command": command, "started": time.strftime("%Y-%m-%d %H:%M:%S")}
+        now = time.strftime("%Y-%m-%d %H:%M:%S")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "started": now}
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(holder).encode(), 0)
     except BlockingIOError:
         holder_text = _describe_holder(descriptor)
         os.close(descriptor)
-        raise UserError(f"{directory} is in use by {holder_text}; wait for it or choose another {flag}") from None
+        raise InUse(f"{directory} is in use by {holder_text}; wait for it or choose another {flag}") from None
     except BaseException:
         os.close(descriptor)
         raise
@@ -64,7 +107,7 @@ def _acquire(directory: Path, flag: str) -> int:
 
 def _describe_holder(descriptor: int) -> str:
     try:
-        holder = json.loads(os.pread(descriptor, 2**20, 0))
+        holder = json.loads(os.pread(descriptor, _HOLDER, 0))
         return f"process {holder['pid']} (started {holder['started']}, command {holder['command']})"
     except (ValueError, KeyError, TypeError):  # it has the lock and has not written its name yet
         return "another process"

@@ -16,6 +16,8 @@ from dlib_bvae.cli import RUNS
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.image_quality.curve import fid_curve
+from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.fitted import FITTED, FittedModel
 from dlib_bvae.models.likelihoods import LIKELIHOODS
@@ -49,6 +51,7 @@ REGISTRIES = (
     LIKELIHOODS,
     OPTIMIZERS,
     SCHEDULES,
+    EXTRACTORS,
 )
 _EXAMPLES = 8
 
@@ -176,6 +179,8 @@ def trained(
     }
     if trainer.validation is not None:
         results["validation"] = trainer.validation.results()
+    if trainer.curve is not None:
+        results["fid_curve"] = trainer.curve.results()
     return trainer.network, {**results, **measured}
 
 
@@ -275,6 +280,7 @@ def build(data: ImageData, settings: dict[str, Any], shared: Feed | None = None)
         seed=seed,
         validation=validation,
         divergence=Divergence(),
+        curve=fid_curve(data, settings["training_steps"]),
         strategy=strategy,
         **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
     )

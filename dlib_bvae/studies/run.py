@@ -55,10 +55,12 @@ class Run:
 
     def directory(self, store: Path) -> Path:
         """Its run directory in `store`, the same for every study: <model>_<data set>-<digest>."""
-        if found := sorted(store.glob(f"*-{self.digest}")):
-            return found[0]
         label = f"{self.config.get('model.name', 'run')}_{self.config.get('dataset.name', 'data')}"
-        return store / f"{re.sub(r'[^A-Za-z0-9_.]+', '_', label)}-{self.digest}"
+        usual = store / f"{re.sub(r'[^A-Za-z0-9_.]+', '_', label)}-{self.digest}"
+        if usual.is_dir():
+            return usual
+        # A study that calls the model otherwise may have trained it.
+        return min(store.glob(f"*-{self.digest}"), default=usual)
 
     def with_evaluations(self, others: Sequence[Evaluation]) -> Run:
         """The same training, scored by `others` too."""
@@ -93,6 +95,12 @@ def resolved(files: Sequence[str], bindings: Sequence[str]) -> dict[str, Any]:
     Nothing is imported, so a name that does not exist is found when the run is trained. Raises UserError.
     """
     return config_dict("\n".join([*(plain_text(file) for file in files), *bindings]))
+
+
+@functools.cache
+def bound_by(statement: str) -> dict[str, Any]:
+    """What one gin statement binds, as in resolved(); not to be changed."""
+    return config_dict(statement)
 
 
 @functools.cache

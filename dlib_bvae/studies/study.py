@@ -10,7 +10,7 @@ import gin
 
 from dlib_bvae.config import configuration, homes
 from dlib_bvae.errors import UserError, check_number, check_whole
-from dlib_bvae.studies.run import Evaluation, Run, resolved
+from dlib_bvae.studies.run import Evaluation, Run, bound_by, resolved
 
 
 class Study(NamedTuple):
@@ -124,9 +124,11 @@ def evaluations(metrics: Sequence[Any]) -> tuple[Evaluation, ...]:
 
 def _runs_of(each: Part, scored: tuple[Evaluation, ...]) -> list[Run]:
     runs = []
+    common = resolved(each.gin_config, each.gin_bindings)
     for combination in _combinations(each.grid):
-        bindings = (*each.gin_bindings, *_statements(combination))
-        runs.append(Run(each.name, each.gin_config, bindings, scored, resolved(each.gin_config, bindings)))
+        statements = _statements(combination)
+        config = {**common, **{key: value for text in statements for key, value in bound_by(text).items()}}
+        runs.append(Run(each.name, each.gin_config, (*each.gin_bindings, *statements), scored, config))
     return runs
 
 

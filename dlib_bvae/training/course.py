@@ -35,8 +35,7 @@ class Course:
         self.trainer, self.directory = trainer, directory
         self._checkpoint_every, self._log_every, self._examples = checkpoint_every, log_every, examples
         self._periods = [checkpoint_every, log_every]
-        if trainer.validation is not None:
-            self._periods.append(trainer.validation.every)
+        self._periods += [each.every for each in (trainer.validation, trainer.curve) if each is not None]
         self._checkpoints = Checkpoints(directory / "checkpoint", trainer.state)
         self.restore()
         self._writer = tf.summary.create_file_writer(str(directory))
@@ -81,6 +80,7 @@ class Course:
             self._log(trainer.means())
             self._watch()
         self._validate()
+        self._extend_curve()
         if step % self._checkpoint_every == 0 or trainer.done or stopping:
             if not trainer.weights_finite():
                 raise self._not_finite()
@@ -111,6 +111,12 @@ class Course:
         if validation is not None and (step % validation.every == 0 or step == self.trainer.total):
             losses = validation.run(self.trainer, step)
             self._log({f"validation/{name}": value for name, value in losses.items()})
+
+    def _extend_curve(self) -> None:
+        """Measures and logs the next point of the curve where it is due; validation may have ended the training."""
+        curve, step = self.trainer.curve, self.step
+        if curve is not None and (step % curve.every == 0 or self.trainer.done):
+            self._log(curve.run(self.trainer, step))
 
     def _watch(self) -> None:
         """Raises UserError at the end of a window when the training has diverged."""

@@ -13,6 +13,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.models import replicas
 from dlib_bvae.models.objectives import Batch, Objective
 from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.training.curve import Curve
 from dlib_bvae.training.devices import averaged, scope
 from dlib_bvae.training.divergence import Divergence
 from dlib_bvae.training.feed import Feed
@@ -46,8 +47,8 @@ class Trainer:
 
     Noise is drawn from (seed, step) and data from (seed, step), so the state is all there is to restore. clip_norm,
     clip_value: bounds of the gradients, 0 for none. average_decay: of the weights' moving average, 0 for none. validation,
-    divergence: what watches the training from the outside, between steps. strategy: the devices that share a batch, in whose
-    scope network and optimizer were made; None for one device.
+    divergence, curve: what watches the training from the outside, between steps. strategy: the devices that share a batch, in
+    whose scope network and optimizer were made; None for one device.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Trainer:
         average_decay: float = 0.0,
         validation: Validation | None = None,
         divergence: Divergence | None = None,
+        curve: Curve | None = None,
         strategy: tf.distribute.Strategy | None = None,
     ):
         if network.latents not in objective.latents:
@@ -85,9 +87,9 @@ class Trainer:
         self.traced: Callable = tf.function(taken, jit_compile=xla or None, autograph=False)
         traced = self.traced.get_concrete_function(step=tf.TensorSpec([], tf.int64), **feed.specs)
         self.names = sorted(traced.structured_outputs)
-        self.validation, self.divergence = validation, divergence
+        self.validation, self.divergence, self.curve = validation, divergence, curve
         best = None if validation is None else validation.best
-        extras = [part for part in (self.average, self.scale, best, divergence) if part is not None]
+        extras = [part for part in (self.average, self.scale, best, divergence, curve) if part is not None]
         self.state = State(network, objective, optimizer, extras, len(self.names))
         self.run = tf.function(self._run, input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
 

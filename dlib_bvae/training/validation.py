@@ -53,6 +53,10 @@ class Rest(ImageData):
         """The data set's."""
         return self._data.packed()
 
+    def labels(self) -> np.ndarray | None:
+        """The data set's."""
+        return self._data.labels()
+
     def training_weights(self) -> np.ndarray:
         """float64 (images,): the data set's, or 1, but 0 for those kept back."""
         weights = _weights(self._data).copy()

@@ -11,6 +11,7 @@ from PIL import Image
 
 from dlib_bvae import datasets
 from dlib_bvae.datasets.cifar import CIFAR10, CIFAR100
+from dlib_bvae.datasets.wrappers.pixels import grayscale
 from dlib_bvae.errors import UserError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -28,6 +29,38 @@ def test_batches_come_in_their_order(cls, python2, extracted, tmp_path):
     for first in (0, 2, 3, len(images) - 1, len(images)):
         rows = [np.zeros((0, 64, 64, 3), np.uint8), *data.read(place, first)]
         np.testing.assert_array_equal(np.concatenate(rows), images[first:])
+
+
+@pytest.mark.parametrize("cls", [CIFAR10, CIFAR100])
+@pytest.mark.parametrize("python2", [True, False])
+def test_classes_are_read_once_and_pass_through_wrappers(cls, python2, tmp_path):
+    data, _ = writers.tiny_cifar(tmp_path, cls, python2)
+    expected = np.concatenate([np.arange(number) % 10 for _, number in data.batches])
+    labels = data.labels()
+    np.testing.assert_array_equal(labels, expected)
+    assert labels.dtype == np.int64
+    np.testing.assert_array_equal(grayscale(data).labels(), expected)
+    (tmp_path / cls.source.files[0].name).unlink()
+    np.testing.assert_array_equal(data.labels(), expected)
+    (kept,) = (tmp_path / "cache").glob("*-labels.npy")
+    kept.write_bytes(kept.read_bytes()[:-8])
+    with pytest.raises(UserError, match="delete it, and it is made again"):
+        data.labels()
+    kept.unlink()
+    with pytest.raises(UserError, match=f"there is no {cls.source.files[0].name}"):
+        data.labels()
+
+
+def test_wrong_classes_are_refused(tmp_path):
+    data, _ = writers.tiny_cifar(tmp_path, extracted=True)
+    batch = tmp_path / "cifar-10-batches-py" / "data_batch_2"
+    for labels in (np.zeros(3, int), np.full(4, 10)):
+        batch.write_bytes(writers.cifar_batch(writers.pixels(4, 3072), labels))
+        with pytest.raises(UserError, match="`labels` is no list of 4 whole numbers in 0 … 9"):
+            data.labels()
+    batch.write_bytes(writers.cifar_batch(writers.pixels(4, 3072), np.zeros(4, int), key=b"other"))
+    with pytest.raises(UserError, match="`labels` is no list"):
+        data.labels()
 
 
 def test_the_sizes_are_the_official_ones():

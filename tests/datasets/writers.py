@@ -117,7 +117,7 @@ def enlarged(images):
     return np.stack([np.asarray(Image.fromarray(each).resize((64, 64), Image.LANCZOS)) for each in images])
 
 
-def python2_pickle(data, labels):
+def python2_pickle(data, labels, key=b"labels"):
     """A batch as Python 2's cPickle wrote it: texts are byte strings, the array's parts come from numpy.core."""
     short = lambda text: b"U" + bytes([len(text)]) + text
     count = lambda number: b"M" + struct.pack("<H", number)
@@ -127,13 +127,13 @@ def python2_pickle(data, labels):
     shape = count(data.shape[0]) + count(data.shape[1]) + b"\x86"
     array += b"(K\x01" + shape + dtype + b"\x89T" + struct.pack("<i", data.size) + data.tobytes() + b"tb"
     numbers = b"](" + b"".join(b"K" + bytes([label]) for label in labels) + b"e"
-    return b"\x80\x02}q\x01(" + short(b"data") + array + short(b"labels") + numbers + b"u."
+    return b"\x80\x02}q\x01(" + short(b"data") + array + short(key) + numbers + b"u."
 
 
-def cifar_batch(data, labels, python2=True):
+def cifar_batch(data, labels, python2=True, key=b"labels"):
     if python2:
-        return python2_pickle(data, labels)
-    return pickle.dumps({b"data": data, b"labels": labels.tolist(), b"filenames": []}, protocol=2)
+        return python2_pickle(data, labels, key)
+    return pickle.dumps({b"data": data, key: labels.tolist(), b"filenames": []}, protocol=2)
 
 
 def tiny_cifar(folder, cls=CIFAR10, python2=True, extracted=False):
@@ -141,7 +141,8 @@ def tiny_cifar(folder, cls=CIFAR10, python2=True, extracted=False):
     total = sum(number for _, number in batches)
     data = pixels(total, 3072)
     rows = np.split(data, np.cumsum([number for _, number in batches])[:-1])
-    contents = [cifar_batch(part, np.arange(len(part)) % 10, python2) for part in rows]
+    key = cls.label_key.encode()
+    contents = [cifar_batch(part, np.arange(len(part)) % 10, python2, key) for part in rows]
     inside = cls.source.folder
     members = {f"{inside}/{name}": content for (name, _), content in zip(batches, contents, strict=True)}
     if extracted:

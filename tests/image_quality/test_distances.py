@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg
@@ -13,7 +14,7 @@ from dlib_bvae.image_quality.frechet import expected_bias, frechet_distance, fre
 from dlib_bvae.image_quality.kernel import kernel_distance
 from dlib_bvae.image_quality.manifold import manifold_scores
 from dlib_bvae.image_quality.moments import Moments
-from dlib_bvae.image_quality.tfgan import classifier_metrics
+from dlib_bvae.image_quality.tfgan import classifier_metrics, loaded
 
 
 def moments(mean, covariance, count=1000):
@@ -32,6 +33,21 @@ def symmetric(one, two):
 def test_loading_leaves_no_hollow_package_behind():
     assert callable(classifier_metrics().trace_sqrt_product)
     assert not any(name.split(".")[0] == "tensorflow_gan" for name in sys.modules)
+
+
+@pytest.mark.parametrize("rows", [5, 40])
+def test_the_root_is_that_of_tensorflow_gan(rows):
+    random = np.random.RandomState(rows)
+    covariance = lambda: tf.constant(np.cov(random.randn(rows, 12) * np.logspace(2, -4, 12), rowvar=False))
+    one, two, theirs, ours = covariance(), covariance(), loaded(), classifier_metrics()
+    assert theirs._symmetric_matrix_square_root is not ours._symmetric_matrix_square_root
+    for matrix in (one, tf.constant(np.diag([4.0, -9.0, 1e-12, 0.0]))):
+        expected = theirs._symmetric_matrix_square_root(matrix).numpy()
+        # Eigenvalues that are rounding alone have roots of a millionth.
+        np.testing.assert_allclose(ours._symmetric_matrix_square_root(matrix), expected, atol=1e-5)
+    found = float(ours.trace_sqrt_product(one, two))
+    assert found == pytest.approx(float(theirs.trace_sqrt_product(one, two)), rel=1e-6)
+    assert float(tf.function(ours.trace_sqrt_product)(one, two)) == pytest.approx(found, rel=1e-9)
 
 
 def test_moments_of_batches_are_those_of_all_rows():

@@ -105,9 +105,31 @@ def test_fewer_images_than_features_are_warned_of(capsys):
     assert "no more than the 8 features" in capsys.readouterr().err
 
 
+def test_the_distance_for_infinitely_many_images_has_its_own_name_and_moves_no_other_score():
+    plain, result = score(), score(infinity_points=4, infinity_smallest=50)
+    assert {key: result[key] for key in plain} == plain
+    for what in page.COMPARISONS:
+        fit = result[f"infinity_fit_{what}"]
+        assert fit["sizes"] == [50, 100, 150, 200]
+        assert fit["distances"][-1] == pytest.approx(result[f"fd_means_{what}"], abs=1e-9)
+        assert fit["reference_images"] == 200
+        line = np.polyfit(1 / np.array(fit["sizes"]), fit["distances"], 1)
+        assert result[f"fd_means_infinity_{what}"] == pytest.approx(line[1])
+        assert fit["slope"] == pytest.approx(line[0])
+    assert result == score(infinity_points=4, infinity_smallest=50)
+    assert "fid_infinity_sample" in score(
+        extractor="inception_2015", compare=("sample",), infinity_points=2, infinity_smallest=50
+    )
+    for name in ("fd_means_infinity_data", "fid_infinity_sample"):
+        assert fact(page.SCORES, name) == (None, None, False), "it may be below zero"
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
+        ({"infinity_points": 1}, "infinity_points must be 0, for none, or at least 2"),
+        ({"infinity_points": 3}, "infinity_smallest must be less than the 200 images of each side; got 5000"),
+        ({"infinity_points": 3, "infinity_smallest": 1}, "infinity_smallest must be a whole number >= 2"),
         ({"compare": ("samples",)}, "compare"),
         ({"resize": "nearest"}, "resize"),
         ({"num_images": 1}, "num_images"),

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from dlib_bvae import metrics
@@ -36,6 +37,18 @@ def test_the_elbo_of_a_run_is_near_the_loss_it_ended_with(run):
     assert found["importance_bound"] >= found["elbo"]
     assert found["reconstruction"] == pytest.approx(trained["reconstruction"], rel=0.3)
     assert len(found["kl_per_latent"]) == 10
+
+
+def test_the_model_is_loaded_once(run, monkeypatch):
+    from dlib_bvae.models import signatures
+
+    loads, load = [], signatures.load
+    monkeypatch.setattr(signatures, "load", lambda directory: loads.append(directory) or load(directory))
+    model = signatures.model(run / "train" / "saved_model")
+    assert len(loads) == 1
+    seen = np.zeros((2, 16, 16, 1), np.float32)
+    mean = model.encode(seen)[0]
+    assert (model.decode(mean).shape, model.log_likelihood(seen, mean).shape) == (seen.shape, (2,))
 
 
 def test_images_are_scored_by_the_extractor_s_name(run, tmp_path, monkeypatch):

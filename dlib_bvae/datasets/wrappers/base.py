@@ -49,6 +49,10 @@ class Wrapper(ImageData):
         """As the wrapped set's."""
         return self.data.training_weights()
 
+    def labels(self) -> np.ndarray | None:
+        """As the wrapped set's."""
+        return self.data.labels()
+
 
 class GridWrapper(Wrapper, GroundTruthData):
     """A wrapper that keeps the grid of factors."""

@@ -1,16 +1,20 @@
-"""A small convolutional network trained to tell a data set's own factors: features that need no download."""
+"""A small convolutional network trained to tell a data set's own factors or classes: features that need no download."""
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
 from dlib_bvae.datasets.files import CACHE_VARIABLE, cache_dir, locked, sha256_of
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_positive, check_whole
 from dlib_bvae.image_quality.extractors.base import Extractor
 from dlib_bvae.models.layers import Conv, Dense
+from dlib_bvae.training.optimizers import Moments
 
 VERSION = 1
 _WIDTHS, _NUM_FEATURES, _BATCH = (32, 32, 64, 64), 64, 128
@@ -40,22 +44,44 @@ class FactorNetwork(tf.Module):
         return [head(features) for head in self.heads]
 
 
-def factor_cnn(data: Any, training_steps: int, learning_rate: float, seed: int) -> Extractor:
-    """64 features of four convolutions and a dense layer that were trained on `data`'s factors, version 1.
+class _Targets(NamedTuple):
+    """What is to be told: of each factor the number of values; indices (n,) → values int (n, factors); for the file's name."""
+
+    sizes: tuple[int, ...]
+    at: Callable[[np.ndarray], np.ndarray]
+    key: str = ""
+
+
+def _targets(data: ImageData) -> _Targets:
+    """The factors, on a full grid or not, or else the classes. Raises UserError for data that has neither."""
+    if isinstance(data, (GroundTruthData, LabelledImages)):
+        return _Targets(tuple(int(n) for n in data.factor_sizes), data.factors_at)
+    labels = data.labels()
+    if labels is None:
+        raise UserError(
+            f"factor_cnn learns from factors or classes, and {data.name} has neither; take another extractor "
+            "(image_quality.extractor or fid.extractor)"
+        )
+    digest = hashlib.sha256(labels.tobytes()).hexdigest()[:16]  # a fingerprint may be of the pixels alone
+    return _Targets((int(labels.max()) + 1,), lambda rows: labels[rows, None], f"-labels-{digest}")
+
+
+def factor_cnn(data: ImageData, training_steps: int, learning_rate: float, seed: int) -> Extractor:
+    """64 features of four convolutions and a dense layer that were trained on `data`'s factors or classes, version 1.
 
     Trained once a data set (its fingerprint), and kept in the cache directory: by Adam, on batches of 128 images drawn
-    with `seed`, on the sum of the factors' cross entropies. Raises UserError for data without factors.
+    with `seed`, on the sum of the factors' cross entropies. Raises UserError for data without either.
     """
-    if not hasattr(data, "factors_num_values"):
-        raise UserError(f"factor_cnn learns from factors, and {data.name} has none; take another extractor")
     check_whole("factor_cnn.training_steps", training_steps, 1)
-    size, sizes = int(data.observation_shape[0]), tuple(int(n) for n in data.factors_num_values)
-    network = FactorNetwork(size, sizes, seed)
-    key = f"v{VERSION}-{data.name}-{data.fingerprint}-{training_steps}-{learning_rate}-{seed}"
+    check_positive("factor_cnn.learning_rate", learning_rate)
+    check_whole("factor_cnn.seed", seed, 0)
+    targets, size = _targets(data), int(data.observation_shape[0])
+    network = FactorNetwork(size, targets.sizes, seed)
+    key = f"v{VERSION}-{data.name}-{data.fingerprint}{targets.key}-{training_steps}-{learning_rate}-{seed}"
     path = cache_dir() / "factor_cnn" / f"{key}.npz"
     with locked(path, "keep the network factor_cnn", CACHE_VARIABLE):
         if not path.exists():
-            _train(network, data, training_steps, learning_rate, seed)
+            _train(network, data, targets.at, training_steps, learning_rate, seed)
             part = path.with_suffix(".part.npz")
             np.savez(part, *[v.numpy() for v in network.trainable_variables])
             part.replace(path)
@@ -73,12 +99,13 @@ def _restore(network: FactorNetwork, path: Any) -> None:
         raise UserError(f"{path} is damaged; delete it, and it is trained again") from error
 
 
-def _train(network: FactorNetwork, data: Any, steps: int, rate: float, seed: int) -> None:
+def _train(network: FactorNetwork, data: ImageData, factors_at: Callable, steps: int, rate: float, seed: int) -> None:
+    """Images of other than a square's sides are resized to the network's size."""
     from dlib_bvae.image_quality.images import to_network
-    from dlib_bvae.training.optimizers import adam
 
     variables = network.trainable_variables
-    optimizer = adam(variables, learning_rate=rate)
+    # Not gin's adam, whose parameters are those of the model that is trained.
+    optimizer = Moments("factor_cnn", variables, rate, (0.9, 0.999), 1e-8)
 
     @tf.function(autograph=False)
     def step(images: tf.Tensor, labels: tf.Tensor, at: tf.Tensor) -> None:
@@ -93,6 +120,5 @@ def _train(network: FactorNetwork, data: Any, steps: int, rate: float, seed: int
     random = np.random.RandomState(seed)
     for i in range(steps):
         rows = random.randint(data.num_images, size=_BATCH)
-        factors = data.factors_at(rows)
-        images = to_network(data.observations_at(rows), None, "bilinear", quantise=False)
-        step(images, tf.constant(factors, tf.int32), tf.constant(i, tf.int64))
+        images = to_network(data.observations_at(rows), int(data.observation_shape[0]), "bilinear", quantise=False)
+        step(images, tf.constant(factors_at(rows), tf.int32), tf.constant(i, tf.int64))

@@ -48,6 +48,7 @@ def inception_tfgan(data: Any, path: str = "", download: bool = False) -> Extrac
 @gin.configurable(denylist=["data"])
 def factor_cnn(data: Any, training_steps: int = 2_000, learning_rate: float = 1e-3, seed: int = 0) -> Extractor:
     """See factor_cnn.factor_cnn."""
-    from dlib_bvae.image_quality.extractors import factor_cnn
+    with gin.unlock_config():  # its imports make things known to gin
+        from dlib_bvae.image_quality.extractors import factor_cnn
 
     return factor_cnn.factor_cnn(data, training_steps, learning_rate, seed)

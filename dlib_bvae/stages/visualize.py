@@ -1,0 +1,217 @@
+"""The visualization stage: pictures of a run and the page that shows them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.config import configuration
+from dlib_bvae.datasets import ImageData
+from dlib_bvae.datasets.images import training_sample
+from dlib_bvae.errors import NotApplicable, UserError, check_number, check_whole
+from dlib_bvae.representations.codes import read_codes
+from dlib_bvae.representations.reductions import REPRESENTATIONS
+from dlib_bvae.results import (
+    config_dict,
+    describe,
+    device,
+    peak_memory_mib,
+    read_results,
+    run_lock,
+    write_atomic,
+    write_stage,
+)
+from dlib_bvae.stages import postprocess
+from dlib_bvae.stages.directory import check_same, promote, settle, start
+from dlib_bvae.stages.runs import same_data, trained_run
+from dlib_bvae.visualize import sections, traversal_sections
+from dlib_bvae.visualize.latents import latents_of
+from dlib_bvae.visualize.page import Section, page
+from dlib_bvae.visualize.sections import Run, Settings
+
+_BATCH = 256
+_AMOUNTS = "latents"
+SECTIONS = {
+    "data": ("Data", sections.data_samples),
+    "reconstructions": ("Reconstructions", sections.reconstructions),
+    "samples": ("Samples", sections.random_samples),
+    _AMOUNTS: ("What each latent carries", sections.amounts),
+    "prior-traversals": ("Traversals: prior", traversal_sections.over_prior),
+    "posterior-traversals": ("Traversals: range of the codes", traversal_sections.over_posterior),
+    "quantile-traversals": ("Traversals: quantiles of the codes", traversal_sections.over_quantiles),
+    "animation": ("Animation", traversal_sections.animation),
+    "reconstruct-traverse": ("Traversals of further images", traversal_sections.reconstruct_traverse),
+    "information": ("Latents and factors", sections.information),
+    "factor-traversals": ("Factors in the codes' plane", sections.factor_paths),
+    "curves": ("Training", sections.training_curves),
+}
+
+
+@gin.configurable("visualize")
+def visualizing(
+    random_seed: int = 0,
+    num_images: int = 2_000,
+    num_codes: int = 50_000,
+    num_samples: int = 50,
+    num_examples: int = 10,
+    num_latents: int = 10,
+    num_values: int = 11,
+    num_frames: int = 20,
+    prior_range: str = "quantiles",
+    posterior_range: str = "codes",
+    coverage: float = 0.95,
+) -> Settings:
+    """What the pictures show.
+
+    random_seed: of all that is drawn. num_images: that KL and variance of a latent are averages of. num_codes: that mutual
+    information is estimated from, whose error is about 10 · values of the factor / num_codes nats. num_samples: images of the
+    data, and images decoded from random codes. num_examples: reconstructions; traversals start from the first of them.
+    num_latents: at most, those that carry most. num_values: columns of a traversal. num_frames: of the animation, one way.
+    prior_range: "quantiles" of N(0, 1), which span its central `coverage`, or "linear", even steps over ±2. posterior_range:
+    "codes", from the least to the largest posterior mean of all images, or "deviations", ±2 standard deviations of the codes
+    around the image's own. coverage: also of the codes' quantiles, in 0.01 … 0.9999.
+    Raises UserError for values out of range.
+    """
+    check_whole("visualize.random_seed", random_seed, 0)
+    counts = {"num_images": num_images, "num_codes": num_codes, "num_values": num_values, "num_frames": num_frames}
+    for key, value in counts.items():
+        check_whole(f"visualize.{key}", value, 2)
+    for key, value in {"num_samples": num_samples, "num_examples": num_examples, "num_latents": num_latents}.items():
+        check_whole(f"visualize.{key}", value, 1)
+    _check_choice("prior_range", prior_range, ("quantiles", "linear"))
+    _check_choice("posterior_range", posterior_range, ("codes", "deviations"))
+    check_number("visualize.coverage", coverage, 0.01, 0.9999)
+    sizes = (random_seed, num_images, num_codes, num_samples, num_examples, num_latents, num_values, num_frames)
+    return Settings(*sizes, prior_range, posterior_range, coverage)
+
+
+def run(
+    gin_config: Sequence[str] = (),
+    gin_bindings: Sequence[str] = (),
+    model_dir: Path | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Draws the run `model_dir` (default: the most recent one) into <model_dir>/visualize and returns that directory.
+
+    Encodes the data set first where that was not done. A finished stage says so and does nothing; pictures of an earlier training
+    are drawn anew. What does not apply to a model or its data is named on the page with the reason.
+    Raises UserError for no trained run, and for pictures that were made with another configuration.
+    """
+    model_dir = trained_run(model_dir)
+    with run_lock(model_dir):
+        with configuration(gin_config, gin_bindings, []):
+            visualizing()  # before anything is encoded
+        data = same_data(model_dir)
+        with configuration([], [], [REPRESENTATIONS]):
+            encoded, data = postprocess.encode_once(model_dir, data)
+        with configuration(gin_config, gin_bindings, []):
+            return _visualize_once(model_dir, data, encoded, overwrite)
+
+
+def _visualize_once(model_dir: Path, data: ImageData, encoded: Path, overwrite: bool) -> Path:
+    final, gin_text = model_dir / "visualize", gin.config_str()
+    identity = {"encoded": read_results(encoded, "postprocess")["uuid"]}
+    if settle(final, "visualize") and not overwrite:
+        if read_results(final, "visualize")["encoded"] == identity["encoded"]:
+            check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
+            print(f"{final}: drawn already; --overwrite draws again")
+            return final
+        print(f"{final}: holds pictures of an earlier encoding; drawing again")
+    began = time.monotonic()
+    settings = visualizing()
+    part = start(final, gin_text, overwrite=True)  # an interrupted stage left nothing worth keeping
+    material = _material(model_dir, data, read_codes(encoded), settings, part)
+    drawn = _draw(material)
+    _write_page(model_dir, material, drawn)
+    seconds = time.monotonic() - began
+    text = gin.operative_config_str()
+    results = {**identity, **_results(material, drawn), "elapsed_time": seconds}
+    write_stage(part, "visualize", results=results, config=config_dict(text), gin_text=text, earlier=encoded)
+    promote(final)
+    print(
+        f"{final / 'index.html'}: {sum(each.drawn is not None for each in drawn)} kinds of pictures in {seconds:,.0f} s"
+    )
+    return final
+
+
+def _material(model_dir: Path, data: ImageData, codes: np.ndarray, settings: Settings, directory: Path) -> Run:
+    """Everything that the pictures are made of."""
+    seed = settings.random_seed
+    model = postprocess.model_of(model_dir)
+    rows = np.sort(training_sample(data, settings.num_images, seed))
+    log_variances = None if model is None else _log_variances(model, data, rows)
+    latents = latents_of(np.asarray(codes[rows]), log_variances, data, codes, settings.num_codes, seed)
+    decode = postprocess.decoder_of(model_dir, data) if model is None else model.decode
+    examples = training_sample(data, settings.num_examples, seed)
+    shown = latents.order()[: settings.num_latents]
+    columns = np.asarray(codes[:, shown])
+    return Run(data, codes, decode, latents, shown, columns, examples, model_dir / "train", directory, settings)
+
+
+def _log_variances(model: Any, data: ImageData, rows: np.ndarray) -> np.ndarray | None:
+    """The posteriors' log variances of images, float32 (n, latents); None where the encoder gives none."""
+    parts = []
+    for first in range(0, len(rows), _BATCH):
+        found = model.encode(data.observations_at(rows[first : first + _BATCH]))[1]
+        if found is None:
+            return None
+        parts.append(found)
+    return np.concatenate(parts)
+
+
+def _draw(material: Run) -> list[Section]:
+    """Draws every section; one that does not apply has the reason instead."""
+    drawn = []
+    for anchor, (title, draw) in SECTIONS.items():
+        try:
+            drawn.append(Section(title, anchor, draw(material), ""))
+        except NotApplicable as reason:
+            drawn.append(Section(title, anchor, None, str(reason)))
+    return drawn
+
+
+def _write_page(model_dir: Path, material: Run, drawn: list[Section]) -> None:
+    trained = read_results(model_dir / "train", "train")
+    facts = [
+        ("run", model_dir.name),
+        ("data", f"{trained['dataset']} {trained['fingerprint']}"),
+        ("seed", trained["seed"]),
+    ]
+    facts += [(key, f"{trained[key]:,}") for key in ("steps",) if key in trained]
+    facts += [(key, f"{trained[key]:.2f} nats") for key in ("loss", "reconstruction", "kl") if key in trained]
+    title = f"{trained['model']} on {trained['dataset']}"
+    text = page(title, facts, drawn, material.latents, material.directory, _AMOUNTS)
+    write_atomic(material.directory / "index.html", text)
+
+
+def _results(material: Run, drawn: list[Section]) -> dict[str, Any]:
+    """What was drawn from which images, and the numbers of the latents; None for a KL that there is none of."""
+    latents = material.latents
+    return {
+        "pictures": [picture.file for each in drawn if each.drawn is not None for picture in each.drawn.pictures],
+        "left_out": {each.anchor: each.left_out for each in drawn if each.drawn is None},
+        "random_seed": material.settings.random_seed,
+        "num_images": latents.num_images,
+        "examples": material.examples,
+        "latent_order": latents.order(),
+        "kl_per_latent": [
+            float(kl) if known else None for kl, known in zip(latents.kl, latents.with_variance, strict=True)
+        ],
+        "variance_per_latent": latents.variance,
+        "mutual_information": latents.information,
+        "factors": latents.factors,
+        "num_codes": latents.num_codes,
+        "device": device(),
+        "peak_memory_mib": peak_memory_mib(),
+        "environment": describe(),
+    }
+
+
+def _check_choice(key: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UserError(f"visualize.{key} must be one of {', '.join(choices)}; got {value!r}")

@@ -1,0 +1,103 @@
+"""How far every run of a study is, from the files in its run directory alone: imports no TensorFlow, takes no lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dlib_bvae.results import is_done
+from dlib_bvae.results.runlock import in_use, locks_here
+from dlib_bvae.studies.run import Run
+
+PHASES = ("waiting", "training", "scoring", "done", "failed")
+_DIGEST = re.compile(r"-([0-9a-f]{10}-seed\d+)$")
+_CHECKPOINT = re.compile(r'^model_checkpoint_path: ".*-(\d+)"')
+
+
+class State(NamedTuple):
+    """One run's state.
+
+    phase: one of PHASES; "failed" when its last attempt did and none is under way. trained: whether its training is
+    finished. step: of the newest checkpoint, from which training goes on; steps: in all, None of a fitted method or when the
+    configuration does not say. scored: of its evaluations. running: whether a process works on it now, None when one may on
+    another machine. failure: why it failed.
+    """
+
+    phase: str
+    trained: bool
+    step: int
+    steps: int | None
+    scored: int
+    evaluations: int
+    running: bool | None
+    failure: str
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.phase == "done"
+
+
+Locks = frozenset[tuple[int, int]] | None
+
+
+def states(runs: Iterable[Run], store: Path) -> list[State]:
+    """The state of each run, in order; every run directory in `store` is looked at once."""
+    places, locks = directories(store), locks_here()
+    return [state_of(run, places.get(run.digest), locks) for run in runs]
+
+
+def directories(store: Path) -> dict[str, Path]:
+    """The run directories in `store` by Run.digest."""
+    if not store.is_dir():
+        return {}
+    names = sorted(entry.name for entry in os.scandir(store))
+    found = [(match[1], name) for name in reversed(names) if (match := _DIGEST.search(name))]
+    return {digest: store / name for digest, name in found}
+
+
+def state_of(run: Run, directory: Path | None, locks: Locks) -> State:
+    """The state of one run; directory: its run directory, None where there is none. locks: see runlock.locks_here."""
+    steps, asked = steps_of(run.config), len(run.evaluations)
+    if directory is None:
+        return State("waiting", False, 0, steps, 0, asked, False, "")
+    trained = is_done(f"{directory}/train", "train")
+    scored = sum(trained and is_done(f"{directory}/{each.folder}", "evaluation") for each in run.evaluations)
+    if trained and scored == asked:
+        return State("done", True, steps or 0, steps, scored, asked, False, "")
+    running = in_use(directory, locks)
+    step = (steps or 0) if trained else _newest(directory / "train.part" / "checkpoint")
+    failure = "" if running else _failure(directory)
+    begun = running or (directory / "train.part").is_dir()
+    phase = "failed" if failure else "scoring" if trained else "training" if begun else "waiting"
+    return State(phase, trained, step, steps, scored, asked, running, failure)
+
+
+def steps_of(config: dict[str, Any]) -> int | None:
+    """The training steps that a run's configuration asks for; None where it does not say."""
+    value = config.get("model.training_steps")
+    if isinstance(value, str) and value.startswith("%"):
+        value = config.get(value[1:])
+    return value if isinstance(value, int) else None
+
+
+def _newest(checkpoints: Path) -> int:
+    """The step of the newest checkpoint, by the small file that is written last and that training goes on by."""
+    try:
+        match = _CHECKPOINT.search((checkpoints / "checkpoint").read_text(encoding="utf-8"))
+    except OSError:
+        return 0
+    return int(match[1]) if match else 0
+
+
+def _failure(directory: Path) -> str:
+    try:
+        return json.loads((directory / "failure.json").read_text(encoding="utf-8"))["message"]
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError, TypeError):
+        return "failure.json is damaged"

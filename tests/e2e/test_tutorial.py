@@ -1,0 +1,35 @@
+"""bin/tutorial: every command of it runs, and it ends with the table."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+SCRIPT = Path(__file__).parents[2] / "bin" / "tutorial"
+
+
+def test_the_tutorial_ends_with_a_table_of_its_three_models(tmp_path):
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "TUTORIAL_STEPS": "20",
+        "TUTORIAL_DATA": "dataset.name = 'dummy_data'",
+    }
+    done = subprocess.run(
+        ["bash", SCRIPT, "here"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    commands = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("$ ")]
+    assert commands == ["dlib_bvae_train"] * 3 + ["dlib_bvae_evaluate"] * 3 + ["ls"] + ["dlib_bvae_evaluate"] * 3 + [
+        "dlib_bvae_aggregate",
+        "cat",
+    ]
+    table = pd.read_csv(tmp_path / "here" / "results.csv")
+    assert set(table["model"]) == {"beta1", "beta16", "pca"}
+    assert set(table["metric"]) == {"reconstruction_error", "active_units", "beta_vae", "mig"}
+    assert done.stdout.rstrip().splitlines()[-1].startswith("|")
+    listed = [line for line in done.stdout.splitlines() if line.endswith("reconstructions.png") and line[0] != "$"]
+    assert len(listed) == 3
+    assert all((tmp_path / path).is_file() for path in listed)

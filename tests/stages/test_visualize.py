@@ -1,0 +1,218 @@
+"""visualize.py: the pictures of whole runs, of every kind of model and data, and what is said where one does not apply."""
+
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dlib_bvae import datasets
+from dlib_bvae.errors import UserError
+from dlib_bvae.results import read_results
+from dlib_bvae.stages import train, visualize
+from dlib_bvae.visualize.sections import drawn_codes
+
+DATA = "dataset.name = 'dummy_data'"
+NETWORK = ["gin/models/beta_vae.gin", "gin/models/burgess_conv.gin"]
+TINY = ["model.batch_size = 16", "model.training_steps = 6", "model.log_every = 2", "model.checkpoint_every = 6"]
+FEW = [
+    "visualize.num_values = 3",
+    "visualize.num_frames = 3",
+    "visualize.num_images = 200",
+    "visualize.num_codes = 2000",
+]
+ALL = list(visualize.SECTIONS)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of six steps; tests must not change it."""
+    return train.run(NETWORK, [DATA, "encoder.num_latent = 4", *TINY], tmp_path_factory.mktemp("vae") / "run")
+
+
+@pytest.fixture(scope="module")
+def first(trained, tmp_path_factory):
+    """The same run, and what was drawn of it; tests must not change it."""
+    run = shutil.copytree(trained, tmp_path_factory.mktemp("drawn") / "run")
+    return run, *drawn(run)
+
+
+@pytest.fixture
+def run(first, tmp_path):
+    """A copy of a run that was drawn."""
+    return shutil.copytree(first[0], tmp_path / "run")
+
+
+def drawn(run, *bindings, **flags):
+    """The results of the stage, its page, and its pictures by name."""
+    folder = visualize.run([], [*FEW, *bindings], run, **flags)
+    results = read_results(folder, "visualize")
+    pictures = {name: Image.open(io.BytesIO((folder / name).read_bytes())) for name in results["pictures"]}
+    return results, (folder / "index.html").read_text(encoding="utf-8"), pictures
+
+
+def test_a_vae_gets_every_picture(first):
+    run, results, page, pictures = first
+    assert results["left_out"] == {}
+    assert all(f'id="{anchor}"' in page for anchor in ALL)
+    assert all(f'src="{name}"' in page for name in pictures)
+    assert pictures["traversals.gif"].n_frames == 4
+    assert pictures["traversals.gif"].info["loop"] == 0
+    kl = np.array(results["kl_per_latent"])
+    assert (np.diff(kl[results["latent_order"]]) <= 0).all()
+    assert (kl >= 0).all()
+    assert np.shape(results["mutual_information"]) == (4, 4)
+    assert len(set(results["examples"])) == 10
+    assert not (run / "visualize.part").exists()
+    assert read_results(run / "mean", "postprocess")["uuid"] == results["encoded"]
+
+
+def test_it_is_drawn_once_and_the_same_again(first, run, capsys):
+    _, results, _, pictures = first
+    assert drawn(run)[0]["uuid"] == results["uuid"]
+    assert "drawn already" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"visualize.num_values = 3, now it is 5; .*--overwrite"):
+        drawn(run, "visualize.num_values = 5")
+    again, _, same = drawn(run, overwrite=True)
+    assert again["uuid"] != results["uuid"]
+    for name, picture in pictures.items():
+        np.testing.assert_array_equal(np.asarray(picture), np.asarray(same[name]), err_msg=name)
+
+
+def test_pictures_show_the_data_and_what_the_decoder_makes_of_the_codes(first):
+    import tensorflow as tf
+
+    run, results, _, pictures = first
+    data, codes = datasets.load("dummy_data"), np.load(run / "mean/codes.npy")
+    decode = tf.saved_model.load(str(run / "train/saved_model")).signatures["decode"]
+    made = decode(latents=tf.constant(codes[results["examples"]]))["images"].numpy()
+    shown = np.asarray(pictures["reconstructions.png"])[2:, -660:].reshape(2, 66, 10, 66, 3)[:, :64:4, :, :64:4]
+    originals = data.observations_at(results["examples"]) * 255
+    np.testing.assert_array_equal(shown[0].transpose(1, 0, 2, 3), np.broadcast_to(originals, (10, 16, 16, 3)))
+    np.testing.assert_allclose(shown[1].transpose(1, 0, 2, 3), np.broadcast_to(made * 255, (10, 16, 16, 3)), atol=0.6)
+    first, order = codes[results["examples"][0]], results["latent_order"]
+    ends = np.stack([first, first])
+    ends[:, order[1]] = codes[:, order[1]].min(), codes[:, order[1]].max()
+    row = np.asarray(pictures["traversals_posterior.png"])[-3 * 66 :, -3 * 66 :][:64:4].reshape(16, 3, 66, 3)[
+        :, ::2, :64:4
+    ]
+    expected = decode(latents=tf.constant(ends))["images"].numpy() * 255
+    np.testing.assert_allclose(row.transpose(1, 0, 2, 3), np.broadcast_to(expected, (2, 16, 16, 3)), atol=0.6)
+
+
+def test_settings_change_what_is_shown(run):
+    bindings = ["posterior_range = 'deviations'", "prior_range = 'linear'", "num_latents = 2", "num_examples = 1"]
+    results, page, pictures = drawn(run, *[f"visualize.{each}" for each in bindings], overwrite=True)
+    assert list(results["left_out"]) == ["reconstruct-traverse"]
+    assert "num_examples is 1" in page
+    assert "±2 standard deviations of the codes" in page
+    assert "even steps over ±2, standard deviations of the prior" in page
+    assert pictures["traversals_prior.png"].height == 17 + 6 + 2 + 2 * 66
+
+
+def test_pictures_of_an_earlier_training_are_drawn_again(run, capsys):
+    before = read_results(run / "visualize", "visualize")
+    path = run / "train/results/json/train_results.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "uuid": "another"}))
+    after, _, _ = drawn(run)
+    assert "holds pictures of an earlier encoding" in capsys.readouterr().out
+    assert after["uuid"] != before["uuid"]
+
+
+def test_pca_has_no_kl_no_prior_and_no_curves(tmp_path):
+    pca = [DATA, "model.model = @pca()", "pca.num_latent = 3", "pca.num_samples = 60"]
+    results, page, pictures = drawn(train.run([], pca, tmp_path / "run"))
+    assert set(results["left_out"]) == {"prior-traversals", "curves"}
+    assert results["kl_per_latent"] == [None] * 3
+    assert (np.diff(np.array(results["variance_per_latent"])[results["latent_order"]]) <= 0).all()
+    assert "ordered by the variance" in page
+    assert "product of their marginal distributions" in page
+    assert {"reconstructions.png", "traversals.gif", "mutual_information.png"} <= pictures.keys()
+
+
+def test_an_oracle_decodes_by_looking_up(tmp_path):
+    results, page, pictures = drawn(train.run([], [DATA, "model.model = @oracle()"], tmp_path / "run"))
+    assert set(results["left_out"]) == {"prior-traversals", "curves"}
+    information = np.array(results["mutual_information"])
+    assert (information.argmax(axis=1) == np.arange(4)).all()
+    images = np.asarray(pictures["reconstructions.png"])[2:, -660:].reshape(2, 66, 660, 3)
+    np.testing.assert_array_equal(images[0], images[1])
+
+
+def test_a_data_set_without_factors_has_no_labels_of_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path / "cache"))
+    images = np.random.default_rng(0).integers(256, size=(120, 16, 16, 3), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    files = [f"from_file.path = '{tmp_path / 'images.npy'}'", "dataset.name = 'from_file'"]
+    results, page, pictures = drawn(train.run(NETWORK, [*files, "encoder.num_latent = 3", *TINY], tmp_path / "run"))
+    assert set(results["left_out"]) == {"information", "factor-traversals"}
+    assert "has images only" in page
+    assert results["mutual_information"] is None
+    shown = np.asarray(pictures["data_samples.png"])[2:, 2:].reshape(5, 66, 10, 66, 3)[:, :64:4, :, :64:4]
+    for tile in shown.transpose(0, 2, 1, 3, 4).reshape(50, 16, 16, 3):
+        assert (images == tile).all(axis=(1, 2, 3)).any(), "a picture that the data set has not"
+
+
+@pytest.mark.parametrize(
+    ("model", "kl"),
+    [
+        ("joint_vae", [True] * 6 + [False] * 3),
+        ("vq_vae", [False] * 8),
+    ],
+)
+def test_latents_that_take_few_values_are_drawn_too(model, kl, tmp_path):
+    sizes = {"vq_vae": ["encoder.num_latent = 8", "vector_quantized_autoencoder.dim = 4"]}
+    files = [f"gin/models/{model}.gin", "gin/models/burgess_conv.gin"]
+    results, _, pictures = drawn(train.run(files, [DATA, *TINY, *sizes.get(model, [])], tmp_path / "run"))
+    assert [each is not None for each in results["kl_per_latent"]] == kl
+    assert set(results["left_out"]) == (set() if any(kl) else {"prior-traversals"})
+    if any(kl):
+        assert pictures["traversals_prior.png"].height == 17 + 6 + 2 + 6 * 66
+        assert set(results["latent_order"][:6]) == set(range(6))
+
+
+def test_random_codes_come_from_the_prior_or_from_the_codes():
+    codes = np.stack([np.arange(1000.0), np.arange(1000.0) + 5000, np.full(1000, 7.0)], axis=1).astype(np.float32)
+    drawn, _ = drawn_codes(codes, np.array([True, True, True]), 5000, seed=0)
+    np.testing.assert_allclose(drawn.mean(axis=0), 0, atol=0.06)
+    np.testing.assert_allclose(drawn.std(axis=0), 1, atol=0.05)
+    mixed, words = drawn_codes(codes, np.array([False, False, True]), 500, seed=0)
+    np.testing.assert_array_equal(mixed[:, 0] + 5000, mixed[:, 1])
+    assert "the others" in words
+    alone, words = drawn_codes(codes, np.array([False, False, False]), 500, seed=0)
+    assert (alone[:, 0] + 5000 != alone[:, 1]).mean() > 0.9
+    assert set(alone[:, 0]) <= set(codes[:, 0])
+    assert (alone[:, 2] == 7).all()
+    np.testing.assert_array_equal(alone, drawn_codes(codes, np.array([False, False, False]), 500, seed=0)[0])
+
+
+@pytest.mark.parametrize(
+    ("binding", "words"),
+    [
+        ("num_values = 1", "visualize.num_values must be a whole number >= 2; got 1"),
+        ("num_latents = 0", "visualize.num_latents must be a whole number >= 1; got 0"),
+        ("random_seed = -1", "visualize.random_seed must be a whole number >= 0; got -1"),
+        ("prior_range = 'even'", "visualize.prior_range must be one of quantiles, linear; got 'even'"),
+        ("posterior_range = 3", "visualize.posterior_range must be one of codes, deviations; got 3"),
+        ("coverage = 1.0", "visualize.coverage must be a finite number >= 0.01 and <= 0.9999; got 1.0"),
+        ("num_value = 3", "no parameter of visualize is called 'num_value'; did you mean num_values"),
+    ],
+)
+def test_settings_out_of_range_are_refused_before_anything_is_encoded(trained, binding, words):
+    with pytest.raises(UserError, match=f"^{words}"):
+        visualize.run([], [f"visualize.{binding}"], trained)
+    assert not (trained / "mean").exists()
+    assert not list(trained.glob("visualize*"))
+
+
+def test_a_run_that_is_not_there_or_not_finished_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no trained run in runs/"):
+        visualize.run()
+    with pytest.raises(UserError, match="there is no run directory"):
+        visualize.run(model_dir=tmp_path / "nowhere")
+    (tmp_path / "begun/train.part").mkdir(parents=True)
+    with pytest.raises(UserError, match="the training in .* is not finished"):
+        visualize.run(model_dir=tmp_path / "begun")
