@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.results.collection import KEYS, LEFTOVERS, RUN, SCORE_NAMES, SEED, collect, config_hash
 from dlib_bvae.results.record import write_atomic
+from dlib_bvae.results.text import csv_lines, markdown_cell, parquet_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +39,6 @@ __all__ = [
 
 GROUP = [*KEYS, "score"]
 COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
-_FORMULA = {"=", "+", "-", "@", "\t", "\r"}  # what a spreadsheet's formula begins with
-_CSV_ROWS = 2_000  # that are text in memory at once
 
 # Columns shown to people always, and those shown only when rows could not be told apart without them.
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
@@ -118,11 +115,11 @@ def write_tables(table: pd.DataFrame, runs: pd.DataFrame, output: Path) -> list[
     Raises UserError when the disk is full.
     """
     contents: dict[str, Callable[[], str | bytes | Iterable[str]]] = {
-        "results.csv": lambda: _csv_lines(table),
-        "results.parquet": lambda: _parquet(table),
+        "results.csv": lambda: csv_lines(table),
+        "results.parquet": lambda: parquet_bytes(table),
         "results.md": lambda: _markdown(table),
-        "runs.csv": lambda: _csv_lines(runs),
-        "runs.parquet": lambda: _parquet(runs),
+        "runs.csv": lambda: csv_lines(runs),
+        "runs.parquet": lambda: parquet_bytes(runs),
     }
     for name, content in contents.items():
         write_atomic(output / name, content())
@@ -166,54 +163,10 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
     return paths
 
 
-def _csv(frame: pd.DataFrame) -> str:
-    return "".join(_csv_lines(frame))
-
-
-def _csv_lines(frame: pd.DataFrame) -> Iterator[str]:
-    """CSV of a frame, as pandas writes it, in pieces."""
-    import pandas as pd
-
-    yield _lines([[_inert(name) for name in frame.columns]])
-    columns = [frame[name].array for name in frame.columns]
-    textual = [array.dtype == object or isinstance(array.dtype, pd.StringDtype) for array in columns]
-    for start in range(0, len(frame), _CSV_ROWS):
-        parts = [_plain(array[start : start + _CSV_ROWS]) for array in columns]
-        texts = (list(map(_inert, part)) if text else part for part, text in zip(parts, textual, strict=True))
-        yield _lines(zip(*texts, strict=True))
-
-
-def _plain(array: Any) -> list[Any]:
-    """The values of an array of pandas; None, which csv.writer writes as nothing, for what is missing."""
-    values = array.to_numpy(object)
-    values[array.isna()] = None
-    return values.tolist()
-
-
-def _lines(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator=os.linesep).writerows(rows)
-    return text.getvalue()
-
-
-def _inert(text: Any) -> Any:
-    return f"'{text}" if isinstance(text, str) and text[:1] in _FORMULA else text
-
-
-def _parquet(frame: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return buffer.getvalue()
-
-
 def _markdown(table: pd.DataFrame) -> str:
     header, rows = _readable(table)
     lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(_cell(text) for text in line)} |\n" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
+    return "".join(f"| {' | '.join(markdown_cell(text) for text in line)} |\n" for line in lines)
 
 
 def _readable(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:

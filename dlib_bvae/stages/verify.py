@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.cli import RUNS
+from dlib_bvae.cli import RUNS, load_tensorflow
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.files import sha256_of
@@ -21,7 +21,7 @@ from dlib_bvae.errors import UserError, check_number
 from dlib_bvae.metrics.codes import check_codes
 from dlib_bvae.results import describe, read_results, run_lock, write_stage
 from dlib_bvae.results.submissions import Entry, Submission, checks, read
-from dlib_bvae.stages import own_codes, retraining
+from dlib_bvae.stages import own_codes
 from dlib_bvae.stages.evaluate import REGISTRIES
 from dlib_bvae.stages.own_codes import Own
 from dlib_bvae.stages.reclaiming import Outcome, differences, rows_of
@@ -86,6 +86,9 @@ def _verified(submission: Submission, entry: Entry, scratch: Path, tolerance: fl
         representation = own_codes.represent(own, data, codes, overwrite=False)
     evidence = "recomputed"
     if entry.retrain is not None and retrain:
+        load_tensorflow()
+        from dlib_bvae.stages import retraining
+
         retraining.check(entry, data, scratch / f"{place.name}-trained")
         evidence = "retrained"
     _write_submission(representation, submission, entry, evidence, exact, tolerance)

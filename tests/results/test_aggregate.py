@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import aggregate, record
+from dlib_bvae.results import aggregate, record, text
 
 
 def write_run(root, name, *, seed=0, beta=4.0, config=None, representation="mean", num_images=100, **train):
@@ -199,7 +199,7 @@ def test_a_table_is_written_in_pieces(tmp_path, monkeypatch):
     frame, _ = aggregate.collect(tmp_path / "runs")
     table = aggregate.aggregate(frame)
     whole = aggregate.write_tables(table, frame, tmp_path / "whole")[3].read_bytes()
-    monkeypatch.setattr(aggregate, "_CSV_ROWS", 2)
+    monkeypatch.setattr(text, "_CSV_ROWS", 2)
     assert aggregate.write_tables(table, frame, tmp_path / "pieces")[3].read_bytes() == whole
     assert whole.decode().replace("'@vae()", "@vae()") == frame.to_csv(index=False)
 

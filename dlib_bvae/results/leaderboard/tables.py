@@ -6,8 +6,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.results.aggregate import GROUP, _cell, _csv, _parquet
+from dlib_bvae.results.aggregate import GROUP
 from dlib_bvae.results.leaderboard.rows import COSTS, STATISTICS
+from dlib_bvae.results.text import csv_lines, markdown_cell, parquet_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,7 @@ def frame_of(board: dict[str, Any]) -> pd.DataFrame:
 def files(board: dict[str, Any]) -> dict[str, str | bytes]:
     """File name → content of the three tables."""
     frame = frame_of(board)
-    return {"board.csv": _csv(frame), "board.parquet": _parquet(frame), "board.md": _markdown(board)}
+    return {"board.csv": "".join(csv_lines(frame)), "board.parquet": parquet_bytes(frame), "board.md": _markdown(board)}
 
 
 def _markdown(board: dict[str, Any]) -> str:
@@ -53,7 +54,7 @@ def _markdown(board: dict[str, Any]) -> str:
 
 def _inert(text: str) -> str:
     """A cell's text in which Markdown finds no link, picture, code or HTML."""
-    return re.sub(r"([\[\]`*])", r"\\\1", _cell(text))
+    return re.sub(r"([\[\]`*])", r"\\\1", markdown_cell(text))
 
 
 def _texts(row: dict[str, Any]) -> list[str]:
