@@ -73,7 +73,7 @@ def kill_after_a_checkpoint(flags, folder):
     with subprocess.Popen(
         command_line, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
-        until = time.monotonic() + 240
+        until = time.monotonic() + 600
         while not list(folder.glob("run*/train.part/checkpoint/*.index")):
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < until, "no checkpoint was written"
