@@ -59,6 +59,12 @@ def test_images_are_scored_by_the_extractor_s_name(run, tmp_path, monkeypatch):
     assert found["fd_factor_cnn_reconstruction"] > found["fd_factor_cnn_data"]
     assert found["protocol"]["extractor"] == "factor_cnn"
     assert found["metric_parameters"]["num_images"] == 200
+    sampling = "postprocess.postprocess_fn = @sampled_representation"
+    (other,) = evaluate.run("image_quality", model_dir=run, gin_bindings=[*bindings, sampling])
+    of_samples = scores(other)
+    assert other.parents[1].name == "sampled"
+    assert of_samples["fd_factor_cnn_reconstruction"] != found["fd_factor_cnn_reconstruction"]
+    assert of_samples["fd_factor_cnn_data"] == found["fd_factor_cnn_data"]
     with pytest.raises(UserError, match="Inception graph of 2015 is missing"):
         evaluate.run(
             "image_quality", model_dir=run, gin_bindings=[*bindings, "image_quality.extractor = 'inception_2015'"]
