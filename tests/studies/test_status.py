@@ -25,9 +25,9 @@ def test_runs_under_way_and_failed_ones_are_named_and_all_are_counted(tiny, tmp_
     first, second, _ = study.runs
     (second.directory(store)).mkdir(parents=True)
     (second.directory(store) / "failure.json").write_text(json.dumps({"message": "the disk is full"}))
-    checkpoint = first.directory(store) / "train.part/checkpoint/ckpt-300.index"
+    checkpoint = first.directory(store) / "train.part/checkpoint/checkpoint"
     checkpoint.parent.mkdir(parents=True)
-    checkpoint.touch()
+    checkpoint.write_text('model_checkpoint_path: "ckpt-300"\n')
     with run_lock(first.directory(store)):
         text = shown(study, store)
     assert text.startswith("0 of 3 runs done · 1 under way · 1 failed\n")
