@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +61,13 @@ def collect(root: Path) -> tuple[pd.DataFrame, list[str]]:
 
     directories, problems = _evaluations(root)
     columns = Columns()
-    shapes: dict[tuple[str, ...], _Shape] = {}
+    texts = {"config": _Texts(_CONFIG, config_hash), "metric_parameters": _Texts(_PARAMETERS, _without_seeds)}
     for relative in directories:
         directory = root / relative
         path = directory / _EVALUATION
         try:
-            row = _row(directory, path, shapes)
+            row = _row(directory, path)
+            row |= {name: each.of(row) for name, each in texts.items()}
         except (UserError, OSError) as error:
             problems.append(str(error))
             continue
@@ -94,26 +95,31 @@ def config_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha1(_canonical(kept).encode(), usedforsecurity=False).hexdigest()[:10]
 
 
-class _Shape:
-    """The evaluations that have the same entries in the same order, as the results of one metric and model mostly have."""
+class _Texts:
+    """Texts made of a row's entries below a prefix, once for equal entries: few configurations make many evaluations."""
 
-    def __init__(self, names: Sequence[str]):
-        self.config = [name for name in names if name.startswith(_CONFIG)]
-        self.parameters = [name for name in names if name.startswith(_PARAMETERS)]
-        self._derived: dict[str, tuple[str, str]] = {}
+    def __init__(self, prefix: str, make: Callable[[dict[str, Any]], str]):
+        self._prefix, self._make = prefix, make
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}  # of a row → those of them below the prefix
+        self._made: dict[tuple[tuple[str, ...], str], str] = {}
 
-    def derived(self, row: Mapping[str, Any]) -> tuple[str, str]:
-        """(config, metric_parameters), worked out once for equal entries: few configurations make many evaluations."""
-        entries = [row[name] for name in self.config], [row[name] for name in self.parameters]
-        text = repr(entries)  # tells 1, 1.0 and True apart, unlike the entries themselves
-        if text not in self._derived:
-            config, parameters = (
-                {name.removeprefix(prefix): row[name] for name in names}
-                for prefix, names in ((_CONFIG, self.config), (_PARAMETERS, self.parameters))
-            )
-            parameters = {name: value for name, value in parameters.items() if not _is_seed(name)}
-            self._derived[text] = config_hash(config), _canonical(parameters)
-        return self._derived[text]
+    def of(self, row: Mapping[str, Any]) -> str:
+        """The text of `row`."""
+        every = tuple(row)
+        if every not in self._names:  # the evaluations of one metric and model mostly have the same
+            self._names[every] = tuple(name for name in every if name.startswith(self._prefix))
+        names = self._names[every]
+        key = (
+            names,
+            repr([row[name] for name in names]),
+        )  # repr tells 1, 1.0 and True apart, unlike the entries themselves
+        if key not in self._made:
+            self._made[key] = self._make({name.removeprefix(self._prefix): row[name] for name in names})
+        return self._made[key]
+
+
+def _without_seeds(parameters: Mapping[str, Any]) -> str:
+    return _canonical({name: value for name, value in parameters.items() if not _is_seed(name)})
 
 
 def _evaluations(root: Path) -> tuple[list[str], list[str]]:
@@ -142,8 +148,8 @@ def _evaluations(root: Path) -> tuple[list[str], list[str]]:
     return sorted(found, key=lambda each: [*each.split("/"), "results"]), problems
 
 
-def _row(directory: Path, path: Path, shapes: dict[tuple[str, ...], _Shape]) -> dict[str, Any]:
-    """The checked entries of one evaluation with its derived columns."""
+def _row(directory: Path, path: Path) -> dict[str, Any]:
+    """The checked entries of one evaluation."""
     # the evaluation and its representation: beside each a command that was killed can leave what it was replacing
     for stage in (directory, directory.parents[1]):
         if stage.suffix in LEFTOVERS:
@@ -160,10 +166,6 @@ def _row(directory: Path, path: Path, shapes: dict[tuple[str, ...], _Shape]) -> 
     if _SUBMITTED in row:
         row["evidence"] = row.get("evaluation_results.evidence") or row["submission_results.evidence"]
         row["supervision"] = row[_SUBMITTED]
-    names = tuple(row)
-    if names not in shapes:
-        shapes[names] = _Shape(names)
-    row["config"], row["metric_parameters"] = shapes[names].derived(row)
     return row
 
 
