@@ -195,6 +195,7 @@ def _same_as_local(asked: study.Study, store: Path, other: Path) -> None:
         assert scores[0] == scores[1]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_a_lost_node_a_failure_and_a_hang(cluster, module):
     asked, store = loaded(module, 4), module / "store"
     hangs = tuple(run for run in asked.runs if run.part == "hangs")
