@@ -29,6 +29,7 @@ __all__ = [
     "aggregate",
     "by_levels",
     "collect",
+    "collect_some",
     "config_hash",
     "per_run",
     "per_seed",
@@ -151,16 +152,22 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
         raise UserError(
             f"there is no directory {results_dir}; train and evaluate first, or name the directory of the runs"
         )
-    frame, problems = collect(results_dir)
-    for problem in problems:
-        print(f"left out: {problem}", file=sys.stderr)
-    if frame.empty:
-        reason = f"all {len(problems)} found were left out" if problems else "none was found"
-        raise UserError(f"no evaluation below {results_dir} can be aggregated ({reason}); run dlib_bvae_evaluate first")
+    frame = collect_some(results_dir, "be aggregated")
     table = aggregate(frame)
     paths = write_tables(table, frame, output_dir)
     print(render(table))
     return paths
+
+
+def collect_some(root: Path, use: str) -> pd.DataFrame:
+    """The frame of `collect`; names on standard error what was left out. Raises UserError when no evaluation can `use`."""
+    frame, problems = collect(root)
+    for problem in problems:
+        print(f"left out: {problem}", file=sys.stderr)
+    if frame.empty:
+        reason = f"all {len(problems)} found were left out" if problems else "none was found"
+        raise UserError(f"no evaluation below {root} can {use} ({reason}); run dlib_bvae_evaluate first")
+    return frame
 
 
 def _markdown(table: pd.DataFrame) -> str:

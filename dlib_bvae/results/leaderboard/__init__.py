@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.results.aggregate import collect
+from dlib_bvae.results.aggregate import collect_some
 from dlib_bvae.results.record import write_atomic
 
 PAGE = "index.html"
@@ -29,12 +28,7 @@ def run(results: Path, output: Path) -> list[Path]:
         )
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; --output must be a folder, which is made where there is none")
-    frame, problems = collect(results)
-    for problem in problems:
-        print(f"left out: {problem}", file=sys.stderr)
-    if frame.empty:
-        reason = f"all {len(problems)} found were left out" if problems else "none was found"
-        raise UserError(f"no evaluation below {results} can stand on a board ({reason}); run dlib_bvae_evaluate first")
+    frame = collect_some(results, "stand on a board")
     board = build(frame, results, output)
     written: dict[str, str | bytes] = {
         "board.json": json.dumps(board, ensure_ascii=False, allow_nan=False, indent=1) + "\n",
