@@ -1,0 +1,49 @@
+"""benchmarks/study_results.py: what is done goes to another machine as files, and counts as done there."""
+
+import io
+import json
+import runpy
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from dlib_bvae.studies import state
+
+SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "study_results.py"))
+
+
+def finish(store, run, *, scored):
+    directory = run.directory(store)
+    stages = {"train": "train", **({run.evaluations[0].folder: "evaluation"} if scored else {})}
+    for folder, stage in stages.items():
+        (directory / folder / "results" / "json").mkdir(parents=True)
+        (directory / folder / "results" / "json" / f"{stage}_results.json").write_text("{}", encoding="utf-8")
+    (directory / "run.json").write_text(json.dumps(run.to_json()), encoding="utf-8")
+    (directory / "train" / "saved_model").mkdir()
+    (directory / "train" / "saved_model" / "saved_model.pb").write_bytes(b"large")
+
+
+def test_results_of_scored_runs_are_carried_without_models(tiny, tmp_path):
+    scored, unscored, waiting = runs = tiny().runs
+    finish(tmp_path / "here", scored, scored=True)
+    finish(tmp_path / "here", unscored, scored=False)
+    assert SCRIPT["pack"](tmp_path / "here", tmp_path / "runs.tar.xz") == 3
+    assert SCRIPT["unpack"](tmp_path / "runs.tar.xz", tmp_path / "there") == 3
+    assert SCRIPT["unpack"](tmp_path / "runs.tar.xz", tmp_path / "there") == 0
+    assert [each.done for each in state.states(runs, tmp_path / "there")] == [True, False, False]
+    assert not list((tmp_path / "there").rglob("*.pb"))
+    SCRIPT["pack"](tmp_path / "there", tmp_path / "again.tar.xz")
+    assert (tmp_path / "again.tar.xz").read_bytes() == (tmp_path / "runs.tar.xz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside/run.json", "run/train/results/json/../../x.json", "/etc/run.json", "run/x.py"]
+)
+def test_an_archive_with_another_file_is_refused_whole(tmp_path, name):
+    with tarfile.open(tmp_path / "runs.tar.xz", "w:xz") as target:
+        for each in ("run/run.json", name):
+            target.addfile(tarfile.TarInfo(each), io.BytesIO())
+    with pytest.raises(SystemExit, match="no result file"):
+        SCRIPT["unpack"](tmp_path / "runs.tar.xz", tmp_path / "there")
+    assert not (tmp_path / "there").exists()
