@@ -83,7 +83,10 @@ def _parse(files: list[str], bindings: list[str], names: list[str], skip_unknown
     quiet = lambda record: not str(record.msg).startswith("Path not found")
     logging.getLogger().addFilter(quiet)
     try:
-        gin.parse_config_files_and_bindings(files, _lines(bindings), skip_unknown=skip_unknown)
+        # gin's last check refuses what is known but bound to something unknown, such as model.model = @vae().
+        gin.parse_config_files_and_bindings(
+            files, _lines(bindings), finalize_config=not skip_unknown, skip_unknown=skip_unknown
+        )
     except (ImportError, SyntaxError, ValueError, OSError) as error:
         raise _friendly(error, names) from error
     finally:

@@ -59,11 +59,14 @@ def test_a_missing_binding_says_how_to_give_it():
 
 def test_a_part_of_a_whole_configuration_can_be_read(tmp_path):
     path = tmp_path / "whole.gin"
-    path.write_text("dataset.name = 'dummy_data'\nunheard_of.rate = 3.0\nunheard_of.model = @unheard()\n")
+    known = "beta_vae.classifier = @unheard()"  # as model.model = @vae() where only the stage has been imported
+    path.write_text(f"dataset.name = 'dummy_data'\nunheard_of.rate = 3.0\nunheard_of.model = @unheard()\n{known}\n")
     with configuration([str(path)], [], REGISTRIES, skip_unknown=True):
         assert datasets.load().name == "dummy_data"
     with pytest.raises(UserError, match="unheard_of"):
         bound([str(path)])
+    with pytest.raises(UserError, match="unheard"):
+        bound([], [known])
 
 
 def test_every_installed_experiment_is_listed():
