@@ -1,8 +1,7 @@
-"""Pictures as PNG, over arrays only: tiles of images, and codes of walks through the factors."""
+"""Codes of walks through the factors, a panel a β, from arrays only."""
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,48 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.visualize.curves import COLOURS
-
-_GAP = 2
-_GREY = 128
-_LETTERS = 12  # pixels of a label's height
-_DPI = 130
-
-
-def tiles(rows: Sequence[tuple[str, np.ndarray]], scale: int = 1) -> bytes:
-    """Rows of images under each other, each with its label on the left.
-
-    rows: (label, images float (n, H, W, 1 or 3) in [0, 1]); scale: how many pixels a side one becomes.
-    """
-    from PIL import Image, ImageDraw, ImageFont
-
-    font = ImageFont.load_default(_LETTERS)
-    height, width = (size * scale for size in rows[0][1].shape[1:3])
-    longest = max(font.getlength(label) for label, _ in rows)
-    margin = int(longest) + 3 * _GAP if longest else _GAP
-    most = max(len(images) for _, images in rows)
-    size = (margin + most * (width + _GAP), _GAP + len(rows) * (height + _GAP))
-    canvas = Image.new("RGB", size, (_GREY,) * 3)
-    pen = ImageDraw.Draw(canvas)
-    if longest:
-        pen.rectangle((0, 0, margin - _GAP - 1, size[1]), fill="white")
-    for row, (label, images) in enumerate(rows):
-        y = _GAP + row * (height + _GAP)
-        pen.text((_GAP, y + height // 2), label, fill="black", font=font, anchor="lm")
-        for column, image in enumerate(_pixels(images, scale)):
-            canvas.paste(Image.fromarray(image), (margin + column * (width + _GAP), y))
-    return _png(canvas)
-
-
-def _pixels(images: np.ndarray, scale: int) -> np.ndarray:
-    """Images in [0, 1] → uint8 (n, H × scale, W × scale, 3)."""
-    whole = np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
-    return np.broadcast_to(whole, (*whole.shape[:3], 3)).repeat(scale, axis=1).repeat(scale, axis=2)
-
-
-def _png(canvas: Any) -> bytes:
-    buffer = io.BytesIO()
-    canvas.save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()
+from dlib_bvae.visualize.tiles import figure_png
 
 
 def walks(panels: Mapping[str, Sequence[tuple[str, np.ndarray]] | str]) -> bytes:
@@ -84,6 +42,4 @@ def walks(panels: Mapping[str, Sequence[tuple[str, np.ndarray]] | str]) -> bytes
     figure.supylabel("second component", fontsize=9)
     if named:
         figure.legend(named.values(), named.keys(), loc="outside upper center", ncols=3, fontsize=8, frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=_DPI)
-    return buffer.getvalue()
+    return figure_png(figure)

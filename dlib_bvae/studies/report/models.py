@@ -1,9 +1,8 @@
-"""What trained networks show: traversals, walks through the factors, reconstructions; arrays for figures.py."""
+"""What trained networks show: traversals, walks through the factors, reconstructions; PNGs, and arrays for figures.py."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError
-from dlib_bvae.studies.report import figures
+from dlib_bvae.visualize import factor_paths, tiles, traversals
 
 LATENTS, VALUES, RANGE = 8, 9, 2.0  # of a traversal; it goes from −RANGE to RANGE
 _SAMPLE = 2_000
@@ -45,13 +44,11 @@ def traversal(folder: Path) -> bytes:
     if log_variance is None:
         raise UserError(f"the SavedModel of {folder} gives no log variance, so its latents have no KL")
     kl = 0.5 * np.mean(mean**2 + np.exp(log_variance) - 1 - log_variance, axis=0)
-    start = model.encode(data.observations_at(_median(data)))[0]
-    rows = []
-    for latent in np.argsort(-kl, kind="stable")[:LATENTS]:
-        latents = np.repeat(start, VALUES, axis=0)
-        latents[:, latent] = np.linspace(-RANGE, RANGE, VALUES)
-        rows.append((f"z{latent}, {kl[latent]:.2f} nats", model.decode(latents)))
-    return figures.tiles(rows)
+    (start,) = model.encode(data.observations_at(_median(data)))[0]
+    latents = np.argsort(-kl, kind="stable")[:LATENTS]
+    values = np.tile(np.linspace(-RANGE, RANGE, VALUES), (len(latents), 1))
+    rows = traversals.decoded(model.decode, traversals.traverse(start, latents, values))
+    return tiles.png(tiles.labelled(list(rows), [f"z{latent}, {kl[latent]:.2f} nats" for latent in latents]))
 
 
 def walk(folder: Path) -> list[tuple[str, np.ndarray]]:
@@ -62,41 +59,30 @@ def walk(folder: Path) -> list[tuple[str, np.ndarray]]:
     data, model = _opened(folder)
     if not isinstance(data, GroundTruthData):
         raise UserError(f"{data.name} has no factors to walk through")
-    means = model.encode(data.observations_at(_rows(data)))[0]
-    centre = means.mean(axis=0)
-    axes = np.linalg.svd(means - centre, full_matrices=False)[2][:2]
-    axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]  # else the sign is chance
-    found = []
-    for k, name in enumerate(data.factor_names):
-        if data.factor_sizes[k] > 1:
-            factors = np.tile(_median_factors(data), (data.factor_sizes[k], 1))
-            factors[:, k] = np.arange(data.factor_sizes[k])
-            codes = model.encode(data.observations_at(data.index_of(factors)))[0]
-            found.append((name, (codes - centre) @ axes.T))
-    return found
+    plane = factor_paths.plane_of(model.encode(data.observations_at(_rows(data)))[0])
+    paths = factor_paths.median_paths(data)
+    return [(name, plane.project(model.encode(data.observations_at(rows))[0])) for name, rows, _ in paths]
 
 
 def reconstructions(folder: Path) -> bytes:
     """Figures 9 and 10: PNG of images above what the run makes of their posterior means."""
     data, model = _opened(folder)
     images = data.observations_at(np.sort(training_sample(data, _SHOWN, seed=0)))
-    return figures.tiles([("images", images), ("decoded", model.decode(model.encode(images)[0]))])
+    return tiles.png(tiles.labelled([images, model.decode(model.encode(images)[0])], ["images", "decoded"]))
 
 
 def samples(data: ImageData) -> bytes:
     """Figures 1 and 2: PNG of images of a data set, chosen at random by seed 0."""
     images = data.observations_at(training_sample(data, 2 * _SHOWN, seed=0))
-    return figures.tiles([("", images[:_SHOWN]), ("", images[_SHOWN:])] if len(images) > _SHOWN else [("", images)])
+    return tiles.png(tiles.labelled([images[:_SHOWN], images[_SHOWN:]] if len(images) > _SHOWN else [images]))
 
 
 def _rows(data: ImageData) -> np.ndarray:
     return np.sort(training_sample(data, _SAMPLE, seed=0))
 
 
-def _median_factors(data: GroundTruthData) -> Sequence[int]:
-    return [size // 2 for size in data.factor_sizes]
-
-
 def _median(data: ImageData) -> np.ndarray:
     """The image with median factors, of a set without factors its first."""
-    return data.index_of([_median_factors(data)]) if isinstance(data, GroundTruthData) else np.array([0])
+    if not isinstance(data, GroundTruthData):
+        return np.array([0])
+    return data.index_of([[size // 2 for size in data.factor_sizes]])

@@ -12,30 +12,6 @@ def opened(content: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(content)))
 
 
-def test_tiles_lie_in_a_grid_with_grey_between():
-    rows = [("", np.array([0.0, 1.0]).reshape(2, 1, 1, 1)), ("", np.full((1, 1, 1, 3), [1.0, 0.0, 0.0]))]
-    picture = opened(figures.tiles(rows, scale=3))
-    assert picture.shape == (2 + 2 * 5, 2 + 2 * 5, 3)
-    assert (picture[2:5, 2:5] == 0).all()
-    assert (picture[2:5, 7:10] == 255).all()
-    assert (picture[7:10, 2:5] == [255, 0, 0]).all()
-    assert (picture[7:10, 7:10] == 128).all()
-    assert (picture[:2] == 128).all()
-
-
-def test_labels_stand_left_of_their_row_on_white():
-    plain, labelled = (opened(figures.tiles([(label, np.zeros((1, 32, 32, 1)))])) for label in ("", "z3, 1.25 nats"))
-    margin = labelled.shape[1] - plain.shape[1]
-    assert margin > 60
-    assert (labelled[:, margin:] == plain).all()
-    assert (labelled[0, : margin - 4] == 255).all()
-    assert (labelled[:, : margin - 4] < 100).any()
-
-
-def test_values_outside_are_clipped():
-    assert opened(figures.tiles([("", np.array([-1.0, 2.0]).reshape(2, 1, 1, 1))]))[2, [2, 5], 0].tolist() == [0, 255]
-
-
 def test_walks_show_what_there_is():
     points = np.array([[0.0, 0.0], [1.0, 1.0]])
     full = opened(figures.walks({"1-VAE": [("scale", points)], "4-VAE": [("scale", points)]}))

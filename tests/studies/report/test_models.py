@@ -11,7 +11,8 @@ from dlib_bvae import datasets
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.results import write_stage
-from dlib_bvae.studies.report import curves, figures, models
+from dlib_bvae.studies.report import curves, models
+from dlib_bvae.visualize import tiles
 
 LATENTS = 10
 
@@ -56,14 +57,19 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The rows that are given to figures.tiles."""
-    kept = []
-    monkeypatch.setattr(figures, "tiles", lambda rows, scale=1: kept.extend(rows) or b"png")
+    """The rows of the picture, as (label, images)."""
+    kept, labelled = [], tiles.labelled
+
+    def keep(rows, beside=()):
+        kept.extend(zip(beside, rows, strict=True))
+        return labelled(rows, beside)
+
+    monkeypatch.setattr(tiles, "labelled", keep)
     return kept
 
 
 def test_a_traversal_has_the_latents_by_their_kl(run, drawn):
-    assert models.traversal(run) == b"png"
+    assert Image.open(io.BytesIO(models.traversal(run))).size[0] > 9 * 64
     labels = [label for label, _ in drawn]
     assert [label.split(",")[0] for label in labels] == ["z6", "z4", "z0", "z1", "z2", "z3", "z5", "z7"]
     assert all(label.endswith("0.00 nats") for label in labels[2:])
