@@ -34,6 +34,7 @@ def fill(root: Path) -> None:
                 score(encoded, "reconstruction_error", {"squared_error": 10 - place + 0.1 * seed})
     told = {"method": "PCA", "supervision": "none", "evidence": "recomputed", "exact_factors": ["shape"]}
     score(bring(root, "submitted", "codes.npy", told), "mig", {"discrete_mig": 0.3})
+    score(bring(root, "exported", saved_model="my models/exported", seed=3), "mig", {"discrete_mig": 0.2})
     for name in (HOSTILE, FORMULA, TICKS):
         encoded = train(root, f"odd #{len(name)}", config={"model.name": name, "note.text": name})
         score(encoded, "mig", {"discrete_mig": 0.5})
@@ -54,6 +55,12 @@ class Reader:
         self.driver.get("about:blank")
         self.driver.get(f"{self.page.as_uri()}{place}")
         return self
+
+    def until(self, question):
+        """Waits for what the page does by itself, such as loading a picture; fails when it does not happen."""
+        from selenium.webdriver.support.wait import WebDriverWait  # the module itself is imported where selenium is not
+
+        WebDriverWait(self.driver, 30).until(lambda _: self.run(f"return {question}"), question)
 
     def texts(self, css):
         return self.run("return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText.trim())", css)

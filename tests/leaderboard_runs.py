@@ -65,10 +65,17 @@ def _write(directory: Path, stage: str, config: Any, earlier: Path | None, resul
     record.write_stage(directory, stage, results=results, config=config, gin_text="", earlier=earlier)
 
 
-def bring(root: Path, name: str, source: str, submission: Mapping[str, Any] | None = None, seed: int = 0) -> Path:
-    """Codes of another framework as dlib_bvae_evaluate --codes writes them; returns the directory of the representation.
+def bring(
+    root: Path,
+    name: str,
+    source: str | None = None,
+    submission: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    saved_model: str | None = None,
+) -> Path:
+    """Codes of another framework as dlib_bvae_evaluate writes them; returns the directory of the representation.
 
-    submission: what verification adds beside them.
+    source: of --codes; saved_model: of --saved_model, one of the two. submission: what verification adds beside them.
     """
     directory = root / name / "codes"
     results = {
@@ -78,7 +85,7 @@ def bring(root: Path, name: str, source: str, submission: Mapping[str, Any] | No
         "fingerprint": "f" * 16,
         "representation": "codes",
         "num_images": 1000,
-        "source": source,
+        **({"source": source} if source is not None else {"saved_model": saved_model}),
     }
     _write(directory, "postprocess", {"dataset.name": "dsprites_rendered"}, None, results)
     if submission is not None:

@@ -128,7 +128,8 @@ def represent(own: Own, data: Any, codes: np.ndarray | None, overwrite: bool) ->
             _write(final, own, identity, codes)
         return Representation(final, data, codes, lambda: None, lambda: None)
     model: Path = own.saved_model  # type: ignore[assignment]
-    encode_by(lambda: (load_encoder(model), data), identity, own.output_dir, overwrite=not known)
+    told = {"saved_model": model}
+    encode_by(lambda: (load_encoder(model), data), identity, own.output_dir, overwrite=not known, told=told)
     functions = (lambda: decoder(model), lambda: saved_model(model))
     return Representation(final, data, read_codes(final, advice=f"delete {final}"), *functions)
 

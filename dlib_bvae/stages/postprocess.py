@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,13 +94,14 @@ def encode_by(
     model_dir: Path,
     overwrite: bool = False,
     earlier: Path | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> Path:
     """Encodes a data set into a directory below `model_dir`, once; returns that directory.
 
     encoder: called when there is something to encode, gives what encode_all takes: a function, and the data it is for.
     identity: what tells these codes from others, and stands in the results; its "trained" names the model's weights, its
     "probe" what is encoded where that is not the whole data set.
-    earlier: the directory of the stage before, None where there is none.
+    earlier: the directory of the stage before, None where there is none. told: what else stands in the results.
     """
     reduction, seed, _ = postprocessing()
     final = stage_of(model_dir, reduction)
@@ -120,6 +121,7 @@ def encode_by(
     num_images, num_latents = description["shape"]
     results = {
         **identity,
+        **(told or {}),
         "representation": final.name,
         "num_images": num_images,
         "num_latents": num_latents,

@@ -31,9 +31,11 @@ _FAILED = ("failed", "timeout")
 
 
 class Stopped(Exception):
-    """The command was asked to end, and can continue."""
+    """The command was asked to end by the signal `signum`, and can continue."""
 
-    signum = signal.SIGINT
+    def __init__(self, signum: int):
+        super().__init__("stopped; what was in training has a checkpoint; run the same command again to continue")
+        self.signum = signum
 
 
 class Missing(NamedTuple):
@@ -116,7 +118,7 @@ def _go(missing: Missing, store: Path, workers: int, hours: float | None, consol
     _tell(missing, outcomes, store)
     left_over = not all(progress.state(each).done for each in missing.study.runs)
     if caught and left_over:
-        raise Stopped("stopped; what was in training has a checkpoint; run the same command again to continue")
+        raise Stopped(caught[0])
     if hours is not None and left_over:
         print(f"the {hours:g} hours are over, or too short for what is left; run the same command again to continue")
     _raise_failures(missing, outcomes)

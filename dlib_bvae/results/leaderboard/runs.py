@@ -28,6 +28,7 @@ _FACTS = {
     "package_version": "train_results.environment.package_version",
     "git_commit": "train_results.environment.git_commit",
     "source": "postprocess_results.source",
+    "saved_model": "postprocess_results.saved_model",
     "submission": "submission_results.name",
     "told": "submission_results.method",
     "paper": "submission_results.paper",

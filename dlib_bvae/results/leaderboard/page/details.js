@@ -18,8 +18,8 @@ function evaluateCommand(row, run, from) {
   const evaluation = board.evaluations[row.evaluation];
   const settings = bindings({ ...evaluation.settings, ...evaluation.own[from] });
   if (evaluation.run_set) return line(["dlib_bvae_rank", `--metric=${shell(row.metric)}`, ...settings, ...evaluation.run_set.map(shell)]);
-  const what = run.source === null ? [`--model_dir=${shell(again(run))}`]
-    : [`--codes=${shell(run.source)}`, `--name=${shell(row.model)}`, `--training_seed=${run.seed}`];
+  const brought = run.source !== null ? `--codes=${shell(run.source)}` : run.saved_model !== null ? `--saved_model=${shell(run.saved_model)}` : null;
+  const what = brought === null ? [`--model_dir=${shell(again(run))}`] : [brought, `--name=${shell(row.model)}`, `--training_seed=${run.seed}`];
   return line(["dlib_bvae_evaluate", `--metric=${shell(row.metric)}`, ...what, ...settings]);
 }
 
