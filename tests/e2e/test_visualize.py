@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from browser import browser, console_errors
 
 FEW = (
     "--gin_bindings=visualize.num_values = 3",
@@ -23,20 +24,9 @@ def drawn(finished, command, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """Debian's chromium without a window."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no chromium with chromedriver is installed (Debian: chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield started
-    started.quit()
+def chromium():
+    with browser(1200, 800) as driver:
+        yield driver
 
 
 def test_the_most_recent_run_is_encoded_and_drawn_once(drawn, command):
@@ -56,11 +46,11 @@ def test_the_most_recent_run_is_encoded_and_drawn_once(drawn, command):
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-def test_a_browser_shows_every_picture_and_the_page_does_not_scroll_sideways(drawn, browser, width):
+def test_a_browser_shows_every_picture_and_the_page_does_not_scroll_sideways(drawn, chromium, width):
     size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    browser.get((drawn[1] / "index.html").resolve().as_uri())
-    ask = browser.execute_script
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    chromium.get((drawn[1] / "index.html").resolve().as_uri())
+    ask = chromium.execute_script
     assert ask("return document.images.length") == len(list(drawn[1].glob("*.png"))) + 1
     assert ask("return [...document.images].every(image => image.complete && image.naturalWidth > 0)")
     assert ask("return document.documentElement.scrollWidth") <= width
@@ -68,7 +58,7 @@ def test_a_browser_shows_every_picture_and_the_page_does_not_scroll_sideways(dra
     assert ask(f"return {hidden}.every(i => getComputedStyle(i.parentElement).overflowX === 'auto')")
     for link in ask("return [...document.querySelectorAll('nav a')].map(a => a.getAttribute('href'))"):
         assert ask("return document.querySelector(arguments[0]) !== null", link), link
-    assert browser.get_log("browser") == []
+    assert console_errors(chromium) == []
 
 
 def test_refusals_are_one_line_with_status_2(drawn, command, tmp_path):
