@@ -5,11 +5,13 @@ Its packages' __init__ files import an estimator that TensorFlow 2.16 dropped; t
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.util
 import sys
 import types
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -36,6 +38,17 @@ def classifier_metrics() -> types.ModuleType:
         )
     setattr(module, _ROOT, symmetric_root)
     return module
+
+
+@contextlib.contextmanager
+def no_advice() -> Iterator[None]:
+    """Keeps back TensorFlow's advice on what tensorflow_gan's code calls, which is for its authors."""
+    logger, apart = tf.get_logger(), lambda record: "deprecat" not in record.getMessage()
+    logger.addFilter(apart)
+    try:
+        yield
+    finally:
+        logger.removeFilter(apart)
 
 
 def symmetric_root(matrix: tf.Tensor, eps: float = 1e-10) -> tf.Tensor:

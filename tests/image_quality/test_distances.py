@@ -1,5 +1,6 @@
 """Known distances, invariances, and independent slow versions."""
 
+import logging
 import sys
 
 import numpy as np
@@ -14,7 +15,7 @@ from dlib_bvae.image_quality.frechet import expected_bias, frechet_distance, fre
 from dlib_bvae.image_quality.kernel import kernel_distance
 from dlib_bvae.image_quality.manifold import manifold_scores
 from dlib_bvae.image_quality.moments import Moments
-from dlib_bvae.image_quality.tfgan import classifier_metrics, loaded
+from dlib_bvae.image_quality.tfgan import classifier_metrics, loaded, no_advice
 
 
 def moments(mean, covariance, count=1000):
@@ -140,6 +141,21 @@ def test_the_kernel_distance_is_unbiased_and_not_clipped():
     ]
     assert min(values) < 0
     assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(len(values))
+
+
+def test_advice_to_the_authors_of_tensorflow_gan_is_kept_back_and_nothing_else(monkeypatch):
+    heard = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: heard.append(record.getMessage()))
+    tf.get_logger().addHandler(handler)
+    try:
+        with no_advice():
+            tf.get_logger().warning("calling %s is deprecated", "map_fn")
+            tf.get_logger().warning("a GPU is lost")
+        tf.get_logger().warning("dtype is deprecated")
+    finally:
+        tf.get_logger().removeHandler(handler)
+    assert heard == ["a GPU is lost", "dtype is deprecated"]
 
 
 def test_subsets_take_a_seed():
