@@ -103,10 +103,14 @@ def evaluations(metrics: Sequence[Any]) -> tuple[Evaluation, ...]:
     """The evaluations that `metrics` ask for.
 
     Each is a metric's name, or {"metric": name, "gin_config": [files], "gin_bindings": [statements], "grid": {parameter:
-    values}}, where all but the name may be left out and every combination of a grid is one evaluation. Raises UserError.
+    values}}, where all but the name may be left out and every combination of a grid is one evaluation; or a list of these, so
+    that a macro may stand among others. Raises UserError.
     """
     found: list[Evaluation] = []
     for entry in metrics:
+        if isinstance(entry, (list, tuple)):
+            found += evaluations(entry)
+            continue
         wanted: Mapping[str, Any] = {"metric": entry} if isinstance(entry, str) else entry
         unknown = (
             set(wanted) - {"metric", "gin_config", "gin_bindings", "grid"} if isinstance(wanted, Mapping) else {"?"}

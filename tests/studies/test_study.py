@@ -34,6 +34,14 @@ def test_a_grid_is_every_combination_and_a_training_is_there_once(tmp_path):
     assert [each.metric for each in runs[0].evaluations] == ["beta_vae"]
 
 
+def test_a_macro_stands_among_other_metrics(tmp_path):
+    text = "FEW = ['mig', 'dci']\nagain/part.metrics = [%FEW, 'mig', 'sap']\n"
+    runs = loaded(tmp_path, TINY + text).runs
+    assert [each.metric for each in runs[2].evaluations] == ["beta_vae", "mig", "dci", "sap"]
+    with pytest.raises(UserError, match="a study's metrics are names"):
+        loaded(tmp_path, TINY + "again/part.metrics = [['mig', 3]]\n")
+
+
 def test_folders_are_those_that_evaluate_writes(tmp_path):
     folders = [each.folder for each in loaded(tmp_path).runs[2].evaluations]
     names = ["beta_vae", "mig", "beta_vae-batch_size=16", "beta_vae"]  # 64 is the default
