@@ -22,12 +22,13 @@ def test_the_tutorial_ends_with_a_table_of_its_three_models(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     commands = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("$ ")]
-    every = ("train", "evaluate", "visualize", "evaluate")
-    assert commands == [f"dlib_bvae_{each}" for each in every for _ in range(3)] + ["dlib_bvae_aggregate", "cat"]
+    every = {"train": 3, "evaluate": 3, "visualize": 2, "evaluate again": 3, "aggregate": 1}
+    wanted = [f"dlib_bvae_{each.split()[0]}" for each, times in every.items() for _ in range(times)]
+    assert commands == [*wanted, "cat"]
     table = pd.read_csv(tmp_path / "here" / "results.csv")
     assert set(table["model"]) == {"beta1", "beta16", "pca"}
     assert set(table["metric"]) == {"reconstruction_error", "active_units", "beta_vae", "mig"}
     assert done.stdout.rstrip().splitlines()[-1].startswith("|")
     pages = [line.split(":")[0] for line in done.stdout.splitlines() if "index.html: " in line]
-    assert pages == [f"here/{model}/visualize/index.html" for model in ("beta1", "beta16", "pca")]
+    assert pages == [f"here/{model}/visualize/index.html" for model in ("beta1", "beta16")]
     assert all((tmp_path / page).is_file() for page in pages)
