@@ -21,7 +21,7 @@ def csv_lines(frame: pd.DataFrame) -> Iterator[str]:
 
     yield _lines([[_inert(name) for name in frame.columns]])
     columns = [frame[name].array for name in frame.columns]
-    textual = [array.dtype == object or isinstance(array.dtype, pd.StringDtype) for array in columns]
+    textual = [pd.api.types.is_object_dtype(kind) or isinstance(kind, pd.StringDtype) for kind in frame.dtypes]
     for start in range(0, len(frame), _CSV_ROWS):
         parts = [_plain(array[start : start + _CSV_ROWS]) for array in columns]
         texts = (list(map(_inert, part)) if text else part for part, text in zip(parts, textual, strict=True))

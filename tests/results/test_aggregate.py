@@ -277,6 +277,11 @@ def test_the_terminal_shows_names_as_they_are(tmp_path):
     assert "0.5" in text
 
 
+def test_text_is_no_formula_whatever_kind_of_column_it_stands_in():
+    kinds = {str(kind): pd.Series(["=1+2"], dtype=kind) for kind in (object, "string")}
+    assert "".join(text.csv_lines(pd.DataFrame(kinds))).splitlines()[1:] == ["'=1+2,'=1+2"]
+
+
 @pytest.mark.parametrize("name", ["=1+2", "+cmd", "-2", "@SUM(A1)", "\tx"])
 def test_a_name_is_no_formula_in_a_spreadsheet(tmp_path, name):
     evaluate(write_run(tmp_path, "r", model=name), {name: -0.5}, metric=name)

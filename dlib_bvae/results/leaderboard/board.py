@@ -63,7 +63,8 @@ def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
     pairs = statistics.agreements(frame)
     for place, part in pairs.groupby(["dataset", "fingerprint", "num_images"]):
         scores = sorted({*part["first"], *part["second"]})
-        board: dict[str, Any] = dict(zip(("dataset", "fingerprint", "num_images"), place, strict=True))
+        dataset, fingerprint, num_images = place
+        board: dict[str, Any] = {"dataset": dataset, "fingerprint": fingerprint, "num_images": int(num_images)}
         board["scores"] = scores
         for name in ("spearman", "kendall", "runs"):
             square: list[list[Any]] = [[None] * len(scores) for _ in scores]
