@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMULA = {"=", "+", "-", "@", "\t", "\r"}  # what a spreadsheet's formula begins with
+_FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
 _CSV_ROWS = 2_000  # that are text in memory at once
 
 
 def csv_lines(frame: pd.DataFrame) -> Iterator[str]:
-    """CSV of a frame, as pandas writes it, in pieces; what a spreadsheet would run has an apostrophe before it."""
-    import pandas as pd
+    """CSV of a frame in pieces, texts in quotation marks; what a spreadsheet would run has an apostrophe before it."""
+    import pyarrow as pa
+    from pyarrow import csv
 
-    yield _lines([[_inert(name) for name in frame.columns]])
-    columns = [frame[name].array for name in frame.columns]
-    textual = [pd.api.types.is_object_dtype(kind) or isinstance(kind, pd.StringDtype) for kind in frame.dtypes]
-    for start in range(0, len(frame), _CSV_ROWS):
-        parts = [_plain(array[start : start + _CSV_ROWS]) for array in columns]
-        texts = (list(map(_inert, part)) if text else part for part, text in zip(parts, textual, strict=True))
-        yield _lines(zip(*texts, strict=True))
-
-
-def _plain(array: Any) -> list[Any]:
-    """The values of an array of pandas; None, which csv.writer writes as nothing, for what is missing."""
-    values = array.to_numpy(object)
-    values[array.isna()] = None
-    return values.tolist()
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    names = _inert(pa.array(table.column_names, pa.string())).to_pylist()
+    table = pa.table([_inert(column) for column in table.columns], names=names)
+    for start in range(0, max(1, len(table)), _CSV_ROWS):
+        buffer = io.BytesIO()
+        csv.write_csv(table.slice(start, _CSV_ROWS), buffer, csv.WriteOptions(include_header=start == 0))
+        yield buffer.getvalue().decode()
 
 
-def _lines(rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator=os.linesep).writerows(rows)
-    return text.getvalue()
+def _inert(column: Any) -> Any:
+    """A column of Arrow in which no text is a formula."""
+    import pyarrow as pa
+    from pyarrow import compute
 
-
-def _inert(text: Any) -> Any:
-    return f"'{text}" if isinstance(text, str) and text[:1] in _FORMULA else text
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    found = compute.any(compute.match_substring_regex(column, _FORMULA)).as_py()
+    return compute.replace_substring_regex(column, _FORMULA, r"'\1") if found else column
 
 
 def parquet_bytes(frame: pd.DataFrame) -> bytes:
