@@ -28,11 +28,14 @@ class Shown(NamedTuple):
 
 
 def shown(evidence: Evidence, subject: Subject, model: str) -> Shown | None:
-    """Of the cell's runs whose directory is here: the one that scores highest, where none is scored that of the least seed."""
+    """Of the cell's runs whose directory is here: the one that scores highest, where none is scored that of the least seed.
+
+    Runs without their model count only where no run has one, as pictures of them may have been drawn before.
+    """
     part = evidence.cell(subject, model)
     part = part[part["folder"].notna()] if "folder" in part else part.iloc[:0]
     places = {int(row["seed"]): (Path(row["folder"]), row["run"]) for row in part.to_dict("records")}
-    places = {seed: place for seed, place in places.items() if (place[0] / "train").is_dir()}
+    places = _with(places, "train/saved_model") or _with(places, "train")
     if not places:
         return None
     scores = evidence.score_by_seed(subject, model, ALL)
@@ -41,6 +44,10 @@ def shown(evidence: Evidence, subject: Subject, model: str) -> Shown | None:
     if seed in scores:
         told = f"seed {seed}: {scores[seed]:.1f} %, the highest score of {len(places)}"
     return Shown(places[seed][0], seed, places[seed][1], told)
+
+
+def _with(places: dict[int, tuple[Path, str]], part: str) -> dict[int, tuple[Path, str]]:
+    return {seed: place for seed, place in places.items() if (place[0] / part).is_dir()}
 
 
 def _why_none(evidence: Evidence, subject: Subject, model: str) -> str:

@@ -35,6 +35,13 @@ def test_the_highest_score_whose_directory_is_here_stands_for_a_cell(evidence):
     assert pictures.shown(evidence, MLP, "10-VAE") is None
 
 
+def test_a_run_whose_model_is_here_goes_before_one_whose_model_is_gone(evidence, tmp_path):
+    (tmp_path / "1-1" / "train" / "saved_model").mkdir()
+    run = pictures.shown(evidence, MLP, "1-VAE")
+    assert (run.seed, run.told) == (1, "seed 1: 50.0 %, the highest score of 1")
+    assert pictures.shown(evidence, MLP, "4-VAE").seed == 1
+
+
 def test_a_broken_run_is_missing_and_the_others_are_there(evidence, tmp_path, monkeypatch):
     def traversal(folder):
         if folder.name == "1-3":
