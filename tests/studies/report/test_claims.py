@@ -20,6 +20,9 @@ def test_near_perfect_scores():
     assert status(claims.not_near_perfect(low, {"4-VAE": [97.9, 97.9]})) == HOLDS
     assert status(claims.not_near_perfect(low, {"4-VAE": [50.0]})) == TOO_FEW
     assert status(claims.not_near_perfect({"4-VAE": []}, {})) == TOO_FEW
+    others = {"1-VAE": [80.0, 70.0]}  # what Higgins et al. trained is not among them
+    assert status(claims.not_near_perfect(others, others)) == TOO_FEW
+    assert status(claims.not_near_perfect({"1-VAE": [99.0, 99.0]}, others)) == FAILS
 
 
 def test_the_evidence_tells_which_mean_decided():
