@@ -172,7 +172,9 @@ class _Sides:
         """For the result."""
         channels = self._data.observation_shape[-1]
         return {
+            "value_range": [0, 255],
             "images_each_side": self.count,
+            "split": f"disjoint rows, drawn from all {self._data.num_images} images of {self._data.name}",
             "grey_repeated_to_rgb": channels == 1,
             "image_shape": list(self._data.observation_shape),
             "sample_seed": self.seed,

@@ -88,6 +88,8 @@ def test_the_protocol_says_all_that_decides_the_number():
     assert protocol["quantise"] is True
     assert protocol["images_each_side"] == 200
     assert protocol["grey_repeated_to_rgb"] is True
+    assert protocol["value_range"] == [0, 255]
+    assert protocol["split"] == "disjoint rows, drawn from all 512 images of dummy_data"
 
 
 def test_every_score_has_its_facts():
