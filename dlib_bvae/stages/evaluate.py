@@ -15,11 +15,12 @@ from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.representations.reductions import REPRESENTATIONS
-from dlib_bvae.results import run_lock
+from dlib_bvae.results import is_done, run_lock
 from dlib_bvae.stages import own_codes, postprocess
 from dlib_bvae.stages.own_codes import Own
 from dlib_bvae.stages.runs import same_data, trained_run
 from dlib_bvae.stages.scoring import Representation, score_once
+from dlib_bvae.stages.trial import refuse_early
 
 Configured = Callable[[], contextlib.AbstractContextManager]
 REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, EXTRACTORS, REPRESENTATIONS]
@@ -47,18 +48,24 @@ def run(
         configured = functools.partial(configuration, gin_config, own.bindings(bindings), [*REGISTRIES, DATASETS])
         with configured():
             data, codes = own_codes.opened(own)
-            with run_lock(own.output_dir, "--output_dir"):
-                representation = own_codes.represent(own, data, codes, overwrite)
+        if codes is None:
+            refuse_early(names, data, configured)
+        with configured(), run_lock(own.output_dir, "--output_dir"):
+            representation = own_codes.represent(own, data, codes, overwrite)
     else:
         configured = functools.partial(configuration, gin_config, bindings, REGISTRIES)
-        representation = _of_run(trained_run(model_dir), configured)
+        representation = _of_run(trained_run(model_dir), names, configured)
     with run_lock(representation.directory.parent, "--model_dir" if own is None else "--output_dir"):
         return _score(names, representation, metric == "all", configured, overwrite)
 
 
-def _of_run(model_dir: Path, configured: Configured) -> Representation:
+def _of_run(model_dir: Path, names: Sequence[str], configured: Configured) -> Representation:
     with run_lock(model_dir):
         data = same_data(model_dir)
+        with configured():
+            stage = postprocess.stage_of(model_dir, postprocess.postprocessing()[0])
+        if not is_done(stage, "postprocess"):
+            refuse_early(names, data, configured)
         with configured():
             directory, part = postprocess.encode_once(model_dir, data)
         decoder = functools.partial(postprocess.decoder_of, model_dir, data)

@@ -78,7 +78,8 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
         print(f"{final}: scored codes of an earlier encoding; scoring again")
     began = time.monotonic()
     settings = evaluation()
-    data, codes = _part(representation, settings.split)
+    data = part_of(representation.data, settings.split)
+    codes = representation.codes if data is representation.data else representation.codes[data.rows]
     scores = _scores(name, data, codes, settings, _wanted(name, representation))
     seconds = time.monotonic() - began
     text = gin.operative_config_str()
@@ -105,12 +106,9 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     return final
 
 
-def _part(representation: Representation, split: str) -> tuple[Any, np.ndarray]:
-    """The data and codes that are scored."""
-    if split == "all":
-        return representation.data, representation.codes
-    data = split_of(representation.data, split)
-    return data, representation.codes[data.rows]
+def part_of(data: Any, split: str) -> Any:
+    """The images of `data` that are scored; of a split, with their indices as .rows."""
+    return data if split == "all" else split_of(data, split)
 
 
 def _scores(name: str, data: Any, codes: np.ndarray, settings: Settings, wanted: dict[str, Any]) -> dict[str, Any]:

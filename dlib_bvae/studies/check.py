@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlib_bvae.errors import UnknownName, UserError
-from dlib_bvae.studies.run import Run
+from dlib_bvae.studies.run import Evaluation, Run
 from dlib_bvae.studies.words import counted
 
 PROGRAM = "dlib_bvae.studies.check"
@@ -18,7 +18,8 @@ PROGRAM = "dlib_bvae.studies.check"
 def check(runs: Sequence[Run]) -> dict[str, str]:
     """Tries the configurations of `runs`, without training; returns {place(run): why} for data sets that cannot be had here.
 
-    Of every part each value of each parameter is tried once, seeds excepted. Raises UserError for the first that is wrong.
+    Of every part each value of each parameter is tried once, seeds excepted, and on each data set each evaluation's
+    parameters (stages.trial). Raises UserError for the first that is wrong.
     """
     for evaluation in {each for run in runs for each in run.evaluations}:
         _ = evaluation.folder  # raises for an unknown metric, file or parameter
@@ -67,17 +68,23 @@ def _try(runs: Sequence[Run]) -> dict[str, str]:
 
     cli.load_tensorflow()
     absent: dict[str, str] = {}
+    seen: set[tuple[str, Evaluation]] = set()
     for run in runs:
+        fresh = [each for each in run.evaluations if (_data_of(run), each) not in seen]
+        seen |= {(_data_of(run), each) for each in fresh}
         try:
-            if why := _tried(run):
-                absent[place(run)] = why
+            data = _made(run)
+            if isinstance(data, str):
+                absent[place(run)] = data
+            else:
+                _try_evaluations(fresh, data)
         except UserError as error:
             raise UserError(f"part {run.part} of the study is wrong: {error}") from error
     return absent
 
 
-def _tried(run: Run) -> str:
-    """Makes the data set and the settings of the training; returns why the data set cannot be had, "" where it can."""
+def _made(run: Run) -> Any:
+    """Makes the data set and the settings of the training; returns the data set, or a text that says why it cannot be had."""
     from dlib_bvae import datasets
     from dlib_bvae.config import configuration
     from dlib_bvae.stages import train
@@ -85,11 +92,22 @@ def _tried(run: Run) -> str:
     with configuration(run.gin_config, run.gin_bindings, train.REGISTRIES):
         train.training()
         try:
-            return _absence(datasets.load())
+            data = datasets.load()
+            return _absence(data) or data
         except UnknownName:
             raise
         except UserError as error:
             return str(error).splitlines()[0]  # gin adds lines of its own
+
+
+def _try_evaluations(evaluations: Sequence[Evaluation], data: Any) -> None:
+    from dlib_bvae.config import configuration
+    from dlib_bvae.metrics import METRICS
+    from dlib_bvae.stages import evaluate, trial
+
+    for each in evaluations:
+        with configuration(each.gin_config, each.gin_bindings, evaluate.REGISTRIES):
+            trial.try_parameters(METRICS.canonical(each.metric), data)
 
 
 def _absence(data: Any) -> str:

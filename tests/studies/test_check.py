@@ -24,6 +24,14 @@ def test_every_value_is_tried_once_whatever_the_seeds(tiny):
             "study.metrics = [{'metric': 'mig', 'gin_bindings': ['mig.bins = 3']}]",
             "no parameter of mig is called 'bins'",
         ),
+        (
+            "study.metrics = ['mig', {'metric': 'mig', 'grid': {'mig.num_bins': [20, 1]}}]",
+            r"part vae of the study is wrong: mig\.num_bins must be a whole number >= 2; got 1",
+        ),
+        (
+            "pca/part.metrics = [{'metric': 'beta_vae', 'gin_bindings': [\"beta_vae.classifier = 'mpl'\"]}]",
+            "part pca of the study is wrong: no classifier is called 'mpl'; did you mean mlp",
+        ),
     ],
 )
 def test_a_wrong_metric_is_refused(tiny, binding, said):
@@ -44,3 +52,7 @@ def test_data_sets_that_cannot_be_had_are_named_once(tiny, tmp_path, monkeypatch
     assert len(lines) == 2
     assert lines[0].startswith("left out: 3 runs on shapes3d: there is no 3dshapes.h5 in")
     assert lines[1].startswith("left out: 1 run on scream_dsprites: scream.picture = 'none.png' cannot be read")
+
+
+def test_a_metric_that_does_not_apply_is_no_error(tiny):
+    assert check.check(tiny("study.metrics = ['mig', 'reconstruction_error', 'elbo', 'image_quality']").runs) == {}
