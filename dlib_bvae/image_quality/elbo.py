@@ -12,6 +12,7 @@ from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng, draw
 from dlib_bvae.errors import NotApplicable, check_whole
 from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.information import gaussian_kl
 
 _BATCH = 64
 _SSIM_WINDOW = 11
@@ -80,7 +81,7 @@ def _batch(model: Any, seen: np.ndarray, rng: np.random.RandomState, num_samples
         # log p(z) - log q(z|x); the normalising constants cancel.
         weights.append(likelihoods[-1] + 0.5 * (noise**2 - latents**2 + log_variance).sum(axis=1))
     expected = np.mean(likelihoods, axis=0)
-    kl = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1)
+    kl = gaussian_kl(mean, log_variance)
     return {
         "elbo": expected - kl.sum(axis=1),
         "importance_bound": logsumexp(weights, axis=0) - np.log(num_samples),

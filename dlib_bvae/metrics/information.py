@@ -1,4 +1,4 @@
-"""Contingency tables of all codes with all factors, and plug-in information in nats from them."""
+"""Information in nats: plug-in, from contingency tables of all codes with all factors, and of Gaussian posteriors."""
 
 from __future__ import annotations
 
@@ -63,6 +63,12 @@ def factor_entropies(factors: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     return np.array(
         [entropy(np.bincount(column, minlength=size)) for column, size in zip(factors.T, sizes, strict=True)]
     )
+
+
+def gaussian_kl(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
+    """KL(N(mean, exp(log_variance)) ‖ N(0, 1)) of each number, nats, float64 of their shape (Kingma & Welling 2014, B)."""
+    mean, log_variance = np.asarray(mean, np.float64), np.asarray(log_variance, np.float64)
+    return 0.5 * (mean**2 + np.expm1(log_variance) - log_variance)
 
 
 def gap_of_top_two(scores: np.ndarray) -> np.ndarray:

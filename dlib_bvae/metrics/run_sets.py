@@ -10,6 +10,7 @@ import numpy as np
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.information import gaussian_kl
 from dlib_bvae.registry import Registry
 
 RUN_SET_METRICS = Registry(
@@ -49,13 +50,12 @@ def mean_kl(member: Member, data: Any, rows: np.ndarray) -> np.ndarray:
     """
     total = np.zeros(member.codes.shape[1])
     for start in range(0, len(rows), _BATCH):
-        outputs = member.encode(data.observations_at(rows[start : start + _BATCH]))
-        if outputs[1] is None:
+        mean, log_variance = member.encode(data.observations_at(rows[start : start + _BATCH]))
+        if log_variance is None:
             raise UserError(
                 "a model of the set gives no log variance, so which of its latents say something is not known"
             )
-        mean, log_variance = (np.asarray(output, np.float64) for output in outputs)
-        total += 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).sum(axis=0)
+        total += gaussian_kl(mean, log_variance).sum(axis=0)
     if not np.isfinite(total).all():
         raise UserError("an encoder of the set gives posteriors that are NaN or infinite; train its run again")
     return total / len(rows)

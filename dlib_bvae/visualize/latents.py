@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.errors import NotApplicable
-from dlib_bvae.metrics.information import binned_tables, mutual_information
+from dlib_bvae.metrics.information import binned_tables, gaussian_kl, mutual_information
 from dlib_bvae.metrics.sampling import Sampler
 
 _BINS = 20  # of a code, as in dlib_bvae.metrics.mig
@@ -91,8 +91,7 @@ def kl_per_latent(means: np.ndarray, log_variances: np.ndarray | None) -> np.nda
     if log_variances is None:
         return np.full(means.shape[1], np.nan)
     known = np.isfinite(log_variances).all(axis=0)
-    logs = np.where(known, log_variances, 0.0).astype(np.float64)
-    kl = 0.5 * (np.square(means.astype(np.float64)) + np.exp(logs) - logs - 1.0).mean(axis=0)
+    kl = gaussian_kl(means, np.where(known, log_variances, 0.0)).mean(axis=0)
     return np.where(known, np.maximum(kl, 0.0), np.nan)  # rounding can take a KL of 0 below it
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 from sklearn.metrics import mutual_info_score
 
 from dlib_bvae.metrics import information
@@ -97,3 +98,15 @@ def test_independent_codes_are_within_the_bias_of_the_plug_in_estimate():
 def test_the_gap_of_one_code_is_what_it_has():
     assert information.gap_of_top_two(np.array([[0.3, 0.1]])).tolist() == [0.3, 0.1]
     assert information.gap_of_top_two(np.array([[0.1, 0.5], [0.75, 0.5], [0.25, 0]])).tolist() == [0.5, 0]
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e-9, -3.0])
+@pytest.mark.parametrize("deviation", [1e-4, 1 - 1e-9, 1.0, 7.0])
+def test_the_kl_of_a_gaussian_is_the_integral(mean, deviation):
+    x = np.linspace(mean - 12 * deviation, mean + 12 * deviation, 200_001)
+    ratio = norm.logpdf(x, mean, deviation) - norm.logpdf(x)
+    integral = np.trapezoid(norm.pdf(x, mean, deviation) * ratio, x)
+    found = information.gaussian_kl(np.float32([mean]), np.array([2 * np.log(deviation)]))
+    assert found.shape == (1,)
+    assert found[0] == pytest.approx(integral, rel=1e-6, abs=1e-12)
+    assert found[0] >= 0

@@ -11,7 +11,7 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError
-from dlib_bvae.visualize import factor_paths, tiles, traversals
+from dlib_bvae.visualize import factor_paths, latents, tiles, traversals
 
 LATENTS, VALUES, RANGE = 8, 9, 2.0  # of a traversal; it goes from −RANGE to RANGE
 _SAMPLE = 2_000
@@ -43,12 +43,12 @@ def traversal(folder: Path) -> bytes:
     mean, log_variance = model.encode(data.observations_at(_rows(data)))
     if log_variance is None:
         raise UserError(f"the SavedModel of {folder} gives no log variance, so its latents have no KL")
-    kl = 0.5 * np.mean(mean**2 + np.exp(log_variance) - 1 - log_variance, axis=0)
+    kl = latents.kl_per_latent(mean, log_variance)
     (start,) = model.encode(data.observations_at(_median(data)))[0]
-    latents = np.argsort(-kl, kind="stable")[:LATENTS]
-    values = np.tile(np.linspace(-RANGE, RANGE, VALUES), (len(latents), 1))
-    rows = traversals.decoded(model.decode, traversals.traverse(start, latents, values))
-    return tiles.png(tiles.labelled(list(rows), [f"z{latent}, {kl[latent]:.2f} nats" for latent in latents]))
+    shown = np.argsort(-kl, kind="stable")[:LATENTS]
+    values = np.tile(np.linspace(-RANGE, RANGE, VALUES), (len(shown), 1))
+    rows = traversals.decoded(model.decode, traversals.traverse(start, shown, values))
+    return tiles.png(tiles.labelled(list(rows), [f"z{latent}, {kl[latent]:.2f} nats" for latent in shown]))
 
 
 def walk(folder: Path) -> list[tuple[str, np.ndarray]]:
