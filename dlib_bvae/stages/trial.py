@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,8 +16,15 @@ class _CodesAsked(Exception):
     """The metric took its parameters, and went on to ask for codes."""
 
 
-def _ask(observations: Any) -> Any:
+def _ask(*given: Any) -> Any:
     raise _CodesAsked
+
+
+def _without_images(data: Any) -> Any:
+    """`data` that raises _CodesAsked where an image would be drawn, read or converted to be encoded."""
+    seen = copy.copy(data)
+    seen.sample_observations_from_factors = seen.observations_at = _ask
+    return seen
 
 
 def try_parameters(name: str, data: Any) -> None:
@@ -29,7 +37,7 @@ def try_parameters(name: str, data: Any) -> None:
     if name in metrics.names() and metric.__module__.startswith("dlib_bvae."):
         settings = evaluation()
         with contextlib.suppress(_CodesAsked, NotApplicable):
-            metric(part_of(data, settings.split), _ask, settings.random_seed)
+            metric(_without_images(part_of(data, settings.split)), _ask, settings.random_seed)
 
 
 def refuse_early(

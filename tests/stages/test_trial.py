@@ -20,6 +20,15 @@ def test_what_a_metric_does_by_default_is_taken(name):
     tried(name)
 
 
+def test_no_image_is_drawn_for_it(monkeypatch):
+    data = datasets.load("dummy_data")
+    monkeypatch.setattr(type(data), "images_at", lambda *given: pytest.fail("an image was drawn"))
+    with configuration([], [], evaluate.REGISTRIES):
+        for name in metrics.names():
+            trial.try_parameters(name, data)
+    assert not {"observations_at", "sample_observations_from_factors"} & vars(data).keys()
+
+
 def with_sizes():
     """Metrics that say of how many images they draw."""
     return [name for name in metrics.names() if "num_train" in inspect.signature(metrics.METRICS.get(name)).parameters]
