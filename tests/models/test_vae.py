@@ -48,6 +48,19 @@ def test_gradients_are_finite_at_extreme_logits():
     assert loss.numpy() == pytest.approx(2e4)
 
 
+def test_gradients_of_the_bernoulli_loss_are_tensorflow_s_for_images_and_logits():
+    rng = np.random.default_rng(1)
+    x, logits = (tf.constant(rng.uniform(*ends, size=(3, 8, 8, 2)), tf.float32) for ends in ((0, 1), (-8, 8)))
+    weights = tf.constant([1.0, -2.0, 0.5])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x, logits])
+        ours = tf.reduce_sum(weights * bernoulli_loss().negative_log_likelihood(x, logits))
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits)
+        theirs = tf.reduce_sum(weights * tf.reduce_sum(losses, axis=[1, 2, 3]))
+    for each in (x, logits):
+        np.testing.assert_allclose(tape.gradient(ours, each), tape.gradient(theirs, each), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("beta", [0.0, 0.1, 4.0])
 def test_the_loss_is_reconstruction_plus_beta_kl(beta):
     values = tf.constant([1.0, 3.0]), tf.constant([0.5, 1.5])
