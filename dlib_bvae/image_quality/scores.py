@@ -59,7 +59,9 @@ def image_quality(
     the line whose end at infinitely many images is fid_infinity_… or fd_<extractor>_infinity_… (see frechet_infinity); its
     record is infinity_fit_…, and the bias by the number of the other side's images stays. data, codes, random_state,
     decode: as in reconstruction_error. Returns the scores and the protocol.
-    Fewer images than features make the Fréchet distance large by bias: the result says so.
+    Fewer images than features make the Fréchet distance large by bias: the result says so. In _reconstruction an image's own
+    reconstruction is on the other side, as usual, so that the sides are not independent: the kernel distance is low by
+    2 / num_images of what the kernel of such a pair has above that of strangers.
     Raises UserError for missing weights, numbers out of range and images that are none.
     """
     _check(compare, num_images, resize, quantise)
