@@ -90,14 +90,16 @@ class Deconv(Layer):
 def one_channel_deconv(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
     """tf.nn.conv2d_transpose of stride 2 for one output channel: (batch, H, W, inputs), (4, 4, 1, inputs) → (batch, 2H, 2W, 1).
 
-    A CPU's transposed convolution computes many channels and throws them away; one product and two rounds of adding
-    neighbours take a third of its time. The gradients are the plain convolution's.
+    A CPU's transposed convolution computes many channels and throws them away; a plain one for the four pixels between each
+    four inputs, put in their places, takes a third of its time. The gradients are the plain convolution's.
     """
     batch, height, width, inputs = shape_of(x)
-    pixels = tf.reshape(x, [batch * height * width, inputs])
-    taps = tf.matmul(tf.reshape(kernel, [16, inputs]), pixels, transpose_b=True)
-    rows = _overlap(tf.reshape(taps, [4, 4, batch, height, width]))
-    image = _overlap(tf.reshape(rows, [4, batch, 2 * height, width, 1]))
+    # Pixels 2i - 1 and 2i see the inputs i - 1 and i only: the second two taps of the first, the first two of the second.
+    taps = tf.reverse(tf.reshape(kernel, [2, 2, 2, 2, inputs]), [0, 2])
+    corners = tf.reshape(tf.transpose(taps, [0, 2, 4, 1, 3]), [2, 2, inputs, 4])
+    quads = tf.nn.conv2d(x, corners, strides=1, padding=[[0, 0], [1, 1], [1, 1], [0, 0]])
+    rows = tf.transpose(tf.reshape(quads, [batch, height + 1, width + 1, 2, 2]), [0, 1, 3, 2, 4])
+    image = tf.reshape(rows, [batch, 2 * height + 2, 2 * width + 2, 1])[:, 1:-1, 1:-1]
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return (
@@ -107,15 +109,7 @@ def one_channel_deconv(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]
             ),
         )
 
-    return tf.reshape(image, [batch, 2 * height, 2 * width, 1]), gradient
-
-
-def _overlap(taps: tf.Tensor) -> tf.Tensor:
-    """The four taps (4, …, n, m) of n inputs → their outputs (…, n, 2, m), each the sum of two neighbours' taps."""
-    zeros = tf.zeros_like(taps[0][..., :1, :])
-    even = taps[1] + tf.concat([zeros, taps[3][..., :-1, :]], axis=-2)
-    odd = taps[2] + tf.concat([taps[0][..., 1:, :], zeros], axis=-2)
-    return tf.stack([even, odd], axis=-2)
+    return image, gradient
 
 
 def shape_of(x: tf.Tensor) -> list[Any]:
