@@ -32,7 +32,7 @@ def fairness(
     """How much the predictions of one factor (the target) change when another (the sensitive one) is set to each value.
 
     Locatello et al. 2019, "On the fairness of disentangled representations", section 4, as in disentanglement_lib (with
-    predictor="gradient_boosting_classifier", minutes). For each pair: num_test_points_per_class images have their
+    predictor="gradient_boosting_classifier"). For each pair: num_test_points_per_class images have their
     sensitive factor set to each of its values; the total variation distance between the predictions for a value and
     those for all values, averaged over values (mean_fairness) or at its largest (max_fairness). More is less fair.
 

@@ -25,13 +25,6 @@ class Constant:
         return np.repeat(self.classes_, len(codes))
 
 
-def boosted_trees(n_estimators: int, random_state: int) -> Any:
-    """Gradient boosted trees of depth 3, n_estimators stages of one tree a value (Friedman 2001; scikit-learn)."""
-    from sklearn.ensemble import GradientBoostingClassifier
-
-    return GradientBoostingClassifier(n_estimators=n_estimators, random_state=random_state)
-
-
 def fit_all(make: Callable[[int], Any], train: Sample, seed: int) -> list[Any]:
     """One fitted classifier a factor. make: factor's index → classifier, called with seeds drawn from `seed`.
 

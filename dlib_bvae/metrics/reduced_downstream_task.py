@@ -45,7 +45,7 @@ def reduced_downstream_task(
 
     disentanglement_lib's reduced_downstream_task. If codes are disentangled, the factor whose codes are gone is not
     predicted any more and the others are as before. importance: "mutual_information" (20 equal-width bins), or
-    "gradient_boosting_classifier" as in the reference code (minutes); after each removal it is found again.
+    "gradient_boosting_classifier" as in the reference code; after each removal it is found again.
 
     data, codes, random_state: see dlib_bvae.metrics.score. predictor: a name of the classifiers' registry, on
     standardised codes. Returns the reference's keys, accuracies in [0, 1], for each size n:

