@@ -22,9 +22,9 @@ class BoostedTrees:
     HistGradientBoostingClassifier grows trees by, hold a level for every stretch of a code between two places where a
     split can be best: the borders of the class (Fayyad & Irani 1992), and 255 levels of equal count, as residuals differ
     within a class. Codes of at most 255 values, and all codes in the first stage, so give that class's trees; others give
-    its accuracies and importances within what its own seed moves them. (HistGradientBoostingClassifier itself has no
-    importances and splits by another rule.) Among equally good splits the code is drawn at random, not the same as there;
-    values closer than 1e-7 are told apart here and not there.
+    its accuracies and importances to about what another sample moves them (benchmarks/boosted_trees.py).
+    (HistGradientBoostingClassifier itself has no importances and splits by another rule.) Among equally good splits the
+    code is drawn at random, not the same as there; values closer than 1e-7 are told apart here and not there.
     """
 
     def __init__(self, n_estimators: int = 100, random_state: int = 0):

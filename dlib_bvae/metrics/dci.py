@@ -37,10 +37,10 @@ def dci(
 
     Eastwood & Williams 2018, section 2, as in disentanglement_lib: the importances R (latents × factors) are those of
     gradient boosted trees (n_estimators stages of one tree a value, depth 3), one classifier a factor. They are
-    scikit-learn's, grown from histograms (see dlib_bvae.metrics.boosting). A code's
-    disentanglement is 1 − the entropy to base `factors` of its row of R, weighted by the row's share of R in the mean;
-    completeness the same of columns, to base `latents`. informativeness is an accuracy, as in the reference code, where
-    the paper has an error. Scores from other importances have other names: dci_random_forest, dci_lasso.
+    scikit-learn's, grown from histograms (see dlib_bvae.metrics.boosting). A code's disentanglement is 1 − the entropy to
+    base `factors` of its row of R, weighted by the row's share of R in the mean; completeness the same of columns, to base
+    `latents`. informativeness is an accuracy, as in the reference code, where the paper has an error. Scores
+    from other importances have other names: dci_random_forest, dci_lasso.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns informativeness_train, informativeness_test,
     disentanglement and completeness in [0, 1], informativeness_per_factor (test), completeness_per_factor,
