@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from training_speed import _matrix_rate, instructions
+from rates import matrix_rate, rate
+from training_speed import instructions
 
 from dlib_bvae.cli import load_tensorflow
 
@@ -55,17 +55,6 @@ def kernels(transposed: bool, size: int, channels: int, batch: int) -> dict[str,
     return {name: tf.function(call, autograph=False) for name, call in named.items()}
 
 
-def seconds(call: Callable[[], object], least: float = 0.2) -> float:
-    """The median of one call's times, after two that do not count."""
-    call(), call()
-    taken, began = [], time.perf_counter()
-    while time.perf_counter() - began < least or len(taken) < 3:
-        start = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
-
-
 def main() -> None:
     """Prints and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,9 +68,9 @@ def main() -> None:
         for part, call in kernels(transposed, size, channels, flags.batch).items():
             rounds = []
             for _ in range(flags.rounds):
-                rate = _matrix_rate(0.1)
-                each = seconds(call)
-                rounds.append((each, 2 * work / (rate + _matrix_rate(0.1))))
+                before = matrix_rate(0.1)
+                each = 1 / rate(call, 1, 0.2)
+                rounds.append((each, 2 * work / (before + matrix_rate(0.1))))
             actual, least = (statistics.median(column) for column in zip(*rounds, strict=True))
             record[f"{name} {part}"] = {"milliseconds": round(actual * 1e3, 2), "fraction": round(least / actual, 2)}
             print(f"{name} {part}", record[f"{name} {part}"], flush=True)

@@ -23,28 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rates import matrix_rate, rate
 
 BATCH, SIZE, FEATURES = 64, 299, 2048
 OUTPUT = Path(__file__).parent / "results" / "image_quality_speed.json"
-
-
-def rate(call: Any, amount: float, seconds: float) -> float:
-    """`amount` a call, per second, over calls that last `seconds` together."""
-    call()
-    count, began = 0, time.perf_counter()
-    while (passed := time.perf_counter() - began) < seconds or not count:
-        call()
-        count += 1
-    return count * amount / passed
-
-
-def matrix_rate(seconds: float) -> float:
-    """Multiply-adds/s of a large float32 matrix product."""
-    import tensorflow as tf
-
-    a = tf.random.stateless_normal([2048, 2048], [0, 0])
-    product = tf.function(lambda: tf.reduce_sum(tf.matmul(a, a)[:1, :1]))
-    return rate(lambda: product().numpy(), 2048**3, seconds)
 
 
 def multiply_adds(features: Any, size: int) -> int:
@@ -113,7 +95,7 @@ def measure_inception(seconds: float, rounds: int) -> list[dict[str, Any]]:
         work, found = multiply_adds(features, SIZE), []
         for _ in range(rounds):
             before = matrix_rate(seconds / 4)
-            speed = rate(functools.partial(evaluated, features, images), BATCH, seconds)
+            speed = rate(functools.partial(evaluated, features, images), BATCH, seconds, first=1)
             found.append((speed, speed * work / statistics.mean([before, matrix_rate(seconds / 4)])))
         row = {"network": name, "batch": BATCH, "size": SIZE, "multiply_adds_an_image": work}
         row["images_per_second"] = round(statistics.median(speed for speed, _ in found), 2)

@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from rates import matrix_rate, rate
+
 PARTS = 5
 CASES = (("conv", 256), ("conv", 64), ("mlp", 256))
 # Multiply-adds a training step spends on one 64×64×1 image: forward, and twice that backward but for the input's gradient.
@@ -57,7 +59,7 @@ def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[
         step = tf.constant(0, tf.int64)
         inputs = trainer.feed.inputs(step)
         bare = tf.function(trainer.step, autograph=False)
-        bare_rate = lambda: _rate(lambda: bare(step=step, **inputs)["loss"].numpy(), batch, seconds / 10)
+        bare_rate = lambda: rate(lambda: bare(step=step, **inputs)["loss"].numpy(), batch, seconds / 10)
 
         def loop_rate() -> float:
             steps = max(20, int(expected / batch * seconds / 2))
@@ -69,10 +71,10 @@ def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[
         expected, rounds = bare_rate(), []
         # The machine's speed drifts: what the loop is compared with is measured before it and after it, several times.
         for _ in range(PARTS):
-            matrix, step_rate = [_matrix_rate(seconds / 20)], [bare_rate()]
+            matrix, step_rate = [matrix_rate(seconds / 20)], [bare_rate()]
             loop = loop_rate()
             step_rate.append(bare_rate())
-            matrix.append(_matrix_rate(seconds / 20))
+            matrix.append(matrix_rate(seconds / 20))
             rounds.append({"loop": loop, "step": statistics.mean(step_rate), "matrix": statistics.mean(matrix)})
         return {
             "loop": statistics.median(r["loop"] for r in rounds),
@@ -124,26 +126,7 @@ def measure_torch(kind: str, batch: int, precision: str, seconds: float) -> dict
         optimizer.step()
         return loss.item()
 
-    return {"loop": _rate(step, batch, seconds)}
-
-
-def _matrix_rate(seconds: float) -> float:
-    """Multiply-adds/s of a large float32 matrix product."""
-    import tensorflow as tf
-
-    a = tf.random.normal([2048, 2048])
-    product = tf.function(lambda: tf.reduce_sum(tf.matmul(a, a)[:1, :1]))
-    return _rate(lambda: product().numpy(), 2048**3, seconds)
-
-
-def _rate(call, amount: float, seconds: float) -> float:
-    for _ in range(3):
-        call()
-    count, began = 0, time.perf_counter()
-    while (passed := time.perf_counter() - began) < seconds:
-        call()
-        count += 1
-    return count * amount / passed
+    return {"loop": rate(step, batch, seconds)}
 
 
 def instructions() -> list[str]:
@@ -181,8 +164,8 @@ def main() -> None:
     for _ in range(flags.rounds):
         for case in plan:
             for who in ("ours", "torch"):
-                for what, rate in worker(who, *case, flags.seconds).items():
-                    samples.setdefault(" ".join(map(str, (who, *case, what))), []).append(rate)
+                for what, value in worker(who, *case, flags.seconds).items():
+                    samples.setdefault(" ".join(map(str, (who, *case, what))), []).append(value)
     medians = {name: statistics.median(rates) for name, rates in samples.items()}
     rows = []
     for kind, batch, precision in plan:

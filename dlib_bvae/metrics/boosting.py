@@ -101,9 +101,11 @@ class _Grower:
         )
         grower.grow()
         places = np.asarray(grower.splitter.partition)
-        _set_values(grower.finalized_leaves, places, residual, chance, (classes - 1) / classes if classes > 2 else 1.0)
+        share = (classes - 1) / classes if classes > 2 else 1.0
         for leaf in grower.finalized_leaves:
-            raw[places[leaf.partition_start : leaf.partition_stop]] += leaf.value
+            images = places[leaf.partition_start : leaf.partition_stop]
+            leaf.value = _RATE * share * _newton_step(residual[images], chance[images])
+            raw[images] += leaf.value
         tree = grower.make_predictor(np.broadcast_to(0.0, (len(order), _CUTS + 1)))
         splits = list(_splits(grower.root))
         codes = levels.code_of[order[np.array([node.split_info.feature_idx for node in splits], int)]]
@@ -136,13 +138,10 @@ def _code_levels(column: np.ndarray, truth: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def _set_values(leaves: list[Any], places: np.ndarray, residual: np.ndarray, chance: np.ndarray, share: float) -> None:
-    """The learning rate's part of one Newton step of the log loss in each leaf; places: images in the order of the leaves."""
-    residual, curvature = residual[places], (chance * (1 - chance))[places]
-    for leaf in leaves:
-        part = slice(leaf.partition_start, leaf.partition_stop)
-        total = curvature[part].sum()
-        leaf.value = _RATE * share * residual[part].sum() / total if total > _LEAST_CURVATURE else 0.0
+def _newton_step(residual: np.ndarray, chance: np.ndarray) -> float:
+    """The step of the log loss for a leaf's residuals and chances, (n,) each."""
+    curvature = (chance * (1 - chance)).sum()
+    return residual.sum() / curvature if curvature > _LEAST_CURVATURE else 0.0
 
 
 def _splits(node: Any) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from scipy.stats import entropy
 from sklearn.ensemble import GradientBoostingClassifier
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.boosting import BoostedTrees
 from dlib_bvae.metrics.dci import dci, dci_lasso, dci_random_forest, disentanglement, disentanglement_per_code
 from dlib_bvae.metrics.sampling import Sampler
 
@@ -86,6 +87,11 @@ def test_importances_are_those_of_scikit_learn_s_boosted_trees():
     result = dci(GRID, codes, 3, **TREES)
     sampler = Sampler("dci", GRID, codes, 3)
     train, test = sampler.draw("num_train", 500), sampler.draw("num_test", 300)
+    seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)  # they choose among equally good splits
+    ours = [BoostedTrees(5, int(seed)).fit(train.codes, y) for seed, y in zip(seeds, train.factors.T, strict=True)]
+    assert np.array_equal(result["importance"], np.stack([m.feature_importances_ for m in ours], axis=1))
+    right = [np.mean(m.predict(test.codes) == y) for m, y in zip(ours, test.factors.T, strict=True)]
+    assert list(result["informativeness_per_factor"].values()) == pytest.approx(right)
     models = [GradientBoostingClassifier(n_estimators=5, random_state=0).fit(train.codes, y) for y in train.factors.T]
     theirs = np.stack([m.feature_importances_ for m in models], axis=1)
     assert np.array(result["importance"]) == pytest.approx(theirs, abs=0.01)  # both draw among equally good splits
