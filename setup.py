@@ -21,9 +21,9 @@ setup(
     package_dir={"dlib_bvae.gin": "gin"},
     package_data={
         **{name: ["*.gin"] for name in GIN},
-        "dlib_bvae.results.leaderboard": ["page/*"],
-        "dlib_bvae.results.submissions": ["schema.json"],
-        "dlib_bvae.studies.report": ["*.html", "*.md", "*.css"],
+        "dlib_bvae.leaderboard": ["page/*"],
+        "dlib_bvae.leaderboard.submissions": ["schema.json"],
+        "dlib_bvae.re_beta_vae": ["*.html", "*.md", "*.css"],
     },
     scripts=sorted(str(path.relative_to(HERE)) for path in (HERE / "bin").glob("dlib_bvae_*")),
     install_requires=[

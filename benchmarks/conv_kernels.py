@@ -18,7 +18,7 @@ from pathlib import Path
 from rates import matrix_rate, rate
 from training_speed import instructions
 
-from dlib_bvae.cli import load_tensorflow
+from dlib_bvae.runtime import load_tensorflow
 
 OUTPUT = Path(__file__).parent / "results" / "conv_kernels.json"
 # name, whether transposed, height = width of the larger side, channels of the larger side; the smaller has 32

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from dlib_bvae.datasets import DATASETS
-from dlib_bvae.datasets.files import OfficialFile, Source
+from dlib_bvae.datasets.official.files import OfficialFile, Source
 
 SETS = {
     "mpi3d_toy": (6, 6, 2, 3, 3, 10, 10),

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.datasets.wrappers import dsprites_variants as variants
+from dlib_bvae.datasets.derived import dsprites_variants as variants
 
 BATCH, BATCHES = 64, 100
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from dlib_bvae.artifacts import peak_memory_mib
 from dlib_bvae.representations.codes import encode_all
 from dlib_bvae.representations.reductions import mean_representation
-from dlib_bvae.results import peak_memory_mib
+from dlib_bvae.stages.inputs import same_data
 from dlib_bvae.stages.postprocess import load_encoder
-from dlib_bvae.stages.runs import same_data
 
 
 def worker(run: Path, what: str) -> dict[str, float]:

@@ -22,7 +22,7 @@ WAYS = ("fused", "loop", "one_after_another")
 
 def measure(kind: str, members: int, flags: argparse.Namespace) -> dict[str, list[float]]:
     """Images/s of each way, one number a part."""
-    from dlib_bvae.cli import load_tensorflow
+    from dlib_bvae.runtime import load_tensorflow
 
     load_tensorflow()  # as the command does
     from dlib_bvae import datasets

@@ -61,7 +61,7 @@ def random_images(path: Path) -> Any:
 
 def measure(case: str, folder: Path, seconds: float) -> float:
     """Images/s of many steps inside the graph, after the first."""
-    from dlib_bvae.cli import load_tensorflow
+    from dlib_bvae.runtime import load_tensorflow
 
     load_tensorflow()
     import tensorflow as tf

@@ -108,9 +108,9 @@ def milliseconds(page: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    from dlib_bvae.results.leaderboard.board import build
-    from dlib_bvae.results.leaderboard.page import page
-    from dlib_bvae.results.record import write_atomic
+    from dlib_bvae.artifacts.record import write_atomic
+    from dlib_bvae.leaderboard.board import build
+    from dlib_bvae.leaderboard.page import page
 
     flags = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     flags.add_argument("--rows", type=int, default=10_000)

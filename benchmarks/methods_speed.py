@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae import cli
+from dlib_bvae import runtime
 
 BATCH, PLAIN = 64, "vae"
 # The smallest share of the β-VAE's images/s that a method should keep.
@@ -102,7 +102,7 @@ def main() -> None:
     flags.add_argument("--rounds", type=int, default=5)
     flags.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "methods_speed.json")
     arguments = flags.parse_args()
-    cli.load_tensorflow()  # as the command does
+    runtime.load_tensorflow()  # as the command does
     logging.getLogger("tensorflow").setLevel("ERROR")  # many trainers in one process look like retracing to it
     from dlib_bvae.models.objectives import OBJECTIVES
 

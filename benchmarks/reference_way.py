@@ -27,10 +27,10 @@ from pathlib import Path
 import numpy as np
 
 from dlib_bvae import metrics
-from dlib_bvae.cli import load_tensorflow
 from dlib_bvae.representations.codes import encode_all, read_codes
 from dlib_bvae.representations.reductions import mean_representation
-from dlib_bvae.stages.runs import same_data
+from dlib_bvae.runtime import load_tensorflow
+from dlib_bvae.stages.inputs import same_data
 
 OUTPUT = Path(__file__).parent / "results" / "reference_way.json"
 OURS = {  # the reference's name → ours
@@ -244,13 +244,13 @@ def peak_mib() -> float:
 def reference(run: Path, directory: Path, fraction: float) -> dict[str, dict[str, float]]:
     """Seconds and scores of the reference's way."""
     from dlib_bvae.metrics.beta_vae import points
-    from dlib_bvae.metrics.codes import CodeSource
+    from dlib_bvae.metrics.engine.codes import CodeReader
 
     data = same_data(run)
     encode = encoder(run)
     way = Reference(data, lambda observations: encode(observations)[0], fraction)
     way.sample(2 * BATCH)  # TensorFlow makes its plan
-    full = points(CodeSource(data, read_codes(directory)), list(way.factors), TRAIN + TEST, BATCH, 0)
+    full = points(CodeReader(data, read_codes(directory)), list(way.factors), TRAIN + TEST, BATCH, 0)
     record = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the solvers, stopped as the reference stops them, did not converge

@@ -17,7 +17,7 @@ import re
 import tarfile
 from pathlib import Path
 
-from dlib_bvae.results import write_atomic
+from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.studies.run import Run
 
 _MEMBER = re.compile(

@@ -38,7 +38,7 @@ def settings(kind: str, batch: int, precision: str, total: int) -> tuple[list[st
 
 def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
     """The loop (progress, scalars, checkpoint included): images/s, and its share of the matrix rate and of the bare step."""
-    from dlib_bvae.cli import load_tensorflow
+    from dlib_bvae.runtime import load_tensorflow
 
     load_tensorflow()  # as the command does
     import tensorflow as tf

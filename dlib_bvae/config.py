@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import gin
 
 from dlib_bvae.errors import NotApplicable, UserError, unknown
+from dlib_bvae.former_names import FORMER_FILES, current_names, say_once
 from dlib_bvae.registry import Registry
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -23,7 +26,7 @@ _DOORS = (
     "feed",
     "validation",
     "divergence",
-    "fid",
+    "frechet_curve",
     "model",
     "ensemble",
     "encoder",
@@ -83,10 +86,11 @@ def _parse(files: list[str], bindings: list[str], names: list[str], skip_unknown
     quiet = lambda record: not str(record.msg).startswith("Path not found")
     logging.getLogger().addFilter(quiet)
     try:
-        # gin's last check refuses what is known but bound to something unknown, such as model.model = @vae().
-        gin.parse_config_files_and_bindings(
-            files, _lines(bindings), finalize_config=not skip_unknown, skip_unknown=skip_unknown
-        )
+        with _renamed(files) as current:
+            # gin's last check refuses what is known but bound to something unknown, such as model.model = @vae().
+            gin.parse_config_files_and_bindings(
+                current, _current(_lines(bindings)), finalize_config=not skip_unknown, skip_unknown=skip_unknown
+            )
     except (ImportError, SyntaxError, ValueError, OSError) as error:
         raise _friendly(error, names) from error
     finally:
@@ -96,6 +100,43 @@ def _parse(files: list[str], bindings: list[str], names: list[str], skip_unknown
 def _lines(bindings: list[str]) -> list[str]:
     """Each binding as one statement; several may stand in one flag, separated by line ends."""
     return [line for binding in bindings for line in binding.splitlines() if line.strip()]
+
+
+def _current(bindings: list[str]) -> list[str]:
+    """The bindings in today's names; says which were not."""
+    text, notes = current_names("\n".join(bindings))
+    say_once(notes)
+    return text.splitlines()
+
+
+@contextlib.contextmanager
+def _renamed(files: Sequence[str]) -> Iterator[list[str]]:
+    """Gives the files to parse: copies in today's names of those that have former ones, themselves or in what they include."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield [_copy(file, folder) or file for file in files]
+
+
+def _copy(file: str, folder: str, above: tuple[str, ...] = ()) -> str | None:
+    """A copy of `file` in today's names; None where it has no former names, or is not there."""
+    found = next((each for each in (home / file for home in (Path(), *_HOMES)) if each.is_file()), None)
+    if found is None:
+        if file in FORMER_FILES:
+            say_once([f"{file} is now called {FORMER_FILES[file]}"])
+            return _copy(FORMER_FILES[file], folder, above) or FORMER_FILES[file]
+        return None
+    if file in above:  # gin says what is wrong with a file that includes itself
+        return None
+    text, notes = current_names(found.read_text(encoding="utf-8"))
+    say_once(f"{note} ({file})" for note in notes)
+    lines, changed = text.splitlines(), bool(notes)
+    for number, line in enumerate(lines):
+        if (included := _INCLUDE.match(line)) and (copy := _copy(included[2], folder, (*above, file))):
+            lines[number], changed = f"include {copy!r}", True
+    if not changed:
+        return None
+    copy = os.path.join(tempfile.mkdtemp(dir=folder), found.name)
+    Path(copy).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return copy
 
 
 def _friendly(error: Exception, names: list[str]) -> UserError:

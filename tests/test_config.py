@@ -3,7 +3,7 @@
 import gin
 import pytest
 
-from dlib_bvae import datasets
+from dlib_bvae import datasets, former_names, stages
 from dlib_bvae.config import configuration, installed
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import CLASSIFIERS, METRICS
@@ -80,3 +80,29 @@ def test_every_installed_experiment_can_be_read():
         with configuration([path], [], ALL):
             assert gin.query_parameter("model.model")
             assert gin.query_parameter("dataset.name") in datasets.names()
+
+
+def test_former_names_are_read_and_said_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gin").mkdir()
+    (tmp_path / "gin" / "mine.gin").write_text("dataset.name = 'fid.seed'  # fid.seed\nfid.num_images = 9\n")
+    (tmp_path / "top.gin").write_text("include 'gin/mine.gin'\nvalidation:\n  every = 7\n  seed = 2\n")
+    monkeypatch.setattr(former_names, "_said", set())
+    for _ in range(2):
+        with configuration(["top.gin"], ["fid.seed = 3"], [datasets.DATASETS, stages.train.EXTRACTORS]):
+            found = gin.config_str()
+    for line in ("frechet_curve.num_images = 9", "frechet_curve.seed = 3", "validation.every_steps = 7"):
+        assert line in found
+    assert "dataset.name = 'fid.seed'" in found
+    assert "fid.num_images" not in found
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(set(lines)) == 3
+    assert "fid.num_images is now called frechet_curve.num_images (gin/mine.gin); the former name still works" in lines
+
+
+def test_a_former_file_is_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(former_names, "_said", set())
+    with configuration(["gin/models/fid_curve.gin"], [], [stages.train.EXTRACTORS]):
+        assert "frechet_curve.every_steps = 5000" in gin.config_str()
+    assert capsys.readouterr().err.startswith("gin/models/fid_curve.gin is now called gin/models/frechet_curve.gin")

@@ -15,30 +15,30 @@ from dlib_bvae.registry import Registry
 
 __all__ = [
     "DATASETS",
-    "MADE",
+    "DERIVED",
     "FromDuckType",
     "GroundTruthData",
     "ImageData",
     "LabelledImages",
     "load",
-    "made",
-    "made_grid",
+    "as_dataset",
+    "as_factor_dataset",
     "names",
 ]
 
 _OFFICIAL = {
-    "cars3d": "cars3d:Cars3D",
-    "celeba": "celeba:CelebA",
-    "chairs": "chairs:Chairs",
-    "cifar10": "cifar:CIFAR10",
-    "cifar100": "cifar:CIFAR100",
-    "dsprites_full": "dsprites_full:DSpritesFull",
-    "mpi3d_real": "mpi3d:MPI3DReal",
-    "mpi3d_real_complex": "mpi3d:MPI3DRealComplex",
-    "mpi3d_realistic": "mpi3d:MPI3DRealistic",
-    "mpi3d_toy": "mpi3d:MPI3DToy",
-    "shapes3d": "shapes3d:Shapes3D",
-    "smallnorb": "smallnorb:SmallNORB",
+    "cars3d": "official.cars3d:Cars3D",
+    "celeba": "official.celeba:CelebA",
+    "chairs": "official.chairs:Chairs",
+    "cifar10": "official.cifar:CIFAR10",
+    "cifar100": "official.cifar:CIFAR100",
+    "dsprites_full": "official.dsprites_full:DSpritesFull",
+    "mpi3d_real": "official.mpi3d:MPI3DReal",
+    "mpi3d_real_complex": "official.mpi3d:MPI3DRealComplex",
+    "mpi3d_realistic": "official.mpi3d:MPI3DRealistic",
+    "mpi3d_toy": "official.mpi3d:MPI3DToy",
+    "shapes3d": "official.shapes3d:Shapes3D",
+    "smallnorb": "official.smallnorb:SmallNORB",
 }
 _DRAWN = {
     "dsprites_rendered": "rendered.dsprites:DSpritesRendered",
@@ -47,26 +47,26 @@ _DRAWN = {
     "shapes3d_rendered": "rendered.shapes3d:Shapes3DRendered",
 }
 _VARIANTS = {
-    f"{variant}{drawn}": f"wrappers.dsprites_variants:{variant}{drawn}"
+    f"{variant}{drawn}": f"derived.dsprites_variants:{variant}{drawn}"
     for variant in ("color_dsprites", "dsprites_noshape", "noisy_dsprites", "scream_dsprites")
     for drawn in ("", "_rendered")
 }
 # Made of another data set or of the user's files, which a configuration has to name.
-MADE = {
-    "correlated": "wrappers.correlated:Correlated",
-    "from_file": "own.from_file:from_file",
-    "grayscale": "wrappers.pixels:grayscale",
-    "held_out": "wrappers.held_out:HeldOut",
-    "image_folder": "own.image_folder:ImageFolder",
-    "probe": "wrappers.probe:Probe",
-    "resized": "wrappers.pixels:resized",
-    "subset": "wrappers.subset:Subset",
+DERIVED = {
+    "correlated": "derived.correlated:Correlated",
+    "from_file": "external.from_file:from_file",
+    "grayscale": "derived.pixels:grayscale",
+    "held_out": "derived.held_out:HeldOut",
+    "image_folder": "external.image_folder:ImageFolder",
+    "probe": "derived.subsample:Subsample",
+    "resized": "derived.pixels:resized",
+    "subset": "derived.subset:Subset",
 }
 
 DATASETS = Registry(
     "data set",
     "dlib_bvae.datasets",
-    {name: f"dlib_bvae.datasets.{address}" for name, address in (_OFFICIAL | _DRAWN | _VARIANTS | MADE).items()},
+    {name: f"dlib_bvae.datasets.{address}" for name, address in (_OFFICIAL | _DRAWN | _VARIANTS | DERIVED).items()},
 )
 
 
@@ -81,10 +81,10 @@ def load(name: Any = gin.REQUIRED) -> Any:
 
     Raises UnknownName, which lists the near names, and UserError for what is no data set.
     """
-    return made(name, "dataset.name")
+    return as_dataset(name, "dataset.name")
 
 
-def made(data: Any, parameter: str) -> ImageData:
+def as_dataset(data: Any, parameter: str) -> ImageData:
     """The data set that `data` stands for: a name, a data set, or an object of disentanglement_lib's duck type.
 
     parameter: what the user set, for the sentence of the UserError that says it is none of these.
@@ -100,9 +100,9 @@ def made(data: Any, parameter: str) -> ImageData:
     )
 
 
-def made_grid(data: Any, parameter: str) -> GroundTruthData:
-    """Like made(), for what needs factors. Raises UserError for images without them."""
-    value = made(data, parameter)
+def as_factor_dataset(data: Any, parameter: str) -> GroundTruthData:
+    """Like as_dataset(), for what needs factors. Raises UserError for images without them."""
+    value = as_dataset(data, parameter)
     if not isinstance(value, GroundTruthData):
         raise UserError(f"{parameter} must be a data set with known factors; {value.name} has images only")
     return value

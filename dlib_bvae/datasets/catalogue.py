@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from dlib_bvae.config import missing_binding
-from dlib_bvae.datasets import DATASETS, MADE
-from dlib_bvae.datasets.download import download as download_files
-from dlib_bvae.datasets.files import check, sha256_of
-from dlib_bvae.datasets.official import OfficialData
+from dlib_bvae.datasets import DATASETS, DERIVED
+from dlib_bvae.datasets.official.download import download as download_files
+from dlib_bvae.datasets.official.files import check, sha256_of
+from dlib_bvae.datasets.official.official import OfficialData
 from dlib_bvae.datasets.rendered import bit_cache
 from dlib_bvae.errors import UserError
 
@@ -38,7 +38,7 @@ def show_all(data_dir: Path | None = None) -> None:
     table = Table("data set", "images", "pixels", "factors", "here")
     table.columns[1].justify = "right"
     for name in DATASETS.names():
-        if name in MADE:
+        if name in DERIVED:
             table.add_row(name, "", "", "", "made of other images, as a gin file says")
             continue
         try:

@@ -4,12 +4,48 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
+
+RandomState: TypeAlias = int | np.random.RandomState | np.random.Generator
+
+
+@runtime_checkable
+class FactorDataset(Protocol):
+    """Images with known factors, as every door takes them: a grid (GroundTruthData) or labelled images (LabelledImages).
+
+    name: of the data set. observation_shape: (height, width, channels) in pixels. factor_names, factor_sizes: one entry a
+    factor, whose values are 0 … size - 1.
+    """
+
+    name: str
+    observation_shape: tuple[int, int, int]
+    factor_names: tuple[str, ...]
+    factor_sizes: tuple[int, ...]
+
+    @property
+    def num_images(self) -> int:
+        """Number of images."""
+
+    def factors_at(self, indices: np.ndarray) -> np.ndarray:
+        """Indices (n,) → factor values int64 (n, factors)."""
+
+    def observations_at(self, indices: np.ndarray) -> np.ndarray:
+        """Indices (n,) → observations float32 (n, height, width, channels) in [0, 1]."""
+
+
+class DlibData(Protocol):
+    """disentanglement_lib's duck type, as far as this suite reads it; see FromDuckType."""
+
+    factors_num_values: list[int]
+    observation_shape: tuple[int, int, int]
+
+    def sample_observations_from_factors(self, factors: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """Factor values (n, factors) → observations float (n, height, width, channels) in [0, 1]."""
 
 
 class GroundTruthData(ImageData):

@@ -16,7 +16,7 @@ from dlib_bvae.image_quality.features import BATCH, Protocol, features_of, momen
 from dlib_bvae.image_quality.frechet import bias_warning, frechet_distance
 from dlib_bvae.image_quality.moments import Moments
 from dlib_bvae.models.vae import GaussianVAE
-from dlib_bvae.training.curve import Curve
+from dlib_bvae.training.callbacks.frechet_curve import Curve
 
 
 class FewImages:
@@ -56,8 +56,8 @@ class FewImages:
         return {"values": distance, "reconstruction_loss": loss}
 
 
-@gin.configurable("fid", denylist=["data", "total"])
-def fid_curve(
+@gin.configurable("frechet_curve", denylist=["data", "total"])
+def frechet_curve(
     data: ImageData,
     total: int,
     every_steps: int = 0,
@@ -71,9 +71,9 @@ def fid_curve(
     in EXTRACTORS. The images' own features are computed once for a data set, and kept in the cache directory.
     Raises UserError for values out of range, and where the extractor's weights are missing.
     """
-    check_whole("fid.every_steps", every_steps, 0)
-    check_whole("fid.num_images", num_images, 2)
-    check_whole("fid.seed", seed, 0)
+    check_whole("frechet_curve.every_steps", every_steps, 0)
+    check_whole("frechet_curve.num_images", num_images, 2)
+    check_whole("frechet_curve.seed", seed, 0)
     if not every_steps:
         return None
     return Curve(FewImages(data, num_images, extractor, seed), every_steps, total)

@@ -11,8 +11,8 @@ from scipy.special import logsumexp
 from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng, draw
 from dlib_bvae.errors import NotApplicable, check_whole
-from dlib_bvae.metrics.facts import Score
-from dlib_bvae.metrics.information import gaussian_kl
+from dlib_bvae.metrics.engine.information import gaussian_kl
+from dlib_bvae.metrics.score_info import Score
 
 _BATCH = 64
 _SSIM_WINDOW = 11

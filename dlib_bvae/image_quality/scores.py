@@ -16,7 +16,7 @@ from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng, draw
 from dlib_bvae.errors import NotApplicable, UserError, check_whole
 from dlib_bvae.image_quality.extractors import EXTRACTORS
-from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.score_info import Score
 
 SCORES = {
     **{f"{kind}_infinity_*": Score(None, None, False) for kind in ("fid", "fd_*")},

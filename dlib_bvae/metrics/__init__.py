@@ -7,10 +7,10 @@ import sys
 from typing import Any
 
 from dlib_bvae.errors import unknown
-from dlib_bvae.metrics.facts import Matrix, Score
+from dlib_bvae.metrics.score_info import Matrix, Score
 from dlib_bvae.registry import Registry
 
-__all__ = ["CLASSIFIERS", "METRICS", "facts", "matrices", "names", "score"]
+__all__ = ["CLASSIFIERS", "METRICS", "scores_of", "matrices", "names", "score"]
 
 _PAGES = {  # module → the metrics on its page
     "active": ["active_units"],
@@ -56,7 +56,7 @@ CLASSIFIERS = Registry(
     "classifier",
     "dlib_bvae.classifiers",
     {
-        name: f"dlib_bvae.metrics.classifiers:{name}"
+        name: f"dlib_bvae.metrics.engine.classifiers:{name}"
         for name in (
             "gradient_boosting_classifier",
             "linear",
@@ -89,7 +89,7 @@ def score(name: str, data: Any, codes: Any, random_state: Any = 0, **parameters:
     return metric(data, codes, random_state, **parameters)
 
 
-def facts(name: str) -> dict[str, Score]:
+def scores_of(name: str) -> dict[str, Score]:
     """What is known of the scores of the metric `name`: {result key or pattern of keys: Score(low, high, higher_is_better)}.
 
     Empty for a plug-in whose module has no SCORES. Raises UnknownName for an unknown metric.

@@ -8,8 +8,8 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.facts import Score
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.score_info import Score
 
 SCORES = {"active_units": Score(0, None, None), "active_fraction": Score(0, 1, None)}
 

@@ -12,9 +12,9 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
 from dlib_bvae.errors import NotApplicable, UserError, check_whole, unknown
 from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.codes import CodeSource
-from dlib_bvae.metrics.facts import UNIT, Matrix
-from dlib_bvae.metrics.sampling import factor_names
+from dlib_bvae.metrics.engine.codes import CodeReader
+from dlib_bvae.metrics.engine.sampling import factor_names
+from dlib_bvae.metrics.score_info import UNIT, Matrix
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT}
 MATRICES = {"confusion": Matrix("factor", "factor", "points of the row's factor\nnamed the column's")}
@@ -50,7 +50,7 @@ def beta_vae(
     Unlike the reference code the logistic regression is run until it converges.
     Raises UserError for unknown names and numbers out of range.
     """
-    source = CodeSource(data, codes)
+    source = CodeReader(data, codes)
     source.check_full_grid("beta_vae")
     asked = asked_factors(data, factors)
     for name, value, least in (
@@ -104,14 +104,14 @@ def confusion(shared: np.ndarray, named: np.ndarray, sizes: Sequence[int]) -> np
     return counts[np.ix_(varying, varying)]
 
 
-def points(source: CodeSource, asked: Sequence[int], num: int, batch_size: int, seed: int) -> Points:
+def points(source: CodeReader, asked: Sequence[int], num: int, batch_size: int, seed: int) -> Points:
     """Features float64 (num, latents) and labels int64 (num,), the index of the factor that each point's pairs share."""
     features, labels = points_of_sizes(source, asked, num, [batch_size], seed)
     return features[batch_size], labels
 
 
 def points_of_sizes(
-    source: CodeSource, asked: Sequence[int], num: int, batch_sizes: Sequence[int], seed: int
+    source: CodeReader, asked: Sequence[int], num: int, batch_sizes: Sequence[int], seed: int
 ) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """`points` of each size L, {L: features}, and their common labels: those of L take a point's first L pairs.
 

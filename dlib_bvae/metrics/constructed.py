@@ -1,4 +1,4 @@
-"""Codes made of a grid's factors, whose scores are known, and knobs that spoil them in one way each."""
+"""Codes made of a grid's factors, whose scores are known, and perturbations that worsen them in one way each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FactorGrid:
         return self.identity() @ np.kron(turn, turn)
 
 
-class Knob(NamedTuple):
+class Perturbation(NamedTuple):
     """One way to spoil codes.
 
     label: what the values are. values: from untouched to spoilt. make: (grid, value, rng) → codes (images, latents).
@@ -104,12 +104,14 @@ def bent(grid: FactorGrid, power: float, rng: np.random.Generator) -> np.ndarray
     return np.sign(codes) * np.abs(codes) ** power
 
 
-KNOBS = {
-    "noise": Knob("share of noise", (0.0, 0.25, 0.5, 0.75, 1.0), noisy, "falls to chance"),
-    "rotation": Knob("angle (degrees)", (0, 11.25, 22.5, 33.75, 45), rotated, "falls; explicitness stays"),
-    "duplicated": Knob("codes that stand twice", (0, 1, 2, 3, 4), duplicated, "compactness falls, modularity stays"),
-    "dead": Knob("dead codes added", (0, 1, 2, 4, 8), with_dead, "stays"),
-    "merged": Knob("pairs of factors in one code", (0, 1, 2), merged, "modularity falls, compactness stays"),
-    "missing": Knob("factors without a code", (0, 1, 2, 3), missing, "falls"),
-    "bent": Knob("power of the codes", (1, 2, 4, 8), bent, "stays"),
+PERTURBATIONS = {
+    "noise": Perturbation("share of noise", (0.0, 0.25, 0.5, 0.75, 1.0), noisy, "falls to chance"),
+    "rotation": Perturbation("angle (degrees)", (0, 11.25, 22.5, 33.75, 45), rotated, "falls; explicitness stays"),
+    "duplicated": Perturbation(
+        "codes that stand twice", (0, 1, 2, 3, 4), duplicated, "compactness falls, modularity stays"
+    ),
+    "dead": Perturbation("dead codes added", (0, 1, 2, 4, 8), with_dead, "stays"),
+    "merged": Perturbation("pairs of factors in one code", (0, 1, 2), merged, "modularity falls, compactness stays"),
+    "missing": Perturbation("factors without a code", (0, 1, 2, 3), missing, "falls"),
+    "bent": Perturbation("power of the codes", (1, 2, 4, 8), bent, "stays"),
 }

@@ -11,10 +11,10 @@ import numpy as np
 
 from dlib_bvae.errors import NotApplicable, check_whole
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.boosting import BoostedTrees
-from dlib_bvae.metrics.facts import UNIT, Matrix
-from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
-from dlib_bvae.metrics.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.boosting import BoostedTrees
+from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.score_info import UNIT, Matrix
 
 SCORES = {
     "informativeness_train": UNIT,
@@ -37,7 +37,7 @@ def dci(
 
     Eastwood & Williams 2018, section 2, as in disentanglement_lib: the importances R (latents × factors) are those of
     gradient boosted trees (n_estimators stages of one tree a value, depth 3), one classifier a factor. They are
-    scikit-learn's, grown from histograms (see dlib_bvae.metrics.boosting). A code's disentanglement is 1 − the entropy to
+    scikit-learn's, grown from histograms (see dlib_bvae.metrics.engine.boosting). A code's disentanglement is 1 − the entropy to
     base `factors` of its row of R, weighted by the row's share of R in the mean; completeness the same of columns, to base
     `latents`. informativeness is an accuracy, as in the reference code, where the paper has an error. Scores
     from other importances have other names: dci_random_forest, dci_lasso.

@@ -10,9 +10,9 @@ import numpy as np
 
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.facts import UNIT, Matrix, Score
-from dlib_bvae.metrics.probes import standardised
-from dlib_bvae.metrics.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.probes import standardised
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.score_info import UNIT, Matrix, Score
 
 SCORES = {
     "explicitness": Score(-1, 1, True),

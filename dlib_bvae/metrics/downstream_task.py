@@ -10,9 +10,9 @@ import numpy as np
 
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.facts import UNIT, Matrix
-from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.score_info import UNIT, Matrix
 
 SCORES = {"*_accuracy": UNIT, "*_accuracy_factor_*": UNIT}
 _BY_SIZE = Matrix("num_train", "factor", "accuracy", high=1.0)

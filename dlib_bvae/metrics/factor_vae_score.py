@@ -9,8 +9,8 @@ import numpy as np
 
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.facts import COUNT, UNIT, Matrix
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.score_info import COUNT, UNIT, Matrix
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT, "num_active_dims": COUNT}
 MATRICES = {"votes": Matrix("factor", "code", "votes in training")}

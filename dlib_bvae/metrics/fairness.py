@@ -8,9 +8,9 @@ import gin
 import numpy as np
 
 from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.facts import Matrix, Score
-from dlib_bvae.metrics.probes import fit_all, standardised
-from dlib_bvae.metrics.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.probes import fit_all, standardised
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.score_info import Matrix, Score
 
 SCORES = {"*_fairness:*": Score(0, 1, False)}
 _PAIRS = Matrix("factor", "factor", "unfairness of the row's factor\ntowards the column's", high=1.0)

@@ -9,9 +9,9 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics.facts import Matrix, Score
-from dlib_bvae.metrics.probes import standardised
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.probes import standardised
+from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.score_info import Matrix, Score
 
 SCORES = {"fos": Score(0, None, False), "fos_standardised": Score(0, None, False)}
 MATRICES = {"fos_per_pair": Matrix("code", "code", "squared distance")}

@@ -9,9 +9,9 @@ import numpy as np
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.binning import histogram_bins
-from dlib_bvae.metrics.facts import COUNT, UNIT, Matrix
-from dlib_bvae.metrics.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.binning import histogram_bins
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.score_info import COUNT, UNIT, Matrix
 
 # Deviations within a value can exceed those from the overall mean; num_active_dims of irs_dlib is a sum of codes.
 SCORES = {"IRS": UNIT._replace(low=None), "num_active_dims": COUNT._replace(low=None)}

@@ -8,15 +8,15 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics.facts import INFORMATION, UNIT
-from dlib_bvae.metrics.information import (
+from dlib_bvae.metrics.engine.information import (
     binned_tables,
     factor_entropies,
     gap_of_top_two,
     joint_entropy,
     mutual_information,
 )
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.score_info import INFORMATION, UNIT
 
 SCORES = {"jemmig": UNIT}
 MATRICES = INFORMATION

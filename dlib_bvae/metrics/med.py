@@ -9,9 +9,9 @@ import numpy as np
 
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics.dci import check_two_codes, disentanglement, disentanglement_per_code
-from dlib_bvae.metrics.facts import UNIT, Matrix
-from dlib_bvae.metrics.information import binned_tables, mutual_information
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
+from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.score_info import UNIT, Matrix
 
 SCORES = {
     "disentanglement": UNIT,

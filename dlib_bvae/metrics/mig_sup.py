@@ -8,9 +8,9 @@ import gin
 
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics.active import active_codes, check_threshold
-from dlib_bvae.metrics.facts import COUNT, UNIT, Matrix
-from dlib_bvae.metrics.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
+from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.score_info import COUNT, UNIT, Matrix
 
 SCORES = {"mig_sup": UNIT, "mig_sup_active": UNIT, "num_active_codes": COUNT}
 MATRICES = {"normalised_information": Matrix("code", "factor", "share of the factor's entropy", high=1.0)}

@@ -11,8 +11,8 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import as_rng, draw
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.facts import COUNT, UNIT
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
+from dlib_bvae.metrics.score_info import COUNT, UNIT
 
 _IMAGES = 1_000  # that are generated at once
 

@@ -12,10 +12,10 @@ import numpy as np
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.active import active_codes, check_threshold
-from dlib_bvae.metrics.facts import INFORMATION, UNIT
-from dlib_bvae.metrics.information import binned_tables, mutual_information
-from dlib_bvae.metrics.probes import fit_all, standardised
-from dlib_bvae.metrics.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
+from dlib_bvae.metrics.engine.probes import fit_all, standardised
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.score_info import INFORMATION, UNIT
 
 SCORES = {
     "modularity_score": UNIT,

@@ -11,8 +11,8 @@ import numpy as np
 from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng
 from dlib_bvae.errors import NotApplicable, UserError, check_whole
-from dlib_bvae.metrics.codes import check_codes
-from dlib_bvae.metrics.facts import Score
+from dlib_bvae.metrics.engine.codes import check_codes
+from dlib_bvae.metrics.score_info import Score
 
 _BATCH = 256
 _SMALLEST = 1e-6  # a probability below counts as this: float32 sigmoids reach 0 and 1

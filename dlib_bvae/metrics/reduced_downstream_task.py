@@ -11,10 +11,10 @@ import numpy as np
 from dlib_bvae.errors import NotApplicable, check_whole, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
-from dlib_bvae.metrics.facts import UNIT, Matrix
-from dlib_bvae.metrics.information import binned_tables, mutual_information
-from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
-from dlib_bvae.metrics.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
+from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.score_info import UNIT, Matrix
 
 # Of the factor whose codes are gone less is better, of the others more.
 SCORES = {

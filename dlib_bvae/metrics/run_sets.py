@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.facts import Score
-from dlib_bvae.metrics.information import gaussian_kl
+from dlib_bvae.metrics.engine.information import gaussian_kl
+from dlib_bvae.metrics.score_info import Score
 from dlib_bvae.registry import Registry
 
 RUN_SET_METRICS = Registry(
@@ -38,8 +38,8 @@ class Member(NamedTuple):
     decode: Callable[[np.ndarray], np.ndarray] | None
 
 
-def facts(name: str) -> dict[str, Score]:
-    """What is known of the scores that the metric `name` gives each run; see dlib_bvae.metrics.facts."""
+def scores_of(name: str) -> dict[str, Score]:
+    """What is known of the scores that the metric `name` gives each run; see dlib_bvae.metrics.score_info."""
     return dict(getattr(sys.modules[RUN_SET_METRICS.get(name).__module__], "SCORES", {}))
 
 

@@ -9,10 +9,10 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import UserError, unknown
-from dlib_bvae.metrics.facts import UNIT, Matrix
-from dlib_bvae.metrics.information import gap_of_top_two
-from dlib_bvae.metrics.sampling import Sample, Sampler
-from dlib_bvae.metrics.svm import OneCodeSVM
+from dlib_bvae.metrics.engine.information import gap_of_top_two
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.svm import OneCodeSVM
+from dlib_bvae.metrics.score_info import UNIT, Matrix
 
 SCORES = {"SAP_score": UNIT}
 MATRICES = {"predictability": Matrix("code", "factor", "accuracy, or R² of continuous factors", high=1.0)}

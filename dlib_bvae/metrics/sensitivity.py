@@ -12,8 +12,8 @@ from dlib_bvae.datasets.ground_truth import as_rng, draw
 from dlib_bvae.errors import UserError, check_whole, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.beta_vae import asked_factors, fit_and_score, points_of_sizes
-from dlib_bvae.metrics.codes import CodeSource
-from dlib_bvae.metrics.sampling import factor_names
+from dlib_bvae.metrics.engine.codes import CodeReader
+from dlib_bvae.metrics.engine.sampling import factor_names
 
 _SHAPE = "shape"  # the factor that Higgins et al. 2017 leave out
 
@@ -42,7 +42,7 @@ def beta_vae_sensitivity(
     batch_size, train_accuracy, eval_accuracy, eval_accuracy_per_factor and classifier_converged.
     Raises UserError for unknown names and numbers out of range.
     """
-    source = CodeSource(data, codes)
+    source = CodeReader(data, codes)
     source.check_full_grid("beta_vae_sensitivity")
     names = factor_names(data)
     sizes = _checked("batch_sizes", batch_sizes)

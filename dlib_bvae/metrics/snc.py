@@ -8,9 +8,9 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics.facts import INFORMATION, UNIT
-from dlib_bvae.metrics.information import binned_tables, mutual_information
-from dlib_bvae.metrics.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.score_info import INFORMATION, UNIT
 
 SCORES = {"snc": UNIT._replace(low=None), "snc_accuracy": UNIT}
 MATRICES = INFORMATION

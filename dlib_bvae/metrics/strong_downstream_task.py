@@ -11,9 +11,9 @@ import numpy as np
 from dlib_bvae.errors import check_whole
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
-from dlib_bvae.metrics.facts import UNIT, Matrix, Score
-from dlib_bvae.metrics.probes import accuracies, fit_all, standardised
-from dlib_bvae.metrics.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.score_info import UNIT, Matrix, Score
 
 SCORES = {"*_accuracy": UNIT, "*:strong_generalization_gap": Score(None, 1, False)}
 MATRICES = {"strong_test_accuracy": Matrix("num_train", "factor", "accuracy under a shift", high=1.0)}

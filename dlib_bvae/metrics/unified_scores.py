@@ -10,14 +10,14 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import UserError, check_whole, unknown
-from dlib_bvae.metrics.boosting import BoostedTrees
 from dlib_bvae.metrics.dci import check_two_codes, disentanglement
-from dlib_bvae.metrics.facts import UNIT, Matrix, Score
-from dlib_bvae.metrics.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
+from dlib_bvae.metrics.engine.boosting import BoostedTrees
+from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
+from dlib_bvae.metrics.engine.probes import fit_all
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.modularity_explicitness import modularity_per_code
-from dlib_bvae.metrics.probes import fit_all
-from dlib_bvae.metrics.sampling import Sample, Sampler
 from dlib_bvae.metrics.sap import svm_accuracy
+from dlib_bvae.metrics.score_info import UNIT, Matrix, Score
 
 SCORES = {
     "*.dci_*": UNIT,

@@ -8,10 +8,10 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics.binning import histogram_bins
-from dlib_bvae.metrics.facts import Matrix, Score
-from dlib_bvae.metrics.information import contingency, mutual_information
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.binning import histogram_bins
+from dlib_bvae.metrics.engine.information import contingency, mutual_information
+from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.score_info import Matrix, Score
 
 SCORES = {
     "gaussian_total_correlation": Score(0, None, False),

@@ -10,9 +10,9 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_positive, check_whole
-from dlib_bvae.models.noise import normal, uniform
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.objectives.base import stream
+from dlib_bvae.models.random_numbers import normal, uniform
 from dlib_bvae.models.vae import Adapt, GaussianVAE, kl_to_standard_normal
 
 

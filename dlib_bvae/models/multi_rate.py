@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_positive
 from dlib_bvae.models.layers import Layer
-from dlib_bvae.models.noise import uniform
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.objectives.base import stream
+from dlib_bvae.models.random_numbers import uniform
 from dlib_bvae.models.vae import Adapt, GaussianVAE
 
 _OPEN = 2.0

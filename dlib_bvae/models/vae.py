@@ -12,8 +12,8 @@ from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder
 from dlib_bvae.models.layers import shape_of
 from dlib_bvae.models.likelihoods import bernoulli_loss
-from dlib_bvae.models.noise import normal
 from dlib_bvae.models.objectives import Batch
+from dlib_bvae.models.random_numbers import normal
 
 Adapt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}

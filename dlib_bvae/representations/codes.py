@@ -11,9 +11,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from dlib_bvae.datasets.files import sha256_of
+from dlib_bvae.artifacts import write_atomic
+from dlib_bvae.datasets.official.files import sha256_of
 from dlib_bvae.errors import UserError, is_disk_full
-from dlib_bvae.results import write_atomic
 
 _BLOCK = 16_384
 _BATCH = 1_024

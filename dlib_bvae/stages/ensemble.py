@@ -13,13 +13,13 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae import datasets
+from dlib_bvae.artifacts import run_lock
+from dlib_bvae.artifacts.lifecycle import start
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.fitted import FittedModel
-from dlib_bvae.results import run_lock
+from dlib_bvae.models.baselines.base import Baseline
 from dlib_bvae.stages import train
-from dlib_bvae.stages.directory import start
 from dlib_bvae.stages.members import Member, ensemble, without_ensemble
 from dlib_bvae.training.ensemble_loop import train_ensemble
 from dlib_bvae.training.trainer import Trainer
@@ -92,7 +92,7 @@ def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool
     if train.is_trained(final, started, overwrite):
         return []
     data, settings = datasets.load(), train.training()
-    if isinstance(settings["model"], FittedModel):
+    if isinstance(settings["model"], Baseline):
         raise UserError(
             f"{type(settings['model']).__name__} is fitted, not trained step by step; leave out ensemble.seeds"
         )

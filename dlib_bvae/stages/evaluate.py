@@ -9,18 +9,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dlib_bvae import metrics
+from dlib_bvae.artifacts import is_done, run_lock
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.representations.reductions import REPRESENTATIONS
-from dlib_bvae.results import is_done, run_lock
-from dlib_bvae.stages import own_codes, postprocess
-from dlib_bvae.stages.own_codes import Own
-from dlib_bvae.stages.runs import same_data, trained_run
+from dlib_bvae.stages import external, postprocess
+from dlib_bvae.stages.dry_run import refuse_early
+from dlib_bvae.stages.external import ExternalCodes
+from dlib_bvae.stages.inputs import same_data, trained_run
 from dlib_bvae.stages.scoring import Representation, score_once
-from dlib_bvae.stages.trial import refuse_early
 
 Configured = Callable[[], contextlib.AbstractContextManager]
 REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, EXTRACTORS, REPRESENTATIONS]
@@ -33,7 +33,7 @@ def run(
     model_dir: Path | None = None,
     overwrite: bool = False,
     repeats: int | None = None,
-    own: Own | None = None,
+    own: ExternalCodes | None = None,
 ) -> list[Path]:
     """Scores the codes of `model_dir`, or of `own`, by every metric in the comma-separated `metric` ("all" for all).
 
@@ -47,11 +47,11 @@ def run(
     if own is not None:
         configured = functools.partial(configuration, gin_config, own.bindings(bindings), [*REGISTRIES, DATASETS])
         with configured():
-            data, codes = own_codes.opened(own)
+            data, codes = external.opened(own)
         if codes is None:
             refuse_early(names, data, configured)
         with configured(), run_lock(own.output_dir, "--output_dir"):
-            representation = own_codes.represent(own, data, codes, overwrite)
+            representation = external.represent(own, data, codes, overwrite)
     else:
         configured = functools.partial(configuration, gin_config, bindings, REGISTRIES)
         representation = _of_run(trained_run(model_dir), names, configured)
@@ -84,7 +84,7 @@ def _metrics(text: str) -> list[str]:
 def _score(
     names: list[str],
     representation: Representation,
-    choosy: bool,
+    skip_inapplicable: bool,
     configured: Configured,
     overwrite: bool,
 ) -> list[Path]:
@@ -98,15 +98,15 @@ def _score(
                 done.append(score_once(name, representation, overwrite))
         except UserError as refusal:
             refusals[name] = refusal
-    _tell(refusals, len(names), choosy)
+    _tell(refusals, len(names), skip_inapplicable)
     return done
 
 
-def _tell(refusals: dict[str, UserError], asked: int, choosy: bool) -> None:
+def _tell(refusals: dict[str, UserError], asked: int, skip_inapplicable: bool) -> None:
     """Names what was refused on standard error; raises UserError where that is an error."""
     if asked == 1 and refusals:
         raise next(iter(refusals.values()))
-    skipped = [name for name, refusal in refusals.items() if choosy and isinstance(refusal, NotApplicable)]
+    skipped = [name for name, refusal in refusals.items() if skip_inapplicable and isinstance(refusal, NotApplicable)]
     for name, refusal in refusals.items():
         print(f"{'left out' if name in skipped else 'refused'}: {name}: {refusal}", file=sys.stderr)
     if refused := [name for name in refusals if name not in skipped]:

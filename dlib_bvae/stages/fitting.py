@@ -11,10 +11,10 @@ from typing import Any
 
 import gin
 
+from dlib_bvae.artifacts import config_dict
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.fitted import FittedModel
-from dlib_bvae.results import config_dict
+from dlib_bvae.models.baselines.base import Baseline
 
 _READ = ("model", "name", "random_seed")  # of the settings of `model`
 _TRAINING = re.compile(rf"^model\.(?!(?:{'|'.join(_READ)}) )\w+ = .*\n(?:    .*\n)*", re.MULTILINE)
@@ -26,7 +26,7 @@ def prepare(data: ImageData, settings: dict[str, Any]) -> Callable[[Path], tuple
     An interrupted fit starts anew, and one that is refused leaves no part behind. Raises UserError when the configuration
     binds what a fitted model does not read.
     """
-    model: FittedModel = settings["model"]
+    model: Baseline = settings["model"]
     _check_bindings(model)
 
     def fit(part: Path) -> tuple[Any, dict[str, Any]]:
@@ -43,7 +43,7 @@ def prepare(data: ImageData, settings: dict[str, Any]) -> Callable[[Path], tuple
     return fit
 
 
-def _check_bindings(model: FittedModel) -> None:
+def _check_bindings(model: Baseline) -> None:
     name = type(model).__name__
     for key in config_dict(gin.config_str()):
         selector, _, parameter = key.split("/")[-1].partition(".")

@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 import gin
 import numpy as np
 
-from dlib_bvae.cli import load_tensorflow
+from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
+from dlib_bvae.artifacts.lifecycle import commit, recover, start, work_dir
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import GroundTruthData, ImageData
-from dlib_bvae.datasets.wrappers.probe import Probe
+from dlib_bvae.datasets.derived.subsample import Subsample
 from dlib_bvae.errors import check_whole
-from dlib_bvae.models.oracle import CODES, FactorView
+from dlib_bvae.models.baselines.oracle import CODES, FactorView
 from dlib_bvae.representations.codes import encode_all
 from dlib_bvae.representations.reductions import REPRESENTATIONS, mean_representation
-from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
-from dlib_bvae.stages.directory import part_of, promote, settle, start
-from dlib_bvae.stages.runs import same_data, trained_run
+from dlib_bvae.runtime import load_tensorflow
+from dlib_bvae.stages.inputs import same_data, trained_run
 
 
 def run(
@@ -69,7 +69,7 @@ def encoded_part(data: ImageData) -> ImageData:
     if not isinstance(data, GroundTruthData) or data.num_images <= most:
         return data
     print(f"{data.name} has {data.num_images:,} images; a probe of {most:,} stands for them (postprocess.max_images)")
-    return Probe(data, images=most, seed=seed)
+    return Subsample(data, images=most, seed=seed)
 
 
 def encode_once(model_dir: Path, data: ImageData, overwrite: bool = False) -> tuple[Path, ImageData]:
@@ -105,7 +105,7 @@ def encode_by(
     """
     reduction, seed, _ = postprocessing()
     final = stage_of(model_dir, reduction)
-    if settle(final, "postprocess") and not overwrite:
+    if recover(final, "postprocess") and not overwrite:
         before = read_results(final, "postprocess")
         if all(before.get(key) == value for key, value in identity.items()):
             print(f"{final}: encoded already")
@@ -113,7 +113,7 @@ def encode_by(
         print(f"{final}: holds codes of an earlier training or of other images; encoding again")
     began = time.monotonic()
     mark = f"{identity['trained']} {identity['probe']}" if identity.get("probe") else identity["trained"]
-    stale = _begun_for(part_of(final)) not in (None, mark)
+    stale = _begun_for(work_dir(final)) not in (None, mark)
     part = start(final, gin.config_str(), overwrite or stale)
     (part / "trained").write_text(mark, encoding="utf-8")
     description = encode_all(*encoder(), reduction, part, seed)
@@ -134,7 +134,7 @@ def encode_by(
     }
     text = gin.operative_config_str()
     write_stage(part, "postprocess", results=results, config=config_dict(text), gin_text=text, earlier=earlier)
-    promote(final)
+    commit(final)
     print(f"{final}: encoded {num_images:,} images in {seconds:,.0f} s")
     return final
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import gin
 
+from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
+from dlib_bvae.artifacts.lifecycle import commit, recover, start
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, Member, facts
+from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, Member, scores_of
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.representations.reductions import REPRESENTATIONS
-from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.directory import promote, settle, start
-from dlib_bvae.stages.runs import same_data, trained_run
+from dlib_bvae.stages.inputs import same_data, trained_run
 from dlib_bvae.stages.scoring import evaluation, parameters, variant
 
 
@@ -82,7 +82,7 @@ def _rank_once(name: str, data: Any, representations: list[Path], members: list[
     run_set = hashlib.sha256("".join(sorted(encoded)).encode()).hexdigest()[:10]
     folder = f"{variant(name, config_dict(gin.config_str()))}-runs={run_set}"
     finals = [each / "metrics" / folder for each in representations]
-    settled = [settle(final, "evaluation") for final in finals]
+    settled = [recover(final, "evaluation") for final in finals]
     if all(settled) and not overwrite:
         print(f"{name}: these {len(finals)} runs are ranked already")
         _show(name, [read_results(final, "evaluation")[name] for final in finals], representations)
@@ -116,7 +116,7 @@ def _rank_once(name: str, data: Any, representations: list[Path], members: list[
 def _write(final: Path, results: dict[str, Any]) -> None:
     """The result of one run as an evaluation."""
     text = gin.operative_config_str()
-    fact_names = facts(results["metric"]).keys()
+    fact_names = scores_of(results["metric"]).keys()
     results = {
         **results,
         "score_names": sorted(fact_names & results.keys()),
@@ -127,7 +127,7 @@ def _write(final: Path, results: dict[str, Any]) -> None:
     part = start(final, gin.config_str(), overwrite=True)
     earlier = final.parents[1]
     write_stage(part, "evaluation", results=results, config=config_dict(text), gin_text=text, earlier=earlier)
-    promote(final)
+    commit(final)
 
 
 def _seed() -> int:

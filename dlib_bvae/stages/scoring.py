@@ -14,13 +14,13 @@ import gin
 import numpy as np
 
 from dlib_bvae import metrics
-from dlib_bvae.datasets.wrappers.held_out import SPLITS
-from dlib_bvae.datasets.wrappers.held_out import split as split_of
+from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, read_results, write_stage
+from dlib_bvae.artifacts.lifecycle import commit, recover, start
+from dlib_bvae.datasets.derived.held_out import SPLITS
+from dlib_bvae.datasets.derived.held_out import split as split_of
 from dlib_bvae.errors import UserError, check_whole
 from dlib_bvae.image_quality.extractors import EXTRACTORS
-from dlib_bvae.metrics.repeats import combined
-from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, read_results, write_stage
-from dlib_bvae.stages.directory import promote, settle, start
+from dlib_bvae.metrics.engine.repeats import combined
 from dlib_bvae.visualize.matrices import save_matrices
 
 _LONGEST_NAME = 80
@@ -52,9 +52,9 @@ class Settings(NamedTuple):
 @gin.configurable("evaluation")
 def evaluation(random_seed: int = 0, split: str = "all", repeats: int = 1) -> Settings:
     """The seed of the metrics, and what they are scored on: "all" images, or of a data set with held-out combinations
-    the images "in" training or left "out" (dlib_bvae.datasets.wrappers.held_out.split).
+    the images "in" training or left "out" (dlib_bvae.datasets.derived.held_out.split).
 
-    repeats: score with as many seeds, random_seed and those that follow it; see dlib_bvae.metrics.repeats.
+    repeats: score with as many seeds, random_seed and those that follow it; see dlib_bvae.metrics.engine.repeats.
     """
     check_whole("evaluation.random_seed", random_seed, 0)
     check_whole("evaluation.repeats", repeats, 1)
@@ -70,7 +70,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     """
     final = representation.directory / "metrics" / variant(name, config_dict(gin.config_str()))
     encoded = read_results(representation.directory, "postprocess")["uuid"]
-    if settle(final, "evaluation") and not overwrite:
+    if recover(final, "evaluation") and not overwrite:
         before = read_results(final, "evaluation")
         if before["encoded"] == encoded:
             print(f"{final}: scored already: {_shown(before)}")
@@ -78,7 +78,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
         print(f"{final}: scored codes of an earlier encoding; scoring again")
     began = time.monotonic()
     settings = evaluation()
-    data = part_of(representation.data, settings.split)
+    data = work_dir(representation.data, settings.split)
     codes = representation.codes if data is representation.data else representation.codes[data.rows]
     scores = _scores(name, data, codes, settings, _wanted(name, representation))
     seconds = time.monotonic() - began
@@ -101,12 +101,12 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     part = start(final, gin.config_str(), overwrite=True)
     save_matrices(part, scores, metrics.matrices(name), data)
     write_stage(part, "evaluation", results=results, config=config, gin_text=text, earlier=representation.directory)
-    promote(final)
+    commit(final)
     print(f"{final}: {_shown(results)} ({seconds:.1f} s)")
     return final
 
 
-def part_of(data: Any, split: str) -> Any:
+def work_dir(data: Any, split: str) -> Any:
     """The images of `data` that are scored; of a split, with their indices as .rows."""
     return data if split == "all" else split_of(data, split)
 

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gin
 
-from dlib_bvae.cli import RUNS
-from dlib_bvae.config import configuration
-from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
-from dlib_bvae.representations.codes import read_codes
-from dlib_bvae.representations.reductions import REPRESENTATIONS
-from dlib_bvae.results import (
+from dlib_bvae.artifacts import (
     config_dict,
     describe,
     device,
@@ -27,10 +20,17 @@ from dlib_bvae.results import (
     write_atomic,
     write_stage,
 )
-from dlib_bvae.results.aggregate import config_hash
+from dlib_bvae.artifacts.identity import config_hash
+from dlib_bvae.artifacts.lifecycle import commit, recover, start
+from dlib_bvae.config import configuration
+from dlib_bvae.errors import check_whole
+from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
+from dlib_bvae.representations.codes import read_codes
+from dlib_bvae.representations.reductions import REPRESENTATIONS
+from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.directory import promote, settle, start
-from dlib_bvae.stages.runs import same_data, trained_run
+from dlib_bvae.stages.inputs import same_data, trained_run
 from dlib_bvae.visualize.curves import Axes, save_grid_of_curves
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _cells(model_dir: Path, gin_config: Sequence[str], gin_bindings: Sequence[st
 
 def _score_once(model_dir: Path, data: Any, representation: Path, overwrite: bool) -> dict[str, Any]:
     final, encoded = representation / _STAGE, read_results(representation, "postprocess")["uuid"]
-    if settle(final, _STAGE) and not overwrite:
+    if recover(final, _STAGE) and not overwrite:
         before = read_results(final, _STAGE)
         if before["encoded"] == encoded and before["configuration"] == gin.config_str():
             print(f"{final}: scored already")
@@ -157,7 +157,7 @@ def _score_once(model_dir: Path, data: Any, representation: Path, overwrite: boo
     written = write_stage(
         part, _STAGE, results=results, config=config_dict(text), gin_text=text, earlier=representation
     )
-    promote(final)
+    commit(final)
     print(f"{final}: {len(cells)} cells in {results['elapsed_time']:,.0f} s", flush=True)
     return written
 

@@ -12,25 +12,26 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae import datasets
-from dlib_bvae.cli import RUNS
+from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
+from dlib_bvae.artifacts.lifecycle import check_same, commit, recover, start, work_dir
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError, check_whole
-from dlib_bvae.image_quality.curve import fid_curve
+from dlib_bvae.image_quality.curve import frechet_curve
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.models.architectures import ARCHITECTURES
-from dlib_bvae.models.fitted import FITTED, FittedModel
+from dlib_bvae.models.baselines.base import BASELINES, Baseline
 from dlib_bvae.models.likelihoods import LIKELIHOODS
 from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
 from dlib_bvae.models.registry import MODELS
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.models.vae import GaussianVAE, build_likelihood
-from dlib_bvae.results import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
+from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages import fitting
-from dlib_bvae.stages.directory import check_same, part_of, promote, settle, start
 from dlib_bvae.stages.members import without_ensemble
+from dlib_bvae.training.callbacks.divergence import Divergence
+from dlib_bvae.training.callbacks.validation import make_validation
 from dlib_bvae.training.devices import choose_strategy, scope
-from dlib_bvae.training.divergence import Divergence
 from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, adam
@@ -38,7 +39,6 @@ from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.profile import steps_of
 from dlib_bvae.training.schedules import SCHEDULES, constant
 from dlib_bvae.training.trainer import Trainer
-from dlib_bvae.training.validation import make_validation
 from dlib_bvae.visualize.reconstructions import save_reconstructions
 
 REGISTRIES = (
@@ -46,7 +46,7 @@ REGISTRIES = (
     MODELS,
     OBJECTIVES,
     WEIGHTS,
-    FITTED,
+    BASELINES,
     ARCHITECTURES,
     LIKELIHOODS,
     OPTIMIZERS,
@@ -95,7 +95,7 @@ def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
         return
     began = time.time()
     data, settings = datasets.load(), training()
-    fitted = isinstance(settings["model"], FittedModel)
+    fitted = isinstance(settings["model"], Baseline)
     if fitted and profile is not None:
         raise UserError("--profile profiles training steps, and a fitted model has none; leave it out")
     learn = fitting.prepare(data, settings) if fitted else _prepare(data, settings, profile)
@@ -107,7 +107,7 @@ def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
 
 def is_trained(final: Path, gin_text: str, overwrite: bool) -> bool:
     """Whether there is nothing to do, which is said. Raises UserError when another configuration was trained."""
-    if not settle(final, "train") or overwrite:
+    if not recover(final, "train") or overwrite:
         return False
     check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
     print(f"{final}: trained already; --overwrite trains again")
@@ -127,7 +127,7 @@ def finish(
 
     began: seconds since 1970. measured: further results, with the seconds it took. text: the operative configuration.
     """
-    part = part_of(final)
+    part = work_dir(final)
     if network is not None:
         _export(network, _examples(data), part)
     seconds = measured.pop("seconds")
@@ -144,7 +144,7 @@ def finish(
         **measured,
     }
     write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
-    promote(final)
+    commit(final)
     done = f"trained {results['steps']} steps" if "steps" in results else "fitted"
     loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
     print(f"{final}: {done} in {seconds:,.0f} s{loss}")
@@ -180,7 +180,7 @@ def trained(
     if trainer.validation is not None:
         results["validation"] = trainer.validation.results()
     if trainer.curve is not None:
-        results["fid_curve"] = trainer.curve.results()
+        results["frechet_curve"] = trainer.curve.results()
     return trainer.network, {**results, **measured}
 
 
@@ -236,7 +236,7 @@ def training(
             "model.deterministic cannot be kept with model.xla on a GPU, where XLA chooses its kernels by timing them; "
             "set one of the two to False"
         )
-    if not isinstance(model, (Objective, FittedModel)):
+    if not isinstance(model, (Objective, Baseline)):
         raise UserError(
             f"model.model must be an objective such as @vae(), or a fitted model such as @pca(); got {model!r}"
         )
@@ -280,7 +280,7 @@ def build(data: ImageData, settings: dict[str, Any], shared: Feed | None = None)
         seed=seed,
         validation=validation,
         divergence=Divergence(),
-        curve=fid_curve(data, settings["training_steps"]),
+        curve=frechet_curve(data, settings["training_steps"]),
         strategy=strategy,
         **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
     )

@@ -12,12 +12,12 @@ import gin
 import numpy as np
 
 from dlib_bvae import metrics
-from dlib_bvae.cli import RUNS
+from dlib_bvae.artifacts import config_dict, write_atomic
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError, check_whole, unknown
-from dlib_bvae.metrics.constructed import KNOBS, FactorGrid
-from dlib_bvae.metrics.facts import fact
-from dlib_bvae.results import config_dict, write_atomic
+from dlib_bvae.metrics.constructed import PERTURBATIONS, FactorGrid
+from dlib_bvae.metrics.score_info import info_of
+from dlib_bvae.runtime import RUNS
 from dlib_bvae.visualize.curves import Axes, save_grid_of_curves
 
 if TYPE_CHECKING:
@@ -34,31 +34,31 @@ _QUICK = {
 }
 _GRID = (6, 8, 10, 12)
 _MOST_CURVES = 5
-COLUMNS = ["knob", "value", "metric", "score", "seed", "result"]
+COLUMNS = ["perturbation", "value", "metric", "score", "seed", "result"]
 
 
 def run(
     metric: str = DEFAULT,
-    knobs: str = "all",
+    perturbations: str = "all",
     seeds: int = 1,
     output_dir: Path = RUNS / "validity",
     gin_config: Sequence[str] = (),
     gin_bindings: Sequence[str] = (),
 ) -> list[Path]:
-    """Scores codes of a grid of 6 × 8 × 10 × 12 factor values, spoilt by each knob, and returns the files written.
+    """Scores codes of a grid of 6 × 8 × 10 × 12 factor values, perturbed in each way, and returns the files written.
 
-    metric, knobs: names with commas between, or all. seeds: how many; each makes other noise and draws other images.
+    metric, perturbations: names with commas between, or all. seeds: how many; each makes other noise and draws other images.
     Metrics run with few images unless the configuration says how many. Writes validity.csv (one row a score), validity.md
-    (each score without and with the most of each knob) and validity.png. Raises UserError for unknown names.
+    (each score without and with the most of each perturbation) and validity.png. Raises UserError for unknown names.
     """
     check_whole("--seeds", seeds, 1)
-    names, chosen = _metrics(metric), _knobs(knobs)
+    names, chosen = _metrics(metric), _perturbations(perturbations)
     rows: list[dict[str, Any]] = []
     for name in names:
         with configuration(gin_config, gin_bindings, [metrics.METRICS, metrics.CLASSIFIERS]):
             quick = _quick(name)
-            for knob in chosen:
-                rows += [row for seed in range(seeds) for row in _scores(name, knob, seed, quick)]
+            for perturbation in chosen:
+                rows += [row for seed in range(seeds) for row in _scores(name, perturbation, seed, quick)]
         print(f"{name}: done", flush=True)
     return write(rows, output_dir)
 
@@ -73,45 +73,50 @@ def write(rows: list[dict[str, Any]], output_dir: Path) -> list[Path]:
     paths = [output_dir / f"validity.{ending}" for ending in ("csv", "md", "png")]
     write_atomic(paths[0], frame.to_csv(index=False))
     write_atomic(paths[1], summary(frame))
-    labels = {name: KNOBS[name].label for name in dict.fromkeys(frame["knob"])}
-    save_grid_of_curves(paths[2], _drawn(frame), Axes("metric", "knob", "value", "score", "result"), labels)
+    labels = {name: PERTURBATIONS[name].label for name in dict.fromkeys(frame["perturbation"])}
+    save_grid_of_curves(paths[2], _drawn(frame), Axes("metric", "perturbation", "value", "score", "result"), labels)
     for path in paths:
         print(path)
     return paths
 
 
 def summary(frame: pd.DataFrame) -> str:
-    """A Markdown table: a row a score; a column a knob, with the score where it is not turned and turned fully, means."""
-    chosen = list(dict.fromkeys(frame["knob"]))
+    """A Markdown table: a row a score; a column a perturbation, with the score at its least and at its most, means."""
+    chosen = list(dict.fromkeys(frame["perturbation"]))
     header = ["metric", "score", *chosen]
-    lines = [header, ["---"] * len(header), ["*ideal*", "", *(f"*{KNOBS[knob].ideal}*" for knob in chosen)]]
+    lines = [
+        header,
+        ["---"] * len(header),
+        ["*ideal*", "", *(f"*{PERTURBATIONS[name].ideal}*" for name in chosen)],
+    ]
     for (metric, score), part in frame.groupby(["metric", "score"], sort=False):
         cells = []
-        for knob in chosen:
-            means = part[part["knob"] == knob].groupby("value")["result"].mean()
+        for perturbation in chosen:
+            means = part[part["perturbation"] == perturbation].groupby("value")["result"].mean()
             cells.append(f"{means.iloc[0]:.2f} → {means.iloc[-1]:.2f}" if len(means) else "")
         lines.append([metric, score, *cells])
     turned = "; ".join(
-        f"{knob}: {KNOBS[knob].label}, {KNOBS[knob].values[0]:g} to {KNOBS[knob].values[-1]:g}" for knob in chosen
+        f"{name}: {each.label}, {each.values[0]:g} to {each.values[-1]:g}"
+        for name, each in ((name, PERTURBATIONS[name]) for name in chosen)
     )
     return "".join(f"| {' | '.join(line)} |\n" for line in lines) + f"\n{turned[0].upper()}{turned[1:]}.\n"
 
 
-def _scores(name: str, knob: str, seed: int, quick: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of one metric on all values of a knob."""
-    grid, facts = FactorGrid(*_GRID), metrics.facts(name)
+def _scores(name: str, perturbation: str, seed: int, quick: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one metric on all values of a perturbation."""
+    grid, known_scores = FactorGrid(*_GRID), metrics.scores_of(name)
     rows = []
-    for value in KNOBS[knob].values:
-        codes = KNOBS[knob].make(grid, value, np.random.default_rng(seed))
+    for value in PERTURBATIONS[perturbation].values:
+        codes = PERTURBATIONS[perturbation].make(grid, value, np.random.default_rng(seed))
         try:
             found = metrics.score(name, grid, codes, seed, **quick)
         except UserError as refusal:
-            print(f"left out: {name} of {knob} = {value:g}: {refusal}", file=sys.stderr)
+            print(f"left out: {name} of {perturbation} = {value:g}: {refusal}", file=sys.stderr)
             continue
         for key, result in found.items():
-            known = fact(facts, key)
+            known = info_of(known_scores, key)
             if type(result) in (int, float) and known is not None and known.higher_is_better is not None:
-                place = {"knob": knob, "value": value, "metric": name, "score": key, "seed": seed}
+                place = {"perturbation": perturbation, "value": value, "metric": name, "score": key, "seed": seed}
                 rows.append({**place, "result": float(result)})
     return rows
 
@@ -145,9 +150,9 @@ def _metrics(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _knobs(text: str) -> list[str]:
-    names = list(KNOBS) if text == "all" else [each.strip() for each in text.split(",")]
+def _perturbations(text: str) -> list[str]:
+    names = list(PERTURBATIONS) if text == "all" else [each.strip() for each in text.split(",")]
     for name in names:
-        if name not in KNOBS:
-            raise unknown("knob", name, KNOBS)
+        if name not in PERTURBATIONS:
+            raise unknown("perturbation", name, PERTURBATIONS)
     return list(dict.fromkeys(names))

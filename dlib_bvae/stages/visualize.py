@@ -10,13 +10,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.config import configuration
-from dlib_bvae.datasets import ImageData
-from dlib_bvae.datasets.images import training_sample
-from dlib_bvae.errors import NotApplicable, UserError, check_number, check_whole
-from dlib_bvae.representations.codes import read_codes
-from dlib_bvae.representations.reductions import REPRESENTATIONS
-from dlib_bvae.results import (
+from dlib_bvae.artifacts import (
     config_dict,
     describe,
     device,
@@ -26,9 +20,15 @@ from dlib_bvae.results import (
     write_atomic,
     write_stage,
 )
+from dlib_bvae.artifacts.lifecycle import check_same, commit, recover, start
+from dlib_bvae.config import configuration
+from dlib_bvae.datasets import ImageData
+from dlib_bvae.datasets.images import training_sample
+from dlib_bvae.errors import NotApplicable, UserError, check_number, check_whole
+from dlib_bvae.representations.codes import read_codes
+from dlib_bvae.representations.reductions import REPRESENTATIONS
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.directory import check_same, promote, settle, start
-from dlib_bvae.stages.runs import same_data, trained_run
+from dlib_bvae.stages.inputs import same_data, trained_run
 from dlib_bvae.visualize import sections, traversal_sections
 from dlib_bvae.visualize.latents import latents_of
 from dlib_bvae.visualize.page import Section, page
@@ -116,7 +116,7 @@ def run(
 def _visualize_once(model_dir: Path, data: ImageData, encoded: Path, overwrite: bool) -> Path:
     final, gin_text = model_dir / "visualize", gin.config_str()
     identity = {"encoded": read_results(encoded, "postprocess")["uuid"]}
-    if settle(final, "visualize") and not overwrite:
+    if recover(final, "visualize") and not overwrite:
         if read_results(final, "visualize")["encoded"] == identity["encoded"]:
             check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
             print(f"{final}: drawn already; --overwrite draws again")
@@ -132,7 +132,7 @@ def _visualize_once(model_dir: Path, data: ImageData, encoded: Path, overwrite: 
     text = gin.operative_config_str()
     results = {**identity, **_results(material, drawn), "elapsed_time": seconds}
     write_stage(part, "visualize", results=results, config=config_dict(text), gin_text=text, earlier=encoded)
-    promote(final)
+    commit(final)
     print(
         f"{final / 'index.html'}: {sum(each.drawn is not None for each in drawn)} kinds of pictures in {seconds:,.0f} s"
     )

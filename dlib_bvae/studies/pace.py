@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from dlib_bvae.artifacts import read_results
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import read_results
 from dlib_bvae.studies.run import Run
 from dlib_bvae.studies.state import State
 
@@ -22,7 +22,7 @@ class Seconds(NamedTuple):
     score: float
 
 
-class Pace:
+class RuntimeEstimator:
     """Seconds of the runs of each part, as far as one of them is done in `store`."""
 
     def __init__(self, runs: Iterable[Run], states: Iterable[State], store: Path) -> None:

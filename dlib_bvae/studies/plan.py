@@ -8,11 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dlib_bvae.studies.check import left_out
+from dlib_bvae.studies.preflight import left_out
 from dlib_bvae.studies.run import Run
 from dlib_bvae.studies.state import State
 from dlib_bvae.studies.study import Study
-from dlib_bvae.studies.words import counted
+from dlib_bvae.studies.words import pluralize
 
 
 def print_plan(
@@ -30,8 +30,8 @@ def print_plan(
     trained = sum(state.trained for state in states)
     scored, asked = sum(state.scored for state in states), sum(state.evaluations for state in states)
     print(
-        f"{store}: {counted(len(states), 'run')}, {trained:,} trained, {sum(state.done for state in states):,} done; "
-        f"{counted(asked, 'evaluation')}, {scored:,} done; {workers} at a time"
+        f"{store}: {pluralize(len(states), 'run')}, {trained:,} trained, {sum(state.done for state in states):,} done; "
+        f"{pluralize(asked, 'evaluation')}, {scored:,} done; {workers} at a time"
     )
 
 

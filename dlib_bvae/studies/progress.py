@@ -13,13 +13,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from dlib_bvae.results.runlock import locks_here
-from dlib_bvae.studies.pace import Pace
+from dlib_bvae.artifacts.lock import locks_here
+from dlib_bvae.studies.pace import RuntimeEstimator
 from dlib_bvae.studies.run import Run
 from dlib_bvae.studies.state import State, state_of
 from dlib_bvae.studies.study import Study
 from dlib_bvae.studies.supervise import Outcome
-from dlib_bvae.studies.words import counted, duration
+from dlib_bvae.studies.words import duration, pluralize
 
 _COLUMNS = ("done", "scoring", "training", "waiting", "failed")
 _MOST_RUNNING = 16  # lines of running runs
@@ -45,7 +45,7 @@ class Progress:
         self._stop = threading.Event() if stop is None else stop
         self._states = {run.digest: state for run, state in zip(study.runs, states, strict=True)}
         self._labels = labels(study.runs)
-        self.pace = Pace(study.runs, states, store)
+        self.pace = RuntimeEstimator(study.runs, states, store)
         self._running: dict[str, Run] = {}
         self._began, self._lock = time.monotonic(), threading.RLock()
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=_REFRESH)
@@ -106,7 +106,7 @@ class Progress:
         """Counts, time since the start, and time left, in one line."""
         states = list(self._states.values())
         failed = sum(state.phase == "failed" for state in states)
-        parts = [f"{sum(state.done for state in states):,} of {counted(len(states), 'run')} done"]
+        parts = [f"{sum(state.done for state in states):,} of {pluralize(len(states), 'run')} done"]
         parts += [f"{len(self._running)} running"] if self._running else []
         parts += [f"{failed} failed"] if failed else []
         parts += ["stopping, with checkpoints"] if self._stop.is_set() and self._running else []

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.errors import UserError, check_whole
-from dlib_bvae.results import write_atomic
 from dlib_bvae.studies.local import Report, share
 from dlib_bvae.studies.ray_cluster import cluster
 from dlib_bvae.studies.ray_task import perform, task_of

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dlib_bvae.artifacts import config_dict, is_done
+from dlib_bvae.artifacts.identity import config_hash
 from dlib_bvae.config import plain_text
-from dlib_bvae.results import config_dict, is_done
-from dlib_bvae.results.aggregate import config_hash
 
 _SEED = "model.random_seed"
 

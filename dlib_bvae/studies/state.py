@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dlib_bvae.results import is_done
-from dlib_bvae.results.runlock import in_use, locks_here
+from dlib_bvae.artifacts import is_done
+from dlib_bvae.artifacts.lock import in_use, locks_here
 from dlib_bvae.studies.run import Run
 
 PHASES = ("waiting", "training", "scoring", "done", "failed")

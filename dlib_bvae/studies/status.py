@@ -11,8 +11,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from dlib_bvae.cli import RUNS
 from dlib_bvae.errors import UserError
+from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies.progress import described, labels, part_table
 from dlib_bvae.studies.state import State, states
 from dlib_bvae.studies.study import Study, load

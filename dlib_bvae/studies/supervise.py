@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from dlib_bvae.results import write_atomic
-from dlib_bvae.results.runlock import in_use, locks_here
+from dlib_bvae.artifacts import write_atomic
+from dlib_bvae.artifacts.lock import in_use, locks_here
 from dlib_bvae.studies.run import Run
-from dlib_bvae.studies.work import IN_USE, PROGRAM
+from dlib_bvae.studies.worker import IN_USE, PROGRAM
 
 _LINES = 20  # of the child's output that are kept in the record of a failure
 _TAIL = 2**16  # bytes of its output that are looked at for them

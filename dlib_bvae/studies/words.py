@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def counted(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """A number and its noun: 1 run, 1,200 runs."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from dlib_bvae.training.course import Chunk, Course, Interrupted, raised_by, signals
 from dlib_bvae.training.profile import Profile
 from dlib_bvae.training.progress import ProgressLine
+from dlib_bvae.training.session import Chunk, Interrupted, TrainingSession, raised_by, signals
 from dlib_bvae.training.trainer import Trainer
 
 
@@ -25,22 +25,24 @@ def train(
 
     Losses, here and in TensorBoard, are means over the last `log_every` steps or fewer.
 
-    examples: see Course. profile: the steps first … last - 1 are profiled; none where they are equal.
+    examples: see TrainingSession. profile: the steps first … last - 1 are profiled; none where they are equal.
     Raises Interrupted after SIGTERM or SIGINT, UserError when the loss is not finite or the training has diverged.
     """
-    course = Course(trainer, directory, checkpoint_every=checkpoint_every, log_every=log_every, examples=examples)
+    session = TrainingSession(
+        trainer, directory, checkpoint_every=checkpoint_every, log_every=log_every, examples=examples
+    )
     chunk = Chunk()
     with (
         signals() as caught,
         Profile(directory, *profile) as profiler,
-        ProgressLine(course.step, trainer.total, trainer.feed.batch_size) as line,
+        ProgressLine(session.step, trainer.total, trainer.feed.batch_size) as line,
     ):
         while not trainer.done:
-            stop = profiler.before(course.step, course.begin())
-            with raised_by(trainer), chunk.timed(stop - course.step) as count:
+            stop = profiler.before(session.step, session.begin())
+            with raised_by(trainer), chunk.timed(stop - session.step) as count:
                 finite = bool(trainer.run(tf.constant(count, tf.int64)))
-            course.reach(finite, bool(caught))
-            line.update(course.step, trainer.means())
+            session.reach(finite, bool(caught))
+            line.update(session.step, trainer.means())
             if caught and not trainer.done:
-                raise Interrupted(caught[0], course.step)
-    return course.outcome()
+                raise Interrupted(caught[0], session.step)
+    return session.outcome()

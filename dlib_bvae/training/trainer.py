@@ -13,12 +13,12 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.models import replicas
 from dlib_bvae.models.objectives import Batch, Objective
 from dlib_bvae.models.vae import GaussianVAE
-from dlib_bvae.training.curve import Curve
+from dlib_bvae.training.callbacks.divergence import Divergence
+from dlib_bvae.training.callbacks.frechet_curve import Curve
+from dlib_bvae.training.callbacks.validation import Validation
 from dlib_bvae.training.devices import averaged, scope
-from dlib_bvae.training.divergence import Divergence
 from dlib_bvae.training.feed import Feed
 from dlib_bvae.training.gradients import Average, LossScale, make_clip
-from dlib_bvae.training.validation import Validation
 
 
 class State(tf.Module):

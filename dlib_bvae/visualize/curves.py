@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dlib_bvae.results import write_atomic
+from dlib_bvae.artifacts import write_atomic
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.errors import NotApplicable
-from dlib_bvae.metrics.information import binned_tables, gaussian_kl, mutual_information
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.information import binned_tables, gaussian_kl, mutual_information
+from dlib_bvae.metrics.engine.sampling import Sampler
 
 _BINS = 20  # of a code, as in dlib_bvae.metrics.mig
 _MOST_LETTERS = 24  # of a factor's name in a label

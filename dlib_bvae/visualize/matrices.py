@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.metrics.codes import factor_sizes
-from dlib_bvae.metrics.facts import Matrix
-from dlib_bvae.metrics.sampling import factor_names
+from dlib_bvae.metrics.engine.codes import factor_sizes
+from dlib_bvae.metrics.engine.sampling import factor_names
+from dlib_bvae.metrics.score_info import Matrix
 
 _COLOURS = "cividis"  # made for readers who confuse colours, and dark to bright for those who print in grey
 _DPI = 150
@@ -26,7 +26,7 @@ _MOST_LETTERS = 60  # of a factor's name
 _UNSAFE = r"[^A-Za-z0-9_.,=+-]+"
 
 
-def save_matrices(directory: Path, results: Mapping[str, Any], facts: Mapping[str, Matrix], data: Any) -> list[Path]:
+def save_matrices(directory: Path, results: Mapping[str, Any], known: Mapping[str, Matrix], data: Any) -> list[Path]:
     """Writes <key>.png into `directory` for every matrix in `results`, a list of equally long lists of numbers.
 
     facts: what is known of them, see dlib_bvae.metrics.matrices; rows and columns of another matrix are called so.
@@ -35,7 +35,7 @@ def save_matrices(directory: Path, results: Mapping[str, Any], facts: Mapping[st
     paths = []
     for key, value in results.items():
         if (values := _as_matrix(value)) is not None:
-            matrix = facts.get(key, Matrix("row", "column", key.replace("_", " ")))
+            matrix = known.get(key, Matrix("row", "column", key.replace("_", " ")))
             labels = [_labels(axis, size, results, data) for axis, size in zip(matrix[:2], values.shape, strict=True)]
             paths.append(_save(directory / f"{re.sub(_UNSAFE, '_', key)}.png", values, matrix, labels))
     return paths

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import training_sample
 from dlib_bvae.errors import NotApplicable
-from dlib_bvae.metrics.facts import Matrix
-from dlib_bvae.results import write_atomic
+from dlib_bvae.metrics.score_info import Matrix
 from dlib_bvae.visualize.factor_paths import draw_paths, median_paths, plane_of
 from dlib_bvae.visualize.kl_bars import bars
 from dlib_bvae.visualize.latents import Latents

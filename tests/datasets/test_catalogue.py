@@ -1,11 +1,11 @@
 """catalogue.py: what the command prints of data sets and their files."""
 
 import pytest
-import writers
+from support import writers
 
 from dlib_bvae import datasets
 from dlib_bvae.datasets import catalogue
-from dlib_bvae.datasets.mpi3d import MPI3DToy
+from dlib_bvae.datasets.official.mpi3d import MPI3DToy
 from dlib_bvae.errors import UserError
 
 

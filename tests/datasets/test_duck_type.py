@@ -5,7 +5,7 @@ import pytest
 
 from dlib_bvae import datasets
 from dlib_bvae.datasets import FromDuckType
-from dlib_bvae.datasets.wrappers.subset import Subset
+from dlib_bvae.datasets.derived.subset import Subset
 from dlib_bvae.errors import UserError
 
 

@@ -4,10 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
-import writers
+from support import writers
 
 from dlib_bvae import datasets
-from dlib_bvae.datasets.mpi3d import MPI3DToy
+from dlib_bvae.datasets.official.mpi3d import MPI3DToy
 from dlib_bvae.errors import UserError
 
 
@@ -104,7 +104,7 @@ def test_mpi3d_is_read_stored_or_compressed_flat_or_as_a_grid(tmp_path, compress
 
 @pytest.mark.parametrize("chunks", [None, (1, 64, 64, 3), (5, 64, 64, 3), (7, 16, 16, 1), (48, 64, 64, 3)])
 def test_shapes3d_is_read_in_any_chunks_from_any_row(tmp_path, chunks, monkeypatch):
-    monkeypatch.setattr("dlib_bvae.datasets.shapes3d._BLOCK_ROWS", 11)
+    monkeypatch.setattr("dlib_bvae.datasets.official.shapes3d._BLOCK_ROWS", 11)
     data, images = writers.tiny_shapes3d(tmp_path, chunks)
     np.testing.assert_array_equal(data.images_at(np.arange(48)), images)
     for first in (0, 1, 10, 47, 48):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from methods import NETWORKS, SETTINGS
+from support.methods import NETWORKS, SETTINGS
 
 from dlib_bvae.models.objectives import OBJECTIVES
 
@@ -36,8 +36,8 @@ ALWAYS = (
 NAMES = [*OBJECTIVES.names(), "ensemble"]
 TRAIN = """
 import json, pathlib, sys
-from dlib_bvae import cli
-cli.load_tensorflow()
+from dlib_bvae import runtime
+runtime.load_tensorflow()
 from dlib_bvae.stages import ensemble
 for config, lines, folder in json.loads(sys.argv[1]):
     ensemble.run([config], lines, pathlib.Path(folder))

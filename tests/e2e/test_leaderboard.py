@@ -5,11 +5,12 @@ import json
 import subprocess
 
 import pytest
-from browser import browser, console_errors
-from leaderboard_reader import FORMULA, HOSTILE, METHODS, TICKS, Reader, fill
-from leaderboard_runs import score, train
+from support.browser import browser, console_errors
+from support.leaderboard_reader import FORMULA, HOSTILE, METHODS, TICKS, Reader, fill
+from support.leaderboard_runs import score, train
 
-from dlib_bvae.results import config_dict, leaderboard
+from dlib_bvae import leaderboard
+from dlib_bvae.artifacts import config_dict
 
 
 @pytest.fixture(scope="module")

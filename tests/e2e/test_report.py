@@ -4,19 +4,19 @@ import io
 import subprocess
 import sys
 
-import made_rows
 import numpy as np
 import pytest
-from browser import browser, console_errors
 from PIL import Image
+from support import report_rows
+from support.browser import browser, console_errors
 
-from dlib_bvae.studies.report.gallery import Gallery
+from dlib_bvae.re_beta_vae.gallery import Gallery
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    made_rows.whole_study().to_parquet(folder / "runs.parquet")
+    report_rows.whole_study().to_parquet(folder / "runs.parquet")
     picture = io.BytesIO()
     Image.fromarray(np.zeros((200, 900, 3), np.uint8)).save(picture, "PNG")  # wider than a phone
     gallery = Gallery(folder / "report" / "figures", draw=True)
@@ -24,7 +24,8 @@ def page(tmp_path_factory):
     command = [
         sys.executable,
         "-m",
-        "dlib_bvae.studies.report",
+        "dlib_bvae",
+        "report",
         "--results=runs.parquet",
         "--output=report",
         "--no_pictures",

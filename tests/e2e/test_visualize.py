@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from browser import browser, console_errors
+from support.browser import browser, console_errors
 
 FEW = (
     "--gin_bindings=visualize.num_values = 3",

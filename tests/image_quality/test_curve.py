@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlib_bvae.artifacts import read_results
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality import curve as page
@@ -13,19 +14,18 @@ from dlib_bvae.image_quality.curve import FewImages
 from dlib_bvae.image_quality.extractors.base import Extractor
 from dlib_bvae.image_quality.frechet import frechet_distance
 from dlib_bvae.image_quality.moments import Moments
-from dlib_bvae.results import read_results
 from dlib_bvae.stages import ensemble, evaluate, train
 
 DATA = DummyData()
-FILES = ["gin/models/beta_vae.gin", "gin/models/burgess_conv.gin", "gin/models/fid_curve.gin"]
+FILES = ["gin/models/beta_vae.gin", "gin/models/burgess_conv.gin", "gin/models/frechet_curve.gin"]
 BINDINGS = [
     "dataset.name = 'dummy_data'",
     "model.batch_size = 16",
     "model.training_steps = 9",
     "model.log_every = 3",
     "factor_cnn.training_steps = 20",
-    "fid.num_images = 80",
-    "fid.every_steps = 4",
+    "frechet_curve.num_images = 80",
+    "frechet_curve.every_steps = 4",
 ]
 NAME = "fd_factor_cnn_reconstruction_small_80"
 
@@ -91,7 +91,7 @@ def tags(folder):
 def test_a_run_records_its_curve_and_is_otherwise_what_it_would_be(tmp_path):
     train.run(FILES, BINDINGS, tmp_path / "run")
     results = read_results(tmp_path / "run/train", "train")
-    found = results["fid_curve"]
+    found = results["frechet_curve"]
     assert found["name"] == NAME
     assert (found["num_images"], found["seed"], found["protocol"]["extractor"]) == (80, 0, "factor_cnn")
     assert found["steps"] == [4, 8, 9]
@@ -100,9 +100,9 @@ def test_a_run_records_its_curve_and_is_otherwise_what_it_would_be(tmp_path):
     assert {(tag, step) for tag in (NAME, "reconstruction_loss_small_80") for step in (4, 8, 9)} <= tags(
         tmp_path / "run/train"
     )
-    train.run(FILES, [*BINDINGS, "fid.every_steps = 0"], tmp_path / "without")
+    train.run(FILES, [*BINDINGS, "frechet_curve.every_steps = 0"], tmp_path / "without")
     without = read_results(tmp_path / "without/train", "train")
-    assert "fid_curve" not in without
+    assert "frechet_curve" not in without
     assert without["loss"] == results["loss"]
     models = [tf.saved_model.load(str(tmp_path / run / "train/saved_model")) for run in ("run", "without")]
     weights = [model.encode(DATA.observations_at([0, 99]))["mean"] for model in models]
@@ -116,7 +116,7 @@ def test_a_run_records_its_curve_and_is_otherwise_what_it_would_be(tmp_path):
 def test_members_of_an_ensemble_have_the_curves_that_they_have_alone(tmp_path):
     train.run(FILES, [*BINDINGS, "model.random_seed = 1"], tmp_path / "alone")
     members = ensemble.run(FILES, [*BINDINGS, "ensemble.seeds = [0, 1]"], tmp_path / "all")
-    curves = [read_results(folder / "train", "train")["fid_curve"] for folder in (*members, tmp_path / "alone")]
+    curves = [read_results(folder / "train", "train")["frechet_curve"] for folder in (*members, tmp_path / "alone")]
     assert curves[0]["steps"] == curves[1]["steps"] == [4, 8, 9]
     for key in ("values", "reconstruction_loss"):
         assert curves[1][key] == pytest.approx(curves[2][key], rel=1e-4)
@@ -126,19 +126,19 @@ def test_members_of_an_ensemble_have_the_curves_that_they_have_alone(tmp_path):
 @pytest.mark.parametrize(
     ("bindings", "told"),
     [
-        (["fid.extractor = 'inception_2015'"], "the Inception graph of 2015 is missing; get .* in "),
-        (["fid.extractor = 'inceptoin_2015'"], "did you mean inception_2015"),
-        (["fid.every_steps = -1"], "fid.every_steps must be a whole number >= 0"),
-        (["fid.num_images = 1"], "fid.num_images must be a whole number >= 2"),
-        (["fid.seed = 0.5"], "fid.seed"),
-        (["fid.every = 5"], "no parameter of fid is called 'every'; did you mean every_steps"),
-        (["model.model = @pca()"], "fid.every_steps changes nothing about pca"),
-        (["model.model = @random_encoder()"], "fid.every_steps changes nothing about random_encoder"),
+        (["frechet_curve.extractor = 'inception_2015'"], "the Inception graph of 2015 is missing; get .* in "),
+        (["frechet_curve.extractor = 'inceptoin_2015'"], "did you mean inception_2015"),
+        (["frechet_curve.every_steps = -1"], "frechet_curve.every_steps must be a whole number >= 0"),
+        (["frechet_curve.num_images = 1"], "frechet_curve.num_images must be a whole number >= 2"),
+        (["frechet_curve.seed = 0.5"], "frechet_curve.seed"),
+        (["frechet_curve.every = 5"], "no parameter of frechet_curve is called 'every'; did you mean every_steps"),
+        (["model.model = @pca()"], "frechet_curve.every_steps changes nothing about pca"),
+        (["model.model = @random_encoder()"], "frechet_curve.every_steps changes nothing about random_encoder"),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_training(bindings, told, tmp_path):
     files = [] if "model.model" in bindings[0] else FILES
-    given = ["dataset.name = 'dummy_data'", "fid.every_steps = 4"] if not files else BINDINGS
+    given = ["dataset.name = 'dummy_data'", "frechet_curve.every_steps = 4"] if not files else BINDINGS
     with pytest.raises(UserError, match=told):
         train.run(files, [*given, *bindings], tmp_path / "run")
     assert not (tmp_path / "run/train.part").exists()

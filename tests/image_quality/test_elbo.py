@@ -7,7 +7,7 @@ from scipy.stats import multivariate_normal
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.elbo import elbo
-from dlib_bvae.metrics.facts import fact
+from dlib_bvae.metrics.score_info import info_of
 from dlib_bvae.models.signatures import Model
 
 DATA = DummyData()
@@ -84,7 +84,7 @@ def test_every_score_has_its_facts():
     from dlib_bvae.image_quality.elbo import SCORES
 
     scores = elbo(DATA, None, 0, model=linear_model(), num_images=5)
-    assert all(fact(SCORES, key) for key, value in scores.items() if isinstance(value, float))
+    assert all(info_of(SCORES, key) for key, value in scores.items() if isinstance(value, float))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dlib_bvae.image_quality.extractors.base import Extractor
 from dlib_bvae.image_quality.features import Protocol, reference_features
 from dlib_bvae.image_quality.frechet import frechet_distance
 from dlib_bvae.image_quality.moments import Moments
-from dlib_bvae.metrics.facts import fact
+from dlib_bvae.metrics.score_info import info_of
 
 DATA = DummyData()
 CODES = DATA.observations_at(np.arange(DATA.num_images)).reshape(DATA.num_images, -1)
@@ -96,9 +96,9 @@ def test_every_score_has_its_facts():
     result = score()
     numbers = [key for key, value in result.items() if isinstance(value, float)]
     assert len(numbers) == 3 * 7
-    assert all(fact(page.SCORES, key) for key in numbers)
-    assert fact(page.SCORES, "kd_means_data_std").higher_is_better is None
-    assert fact(page.SCORES, "fd_means_data").higher_is_better is False
+    assert all(info_of(page.SCORES, key) for key in numbers)
+    assert info_of(page.SCORES, "kd_means_data_std").higher_is_better is None
+    assert info_of(page.SCORES, "fd_means_data").higher_is_better is False
 
 
 def test_fewer_images_than_features_are_warned_of(capsys):
@@ -125,7 +125,7 @@ def test_the_distance_for_infinitely_many_images_has_its_own_name_and_moves_no_o
         extractor="inception_2015", compare=("sample",), infinity_points=2, infinity_smallest=50
     )
     for name in ("fd_means_infinity_data", "fid_infinity_sample"):
-        assert fact(page.SCORES, name) == (None, None, False), "it may be below zero"
+        assert info_of(page.SCORES, name) == (None, None, False), "it may be below zero"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_codes import GRID
+from support.known_codes import GRID
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.active import active_codes, active_units

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dlib_bvae import datasets, metrics
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.beta_vae import beta_vae, confusion, points
-from dlib_bvae.metrics.codes import CodeSource
+from dlib_bvae.metrics.engine.codes import CodeReader
 
 
 class Foreign:
@@ -92,7 +92,7 @@ def test_constant_codes_score_as_a_guess_does():
 def test_dead_latents_change_no_feature_and_hardly_the_score():
     codes = identity(SMALL)
     dead = np.concatenate([codes, np.full((len(codes), 7), 3.0)], axis=1)
-    features, _ = points(CodeSource(SMALL, dead), [0, 1, 2], 50, 8, 0)
+    features, _ = points(CodeReader(SMALL, dead), [0, 1, 2], 50, 8, 0)
     assert not features[:, 3:].any()
     alive, all_of_them = (beta_vae(SMALL, each, 0, **FEW)["eval_accuracy"] for each in (codes, dead))
     assert alive == pytest.approx(all_of_them, abs=0.01)
@@ -134,7 +134,7 @@ def mixing(observations):
 
 def test_the_mean_features_are_the_exact_expectations():
     codes = mixing(SMALL.all_factors())
-    features, labels = points(CodeSource(SMALL, codes), [0, 1, 2], 3000, 10, 0)
+    features, labels = points(CodeReader(SMALL, codes), [0, 1, 2], 3000, 10, 0)
     factors = SMALL.all_factors()
     for label in range(3):
         pairs = [(a, b) for a, b in itertools.product(range(24), repeat=2) if factors[a, label] == factors[b, label]]
@@ -159,13 +159,13 @@ def test_the_score_agrees_with_a_slow_one_from_the_definition():
 
 
 def test_labels_are_uniform_over_the_asked_factors():
-    _, labels = points(CodeSource(SMALL, identity(SMALL)), [0, 2], 4000, 1, 0)
+    _, labels = points(CodeReader(SMALL, identity(SMALL)), [0, 2], 4000, 1, 0)
     assert set(labels) == {0, 2}
     assert abs(np.mean(labels == 0) - 0.5) < 4 * 0.5 / np.sqrt(4000)
 
 
 def test_pairs_agree_on_the_label_s_factor_and_on_no_other():
-    features, labels = points(CodeSource(SMALL, identity(SMALL)), [0, 1, 2], 500, 32, 0)
+    features, labels = points(CodeReader(SMALL, identity(SMALL)), [0, 1, 2], 500, 32, 0)
     for label in range(3):
         here = features[labels == label]
         assert (here[:, label] == 0).all()
@@ -175,10 +175,10 @@ def test_pairs_agree_on_the_label_s_factor_and_on_no_other():
 def test_points_do_not_depend_on_how_many_are_made_at_once(monkeypatch):
     """The expectations hold when the work is cut into many chunks, and no label is lost at a border."""
     monkeypatch.setattr("dlib_bvae.metrics.beta_vae._CHUNK_PAIRS", 32)
-    features, labels = points(CodeSource(SMALL, identity(SMALL)), [0, 1, 2], 101, 10, 0)
+    features, labels = points(CodeReader(SMALL, identity(SMALL)), [0, 1, 2], 101, 10, 0)
     assert features.shape == (101, 3)
     assert (features[np.arange(101), labels] == 0).all()
-    large, _ = points(CodeSource(SMALL, identity(SMALL)), [0, 1, 2], 2, 1000, 0)
+    large, _ = points(CodeReader(SMALL, identity(SMALL)), [0, 1, 2], 2, 1000, 0)
     assert large.shape == (2, 3)
 
 
@@ -193,8 +193,8 @@ def test_order_sign_and_offset_of_latents_do_not_matter(num, seed, data):
     order = data.draw(st.permutations(range(num)))
     sign = np.array(data.draw(st.lists(st.sampled_from([-1, 1]), min_size=num, max_size=num)))
     offset = np.array(data.draw(st.lists(st.floats(-100, 100), min_size=num, max_size=num)))
-    features, labels = points(CodeSource(SMALL, codes), [0, 1, 2], 20, 8, seed)
-    changed, same = points(CodeSource(SMALL, (codes * sign + offset)[:, order]), [0, 1, 2], 20, 8, seed)
+    features, labels = points(CodeReader(SMALL, codes), [0, 1, 2], 20, 8, seed)
+    changed, same = points(CodeReader(SMALL, (codes * sign + offset)[:, order]), [0, 1, 2], 20, 8, seed)
     assert np.array_equal(labels, same)
     assert changed == pytest.approx(features[:, order], abs=1e-9)
 
@@ -207,7 +207,7 @@ def test_a_factor_that_is_left_out_is_never_asked_for_yet_varies():
     codes = data.factors_at(np.arange(data.num_images)).astype(np.float32)
     scores = beta_vae(data, codes, 0, factors=["row", "orientation"], **FEW)
     assert set(scores["eval_accuracy_per_factor"]) == {"orientation", "row"}
-    features, labels = points(CodeSource(data, codes), [0, 2], 200, 16, 0)
+    features, labels = points(CodeReader(data, codes), [0, 2], 200, 16, 0)
     assert set(labels) == {0, 2}
     assert (features[:, [1, 3]] > 0).all()
 

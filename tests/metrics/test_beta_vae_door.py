@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from dlib_bvae import metrics
 from dlib_bvae.metrics.beta_vae import _fit, points
-from dlib_bvae.metrics.codes import CodeSource
+from dlib_bvae.metrics.engine.codes import CodeReader
 
 SIZES = (2, 4, 3)
 
@@ -60,7 +60,7 @@ def test_features_and_score_are_the_definition_s_on_the_images_that_were_drawn()
     # The labels of those points are drawn again from the seeds that the metric draws.
     seeds = np.random.default_rng(3).integers(2**31 - 1, size=3, dtype=np.int64)
     for seed, (features, labels) in zip(seeds[:2], fitted, strict=True):
-        mine, asked = points(CodeSource(data, encode), [0, 1, 2], num, pairs, int(seed))
+        mine, asked = points(CodeReader(data, encode), [0, 1, 2], num, pairs, int(seed))
         assert mine == pytest.approx(features, abs=1e-12)
         assert (labels >= 0).sum() > num / 2
         assert (labels == asked)[labels >= 0].all()
@@ -79,7 +79,7 @@ def test_a_function_is_given_few_images_at_a_time():
 
     rows = np.random.default_rng(0).integers(24, size=20_000)
     tracemalloc.start()
-    codes = CodeSource(Pictures(), counted).at(rows, np.random.RandomState(0))
+    codes = CodeReader(Pictures(), counted).at(rows, np.random.RandomState(0))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert sum(seen) == 20_000

@@ -8,15 +8,15 @@ from pathlib import Path
 import gin
 import numpy as np
 import pytest
-from known_codes import GRID, Grid, mixed
+from support.known_codes import GRID, Grid, mixed
 
 import dlib_bvae.metrics.sensitivity  # noqa: F401  # its name is known to gin then
 from dlib_bvae import datasets, metrics
+from dlib_bvae.artifacts import write_stage
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.facts import fact
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
-from dlib_bvae.results import write_stage
+from dlib_bvae.metrics.score_info import info_of
 
 GIN = Path(__file__).parents[2] / "gin" / "metrics"
 QUICK = {
@@ -75,16 +75,16 @@ def scalars(result):
 def test_the_result_is_scores_within_their_range_and_json(name, data, codes, tmp_path):
     result = score(name, data, codes)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
-    facts = metrics.facts(name)
+    scores_of = metrics.scores_of(name)
     found = scalars(result)
     assert found
     for key, value in found.items():
-        known = fact(facts, key)
+        known = info_of(scores_of, key)
         assert known is not None, key
         assert known.low is None or value >= known.low
         assert known.high is None or value <= known.high
-    for pattern in facts:
-        assert any(fact({pattern: facts[pattern]}, key) for key in result), pattern
+    for pattern in scores_of:
+        assert any(info_of({pattern: scores_of[pattern]}, key) for key in result), pattern
     result = {**result, "elapsed_time": 0.0}
     written = write_stage(tmp_path, "evaluation", results=result, config={}, gin_text="", earlier=None)
     assert {key: written[key] for key in result} == result

@@ -1,28 +1,28 @@
-"""constructed.py: knobs at rest change nothing, and turned do what they say."""
+"""constructed.py: perturbations of no size change nothing, and others do what they say."""
 
 import numpy as np
 import pytest
 
-from dlib_bvae.metrics.constructed import KNOBS, FactorGrid
+from dlib_bvae.metrics.constructed import PERTURBATIONS, FactorGrid
 
 GRID = FactorGrid(3, 4, 6, 5)
 IDENTITY = GRID.identity()
 
 
 def made(name, value, seed=0):
-    return KNOBS[name].make(GRID, value, np.random.default_rng(seed))
+    return PERTURBATIONS[name].make(GRID, value, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("name", KNOBS)
+@pytest.mark.parametrize("name", PERTURBATIONS)
 def test_at_rest_there_is_a_code_for_each_factor(name):
-    codes = made(name, KNOBS[name].values[0])
+    codes = made(name, PERTURBATIONS[name].values[0])
     correlation = np.abs(np.corrcoef(codes.T, IDENTITY.T)[:4, 4:])
     assert correlation == pytest.approx(np.eye(4), abs=1e-6)
 
 
-@pytest.mark.parametrize("name", KNOBS)
+@pytest.mark.parametrize("name", PERTURBATIONS)
 def test_values_go_one_way_and_the_seed_settles_the_noise(name):
-    values = KNOBS[name].values
+    values = PERTURBATIONS[name].values
     assert list(values) == sorted(set(values))
     for value in values:
         assert np.array_equal(made(name, value), made(name, value))
@@ -38,7 +38,7 @@ def test_noise_is_a_share_of_the_deviation():
 
 
 def test_a_rotation_keeps_lengths_and_at_45_degrees_mixes_all_alike():
-    for degrees in KNOBS["rotation"].values:
+    for degrees in PERTURBATIONS["rotation"].values:
         assert np.linalg.norm(made("rotation", degrees), axis=1) == pytest.approx(np.linalg.norm(IDENTITY, axis=1))
     mixing = np.linalg.lstsq(IDENTITY, made("rotation", 45), rcond=None)[0]
     assert np.abs(mixing) == pytest.approx(np.full((4, 4), 0.5))

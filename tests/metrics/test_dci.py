@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_codes import GRID, LARGE, mixed
 from scipy.stats import entropy
 from sklearn.ensemble import GradientBoostingClassifier
+from support.known_codes import GRID, LARGE, mixed
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.boosting import BoostedTrees
 from dlib_bvae.metrics.dci import dci, dci_lasso, dci_random_forest, disentanglement, disentanglement_per_code
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.boosting import BoostedTrees
+from dlib_bvae.metrics.engine.sampling import Sampler
 
 FEW = {"num_train": 500, "num_test": 300}
 TREES = {**FEW, "n_estimators": 5}

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from known_codes import GRID, LARGE, Grid, mixed
 from sklearn.linear_model import Ridge
+from support.known_codes import GRID, LARGE, Grid, mixed
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.dci_es import dci_es, explicitness, fourier_features
-from dlib_bvae.metrics.probes import standardised
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.probes import standardised
+from dlib_bvae.metrics.engine.sampling import Sampler
 
 FEW = {"num_train": 1500, "num_test": 1000, "widths": [8, 32, 128]}
 HOT = np.hstack([np.eye(size)[column] for size, column in zip([3, 4, 6, 5], GRID.factors().T, strict=True)])

@@ -4,14 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
-from known_codes import GRID, LARGE
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from support.known_codes import GRID, LARGE
 
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.downstream_task import downstream_task
-from dlib_bvae.metrics.probes import Constant, fit_all, standardised
-from dlib_bvae.metrics.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.probes import Constant, fit_all, standardised
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 
 HOT = np.hstack([np.eye(size)[column] for size, column in zip([3, 4, 6, 5], GRID.factors().T, strict=True)])
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_codes import GRID, LARGE, mixed
+from support.known_codes import GRID, LARGE, mixed
 
 from dlib_bvae import metrics
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import factor_vae_score as page
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.factor_vae_score import factor_vae_score, factor_vae_score_dlib, votes
-from dlib_bvae.metrics.sampling import Sampler
 
 FEW = {"num_train": 1500, "num_eval": 1000, "batch_size": 16, "num_variance_estimate": 2000}
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_codes import GRID, mixed
+from support.known_codes import GRID, mixed
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.fos import fos, hausdorff

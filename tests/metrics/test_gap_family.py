@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_codes import GRID, LARGE, mixed
 from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
+from support.known_codes import GRID, LARGE, mixed
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.dcimig import assigned_gaps, dcimig
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.jemmig import jemmig
 from dlib_bvae.metrics.med import med, most_disentangled
 from dlib_bvae.metrics.mig_sup import mig_sup
-from dlib_bvae.metrics.sampling import Sampler
 
 NUM = 1200
 FACTORS = GRID.factors()

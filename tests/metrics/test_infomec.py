@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_codes import GRID, LARGE, mixed
 from scipy.special import digamma
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, mutual_info_score
+from support.known_codes import GRID, LARGE, mixed
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.engine.neighbours import distance_to_neighbour, neighbour_information
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.infomec import even_to_one, infomec
-from dlib_bvae.metrics.neighbours import distance_to_neighbour, neighbour_information
-from dlib_bvae.metrics.sampling import Sampler
 
 FEW = {"num_train": 1000, "num_test": 500}
 BOTH = np.stack([GRID.factors()[:, 0] * 4 + GRID.factors()[:, 1], *GRID.factors().T[2:]], axis=1)

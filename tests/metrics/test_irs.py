@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_codes import GRID, LARGE, mixed
+from support.known_codes import GRID, LARGE, mixed
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.irs import irs, irs_dlib
-from dlib_bvae.metrics.sampling import Sampler
 
 
 def test_a_code_for_each_factor_scores_one():

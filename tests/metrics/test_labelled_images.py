@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from dlib_bvae import datasets, metrics
+from dlib_bvae.datasets.derived.subsample import Subsample
+from dlib_bvae.datasets.external.from_file import from_file
 from dlib_bvae.datasets.labelled import LabelledImages
-from dlib_bvae.datasets.own.from_file import from_file
-from dlib_bvae.datasets.wrappers.probe import Probe
 from dlib_bvae.errors import NotApplicable
 from dlib_bvae.visualize.matrices import save_matrices
 
@@ -63,20 +63,20 @@ def test_a_list_of_the_whole_grid_scores_as_the_grid_does(name):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_probe_is_scored_by_codes_or_by_a_function(name):
-    probe = Probe(datasets.load("dummy_data"), 200, 0)
+    probe = Subsample(datasets.load("dummy_data"), 200, 0)
     encode = lambda observations: observations.sum(axis=1)[:, ::4, 0] + observations.sum(axis=2)[:, ::4, 0] / 8
     assert score(name, probe, encode) == score(name, probe, encode(probe.observations_at(np.arange(200))))
 
 
 @pytest.mark.parametrize("name", sorted(CHOOSE_FACTORS))
 def test_what_compares_images_with_chosen_factors_refuses(name):
-    probe = Probe(datasets.load("dummy_data"), 200, 0)
+    probe = Subsample(datasets.load("dummy_data"), 200, 0)
     with pytest.raises(NotApplicable, match=rf"{name} compares images with chosen factors.* has 200 images for 512"):
         score(name, probe, codes_of(probe.factors_at(np.arange(200))))
 
 
 def test_rows_and_their_factors_go_together():
-    probe = Probe(datasets.load("dummy_data"), 150, 5)
+    probe = Subsample(datasets.load("dummy_data"), 150, 5)
     known = probe.factors_at(np.arange(150)).astype(float)
     assert metrics.score("mig", probe, known, 0)["discrete_mig"] > 0.8
     mixed = known[np.random.default_rng(0).permutation(150)]

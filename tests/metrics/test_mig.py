@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_codes import GRID, LARGE, mixed
 from sklearn.metrics import mutual_info_score
+from support.known_codes import GRID, LARGE, mixed
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.mig import mig
-from dlib_bvae.metrics.sampling import Sampler
 
 
 def value(codes, grid=GRID, **parameters):

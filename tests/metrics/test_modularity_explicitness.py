@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-from known_codes import GRID, LARGE, mixed
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from support.known_codes import GRID, LARGE, mixed
 
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.modularity_explicitness import (
     mean_auc,
     modularity_explicitness,
     modularity_explicitness_dlib,
     modularity_per_code,
 )
-from dlib_bvae.metrics.sampling import Sampler
 
 FEW = {"num_train": 1500, "num_test": 1000}
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_codes import GRID, LARGE, mixed
 from sklearn.svm import LinearSVC
+from support.known_codes import GRID, LARGE, mixed
 
 from dlib_bvae import datasets
 from dlib_bvae.errors import UnknownName, UserError
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.sap import sap, sap_dlib, squared_correlation, thresholds_accuracy
 
 FEW = {"num_train": 1500, "num_test": 1000}

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from known_codes import GRID, Grid, mixed
+from support.known_codes import GRID, Grid, mixed
 
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.beta_vae import beta_vae, points, points_of_sizes
-from dlib_bvae.metrics.codes import CodeSource
+from dlib_bvae.metrics.engine.codes import CodeReader
 from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
 
 FEW = {"num_train": 300, "num_eval": 150}
@@ -54,19 +54,19 @@ def test_points_of_fewer_pairs_are_the_first_pairs_of_each_point():
         calls.append(observations[:, 0, :, 0].astype(float))
         return calls[-1]
 
-    features, labels = points_of_sizes(CodeSource(GRID, recorded), [0, 1, 2, 3], 40, [2, 5], 3)
+    features, labels = points_of_sizes(CodeReader(GRID, recorded), [0, 1, 2, 3], 40, [2, 5], 3)
     first, second = (each.reshape(40, 5, 4) for each in calls)
     assert features[2] == pytest.approx(np.abs(first - second)[:, :2].mean(axis=1))
     assert features[5] == pytest.approx(np.abs(first - second).mean(axis=1))
     assert (features[2][np.arange(40), labels] == 0).all()
-    alone = points(CodeSource(GRID, recorded), [0, 1, 2, 3], 40, 5, 3)
+    alone = points(CodeReader(GRID, recorded), [0, 1, 2, 3], 40, 5, 3)
     assert np.array_equal(features[5], alone[0])
     assert np.array_equal(labels, alone[1])
 
 
 def test_a_cell_of_fewer_pairs_has_the_distribution_of_its_own_draws():
     """Mean and deviation of features over many points, against points drawn with that size alone."""
-    source = CodeSource(GRID, mixed(GRID))
+    source = CodeReader(GRID, mixed(GRID))
     shared = points_of_sizes(source, [0, 1, 2, 3], 4000, [3, 12], 0)[0][3]
     alone, _ = points(source, [0, 1, 2, 3], 4000, 3, 1)
     assert shared.mean(axis=0) == pytest.approx(alone.mean(axis=0), rel=0.05)

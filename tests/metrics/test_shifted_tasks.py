@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from known_codes import GRID, Grid
+from support.known_codes import GRID, Grid
 
 from dlib_bvae.errors import UnknownName, UserError
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.fairness import fairness, unfairness
 from dlib_bvae.metrics.reduced_downstream_task import reduced_downstream_task
-from dlib_bvae.metrics.sampling import Sampler
 from dlib_bvae.metrics.strong_downstream_task import _shifted, strong_downstream_task
 
 HOT = np.hstack([np.eye(size)[column] for size, column in zip([3, 4, 6, 5], GRID.factors().T, strict=True)])

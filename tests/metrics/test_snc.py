@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_codes import GRID, LARGE, mixed
+from support.known_codes import GRID, LARGE, mixed
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.snc import interval_edges, match, snc

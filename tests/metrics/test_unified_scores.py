@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_codes import GRID, mixed
 from scipy.stats import entropy
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import mutual_info_score
+from support.known_codes import GRID, mixed
 
 from dlib_bvae.errors import UnknownName, UserError
-from dlib_bvae.metrics.binning import histogram_bins
-from dlib_bvae.metrics.boosting import BoostedTrees
-from dlib_bvae.metrics.sampling import Sampler
-from dlib_bvae.metrics.svm import OneCodeSVM
+from dlib_bvae.metrics.engine.binning import histogram_bins
+from dlib_bvae.metrics.engine.boosting import BoostedTrees
+from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.engine.svm import OneCodeSVM
 from dlib_bvae.metrics.unified_scores import MATRIX_NAMES, merge_thresholds, num_groups, summaries, unified_scores
 
 FEW = {"num_train": 600, "num_test": 300, "n_estimators": 4}

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from known_codes import GRID, LARGE, mixed
 from scipy.linalg import sqrtm
 from sklearn.metrics import mutual_info_score
+from support.known_codes import GRID, LARGE, mixed
 
-from dlib_bvae.metrics.sampling import Sampler
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.unsupervised import total_correlation, unsupervised, wasserstein_correlation
 
 KEYS = ("gaussian_total_correlation", "gaussian_wasserstein_correlation", "mutual_info_score")

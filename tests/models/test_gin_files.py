@@ -6,7 +6,7 @@ import pytest
 
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets.dummy import DummyData
-from dlib_bvae.models.fitted import FITTED, FittedModel
+from dlib_bvae.models.baselines.base import BASELINES, Baseline
 from dlib_bvae.models.objectives import OBJECTIVES
 from dlib_bvae.stages import fitting
 from dlib_bvae.stages.train import REGISTRIES, training
@@ -30,7 +30,7 @@ def test_it_makes_a_network_that_its_objective_trains_or_fits_one(name, tmp_path
     with configuration([str(HOME / "gin" / name)], [], REGISTRIES):
         settings = training()
         assert settings["name"]
-        if isinstance(settings["model"], FittedModel):
+        if isinstance(settings["model"], Baseline):
             fitting.prepare(DummyData(), settings)(tmp_path)
             return
         network = settings["network"]((16, 16, 1), 0, settings["precision"])
@@ -41,4 +41,4 @@ def test_it_makes_a_network_that_its_objective_trains_or_fits_one(name, tmp_path
 
 def test_every_method_has_an_experiment(models):
     used = {type(model) for model in models.values()}
-    assert used == {registry.get(name) for registry in (OBJECTIVES, FITTED) for name in registry.names()}
+    assert used == {registry.get(name) for registry in (OBJECTIVES, BASELINES) for name in registry.names()}

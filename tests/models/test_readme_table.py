@@ -9,11 +9,11 @@ from pathlib import Path
 import gin
 import pytest
 
-from dlib_bvae.models.fitted import FITTED
+from dlib_bvae.models.baselines.base import BASELINES
 from dlib_bvae.models.objectives import OBJECTIVES
 
 ROOT = Path(__file__).parents[2]
-METHODS = [(registry, name) for registry in (OBJECTIVES, FITTED) for name in registry.names()]
+METHODS = [(registry, name) for registry in (OBJECTIVES, BASELINES) for name in registry.names()]
 PREFIXES = ("encoder.", "decoder.", "vector_quantized_autoencoder.")
 
 

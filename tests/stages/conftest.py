@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dlib_bvae import datasets
-from dlib_bvae.results import read_results
+from dlib_bvae.artifacts import read_results
 from dlib_bvae.stages import evaluate
-from dlib_bvae.stages.own_codes import own_of
+from dlib_bvae.stages.external import external_codes
 
 QUICK = {
     "active_units": ["num_train"],
@@ -76,7 +76,7 @@ def score_own():
 
     def score(metric, *bindings, overwrite=False, repeats=None, **flags):
         flags = {"dataset": "dummy_data", **flags}
-        paths = evaluate.run(metric, [], [*SMALL, *bindings], None, overwrite, repeats, own_of(**flags))
+        paths = evaluate.run(metric, [], [*SMALL, *bindings], None, overwrite, repeats, external_codes(**flags))
         return [read_results(path, "evaluation") for path in paths]
 
     return score

@@ -10,7 +10,7 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.stages.train import training
-from dlib_bvae.training.course import raised_by
+from dlib_bvae.training.session import raised_by
 
 # Three trainings in a process of their own, as the switch cannot be taken back.
 SCRIPT = """
@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 import numpy as np
 import tensorflow as tf
-from dlib_bvae.results import read_results
+from dlib_bvae.artifacts import read_results
 from dlib_bvae.stages import train
 
 def weights(folder):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlib_bvae.artifacts import run_lock
+from dlib_bvae.artifacts.identity import config_hash
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import run_lock
-from dlib_bvae.results.aggregate import config_hash
 from dlib_bvae.stages import ensemble, train
 
 CONFIG = ["gin/models/beta_vae.gin", "gin/models/burgess_conv.gin"]

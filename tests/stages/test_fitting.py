@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlib_bvae.artifacts import read_config
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import read_config
 from dlib_bvae.stages import train
 
 PCA = ["dataset.name = 'dummy_data'", "model.model = @pca()", "pca.num_latent = 3", "pca.num_samples = 60"]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dlib_bvae.artifacts import read_results
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import read_results
 from dlib_bvae.stages import evaluate, train
 
 COMMON = ["model.batch_size = 16", "model.log_every = 10", "model.checkpoint_every = 10", "model.training_steps = 10"]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from dlib_bvae import datasets
-from dlib_bvae.datasets.wrappers.probe import Probe
+from dlib_bvae.artifacts import read_results
+from dlib_bvae.datasets.derived.subsample import Subsample
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.oracle import FactorView
-from dlib_bvae.results import read_results
+from dlib_bvae.models.baselines.oracle import FactorView
 from dlib_bvae.stages import evaluate, postprocess, rank, train
 
 MOST = "postprocess.max_images = 300"
@@ -31,7 +31,7 @@ def test_a_grid_that_is_too_large_is_encoded_as_a_recorded_probe(oracle, capsys)
     assert results["probe"] == "probe(dummy_data, 300 images, seed 0)"
     assert results["num_images"] == 300
     data = datasets.load("dummy_data")
-    rows = Probe(data, images=300, seed=0).rows
+    rows = Subsample(data, images=300, seed=0).rows
     np.testing.assert_array_equal(codes, FactorView(data).observations_at(rows))
     postprocess.run(gin_bindings=[MOST], model_dir=oracle)
     assert "encoded already" in capsys.readouterr().out

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dlib_bvae.analysis.tables import aggregate, collect
+from dlib_bvae.artifacts import read_results
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import read_results
-from dlib_bvae.results.aggregate import aggregate, collect
 from dlib_bvae.stages import rank
 
 COMMAND = Path(__file__).parents[2] / "bin" / "dlib_bvae_rank"

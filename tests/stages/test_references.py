@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlib_bvae.analysis import tables
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.oracle import FactorView
+from dlib_bvae.models.baselines.oracle import FactorView
 from dlib_bvae.models.saved_model import load
-from dlib_bvae.results import aggregate
 from dlib_bvae.stages import evaluate, postprocess, train
 
 DUMMY = "dataset.name = 'dummy_data'"
@@ -34,7 +34,7 @@ def test_the_oracle_s_codes_are_the_factors_and_score_best(tmp_path):
     assert beta_vae["eval_accuracy"] > 0.97
     assert mig["discrete_mig"] > 0.95
     assert error["squared_error"] == 0
-    table = aggregate.aggregate(aggregate.collect(tmp_path)[0])
+    table = tables.aggregate(tables.collect(tmp_path)[0])
     assert set(table["model"]) == {"oracle"}
     with pytest.raises(UserError, match="an oracle's run has none"):
         load(run / "train/saved_model")

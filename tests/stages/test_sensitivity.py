@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from dlib_bvae.artifacts import read_results
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import read_results
 from dlib_bvae.stages import sensitivity
 from dlib_bvae.stages.sensitivity import model_labels, summary
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlib_bvae.artifacts import read_results
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import read_results
 from dlib_bvae.stages import train
-from dlib_bvae.training.validation import Validation
+from dlib_bvae.training.callbacks.validation import Validation
 
 FILES = ["gin/models/beta_vae.gin", "gin/models/burgess_conv.gin"]
 BINDINGS = [
@@ -17,7 +17,7 @@ BINDINGS = [
     "model.training_steps = 12",
     "model.log_every = 3",
     "validation.fraction = 0.1",
-    "validation.every = 3",
+    "validation.every_steps = 3",
     "validation.keep = 'best'",
 ]
 

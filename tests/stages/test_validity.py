@@ -25,15 +25,15 @@ def written(tmp_path_factory):
     return folder
 
 
-def means(table, metric, score, knob):
-    part = table[(table["metric"] == metric) & (table["score"] == score) & (table["knob"] == knob)]
+def means(table, metric, score, perturbation):
+    part = table[(table["metric"] == metric) & (table["score"] == score) & (table["perturbation"] == perturbation)]
     return part.groupby("value")["result"].mean().tolist()
 
 
 def test_the_table_has_a_row_for_each_score_value_and_seed(written):
     table = pd.read_csv(written / "validity.csv")
     assert table.columns.tolist() == validity.COLUMNS
-    # mig and irs have one score that is good or bad, mig_sup has two; each knob has five values, and there are two seeds
+    # mig and irs have one score that is good or bad, mig_sup has two; each perturbation has five values, and there are two seeds
     assert len(table) == 4 * 4 * 5 * 2
     assert not table.duplicated(validity.COLUMNS[:-1]).any()
     assert np.isfinite(table["result"]).all()
@@ -41,9 +41,9 @@ def test_the_table_has_a_row_for_each_score_value_and_seed(written):
 
 def test_scores_do_what_they_claim(written):
     table = pd.read_csv(written / "validity.csv")
-    for knob in ("noise", "rotation"):
+    for perturbation in ("noise", "rotation"):
         for metric, score in (("mig", "discrete_mig"), ("irs", "IRS"), ("mig_sup", "mig_sup")):
-            assert (np.diff(means(table, metric, score, knob)) < 0).all()
+            assert (np.diff(means(table, metric, score, perturbation)) < 0).all()
     assert means(table, "mig", "discrete_mig", "duplicated") == pytest.approx([0.98, 0.74, 0.49, 0.25, 0], abs=0.04)
     assert means(table, "mig_sup", "mig_sup", "duplicated") == pytest.approx([0.98] * 5, abs=0.03)
     assert means(table, "mig_sup", "mig_sup", "dead")[-1] < 0.5
@@ -88,7 +88,7 @@ def test_what_a_metric_refuses_is_left_out_and_told(tmp_path, capsys):
     [
         ({"metric": "migg"}, "no metric is called 'migg'; did you mean mig"),
         ({"metric": "reconstruction_error"}, "reconstruction_error needs a model"),
-        ({"knobs": "rotations"}, "no knob is called 'rotations'; did you mean rotation"),
+        ({"perturbations": "rotations"}, "no perturbation is called 'rotations'; did you mean rotation"),
         ({"seeds": 0}, "--seeds must be a whole number >= 1; got 0"),
     ],
 )
@@ -105,7 +105,7 @@ def test_a_single_value_has_no_arrow_to_nowhere():
 def test_the_command_runs_without_tensorflow(tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('tensorflow was imported')", encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(COMMAND.parents[1])])}
-    flags = ["--metric=mig", "--knobs=dead", "--output_dir=there"]
+    flags = ["--metric=mig", "--perturbations=dead", "--output_dir=there"]
     done = subprocess.run(
         [sys.executable, COMMAND, *flags], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from dlib_bvae import datasets
+from dlib_bvae.artifacts import read_results
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import read_results
 from dlib_bvae.stages import train, visualize
 from dlib_bvae.visualize.sections import drawn_codes
 

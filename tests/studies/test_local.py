@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dlib_bvae.artifacts import read_results, run_lock
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import read_results, run_lock
-from dlib_bvae.studies import local, state, work
+from dlib_bvae.studies import local, state, worker
 from dlib_bvae.studies.supervise import attempt
 
 ENDLESS = "vae/part.grid = {'model.training_steps': [10000000]}"
@@ -111,17 +111,15 @@ def test_a_run_in_use_is_left_alone(tiny, tmp_path):
         assert outcomes[run.digest].status == "busy"
         # and where the lock is taken just after it was looked for
         (directory / "run.json").write_text(json.dumps(run.to_json()), encoding="utf-8")
-        command = [sys.executable, "-m", work.PROGRAM, str(directory / "run.json"), str(tmp_path)]
+        command = [sys.executable, "-m", worker.PROGRAM, str(directory / "run.json"), str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (done.returncode, "in use by process" in done.stderr) == (work.IN_USE, True)
+        assert (done.returncode, "in use by process" in done.stderr) == (worker.IN_USE, True)
     assert not (directory / "train").exists()
     assert not (directory / "failure.json").exists()
 
 
 def test_a_child_ends_when_its_parent_is_gone():
-    code = (
-        "from dlib_bvae.studies import work; import time; work.end_with_parent(); print(1, flush=True); time.sleep(300)"
-    )
+    code = "from dlib_bvae.studies import worker; import time; worker.end_with_parent(); print(1, flush=True); time.sleep(300)"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout.readline() == b"1\n"

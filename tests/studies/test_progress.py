@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from dlib_bvae.results import write_stage
+from dlib_bvae.artifacts import write_stage
 from dlib_bvae.studies import pace, progress, state, words
 from dlib_bvae.studies.supervise import Outcome
 
@@ -23,7 +23,7 @@ def test_time_left_is_that_of_done_runs_of_the_part(tiny, tmp_path):
     study = tiny("vae/part.grid = {'vae.beta': [1.0, 4.0]}")
     finish(study.runs[0], tmp_path, 60.0)
     found = state.states(study.runs, tmp_path)
-    known = pace.Pace(study.runs, found, tmp_path)
+    known = pace.RuntimeEstimator(study.runs, found, tmp_path)
     assert known.left(study.runs[0], found[0]) == 0
     assert known.left(study.runs[1], found[1]) == 180
     assert known.left(study.runs[1], found[1]._replace(step=750, phase="training")) == 135
@@ -86,4 +86,4 @@ def test_a_terminal_has_a_live_table(tiny, tmp_path):
 
 
 def test_counts_in_words():
-    assert (words.counted(1, "run"), words.counted(1200, "run")) == ("1 run", "1,200 runs")
+    assert (words.pluralize(1, "run"), words.pluralize(1200, "run")) == ("1 run", "1,200 runs")

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from dlib_bvae.results import run_lock
+from dlib_bvae.artifacts import run_lock
 from dlib_bvae.studies import state
 
 LISTED = """model_checkpoint_path: "ckpt-900"

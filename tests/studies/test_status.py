@@ -8,8 +8,8 @@ import json
 import pytest
 from rich.console import Console
 
+from dlib_bvae.artifacts import run_lock
 from dlib_bvae.errors import UserError
-from dlib_bvae.results import run_lock
 from dlib_bvae.studies import status
 from dlib_bvae.studies.state import states
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from methods import NETWORKS, SETTINGS
+from support.methods import NETWORKS, SETTINGS
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError

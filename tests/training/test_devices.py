@@ -28,7 +28,7 @@ FILES = ["gin/models/beta_vae.gin", "gin/models/burgess_conv.gin"]
 COMMON = ["model.batch_size = 8", "model.training_steps = 6", "adam.learning_rate = 1e-3"]
 CASES = {
     "every option": (["model.average_decay = 0.5", "model.clip_norm = 50.0", "validation.num_images = 16",
-                      "validation.every = 3", "validation.keep = 'best'", "model.optimizer = @adamw"], 2e-3),
+                      "validation.every_steps = 3", "validation.keep = 'best'", "model.optimizer = @adamw"], 2e-3),
     "float16": (["model.precision = 'mixed_float16'"], 3e-2),
     "streamed labels": (["model.model = @s2_vae()", "feed.max_mib = 0"], 2e-3),
     "every rate": (["model.model = @mr_vae()", "model.network = @multi_rate_vae", "model.optimizer = @sgd",

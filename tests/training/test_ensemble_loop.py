@@ -14,16 +14,16 @@ from dlib_bvae.models.architectures import fc_decoder, fc_encoder
 from dlib_bvae.models.objectives import Wants
 from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.training.callbacks.validation import make_validation
 from dlib_bvae.training.checkpoints import Checkpoints
-from dlib_bvae.training.course import Course, Interrupted
 from dlib_bvae.training.ensemble_loop import train_ensemble
 from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.loop import train
 from dlib_bvae.training.optimizers import adam
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.schedules import constant
+from dlib_bvae.training.session import Interrupted, TrainingSession
 from dlib_bvae.training.trainer import Trainer
-from dlib_bvae.training.validation import make_validation
 
 DATA = DummyData()
 TOTAL = 6
@@ -46,7 +46,9 @@ def make(seed, patience=None):
     feed = MemoryFeed(DATA, Plan(DATA, 4, seed))
     options = {}
     if patience is not None:
-        options["validation"] = make_validation(DATA, network, 4, Wants(), num_images=4, every=2, patience=patience)
+        options["validation"] = make_validation(
+            DATA, network, 4, Wants(), num_images=4, every_steps=2, patience=patience
+        )
     return Trainer(network, vae(), optimizer, feed, constant(), total=TOTAL, seed=seed, **options)
 
 
@@ -142,7 +144,7 @@ def test_stopped_by_a_signal_it_saves_and_goes_on(whole, tmp_path, monkeypatch):
 
 def test_a_member_that_is_new_catches_up(whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(Course, "reach", die_at(4, Course.reach))
+        patch.setattr(TrainingSession, "reach", die_at(4, TrainingSession.reach))
         with pytest.raises(Killed):
             train(make(0), tmp_path / "0", **OPTIONS)
     assert kept(tmp_path / "0") == [2]

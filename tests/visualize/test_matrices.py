@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dlib_bvae import datasets, metrics
-from dlib_bvae.metrics.facts import Matrix
+from dlib_bvae.metrics.score_info import Matrix
 from dlib_bvae.visualize import matrices
 from dlib_bvae.visualize.matrices import save_matrices
 

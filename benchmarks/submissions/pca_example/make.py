@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from dlib_bvae import datasets, metrics
-from dlib_bvae.datasets.wrappers.probe import Probe
+from dlib_bvae.datasets.derived.subsample import Subsample
 
 HERE = Path(__file__).parent
 DATASET, IMAGES, PROBE_SEED, TRAINING_SEED, METRIC_SEED = "dsprites_rendered", 2_000, 0, 0, 0
@@ -28,7 +28,7 @@ CLAIMS = {
 
 def main() -> None:
     """Encodes the probe, scores the codes and writes both."""
-    probe = Probe(datasets.made_grid(DATASET, "dataset"), IMAGES, PROBE_SEED)
+    probe = Subsample(datasets.as_factor_dataset(DATASET, "dataset"), IMAGES, PROBE_SEED)
     pixels = probe.images_at(np.arange(IMAGES)).reshape(IMAGES, -1).astype(np.float32)
     codes = PCA(10, whiten=True, random_state=TRAINING_SEED).fit_transform(pixels).astype(np.float32)
     np.save(HERE / "codes.npy", codes)
@@ -50,7 +50,7 @@ def main() -> None:
     (HERE / "meta.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
 
 
-def claim(name: str, probe: Probe, codes: np.ndarray) -> dict:
+def claim(name: str, probe: Subsample, codes: np.ndarray) -> dict:
     """What one metric gives, as meta.json says it."""
     found = metrics.score(name, probe, codes, METRIC_SEED, **CLAIMS[name])
     scores = {key: value for key, value in found.items() if type(value) in (int, float)}

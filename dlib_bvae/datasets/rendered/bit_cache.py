@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from dlib_bvae.datasets.files import CACHE_VARIABLE, locked, sha256_of
+from dlib_bvae.datasets.official.files import CACHE_VARIABLE, locked, sha256_of
 from dlib_bvae.errors import UserError
 
 _CHECKED_ROWS = 64

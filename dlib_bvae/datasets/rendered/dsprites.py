@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.datasets import grids
-from dlib_bvae.datasets.files import cache_dir
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.official.files import cache_dir
 from dlib_bvae.datasets.rendered import bit_cache
 from dlib_bvae.datasets.rendered.dsprites_shapes import ORIENTATIONS, POSITIONS, SCALES, SHAPES, SIZE, draw_rows, place
 
@@ -24,7 +24,7 @@ class DSpritesRendered(GroundTruthData):
     0 … 2π, the first and the last look alike), position_x (32), position_y (32).
 
     The official grid and index order without its colour factor of one value. The pixels are drawn once, bit-packed,
-    into `cache_dir` (default: dlib_bvae.datasets.files.cache_dir()).
+    into `cache_dir` (default: dlib_bvae.datasets.official.files.cache_dir()).
     """
 
     name = "dsprites_rendered"

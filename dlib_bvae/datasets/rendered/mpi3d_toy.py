@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.datasets import grids
-from dlib_bvae.datasets.files import cache_dir
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.official.files import cache_dir
 from dlib_bvae.datasets.rendered import bit_cache
 from dlib_bvae.datasets.rendered.mpi3d_toy_background import SIZE
 from dlib_bvae.datasets.rendered.mpi3d_toy_pose import LAYOUT, ROW, compose, draw_pose, still_layer
@@ -32,7 +32,7 @@ class MPI3DToyRendered(GroundTruthData):
     background_color (3: purple, sea green, salmon), horizontal_axis (40), vertical_axis (40).
 
     The official grid and index order. The geometry is drawn once, one row for each of 4,800 poses (camera height,
-    horizontal and vertical axis; mpi3d_toy_pose.py), into `cache_dir` (default: dlib_bvae.datasets.files.cache_dir());
+    horizontal and vertical axis; mpi3d_toy_pose.py), into `cache_dir` (default: dlib_bvae.datasets.official.files.cache_dir());
     colours are looked up for every batch.
     """
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.datasets import grids
-from dlib_bvae.datasets.files import cache_dir
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.official.files import cache_dir
 from dlib_bvae.datasets.rendered import bit_cache
 from dlib_bvae.datasets.rendered.shapes3d_layers import (
     FIRST_LAYER,
@@ -37,7 +37,7 @@ class Shapes3DRendered(GroundTruthData):
     0.75 … 1.25), shape (4: cube, cylinder, sphere, capsule), orientation (15: -30° … 30°).
 
     The official grid and index order. The 480 geometries are drawn once, without colours, into `cache_dir` (default:
-    dlib_bvae.datasets.files.cache_dir()), 79 MiB; an image is put together from them when it is asked for.
+    dlib_bvae.datasets.official.files.cache_dir()), 79 MiB; an image is put together from them when it is asked for.
     """
 
     name = "shapes3d_rendered"

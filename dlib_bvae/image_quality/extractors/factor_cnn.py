@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
-from dlib_bvae.datasets.files import CACHE_VARIABLE, cache_dir, locked, sha256_of
+from dlib_bvae.datasets.official.files import CACHE_VARIABLE, cache_dir, locked, sha256_of
 from dlib_bvae.errors import UserError, check_positive, check_whole
 from dlib_bvae.image_quality.extractors.base import Extractor
 from dlib_bvae.models.layers import Conv, Dense
@@ -60,7 +60,7 @@ def _targets(data: ImageData) -> _Targets:
     if labels is None:
         raise UserError(
             f"factor_cnn learns from factors or classes, and {data.name} has neither; take another extractor "
-            "(image_quality.extractor or fid.extractor)"
+            "(image_quality.extractor or frechet_curve.extractor)"
         )
     digest = hashlib.sha256(labels.tobytes()).hexdigest()[:16]  # a fingerprint may be of the pixels alone
     return _Targets((int(labels.max()) + 1,), lambda rows: labels[rows, None], f"-labels-{digest}")

@@ -10,9 +10,9 @@ import tensorflow as tf
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import check_positive, check_whole
 from dlib_bvae.models.layers import Dense
-from dlib_bvae.models.noise import normal, uniform
 from dlib_bvae.models.objectives.base import Batch, Objective, Wants, stream
 from dlib_bvae.models.objectives.weights import Weight, check_weight
+from dlib_bvae.models.random_numbers import normal, uniform
 
 
 class Discriminator(tf.Module):

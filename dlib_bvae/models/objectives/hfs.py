@@ -6,9 +6,9 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_whole
-from dlib_bvae.models.noise import uniform
 from dlib_bvae.models.objectives.base import Batch, Objective, stream
 from dlib_bvae.models.objectives.weights import Weight, check_weight
+from dlib_bvae.models.random_numbers import uniform
 
 
 @gin.configurable

@@ -6,8 +6,8 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_number
-from dlib_bvae.models.noise import normal
 from dlib_bvae.models.objectives.base import Batch, Objective, stream
+from dlib_bvae.models.random_numbers import normal
 
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 

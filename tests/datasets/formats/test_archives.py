@@ -6,7 +6,7 @@ import tarfile
 import zipfile
 
 import pytest
-import writers
+from support import writers
 
 from dlib_bvae.datasets.formats.archives import open_files, tar_members
 from dlib_bvae.errors import UserError

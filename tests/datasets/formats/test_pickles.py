@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 import pytest
-import writers
+from support import writers
 
 from dlib_bvae.datasets.formats.pickles import read_pickle
 

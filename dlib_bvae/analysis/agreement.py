@@ -1,0 +1,125 @@
+"""Do scores agree which runs are good, and does one score agree with itself across data sets?"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlib_bvae.analysis.references import REFERENCES, methods
+from dlib_bvae.analysis.tables import per_run, per_seed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEAST_RUNS = 3  # two runs always agree or disagree wholly
+_OF_RUN = ["dataset", "fingerprint", "num_images"]
+PAIRS = [*_OF_RUN, "first", "second", "spearman", "kendall", "runs"]
+TRANSFER = ["score", "first", "second", "spearman", "kendall", "methods"]
+
+
+def agreement(frame: pd.DataFrame) -> pd.DataFrame:
+    """Spearman's rank correlation between scores over runs, a square table with the labels of `score_matrix`.
+
+    Correlated within each data set over the runs that have both scores, then averaged over the data sets with three or
+    more such runs. A score of which less is better correlates negatively. NaN: no such data set, or a constant score.
+    """
+    import pandas as pd
+
+    matrix = score_matrix(frame)
+    labels = list(matrix.columns)
+    if not labels:
+        return pd.DataFrame()
+    parts = [part.corr("spearman", min_periods=LEAST_RUNS) for _, part in matrix.groupby(level=_OF_RUN)]
+    means = pd.concat(parts, keys=range(len(parts))).groupby(level=1).mean()
+    return means.loc[labels, labels]
+
+
+def agreements(frame: pd.DataFrame) -> pd.DataFrame:
+    """Spearman's and Kendall's (tau-b) correlation of every pair of scores, of a score with itself too, in each data set.
+
+    Columns as in PAIRS; `runs` have both scores. Reference rows (random encoder, oracle) do not count: they would make
+    every score agree. NaN for fewer than three runs and where one of the scores is constant.
+    """
+    import pandas as pd
+
+    matrix = score_matrix(frame)
+    rows = []
+    for place, part in matrix.groupby(level=_OF_RUN):
+        values = part.to_numpy(np.float64)
+        for i, j in itertools.combinations_with_replacement(range(values.shape[1]), 2):
+            both = values[~np.isnan(values[:, [i, j]]).any(axis=1)]
+            if len(both):
+                found = correlations(both[:, i], both[:, j])
+                rows.append([*place, matrix.columns[i], matrix.columns[j], *found, len(both)])
+    return pd.DataFrame(rows, columns=PAIRS)
+
+
+def across_datasets(frame: pd.DataFrame) -> pd.DataFrame:
+    """Spearman's and Kendall's correlation of a score between two data sets over the models that were scored on both.
+
+    Columns as in TRANSFER. A model is its name (the same name on both sets); its score is the mean over configurations and
+    seeds. NaN for fewer than three models. Reference rows do not count.
+    """
+    import pandas as pd
+
+    matrix = score_matrix(frame, "model").groupby(level=["dataset", "fingerprint", "model"]).mean()
+    parts = {place: part.droplevel([0, 1]) for place, part in matrix.groupby(level=[0, 1])}
+    rows = []
+    for (first, one), (second, other) in itertools.combinations(parts.items(), 2):
+        for label in matrix.columns:
+            both = pd.concat([one[label], other[label]], axis=1, join="inner").dropna().to_numpy(np.float64)
+            if len(both):
+                rows.append([label, " ".join(first), " ".join(second), *correlations(*both.T), len(both)])
+    return pd.DataFrame(rows, columns=TRANSFER)
+
+
+def score_matrix(frame: pd.DataFrame, unit: str = "run") -> pd.DataFrame:
+    """A row for each run (unit "run") or seed of a model ("model") that is no reference, a column for each score.
+
+    Levels of the index: dataset, fingerprint, num_images, representation, config, seed and the unit. A label is
+    "metric.score", with the parameters in which the metric was scored differently behind it in brackets.
+    """
+    import pandas as pd
+
+    competing = frame[~methods(frame).isin(REFERENCES)] if not frame.empty else frame
+    levels = list(dict.fromkeys([*_OF_RUN, "representation", "config", "seed", unit]))
+    if competing.empty:
+        return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in levels], names=levels))
+    values = per_run(competing)
+    values = (values if unit == "run" else per_seed(values)).astype(float).rename("value").reset_index()
+    told = _told_apart(values[["metric", "metric_parameters"]].drop_duplicates().itertuples(index=False, name=None))
+    values["label"] = [
+        _label(metric, score, told[metric, parameters])
+        for metric, parameters, score in zip(
+            values["metric"], values["metric_parameters"], values["score"], strict=True
+        )
+    ]
+    return values.pivot_table(index=levels, columns="label", values="value", aggfunc="mean").rename_axis(columns=None)
+
+
+def correlations(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """(Spearman's rho, Kendall's tau-b) of two scores (n,); NaN for n < LEAST_RUNS and for a constant one."""
+    from scipy import stats
+
+    if len(first) < LEAST_RUNS or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan"), float("nan")
+    return float(stats.spearmanr(first, second)[0]), float(stats.kendalltau(first, second)[0])
+
+
+def _told_apart(pairs: Any) -> dict[tuple[str, str], str]:
+    """(Metric, parameters as JSON) → those of them in which the metric was scored differently, as text."""
+    found: dict[tuple[str, str], str] = {}
+    pairs = list(pairs)
+    for metric, text in pairs:
+        own = json.loads(text)
+        others = [json.loads(other) for name, other in pairs if name == metric]
+        keys = sorted({key for other in others for key in {*own, *other} if other.get(key) != own.get(key)})
+        found[metric, text] = ", ".join(f"{key}={own.get(key)}" for key in keys)
+    return found
+
+
+def _label(metric: str, score: str, told: str) -> str:
+    return f"{metric}.{score} ({told})" if told else f"{metric}.{score}"

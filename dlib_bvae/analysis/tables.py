@@ -1,0 +1,191 @@
+"""Tables of many runs: one row an evaluation, then one row a score with its mean and spread over training seeds."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlib_bvae.analysis.frame import KEYS, LEFTOVERS, RUN, SCORE_NAMES, SEED, collect
+from dlib_bvae.analysis.text import csv_lines, markdown_cell, parquet_bytes
+from dlib_bvae.artifacts.identity import config_hash
+from dlib_bvae.artifacts.record import write_atomic
+from dlib_bvae.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "COLUMNS",
+    "GROUP",
+    "KEYS",
+    "LEFTOVERS",
+    "RUN",
+    "SCORE_NAMES",
+    "SEED",
+    "aggregate",
+    "by_levels",
+    "collect",
+    "collect_some",
+    "config_hash",
+    "per_run",
+    "per_seed",
+    "render",
+    "run",
+    "write_tables",
+]
+
+GROUP = [*KEYS, "score"]
+COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
+
+# Columns shown to people always, and those shown only when rows could not be told apart without them.
+_ALWAYS = ["model", "dataset", "representation", "metric", "score"]
+_IF_NEEDED = ["config", "metric_parameters", "fingerprint", "num_images"]
+
+
+def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row for each combination of KEYS and score in a frame of `collect`, sorted by them; columns as in COLUMNS.
+
+    Every training seed counts once: evaluations of one run are averaged first, then runs of one seed. mean, std
+    (divisor n - 1; missing for one seed), median, min and max are over seeds; `seeds` and `runs` count what went in.
+    """
+    import pandas as pd
+
+    if frame.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    runs = per_run(frame)
+    seeds = per_seed(runs)
+    table = by_levels(seeds, GROUP, lambda groups: groups.agg(["mean", "std", "median", "min", "max"])).astype(float)
+    table["seeds"] = by_levels(seeds, GROUP, lambda groups: groups.size())
+    table["runs"] = by_levels(runs, GROUP, lambda groups: groups.size())
+    return table.reset_index()[COLUMNS]
+
+
+def per_run(frame: pd.DataFrame) -> pd.Series:
+    """The value of every score of every run in a frame of `collect` that is not empty, averaged over its evaluations.
+
+    Float64, sorted, with the levels GROUP, seed and run.
+    """
+    import numpy as np
+    import pandas as pd
+
+    columns = {**KEYS, "score": None, "seed": SEED, "run": RUN}
+    known = {name: pd.factorize(frame[column], sort=True) for name, column in columns.items() if column}
+    places, texts = pd.factorize(frame[SCORE_NAMES])
+    named = [json.loads(text) for text in texts]
+    scores = sorted(set().union(*named))
+    rows, values = [], []
+    for score in scores:
+        here = np.flatnonzero(np.isin(places, [place for place, names in enumerate(named) if score in names]))
+        value = pd.to_numeric(frame[f"evaluation_results.{score}"].iloc[here]).astype("Float64")
+        rows.append(here[value.notna()])
+        values.append(value.dropna())
+    taken = np.concatenate(rows)
+    known["score"] = (np.repeat(np.arange(len(scores)), list(map(len, rows))), pd.Index(scores))
+    codes = [known[name][0] if name == "score" else known[name][0][taken] for name in columns]
+    index = pd.MultiIndex(levels=[known[name][1] for name in columns], codes=codes, names=list(columns))
+    found = pd.concat(values).set_axis(index).rename("value")
+    return by_levels(found, list(columns), lambda groups: groups.mean())
+
+
+def per_seed(runs: pd.Series) -> pd.Series:
+    """`runs` (of `per_run`) averaged over the runs of one training seed; the levels GROUP and seed."""
+    return by_levels(runs, [*GROUP, "seed"], lambda groups: groups.mean())
+
+
+def by_levels(values: pd.Series, names: Sequence[str], reduce: Callable[[Any], Any]) -> Any:
+    """reduce(values grouped by the levels `names`), sorted by them; as groupby(names), but texts are never compared."""
+    import pandas as pd
+
+    levels = [values.index.names.index(name) for name in names]
+    groups = values.reset_index(drop=True).groupby([values.index.codes[level] for level in levels])
+    found = reduce(groups)
+    codes = [found.index.get_level_values(place) for place in range(len(names))]
+    found.index = pd.MultiIndex([values.index.levels[level] for level in levels], codes, names=list(names))
+    return found
+
+
+def write_tables(table: pd.DataFrame, runs: pd.DataFrame, output: Path) -> list[Path]:
+    """Writes results.{csv,parquet,md} from `table` (of `aggregate`) and runs.{csv,parquet} from `runs` (of `collect`).
+
+    In CSV a text that a spreadsheet would run as a formula is preceded by an apostrophe. Returns the paths.
+
+    Raises UserError when the disk is full.
+    """
+    contents: dict[str, Callable[[], str | bytes | Iterable[str]]] = {
+        "results.csv": lambda: csv_lines(table),
+        "results.parquet": lambda: parquet_bytes(table),
+        "results.md": lambda: _markdown(table),
+        "runs.csv": lambda: csv_lines(runs),
+        "runs.parquet": lambda: parquet_bytes(runs),
+    }
+    for name, content in contents.items():
+        write_atomic(output / name, content())
+    return [output / name for name in contents]
+
+
+def render(table: pd.DataFrame) -> str:
+    """`table` (see `aggregate`) for the terminal: as wide as that is, 200 columns where there is none."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    header, rows = _readable(table)
+    shown = Table(*header)
+    for row in rows:
+        shown.add_row(*map(Text, row))  # Text: a name like [red] is a name
+    console = Console(file=io.StringIO(), width=shutil.get_terminal_size(fallback=(200, 24)).columns)
+    with console.capture() as captured:
+        console.print(shown)
+    return captured.get()
+
+
+def run(results_dir: Path, output_dir: Path) -> list[Path]:
+    """Tables of all evaluations below `results_dir`, written to `output_dir` and printed; returns the files' paths.
+
+    What had to be left out is named on standard error. Raises UserError when there is no result to aggregate.
+    """
+    if not results_dir.is_dir():
+        raise UserError(
+            f"there is no directory {results_dir}; train and evaluate first, or name the directory of the runs"
+        )
+    frame = collect_some(results_dir, "be aggregated")
+    table = aggregate(frame)
+    paths = write_tables(table, frame, output_dir)
+    print(render(table))
+    return paths
+
+
+def collect_some(root: Path, use: str) -> pd.DataFrame:
+    """The frame of `collect`; names on standard error what was left out. Raises UserError when no evaluation can `use`."""
+    frame, problems = collect(root)
+    for problem in problems:
+        print(f"left out: {problem}", file=sys.stderr)
+    if frame.empty:
+        reason = f"all {len(problems)} found were left out" if problems else "none was found"
+        raise UserError(f"no evaluation below {root} can {use} ({reason}); run dlib_bvae_evaluate first")
+    return frame
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    header, rows = _readable(table)
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(markdown_cell(text) for text in line)} |\n" for line in lines)
+
+
+def _readable(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
+    """(Header, rows of text) with mean ± std in one column and without the keys that nobody needs to read."""
+    names = list(_ALWAYS)
+    for name in _IF_NEEDED:
+        if table.duplicated(subset=names).any() and table[name].nunique() > 1:
+            names.append(name)
+    rows = []
+    for record in table.to_dict("records"):
+        row = [str(record[name])[: 10 if name == "fingerprint" else None] for name in names]
+        spread = f" ± {record['std']:.2g}" if record["seeds"] > 1 else ""
+        rows.append([*row, f"{record['mean']:.4g}{spread}", str(record["seeds"])])
+    return [*names, "mean ± std", "seeds"], rows

@@ -1,0 +1,245 @@
+"""What a stage writes: its configuration, its results and one flat dictionary of everything that led to them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+import tokenize
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.former_names import current_key
+
+COMMANDS = {
+    "train": "dlib_bvae_train",
+    "postprocess": "dlib_bvae_postprocess",
+    "evaluation": "dlib_bvae_evaluate",
+    "visualize": "dlib_bvae_visualize",
+}
+
+
+def write_atomic(path: Path, text: str | bytes | Iterable[str]) -> None:
+    """Writes `text` (str as UTF-8, or in pieces) to `path`, which appears whole or not at all; makes the directories above it.
+
+    Raises UserError when the disk or the quota is full; an older `path` is then as it was.
+    """
+    with _written_beside({path: text}) as parts:
+        os.replace(parts[path], path)
+
+
+def write_stage(
+    directory: Path,
+    stage: str,
+    *,
+    results: Mapping[str, Any],
+    config: Mapping[str, Any],
+    gin_text: str,
+    earlier: Path | None,
+) -> dict[str, Any]:
+    """Writes the four files of a finished stage under `directory`/results and returns its results as they stand there.
+
+    `results` must hold `elapsed_time` (seconds) and gets a new `uuid`; `config` is the stage's configuration (see
+    `config_dict`) and `gin_text` the operative gin configuration. `earlier` is the directory of the stage before, whose
+    entries are copied into results/aggregate/<stage>.json, or None for the first stage. <stage>_results.json is written
+    last, as a stage is done exactly when it exists.
+
+    Raises UserError when a value is NaN or infinite (a result that is no number is no result: nothing is written), when
+    `earlier` holds no readable results or the disk is full; TypeError when JSON cannot hold a value; ValueError when
+    `elapsed_time` is missing or two keys are the same once flattened.
+    """
+    if "elapsed_time" not in results:
+        raise ValueError(f"the results of {stage} lack elapsed_time (seconds); they have {sorted(results)}")
+    config = _plain(config, f"{stage}_config")
+    results = _plain({**results, "uuid": str(uuid.uuid4())}, f"{stage}_results")
+    aggregate = {
+        **(_merged(earlier) if earlier is not None else {}),
+        **flatten(config, f"{stage}_config"),
+        **flatten(results, f"{stage}_results"),
+    }
+    done = _json_path(directory, f"{stage}_results")
+    files: dict[Path, str | bytes] = {
+        directory / "results" / "gin" / f"{stage}.gin": gin_text,
+        _json_path(directory, f"{stage}_config"): _dump(config),
+        directory / "results" / "aggregate" / f"{stage}.json": _dump(aggregate),
+        done: _dump(results),
+    }
+    with _written_beside(files) as parts:
+        done.unlink(missing_ok=True)  # when a stage is redone: old results never stand beside a new configuration
+        for path, part in parts.items():
+            os.replace(part, path)
+    return dict(results)
+
+
+def is_done(directory: Path | str, stage: str) -> bool:
+    """Whether `stage` has finished in `directory`."""
+    # Text, not a Path: of a large study this is asked 100,000 times.
+    return os.path.isfile(f"{directory}/results/json/{stage}_results.json")
+
+
+def read_results(directory: Path, stage: str) -> dict[str, Any]:
+    """The results of a finished stage; UserError when there are none or the file is damaged."""
+    return read_json(_json_path(directory, f"{stage}_results"), stage)
+
+
+def read_config(directory: Path, stage: str) -> dict[str, Any]:
+    """The configuration that a stage ran with; UserError when there is none or the file is damaged."""
+    return read_json(_json_path(directory, f"{stage}_config"), stage)
+
+
+def read_json(path: Path, stage: str) -> dict[str, Any]:
+    """The JSON object in `path`, a file of `stage`; UserError, which names the command to run, when it is no such."""
+    command = COMMANDS.get(stage, f"the stage {stage}")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"there is no {path}; run {command} first, or choose another --model_dir") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}); run {command} again with --overwrite") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is damaged (it holds no JSON object); run {command} again with --overwrite")
+    return value
+
+
+def flatten(nested: Mapping[str, Any], stem: str) -> dict[str, Any]:
+    """{"a": {"b": 1}} → {"stem.a.b": 1}; lists stay, an empty dictionary leaves no entry.
+
+    Raises ValueError when two keys become the same.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        name = f"{stem}.{key}"
+        entries = flatten(value, name) if isinstance(value, Mapping) else {name: value}
+        if twice := sorted(flat.keys() & entries.keys()):
+            raise ValueError(f"two entries are called {twice[0]!r} once nested dictionaries are flattened; rename one")
+        flat.update(entries)
+    return flat
+
+
+def config_dict(gin_text: str) -> dict[str, Any]:
+    """The bindings of a gin operative configuration as JSON values: {"vae.beta": 4.0, "train/encoder.num_latent": 10}.
+
+    What JSON lacks is given as its text: references ("@vae()"), macros ("%beta"), bytes, complex and infinite numbers.
+    Tuples become lists. Nothing is imported and no configurable has to be registered.
+
+    Raises UserError when `gin_text` is not gin, or includes another file, whose bindings would be missing.
+    """
+    import gin.config_parser as config_parser
+
+    class Texts(config_parser.ParserDelegate):
+        def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> str:
+            return f"@{scoped_configurable_name}{'()' if evaluate else ''}"
+
+        def macro(self, scoped_macro_name: str) -> str:
+            return f"%{scoped_macro_name}"
+
+    config: dict[str, Any] = {}
+    try:
+        for statement in config_parser.ConfigParser(gin_text, Texts()):
+            if isinstance(statement, config_parser.IncludeStatement):
+                raise UserError(
+                    f"the gin configuration includes {statement.filename!r}; give the operative one instead"
+                )
+            if isinstance(statement, config_parser.BindingStatement):
+                scope, selector, parameter, value = statement[:4]
+                name = current_key(f"{selector}.{parameter}") if parameter else selector  # a macro has no parameter
+                config[f"{scope}/{name}" if scope else name] = _json_value(value)
+    except (SyntaxError, tokenize.TokenError) as error:
+        raise UserError(f"the gin configuration cannot be parsed: {error}") from error
+    return config
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else str(key): _json_value(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(entry) for entry in value]
+    if value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)
+
+
+def _json_path(directory: Path, stem: str) -> Path:
+    return directory / "results" / "json" / f"{stem}.json"
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _merged(earlier: Path) -> dict[str, Any]:
+    paths = sorted((earlier / "results" / "aggregate").glob("*.json"))
+    if not paths:
+        raise UserError(f"{earlier} has no results of the stage before; run that first, or choose another --model_dir")
+    return {key: value for path in paths for key, value in read_json(path, path.stem).items()}
+
+
+def _plain(value: Any, key: str) -> Any:
+    """`value` in JSON's own types; `key` is its name in messages."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(
+            f"{key} is {value}, so the stage has no result and nothing was written; "
+            "find out why (did training diverge? is the score undefined here?) and run the stage again"
+        )
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry, f"{key}[{place}]") for place, entry in enumerate(value)]
+    if isinstance(value, Mapping):
+        plain = {_plain_key(name, key): _plain(entry, f"{key}.{name}") for name, entry in value.items()}
+        if len(plain) != len(value):
+            raise TypeError(f"{key} has keys that are the same as text: {list(value)!r}")
+        return plain
+    raise TypeError(f"{key} cannot be written as JSON: {type(value).__name__} {value!r}")
+
+
+def _plain_key(name: Any, key: str) -> str:
+    if isinstance(name, (str, int, np.integer)):
+        return str(name)
+    raise TypeError(f"{key} has a key that is neither text nor an integer: {type(name).__name__} {name!r}")
+
+
+@contextlib.contextmanager
+def _written_beside(files: Mapping[Path, str | bytes | Iterable[str]]) -> Iterator[dict[Path, Path]]:
+    """Writes each file beside its place and yields place → written file; what was not renamed is removed at the end.
+
+    All are on the disk before the first is renamed, so a disk that is full leaves everything as it was.
+    """
+    parts = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
+    try:
+        for path, text in files.items():
+            with _disk_full_is_an_error_of_the_user(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with open(parts[path], "wb") as file:
+                    for piece in [text] if isinstance(text, (str, bytes)) else text:
+                        file.write(piece.encode() if isinstance(piece, str) else piece)
+                    file.flush()
+                    os.fsync(file.fileno())  # else a power cut can leave the name without the content
+        with _disk_full_is_an_error_of_the_user(next(reversed(parts))):
+            yield parts
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _disk_full_is_an_error_of_the_user(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            f"cannot write {path}: the disk is full; free space and run the same command again (nothing is lost)"
+        ) from error

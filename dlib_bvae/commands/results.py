@@ -1,0 +1,65 @@
+"""The commands on many runs' results: the table of all, and the leaderboard with its submissions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlib_bvae.commands.flags import Command, parser, print_paths
+from dlib_bvae.runtime import RUNS, load_tensorflow
+
+
+def aggregate() -> Command:
+    """Puts the results of all runs in one table."""
+    flags = parser("Puts the results of all runs under a directory in one table: CSV, Parquet and Markdown.")
+    flags.add_argument("--results_dir", type=Path, default=RUNS, help="where to look for runs (default: runs)")
+    flags.add_argument("--output_dir", type=Path, help="where to write the tables (default: the same)")
+
+    def call(results_dir: Path, output_dir: Path | None) -> None:
+        from dlib_bvae.analysis import tables
+
+        print_paths(tables.run(results_dir, output_dir or results_dir))
+
+    return flags, call
+
+
+def leaderboard() -> Command:
+    """Makes the leaderboard of all runs, and verifies submissions to it."""
+    flags = parser(
+        "Makes the leaderboard of all runs under a directory: one HTML page, JSON, CSV, Parquet and Markdown."
+    )
+    flags.add_argument("--results", type=Path, default=RUNS, help="where to look for runs (default: runs)")
+    flags.add_argument("--output", type=Path, default=Path("board"), help="the folder to write (default: board)")
+    flags.usage = "%(prog)s [-h] [--results RESULTS] [--output OUTPUT]\n       %(prog)s verify [-h] FOLDER ..."
+    actions = flags.add_subparsers(
+        dest="action", prog=flags.prog, metavar="verify", help="instead: verify submissions (verify --help)"
+    )
+    description = "Computes the scores that submissions claim again and writes their rows to runs/submissions/."
+    verify = actions.add_parser("verify", description=description, allow_abbrev=False)
+    verify.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a submission: meta.json and codes")
+    verify.add_argument(
+        "--tolerance", type=float, default=1e-3, help="how far a score may be from its claim (default: 0.001)"
+    )
+    verify.add_argument("--retrain", action="store_true", help="also train entries that have a gin file again")
+
+    def call(
+        action: str | None,
+        results: Path,
+        output: Path,
+        folders: Sequence[Path] = (),
+        tolerance: float = 1e-3,
+        retrain: bool = False,
+    ) -> None:
+        if action != "verify":
+            from dlib_bvae import leaderboard
+
+            print_paths(leaderboard.run(results, output))
+            return
+        if retrain:
+            load_tensorflow()
+        from dlib_bvae.leaderboard.submissions import verify
+
+        for folder in folders:
+            verify.run(folder, tolerance=tolerance, retrain=retrain)
+
+    return flags, call

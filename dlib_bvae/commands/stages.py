@@ -1,0 +1,96 @@
+"""The stages of one run: train, postprocess, evaluate, visualize."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dlib_bvae.commands.flags import Command, parser
+
+
+def train() -> Command:
+    """Trains the model of a gin configuration, or one a seed of ensemble.seeds."""
+    flags = parser("Trains the model of a gin configuration into a run directory.", gin=True, model_dir=True)
+    flags.add_argument(
+        "--profile",
+        nargs="?",
+        const="100:110",
+        metavar="FIRST:LAST",
+        help="profile these steps for TensorBoard, into train/plugins/profile (100:110 when no steps are given)",
+    )
+    flags.epilog = (
+        "example: dlib_bvae_train --gin_config=gin/beta4_dsprites.gin --gin_bindings='model.training_steps = 2000'"
+    )
+
+    def call(**given: Any) -> None:
+        from dlib_bvae.runtime import load_tensorflow
+
+        load_tensorflow()
+        from dlib_bvae.stages import ensemble
+
+        ensemble.run(**given)
+
+    return flags, call
+
+
+def postprocess() -> Command:
+    """Encodes the whole data set of a trained run once."""
+
+    def call(**given: Any) -> None:
+        from dlib_bvae.stages import postprocess
+
+        postprocess.run(**given)
+
+    return parser("Encodes the whole data set of a trained run into codes.npy.", gin=True, model_dir=True), call
+
+
+def evaluate() -> Command:
+    """Scores the codes of a trained run, or of any other framework."""
+    flags = parser("Scores codes by one or more metrics.", gin=True, model_dir=True)
+    flags.add_argument("--metric", required=True, help="names with commas between, or all; e.g. beta_vae")
+    flags.add_argument(
+        "--repeats", type=int, metavar="N", help="score with N seeds: mean, standard deviation and 95 %% interval"
+    )
+    group = flags.add_argument_group("instead of a run", "codes or an encoder from elsewhere")
+    group.add_argument(
+        "--codes", type=Path, help="a .npy or .npz file (images, latents), one row an image in index order"
+    )
+    group.add_argument("--codes_key", help="which array of a .npz file that has several")
+    group.add_argument("--saved_model", type=Path, help="a SavedModel with a signature encode: observations → mean")
+    group.add_argument("--dataset", help="the data set's name; its parameters are gin bindings")
+    group.add_argument("--name", help="what tables call it (default: the file's name)")
+    group.add_argument("--output_dir", type=Path, help="where the results go (default: runs/NAME)")
+    group.add_argument(
+        "--training_seed", type=int, help="the seed of its training: tables pool what differs in it (default: 0)"
+    )
+
+    def call(
+        model_dir: Path | None,
+        metric: str,
+        gin_config: list[str],
+        gin_bindings: list[str],
+        overwrite: bool,
+        repeats: int | None,
+        **external: Any,
+    ) -> None:
+        from dlib_bvae.stages import evaluate
+        from dlib_bvae.stages.external import external_codes
+
+        chosen = external_codes(**external, model_dir=model_dir)
+        evaluate.run(metric, gin_config, gin_bindings, model_dir, overwrite, repeats, chosen)
+
+    return flags, call
+
+
+def visualize() -> Command:
+    """Draws a trained run: reconstructions, samples, traversals, and a page that shows them."""
+    description = (
+        "A page with reconstructions, samples, latent traversals and diagrams of a run (default: the most recent)."
+    )
+
+    def call(**given: Any) -> None:
+        from dlib_bvae.stages import visualize
+
+        visualize.run(**given)
+
+    return parser(description, gin=True, model_dir=True), call

@@ -1,0 +1,124 @@
+"""image_folder: the pictures of a folder, decoded once."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.datasets.derived.base import combined
+from dlib_bvae.datasets.derived.pixels import check_filter
+from dlib_bvae.datasets.external.checksums import content_sha256, listing_of
+from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.official.files import cache_dir
+from dlib_bvae.datasets.rendered import bit_cache
+from dlib_bvae.errors import UserError, check_whole
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_BLOCK = 256
+_MODES = {1: "L", 3: "RGB"}
+
+
+@gin.configurable("image_folder")
+class ImageFolder(ImageData):
+    """Every picture below a folder, sorted by path, resized to height × width; no factors.
+
+    path: the folder, with its subfolders. height, width: pixels; None where all pictures have the first one's size.
+    channels: 1 (gray) or 3. filter: of pillow, see dlib_bvae.datasets.derived.pixels. Decoded once into the cache folder,
+    an array uint8 (n, height · width · channels), and memory-mapped from there; other files or parameters make another.
+    cache_path: where the decoded pictures lie.
+    Raises UserError for a folder without pictures, a file that is none, and sizes that differ.
+    """
+
+    def __init__(
+        self,
+        path: str = gin.REQUIRED,
+        height: int | None = None,
+        width: int | None = None,
+        channels: int = 3,
+        filter: str = "bilinear",
+    ):
+        folder = Path(path).expanduser()
+        if not folder.is_dir():
+            raise UserError(f"image_folder.path: there is no folder {str(path)!r} (looked from {Path.cwd()})")
+        found = [file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
+        self._files = sorted(found, key=lambda file: file.relative_to(folder).as_posix())
+        if not self._files:
+            raise UserError(f"image_folder.path: {str(path)!r} has no picture; looked for {', '.join(SUFFIXES)}")
+        if channels not in _MODES:
+            raise UserError(f"image_folder.channels must be 1 or 3; got {channels!r}")
+        check_filter("image_folder.filter", filter)
+        if (height is None) != (width is None):
+            raise UserError("image_folder needs both height and width, or neither; set the other too")
+        self._resize = height is not None
+        if height is not None and width is not None:
+            check_whole("image_folder.height", height, 1)
+            check_whole("image_folder.width", width, 1)
+            size = (int(height), int(width))
+        else:
+            size = _size_of(self._files[0])
+        self.name = f"image_folder({folder.resolve().name})"
+        self.observation_shape = (*size, channels)
+        self._filter = filter
+        parameters = f"{self.observation_shape} {filter if self._resize else None}"
+        self.cache_path = cache_dir() / f"image_folder-{combined(listing_of(self._files), parameters)}.npy"
+        self._fingerprint = combined("image_folder", content_sha256(self._files), parameters)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the files' content, their order and every parameter."""
+        return self._fingerprint
+
+    @property
+    def num_images(self) -> int:
+        """Number of pictures."""
+        return len(self._files)
+
+    def images_at(self, indices: Any) -> np.ndarray:
+        """Indices (n,) → images uint8 (n, height, width, channels), values 0 … 255."""
+        return self._rows[self.check_indices(indices)].reshape(-1, *self.observation_shape)
+
+    @functools.cached_property
+    def _rows(self) -> np.ndarray:
+        shape = (self.num_images, math.prod(self.observation_shape))
+        return bit_cache.open_or_draw(self.cache_path, shape, self._blocks, self._decoded)
+
+    def _blocks(self) -> Iterator[np.ndarray]:
+        for start in range(0, self.num_images, _BLOCK):
+            yield np.stack([self._decoded(k) for k in range(start, min(start + _BLOCK, self.num_images))])
+
+    def _decoded(self, index: int) -> np.ndarray:
+        """One picture, uint8 (height · width · channels,)."""
+        from PIL import Image
+
+        height, width, channels = self.observation_shape
+        path = self._files[index]
+        try:
+            with Image.open(path) as opened:
+                picture = opened.convert(_MODES[channels])
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise UserError(f"{path} cannot be read as a picture: {error}; mend it or take it out") from error
+        if self._resize:
+            picture = picture.resize((width, height), Image.Resampling[self._filter.upper()])
+        elif picture.size != (width, height):
+            raise UserError(
+                f"{path} has {picture.size[1]}×{picture.size[0]} pixels, the first picture {height}×{width}; set "
+                "image_folder.height and image_folder.width"
+            )
+        return np.asarray(picture).ravel()
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    """Height and width of a picture."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as opened:
+            return opened.size[1], opened.size[0]
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as a picture: {error}; mend it or take it out") from error

@@ -1,0 +1,1 @@
+"""The published data sets: found, downloaded, verified and converted to memory-mapped rows once."""

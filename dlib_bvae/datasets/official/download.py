@@ -1,0 +1,154 @@
+"""Official files from the network: mirrors tried in turn, continued where the server allows it, checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from dlib_bvae.datasets.official.files import DATA_VARIABLE, OfficialFile, Source, check, locked, mismatch
+from dlib_bvae.errors import UserError
+
+_CHUNK = 1 << 16
+
+
+def download(source: Source, folder: Path) -> list[Path]:
+    """Gets the files of `source` that are not in `folder` and returns the paths of all.
+
+    Raises UserError, one sentence, when a file cannot be had from here, or one that is here is not the official one.
+    """
+    return [_one(file, folder, source.page) for file in source.files]
+
+
+def _one(file: OfficialFile, folder: Path, page: str) -> Path:
+    path = folder / file.name
+    with locked(path, f"download {file.name}", DATA_VARIABLE, file.size):
+        if path.exists():
+            check(path, file)
+            return path
+        if not file.urls:
+            raise UserError(
+                f"{file.name} can only be had by a browser; get it from {page} and put it in {folder} "
+                f"(or set {DATA_VARIABLE} to the folder that has it)"
+            )
+        part = path.with_name(f"{file.name}.part")
+        if reasons := _from_mirrors(file, part):
+            raise UserError(
+                f"cannot download {file.name} ({'; '.join(reasons)}); get it from {file.urls[0]} or {page} by other "
+                f"means and put it in {folder}"
+            )
+        os.replace(part, path)
+    return path
+
+
+def _from_mirrors(file: OfficialFile, part: Path) -> list[str]:
+    """Fills `part` with the official content and returns nothing, or returns why no mirror gave it."""
+    from requests import RequestException
+
+    if file.checksum is None:  # nothing could tell whether two halves belong together
+        part.unlink(missing_ok=True)
+    begun = part.exists()
+    if begun and mismatch(part, file) is None:
+        return []
+    reasons = []
+    # What an earlier start left may be no half of this file; then the first mirror has a second chance.
+    for url in _attempts(file.urls, begun):
+        try:
+            _fetch(url, part)
+        except RequestException as error:
+            reasons.append(f"{url}: {_told(error)}")
+            # 416: there is nothing after what is here, so that is no half of the file.
+            if getattr(error.response, "status_code", None) == 416 or part.stat().st_size == 0:
+                part.unlink()
+            continue
+        problem = mismatch(part, file)
+        if problem is None:
+            return []
+        reasons.append(f"{url}: {problem}")
+        part.unlink()
+    return reasons
+
+
+def _attempts(urls: Sequence[str], begun: bool) -> list[str]:
+    return [*urls[:1], *urls] if begun else list(urls)
+
+
+def _fetch(url: str, part: Path) -> None:
+    """Downloads `url` into `part`, from where it ends. Raises requests.RequestException."""
+    import pooch
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with (
+        part.open("r+b" if part.exists() else "w+b") as file,
+        Progress(*columns, console=Console(stderr=True), transient=True) as shown,
+    ):
+        start = file.seek(0, os.SEEK_END)
+        # identity: a server's own compression would change what a byte range means
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+        downloader = pooch.HTTPDownloader(
+            progressbar=_Bar(shown, part.stem, file),
+            chunk_size=_CHUNK,
+            headers=headers,
+            hooks={"response": lambda response, *_, **__: _begin(response, file)},
+        )
+        downloader(url, file, None)
+
+
+def _begin(response: Any, file: BinaryIO) -> None:
+    """A server that sends the whole file, although the rest was asked for, starts it anew."""
+    if response.ok and not response.is_redirect:
+        start = file.tell()
+        sent = response.headers.get("Content-Range", "")
+        if not (response.status_code == 206 and sent.startswith(f"bytes {start}-")):
+            file.seek(0)
+            file.truncate()
+            if response.status_code != 200:
+                from requests import RequestException
+
+                raise RequestException(f"it answered {response.status_code} {sent}", response=response)
+
+
+class _Bar:
+    """What pooch asks of a progress bar, shown by rich; the file knows how far it is."""
+
+    def __init__(self, progress: Progress, name: str, file: BinaryIO):
+        self._progress, self._file, self._total = progress, file, 0
+        self._task = progress.add_task(name, total=None)
+
+    @property
+    def total(self) -> int:
+        return self._total
+
+    @total.setter
+    def total(self, rest: int) -> None:
+        self._total = self._file.tell() + rest
+        self._progress.update(self._task, total=self._total or None)
+
+    def update(self, _: int) -> None:
+        self._progress.update(self._task, completed=self._file.tell())
+
+    def reset(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def _told(error: Exception) -> str:
+    """The innermost reason, in one short line."""
+    response = getattr(error, "response", None)
+    if response is not None and not response.ok:
+        return f"HTTP {response.status_code} {response.reason}"
+    while isinstance(error.__context__, Exception):
+        error = error.__context__
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,40 @@
+"""The leaderboard: one row a cell of many runs, as JSON, CSV, Parquet, Markdown and one page that needs no server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dlib_bvae.analysis.tables import collect_some
+from dlib_bvae.artifacts.record import write_atomic
+from dlib_bvae.errors import UserError
+
+PAGE = "index.html"
+
+
+def run(results: Path, output: Path) -> list[Path]:
+    """Writes the board of all evaluations below `results` into the folder `output` and returns the files' paths.
+
+    What had to be left out is named on standard error. Raises UserError when there is no result to show, a configuration
+    is damaged, or the disk is full.
+    """
+    from dlib_bvae.leaderboard import tables
+    from dlib_bvae.leaderboard.board import build
+    from dlib_bvae.leaderboard.page import page
+
+    if not results.is_dir():
+        raise UserError(
+            f"there is no directory {results}; train and evaluate first, or name that of the runs: --results=…"
+        )
+    if output.exists() and not output.is_dir():
+        raise UserError(f"{output} is a file; --output must be a folder, which is made where there is none")
+    frame = collect_some(results, "stand on a board")
+    board = build(frame, results, output)
+    written: dict[str, str | bytes] = {
+        "board.json": json.dumps(board, ensure_ascii=False, allow_nan=False, indent=1) + "\n",
+        **tables.files(board),
+        PAGE: page(board, output),
+    }
+    for name, content in written.items():
+        write_atomic(output / name, content)
+    return [output / name for name in written]

@@ -1,0 +1,78 @@
+"""A submission's model trained again from its gin file, and its scores compared with those claimed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlib_bvae import datasets, metrics
+from dlib_bvae.artifacts import read_results
+from dlib_bvae.config import configuration
+from dlib_bvae.errors import NotApplicable, UserError
+from dlib_bvae.leaderboard.submissions import Claim, Entry, Retrain
+from dlib_bvae.leaderboard.submissions.scores import Outcome, bindings_of, differences
+from dlib_bvae.stages import postprocess, train
+from dlib_bvae.stages.evaluate import REGISTRIES
+from dlib_bvae.stages.scoring import evaluation
+
+_IMPORT = re.compile(r"^\s*(import|from)\b", re.MULTILINE)
+_INCLUDE = re.compile(r"""^\s*include\s+["'](.*)["']""", re.MULTILINE)
+_BATCH = 1_000
+
+
+def check(entry: Entry, data: Any, model_dir: Path) -> None:
+    """Trains the entry's gin file by its training seed in `model_dir`; nothing is returned.
+
+    data: the images whose codes were submitted; the posterior means of the new model are scored on them by every claim.
+    Raises UserError for a gin file that imports modules or trains on other data, and for scores further off than the
+    entry's tolerance.
+    """
+    retrain: Retrain = entry.retrain  # type: ignore[assignment]
+    _check_safe(retrain.gin_config)
+    with configuration([str(retrain.gin_config)], [], train.REGISTRIES):
+        trained_on = datasets.load()
+    if trained_on.fingerprint != (data.data if entry.probe else data).fingerprint:
+        raise UserError(f"{retrain.gin_config} trains on {trained_on.name}; the codes are of {entry.dataset}")
+    train.run([str(retrain.gin_config)], [f"model.random_seed = {entry.training_seed}"], model_dir)
+    codes = _codes(model_dir, data)
+    apart = [text for claim in entry.claims for text in differences(_scored(claim, data, codes), retrain.tolerance)]
+    if apart:
+        raise UserError(
+            f"{retrain.gin_config}: trained again by seed {entry.training_seed}, {'; '.join(apart)} (tolerance "
+            f"{retrain.tolerance:g})"
+        )
+    final = read_results(model_dir / "train", "train")
+    print(
+        f"{retrain.gin_config}: trained again by seed {entry.training_seed} ({final['elapsed_time']:.0f} s); scores agree"
+    )
+
+
+def _check_safe(path: Path) -> None:
+    """Raises UserError for a gin file that would run code which is not this package's, or read other files."""
+    text = path.read_text(encoding="utf-8")
+    if _IMPORT.search(text):
+        raise UserError(f"{path} imports a module, which is never run for a submission; leave it out")
+    for name in _INCLUDE.findall(text):
+        if not name.startswith("gin/") or ".." in name:
+            raise UserError(f"{path} includes {name!r}; it may include files of the installed gin/ only")
+
+
+def _codes(model_dir: Path, data: Any) -> np.ndarray:
+    """Posterior means, float32 (images, latents)."""
+    encode = postprocess.load_encoder(model_dir / "train" / "saved_model")
+    starts = range(0, data.num_images, _BATCH)
+    rows = [np.arange(start, min(start + _BATCH, data.num_images)) for start in starts]
+    return np.concatenate([np.asarray(encode(data.observations_at(each))[0]) for each in rows])
+
+
+def _scored(claim: Claim, data: Any, codes: np.ndarray) -> Outcome:
+    with configuration([], bindings_of(claim), REGISTRIES):
+        metric = metrics.METRICS.get(claim.metric)
+        try:
+            found = metric(data, codes, evaluation().random_seed)
+        except NotApplicable as error:
+            return Outcome(claim, None, str(error))
+    return Outcome(claim, {**found, "score_names": list(found)}, None)

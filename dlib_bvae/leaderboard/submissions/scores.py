@@ -1,0 +1,93 @@
+"""One claim of a submission: the metric computed again, and its row."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gin
+
+from dlib_bvae import metrics
+from dlib_bvae.artifacts import config_dict, describe, read_results, write_stage
+from dlib_bvae.artifacts.lifecycle import commit, start
+from dlib_bvae.errors import NotApplicable, unknown
+from dlib_bvae.leaderboard.submissions import Claim
+from dlib_bvae.stages.scoring import Representation, parameters, score_once, variant
+
+Configured = Callable[[list[str]], AbstractContextManager]
+_GIVEN = ("data", "codes", "random_state", "decode", "model")
+
+
+class Outcome(NamedTuple):
+    """A claim and what the metric gives here: {score: value}, or why it cannot be computed from these codes."""
+
+    claim: Claim
+    found: dict[str, Any] | None
+    reason: str | None
+
+
+def bindings_of(claim: Claim) -> list[str]:
+    """The claim's seed and parameters in gin. Raises UserError for an unknown metric or parameter."""
+    metric = metrics.METRICS.get(claim.metric)
+    accepted = [name for name in inspect.signature(metric).parameters if name not in _GIVEN]
+    name = metrics.METRICS.canonical(claim.metric)
+    for parameter in claim.parameters:
+        if parameter not in accepted:
+            raise unknown(f"parameter of {name}", parameter, accepted)
+    # the literal of a text is that text, whatever it says, so a claim cannot configure more than its metric
+    given = [f"{name}.{parameter} = {value!r}" for parameter, value in claim.parameters.items()]
+    return [f"evaluation.random_seed = {claim.metric_seed}", *given]
+
+
+def rows_of(claim: Claim, representation: Representation, configured: Configured) -> Outcome:
+    """Computes the claim's metric and writes its row; a metric that these codes cannot have gets a row as claimed."""
+    name = metrics.METRICS.canonical(claim.metric)
+    with configured(bindings_of(claim)):
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):  # it would tell of a scratch folder
+                folder = score_once(name, representation, overwrite=True)
+        except NotApplicable as error:
+            _write_claimed(name, claim, representation)
+            return Outcome(claim, None, str(error))
+    return Outcome(claim, read_results(folder, "evaluation"), None)
+
+
+def differences(outcome: Outcome, tolerance: float) -> list[str]:
+    """What each score that is further off than `tolerance` (times the score where that is above 1) was said to be, and is."""
+    if outcome.found is None:
+        return []
+    claim, texts = outcome.claim, []
+    for score, claimed in claim.scores.items():
+        found = outcome.found.get(score)
+        if score not in outcome.found["score_names"] or found is None:
+            texts.append(f"{claim.metric} gives no score {score}; it gives {', '.join(outcome.found['score_names'])}")
+        elif abs(found - claimed) > tolerance * max(1, abs(found)):
+            texts.append(
+                f"{claim.metric}.{score}: claimed {claimed:.6g}, recomputed {found:.6g} with metric seed {claim.metric_seed}"
+            )
+    return texts
+
+
+def _write_claimed(name: str, claim: Claim, representation: Representation) -> None:
+    """The row of scores that nobody but the submitter has computed."""
+    final: Path = representation.directory / "metrics" / variant(name, config_dict(gin.config_str()))
+    results = {
+        **claim.scores,
+        "score_names": list(claim.scores),
+        "metric": name,
+        "metric_parameters": parameters(name, config_dict(gin.config_str())),
+        "num_images": representation.data.num_images,
+        "random_seed": claim.metric_seed,
+        "evidence": "claimed",
+        "encoded": read_results(representation.directory, "postprocess")["uuid"],
+        "elapsed_time": 0.0,
+        "environment": describe(),
+    }
+    part = start(final, gin.config_str(), overwrite=True)
+    write_stage(part, "evaluation", results=results, config={}, gin_text="", earlier=representation.directory)
+    commit(final)

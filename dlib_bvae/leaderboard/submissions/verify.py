@@ -1,0 +1,178 @@
+"""Verification: the scores that a submission claims are computed again from its codes, and its rows join the tables."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlib_bvae import datasets
+from dlib_bvae.artifacts import describe, read_results, run_lock, write_stage
+from dlib_bvae.config import configuration
+from dlib_bvae.datasets import DATASETS
+from dlib_bvae.datasets.derived.subsample import Subsample
+from dlib_bvae.datasets.official.files import sha256_of
+from dlib_bvae.errors import UserError, check_number
+from dlib_bvae.leaderboard.submissions import Entry, Submission, checks, read
+from dlib_bvae.leaderboard.submissions.scores import Outcome, differences, rows_of
+from dlib_bvae.metrics.engine.codes import check_codes
+from dlib_bvae.runtime import RUNS, load_tensorflow
+from dlib_bvae.stages import external
+from dlib_bvae.stages.evaluate import REGISTRIES
+from dlib_bvae.stages.external import ExternalCodes
+from dlib_bvae.stages.scoring import Representation
+
+TOLERANCE = 1e-3  # other versions of numerical libraries move a score by less
+STAGE = "submission"
+
+
+def run(
+    folder: Path,
+    output_dir: Path | None = None,
+    tolerance: float = TOLERANCE,
+    retrain: bool = False,
+) -> list[Path]:
+    """Verifies the submission in `folder` and writes its rows to `output_dir` (default: runs/submissions/<name>).
+
+    Every claimed score is computed again from the codes by the metric's seed and parameters, and must be within
+    `tolerance` (times the score where that is above 1). retrain: also train each entry that has a gin file again, and
+    compare within its own tolerance. Rows are evaluations like others; their `evidence` is "recomputed", "retrained", or
+    "claimed" where the metric cannot be computed from these codes. Returns the folders of the entries, one each.
+
+    Raises UserError, and writes nothing, for codes with another checksum, data with another fingerprint, images that are
+    the same and have different codes, and scores that differ. Codes that hold the factors exactly without supervision are
+    told on standard output and in the rows (submission_results.exact_factors), not refused.
+    """
+    check_number("tolerance", tolerance, 0)
+    submission = read(folder)
+    final = output_dir or RUNS / "submissions" / submission.name
+    with tempfile.TemporaryDirectory() as scratch:
+        made = [_verified(submission, entry, Path(scratch), tolerance, retrain) for entry in submission.entries]
+        with run_lock(final):
+            places = _put_in_place(made, final, submission.name)
+    print(f"{submission.name}: {len(places)} entries verified; rows in {final}")
+    return places
+
+
+def _put_in_place(made: list[Path], final: Path, name: str) -> list[Path]:
+    """Moves the entries below `final` in place of the submission's earlier ones. Raises UserError for others' folders."""
+    before = [each.parents[3] for each in final.glob(f"*/codes/results/json/{STAGE}_results.json")]
+    own = [each for each in before if read_results(each / "codes", STAGE)["name"] == name]
+    targets = [final / place.name for place in made]
+    if foreign := [each for each in targets if each.exists() and each not in own]:
+        raise UserError(f"{foreign[0]} is not a folder of the submission {name}; choose another output directory")
+    for each in own:
+        shutil.rmtree(each)
+    for place, target in zip(made, targets, strict=True):
+        part = target.with_name(f"{target.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(place, part)  # the scratch folder may lie on another disk
+        part.rename(target)
+    return targets
+
+
+def _verified(submission: Submission, entry: Entry, scratch: Path, tolerance: float, retrain: bool) -> Path:
+    """The folder of the entry's rows, below `scratch`."""
+    data, codes = _opened(entry)
+    exact = _check_honest(submission, entry, data, codes)
+    place = scratch / f"{entry.dataset}-seed{entry.training_seed}{f'-probe{entry.probe[1]}' if entry.probe else ''}"
+    own = ExternalCodes(submission.name, place, entry.codes, None, None, entry.dataset, entry.training_seed)
+    with _configured([]):
+        representation = external.represent(own, data, codes, overwrite=False)
+    evidence = "recomputed"
+    if entry.retrain is not None and retrain:
+        load_tensorflow()
+        from dlib_bvae.leaderboard.submissions.retrain import check
+
+        check(entry, data, scratch / f"{place.name}-trained")
+        evidence = "retrained"
+    _write_submission(representation, submission, entry, evidence, exact, tolerance)
+    outcomes = [rows_of(claim, representation, _configured) for claim in entry.claims]
+    _check_claims(submission, entry, data, outcomes, tolerance)
+    return place
+
+
+def _opened(entry: Entry) -> tuple[Any, np.ndarray]:
+    """The probe, or the whole grid, and the codes of its images. Raises UserError for what does not fit."""
+    found = sha256_of(entry.codes)
+    if found != entry.sha256:
+        raise UserError(f"{entry.codes} is not the file that was claimed: sha256 {entry.sha256} claimed, {found} found")
+    if entry.dataset in datasets.DERIVED or entry.dataset not in DATASETS:
+        raise UserError(f"dataset {entry.dataset!r} is no data set that everyone has; dlib_bvae_data lists them")
+    whole = datasets.as_factor_dataset(entry.dataset, "dataset")
+    data = Subsample(whole, *entry.probe) if entry.probe else whole
+    if entry.fingerprint not in (data.fingerprint, whole.fingerprint):
+        raise UserError(
+            f"{entry.codes} was made of other images: fingerprint {entry.fingerprint} claimed, {data.name} has "
+            f"{data.fingerprint}, {whole.name} {whole.fingerprint}"
+        )
+    codes = check_codes(np.load(entry.codes, allow_pickle=False), data.num_images)
+    external.check_values(codes, entry.codes)
+    return data, codes
+
+
+def _check_honest(submission: Submission, entry: Entry, data: Any, codes: np.ndarray) -> list[str]:
+    """The factors that the codes hold exactly, told. Raises UserError for codes that are no function of the image."""
+    if submission.supervision == "factors":
+        return []
+    if pair := checks.unequal_duplicate(codes, checks.duplicates(data)):
+        raise UserError(
+            f"{entry.codes}: the images {pair[0]} and {pair[1]} of {data.name} are the same pixel by pixel and have "
+            "different codes, so the codes are no function of the image; encode each image by itself, without noise"
+        )
+    columns = checks.exact_factors(codes, data.factors_at(np.arange(data.num_images)))
+    names = [data.factor_names[column] for column in columns]
+    if names and submission.supervision == "none":
+        print(f"suspicious: {entry.codes} holds {', '.join(names)} exactly, with supervision 'none'")
+    return names
+
+
+def _write_submission(
+    representation: Representation,
+    submission: Submission,
+    entry: Entry,
+    evidence: str,
+    exact: list[str],
+    tolerance: float,
+) -> None:
+    """Beside the codes, so that every row has it."""
+    results = {
+        "name": submission.name,
+        "method": submission.method,
+        "supervision": submission.supervision,
+        "paper": submission.paper,
+        "code": submission.code,
+        "evidence": evidence,
+        "exact_factors": exact,
+        "sha256": entry.sha256,
+        "tolerance": tolerance,
+        "verified": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "environment": describe(),
+        "elapsed_time": 0.0,
+    }
+    write_stage(representation.directory, STAGE, results=results, config={}, gin_text="", earlier=None)
+
+
+def _check_claims(submission: Submission, entry: Entry, data: Any, outcomes: list[Outcome], tolerance: float) -> None:
+    """Tells what was computed. Raises UserError, which lists them, for scores that differ."""
+    for claim, found, reason in outcomes:
+        for score, claimed in claim.scores.items():
+            told = f"recomputed {found[score]:.6g}" if found and score in found else f"not recomputed: {reason}"
+            print(
+                f"{data.name}, training seed {entry.training_seed}: {claim.metric}.{score} claimed {claimed:.6g}, {told}"
+            )
+    apart = [text for outcome in outcomes for text in differences(outcome, tolerance)]
+    if apart:
+        raise UserError(
+            f"{submission.name} is refused: on {data.name}, training seed {entry.training_seed}, {'; '.join(apart)} "
+            f"(tolerance {tolerance:g}); claim what dlib_bvae_evaluate gives"
+        )
+
+
+def _configured(bindings: list[str]) -> contextlib.AbstractContextManager:
+    return configuration([], bindings, [*REGISTRIES, DATASETS])

@@ -1,0 +1,75 @@
+"""A board's rows as one table: CSV, Parquet and Markdown, in which names are text and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from dlib_bvae.analysis.tables import GROUP
+from dlib_bvae.analysis.text import csv_lines, markdown_cell, parquet_bytes
+from dlib_bvae.leaderboard.rows import COSTS, STATISTICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = [*GROUP, "method", "supervision", "evidence", "origin", *STATISTICS, *COSTS, "id"]
+_SHOWN = (
+    "rank",
+    "model",
+    "data set",
+    "origin",
+    "metric",
+    "parameters",
+    "score",
+    "mean ± std",
+    "95 % interval",
+    "seeds",
+    "supervision",
+    "evidence",
+    "representation",
+    "configuration",
+    "fingerprint",
+)
+
+
+def frame_of(board: dict[str, Any]) -> pd.DataFrame:
+    """COLUMNS of every row; metric_parameters are JSON text."""
+    import pandas as pd
+
+    rows = [{**row, "metric_parameters": _json(row["metric_parameters"])} for row in board["rows"]]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def files(board: dict[str, Any]) -> dict[str, str | bytes]:
+    """File name → content of the three tables."""
+    frame = frame_of(board)
+    return {"board.csv": "".join(csv_lines(frame)), "board.parquet": parquet_bytes(frame), "board.md": _markdown(board)}
+
+
+def _markdown(board: dict[str, Any]) -> str:
+    lines = [_SHOWN, ["---"] * len(_SHOWN), *map(_texts, board["rows"])]
+    return "".join(f"| {' | '.join(map(_inert, line))} |\n" for line in lines)
+
+
+def _inert(text: str) -> str:
+    """A cell's text in which Markdown finds no link, picture, code or HTML."""
+    return re.sub(r"([\[\]`*])", r"\\\1", markdown_cell(text))
+
+
+def _texts(row: dict[str, Any]) -> list[str]:
+    spread = "" if row["std"] is None else f" ± {row['std']:.2g}"
+    interval = "" if row["low"] is None else f"{row['low']:.4g} … {row['high']:.4g}"
+    names = [row[name] for name in ("model", "dataset", "origin", "metric")]
+    parameters = _json(row["metric_parameters"]) if row["metric_parameters"] else ""
+    mean = f"{row['mean']:.4g}{spread}"
+    told = [row[name] for name in ("supervision", "evidence", "representation", "config")] + [row["fingerprint"][:8]]
+    return [_number(row["rank"]), *names, parameters, row["score"], mean, interval, str(row["seeds"]), *told]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

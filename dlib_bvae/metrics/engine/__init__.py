@@ -1,0 +1,1 @@
+"""What the metrics share: codes read in pieces, samples, information, probes, classifiers, repeats."""

@@ -1,0 +1,153 @@
+"""Codes at the door of a metric: an array of the whole grid, or a function of observations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dlib_bvae.datasets import ImageData, LabelledImages
+from dlib_bvae.errors import NotApplicable, UserError
+
+# An array (images, latents) in index order, or a function observations float32 (n, H, W, C) → (n, latents).
+Codes: TypeAlias = np.ndarray | Callable[[np.ndarray], np.ndarray]
+
+_MOST_CODES = 20_000
+_LARGEST = np.float64(1e15)  # squares of what is larger do not fit into float32, which some metrics compute in
+_CODE_BYTES = 2**28  # of the codes that are compared at once
+_NARROW = 512  # codes of as many latents are read in one go
+_CACHED_BYTES = 2**22  # of wider ones that are worked on at once, so that they stay in the processor's cache
+_OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at once
+
+
+class CodeReader:
+    """Codes by grid index, checked.
+
+    data: disentanglement_lib's duck type, or LabelledImages; where no factors are needed also an ImageData without them.
+    codes: array (images, latents), one row an image in index order (the first factor varies slowest; never copied whole),
+    or a function observations float32 (n, H, W, C) → (n, latents).
+    sizes: values of each factor; empty without factors. num_images: cells of the grid, or images without one.
+    Raises NotApplicable for data without factors where they are needed, and UserError as check_codes.
+    """
+
+    def __init__(self, data: Any, codes: Any, needs_factors: bool = True):
+        self.data = data
+        self.sizes = factor_sizes(data)
+        self.full_grid = bool(self.sizes) and not isinstance(data, LabelledImages)
+        if not self.sizes and (needs_factors or not isinstance(data, ImageData)):
+            raise NotApplicable(f"a metric needs known factors; {getattr(data, 'name', data)} has images only")
+        self.num_images = math.prod(self.sizes) if self.full_grid else data.num_images
+        self._per_cell = int(getattr(data, "images_per_cell", 1))
+        self._encode = codes if callable(codes) else None
+        self.latents: int | None = None  # unknown of a function
+        self._codes = None if callable(codes) else check_codes(codes, self.num_images * self._per_cell)
+        if self._codes is not None:
+            self.latents = self._codes.shape[1]
+
+    def at(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """Grid indices (n,) → codes float64 (n, latents), of one image drawn where a cell of the grid has several.
+
+        Raises UserError for NaN or infinite codes, and beyond ±1e15.
+        """
+        if self._encode is None:
+            if self._per_cell > 1:
+                indices = indices * self._per_cell + random_state.randint(self._per_cell, size=len(indices))
+            rows = np.asarray(self._codes[indices], np.float64)  # type: ignore[index]
+        else:
+            step = max(1, _OBSERVATION_BYTES // (4 * math.prod(self.data.observation_shape)))
+            starts = range(0, len(indices), step)
+            rows = np.concatenate([self._encoded(indices[start : start + step], random_state) for start in starts])
+        if bad := unusable(rows):
+            raise UserError(f"the code of image {indices[bad[0]]} is {bad[1]}")
+        return rows
+
+    def batches_at(self, rows: np.ndarray, random_state: np.random.RandomState) -> Iterator[np.ndarray]:
+        """Grid indices (points, batch) → codes float64 (some points, batch, latents) of all points in turn.
+
+        Raises UserError as at().
+        """
+        step = len(rows)
+        if self.latents is not None and self.latents > _NARROW:
+            step = max(1, _CACHED_BYTES // (8 * self.latents * rows.shape[1]))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            yield self.at(part.ravel(), random_state).reshape(*part.shape, -1)
+
+    def factors_at(self, indices: np.ndarray) -> np.ndarray:
+        """Grid indices (n,) → factor values (n, factors)."""
+        if not self.full_grid:
+            return self.data.factors_at(indices)
+        return np.stack(np.unravel_index(indices, self.sizes), axis=1)
+
+    def check_full_grid(self, name: str) -> None:
+        """Raises NotApplicable where some combinations of factors have no image; `name` is the metric's."""
+        if not self.full_grid:
+            raise NotApplicable(
+                f"{name} compares images with chosen factors, so it needs one of every combination; {self.data.name} has "
+                f"{self.num_images} images for {math.prod(self.sizes)}"
+            )
+
+    def at_once(self, images: int) -> int:
+        """At most `images`, fewer where the codes of as many would fill the memory; a function's width is not known."""
+        return min(images, _CODE_BYTES // (8 * (self.latents or 1)))
+
+    def _encoded(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        if self.full_grid:
+            factors = self.factors_at(indices)
+            observations = self.data.sample_observations_from_factors(factors, random_state)
+        else:
+            observations = self.data.observations_at(indices)
+        rows = _numbers(self._encode(observations))  # type: ignore[misc]
+        if rows.ndim != 2 or len(rows) != len(indices) or rows.shape[1] < 1 or rows.dtype.kind not in "fiu":
+            raise UserError(
+                f"the function must give codes ({len(indices)}, latents), one row an observation; "
+                f"got {rows.dtype} {rows.shape}"
+            )
+        return rows.astype(np.float64)
+
+
+def factor_sizes(data: Any) -> tuple[int, ...]:
+    """The number of values of each factor; empty for images without factors."""
+    sizes = data.factor_sizes if isinstance(data, LabelledImages) else getattr(data, "factors_num_values", ())
+    return tuple(int(size) for size in sizes)
+
+
+def check_codes(codes: Any, num_images: int) -> np.ndarray:
+    """`codes` as an array (num_images, latents), float or int, at most 20,000 latents.
+
+    Raises UserError for another shape and what are no numbers.
+    """
+    array = codes if isinstance(codes, np.ndarray) else _numbers(codes)
+    if array.ndim != 2 or len(array) != num_images or array.shape[1] < 1 or array.dtype.kind not in "fiu":
+        raise UserError(
+            f"codes must be numbers ({num_images}, latents), one row an image in index order; "
+            f"got {array.dtype} {array.shape}"
+        )
+    if array.shape[1] > _MOST_CODES:
+        raise UserError(
+            f"codes may have at most {_MOST_CODES} numbers an image, as a sample of more does not fit into memory; got "
+            f"{array.shape[1]}; give fewer, for instance their principal components"
+        )
+    return array
+
+
+def unusable(rows: np.ndarray) -> tuple[int, str] | None:
+    """The first of the codes (n, latents) that no metric can use, and what it is with what to do; None when all are fine."""
+    # NaN is the largest and the least of what it is among, and no number is above it.
+    if not rows.size or (rows.max() <= _LARGEST and rows.min() >= -_LARGEST):
+        return None
+    fine = (np.abs(rows) <= _LARGEST).all(axis=1)
+    row = int(fine.argmin())
+    if np.isfinite(rows[row]).all():
+        return row, f"beyond ±{_LARGEST:g}; scale the codes"
+    return row, "NaN or infinite; encode the data set again"
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """`values` as an array; ragged lists become an array of objects, which no caller takes for numbers."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return np.empty(len(values), object)

@@ -1,0 +1,1 @@
+"""Methods that make their network at once, without training steps."""

@@ -1,0 +1,53 @@
+"""The upper reference row: codes that are the true factors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.datasets import as_factor_dataset
+from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.models.baselines.base import Baseline
+
+CODES = {"codes": "factors"}  # in the results of training: how the later stages know an oracle's run
+
+
+@gin.configurable
+class oracle(Baseline):
+    """An image's code is its factors (see FactorView). No encoder of images gives it, so the run has no SavedModel."""
+
+    def fit(self, data: ImageData, seed: int) -> tuple[None, dict[str, Any]]:
+        """Checks that there are factors, and makes nothing; the seed changes nothing. Raises UserError without factors."""
+        as_factor_dataset(data, "the oracle's dataset.name")
+        return None, dict(CODES)
+
+
+class FactorView:
+    """A data set as the oracle sees it: its "observations" are codes, float32 (n, factors).
+
+    A code has the factors' values, each shifted and scaled to mean 0 and variance 1 over the whole grid, like a VAE's prior;
+    a factor with one value gives 0.
+    """
+
+    def __init__(self, data: GroundTruthData):
+        self.data, self.name, self.num_images = data, data.name, data.num_images
+        sizes = np.array(data.factor_sizes)
+        self._last, self._middle = sizes - 1, (sizes - 1) / 2
+        self._spread = np.sqrt(np.maximum(sizes**2 - 1, 1) / 12)
+
+    def observations_at(self, indices: Any) -> np.ndarray:
+        """Indices (n,) → codes float32 (n, factors)."""
+        return ((self.data.factors_at(indices) - self._middle) / self._spread).astype(np.float32)
+
+    @staticmethod
+    def encode(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Codes → themselves and their log variance, −∞; float32 (n, factors) each."""
+        return codes, np.full_like(codes, -np.inf)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Codes (n, factors) → the image of the nearest factors, the first of its cell; float32 (n, H, W, C) in [0, 1]."""
+        values = np.clip(np.rint(codes * self._spread + self._middle), 0, self._last).astype(np.int64)
+        return self.data.observations_at(self.data.index_of(values))

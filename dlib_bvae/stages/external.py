@@ -1,0 +1,169 @@
+"""Codes and encoders of any framework: a representation without a training of this package."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gin
+import numpy as np
+
+from dlib_bvae import datasets
+from dlib_bvae.artifacts import config_dict, describe, read_results, write_stage
+from dlib_bvae.artifacts.lifecycle import commit, recover, start
+from dlib_bvae.datasets.external.arrays import open_array
+from dlib_bvae.datasets.external.checksums import content_sha256
+from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.metrics.engine.codes import check_codes, unusable
+from dlib_bvae.representations.codes import read_codes
+from dlib_bvae.runtime import RUNS
+from dlib_bvae.stages.postprocess import (
+    decoder,
+    encode_by,
+    encoded_part,
+    load_encoder,
+    postprocessing,
+    saved_model,
+    stage_of,
+)
+from dlib_bvae.stages.scoring import Representation
+
+_BLOCK_VALUES = 2**22  # of the codes that are looked at in one go
+
+
+class ExternalCodes(NamedTuple):
+    """What to score: a file of codes, or a SavedModel that makes them; see external_codes."""
+
+    name: str
+    output_dir: Path
+    codes: Path | None
+    codes_key: str | None
+    saved_model: Path | None
+    dataset: str | None
+    training_seed: int
+
+    def bindings(self, given: Sequence[str]) -> list[str]:
+        """The gin bindings with the data set's name among them."""
+        return [*given, *([] if self.dataset is None else [f"dataset.name = {self.dataset!r}"])]
+
+
+def external_codes(
+    codes: Path | None = None,
+    codes_key: str | None = None,
+    saved_model: Path | None = None,
+    dataset: str | None = None,
+    name: str | None = None,
+    output_dir: Path | None = None,
+    training_seed: int | None = None,
+    model_dir: Path | None = None,
+) -> ExternalCodes | None:
+    """What the flags of dlib_bvae_evaluate ask for; None: a trained run.
+
+    Raises UserError for flags that do not go together and for files that are not there.
+    """
+    source = codes or saved_model
+    if source is None:
+        flags = {"codes_key": codes_key, "dataset": dataset, "name": name, "output_dir": output_dir}
+        if given := [flag for flag, value in {**flags, "training_seed": training_seed}.items() if value is not None]:
+            raise UserError(f"--{given[0]} goes with --codes or --saved_model; a trained run knows it")
+        return None
+    if codes is not None and saved_model is not None or model_dir is not None:
+        raise UserError("give one of --codes, --saved_model and --model_dir: each says what to score")
+    if saved_model is not None and codes_key is not None:
+        raise UserError("--codes_key names an array of a --codes file; a SavedModel has none")
+    if saved_model is not None and not (saved_model / "saved_model.pb").is_file():
+        raise UserError(f"{saved_model} is no SavedModel: it must be a folder with saved_model.pb in it")
+    name = source.stem if name is None else name
+    if not name or Path(name).name != name:
+        raise UserError(f"--name must be a name for a folder; got {name!r}")
+    check_whole("--training_seed", seed := training_seed or 0, 0)
+    place = output_dir or RUNS / name
+    if any((place / stage).exists() for stage in ("train", "train.part")):
+        raise UserError(f"{place} is a run of dlib_bvae_train; choose another --name or --output_dir for these codes")
+    return ExternalCodes(name, place, codes, codes_key, saved_model, dataset, seed)
+
+
+def opened(own: ExternalCodes) -> tuple[Any, np.ndarray | None]:
+    """The data set that the open configuration names, and the codes of a file, checked: memory-mapped (HDF5: read).
+
+    Raises UserError for what is no data set, no codes of all its images, and values out of range; nothing is ever unpickled.
+    """
+    data = datasets.load()
+    if own.codes is None:
+        return data, None
+    found = open_array(own.codes.expanduser(), own.codes_key, (2,), "--codes")
+    codes = check_codes(found if isinstance(found, np.ndarray) else np.asarray(found), data.num_images)
+    check_values(codes, own.codes)
+    return data, codes
+
+
+def represent(own: ExternalCodes, data: Any, codes: np.ndarray | None, overwrite: bool) -> Representation:
+    """Writes the stage of these codes, or encodes `data` (postprocess.encoded_part of it) by the SavedModel, once.
+
+    Raises UserError when the folder holds another representation, unless `overwrite` is to replace it.
+    """
+    data = data if own.codes else encoded_part(data)
+    paths = [own.codes] if own.codes else sorted(path for path in own.saved_model.rglob("*") if path.is_file())  # type: ignore[union-attr]
+    identity = {
+        "trained": content_sha256([path for path in paths if path is not None]),
+        "codes_key": own.codes_key,
+        "model": own.name,
+        "training_seed": own.training_seed,
+        "dataset": data.name,
+        "fingerprint": data.fingerprint,
+    }
+    final = own.output_dir / "codes" if codes is not None else stage_of(own.output_dir, postprocessing()[0])
+    known = recover(final, "postprocess")
+    if known and (changed := _difference(read_results(final, "postprocess"), identity)):
+        if not overwrite:
+            raise UserError(
+                f"{final} holds other codes ({changed}); choose another --name or --output_dir, or --overwrite to replace "
+                "them and their scores"
+            )
+        known = False
+    if codes is not None:
+        if not known:
+            _write(final, own, identity, codes)
+        return Representation(final, data, codes, lambda: None, lambda: None)
+    model: Path = own.saved_model  # type: ignore[assignment]
+    told = {"saved_model": model}
+    encode_by(lambda: (load_encoder(model), data), identity, own.output_dir, overwrite=not known, told=told)
+    functions = (lambda: decoder(model), lambda: saved_model(model))
+    return Representation(final, data, read_codes(final, advice=f"delete {final}"), *functions)
+
+
+def check_values(codes: np.ndarray, path: Path) -> None:
+    """Raises UserError, which names the first image, for codes (images, latents) that no metric can use."""
+    step = max(1, _BLOCK_VALUES // codes.shape[1])
+    for start_row in range(0, len(codes), step):
+        if bad := unusable(codes[start_row : start_row + step]):
+            raise UserError(f"{path}: the code of image {start_row + bad[0]} is {bad[1]}")
+
+
+def _difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """The first entry of `now` that `before` has otherwise, as text."""
+    names = {"trained": "sha256", "model": "name"}
+    for key, value in now.items():
+        if before.get(key) != value:
+            return f"{names.get(key, key)} {before.get(key)!r}, now {value!r}"
+    return None
+
+
+def _write(final: Path, own: ExternalCodes, identity: dict[str, Any], codes: np.ndarray) -> None:
+    began = time.monotonic()
+    part = start(final, gin.config_str(), overwrite=True)
+    results = {
+        **identity,
+        "representation": final.name,
+        "source": own.codes,
+        "num_images": len(codes),
+        "num_latents": codes.shape[1],
+        "dtype": str(codes.dtype),
+        "elapsed_time": time.monotonic() - began,
+        "environment": describe(),
+    }
+    text = gin.operative_config_str()
+    write_stage(part, "postprocess", results=results, config=config_dict(text), gin_text=text, earlier=None)
+    commit(final)

@@ -1,0 +1,137 @@
+"""Whether the configurations of a study can be used, tried in a child: python -m dlib_bvae.studies.preflight < RUNS.json."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dlib_bvae.errors import UnknownName, UserError
+from dlib_bvae.studies.run import Evaluation, Run
+from dlib_bvae.studies.words import pluralize
+
+PROGRAM = "dlib_bvae.studies.preflight"
+
+
+def check(runs: Sequence[Run]) -> dict[str, str]:
+    """Tries the configurations of `runs`, without training; returns {place(run): why} for data sets that cannot be had here.
+
+    Of every part each value of each parameter is tried once, seeds excepted, and on each data set each evaluation's
+    parameters (stages.trial). Raises UserError for the first that is wrong.
+    """
+    for evaluation in {each for run in runs for each in run.evaluations}:
+        _ = evaluation.folder  # raises for an unknown metric, file or parameter
+    tried = json.dumps([run.to_json() for run in examples(runs)])
+    child = subprocess.run([sys.executable, "-m", PROGRAM], input=tried, capture_output=True, text=True, check=False)
+    if child.returncode:
+        lines = [line for line in child.stderr.splitlines() if line.strip()]
+        raise UserError(lines[-1].removeprefix(f"{PROGRAM}: ") if lines else f"{PROGRAM} ended by {child.returncode}")
+    return json.loads(child.stdout.splitlines()[-1])
+
+
+def place(run: Run) -> str:
+    """The part and the data set of a run: where one of its runs can be done, all can."""
+    return f"{run.part} {_data_of(run)}"
+
+
+def left_out(runs: Sequence[Run], absent: Mapping[str, str]) -> list[str]:
+    """One sentence a reason why runs cannot be done, see check: how many, on which data sets, and why."""
+    reasons: dict[str, list[str]] = {}
+    for run in runs:
+        if why := absent.get(place(run)):
+            reasons.setdefault(why, []).append(_data_of(run))
+    return [
+        f"left out: {pluralize(len(on), 'run')} on {', '.join(dict.fromkeys(on))}: {why}" for why, on in reasons.items()
+    ]
+
+
+def _data_of(run: Run) -> str:
+    return str(run.config.get("dataset.name", "a data set"))
+
+
+def examples(runs: Sequence[Run]) -> list[Run]:
+    """Runs that show, of every part, each value of each parameter but the seed."""
+    seen: set[tuple[str, str, str]] = set()
+    chosen = []
+    for run in runs:
+        values = {(run.part, key, repr(value)) for key, value in run.config.items() if not key.endswith("seed")}
+        if not values <= seen:
+            chosen.append(run)
+            seen |= values
+    return chosen
+
+
+def _try(runs: Sequence[Run]) -> dict[str, str]:
+    from dlib_bvae import runtime
+
+    runtime.load_tensorflow()
+    absent: dict[str, str] = {}
+    seen: set[tuple[str, Evaluation]] = set()
+    for run in runs:
+        fresh = [each for each in run.evaluations if (_data_of(run), each) not in seen]
+        seen |= {(_data_of(run), each) for each in fresh}
+        try:
+            data = _made(run)
+            if isinstance(data, str):
+                absent[place(run)] = data
+            else:
+                _try_evaluations(fresh, data)
+        except UserError as error:
+            raise UserError(f"part {run.part} of the study is wrong: {error}") from error
+    return absent
+
+
+def _made(run: Run) -> Any:
+    """Makes the data set and the settings of the training; returns the data set, or a text that says why it cannot be had."""
+    from dlib_bvae import datasets
+    from dlib_bvae.config import configuration
+    from dlib_bvae.stages import train
+
+    with configuration(run.gin_config, run.gin_bindings, train.REGISTRIES):
+        train.training()
+        try:
+            data = datasets.load()
+            return _absence(data) or data
+        except UnknownName:
+            raise
+        except UserError as error:
+            return str(error).splitlines()[0]  # gin adds lines of its own
+
+
+def _try_evaluations(evaluations: Sequence[Evaluation], data: Any) -> None:
+    from dlib_bvae.config import configuration
+    from dlib_bvae.metrics import METRICS
+    from dlib_bvae.stages import dry_run, evaluate
+
+    for each in evaluations:
+        with configuration(each.gin_config, each.gin_bindings, evaluate.REGISTRIES):
+            dry_run.try_parameters(METRICS.canonical(each.metric), data)
+
+
+def _absence(data: Any) -> str:
+    """Why the files of `data`, or of what it is made of, cannot be read; "" where they can."""
+    from dlib_bvae.datasets.official.official import OfficialData
+
+    if isinstance(data, OfficialData):
+        return "" if data.cache_path.exists() or data.found() else str(data.missing())
+    wrapped = getattr(data, "data", None)
+    return _absence(wrapped) if wrapped is not None else ""
+
+
+def _call() -> None:
+    print(json.dumps(_try([Run.from_json(values) for values in json.load(sys.stdin)])))
+
+
+def main() -> None:
+    """The command: see the module's line."""
+    import argparse
+
+    from dlib_bvae import runtime
+
+    runtime.main(_call, argparse.ArgumentParser(prog=PROGRAM, description=__doc__))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""What happens between the steps of a training: time, logs, watching and checkpoints of one trainer in its run directory."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.training.checkpoints import Checkpoints
+from dlib_bvae.training.trainer import Trainer
+
+
+class Interrupted(Exception):
+    """Training stopped at a signal, with its state saved."""
+
+    def __init__(self, signum: int, step: int):
+        super().__init__(f"stopped at step {step} with a checkpoint; run the same command again to continue")
+        self.signum = signum
+
+
+class TrainingSession:
+    """One trainer, continued from the newest checkpoint under `directory`/checkpoint, and what it writes there.
+
+    examples: observations float32 (n, H, W, C) in [0, 1] whose reconstructions go to TensorBoard at every checkpoint.
+    """
+
+    def __init__(
+        self, trainer: Trainer, directory: Path, *, checkpoint_every: int, log_every: int, examples: tf.Tensor
+    ):
+        self.trainer, self.directory = trainer, directory
+        self._checkpoint_every, self._log_every, self._examples = checkpoint_every, log_every, examples
+        self._periods = [checkpoint_every, log_every]
+        self._periods += [each.every_steps for each in (trainer.validation, trainer.curve) if each is not None]
+        self._checkpoints = Checkpoints(directory / "checkpoint", trainer.state)
+        self.restore()
+        self._writer = tf.summary.create_file_writer(str(directory))
+        self._last = time.monotonic()
+
+    @property
+    def step(self) -> int:
+        """Steps taken."""
+        return int(self.trainer.state.step)
+
+    def kept(self) -> list[int]:
+        """The steps whose state is on the disk."""
+        return self._checkpoints.steps()
+
+    def restore(self, step: int | None = None) -> None:
+        """Goes to the state of `step`, None for the newest, where there is one."""
+        self._checkpoints.restore(step)
+        self.trainer.feed.start(self.step, self.trainer.total)
+
+    def restart_clock(self) -> None:
+        """Leaves out the time since this was made, or since the last steps: this trainer did nothing but wait."""
+        self._last = time.monotonic()
+
+    def begin(self) -> int:
+        """Makes ready for the next steps; returns the step at which something is due again."""
+        step = self.step
+        if step % self._log_every == 0:
+            self.trainer.state.forget_sums()
+        return min(self.trainer.total, *((step // every + 1) * every for every in self._periods))
+
+    def reach(self, finite: bool, stopping: bool) -> None:
+        """Counts the time and does what is due after the steps that were taken since `begin`. stopping: save in any case.
+
+        finite: whether the last loss was. Raises UserError when it was not, and when the training has diverged.
+        """
+        trainer, step, now = self.trainer, self.step, time.monotonic()
+        trainer.state.seconds.assign_add(now - self._last)
+        self._last = now
+        if not finite:
+            raise self._not_finite()
+        if step % self._log_every == 0 or step == trainer.total:
+            self._log(trainer.means())
+            self._watch()
+        self._validate()
+        self._extend_curve()
+        if step % self._checkpoint_every == 0 or trainer.done or stopping:
+            if not trainer.weights_finite():
+                raise self._not_finite()
+            self._log_images()
+            self._checkpoints.save(step)
+
+    def outcome(self) -> dict[str, float]:
+        """The last losses, the seconds of all processes, and the rate."""
+        seconds = float(self.trainer.state.seconds)
+        rate = self.step * self.trainer.feed.batch_size / max(seconds, 1e-9)
+        return {**self.trainer.means(), "seconds": seconds, "images_per_second": rate}
+
+    def _log(self, values: dict[str, float]) -> None:
+        with self._writer.as_default(step=self.step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        self._writer.flush()
+
+    def _log_images(self) -> None:
+        images = tf.concat([self._examples, self.trainer.network.reconstruct(self._examples)], axis=2)
+        with self._writer.as_default(step=self.step):
+            tf.summary.image("reconstructions", images, max_outputs=8)
+        self._writer.flush()
+
+    def _validate(self) -> None:
+        """Measures and logs the validation losses where they are due."""
+        validation, step = self.trainer.validation, self.step
+        if validation is not None and (step % validation.every_steps == 0 or step == self.trainer.total):
+            losses = validation.run(self.trainer, step)
+            self._log({f"validation/{name}": value for name, value in losses.items()})
+
+    def _extend_curve(self) -> None:
+        """Measures and logs the next point of the curve where it is due; validation may have ended the training."""
+        curve, step = self.trainer.curve, self.step
+        if curve is not None and (step % curve.every_steps == 0 or self.trainer.done):
+            self._log(curve.run(self.trainer, step))
+
+    def _watch(self) -> None:
+        """Raises UserError at the end of a window when the training has diverged."""
+        watch, step = self.trainer.divergence, self.step
+        if watch is not None and step % self._log_every == 0 and watch.observe(self.trainer.means()["loss"]):
+            raise UserError(
+                f"the training has diverged: at step {step} the loss had been far above its best, {float(watch.best):.2f} nats, "
+                f"for {watch.windows} windows of {self._log_every} steps; lower the learning rate or change the objective's "
+                f"weights, and train in another --model_dir ({self.directory / 'checkpoint'} has the last checkpoint), or set "
+                "divergence.factor to 0"
+            )
+
+    def _not_finite(self) -> UserError:
+        return UserError(
+            f"the loss or a weight became NaN or infinite at step {self.step}; the last good checkpoint is kept in "
+            f"{self.directory / 'checkpoint'}; lower the learning rate or change the objective's weights, and train in another "
+            "--model_dir"
+        )
+
+
+class Chunk:
+    """How many steps to take in one call, so that it lasts about a second."""
+
+    _SECONDS = 1.0
+
+    def __init__(self) -> None:
+        self.steps = 1
+
+    @contextlib.contextmanager
+    def timed(self, most: int) -> Iterator[int]:
+        """Gives how many steps to take now, at most `most`, and learns from the time that the block takes."""
+        count, began = min(self.steps, most), time.monotonic()
+        yield count
+        self.steps = max(1, int(count * min(self._SECONDS / max(time.monotonic() - began, 1e-6), 10.0)))
+
+
+@contextlib.contextmanager
+def signals() -> Iterator[list[int]]:
+    """Collects SIGTERM and SIGINT in the list that it gives, instead of dying of them."""
+    caught: list[int] = []
+    previous = {}
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        previous[signum] = signal.signal(signum, lambda number, _: caught.append(number))
+    try:
+        yield caught
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+
+
+@contextlib.contextmanager
+def raised_by(*trainers: Trainer) -> Iterator[None]:
+    """Tells an error of a step as what it was: the data set's own, or a device that cannot be deterministic."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        own = next((trainer.feed.error for trainer in trainers if trainer.feed.error is not None), None)
+        if own is None and isinstance(error, tf.errors.UnimplementedError) and "determinis" in error.message:
+            raise UserError(
+                f"model.deterministic cannot be kept on this device ({error.message.splitlines()[0]}); train without it, or on "
+                "a CPU, which gives the same bits every time anyway"
+            ) from error
+        raise own or error from error

@@ -1,0 +1,131 @@
+"""cells.py and references.py: a board of constructed runs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.frames import frame_of
+
+from dlib_bvae.analysis import cells, intervals, missing_references, references, tables
+from dlib_bvae.analysis.cells import COLUMNS, higher_is_better
+from dlib_bvae.errors import UserError
+
+A, B, LOW, HIGH = [0.5, 0.6, 0.7, 0.8], [0.1, 0.2, 0.3], [0.0, 0.2], [1.0, 1.0]
+
+
+def board(**more):
+    rows = {"a": A, "b": B, "random_encoder": LOW, "oracle": HIGH}
+    return frame_of(
+        *(
+            {"model": model, "seed": seed, "scores": {"discrete_mig": value}, **more}
+            for model, values in rows.items()
+            for seed, value in enumerate(values)
+        )
+    )
+
+
+def by_model(table):
+    return table.set_index("model")
+
+
+def test_the_numbers_are_those_worked_out_by_hand():
+    table = cells(board(), reps=500)
+    assert list(table.columns) == COLUMNS
+    row = by_model(table).loc["a"]
+    assert row["mean"] == pytest.approx(0.65)
+    assert row["std"] == pytest.approx(np.std(A, ddof=1))
+    assert row["median"] == pytest.approx(0.65)
+    assert row["iqm"] == pytest.approx((0.6 + 0.7) / 2)
+    assert [row["low"], row["high"]] == pytest.approx(intervals(np.array([A]), reps=500)[0].tolist())
+    assert row["seeds"] == 4
+    assert row["normalised"] == pytest.approx((0.65 - 0.1) / 0.9)
+
+
+def test_means_are_those_of_aggregate():
+    frame = board()
+    pd.testing.assert_frame_equal(
+        cells(frame)[[*tables.GROUP, "mean", "std", "median", "seeds"]],
+        tables.aggregate(frame)[[*tables.GROUP, "mean", "std", "median", "seeds"]],
+    )
+
+
+def test_ranks_are_within_a_board_and_references_do_not_compete():
+    frame = pd.concat([board(), board(dataset="other")], ignore_index=True)
+    table = cells(frame, reps=500)
+    for _, part in table.groupby("dataset"):
+        found = by_model(part)["rank"]
+        assert (found["a"], found["b"]) == (1, 2)
+        assert found[["oracle", "random_encoder"]].isna().all()
+
+
+def test_less_is_better_where_the_metric_says_so():
+    rows = [{"model": m, "seed": s, "scores": {"elbo": -v, "kl": v, "reconstruction": v}, "metric": "elbo"}
+            for m, values in {"a": A, "b": B}.items() for s, v in enumerate(values)]  # fmt: skip
+    table = cells(frame_of(*rows), reps=500).set_index(["model", "score"])["rank"]
+    assert (table["a", "reconstruction"], table["b", "reconstruction"]) == (2, 1)
+    assert (table["a", "elbo"], table["b", "elbo"]) == (2, 1)
+    assert np.isnan(table["a", "kl"])
+
+
+def test_a_method_is_known_by_its_objective():
+    frame = board()
+    frame["train_config.model.model"] = frame["train_results.model"].map(
+        {"a": "@vae()", "b": "@vae()", "random_encoder": "@train/random_encoder()", "oracle": "@oracle()"}
+    )
+    frame["train_results.model"] = frame["train_results.model"].map(lambda name: f"my {name}")
+    (row,) = references(frame).to_dict("records")
+    assert (row["random_encoder"], row["oracle"]) == (pytest.approx(0.1), 1.0)
+
+
+def test_without_reference_rows_normalised_is_missing_and_it_is_said():
+    frame = board()[lambda rows: rows["train_results.model"] != "oracle"]
+    assert cells(frame, reps=100)["normalised"].isna().all()
+    (sentence,) = missing_references(frame)
+    assert sentence.startswith("mig on dummy_data is not normalised: no row of oracle; train gin/oracle_")
+    assert missing_references(board()) == []
+
+
+def test_references_with_other_metric_parameters_do_not_count():
+    frame = pd.concat([frame_of({"model": "a", "scores": {"discrete_mig": 0.5}}), board(parameters='{"num_bins": 5}')])
+    found = cells(frame.reset_index(drop=True), reps=100)
+    assert found[found["metric_parameters"] == "{}"]["normalised"].isna().all()
+    assert found[found["metric_parameters"] != "{}"]["normalised"].notna().all()
+
+
+def test_one_seed_has_neither_interval_nor_rank():
+    (row,) = cells(frame_of({"scores": {"discrete_mig": 0.5}})).to_dict("records")
+    assert (row["mean"], row["iqm"], row["seeds"]) == (0.5, 0.5, 1)
+    assert np.isnan([row["std"], row["low"], row["high"], row["rank"]]).all()
+
+
+def test_the_interval_can_be_that_of_another_statistic():
+    found = by_model(cells(board(), statistic="mean", seed=3, reps=500)).loc["a"]
+    assert [found["low"], found["high"]] == pytest.approx(intervals(np.array([A]), "mean", 3, 500)[0].tolist())
+    with pytest.raises(UserError, match="no statistic is called 'mode'"):
+        cells(board(), statistic="mode")
+
+
+def test_the_least_evidence_of_what_is_pooled_is_told():
+    frame = board()
+    frame["evidence"] = ["recomputed", "claimed", "recomputed", "recomputed"] + [None] * 7
+    frame["supervision"] = ["none"] * 4 + [None] * 7
+    table = by_model(cells(frame, reps=50))
+    assert (table.loc["a", "evidence"], table.loc["a", "supervision"]) == ("claimed", "none")
+    assert pd.isna(table.loc["b", "evidence"])
+
+
+def test_the_same_seed_gives_the_same_table_in_any_order():
+    frame = board()
+    shuffled = frame.sample(frac=1, random_state=0).reset_index(drop=True)
+    pd.testing.assert_frame_equal(cells(frame, reps=200), cells(shuffled, reps=200))
+
+
+def test_nothing_gives_an_empty_table():
+    assert list(cells(pd.DataFrame()).columns) == COLUMNS
+
+
+def test_what_is_known_of_a_score():
+    assert higher_is_better("mig", "discrete_mig") is True
+    assert higher_is_better("image_quality", "fid_inception") is False
+    assert higher_is_better("udr", "udr") is True
+    assert higher_is_better("udr", "num_informative") is None
+    assert higher_is_better("not installed", "x") is None

@@ -1,0 +1,334 @@
+"""record.py: what a stage writes comes back, whole or not at all."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlib_bvae.artifacts import record
+from dlib_bvae.errors import UserError
+
+GIN = """\
+# Macros:
+# ==============================================================================
+beta = 4.0
+train/name = 'a = b'
+
+# Parameters for train/encoder:
+# ==============================================================================
+train/encoder.encoder_fn = @conv_encoder
+train/encoder.num_latent = 10
+
+# Parameters for model:
+# ==============================================================================
+import my_package.plugin
+model.model = @train/vae()
+model.name = 'beta = 4  # not a comment'
+model.learning_rate = 0.0001
+model.sizes = (64, 32)
+model.options = {1: [@vae, %beta], 'nested': {'on': True}}
+model.steps = None
+model.summary = \\
+    'a long text that gin writes on a line of its own because it would not fit behind the name of the parameter'
+# model.device = <Device object>
+
+# Parameters for vae:
+# ==============================================================================
+vae.beta = %beta
+vae.offset = -1e-3
+vae.limit = 1e999
+"""
+
+
+def write(directory, stage="train", earlier=None, config=None, **results):
+    results = {"elapsed_time": 1.5, **results}
+    return record.write_stage(
+        directory,
+        stage,
+        results=results,
+        config=config or {"vae.beta": 4.0},
+        gin_text="vae.beta = 4.0\n",
+        earlier=earlier,
+    )
+
+
+def hidden(directory):
+    return [path for path in directory.rglob("*") if path.name.startswith(".")]
+
+
+def test_a_file_is_written_and_replaced(tmp_path):
+    record.write_atomic(tmp_path / "new" / "a.txt", "β")
+    record.write_atomic(tmp_path / "new" / "a.txt", b"\x00bytes")
+    assert (tmp_path / "new" / "a.txt").read_bytes() == b"\x00bytes"
+    assert hidden(tmp_path) == []
+
+
+def test_a_failed_rename_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    record.write_atomic(path, "old")
+
+    def fail(*_):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="broken"):
+        record.write_atomic(path, "new")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path, monkeypatch, function, number):
+    path = tmp_path / "a.txt"
+    record.write_atomic(path, "old")
+
+    def full(*_):
+        raise OSError(number, "No space left on device")
+
+    monkeypatch.setattr(os, function, full)
+    with pytest.raises(UserError, match=r"a\.txt: the disk is full; free space and run the same command again"):
+        record.write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_really_full_device_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    (tmp_path / f".a.txt.{os.getpid()}").symlink_to("/dev/full")
+    with pytest.raises(UserError, match="the disk is full"):
+        record.write_atomic(path, "new")
+    assert list(tmp_path.iterdir()) == []
+    assert Path("/dev/full").exists()
+
+
+def test_a_stage_comes_back(tmp_path):
+    written = write(
+        tmp_path,
+        loss=np.float32(0.5),
+        steps=np.int64(3),
+        per_factor=np.array([1.0, 2.0]),
+        ok=np.bool_(True),
+        where=Path("a/b"),
+        sizes={10: {"mean": (1, 2)}},
+        none=None,
+    )
+    assert record.read_results(tmp_path, "train") == written
+    assert record.read_config(tmp_path, "train") == {"vae.beta": 4.0}
+    assert len(written.pop("uuid")) == 36
+    assert written == {
+        "elapsed_time": 1.5,
+        "loss": 0.5,
+        "steps": 3,
+        "per_factor": [1.0, 2.0],
+        "ok": True,
+        "where": "a/b",
+        "sizes": {"10": {"mean": [1, 2]}},
+        "none": None,
+    }
+    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert files == [
+        "results/aggregate/train.json",
+        "results/gin/train.gin",
+        "results/json/train_config.json",
+        "results/json/train_results.json",
+    ]
+    assert (tmp_path / "results/gin/train.gin").read_text() == "vae.beta = 4.0\n"
+
+
+def test_each_result_has_its_own_uuid(tmp_path):
+    assert write(tmp_path / "a")["uuid"] != write(tmp_path / "b")["uuid"]
+
+
+def test_the_aggregate_has_every_earlier_stage(tmp_path):
+    train = write(tmp_path / "train", loss=2.0)
+    mean = write(tmp_path / "mean", "postprocess", tmp_path / "train", {"postprocess.random_seed": 0}, num_images=9)
+    last = write(tmp_path / "m", "evaluation", tmp_path / "mean", {"n": 1}, parameters={"a": {"b": [1, 2]}}, score=0.5)
+    assert json.loads((tmp_path / "m/results/aggregate/evaluation.json").read_text()) == {
+        "train_config.vae.beta": 4.0,
+        "train_results.elapsed_time": 1.5,
+        "train_results.loss": 2.0,
+        "train_results.uuid": train["uuid"],
+        "postprocess_config.postprocess.random_seed": 0,
+        "postprocess_results.elapsed_time": 1.5,
+        "postprocess_results.num_images": 9,
+        "postprocess_results.uuid": mean["uuid"],
+        "evaluation_config.n": 1,
+        "evaluation_results.elapsed_time": 1.5,
+        "evaluation_results.parameters.a.b": [1, 2],
+        "evaluation_results.score": 0.5,
+        "evaluation_results.uuid": last["uuid"],
+    }
+
+
+def test_an_earlier_stage_without_results_is_refused(tmp_path):
+    with pytest.raises(UserError, match="has no results of the stage before"):
+        write(tmp_path / "mean", "postprocess", tmp_path / "train")
+    assert not record.is_done(tmp_path / "mean", "postprocess")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf"), np.float32("nan")])
+def test_a_result_that_is_no_number_is_refused_by_name(tmp_path, value):
+    with pytest.raises(UserError, match=r"train_results\.scores\[1\]\.x is (nan|-inf)"):
+        write(tmp_path, scores=[0, {"x": value}])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [b"bytes", {1, 2}, 1j, object(), {(1, 2): 3}])
+def test_what_json_cannot_hold_is_a_type_error_with_the_key(tmp_path, value):
+    with pytest.raises(TypeError, match=r"train_results\.odd"):
+        write(tmp_path, odd=value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keys_that_become_one_are_refused(tmp_path):
+    with pytest.raises(TypeError, match="the same as text"):
+        write(tmp_path, sizes={1: 0, "1": 0})
+    with pytest.raises(ValueError, match=r"'train_results\.a\.b'"):
+        write(tmp_path, **{"a": {"b": 1}, "a.b": 2})
+
+
+def test_the_seconds_are_not_optional(tmp_path):
+    with pytest.raises(ValueError, match="lack elapsed_time"):
+        record.write_stage(tmp_path, "train", results={}, config={}, gin_text="", earlier=None)
+
+
+def test_the_results_file_comes_last(tmp_path, monkeypatch):
+    order = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda part, path: (order.append(path.name), replace(part, path)))
+    write(tmp_path)
+    assert order == ["train.gin", "train_config.json", "train.json", "train_results.json"]
+
+
+@pytest.mark.parametrize("failing", ["train.gin", "train_config.json", "train.json", "train_results.json"])
+def test_a_redone_stage_that_is_interrupted_is_not_done(tmp_path, monkeypatch, failing):
+    write(tmp_path)
+    replace = os.replace
+
+    def interrupted(part, path):
+        if path.name == failing:
+            raise KeyboardInterrupt
+        replace(part, path)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, config={"vae.beta": 8.0})
+    assert not record.is_done(tmp_path, "train")
+    assert hidden(tmp_path) == []
+
+
+def test_a_full_disk_keeps_the_results_that_were_to_be_replaced(tmp_path, monkeypatch):
+    old = write(tmp_path)
+    calls = []
+
+    def full(_):
+        calls.append(1)
+        if len(calls) == 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"train_results\.json: the disk is full"):
+        write(tmp_path, config={"vae.beta": 8.0})
+    assert record.read_results(tmp_path, "train") == old
+    assert record.read_config(tmp_path, "train") == {"vae.beta": 4.0}
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "command"),
+    [("train", "dlib_bvae_train"), ("evaluation", "dlib_bvae_evaluate"), ("paint", "the stage paint")],
+)
+def test_missing_results_name_the_command(tmp_path, stage, command):
+    with pytest.raises(UserError, match=f"{stage}_results.json; run {command} first"):
+        record.read_results(tmp_path, stage)
+
+
+@pytest.mark.parametrize("content", [b'{"loss": 0.', b"", b"\xff\xfe", b"[1, 2]"])
+def test_damaged_results_name_the_file_and_the_remedy(tmp_path, content):
+    write(tmp_path)
+    path = tmp_path / "results/json/train_results.json"
+    path.write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"train_results\.json is damaged .*; run dlib_bvae_train again with --overwrite"
+    ):
+        record.read_results(tmp_path, "train")
+
+
+def test_a_gin_configuration_becomes_json():
+    config = record.config_dict(GIN)
+    assert config == {
+        "beta": 4.0,
+        "train/name": "a = b",
+        "train/encoder.encoder_fn": "@conv_encoder",
+        "train/encoder.num_latent": 10,
+        "model.model": "@train/vae()",
+        "model.name": "beta = 4  # not a comment",
+        "model.learning_rate": 0.0001,
+        "model.sizes": [64, 32],
+        "model.options": {"1": ["@vae", "%beta"], "nested": {"on": True}},
+        "model.steps": None,
+        "model.summary": "a long text that gin writes on a line of its own because it would not fit behind the name "
+        "of the parameter",
+        "vae.beta": "%beta",
+        "vae.offset": -0.001,
+        "vae.limit": "inf",
+    }
+    assert json.loads(json.dumps(config, allow_nan=False)) == config
+
+
+def test_gin_s_own_operative_configuration_is_read():
+    import gin
+
+    @gin.configurable(module="test_record")
+    def thing(value=1, text="x"):
+        return value, text
+
+    gin.clear_config()  # other tests may have called configurables
+    gin.bind_parameter("thing.text", "é = 'quoted' %not_a_macro " * 5)
+    with gin.config_scope("inner"):
+        _, text = thing()
+    assert record.config_dict(gin.operative_config_str()) == {"inner/thing.value": 1, "inner/thing.text": text}
+    gin.clear_config()
+
+
+def test_an_empty_configuration_is_empty():
+    assert record.config_dict("# nothing\n") == {}
+
+
+@pytest.mark.parametrize("text", ["vae.beta 4", "vae.beta = (1,", "vae.beta = @", "vae.beta = f(2)"])
+def test_what_is_not_gin_is_told(text):
+    with pytest.raises(UserError, match="cannot be parsed"):
+        record.config_dict(text)
+
+
+def test_an_include_is_refused():
+    with pytest.raises(UserError, match="includes 'base.gin'"):
+        record.config_dict("include 'base.gin'\n")
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+leaves = scalars | st.lists(scalars, max_size=3)
+names = st.text(st.characters(exclude_characters=".", codec="utf-8"), min_size=1, max_size=4)
+
+
+@given(
+    st.dictionaries(names, st.recursive(leaves, lambda inner: st.dictionaries(names, inner, min_size=1, max_size=3)))
+)
+def test_flattening_loses_nothing(nested):
+    rebuilt = {}
+    for name, value in record.flatten(nested, "stem").items():
+        stem, *path, last = name.split(".")
+        assert stem == "stem"
+        assert not isinstance(value, dict)
+        inner = rebuilt
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    assert rebuilt == nested

@@ -1,0 +1,256 @@
+"""verify.py: submissions of dummy_data, honest, mistaken and tampered with."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlib_bvae import analysis, datasets, metrics
+from dlib_bvae.analysis import tables
+from dlib_bvae.datasets.derived.subsample import Subsample
+from dlib_bvae.errors import UserError
+from dlib_bvae.leaderboard.submissions import verify
+
+EXAMPLE = Path(__file__).parents[3] / "benchmarks" / "submissions" / "pca_example"
+IMAGES = 300
+PARAMETERS = {"num_train": 200}
+TRAINING = [
+    "include 'gin/beta4_dsprites.gin'",
+    "dataset.name = 'dummy_data'",
+    "model.batch_size = 16",
+    "model.log_every = 10",
+    "model.checkpoint_every = 10",
+    "model.training_steps = 10",
+]
+
+
+@pytest.fixture
+def probe():
+    return Subsample("dummy_data", IMAGES, 5)
+
+
+@pytest.fixture
+def submit(tmp_path, monkeypatch, probe):
+    """submit(codes, scores=…, …) → the folder of a submission in a working directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path / "cache"))
+    folder = tmp_path / "submissions" / "mine"
+    folder.mkdir(parents=True)
+
+    def make(codes, claims=None, supervision="none", **entry):
+        np.save(folder / "codes.npy", codes)
+        if claims is None:
+            score = metrics.score("mig", probe, codes, 3, **PARAMETERS)["discrete_mig"]
+            claims = [claim("mig", {"discrete_mig": score}, PARAMETERS)]
+        entries = {
+            "dataset": "dummy_data",
+            "fingerprint": probe.fingerprint,
+            "probe": {"images": IMAGES, "seed": 5},
+            "training_seed": 0,
+            "codes": "codes.npy",
+            "sha256": hashlib.sha256((folder / "codes.npy").read_bytes()).hexdigest(),
+            "claims": claims,
+            **entry,
+        }
+        meta = {"name": "mine", "method": "noisy factors", "supervision": supervision, "entries": [entries]}
+        (folder / "meta.json").write_text(json.dumps(meta))
+        return folder
+
+    return make
+
+
+def claim(metric, scores, parameters=None, seed=3):
+    return {"metric": metric, "metric_seed": seed, "scores": scores, "parameters": parameters or {}}
+
+
+def noisy(probe):
+    """Codes of the images that know their factors, not exactly: equal for equal images."""
+    pixels = probe.images_at(np.arange(IMAGES)).reshape(IMAGES, -1) @ np.random.default_rng(0).normal(size=(256, 4))
+    return (probe.factors_at(np.arange(IMAGES)) / [1, 3, 7, 7] + 0.02 * pixels).astype(np.float32)
+
+
+def rows():
+    frame, problems = tables.collect(verify.RUNS)
+    assert problems == []
+    return frame
+
+
+def one_sentence(caught):
+    assert "\n" not in str(caught.value)
+    assert not list(verify.RUNS.rglob("*.json"))  # nothing of what is refused is in the tables
+
+
+def test_recomputed_scores_are_rows(submit, probe, capsys):
+    codes = noisy(probe)
+    (place,) = verify.run(submit(codes))
+    assert place.is_relative_to(verify.RUNS / "submissions" / "mine")
+    (row,) = rows().to_dict("records")
+    assert (row["evidence"], row["supervision"], row["train_results.model"]) == ("recomputed", "none", "mine")
+    assert row["train_results.fingerprint"] == probe.fingerprint
+    assert row["evaluation_results.random_seed"] == 3
+    (cell,) = analysis.cells(rows()).to_dict("records")
+    assert cell["mean"] == pytest.approx(metrics.score("mig", probe, codes, 3, **PARAMETERS)["discrete_mig"])
+    assert (cell["evidence"], cell["supervision"]) == ("recomputed", "none")
+    told = capsys.readouterr().out
+    assert "training seed 0: mig.discrete_mig claimed" in told
+    assert "suspicious" not in told
+
+
+def test_a_wrong_claim_is_refused_with_the_difference(submit, probe):
+    folder = submit(noisy(probe), [claim("mig", {"discrete_mig": 0.91}, PARAMETERS)])
+    found = metrics.score("mig", probe, noisy(probe), 3, **PARAMETERS)["discrete_mig"]
+    expected = rf"claimed 0.91, recomputed {found:.6g} with metric seed 3 \(tolerance 0.001\)"
+    with pytest.raises(UserError, match=expected) as caught:
+        verify.run(folder)
+    one_sentence(caught)
+    verify.run(folder, tolerance=1.0)
+    assert len(rows()) == 1
+
+
+def test_another_file_of_codes_is_refused(submit, probe):
+    folder = submit(noisy(probe))
+    np.save(folder / "codes.npy", noisy(probe) + 1)
+    with pytest.raises(UserError, match="is not the file that was claimed: sha256 .* claimed, .* found") as caught:
+        verify.run(folder)
+    one_sentence(caught)
+
+
+def test_codes_of_other_images_are_refused(submit, probe):
+    with pytest.raises(UserError, match="was made of other images: fingerprint 123 claimed") as caught:
+        verify.run(submit(noisy(probe), fingerprint="123"))
+    one_sentence(caught)
+    with pytest.raises(UserError, match=r"codes must be numbers \(300, latents\)"):
+        verify.run(submit(noisy(probe)[:-1], claims=[claim("mig", {"discrete_mig": 0.5})]))
+    with pytest.raises(UserError, match="is no data set that everyone has"):
+        verify.run(submit(noisy(probe), dataset="from_file"))
+
+
+class TwiceTheSame(Subsample):
+    """A probe whose second image is its first again."""
+
+    def images_at(self, indices):
+        return super().images_at(np.where(np.asarray(indices) == 1, 0, indices))
+
+
+def test_codes_that_are_no_function_of_the_image_are_refused(submit, probe, monkeypatch):
+    folder = submit(noisy(probe))
+    monkeypatch.setattr(verify, "Subsample", TwiceTheSame)
+    with pytest.raises(UserError, match="the images 0 and 1 of .* are the same pixel by pixel") as caught:
+        verify.run(folder)
+    one_sentence(caught)
+
+
+def test_codes_that_are_the_factors_are_told(submit, probe, capsys):
+    codes = probe.factors_at(np.arange(IMAGES)).astype(np.float32)
+    verify.run(submit(codes))
+    assert (
+        "codes.npy holds orientation, length, row, column exactly, with supervision 'none'" in capsys.readouterr().out
+    )
+    exact = json.loads(rows()["submission_results.exact_factors"][0])
+    assert exact == ["orientation", "length", "row", "column"]
+    verify.run(submit(codes, supervision="factors"))
+    assert "suspicious" not in capsys.readouterr().out
+    assert rows()["supervision"].tolist() == ["factors"]
+
+
+def test_what_these_codes_cannot_be_scored_by_stays_a_claim(submit, probe, capsys):
+    score = metrics.score("mig", probe, noisy(probe), 3, **PARAMETERS)["discrete_mig"]
+    claims = [claim("mig", {"discrete_mig": score}, PARAMETERS), claim("beta_vae", {"eval_accuracy": 0.99})]
+    verify.run(submit(noisy(probe), claims))
+    found = rows().set_index("evaluation_results.metric")
+    assert found["evidence"].to_dict() == {"mig": "recomputed", "beta_vae": "claimed"}
+    assert found.loc["beta_vae", "evaluation_results.eval_accuracy"] == 0.99
+    assert "beta_vae.eval_accuracy claimed 0.99, not recomputed: beta_vae compares images" in capsys.readouterr().out
+
+
+def test_codes_of_the_whole_grid(submit):
+    data = datasets.load("dummy_data")
+    codes = (data.factors_at(np.arange(512)) + 0.1 * np.random.default_rng(0).normal(size=(512, 4))).astype(np.float32)
+    small = {"num_train": 100, "num_eval": 50}
+    score = metrics.score("beta_vae", data, codes, 3, **small)["eval_accuracy"]
+    claims = [claim("beta_vae", {"eval_accuracy": score}, small)]
+    verify.run(submit(codes, claims, probe=None, fingerprint=data.fingerprint))
+    assert rows()["evidence"].tolist() == ["recomputed"]
+
+
+def test_the_example_is_honest(tmp_path, capsys):
+    (place,) = verify.run(EXAMPLE, tmp_path / "verified")
+    assert len(list((place / "codes" / "metrics").iterdir())) == 3
+    assert "suspicious" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("claimed", "told"),
+    [
+        (claim("mgi", {"x": 1}), "did you mean mig"),
+        (claim("mig", {"mig": 0.5}, PARAMETERS), "mig gives no score mig; it gives discrete_mig"),
+        (claim("mig", {"discrete_mig": 0.5}, {"bins": 5}), "no parameter of mig is called 'bins'"),
+        (claim("mig", {"discrete_mig": 0.5}, {"num_train": "@os.system()"}), "num_train must be a whole number"),
+        (claim("mig", {"discrete_mig": 0.5}, {"num_train = 5\nimport antigravity\nmig.num_train": 5}), "no parameter"),
+    ],
+)
+def test_claims_that_cannot_be(submit, probe, claimed, told):
+    with pytest.raises(UserError, match=told):
+        verify.run(submit(noisy(probe), [claimed]))
+    assert not list(verify.RUNS.rglob("*.json"))
+
+
+def test_verified_again_the_rows_are_replaced_and_others_are_left(submit, probe, tmp_path):
+    folder = submit(noisy(probe))
+    verify.run(folder)
+    verify.run(folder)
+    assert len(rows()) == 1
+    submit(noisy(probe), training_seed=4)
+    verify.run(folder)
+    assert rows()["train_results.seed"].tolist() == [4]
+    place = next((verify.RUNS / "submissions" / "mine").glob("dummy*"))
+    shutil.rmtree(place)
+    place.mkdir()
+    with pytest.raises(UserError, match="is not a folder of the submission mine; choose another output directory"):
+        verify.run(folder)
+    assert place.is_dir()
+
+
+def test_a_model_is_trained_again(submit, probe, tmp_path, capsys):
+    from dlib_bvae.stages import postprocess, train
+
+    train.run(["gin/beta4_dsprites.gin"], [*TRAINING[1:], "model.random_seed = 7"], tmp_path / "theirs")
+    encode = postprocess.load_encoder(tmp_path / "theirs" / "train" / "saved_model")
+    codes = np.asarray(encode(probe.observations_at(np.arange(IMAGES)))[0])
+    gin_file = tmp_path / "submissions" / "mine" / "train.gin"
+    gin_file.write_text("\n".join(TRAINING))
+    retrain = {"gin_config": "train.gin", "tolerance": 0.05}
+    folder = submit(codes, training_seed=7, retrain=retrain)
+    verify.run(folder)
+    assert rows()["evidence"].tolist() == ["recomputed"]
+    verify.run(folder, retrain=True)
+    assert rows()["evidence"].tolist() == ["retrained"]
+    assert "trained again by seed 7" in capsys.readouterr().out
+    submit(noisy(probe), training_seed=7, retrain=retrain)
+    with pytest.raises(UserError, match="trained again by seed 7, mig.discrete_mig: claimed"):
+        verify.run(folder, retrain=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("import this", "imports a module, which is never run for a submission"),
+        ("  from os import path", "imports a module"),
+        ("include 'evil.gin'", "includes 'evil.gin'; it may include files of the installed gin/ only"),
+        ("include 'gin/../evil.gin'", "it may include files of the installed gin/ only"),
+        (
+            "dataset.name = 'subset'\nsubset.data = 'dummy_data'\nsubset.values = {'row': [0]}",
+            "trains on .*; the codes are of",
+        ),
+    ],
+)
+def test_gin_files_that_are_not_run(submit, probe, tmp_path, line, told):
+    gin_file = tmp_path / "submissions" / "mine" / "train.gin"
+    gin_file.write_text("\n".join([*TRAINING, line]))
+    folder = submit(noisy(probe), retrain={"gin_config": "train.gin", "tolerance": 0.05})
+    with pytest.raises(UserError, match=told):
+        verify.run(folder, retrain=True)
+    assert not list(verify.RUNS.rglob("*.json"))

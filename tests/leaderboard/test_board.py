@@ -1,0 +1,235 @@
+"""board.py: what stands in board.json, from run directories with known scores."""
+
+import json
+import math
+
+import pytest
+from support.leaderboard_runs import bring, score, train
+
+from dlib_bvae import leaderboard
+from dlib_bvae.analysis import tables
+from dlib_bvae.errors import UserError
+from dlib_bvae.leaderboard.board import build
+
+
+def board_of(root, output=None):
+    frame, problems = tables.collect(root)
+    assert problems == []
+    return build(frame, root, output or root.parent / "board")
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return tmp_path / "runs"
+
+
+def one(board, **wanted):
+    (row,) = [row for row in board["rows"] if all(row[key] == value for key, value in wanted.items())]
+    return row
+
+
+def test_a_row_has_its_names_statistics_costs_and_seeds(runs):
+    for seed, value in {3: 0.2, 1: 0.5, 2: 0.8}.items():
+        train_seconds = {"elapsed_time": 60.0 * seed}
+        score(train(runs, f"run{seed}", seed=seed, **train_seconds), "mig", {"discrete_mig": value})
+    (row,) = board_of(runs)["rows"]
+    names = {
+        "model": "beta_vae",
+        "method": "vae",
+        "supervision": "none",
+        "evidence": "trained here",
+        "dataset": "dsprites_rendered",
+        "origin": "drawn",
+        "fingerprint": "f" * 16,
+        "representation": "mean",
+        "num_images": 1000,
+        "metric": "mig",
+        "metric_parameters": {"num_train": 10},
+        "score": "discrete_mig",
+        "higher_is_better": True,
+        "range": [0.0, 1.0],
+        "reference": False,
+    }
+    assert {name: row[name] for name in names} == names
+    assert (row["mean"], row["median"], row["seeds"]) == (pytest.approx(0.5), 0.5, 3)
+    assert row["std"] == pytest.approx(0.3)
+    assert 0.2 <= row["low"] < row["iqm"] < row["high"] <= 0.8
+    assert (row["parameters"], row["seconds"], row["images"], row["reconstruction"]) == (1000, 120, 6400, 20)
+    assert [(each["seed"], each["value"]) for each in row["runs"]] == [(1, 0.5), (2, 0.8), (3, 0.2)]
+
+
+def test_evaluations_of_one_run_are_one_value_with_both_paths(runs):
+    encoded = train(runs, "run")
+    for seed, value in enumerate([0.2, 0.4]):
+        score(encoded, "mig", {"discrete_mig": value}, seed=seed)
+    board = board_of(runs)
+    (each,) = board["rows"][0]["runs"]
+    assert each["value"] == pytest.approx(0.3)
+    assert each["paths"] == ["run/mean/metrics/mig-10-0", "run/mean/metrics/mig-10-1"]
+    (evaluation,) = board["evaluations"]
+    assert evaluation["settings"] == {"mig.num_train": "10", "postprocess.random_seed": "0"}
+    assert evaluation["own"] == {path: {"evaluation.random_seed": str(n)} for n, path in enumerate(each["paths"])}
+
+
+@pytest.mark.parametrize(
+    ("results", "origins"),
+    [
+        ({"dataset": "dsprites_full"}, ["drawn", "official"]),
+        ({"fingerprint": "e" * 16}, ["drawn", "drawn"]),
+        ({"dataset": "noisy(dsprites_full)"}, ["drawn", "official"]),
+    ],
+)
+def test_data_sets_and_fingerprints_are_never_mixed(runs, results, origins):
+    score(train(runs, "a", seed=0), "mig", {"discrete_mig": 0.1})
+    score(train(runs, "b", seed=1, **results), "mig", {"discrete_mig": 0.9})
+    board = board_of(runs)
+    assert sorted(row["origin"] for row in board["rows"]) == origins
+    assert sorted(row["mean"] for row in board["rows"]) == [0.1, 0.9]
+    assert len({row["id"] for row in board["rows"]}) == 2
+    assert len(board["agreement"]) == 2
+
+
+def test_scores_metrics_and_their_parameters_are_rows_of_their_own(runs):
+    encoded = train(runs, "run")
+    score(encoded, "image_quality", {"fid_sample": 10.0, "fid_reconstruction": 5.0, "fd_factor_cnn_sample": 3.0})
+    score(encoded, "mig", {"discrete_mig": 0.1})
+    score(encoded, "mig", {"discrete_mig": 0.3}, {"num_train": 20})
+    board = board_of(runs)
+    assert [(row["score"], row["mean"]) for row in board["rows"]] == [
+        ("fd_factor_cnn_sample", 3.0),
+        ("fid_reconstruction", 5.0),
+        ("fid_sample", 10.0),
+        ("discrete_mig", 0.1),
+        ("discrete_mig", 0.3),
+    ]
+    assert [row["metric_parameters"]["num_train"] for row in board["rows"][3:]] == [10, 20]
+
+
+def test_what_runs_share_is_told_once_and_their_own_beside_them(runs):
+    for seed in (1, 2):
+        score(train(runs, f"run{seed}", seed=seed), "mig", {"discrete_mig": 0.1})
+    board = board_of(runs)
+    (row,) = board["rows"]
+    assert board["configs"] == {
+        row["config"]: {
+            "vae.beta": "4.0",
+            "model.model": "@vae()",
+            "model.batch_size": "64",
+            "model.name": '"beta_vae"',
+        }
+    }
+    assert [run["own"] for run in board["runs"]] == [{"model.random_seed": "1"}, {"model.random_seed": "2"}]
+
+
+def test_rows_stand_by_what_is_compared_and_then_the_best_first(runs):
+    for model, values in {"low": (0.1, 0.11), "high": (0.8, 0.81), "middle": (0.4, 0.41)}.items():
+        for seed, value in enumerate(values):
+            encoded = train(runs, f"{model}{seed}", seed=seed, config={"model.name": model})
+            score(encoded, "reconstruction_error", {"squared_error": value})
+            score(encoded, "mig", {"discrete_mig": value})
+    rows = board_of(runs)["rows"]
+    assert [(row["metric"], row["model"], row["rank"]) for row in rows] == [
+        ("mig", "high", 1),
+        ("mig", "middle", 2),
+        ("mig", "low", 3),
+        ("reconstruction_error", "low", 1),
+        ("reconstruction_error", "middle", 2),
+        ("reconstruction_error", "high", 3),
+    ]
+
+
+def test_reference_rows_are_marked_and_scale_the_others(runs):
+    values = {"random_encoder": (0.2, 0.2), "vae": (0.6, 0.6), "oracle": (1.0, 1.0)}
+    for method, two in values.items():
+        for seed, value in enumerate(two):
+            config = {"model.name": method, "model.model": f"@{method}()"}
+            score(train(runs, f"{method}{seed}", seed=seed, config=config), "mig", {"discrete_mig": value})
+    board = board_of(runs)
+    assert {row["model"] for row in board["rows"] if row["reference"]} == {"random_encoder", "oracle"}
+    assert one(board, model="vae")["normalised"] == pytest.approx(0.5)
+    assert one(board, model="oracle")["supervision"] == "factors"
+
+
+def test_what_is_missing_is_none_and_the_json_is_strict(runs):
+    encoded = train(runs, "pca", config={"model.model": "@pca()", "model.name": "pca"}, steps=None, reconstruction=None)
+    score(encoded, "not_installed", {"something": 3.0})
+    board = board_of(runs)
+    (row,) = board["rows"]
+    missing = ("std", "low", "high", "rank", "normalised", "images", "reconstruction", "higher_is_better")
+    assert {name: row[name] for name in missing} == dict.fromkeys(missing)
+    assert row["range"] == [None, None]
+    assert json.loads(json.dumps(board, allow_nan=False)) == board
+
+
+def test_agreement_is_square_and_of_the_runs_that_have_both_scores(runs):
+    for seed, value in enumerate([0.1, 0.2, 0.3, 0.4]):
+        encoded = train(runs, f"run{seed}", seed=seed)
+        score(encoded, "mig", {"discrete_mig": value})
+        score(encoded, "reconstruction_error", {"squared_error": 1 - value})
+    (found,) = board_of(runs)["agreement"]
+    assert found["scores"] == ["mig.discrete_mig", "reconstruction_error.squared_error"]
+    assert found["spearman"] == [[pytest.approx(1), pytest.approx(-1)], [pytest.approx(-1), pytest.approx(1)]]
+    assert found["runs"] == [[4, 4], [4, 4]]
+
+
+def test_pictures_are_named_from_the_board_s_folder(runs, tmp_path):
+    score(train(runs, "run"), "mig", {"discrete_mig": 0.1})
+    folder = runs / "run" / "visualize"
+    folder.mkdir()
+    for name in ("traversals.png", "traversals.gif", "index.html", "numbers.json"):
+        (folder / name).write_bytes(b"")
+    (run,) = board_of(runs, tmp_path / "made" / "board")["runs"]
+    home = "../../runs/run"
+    assert run["pictures"] == [
+        f"{home}/train/reconstructions.png",
+        f"{home}/visualize/traversals.png",
+        f"{home}/visualize/traversals.gif",
+    ]
+    assert run["page"] == f"{home}/visualize/index.html"
+    assert (run["path"], run["directory"]) == ("run", "runs/run")
+
+
+def test_codes_from_elsewhere_have_a_source_and_state_no_supervision(runs):
+    score(bring(runs, "mine", source="codes.npy"), "mig", {"discrete_mig": 0.5})
+    board = board_of(runs)
+    (row,), (run,) = board["rows"], board["runs"]
+    assert (row["model"], row["method"]) == ("mine", "brought codes")
+    assert (row["supervision"], row["evidence"]) == ("not stated", "scored here")
+    assert (run["source"], run["own"], run["parameters"]) == ("codes.npy", {}, None)
+
+
+def test_a_submission_says_its_evidence_supervision_and_what_is_suspicious(runs):
+    told = {"method": "PCA", "supervision": "none", "evidence": "recomputed", "exact_factors": ["shape"], "paper": "A"}
+    score(bring(runs, "theirs", source="codes.npy", submission=told), "mig", {"discrete_mig": 0.5})
+    score(train(runs, "ours"), "mig", {"discrete_mig": 0.4})
+    board = board_of(runs)
+    theirs, ours = one(board, model="theirs"), one(board, model="beta_vae")
+    names = ("evidence", "supervision", "exact_factors")
+    assert [theirs[name] for name in names] == ["recomputed", "none", ["shape"]]
+    assert [ours[name] for name in names] == ["trained here", "none", []]
+    run = board["runs"][theirs["runs"][0]["run"]]
+    assert [run[name] for name in ("submission", "told", "paper")] == ["theirs", "PCA", "A"]
+
+
+def test_the_files_are_the_same_twice(runs, tmp_path):
+    for seed in range(4):
+        score(train(runs, f"run{seed}", seed=seed), "mig", {"discrete_mig": math.sin(seed)})
+    first = {path.name: path.read_bytes() for path in leaderboard.run(runs, tmp_path / "board")}
+    again = {path.name: path.read_bytes() for path in leaderboard.run(runs, tmp_path / "board")}
+    assert first.keys() == {"board.json", "board.csv", "board.parquet", "board.md", "index.html"}
+    assert first == again
+
+
+def test_bad_input_is_refused_in_a_sentence(runs, tmp_path, capsys):
+    with pytest.raises(UserError, match="there is no directory"):
+        leaderboard.run(runs, tmp_path / "board")
+    runs.mkdir()
+    with pytest.raises(UserError, match=r"none was found\); run dlib_bvae_evaluate first"):
+        leaderboard.run(runs, tmp_path / "board")
+    directory = score(train(runs, "run"), "mig", {"discrete_mig": 0.1})
+    with pytest.raises(UserError, match="--output must be a folder"):
+        leaderboard.run(runs, directory / "results" / "gin" / "evaluation.gin")
+    (directory / "results" / "aggregate" / "evaluation.json").write_text("{")
+    with pytest.raises(UserError, match="all 1 found were left out"):
+        leaderboard.run(runs, tmp_path / "board")
+    assert "left out: " in capsys.readouterr().err

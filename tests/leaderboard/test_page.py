@@ -1,0 +1,86 @@
+"""page.py: one file, whose data are data; what a browser makes of it is in tests/e2e/test_leaderboard.py."""
+
+import base64
+import hashlib
+import json
+import re
+import runpy
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import setuptools
+from support.leaderboard_runs import PNG, score, train
+
+from dlib_bvae.analysis import tables
+from dlib_bvae.leaderboard.board import build
+from dlib_bvae.leaderboard.page import embedded_json, page
+
+NAMES = ["</script><script>alert(1)</script>", "<!--<script>", "{{ script }}", "\u2028 \\u003c &lt;"]
+
+
+@pytest.fixture
+def board(tmp_path):
+    for place, name in enumerate(NAMES):
+        score(train(tmp_path / "runs", f"run{place}", config={"model.name": name}), "mig", {"discrete_mig": 0.5})
+    frame, _ = tables.collect(tmp_path / "runs")
+    return build(frame, tmp_path / "runs", tmp_path / "board")
+
+
+def data_of(text):
+    (data,) = re.findall(r'<script type="application/json" id="board">(.*?)</script>', text, re.DOTALL)
+    return json.loads(data)
+
+
+def test_no_name_becomes_markup_or_fills_a_slot(board, tmp_path):
+    text = page(board, tmp_path / "board")
+    assert sorted(row["model"] for row in data_of(text)["rows"]) == sorted(NAMES)
+    assert text.count("<script") == text.count("</script") == 2
+    shown = text.replace(json.dumps(NAMES[2])[1:-1], "")
+    assert "{{" not in shown
+
+
+def test_only_the_page_s_own_style_and_script_may_run(board, tmp_path):
+    text = page(board, tmp_path / "board")
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    for tag in ("style", "script"):
+        (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}';" in policy + ";"
+    assert policy.startswith("default-src 'none';")
+
+
+def test_the_script_never_makes_markup_of_text():
+    parts = files("dlib_bvae.leaderboard") / "page"
+    for path in parts.iterdir():
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?://(?!www\.w3\.org)", path.read_text()
+        )
+
+
+def test_small_pictures_are_embedded_and_large_ones_linked(board, tmp_path):
+    large = tmp_path / "runs" / "run0" / "train" / "reconstructions.png"
+    large.write_bytes(PNG + bytes(100_000))
+    embedded = data_of(page(board, tmp_path / "board"))["embedded"]
+    small = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    assert embedded == {f"../runs/run{place}/train/reconstructions.png": small for place in (1, 2, 3)}
+
+
+def test_embedded_json_is_json_without_less_than():
+    value = {"a": [NAMES, None, 1.5, True]}
+    text = embedded_json(value)
+    assert "<" not in text
+    assert json.loads(text) == value
+    with pytest.raises(ValueError):
+        embedded_json(float("nan"))
+
+
+def test_the_parts_of_the_page_are_installed(monkeypatch):
+    home, package, told = Path(__file__).parents[2], "dlib_bvae.leaderboard", {}
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(setuptools, "setup", told.update)
+    runpy.run_path("setup.py")
+    assert package in told["packages"]
+    patterns = told["package_data"][package]
+    installed = {path.name for pattern in patterns for path in (home / package.replace(".", "/")).glob(pattern)}
+    assert installed == {path.name for path in (files(package) / "page").iterdir()}

@@ -1,0 +1,73 @@
+"""sampling.py: images are uniform, factors are those of the codes' images."""
+
+import numpy as np
+import pytest
+from support.known_codes import GRID, Grid
+
+from dlib_bvae import datasets
+from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.engine.sampling import Sampler, factor_names
+
+
+def test_codes_and_factors_are_of_the_same_images():
+    sample = Sampler("m", GRID, GRID.factors(), 0).draw("num", 500)
+    assert sample.codes.dtype == np.float64
+    assert np.array_equal(sample.codes, sample.factors)
+
+
+def test_images_are_uniform():
+    sample = Sampler("m", GRID, GRID.factors(), 0).draw("num", 20_000)
+    for size, column in zip(GRID.factors_num_values, sample.factors.T, strict=True):
+        share = np.bincount(column, minlength=size) / 20_000
+        assert (abs(share - 1 / size) < 5 * np.sqrt(1 / size / 20_000)).all()
+
+
+def test_every_sample_and_seed_has_its_own_stream():
+    sampler = Sampler("m", GRID, GRID.factors(), 0)
+    first, second = sampler.draw("num", 50), sampler.draw("num", 50)
+    assert not np.array_equal(first.factors, second.factors)
+    assert sampler.seed() != sampler.seed()
+    # The draws that come later do not depend on how many images came before.
+    other = Sampler("m", GRID, GRID.factors(), 0)
+    other.draw("num", 7)
+    assert np.array_equal(other.draw("num", 50).factors, second.factors)
+
+
+def test_factors_with_one_value_are_left_out():
+    grid = Grid(3, 1, 4)
+    sampler = Sampler("m", grid, grid.factors(), 0)
+    assert (sampler.kept, sampler.factor_names, sampler.sizes) == ([0, 2], ["factor_0", "factor_2"], [3, 4])
+    assert sampler.draw("num", 9).factors.shape == (9, 2)
+    assert sampler.by_factor([1, 0.5]) == {"factor_0": 1.0, "factor_2": 0.5}
+
+
+def test_a_factor_is_moved_and_no_other():
+    grid = Grid(3, 1, 4, 5)
+    sampler = Sampler("m", grid, grid.factors(), 0)
+    rows = np.arange(60)
+    for factor, size in enumerate([3, 4, 5]):
+        assert np.array_equal(sampler.values(rows, factor), sampler.at(rows).factors[:, factor])
+        for value in range(size):
+            moved = sampler.at(sampler.moved(rows, factor, value)).factors
+            assert (moved[:, factor] == value).all()
+            before = np.delete(sampler.at(rows).factors, factor, axis=1)
+            assert np.array_equal(np.delete(moved, factor, axis=1), before)
+
+
+def test_names_are_the_data_set_s():
+    assert factor_names(datasets.load("dummy_data")) == ["orientation", "length", "row", "column"]
+
+
+def test_too_few_factors_are_refused():
+    with pytest.raises(UserError, match=r"m needs at least 2 factors with more than one value; .* \['factor_1'\]"):
+        Sampler("m", Grid(1, 5), np.zeros((5, 2)), 0, least_factors=2)
+
+
+def test_a_factor_that_does_not_vary_in_the_sample_is_refused():
+    with pytest.raises(UserError, match=r"m\.num = 2 images show one value of 'factor_\d' only by chance; use more"):
+        Sampler("m", Grid(2, 2, 2), np.zeros((8, 2)), 1).draw_varied("num", 2)
+
+
+def test_too_many_codes_are_refused():
+    with pytest.raises(UserError, match="m takes at most 3 codes an image, .*; got 4"):
+        Sampler("m", GRID, np.zeros((360, 4)), 0, most_codes=3).draw("num", 2)

@@ -1,0 +1,122 @@
+"""What a trained network shows: a network with known latents, exported as a run's SavedModel."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from dlib_bvae import datasets
+from dlib_bvae.artifacts import write_stage
+from dlib_bvae.errors import UserError
+from dlib_bvae.models.saved_model import export
+from dlib_bvae.re_beta_vae import curves, models
+from dlib_bvae.visualize import tiles
+
+LATENTS = 10
+
+
+class Known(tf.Module):
+    """Latents 4 and 6 are the brightness of the left and of the upper half; the others are 0. Decodes latent 6 as brightness."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.observation_shape, self.num_latent = shape, LATENTS
+
+    def encode(self, observations):
+        left = 5 * tf.reduce_mean(observations[:, :, :8], [1, 2, 3])
+        upper = 20 * tf.reduce_mean(observations[:, :8], [1, 2, 3])
+        nothing = tf.zeros_like(left)
+        mean = [nothing] * 4 + [left, nothing, upper] + [nothing] * 3
+        return tf.stack(mean, axis=1), tf.zeros([tf.shape(observations)[0], LATENTS])
+
+    def decode(self, latents):
+        return tf.sigmoid(latents[:, 6])[:, None, None, None] * tf.ones([1, *self.observation_shape])
+
+    def reconstruct(self, observations):
+        return self.decode(self.encode(observations)[0])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished training on dummy_data, with events."""
+    folder = tmp_path_factory.mktemp("run")
+    data = datasets.load("dummy_data")
+    results = {"dataset": data.name, "fingerprint": data.fingerprint, "elapsed_time": 1.0}
+    gin_text = 'dataset.name = "dummy_data"\n'
+    write_stage(folder / "train", "train", results=results, config={}, gin_text=gin_text, earlier=None)
+    export(Known(data.observation_shape), folder / "train" / "saved_model")
+    for steps in ([10, 20], [20, 30]):  # a training that was continued from step 10
+        with tf.summary.create_file_writer(str(folder / "train"), filename_suffix=f".{steps[0]}").as_default():
+            for step in steps:
+                tf.summary.scalar("reconstruction", 100.0 + steps[0] + step, step)
+                tf.summary.scalar("kl", 1.0, step)
+    return folder
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The rows of the picture, as (label, images)."""
+    kept, labelled = [], tiles.labelled
+
+    def keep(rows, beside=()):
+        kept.extend(zip(beside, rows, strict=True))
+        return labelled(rows, beside)
+
+    monkeypatch.setattr(tiles, "labelled", keep)
+    return kept
+
+
+def test_a_traversal_has_the_latents_by_their_kl(run, drawn):
+    assert Image.open(io.BytesIO(models.traversal(run))).size[0] > 9 * 64
+    labels = [label for label, _ in drawn]
+    assert [label.split(",")[0] for label in labels] == ["z6", "z4", "z0", "z1", "z2", "z3", "z5", "z7"]
+    assert all(label.endswith("0.00 nats") for label in labels[2:])
+    data = datasets.load("dummy_data")
+    means = np.asarray(Known(data.observation_shape).encode(data.observations_at(models._rows(data)))[0])
+    kl = 0.5 * (means**2).mean(axis=0)
+    assert labels[:2] == [f"z6, {kl[6]:.2f} nats", f"z4, {kl[4]:.2f} nats"]
+    assert kl[6] > 2 * kl[4] > 0.02
+    rows = {label.split(",")[0]: images for label, images in drawn}
+    brightness = rows["z6"][:, 0, 0, 0]
+    assert brightness == pytest.approx(1 / (1 + np.exp(-np.linspace(-2, 2, 9))), abs=1e-5)
+    assert np.ptp(rows["z4"]) < 1e-6  # latent 6 stays that of the median image
+
+
+def test_a_walk_follows_each_factor_from_the_median_image(run):
+    data = datasets.load("dummy_data")
+    found = dict(models.walk(run))
+    assert list(found) == [name for name, size in zip(data.factor_names, data.factor_sizes, strict=True) if size > 1]
+    medians = [size // 2 for size in data.factor_sizes]
+    start = [points[medians[data.factor_names.index(name)]] for name, points in found.items()]
+    assert np.ptp(np.stack(start), axis=0) == pytest.approx([0, 0], abs=1e-5)
+    means = np.asarray(Known(data.observation_shape).encode(data.observations_at(models._rows(data)))[0])
+    for name, points in found.items():
+        factors = np.tile(medians, (len(points), 1))
+        factors[:, data.factor_names.index(name)] = np.arange(len(points))
+        codes = np.asarray(Known(data.observation_shape).encode(data.observations_at(data.index_of(factors)))[0])
+        away = ((codes - means.mean(axis=0)) ** 2).sum(axis=1)  # all variance is in two latents, so lengths are kept
+        assert (points**2).sum(axis=1) == pytest.approx(away, abs=1e-4)
+
+
+def test_reconstructions_and_samples_are_pictures(run):
+    for content in (models.reconstructions(run), models.samples(datasets.load("dummy_data"))):
+        assert Image.open(io.BytesIO(content)).size[0] > 100
+
+
+def test_reconstructions_are_of_the_means(run, drawn):
+    models.reconstructions(run)
+    (_, seen), (_, made) = drawn
+    assert made == pytest.approx(np.asarray(Known(seen.shape[1:]).reconstruct(seen)), abs=1e-6)
+
+
+def test_a_run_without_its_model(tmp_path):
+    with pytest.raises(UserError, match="its SavedModel is not here"):
+        models.traversal(tmp_path)
+
+
+def test_a_curve_of_events_has_each_step_once_the_later_file_counting(run):
+    assert curves.of_events(run / "train", "reconstruction") == ([10, 20, 30], [120.0, 140.0, 150.0])
+    with pytest.raises(UserError, match="has no events with loss"):
+        curves.of_events(run / "train", "loss")

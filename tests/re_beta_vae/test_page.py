@@ -1,0 +1,157 @@
+"""The page and its Markdown: whole, escaped, without a request; pictures kept for a report of rows alone."""
+
+import html.parser
+import re
+
+import pytest
+from support import report_rows
+from support.report_rows import beta_vae, training
+
+from dlib_bvae import re_beta_vae
+from dlib_bvae.commands import run as run_command
+from dlib_bvae.errors import UserError
+from dlib_bvae.re_beta_vae.gallery import Gallery
+
+_VOID = {"meta", "img", "link", "br", "hr", "input"}
+_EVIL = "<script>alert('|')</script>"
+
+
+class Tags(html.parser.HTMLParser):
+    """Balances tags and collects addresses and text of headings."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.open, self.wrong, self.addresses, self.anchors, self.headings, self.seen = [], [], [], [], [], set()
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        self.addresses += [text for name, text in attrs if name in ("src", "href", "action", "data")]
+        self.anchors += [text for name, text in attrs if name == "id"]
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append((tag, self.getpos()))
+
+    def handle_data(self, text):
+        if self.open and self.open[-1] in ("h1", "h2"):
+            self.headings.append(text)
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    frame = report_rows.whole_study()
+    other = beta_vae(training("dsprites_rendered", "4-VAE", 1, "MLP", train_config__model__model="@other()"), 50)
+    frame = report_rows.frame([*frame.to_dict("records"), {**other, "train_results.model": _EVIL}])
+    path = tmp_path_factory.mktemp("rows") / "runs.parquet"
+    frame.to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def written(rows, tmp_path_factory):
+    output = tmp_path_factory.mktemp("report")
+    return re_beta_vae.write(rows, output, pictures=False)
+
+
+def parsed(path) -> Tags:
+    tags = Tags()
+    tags.feed(path.read_text(encoding="utf-8"))
+    tags.close()
+    return tags
+
+
+def test_the_page_is_balanced_and_asks_for_nothing(written):
+    tags = parsed(written[0])
+    assert (tags.wrong, tags.open) == ([], [])
+    assert "script" not in tags.seen
+    assert len(tags.anchors) == len(set(tags.anchors))
+    inside = {address[1:] for address in tags.addresses if address.startswith("#")}
+    assert inside == set(tags.anchors)
+    assert {address.split(";")[0] for address in tags.addresses if not address.startswith("#")} == {
+        "data:image/svg+xml"
+    }
+    style = re.search(r"<style>(.*)</style>", written[0].read_text(encoding="utf-8"), re.DOTALL)[1]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_every_table_and_figure_of_the_paper_has_its_place(written):
+    headings = " ".join(parsed(written[0]).headings)
+    for name in (
+        "six claims",
+        *(f"Table {n}:" for n in (1, 2, 3)),
+        *(f"Figure {n}:" for n in range(1, 9)),
+        "Figures 9 and 10",
+    ):
+        assert name in headings
+    markdown = written[1].read_text(encoding="utf-8")
+    assert [line[4:6] for line in markdown.splitlines() if line.startswith("### ")] == [f"{n}." for n in range(1, 7)]
+
+
+def test_numbers_stand_beside_the_papers(written):
+    for path in written:
+        text = path.read_text(encoding="utf-8")
+        for number in ("95.15", "99.23 ± 0.1", "80.73 ± 12.03", "266.5", "29.3", "110.0 ± 0.0"):
+            assert number in text
+
+
+def test_names_are_text(written):
+    page, markdown = (path.read_text(encoding="utf-8") for path in written)
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(&#39;|&#39;)&lt;/script&gt; is no β-VAE" in page
+    assert "<script" not in markdown
+    assert "&lt;script>alert('\\|')&lt;/script> is no β-VAE" in markdown
+
+
+def test_tables_of_markdown_are_tables(written):
+    lines = written[1].read_text(encoding="utf-8").splitlines()
+    for before, line, after in zip(lines, lines[1:], lines[2:], strict=False):
+        if line.startswith("| ---") or line.startswith("|  ---"):
+            cells = [re.sub(r"\\\|", "", each).count("|") for each in (before, line, after)]
+            assert cells[0] == cells[1] == cells[2] > 2
+    assert sum(line.startswith("| --- |") for line in lines) >= 8
+
+
+def test_pictures_of_the_markdown_are_there(written):
+    links = re.findall(r"!\[[^\]]*\]\(<([^>]*)>\)", written[1].read_text(encoding="utf-8"))
+    assert links == ["figures/figure_3.svg", "figures/figure_6.svg"]
+    assert all((written[1].parent / link).is_file() for link in links)
+
+
+def test_the_same_rows_are_the_same_report(rows, written, tmp_path):
+    again = re_beta_vae.write([rows, rows], tmp_path / "other", pictures=False)
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written]
+
+
+def test_pictures_drawn_before_are_kept_without_models(rows, tmp_path):
+    gallery = Gallery(tmp_path / "figures", draw=True)
+    gallery.picture("figure_4_dsprites_rendered_MLP_4-VAE.png", "of seed 7", "alt", "run 7", lambda: b"picture")
+    page = re_beta_vae.write(rows, tmp_path, pictures=True)[0].read_text(encoding="utf-8")
+    assert 'src="data:image/png;base64,cGljdHVyZQ=="' in page
+    assert "of seed 7" in page
+    assert (
+        'Figure 4: dsprites_rendered, MLP, 1-VAE: <span class="none">missing: the run&#39;s directory is not here'
+        in page
+    )
+
+
+def test_nothing_to_report(tmp_path):
+    with pytest.raises(UserError, match="no evaluation in"):
+        re_beta_vae.write(tmp_path, tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
+def test_the_command(rows, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["report", f"--results={rows}", f"--output={tmp_path}", "--no_pictures"])
+    run_command("report")
+    assert capsys.readouterr().out.splitlines() == [
+        str(tmp_path / "report.html"),
+        str(tmp_path / "report.md"),
+    ]
+    monkeypatch.setattr("sys.argv", ["report", "--results=nowhere.parquet", f"--output={tmp_path}"])
+    with pytest.raises(SystemExit) as stop:
+        run_command("report")
+    assert stop.value.code == 2
+    assert "there is no nowhere.parquet" in capsys.readouterr().err

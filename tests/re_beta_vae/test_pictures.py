@@ -1,0 +1,121 @@
+"""Which run a picture is of, and what stands where one cannot be made."""
+
+import pytest
+from support import report_rows
+from support.report_rows import cell
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.re_beta_vae import charts, curves, figures, models, pictures
+from dlib_bvae.re_beta_vae.evidence import Evidence, Subject
+from dlib_bvae.re_beta_vae.gallery import Gallery
+from dlib_bvae.re_beta_vae.rows import of_study
+
+MLP = Subject("dsprites_rendered", "MLP")
+
+
+@pytest.fixture
+def evidence(tmp_path):
+    """Three seeds of two β on dsprites_rendered; of the second seed's runs there are rows only."""
+    frame = report_rows.frame(
+        [*cell(*MLP[:1], "1-VAE", [50, 99, 60], "MLP"), *cell(*MLP[:1], "4-VAE", [70, 80, 70], "MLP")]
+    )
+    folders = [
+        tmp_path / f"{row['train_config.vae.beta']:g}-{row['train_results.seed']}" for _, row in frame.iterrows()
+    ]
+    for folder, seed in zip(folders, frame["train_results.seed"], strict=True):
+        (folder / ("train" if seed != 2 else "other")).mkdir(parents=True)
+    frame["folder"] = [str(folder) for folder in folders]
+    return Evidence(of_study(frame)[0])
+
+
+def test_the_highest_score_whose_directory_is_here_stands_for_a_cell(evidence):
+    run = pictures.shown(evidence, MLP, "1-VAE")
+    assert (run.seed, run.folder.name, run.told) == (3, "1-3", "seed 3: 60.0 %, the highest score of 2")
+    assert pictures.shown(evidence, MLP, "4-VAE").seed == 1  # of equal ones the least
+    assert pictures.shown(evidence, MLP, "10-VAE") is None
+
+
+def test_a_run_whose_model_is_here_goes_before_one_whose_model_is_gone(evidence, tmp_path):
+    (tmp_path / "1-1" / "train" / "saved_model").mkdir()
+    run = pictures.shown(evidence, MLP, "1-VAE")
+    assert (run.seed, run.told) == (1, "seed 1: 50.0 %, the highest score of 1")
+    assert pictures.shown(evidence, MLP, "4-VAE").seed == 1
+
+
+def test_a_broken_run_is_missing_and_the_others_are_there(evidence, tmp_path, monkeypatch):
+    def traversal(folder):
+        if folder.name == "1-3":
+            raise UserError("broken")
+        return folder.name.encode()
+
+    monkeypatch.setattr(models, "traversal", traversal)
+    found = {each.caption: each for each in pictures.traversals(Gallery(tmp_path / "figures", True), evidence)}
+    assert [each.missing for each in found.values()] == ["not run", "broken", "", "not run", *["not run"] * 4]
+    drawn = found["Figure 4: dsprites_rendered, MLP, 4-VAE (seed 1: 70.0 %, the highest score of 2)"]
+    assert drawn.path.read_bytes() == b"4-1"
+
+
+def test_the_panel_of_a_broken_run_says_so(evidence, tmp_path, monkeypatch):
+    panels = []
+    monkeypatch.setattr(figures, "walks", lambda each: panels.append(each) or b"png")
+
+    def walk(folder):
+        if folder.name == "1-3":
+            raise RuntimeError("no such signature")
+        return []
+
+    monkeypatch.setattr(models, "walk", walk)
+    first, second = pictures.walks(Gallery(tmp_path / "figures", True), evidence)
+    missing = {
+        "0.1-VAE": "missing: not run",
+        "1-VAE": "missing: RuntimeError: no such signature",
+        "10-VAE": "missing: not run",
+    }
+    assert panels == [{**missing, "4-VAE": []}]
+    assert first.path.read_bytes() == b"png"
+    assert second.missing == "not run"
+
+
+def test_curves_are_of_the_results_where_they_hold_them_else_of_events(evidence, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(charts, "training_curves", lambda panels, label: drawn.append(panels) or b"svg")
+
+    def of_events(train, tag):
+        if train.parent.name == "1-3":
+            raise UserError("none")
+        return [1], [2.0]
+
+    monkeypatch.setattr(curves, "of_events", of_events)
+    pictures.losses(Gallery(tmp_path / "figures", True), evidence)
+    assert drawn == [{"dsprites_rendered, MLP": {"1-VAE (missing)": ([], []), "4-VAE": ([1], [2.0])}}]
+    stem = "train_results__fid_curve__"
+    kept = {
+        f"{stem}name": "fd_x_small_9",
+        f"{stem}steps": "[1]",
+        f"{stem}values": "[5.0]",
+        f"{stem}reconstruction_loss": "[6.0]",
+    }
+    row = report_rows.training("cifar100", "1-VAE", 1, "Conv", **kept)
+    with_curve = Evidence(of_study(report_rows.frame([report_rows.scored(row, "image_quality", fid_sample=1.0)]))[0])
+    drawn.clear()
+    hundred, ten = pictures.distances(Gallery(tmp_path / "other", False), with_curve)
+    assert drawn == [{"fd_x_small_9": {"1-VAE": ([1], [5.0])}}]
+    assert ten.missing == "no run has a curve of distances (frechet_curve.every_steps)"
+    loss = pictures.losses(Gallery(tmp_path / "other", False), with_curve)
+    assert drawn[1:] == [{"cifar100, Conv": {"1-VAE": ([1], [6.0])}}]
+    assert [each.path is not None for each in (hundred, *loss)] == [True, True]
+
+
+def test_data_sets_that_are_not_here_are_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path))
+    monkeypatch.delenv("DLIB_BVAE_DATA_DIR", raising=False)
+    (figure,) = pictures.samples(Gallery(tmp_path / "figures", True), ("CIFAR-100",))
+    assert figure.missing == "its files are not on this machine"
+    (figure,) = pictures.samples(Gallery(tmp_path / "figures", False), ("CIFAR-100",))
+    assert figure.missing == "pictures are switched off"
+
+
+def test_figures_9_and_10_are_named_of_cifar100_only(evidence, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "reconstructions", lambda folder: b"png")
+    captions = [each.caption for each in pictures.reconstructions(Gallery(tmp_path / "figures", True), evidence)]
+    assert captions == ["Figure 9: cifar100, Conv, 0.1-VAE", "Figure 10: cifar100, Conv, 10-VAE"]

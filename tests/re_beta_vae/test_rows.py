@@ -1,0 +1,148 @@
+"""Reading rows: from run directories and from tables, what is of the study and what is left out."""
+
+import pytest
+from support import report_rows
+from support.report_rows import beta_vae, cell, training
+
+from dlib_bvae.analysis import tables
+from dlib_bvae.artifacts import write_stage
+from dlib_bvae.errors import UserError
+from dlib_bvae.re_beta_vae.rows import of_study, read, value
+
+CONFIG = {
+    "model.model": "@vae()",
+    "vae.beta": 4.0,
+    "encoder.encoder_fn": "@higgins_encoder",
+    "decoder.decoder_fn": "@higgins_decoder",
+    "reconstruction_loss.loss_fn": "@bernoulli_loss",
+}
+
+
+def write_run(run, seed=1, dataset="dsprites_rendered", accuracy=0.75, **config):
+    """A finished run with one evaluation, without a model."""
+    trained = {
+        "model": "four",
+        "dataset": dataset,
+        "fingerprint": "f",
+        "seed": seed,
+        "steps": 6000,
+        "elapsed_time": 1.0,
+    }
+    write_stage(run / "train", "train", results=trained, config={**CONFIG, **config}, gin_text="", earlier=None)
+    encoded = {"representation": "mean", "num_images": 8, "elapsed_time": 1.0}
+    write_stage(run / "mean", "postprocess", results=encoded, config={}, gin_text="", earlier=run / "train")
+    parameters = {"batch_size": 64, "classifier": "logistic_regression", "factors": None, "num_train": 10000}
+    results = {"metric": "beta_vae", "metric_parameters": parameters, "score_names": ["eval_accuracy"]}
+    results |= {"eval_accuracy": accuracy, "elapsed_time": 1.0}
+    folder = run / "mean" / "metrics" / "beta_vae"
+    write_stage(folder, "evaluation", results=results, config={}, gin_text="", earlier=run / "mean")
+
+
+def test_runs_and_their_rows_say_the_same(tmp_path):
+    store = tmp_path / "store"
+    write_run(store / "a", seed=1)
+    write_run(store / "b", seed=2, **{"vae.beta": 10.0})
+    frame, _ = tables.collect(store)
+    written = tables.write_tables(tables.aggregate(frame), frame, tmp_path / "tables")
+    columns = ["run", "seed", "dataset", "model", "architecture", "steps", "config"]
+    found = [of_study(read([place])[0])[0][columns].to_numpy().tolist() for place in (store, *written[-2:])]
+    assert found[0] == found[1] == found[2]
+    assert [row[3] for row in found[0]] == ["10-VAE", "4-VAE"]
+    both, _ = read([store, written[-1]])
+    assert len(both) == 2
+    assert both["folder"].tolist() == [str(store / "a"), str(store / "b")]
+
+
+def test_a_hash_that_looks_like_a_number_stays_a_hash(tmp_path):
+    report_rows.frame(cell("dsprites_rendered", "4-VAE", [50], "MLP")).to_csv(tmp_path / "runs.csv", index=False)
+    assert read([tmp_path / "runs.csv"])[0]["config"].tolist() == ["1e10000000"]
+
+
+def test_an_unfinished_evaluation_is_named(tmp_path):
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b", seed=2)
+    next((tmp_path / "b").glob("mean/metrics/*/results/json/evaluation_results.json")).unlink()
+    frame, problems = read([tmp_path])
+    assert len(frame) == 1
+    assert "not finished" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("runs.parquet", None, "there is no"),
+        ("runs.parquet", b"nothing", "no table"),
+        ("runs.csv", b"a,b\n1,2\n", "lacks the columns"),
+        ("results.csv", b"", "no table"),
+    ],
+)
+def test_what_is_no_table_of_runs(tmp_path, name, content, said):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        read([tmp_path / name])
+
+
+def test_no_evaluation_at_all(tmp_path):
+    with pytest.raises(UserError, match="no evaluation in"):
+        read([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("column", "entry", "said"),
+    [
+        ("train_config.vae.beta", '"@cyclical_weight()"', "a β that changes"),
+        ("train_config.vae.beta", "16.0", "β = 16, which the report has not"),
+        ("train_config.vae.beta", None, "β = nan, which the report has not"),
+        ("train_config.reconstruction_loss.loss_fn", "@gaussian_loss", "likelihood @gaussian_loss"),
+        ("train_config.encoder.encoder_fn", "@own_encoder", "architecture @own_encoder and @higgins_decoder"),
+        ("train_config.model.model", "@factor_vae()", "is no β-VAE, PCA or ICA"),
+        ("train_results.dataset", "smallnorb", "a data set that the report has not"),
+    ],
+)
+def test_what_is_not_of_the_study_is_left_out_and_named(column, entry, said):
+    rows = cell("dsprites_rendered", "4-VAE", [50, 60], "MLP")
+    rows.append({**rows[0], column: entry})
+    kept, notes = of_study(report_rows.frame(rows))
+    assert len(kept) == 2
+    assert len(notes) == 1
+    assert said in notes[0]
+
+
+def test_names_of_runs_mean_nothing():
+    rows = report_rows.frame(
+        cell(
+            "dsprites_rendered",
+            "4-VAE",
+            [50],
+            "MLP",
+        )
+    )
+    rows["train_results.model"] = "pca_conv_beta10"
+    kept, _ = of_study(rows)
+    assert kept[["model", "architecture"]].to_numpy().tolist() == [["4-VAE", "MLP"]]
+
+
+def test_of_two_configurations_the_longer_training_counts_then_the_more_seeds():
+    def rows_of(config, steps, seeds):
+        more = {"config": config, "train_results__steps": steps}
+        return [beta_vae(training("dsprites_rendered", "4-VAE", seed, "MLP", **more), 50) for seed in seeds]
+
+    rows = rows_of("a", 300, [1, 2]) + rows_of("b", 6000, [1]) + rows_of("c", 6000, [1, 2, 3])
+    kept, notes = of_study(report_rows.frame(rows))
+    assert set(kept["config"]) == {"c"}
+    assert notes == [
+        "dsprites_rendered: another configuration of 4-VAE MLP (6,000 steps or images, 1 seeds)",
+        "dsprites_rendered: another configuration of 4-VAE MLP (300 steps or images, 2 seeds)",
+    ]
+
+
+def test_values_of_mixed_columns():
+    assert [value(each) for each in ("4.0", '"@a()"', "@a()", None, float("nan"), 3)] == [
+        4.0,
+        "@a()",
+        "@a()",
+        None,
+        None,
+        3,
+    ]

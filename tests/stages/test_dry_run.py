@@ -1,0 +1,56 @@
+"""dry_run.py: a metric's parameters are refused before anything is encoded for it."""
+
+import inspect
+
+import pytest
+
+from dlib_bvae import datasets, metrics
+from dlib_bvae.config import configuration
+from dlib_bvae.errors import UserError
+from dlib_bvae.stages import dry_run, evaluate
+
+
+def tried(name, *bindings):
+    with configuration([], bindings, evaluate.REGISTRIES):
+        dry_run.try_parameters(name, datasets.load("dummy_data"))
+
+
+@pytest.mark.parametrize("name", metrics.METRICS.names())
+def test_what_a_metric_does_by_default_is_taken(name):
+    tried(name)
+
+
+def test_no_image_is_drawn_for_it(monkeypatch):
+    data = datasets.load("dummy_data")
+    monkeypatch.setattr(type(data), "images_at", lambda *given: pytest.fail("an image was drawn"))
+    with configuration([], [], evaluate.REGISTRIES):
+        for name in metrics.names():
+            dry_run.try_parameters(name, data)
+    assert not {"observations_at", "sample_observations_from_factors"} & vars(data).keys()
+
+
+def with_sizes():
+    """Metrics that say of how many images they draw."""
+    return [name for name in metrics.names() if "num_train" in inspect.signature(metrics.METRICS.get(name)).parameters]
+
+
+@pytest.mark.parametrize("name", with_sizes())
+def test_a_wrong_number_is_refused(name):
+    with pytest.raises(UserError, match=rf"{name}\.num_train must .*got"):
+        tried(name, f"{name}.num_train = 'many'")
+
+
+def test_a_split_that_the_data_has_not_is_refused():
+    with pytest.raises(UserError, match="dummy_data holds no combinations out"):
+        tried("mig", "evaluation.split = 'out'")
+
+
+def test_nothing_is_encoded_for_metrics_that_would_all_refuse(ten_steps, tmp_path):
+    run = ten_steps(tmp_path / "run")
+    wrong = ["beta_vae.factors = ['colour']", "mig.num_bins = 1"]
+    with pytest.raises(UserError, match="colour"):
+        evaluate.run("beta_vae,mig", [], wrong, run)
+    assert not list(run.glob("mean*"))
+    with pytest.raises(UserError, match="1 of 2 metrics could not be scored: mig"):
+        evaluate.run("active_units,mig", [], ["active_units.num_train = 100", *wrong], run)
+    assert (run / "mean" / "metrics" / "active_units-num_train=100").is_dir()

@@ -1,0 +1,89 @@
+"""A reader of the leaderboard's page in tests, and the runs that it reads about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from support.leaderboard_runs import bring, score, train
+
+HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
+FORMULA = '=HYPERLINK("http://example.org";"click")'
+TICKS = 'it\'s `$(touch taken)` "quoted" %s é'
+METHODS = {"beta_vae": "@vae()", "ada": "@ada_gvae()", "labelled": "@s2_vae()", "reference": "@random_encoder()"}
+SEEDS = 3
+
+
+def fill(root: Path) -> None:
+    """Runs of METHODS on two data sets, a submission, and runs with names that could do harm."""
+    for dataset, fingerprint in {"dsprites_rendered": "a" * 16, "dsprites_full": "b" * 16}.items():
+        for place, (name, method) in enumerate(METHODS.items()):
+            for seed in range(SEEDS):
+                config = {"model.name": name, "model.model": method, "model.optimizer": "@adam", "adam.beta1": 0.9}
+                encoded = train(
+                    root,
+                    f"{dataset} {name} {seed}",
+                    seed=seed,
+                    config=config,
+                    dataset=dataset,
+                    fingerprint=fingerprint,
+                    num_parameters=1000 * (place + 1),
+                )
+                value = 0.2 * (place + 1) + 0.01 * seed
+                score(encoded, "mig", {"discrete_mig": value})
+                score(encoded, "reconstruction_error", {"squared_error": 10 - place + 0.1 * seed})
+    told = {"method": "PCA", "supervision": "none", "evidence": "recomputed", "exact_factors": ["shape"]}
+    score(bring(root, "submitted", "codes.npy", told), "mig", {"discrete_mig": 0.3})
+    score(bring(root, "exported", saved_model="my models/exported", seed=3), "mig", {"discrete_mig": 0.2})
+    for name in (HOSTILE, FORMULA, TICKS):
+        encoded = train(root, f"odd #{len(name)}", config={"model.name": name, "note.text": name})
+        score(encoded, "mig", {"discrete_mig": 0.5})
+
+
+class Reader:
+    """The open page: what it shows, and hands on mouse and keyboard."""
+
+    def __init__(self, driver, page):
+        self.driver, self.page = driver, page
+        self.run: Callable = driver.execute_script
+
+    def open(self, place="", width=1280, height=900, dark=False):
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+        self.driver.get("about:blank")
+        self.driver.get(f"{self.page.as_uri()}{place}")
+        return self
+
+    def until(self, question):
+        """Waits for what the page does by itself, such as loading a picture; fails when it does not happen."""
+        from selenium.webdriver.support.wait import WebDriverWait  # the module itself is imported where selenium is not
+
+        WebDriverWait(self.driver, 30).until(lambda _: self.run(f"return {question}"), question)
+
+    def texts(self, css):
+        return self.run("return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText.trim())", css)
+
+    def click(self, css):
+        self.driver.find_element("css selector", css).click()
+
+    def choose(self, css, value):
+        self.run(
+            "const field = document.querySelector(arguments[0]); field.value = arguments[1];"
+            "field.dispatchEvent(new Event('change', {bubbles: true}));",
+            css,
+            value,
+        )
+
+    def keys(self, *keys):
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def place(self):
+        return self.run("return location.hash")
+
+    def colour(self):
+        return self.run("return getComputedStyle(document.documentElement).backgroundColor")
+
+    def scrolls_sideways(self):
+        return self.run("return document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth")

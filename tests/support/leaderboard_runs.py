@@ -1,0 +1,93 @@
+"""Run directories with known scores, as the stages write them, for tests of the leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dlib_bvae.artifacts import record
+
+# A red square of 1 × 1 pixel.
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc0000003010100c9fe92ef"
+    "0000000049454e44ae426082"
+)
+
+
+def train(root: Path, name: str, *, seed: int = 0, config: Mapping[str, Any] | None = None, **results: Any) -> Path:
+    """A trained and encoded run with its picture; returns the directory of its representation."""
+    directory = root / name
+    told = {
+        "vae.beta": 4.0,
+        "model.model": "@vae()",
+        "model.batch_size": 64,
+        "model.name": "beta_vae",
+        **(config or {}),
+    }
+    known = {
+        "model": told["model.name"],
+        "dataset": "dsprites_rendered",
+        "fingerprint": "f" * 16,
+        "seed": seed,
+        "steps": 100,
+        "num_parameters": 1000,
+        "reconstruction": 20.0,
+        "elapsed_time": 60.0,
+    }
+    _write(directory / "train", "train", {**told, "model.random_seed": seed}, None, {**known, **results})
+    (directory / "train" / "reconstructions.png").write_bytes(PNG)
+    encoded = {"representation": "mean", "num_images": 1000}
+    _write(directory / "mean", "postprocess", {"postprocess.random_seed": 0}, directory / "train", encoded)
+    return directory / "mean"
+
+
+def score(
+    encoded: Path, metric: str, scores: Mapping[str, float], parameters: Mapping[str, Any] | None = None, seed: int = 0
+) -> Path:
+    """An evaluation of an encoded run; returns its directory."""
+    parameters = {"num_train": 10} if parameters is None else parameters
+    directory = encoded / "metrics" / "-".join([metric, *map(str, parameters.values()), str(seed)])
+    results = {
+        "metric": metric,
+        "metric_parameters": dict(parameters),
+        "random_seed": seed,
+        "score_names": list(scores),
+        **scores,
+    }
+    told = {"evaluation.random_seed": seed, **{f"{metric}.{key}": value for key, value in parameters.items()}}
+    _write(directory, "evaluation", told, encoded, results)
+    return directory
+
+
+def _write(directory: Path, stage: str, config: Any, earlier: Path | None, results: Mapping[str, Any]) -> None:
+    results = {"elapsed_time": 1.0, **results}
+    record.write_stage(directory, stage, results=results, config=config, gin_text="", earlier=earlier)
+
+
+def bring(
+    root: Path,
+    name: str,
+    source: str | None = None,
+    submission: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    saved_model: str | None = None,
+) -> Path:
+    """Codes of another framework as dlib_bvae_evaluate writes them; returns the directory of the representation.
+
+    source: of --codes; saved_model: of --saved_model, one of the two. submission: what verification adds beside them.
+    """
+    directory = root / name / "codes"
+    results = {
+        "model": name,
+        "training_seed": seed,
+        "dataset": "dsprites_rendered",
+        "fingerprint": "f" * 16,
+        "representation": "codes",
+        "num_images": 1000,
+        **({"source": source} if source is not None else {"saved_model": saved_model}),
+    }
+    _write(directory, "postprocess", {"dataset.name": "dsprites_rendered"}, None, results)
+    if submission is not None:
+        _write(directory, "submission", {}, None, {"name": name, **submission})
+    return directory
