@@ -9,7 +9,7 @@ from typing import Any
 
 from dlib_bvae import metrics
 from dlib_bvae.errors import NotApplicable, UserError
-from dlib_bvae.stages.scoring import evaluation, work_dir
+from dlib_bvae.stages.scoring import evaluation, scored_images
 
 
 class _CodesAsked(Exception):
@@ -37,7 +37,7 @@ def try_parameters(name: str, data: Any) -> None:
     if name in metrics.names() and metric.__module__.startswith("dlib_bvae."):
         settings = evaluation()
         with contextlib.suppress(_CodesAsked, NotApplicable):
-            metric(_without_images(work_dir(data, settings.split)), _ask, settings.random_seed)
+            metric(_without_images(scored_images(data, settings.split)), _ask, settings.random_seed)
 
 
 def refuse_early(

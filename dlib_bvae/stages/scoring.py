@@ -78,7 +78,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
         print(f"{final}: scored codes of an earlier encoding; scoring again")
     began = time.monotonic()
     settings = evaluation()
-    data = work_dir(representation.data, settings.split)
+    data = scored_images(representation.data, settings.split)
     codes = representation.codes if data is representation.data else representation.codes[data.rows]
     scores = _scores(name, data, codes, settings, _wanted(name, representation))
     seconds = time.monotonic() - began
@@ -106,7 +106,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     return final
 
 
-def work_dir(data: Any, split: str) -> Any:
+def scored_images(data: Any, split: str) -> Any:
     """The images of `data` that are scored; of a split, with their indices as .rows."""
     return data if split == "all" else split_of(data, split)
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 import shutil
 import statistics
 
@@ -119,22 +118,6 @@ def test_a_seed_among_the_metric_s_parameters_does_not_separate(tmp_path):
         evaluate(encoded, {"mig": float(seed)}, seed=seed, parameters={"random_seed": seed, "bins": 20})
     (row,) = table_of(tmp_path).to_dict("records")
     assert (row["mean"], row["metric_parameters"]) == (0.5, '{"bins": 20}')
-
-
-def test_a_configuration_s_name():
-    base = {"vae.beta": 4, "model.random_seed": 0, "model.name": "a"}
-    same = {"vae.beta": 4.0, "model.random_seed": 9, "model.name": "b", "train/model.name": "c", "data.split_seed": 1}
-    assert tables.config_hash(base) == tables.config_hash(same)
-    assert re.fullmatch("[0-9a-f]{10}", tables.config_hash(base))
-    assert tables.config_hash({**base, "dataset.name": "x"}) != tables.config_hash(base)
-
-
-def test_a_macro_that_only_holds_the_seed_does_not_count():
-    def of(number, **more):
-        return tables.config_hash({"model.random_seed": "%s", "s": number, **more})
-
-    assert of(1) == of(2)
-    assert of(1, **{"vae.beta": "%s"}) != of(2, **{"vae.beta": "%s"})
 
 
 def test_broken_and_unfinished_files_are_named_and_skipped(tmp_path):

@@ -119,3 +119,11 @@ def test_peak_memory_is_in_mib():
     counted = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20
     assert int(counted[1]) / 2**10 * 0.9 < environment.peak_memory_mib() < installed
+
+
+@pytest.mark.parametrize(("platform", "unit"), [("linux", 2**10), ("darwin", 1)])
+def test_memory_is_counted_in_the_system_s_unit(monkeypatch, platform, unit):
+    monkeypatch.setattr(environment.sys, "platform", platform)
+    usage = SimpleNamespace(ru_maxrss=300 * 2**20 // unit)
+    monkeypatch.setattr(environment.resource, "getrusage", lambda who: usage)
+    assert environment.peak_memory_mib() == 300

@@ -140,3 +140,42 @@ def test_a_refusal_leaks_no_descriptor(tmp_path, holder):
         with pytest.raises(UserError), run_lock(tmp_path / "run"):
             pass
     assert before is None or len(os.listdir("/proc/self/fd")) == before
+
+
+def test_who_works_in_a_directory_is_known_without_taking_its_lock(tmp_path, holder):
+    run = tmp_path / "run"
+    assert lock.in_use(run, lock.locks_here()) is True
+    assert lock.in_use(run, frozenset()) is False  # nobody on this machine holds that lock
+    assert lock.in_use(run, None) is None  # the system does not tell
+    assert lock.in_use(tmp_path / "nowhere", lock.locks_here()) is False
+    holder.stdin.close()
+    holder.wait(timeout=10)
+    assert lock.in_use(run, lock.locks_here()) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", False),
+        ("{", None),
+        ("[]", None),
+        ('{"host": "here"}', None),
+        ('{"pid": 1, "host": "another machine"}', None),
+    ],
+)
+def test_what_a_lock_file_tells(tmp_path, text, expected):
+    (tmp_path / ".lock").write_text(text)
+    assert lock.in_use(tmp_path, lock.locks_here()) is expected
+
+
+def test_locks_are_read_as_the_system_lists_them(tmp_path, monkeypatch):
+    listed = tmp_path / "locks"
+    listed.write_text(
+        "1: FLOCK  ADVISORY  WRITE 18772 fe:00:5450097 0 EOF\n"
+        "1: -> FLOCK  ADVISORY  WRITE 18773 fe:00:5450097 0 EOF\n"
+        "2: POSIX  ADVISORY  WRITE 4 fe:00:17 0 EOF\n"
+    )
+    monkeypatch.setattr(lock, "_LOCKS", listed)
+    assert lock.locks_here() == {(18772, 5450097)}
+    monkeypatch.setattr(lock, "_LOCKS", tmp_path / "nowhere")
+    assert lock.locks_here() is None
