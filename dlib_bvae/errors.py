@@ -30,10 +30,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     return UnknownName(f"no {kind} is called {name!r}; {hint}")
 
 
-def check_whole(name: str, value: Any, least: int) -> None:
-    """Raises UserError unless the parameter `name` is a whole number >= `least`."""
+def check_integer(name: str, value: Any, least: int) -> None:
+    """Raises UserError unless the parameter `name` is an integer >= `least`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise UserError(f"{name} must be a whole number >= {least}; got {value!r}")
+        raise UserError(f"{name} must be an integer >= {least}; got {value!r}")
 
 
 def check_number(name: str, value: Any, least: float = float("-inf"), most: float = float("inf")) -> float:

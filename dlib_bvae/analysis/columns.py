@@ -42,7 +42,7 @@ class Columns:
     def arrays(self) -> dict[str, Any]:
         """Name → array of pandas with one value a row, by the order of names in the rows; the rows are gone afterwards.
 
-        Whole numbers stay whole beside gaps; lists, and anything in a column of several types, become JSON text.
+        Integers stay integers beside gaps; lists, and anything in a column of several types, become JSON text.
         """
         for names in self._waiting:
             self._settle(names)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dlib_bvae.errors import UserError, check_number, check_whole, unknown
+from dlib_bvae.errors import UserError, check_integer, check_number, unknown
 
 REPS = 10_000
 LEVEL = 0.95
@@ -77,8 +77,8 @@ def counts(n: int, reps: int, rng: np.random.Generator) -> np.ndarray:
 
 def check_bootstrap(seed: int, reps: int, level: float) -> None:
     """Raises UserError for numbers out of range."""
-    check_whole("seed", seed, 0)
-    check_whole("reps", reps, 1)
+    check_integer("seed", seed, 0)
+    check_integer("reps", reps, 1)
     check_number("level", level, 0, 1)
 
 

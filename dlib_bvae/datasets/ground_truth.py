@@ -81,7 +81,7 @@ class GroundTruthData(ImageData):
         values = np.asarray(factors)
         if values.ndim != 2 or values.shape[1] != self.num_factors or values.dtype.kind not in "iu":
             raise ValueError(
-                f"factors must be whole numbers (n, {self.num_factors}); got dtype {values.dtype}, shape {values.shape}"
+                f"factors must be integers (n, {self.num_factors}); got dtype {values.dtype}, shape {values.shape}"
             )
         if (values < 0).any() or (values >= self.factor_sizes).any():
             raise ValueError(f"factors of {self.name} must be in 0 … size - 1 with sizes {self.factor_sizes}")

@@ -56,14 +56,12 @@ class ImageData(abc.ABC):
         return self.images_at(indices).astype(np.float32) / np.float32(self.max_pixel)
 
     def check_indices(self, indices: Any) -> np.ndarray:
-        """Returns `indices` as int64 (n,); raises ValueError when they are not whole numbers in 0 … num_images - 1."""
+        """Returns `indices` as int64 (n,); raises ValueError when they are not integers in 0 … num_images - 1."""
         rows = np.asarray(indices)
         if rows.size == 0:
             return np.zeros(0, np.int64)
         if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise ValueError(
-                f"indices must be whole numbers in one dimension; got dtype {rows.dtype}, shape {rows.shape}"
-            )
+            raise ValueError(f"indices must be integers in one dimension; got dtype {rows.dtype}, shape {rows.shape}")
         low, high = int(rows.min()), int(rows.max())
         if low < 0 or high >= self.num_images:
             raise ValueError(

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.image_quality.features import BATCH, Protocol, features_of, moments_of, reference_features
 from dlib_bvae.image_quality.frechet import bias_warning, frechet_distance
@@ -71,9 +71,9 @@ def frechet_curve(
     in EXTRACTORS. The images' own features are computed once for a data set, and kept in the cache directory.
     Raises UserError for values out of range, and where the extractor's weights are missing.
     """
-    check_whole("frechet_curve.every_steps", every_steps, 0)
-    check_whole("frechet_curve.num_images", num_images, 2)
-    check_whole("frechet_curve.seed", seed, 0)
+    check_integer("frechet_curve.every_steps", every_steps, 0)
+    check_integer("frechet_curve.num_images", num_images, 2)
+    check_integer("frechet_curve.seed", seed, 0)
     if not every_steps:
         return None
     return Curve(FewImages(data, num_images, extractor, seed), every_steps, total)

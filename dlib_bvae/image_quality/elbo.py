@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng, draw
-from dlib_bvae.errors import NotApplicable, check_whole
+from dlib_bvae.errors import NotApplicable, check_integer
 from dlib_bvae.metrics.engine.information import gaussian_kl
 from dlib_bvae.metrics.score_info import Score
 
@@ -54,8 +54,8 @@ def elbo(
         raise NotApplicable(
             "elbo needs a model with a likelihood and a Gaussian posterior: score a trained VAE's run by dlib_bvae_evaluate"
         )
-    check_whole("elbo.num_images", num_images, 1)
-    check_whole("elbo.num_samples", num_samples, 1)
+    check_integer("elbo.num_images", num_images, 1)
+    check_integer("elbo.num_samples", num_samples, 1)
     images = data if isinstance(data, ImageData) else FromDuckType(data)
     rng = np.random.RandomState(int(draw(as_rng(random_state), 2**31, ())))
     rows = np.sort(rng.permutation(images.num_images)[:num_images])

@@ -14,7 +14,7 @@ import numpy as np
 
 from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng, draw
-from dlib_bvae.errors import NotApplicable, UserError, check_whole
+from dlib_bvae.errors import NotApplicable, UserError, check_integer
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.score_info import Score
 
@@ -107,7 +107,7 @@ class _Measures(NamedTuple):
     def check(self) -> None:
         least = {"subsets": 1, "subset_size": 2, "neighbours": 1, "infinity_points": 0, "infinity_smallest": 2}
         for name, value in least.items():
-            check_whole(f"image_quality.{name}", getattr(self, name), value)
+            check_integer(f"image_quality.{name}", getattr(self, name), value)
         if self.infinity_points == 1:
             raise UserError("image_quality.infinity_points must be 0, for none, or at least 2, for a line; got 1")
 
@@ -213,4 +213,4 @@ def _check(compare: Any, num_images: Any, resize: Any, quantise: Any) -> None:
         raise UserError(f"image_quality.resize must be one of {', '.join(RESIZES)}; got {resize!r}")
     if not isinstance(quantise, bool):
         raise UserError(f"image_quality.quantise must be True or False; got {quantise!r}")
-    check_whole("image_quality.num_images", num_images, 2)
+    check_integer("image_quality.num_images", num_images, 2)

@@ -10,7 +10,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
-from dlib_bvae.errors import NotApplicable, UserError, check_whole, unknown
+from dlib_bvae.errors import NotApplicable, UserError, check_integer, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.engine.codes import CodeReader
 from dlib_bvae.metrics.engine.sampling import factor_names
@@ -58,7 +58,7 @@ def beta_vae(
         ("num_train", num_train, len(asked)),
         ("num_eval", num_eval, 1),
     ):
-        check_whole(f"beta_vae.{name}", value, least)
+        check_integer(f"beta_vae.{name}", value, least)
     CLASSIFIERS.get(classifier)
     rng = as_rng(random_state)
     train_seed, eval_seed, model_seed = (int(seed) for seed in draw(rng, 2**31 - 1, 3))

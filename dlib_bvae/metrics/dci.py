@@ -9,7 +9,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import NotApplicable, check_whole
+from dlib_bvae.errors import NotApplicable, check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.boosting import BoostedTrees
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
@@ -47,7 +47,7 @@ def dci(
     disentanglement_per_code and importance (latents × factors).
     Raises UserError for numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
     """
-    check_whole("dci.n_estimators", n_estimators, 1)
+    check_integer("dci.n_estimators", n_estimators, 1)
     make = functools.partial(BoostedTrees, n_estimators)
     return _dci("dci", trees(make), data, codes, random_state, num_train, num_test)
 
@@ -61,7 +61,7 @@ def dci_random_forest(
     Every split may use every code: were some hidden, as in many forests, the others would be given their importance.
     Parameters, returns and errors otherwise as in dci.
     """
-    check_whole("dci_random_forest.n_estimators", n_estimators, 1)
+    check_integer("dci_random_forest.n_estimators", n_estimators, 1)
 
     def make(seed: int) -> Any:
         from sklearn.ensemble import RandomForestClassifier

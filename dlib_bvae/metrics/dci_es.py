@@ -8,7 +8,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
@@ -112,9 +112,9 @@ def _losses(
 
 def _checked_widths(widths: Any) -> list[int]:
     if isinstance(widths, str) or not isinstance(widths, Sequence) or len(widths) < 2:
-        raise UserError(f"dci_es.widths must be a list of at least two whole numbers; got {widths!r}")
+        raise UserError(f"dci_es.widths must be a list of at least two integers; got {widths!r}")
     for width in widths:
-        check_whole("every entry of dci_es.widths", width, 1)
+        check_integer("every entry of dci_es.widths", width, 1)
     if any(a >= b for a, b in zip(widths, widths[1:], strict=False)) or widths[-1] > _MOST_FEATURES:
         raise UserError(f"dci_es.widths must ascend, to at most {_MOST_FEATURES}; got {list(widths)!r}")
     return [int(width) for width in widths]

@@ -7,7 +7,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import INFORMATION, UNIT
@@ -29,7 +29,7 @@ def dcimig(data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000,
     where none did) and mutual_information in nats (latents × factors).
     Raises UserError for numbers out of range and fewer than two factors.
     """
-    check_whole("dcimig.num_bins", num_bins, 2)
+    check_integer("dcimig.num_bins", num_bins, 2)
     sampler = Sampler("dcimig", data, codes, random_state, least_factors=2)
     sample = sampler.draw_varied("num_train", num_train)
     information = mutual_information(binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes))

@@ -8,7 +8,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
@@ -63,11 +63,11 @@ def downstream_task(
 
 
 def check_sizes(name: str, num_train: Any) -> list[int]:
-    """The training sizes as a list. Raises UserError unless they are different whole numbers."""
+    """The training sizes as a list. Raises UserError unless they are different integers."""
     if isinstance(num_train, str) or not isinstance(num_train, Sequence) or not num_train:
-        raise UserError(f"{name}.num_train must be a list of whole numbers; got {num_train!r}")
+        raise UserError(f"{name}.num_train must be a list of integers; got {num_train!r}")
     for size in num_train:
-        check_whole(f"every entry of {name}.num_train", size, 1)
+        check_integer(f"every entry of {name}.num_train", size, 1)
     if len(set(num_train)) < len(num_train):
         raise UserError(f"{name}.num_train has an entry twice: {list(num_train)!r}; leave one out")
     return [int(size) for size in num_train]

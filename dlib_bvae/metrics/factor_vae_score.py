@@ -7,7 +7,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import COUNT, UNIT, Matrix
@@ -105,7 +105,7 @@ def _scores(
     prune_threshold: Any,
 ) -> dict[str, Any]:
     for name, value, least in (("batch_size", batch_size, 2), ("num_train", num_train, 1), ("num_eval", num_eval, 1)):
-        check_whole(f"{metric}.{name}", value, least)
+        check_integer(f"{metric}.{name}", value, least)
     check_threshold(f"{metric}.prune_threshold", prune_threshold)
     sampler = Sampler(metric, data, codes, random_state, least_factors=2, full_grid=True)
     variances = sampler.draw("num_variance_estimate", num_variance_estimate, 2).codes.var(axis=0, ddof=1)

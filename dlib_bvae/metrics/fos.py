@@ -8,7 +8,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import Matrix, Score
@@ -31,9 +31,9 @@ def fos(data: Any, codes: Any, random_state: Any, *, num_train: int = 1_280, bat
     data, codes, random_state: see dlib_bvae.metrics.score. Returns fos and fos_standardised (both 0 with one code) and
     fos_per_pair, symmetric (latents × latents). Raises UserError for numbers out of range and more than 100 codes.
     """
-    check_whole("fos.batch_size", batch_size, 2)
+    check_integer("fos.batch_size", batch_size, 2)
     sampler = Sampler("fos", data, codes, random_state, least_factors=0, most_codes=_MOST_CODES)
-    check_whole("fos.num_train", num_train, int(batch_size))
+    check_integer("fos.num_train", num_train, int(batch_size))
     sample = sampler.draw("num_train", num_train // batch_size * batch_size)
     raw = hausdorff(sample.codes, batch_size)
     scaled = standardised(sample)[0].codes

@@ -8,7 +8,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.engine.binning import value_bins
 from dlib_bvae.metrics.engine.information import contingency, factor_entropies, mutual_information
 from dlib_bvae.metrics.engine.neighbours import neighbour_information
@@ -57,8 +57,8 @@ def infomec(
     infoe_test and nmi (latents × factors).
     Raises UserError for numbers out of range, fewer than two factors, and too many codes or discrete values.
     """
-    check_whole("infomec.neighbours", neighbours, 1)
-    check_whole("infomec.max_iter", max_iter, 1)
+    check_integer("infomec.neighbours", neighbours, 1)
+    check_integer("infomec.max_iter", max_iter, 1)
     if not isinstance(discrete, bool):
         raise UserError(f"infomec.discrete must be True or False; got {discrete!r}")
     sampler = Sampler("infomec", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)

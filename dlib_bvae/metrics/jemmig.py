@@ -7,7 +7,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.engine.information import (
     binned_tables,
     factor_entropies,
@@ -34,7 +34,7 @@ def jemmig(data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000,
     [0, 1], jemmig_per_factor, jemmig_nats_per_factor (the entropy less the gap) and mutual_information in nats
     (latents × factors). Raises UserError for numbers out of range.
     """
-    check_whole("jemmig.num_bins", num_bins, 2)
+    check_integer("jemmig.num_bins", num_bins, 2)
     sampler = Sampler("jemmig", data, codes, random_state)
     sample = sampler.draw_varied("num_train", num_train)
     tables = binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes)

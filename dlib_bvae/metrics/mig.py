@@ -6,7 +6,7 @@ from typing import Any
 
 import gin
 
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import INFORMATION, UNIT
@@ -27,7 +27,7 @@ def mig(data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, nu
     mutual_information in nats (latents × factors) and factor_entropies in nats.
     Raises UserError for numbers out of range.
     """
-    check_whole("mig.num_bins", num_bins, 2)
+    check_integer("mig.num_bins", num_bins, 2)
     sampler = Sampler("mig", data, codes, random_state)
     sample = sampler.draw_varied("num_train", num_train)
     information = mutual_information(binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes))

@@ -9,7 +9,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
 from dlib_bvae.metrics.score_info import COUNT, UNIT
@@ -57,7 +57,7 @@ def model_centrality(
         ("num_kl", num_kl, 1),
         ("num_variance_estimate", num_variance_estimate, 2),
     ):
-        check_whole(f"model_centrality.{name}", value, least)
+        check_integer(f"model_centrality.{name}", value, least)
     check_threshold("model_centrality.kl_threshold", kl_threshold)
     check_threshold("model_centrality.prune_threshold", prune_threshold)
     rng = np.random.default_rng(int(draw(as_rng(random_state), 2**31 - 1, 1)[0]))

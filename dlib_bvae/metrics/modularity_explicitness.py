@@ -9,7 +9,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.active import active_codes, check_threshold
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
@@ -120,7 +120,7 @@ def _scores(
     num_bins: Any,
     active_threshold: Any,
 ) -> dict[str, Any]:
-    check_whole(f"{name}.num_bins", num_bins, 2)
+    check_integer(f"{name}.num_bins", num_bins, 2)
     check_threshold(f"{name}.active_threshold", active_threshold)
     sampler = Sampler(name, data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
     train = sampler.draw_varied("num_train", num_train)

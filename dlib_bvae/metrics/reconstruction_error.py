@@ -10,7 +10,7 @@ import numpy as np
 
 from dlib_bvae.datasets import FromDuckType, ImageData
 from dlib_bvae.datasets.ground_truth import as_rng
-from dlib_bvae.errors import NotApplicable, UserError, check_whole
+from dlib_bvae.errors import NotApplicable, UserError, check_integer
 from dlib_bvae.metrics.engine.codes import check_codes
 from dlib_bvae.metrics.score_info import Score
 
@@ -42,7 +42,7 @@ def reconstruction_error(
             "reconstruction_error needs the model's decoder: score a trained run, a SavedModel with a signature decode, or "
             "give decode=…"
         )
-    check_whole("reconstruction_error.num_images", num_images, 1)
+    check_integer("reconstruction_error.num_images", num_images, 1)
     images = data if isinstance(data, ImageData) else FromDuckType(data)
     if not callable(codes):
         codes = check_codes(codes, images.num_images)

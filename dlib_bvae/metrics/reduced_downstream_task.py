@@ -8,7 +8,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import NotApplicable, check_whole, unknown
+from dlib_bvae.errors import NotApplicable, check_integer, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
@@ -56,7 +56,7 @@ def reduced_downstream_task(
     Raises UserError for unknown names, numbers out of range, fewer than two factors, no code left, more than 1,000 codes.
     """
     sizes = check_sizes("reduced_downstream_task", num_train)
-    check_whole("reduced_downstream_task.num_factors_to_remove", num_factors_to_remove, 1)
+    check_integer("reduced_downstream_task.num_factors_to_remove", num_factors_to_remove, 1)
     if importance not in _IMPORTANCES:
         raise unknown("importance of reduced_downstream_task", str(importance), _IMPORTANCES)
     make_classifier = CLASSIFIERS.get(predictor)

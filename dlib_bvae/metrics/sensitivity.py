@@ -9,7 +9,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw
-from dlib_bvae.errors import UserError, check_whole, unknown
+from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.beta_vae import asked_factors, fit_and_score, points_of_sizes
 from dlib_bvae.metrics.engine.codes import CodeReader
@@ -47,13 +47,13 @@ def beta_vae_sensitivity(
     names = factor_names(data)
     sizes = _checked("batch_sizes", batch_sizes)
     for size in sizes:
-        check_whole("every entry of beta_vae_sensitivity.batch_sizes", size, 1)
+        check_integer("every entry of beta_vae_sensitivity.batch_sizes", size, 1)
     used = _checked("classifiers", classifiers)
     for classifier in used:
         CLASSIFIERS.get(classifier)
     choices = _choices(data, names, without)
     for name, value, least in (("num_train", num_train, max(map(len, choices.values()))), ("num_eval", num_eval, 1)):
-        check_whole(f"beta_vae_sensitivity.{name}", value, least)
+        check_integer(f"beta_vae_sensitivity.{name}", value, least)
     seeds = [int(seed) for seed in draw(as_rng(random_state), 2**31 - 1, 3)]
     cells = []
     for choice, asked in choices.items():

@@ -7,7 +7,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import INFORMATION, UNIT
@@ -40,7 +40,7 @@ def snc(
     knockout, is not here.
     Raises UserError for numbers out of range.
     """
-    check_whole("snc.num_bins", num_bins, 2)
+    check_integer("snc.num_bins", num_bins, 2)
     sampler = Sampler("snc", data, codes, random_state)
     train = sampler.draw_varied("num_train", num_train)
     test = sampler.draw("num_test", num_test)

@@ -8,7 +8,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
@@ -47,7 +47,7 @@ def strong_downstream_task(
     Raises UserError for unknown names, numbers out of range, fewer than two factors and more than 1,000 codes.
     """
     sizes = check_sizes("strong_downstream_task", num_train)
-    check_whole("strong_downstream_task.n_experiment", n_experiment, 1)
+    check_integer("strong_downstream_task.n_experiment", n_experiment, 1)
     make_classifier = CLASSIFIERS.get(predictor)
     sampler = Sampler(
         "strong_downstream_task", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES, full_grid=True

@@ -9,7 +9,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw
-from dlib_bvae.errors import check_whole, unknown
+from dlib_bvae.errors import check_integer, unknown
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
 from dlib_bvae.metrics.score_info import COUNT, UNIT
@@ -44,7 +44,7 @@ def udr(
     """
     check_set("udr", members)
     for name, value, least in (("num_train", num_train, 2), ("num_kl", num_kl, 1)):
-        check_whole(f"udr.{name}", value, least)
+        check_integer(f"udr.{name}", value, least)
     check_threshold("udr.kl_threshold", kl_threshold)
     check_threshold("udr.alpha", alpha)
     if correlation not in CORRELATIONS:

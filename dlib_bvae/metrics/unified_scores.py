@@ -9,7 +9,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.errors import UserError, check_whole, unknown
+from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.dci import check_two_codes, disentanglement
 from dlib_bvae.metrics.engine.boosting import BoostedTrees
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
@@ -66,8 +66,8 @@ def unified_scores(
     Raises UserError for unknown names, numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
     """
     names = _checked(matrices)
-    check_whole("unified_scores.num_bins", num_bins, 2)
-    check_whole("unified_scores.n_estimators", n_estimators, 1)
+    check_integer("unified_scores.num_bins", num_bins, 2)
+    check_integer("unified_scores.n_estimators", n_estimators, 1)
     sampler = Sampler("unified_scores", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
     train = sampler.draw_varied("num_train", num_train)
     check_two_codes("unified_scores", train.codes)

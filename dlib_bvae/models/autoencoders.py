@@ -7,7 +7,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.vae import Adapt, GaussianVAE
 
@@ -52,7 +52,7 @@ class quantized_autoencoder(GaussianVAE):
         shared: bool = False,
     ):
         super().__init__(observation_shape, seed, precision)
-        check_whole("quantized_autoencoder.num_values", num_values, 2)
+        check_integer("quantized_autoencoder.num_values", num_values, 2)
         books = tf.tile(tf.linspace(-0.5, 0.5, num_values)[None], [1 if shared else self.num_latent, 1])
         self.codebook = tf.Variable(books, name="codebook", dtype=tf.float32)
 

@@ -7,7 +7,7 @@ import math
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models.architectures import Shape
 from dlib_bvae.models.layers import Conv, Deconv, shape_of
 
@@ -27,7 +27,7 @@ class spatial_broadcast_decoder(tf.Module):
     def __init__(self, observation_shape: Shape, num_latent: int, seed: int, broadcast_size: int = 0):
         super().__init__("spatial_broadcast_decoder")
         height, width, channels = observation_shape
-        check_whole("spatial_broadcast_decoder.broadcast_size", broadcast_size, 0)
+        check_integer("spatial_broadcast_decoder.broadcast_size", broadcast_size, 0)
         size = broadcast_size or height
         doublings = int(math.log2(height / size)) if size <= height else -1
         if doublings < 0 or size << doublings != height or width % (1 << doublings):

@@ -8,7 +8,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder
 from dlib_bvae.models.layers import shape_of
 from dlib_bvae.models.likelihoods import bernoulli_loss
@@ -29,9 +29,9 @@ def build_encoder(
 ) -> tuple[Any, int]:
     """Returns the encoder of num_latent + `further` numbers, and that sum.
 
-    Raises UserError when num_latent is not a whole number >= 1.
+    Raises UserError when num_latent is not an integer >= 1.
     """
-    check_whole("encoder.num_latent", num_latent, 1)
+    check_integer("encoder.num_latent", num_latent, 1)
     return encoder_fn(observation_shape, num_latent + further, seed), num_latent + further
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models.layers import initial_weights
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.vae import Adapt, GaussianVAE
@@ -32,8 +32,8 @@ class vector_quantized_autoencoder(GaussianVAE):
         num_vectors: int = 512,
     ):
         super().__init__(observation_shape, seed, precision)
-        check_whole("vector_quantized_autoencoder.dim", dim, 1)
-        check_whole("vector_quantized_autoencoder.num_vectors", num_vectors, 2)
+        check_integer("vector_quantized_autoencoder.dim", dim, 1)
+        check_integer("vector_quantized_autoencoder.num_vectors", num_vectors, 2)
         if self.num_latent % dim:
             raise UserError(
                 f"encoder.num_latent must be a multiple of vector_quantized_autoencoder.dim, {dim}, as it counts the numbers "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlib_bvae.artifacts import read_results, run_lock
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.re_beta_vae.beta_curve_pictures import beta_curve, save_beta_curve
 from dlib_bvae.runtime import load_tensorflow
 from dlib_bvae.stages.inputs import same_data, trained_run
@@ -16,8 +16,8 @@ def run(model_dir: Path | None = None, num_images: int = 10_000, num_betas: int 
 
     Raises UserError for a run of another method, which has one β.
     """
-    check_whole("--num_images", num_images, 1)
-    check_whole("--num_betas", num_betas, 2)
+    check_integer("--num_images", num_images, 1)
+    check_integer("--num_betas", num_betas, 2)
     model_dir = trained_run(model_dir)
     load_tensorflow()
     from dlib_bvae.models.saved_model import load

@@ -15,7 +15,7 @@ from dlib_bvae.artifacts import config_dict, describe, read_results, write_stage
 from dlib_bvae.artifacts.lifecycle import commit, recover, start
 from dlib_bvae.datasets.external.arrays import open_array
 from dlib_bvae.datasets.external.checksums import content_sha256
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.engine.codes import check_codes, unusable
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.runtime import RUNS
@@ -78,7 +78,7 @@ def external_codes(
     name = source.stem if name is None else name
     if not name or Path(name).name != name:
         raise UserError(f"--name must be a name for a folder; got {name!r}")
-    check_whole("--training_seed", seed := training_seed or 0, 0)
+    check_integer("--training_seed", seed := training_seed or 0, 0)
     place = output_dir or RUNS / name
     if any((place / stage).exists() for stage in ("train", "train.part")):
         raise UserError(f"{place} is a run of dlib_bvae_train; choose another --name or --output_dir for these codes")

@@ -15,7 +15,7 @@ from dlib_bvae.artifacts.lifecycle import commit, recover, start, work_dir
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import GroundTruthData, ImageData
 from dlib_bvae.datasets.derived.subsample import Subsample
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.models.baselines.oracle import CODES, FactorView
 from dlib_bvae.representations.codes import encode_all
 from dlib_bvae.representations.reductions import REPRESENTATIONS, mean_representation
@@ -56,7 +56,7 @@ def postprocessing(
 
     Raises UserError for max_images out of range.
     """
-    check_whole("postprocess.max_images", max_images, 2)
+    check_integer("postprocess.max_images", max_images, 2)
     return Settings(postprocess_fn, random_seed, max_images)
 
 

@@ -18,7 +18,7 @@ from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, 
 from dlib_bvae.artifacts.lifecycle import commit, recover, start
 from dlib_bvae.datasets.derived.held_out import SPLITS
 from dlib_bvae.datasets.derived.held_out import split as split_of
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.repeats import combined
 from dlib_bvae.visualize.matrices import save_matrices
@@ -56,8 +56,8 @@ def evaluation(random_seed: int = 0, split: str = "all", repeats: int = 1) -> Se
 
     repeats: score with as many seeds, random_seed and those that follow it; see dlib_bvae.metrics.engine.repeats.
     """
-    check_whole("evaluation.random_seed", random_seed, 0)
-    check_whole("evaluation.repeats", repeats, 1)
+    check_integer("evaluation.random_seed", random_seed, 0)
+    check_integer("evaluation.repeats", repeats, 1)
     if split not in ("all", *SPLITS):
         raise UserError(f"evaluation.split must be one of all, {', '.join(SPLITS)}; got {split!r}")
     return Settings(random_seed, split, repeats)

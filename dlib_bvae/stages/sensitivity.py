@@ -23,7 +23,7 @@ from dlib_bvae.artifacts import (
 from dlib_bvae.artifacts.identity import config_hash
 from dlib_bvae.artifacts.lifecycle import commit, recover, start
 from dlib_bvae.config import configuration
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
 from dlib_bvae.representations.codes import read_codes
@@ -65,7 +65,7 @@ def run(
 @gin.configurable("sensitivity")
 def settings(random_seed: int = 0) -> int:
     """The seed of the study."""
-    check_whole("sensitivity.random_seed", random_seed, 0)
+    check_integer("sensitivity.random_seed", random_seed, 0)
     return random_seed
 
 

@@ -16,7 +16,7 @@ from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, 
 from dlib_bvae.artifacts.lifecycle import check_same, commit, recover, start, work_dir
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.image_quality.curve import frechet_curve
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.models.architectures import ARCHITECTURES
@@ -228,9 +228,9 @@ def training(
         "log_every": log_every,
     }
     for key, value in positive.items():
-        check_whole(f"model.{key}", value, 1)
+        check_integer(f"model.{key}", value, 1)
     if not isinstance(random_seed, int) or not 0 <= random_seed < 2**31:
-        raise UserError(f"model.random_seed must be a whole number in 0 … 2^31 - 1; got {random_seed!r}")
+        raise UserError(f"model.random_seed must be an integer in 0 … 2^31 - 1; got {random_seed!r}")
     if deterministic and xla and tf.config.list_physical_devices("GPU"):
         raise UserError(
             "model.deterministic cannot be kept with model.xla on a GPU, where XLA chooses its kernels by timing them; "

@@ -14,7 +14,7 @@ import numpy as np
 from dlib_bvae import metrics
 from dlib_bvae.artifacts import config_dict, write_atomic
 from dlib_bvae.config import configuration
-from dlib_bvae.errors import UserError, check_whole, unknown
+from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.constructed import PERTURBATIONS, FactorGrid
 from dlib_bvae.metrics.score_info import info_of
 from dlib_bvae.runtime import RUNS
@@ -51,7 +51,7 @@ def run(
     Metrics run with few images unless the configuration says how many. Writes validity.csv (one row a score), validity.md
     (each score without and with the most of each perturbation) and validity.png. Raises UserError for unknown names.
     """
-    check_whole("--seeds", seeds, 1)
+    check_integer("--seeds", seeds, 1)
     names, chosen = _metrics(metric), _perturbations(perturbations)
     rows: list[dict[str, Any]] = []
     for name in names:

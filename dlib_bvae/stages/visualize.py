@@ -24,7 +24,7 @@ from dlib_bvae.artifacts.lifecycle import check_same, commit, recover, start
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.images import training_sample
-from dlib_bvae.errors import NotApplicable, UserError, check_number, check_whole
+from dlib_bvae.errors import NotApplicable, UserError, check_integer, check_number
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.representations.reductions import REPRESENTATIONS
 from dlib_bvae.stages import postprocess
@@ -77,12 +77,12 @@ def visualizing(
     around the image's own. coverage: also of the codes' quantiles, in 0.01 … 0.9999.
     Raises UserError for values out of range.
     """
-    check_whole("visualize.random_seed", random_seed, 0)
+    check_integer("visualize.random_seed", random_seed, 0)
     counts = {"num_images": num_images, "num_codes": num_codes, "num_values": num_values, "num_frames": num_frames}
     for key, value in counts.items():
-        check_whole(f"visualize.{key}", value, 2)
+        check_integer(f"visualize.{key}", value, 2)
     for key, value in {"num_samples": num_samples, "num_examples": num_examples, "num_latents": num_latents}.items():
-        check_whole(f"visualize.{key}", value, 1)
+        check_integer(f"visualize.{key}", value, 1)
     _check_choice("prior_range", prior_range, ("quantiles", "linear"))
     _check_choice("posterior_range", posterior_range, ("codes", "deviations"))
     check_number("visualize.coverage", coverage, 0.01, 0.9999)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from dlib_bvae.errors import UserError, check_positive, check_whole
+from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies.executors import LOCAL, Executor
 from dlib_bvae.studies.plan import print_plan
@@ -63,7 +63,7 @@ def run(
     chosen = load(study, gin_bindings)
     store = RUNS / chosen.name if results is None else results
     workers = executor.default_workers(chosen) if workers is None else workers
-    check_whole("--workers", workers, 1)
+    check_integer("--workers", workers, 1)
     hours = None if max_hours is None else check_positive("--max_hours", max_hours)
     console = Console()
     console = console if console.is_terminal else Console(width=_WIDTH_OF_A_PIPE)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.studies.run import Run
 from dlib_bvae.studies.state import states
 from dlib_bvae.studies.study import Study
@@ -45,7 +45,7 @@ def execute(
     nothing is started any more. fits: whether a run may be started now. Raises UserError for a number of workers < 1, and
     whatever an attempt raises (a full disk), after the other children were ended.
     """
-    check_whole("--workers", workers, 1)
+    check_integer("--workers", workers, 1)
     stop = threading.Event() if stop is None else stop
     crew = _Crew(study, store, report, stop, fits)
     with ThreadPoolExecutor(workers) as pool:

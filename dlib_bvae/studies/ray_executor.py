@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.studies.local import Report, share
 from dlib_bvae.studies.ray_cluster import cluster
 from dlib_bvae.studies.ray_task import perform, task_of
@@ -55,7 +55,7 @@ def execute(
     checkpoint. Raises UserError when there is no such cluster, or when a node cannot do the study's runs; all children are
     ended then.
     """
-    check_whole("--workers", workers, 1)
+    check_integer("--workers", workers, 1)
     with cluster(study, workers, address) as ray:
         return _Sweep(ray, study, store.absolute(), workers, report, stop or threading.Event(), fits).run()
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import gin
 
 from dlib_bvae.config import configuration, homes
-from dlib_bvae.errors import UserError, check_number, check_whole
+from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.studies.run import Evaluation, Run, bound_by, resolved
 
 
@@ -63,8 +63,8 @@ def study(
 
     metrics: of parts that name none; see evaluations. Raises UserError for values out of range.
     """
-    check_whole("study.cpus", cpus, 1)
-    check_whole("study.attempts", attempts, 1)
+    check_integer("study.cpus", cpus, 1)
+    check_integer("study.attempts", attempts, 1)
     check_number("study.gpus", gpus, 0)
     check_number("study.timeout", timeout, 0)
     if not isinstance(parts, (list, tuple)) or not all(isinstance(each, Part) for each in parts):

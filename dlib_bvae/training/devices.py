@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models.likelihoods import Likelihood
 from dlib_bvae.models.objectives import Objective
 
@@ -22,7 +22,7 @@ def choose_strategy(
     takes so many GPUs, or CPUs of TensorFlow where there is no GPU. Raises UserError when there are fewer, or when they cannot
     share it.
     """
-    check_whole("model.devices", devices, 0)
+    check_integer("model.devices", devices, 0)
     found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     wanted = devices or len(tf.config.list_logical_devices("GPU"))
     if wanted <= 1:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import check_whole
+from dlib_bvae.errors import check_integer
 from dlib_bvae.training.plan import Plan
 
 _AHEAD = 4  # steps read before they are asked for
@@ -54,7 +54,7 @@ def make_feed(data: ImageData, plan: Plan, max_mib: int = 4096, shared: Feed | N
 
     shared: another feed of the same `data`; the new one is of its kind and holds no images of its own.
     """
-    check_whole("feed.max_mib", max_mib, 0)
+    check_integer("feed.max_mib", max_mib, 0)
     if isinstance(shared, StreamFeed):
         return StreamFeed(data, plan, shared)
     if isinstance(shared, MemoryFeed):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_number, check_whole
+from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.registry import Registry
 
 SCHEDULES = Registry(
@@ -56,7 +56,7 @@ class warm_up:
     """`then`, another schedule (constant when None), times a factor that rises linearly to 1 over the first `steps` steps."""
 
     def __init__(self, steps: int = 1_000, then: Callable | None = None):
-        check_whole("warm_up.steps", steps, 1)
+        check_integer("warm_up.steps", steps, 1)
         if then is not None and not callable(then):
             raise UserError(f"warm_up.then must be a schedule such as @cosine(); got {then!r}")
         self.steps, self.then = steps, then or constant()

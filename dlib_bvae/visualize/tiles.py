@@ -12,7 +12,7 @@ import numpy as np
 
 GAP = 2  # pixels between tiles
 _GREY = 128  # of the gaps: neither a black image nor a white one runs into it
-_LEAST = 64  # a tile's height in pixels; smaller images are enlarged by a whole number
+_LEAST = 64  # a tile's height in pixels; smaller images are enlarged by an integer factor
 _FONT = 13  # pixels
 _LINE = 17
 _MARGIN = 6
@@ -32,7 +32,7 @@ def as_pixels(images: np.ndarray) -> np.ndarray:
 
 
 def zoom_of(height: int) -> int:
-    """By how much tiles of `height` pixels are enlarged: the least whole number that makes them 64 pixels, at most 64."""
+    """By how much tiles of `height` pixels are enlarged: the least integer factor that makes them 64 pixels, at most 64."""
     return max(1, -(-_LEAST // height))
 
 

@@ -61,7 +61,7 @@ def test_the_first_factor_varies_slowest(grid_sizes):
         ([0, 512], "0 … 511 for dummy_data; got 512"),
         ([0.5], "dtype float64"),
         ([True], "dtype bool"),
-        (["a"], "whole numbers"),
+        (["a"], "integers"),
         ([[1]], r"shape \(1, 1\)"),
         (3, r"shape \(\)"),
     ],

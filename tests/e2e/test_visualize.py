@@ -73,7 +73,7 @@ def test_refusals_are_one_line_with_status_2(drawn, command, tmp_path):
     (tmp_path / "runs/begun/train.part").mkdir(parents=True)
     assert "the training in runs/begun is not finished" in refused(tmp_path, "--model_dir=runs/begun")
     assert "did you mean num_values" in refused(drawn[0], "--gin_bindings=visualize.num_value = 3")
-    assert "must be a whole number >= 2; got 1" in refused(drawn[0], "--gin_bindings=visualize.num_values = 1")
+    assert "must be an integer >= 2; got 1" in refused(drawn[0], "--gin_bindings=visualize.num_values = 1")
     assert "now it is 4; choose another --model_dir, or --overwrite" in refused(
         drawn[0], *FEW[1:], "--gin_bindings=visualize.num_values = 4"
     )

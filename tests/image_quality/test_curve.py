@@ -128,8 +128,8 @@ def test_members_of_an_ensemble_have_the_curves_that_they_have_alone(tmp_path):
     [
         (["frechet_curve.extractor = 'inception_2015'"], "the Inception graph of 2015 is missing; get .* in "),
         (["frechet_curve.extractor = 'inceptoin_2015'"], "did you mean inception_2015"),
-        (["frechet_curve.every_steps = -1"], "frechet_curve.every_steps must be a whole number >= 0"),
-        (["frechet_curve.num_images = 1"], "frechet_curve.num_images must be a whole number >= 2"),
+        (["frechet_curve.every_steps = -1"], "frechet_curve.every_steps must be an integer >= 0"),
+        (["frechet_curve.num_images = 1"], "frechet_curve.num_images must be an integer >= 2"),
         (["frechet_curve.seed = 0.5"], "frechet_curve.seed"),
         (["frechet_curve.every = 5"], "no parameter of frechet_curve is called 'every'; did you mean every_steps"),
         (["model.model = @pca()"], "frechet_curve.every_steps changes nothing about pca"),

@@ -133,7 +133,7 @@ def test_the_distance_for_infinitely_many_images_has_its_own_name_and_moves_no_o
     [
         ({"infinity_points": 1}, "infinity_points must be 0, for none, or at least 2"),
         ({"infinity_points": 3}, "infinity_smallest must be less than the 200 images of each side; got 5000"),
-        ({"infinity_points": 3, "infinity_smallest": 1}, "infinity_smallest must be a whole number >= 2"),
+        ({"infinity_points": 3, "infinity_smallest": 1}, "infinity_smallest must be an integer >= 2"),
         ({"compare": ("samples",)}, "compare"),
         ({"resize": "nearest"}, "resize"),
         ({"num_images": 1}, "num_images"),

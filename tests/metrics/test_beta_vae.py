@@ -300,7 +300,7 @@ def test_the_scores_are_plain_json_values():
 )
 def test_numbers_out_of_range_are_refused(parameter, least, values):
     for value in values:
-        with pytest.raises(UserError, match=rf"beta_vae\.{parameter} must be a whole number >= {least}; got "):
+        with pytest.raises(UserError, match=rf"beta_vae\.{parameter} must be an integer >= {least}; got "):
             beta_vae(SMALL, identity(SMALL), 0, **{**FEW, parameter: value})
 
 
@@ -310,7 +310,7 @@ def test_training_points_that_ask_for_one_factor_only_are_refused():
         beta_vae(SMALL, identity(SMALL), 2, factors=["factor_0", "factor_1"], num_train=2, num_eval=5)
 
 
-def test_numpy_s_whole_numbers_are_numbers():
+def test_numpy_s_integers_are_numbers():
     numbers = {key: np.int32(value) for key, value in FEW.items()}
     assert beta_vae(SMALL, identity(SMALL), 0, **numbers) == beta_vae(SMALL, identity(SMALL), 0, **FEW)
 

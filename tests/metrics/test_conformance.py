@@ -133,7 +133,7 @@ def test_a_factor_of_one_value_changes_nothing(name):
 
 
 @ALL
-def test_whole_numbers_are_codes(name, data):
+def test_integers_are_codes(name, data):
     whole = data.factors_at(np.arange(data.num_images))
     results = [score(name, data, whole.astype(kind)) for kind in (np.int16, np.float32)]
     assert results[0] == results[1]

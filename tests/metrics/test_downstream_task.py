@@ -85,7 +85,7 @@ def test_warnings_are_passed_on_once():
 
 @pytest.mark.parametrize("sizes", [[], "10", 10, None])
 def test_what_is_no_list_of_sizes_is_refused(sizes):
-    with pytest.raises(UserError, match=r"downstream_task\.num_train must be a list of whole numbers; got"):
+    with pytest.raises(UserError, match=r"downstream_task\.num_train must be a list of integers; got"):
         downstream_task(GRID, HOT, 0, num_train=sizes)
 
 

@@ -107,5 +107,5 @@ def test_a_threshold_out_of_range_is_refused(bad):
 
 
 def test_a_batch_of_one_image_is_refused():
-    with pytest.raises(UserError, match=r"factor_vae_score\.batch_size must be a whole number >= 2; got 1"):
+    with pytest.raises(UserError, match=r"factor_vae_score\.batch_size must be an integer >= 2; got 1"):
         factor_vae_score(GRID, GRID.identity(), 0, batch_size=1)

@@ -48,5 +48,5 @@ def test_standardised_it_does_not_see_scale_and_dead_codes():
 
 
 def test_fewer_images_than_a_batch_are_refused():
-    with pytest.raises(UserError, match=r"fos\.num_train must be a whole number >= 128; got 100"):
+    with pytest.raises(UserError, match=r"fos\.num_train must be an integer >= 128; got 100"):
         fos(GRID, mixed(GRID), 0, num_train=100)

@@ -162,7 +162,7 @@ def test_the_most_disentangled_codes_of_each_factor_are_kept():
 
 def test_numbers_out_of_range_are_refused():
     for metric in (mig_sup, dcimig, jemmig, med):
-        with pytest.raises(UserError, match=rf"{metric.__name__}\.num_bins must be a whole number >= 2; got 1"):
+        with pytest.raises(UserError, match=rf"{metric.__name__}\.num_bins must be an integer >= 2; got 1"):
             metric(GRID, IDENTITY, 0, num_bins=1)
-    with pytest.raises(UserError, match=r"med\.top_k must be a whole number >= 1; got 0"):
+    with pytest.raises(UserError, match=r"med\.top_k must be an integer >= 1; got 0"):
         med(GRID, IDENTITY, 0, top_k=0)

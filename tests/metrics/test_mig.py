@@ -86,5 +86,5 @@ def test_order_sign_and_scale_of_codes_do_not_matter(order, scale):
 
 @pytest.mark.parametrize("bad", [1, 0, 2.0, None])
 def test_bins_out_of_range_are_refused(bad):
-    with pytest.raises(UserError, match=r"mig\.num_bins must be a whole number >= 2; got"):
+    with pytest.raises(UserError, match=r"mig\.num_bins must be an integer >= 2; got"):
         value(GRID.identity(), num_bins=bad)

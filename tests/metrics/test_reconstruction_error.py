@@ -81,7 +81,7 @@ def test_refusals(bars):
         metrics.score("reconstruction_error", bars, codes)
     with pytest.raises(UserError, match=r"decode must give images \(256, 16, 16, 1\)"):
         metrics.score("reconstruction_error", bars, codes, decode=lambda z: np.zeros((len(z), 16, 16, 3)))
-    with pytest.raises(UserError, match="num_images must be a whole number >= 1"):
+    with pytest.raises(UserError, match="num_images must be an integer >= 1"):
         metrics.score("reconstruction_error", bars, codes, decode=lambda z: z, num_images=0)
 
 

@@ -160,7 +160,7 @@ def test_what_is_no_set_is_refused(name):
         metric(DATA, [STRAIGHT], 0)
     with pytest.raises(UserError, match="their codes are of"):
         metric(DATA, [STRAIGHT, STRAIGHT._replace(codes=STRAIGHT.codes[:10])], 0)
-    with pytest.raises(UserError, match=rf"{name}\.num_kl must be a whole number >= 1; got 0"):
+    with pytest.raises(UserError, match=rf"{name}\.num_kl must be an integer >= 1; got 0"):
         metric(DATA, [STRAIGHT, STRAIGHT], 0, num_kl=0)
     with pytest.raises(UnknownName, match="no metric of a set of runs is called 'urd'; did you mean udr"):
         RUN_SET_METRICS.get("urd")

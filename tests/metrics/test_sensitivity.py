@@ -88,12 +88,12 @@ def test_more_pairs_and_fewer_factors_score_higher():
     ("parameters", "message"),
     [
         ({"batch_sizes": []}, "batch_sizes must be a list"),
-        ({"batch_sizes": [0]}, r"every entry of beta_vae_sensitivity\.batch_sizes must be a whole number >= 1"),
+        ({"batch_sizes": [0]}, r"every entry of beta_vae_sensitivity\.batch_sizes must be an integer >= 1"),
         ({"classifiers": "mlp"}, "classifiers must be a list"),
         ({"classifiers": ["mpl"]}, "no classifier is called 'mpl'; did you mean mlp"),
         ({"without": ["shapes"]}, "no factor is called 'shapes'; did you mean shape"),
         ({"without": "shape"}, "without must be a list"),
-        ({"num_train": 3}, r"num_train must be a whole number >= 4"),
+        ({"num_train": 3}, r"num_train must be an integer >= 4"),
     ],
 )
 def test_bad_parameters_are_refused(parameters, message):

@@ -82,5 +82,5 @@ def test_order_sign_and_scale_of_codes_do_not_matter():
 
 
 def test_bins_out_of_range_are_refused():
-    with pytest.raises(UserError, match=r"snc\.num_bins must be a whole number >= 2; got 1"):
+    with pytest.raises(UserError, match=r"snc\.num_bins must be an integer >= 2; got 1"):
         snc(GRID, GRID.identity(), 0, num_bins=1)

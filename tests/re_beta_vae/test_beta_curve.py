@@ -67,5 +67,5 @@ def test_a_run_with_one_beta_is_refused(tmp_path):
     run = train.run(["gin/pca_dsprites.gin"], given, tmp_path / "run")
     with pytest.raises(UserError, match=r"trained by pca, which has one β or none; a curve needs a run of mr_vae"):
         stage.run(run)
-    with pytest.raises(UserError, match="--num_betas must be a whole number >= 2; got 1"):
+    with pytest.raises(UserError, match="--num_betas must be an integer >= 2; got 1"):
         stage.run(run, num_betas=1)

@@ -94,7 +94,7 @@ def test_finished_members_are_left_out(trained, capsys):
     [
         (["ensemble.seeds = 3"], r"ensemble.seeds must be a list of seeds such as \[1, 2, 3\]; got 3"),
         (["ensemble.seeds = [1, 1]"], "two members of the ensemble would be called seed1; give each seed once"),
-        (["ensemble.seeds = [1, -2]"], "model.random_seed must be a whole number"),
+        (["ensemble.seeds = [1, -2]"], "model.random_seed must be an integer"),
         (
             ["ensemble.seeds = [1]", "ensemble.way = 'both'"],
             "ensemble.way must be one of auto, fused, loop; got 'both'",

@@ -25,7 +25,7 @@ def test_a_refusal_does_not_stop_the_metrics_after_it(mine, score_own, capsys):
         score_own("mig,jemmig,sap", "jemmig.num_bins = 1", codes=mine)
     assert str(caught.value) == "1 of 3 metrics could not be scored: jemmig; the lines above say why"
     told = capsys.readouterr().err.splitlines()
-    assert told == ["refused: jemmig: jemmig.num_bins must be a whole number >= 2; got 1"]
+    assert told == ["refused: jemmig: jemmig.num_bins must be an integer >= 2; got 1"]
     assert [path.name.split("-")[0] for path in sorted(Path("runs/mine/codes/metrics").iterdir())] == ["mig", "sap"]
 
 
@@ -113,7 +113,7 @@ def test_the_table_shows_the_mean_of_repeats_apart_from_single_scores(mine, scor
 
 @pytest.mark.parametrize("repeats", [0, -2])
 def test_repeats_must_be_at_least_one(repeats, mine, score_own):
-    with pytest.raises(UserError, match=r"evaluation.repeats must be a whole number >= 1; got"):
+    with pytest.raises(UserError, match=r"evaluation.repeats must be an integer >= 1; got"):
         score_own("mig", repeats=repeats, codes=mine)
 
 

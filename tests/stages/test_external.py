@@ -189,7 +189,7 @@ def test_odd_codes_are_scored_by_every_metric_that_can(change, left_out, codes, 
         ({"dataset": "dummy_data"}, "--dataset goes with --codes or --saved_model"),
         ({"dataset": None, "training_seed": 0}, "--training_seed goes with --codes or --saved_model"),
         ({"codes": MINE, "name": "a/b"}, "--name must be a name for a folder; got 'a/b'"),
-        ({"codes": MINE, "training_seed": -1}, "--training_seed must be a whole number >= 0; got -1"),
+        ({"codes": MINE, "training_seed": -1}, "--training_seed must be an integer >= 0; got -1"),
         ({"codes": MINE, "output_dir": Path("trained")}, "trained is a run of dlib_bvae_train; choose another"),
     ],
 )

@@ -89,5 +89,5 @@ def test_runs_are_ranked_on_the_probe(tmp_path, ten_steps):
 
 @pytest.mark.parametrize("most", ["1", "0", "2.5", "None"])
 def test_a_limit_out_of_range_is_refused(most, oracle):
-    with pytest.raises(UserError, match=r"postprocess\.max_images must be a whole number >= 2"):
+    with pytest.raises(UserError, match=r"postprocess\.max_images must be an integer >= 2"):
         postprocess.run(gin_bindings=[f"postprocess.max_images = {most}"], model_dir=oracle)

@@ -80,7 +80,7 @@ def test_a_configuration_says_otherwise_than_the_quick_numbers(tmp_path):
 def test_what_a_metric_refuses_is_left_out_and_told(tmp_path, capsys):
     with pytest.raises(UserError, match="no metric could score any of these codes"):
         run("dci", "dead", output_dir=tmp_path, gin_bindings=["dci.num_train = 1"])
-    assert "left out: dci of dead = 0: dci.num_train must be a whole number" in capsys.readouterr().err
+    assert "left out: dci of dead = 0: dci.num_train must be an integer" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_what_a_metric_refuses_is_left_out_and_told(tmp_path, capsys):
         ({"metric": "migg"}, "no metric is called 'migg'; did you mean mig"),
         ({"metric": "reconstruction_error"}, "reconstruction_error needs a model"),
         ({"perturbations": "rotations"}, "no perturbation is called 'rotations'; did you mean rotation"),
-        ({"seeds": 0}, "--seeds must be a whole number >= 1; got 0"),
+        ({"seeds": 0}, "--seeds must be an integer >= 1; got 0"),
     ],
 )
 def test_bad_flags_are_refused(flags, message, tmp_path):

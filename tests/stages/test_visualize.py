@@ -191,9 +191,9 @@ def test_random_codes_come_from_the_prior_or_from_the_codes():
 @pytest.mark.parametrize(
     ("binding", "words"),
     [
-        ("num_values = 1", "visualize.num_values must be a whole number >= 2; got 1"),
-        ("num_latents = 0", "visualize.num_latents must be a whole number >= 1; got 0"),
-        ("random_seed = -1", "visualize.random_seed must be a whole number >= 0; got -1"),
+        ("num_values = 1", "visualize.num_values must be an integer >= 2; got 1"),
+        ("num_latents = 0", "visualize.num_latents must be an integer >= 1; got 0"),
+        ("random_seed = -1", "visualize.random_seed must be an integer >= 0; got -1"),
         ("prior_range = 'even'", "visualize.prior_range must be one of quantiles, linear; got 'even'"),
         ("posterior_range = 3", "visualize.posterior_range must be one of codes, deviations; got 3"),
         ("coverage = 1.0", "visualize.coverage must be a finite number >= 0.01 and <= 0.9999; got 1.0"),

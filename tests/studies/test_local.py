@@ -132,7 +132,7 @@ def test_nothing_is_started_that_does_not_fit_or_after_stop(tiny, tmp_path):
     stop = threading.Event()
     stop.set()
     assert local.execute(tiny(), tmp_path, 2, stop=stop) == {}
-    with pytest.raises(UserError, match="--workers must be a whole number >= 1; got 0"):
+    with pytest.raises(UserError, match="--workers must be an integer >= 1; got 0"):
         local.execute(tiny(), tmp_path, 0)
 
 

@@ -27,7 +27,7 @@ def test_every_value_is_tried_once_whatever_the_seeds(tiny):
         ),
         (
             "study.metrics = ['mig', {'metric': 'mig', 'grid': {'mig.num_bins': [20, 1]}}]",
-            r"part vae of the study is wrong: mig\.num_bins must be a whole number >= 2; got 1",
+            r"part vae of the study is wrong: mig\.num_bins must be an integer >= 2; got 1",
         ),
         (
             "pca/part.metrics = [{'metric': 'beta_vae', 'gin_bindings': [\"beta_vae.classifier = 'mpl'\"]}]",

@@ -122,5 +122,5 @@ def test_one_device_is_one_and_more_than_there_are_is_refused():
     assert choose(0, "factor_vae") is None
     with pytest.raises(UserError, match="model.devices asks for 3 devices; TensorFlow has 1 here"):
         choose(3)
-    with pytest.raises(UserError, match="model.devices must be a whole number >= 0"):
+    with pytest.raises(UserError, match="model.devices must be an integer >= 0"):
         choose(-1)

@@ -26,7 +26,7 @@ def test_a_tile_s_pixels_are_enlarged_squares_between_grey_gaps():
 
 
 @pytest.mark.parametrize(("height", "zoom"), [(1, 64), (8, 8), (16, 4), (28, 3), (64, 1), (200, 1)])
-def test_small_images_are_enlarged_by_a_whole_number(height, zoom):
+def test_small_images_are_enlarged_by_an_integer_factor(height, zoom):
     assert zoom_of(height) == zoom
 
 

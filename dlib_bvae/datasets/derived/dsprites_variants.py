@@ -19,7 +19,7 @@ from dlib_bvae.datasets.derived import index_noise
 from dlib_bvae.datasets.derived.base import Regridded, combined, mapped
 from dlib_bvae.datasets.derived.factors import factor_index
 from dlib_bvae.datasets.derived.pixels import full_range
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 
 PICTURE_SIZE = (274, 350)  # height, width
 
@@ -88,7 +88,7 @@ class WithoutFactor(Regridded):
 
     def __init__(self, data: Any, factor: str, seed: int = 0):
         whole = as_factor_dataset(data, "data")
-        check_whole("seed", seed, 0)
+        check_integer("seed", seed, 0)
         self._axis, self._seed, self._sizes = factor_index(whole, factor), seed, whole.factor_sizes
         kept = [k for k in range(whole.num_factors) if k != self._axis]
         names, sizes = [whole.factor_names[k] for k in kept], [whole.factor_sizes[k] for k in kept]
@@ -121,7 +121,7 @@ def scream_picture(picture: str = gin.REQUIRED) -> np.ndarray:
 
 def _one_channel(data: Any, kind: str, seed: int) -> ImageData:
     sprites = as_dataset(data, "data")
-    check_whole(f"the seed of {kind}", seed, 0)
+    check_integer(f"the seed of {kind}", seed, 0)
     if sprites.observation_shape[2] != 1:
         raise UserError(f"{kind} needs images of one channel; {sprites.name} has {sprites.observation_shape[2]}")
     return sprites

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlib_bvae.datasets import ImageData, as_dataset
 from dlib_bvae.datasets.derived.base import mapped
-from dlib_bvae.errors import UserError, check_whole, unknown
+from dlib_bvae.errors import UserError, check_integer, unknown
 
 FILTERS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 _LUMA = np.array([299, 587, 114], np.uint32)  # thousandths of red, green and blue: ITU-R BT.601
@@ -25,8 +25,8 @@ def resized(
     FILTERS; all but "nearest" average over every pixel that a smaller image loses. Raises UserError for other values.
     """
     whole = as_dataset(data, "resized.data")
-    check_whole("resized.height", height, 1)
-    check_whole("resized.width", width, 1)
+    check_integer("resized.height", height, 1)
+    check_integer("resized.width", width, 1)
     check_filter("resized.filter", filter)
     shape = (int(height), int(width), whole.observation_shape[2])
 

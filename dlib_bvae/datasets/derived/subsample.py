@@ -11,7 +11,7 @@ import numpy as np
 from dlib_bvae.datasets import as_factor_dataset
 from dlib_bvae.datasets.derived.base import Wrapper
 from dlib_bvae.datasets.labelled import LabelledImages
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 
 
 @gin.configurable("probe")
@@ -25,8 +25,8 @@ class Subsample(Wrapper, LabelledImages):
 
     def __init__(self, data: Any = gin.REQUIRED, images: int = 100_000, seed: int = 0):
         whole = as_factor_dataset(data, "probe.data")
-        check_whole("probe.images", images, 2)
-        check_whole("probe.seed", seed, 0)
+        check_integer("probe.images", images, 2)
+        check_integer("probe.seed", seed, 0)
         if images > whole.num_images:
             raise UserError(
                 f"probe.images = {images} is more than the {whole.num_images} images of {whole.name}; use fewer"

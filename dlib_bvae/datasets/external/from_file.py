@@ -18,7 +18,7 @@ from dlib_bvae.datasets.external.labels import grid_of, ranks_of
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.datasets.labelled import LabelledImages
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 
 _PROBED = 64
 
@@ -198,9 +198,9 @@ def _checked_max_pixel(images: _Rows, max_pixel: int | None) -> int:
 
 def _checked_sizes(sizes: Any, images: int) -> tuple[int, ...]:
     if isinstance(sizes, str) or not isinstance(sizes, Sequence) or not sizes:
-        raise UserError(f"from_file.factor_sizes must list whole numbers; got {sizes!r}")
+        raise UserError(f"from_file.factor_sizes must list integers; got {sizes!r}")
     for size in sizes:
-        check_whole("each of from_file.factor_sizes", size, 1)
+        check_integer("each of from_file.factor_sizes", size, 1)
     if math.prod(sizes) != images:
         raise UserError(
             f"from_file.factor_sizes {tuple(sizes)} make a grid of {math.prod(sizes)} images; the file has {images}"

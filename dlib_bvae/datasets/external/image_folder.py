@@ -17,7 +17,7 @@ from dlib_bvae.datasets.external.checksums import content_sha256, listing_of
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.datasets.official.files import cache_dir
 from dlib_bvae.datasets.rendered import bit_cache
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _BLOCK = 256
@@ -57,8 +57,8 @@ class ImageFolder(ImageData):
             raise UserError("image_folder needs both height and width, or neither; set the other too")
         self._resize = height is not None
         if height is not None and width is not None:
-            check_whole("image_folder.height", height, 1)
-            check_whole("image_folder.width", width, 1)
+            check_integer("image_folder.height", height, 1)
+            check_integer("image_folder.width", width, 1)
             size = (int(height), int(width))
         else:
             size = _size_of(self._files[0])

@@ -111,7 +111,7 @@ def _labels_of(batch: dict[Any, Any], number: int, key: str, num_classes: int) -
     labels = batch.get(key.encode(), batch.get(key))
     numbers = labels if isinstance(labels, list) else []
     if len(numbers) != number or not all(isinstance(n, int) and 0 <= n < num_classes for n in numbers):
-        raise ValueError(f"`{key}` is no list of {number} whole numbers in 0 … {num_classes - 1}")
+        raise ValueError(f"`{key}` is no list of {number} integers in 0 … {num_classes - 1}")
     return np.array(numbers, np.int64)
 
 

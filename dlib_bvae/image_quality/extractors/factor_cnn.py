@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
 from dlib_bvae.datasets.official.files import CACHE_VARIABLE, cache_dir, locked, sha256_of
-from dlib_bvae.errors import UserError, check_positive, check_whole
+from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.image_quality.extractors.base import Extractor
 from dlib_bvae.models.layers import Conv, Dense
 from dlib_bvae.training.optimizers import Moments
@@ -72,9 +72,9 @@ def factor_cnn(data: ImageData, training_steps: int, learning_rate: float, seed:
     Trained once a data set (its fingerprint), and kept in the cache directory: by Adam, on batches of 128 images drawn
     with `seed`, on the sum of the factors' cross entropies. Raises UserError for data without either.
     """
-    check_whole("factor_cnn.training_steps", training_steps, 1)
+    check_integer("factor_cnn.training_steps", training_steps, 1)
     check_positive("factor_cnn.learning_rate", learning_rate)
-    check_whole("factor_cnn.seed", seed, 0)
+    check_integer("factor_cnn.seed", seed, 0)
     targets, size = _targets(data), int(data.observation_shape[0])
     network = FactorNetwork(size, targets.sizes, seed)
     key = f"v{VERSION}-{data.name}-{data.fingerprint}{targets.key}-{training_steps}-{learning_rate}-{seed}"

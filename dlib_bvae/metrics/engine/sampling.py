@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
-from dlib_bvae.errors import NotApplicable, UserError, check_whole
+from dlib_bvae.errors import NotApplicable, UserError, check_integer
 from dlib_bvae.metrics.engine.codes import CodeReader, factor_sizes
 
 
@@ -74,7 +74,7 @@ class Sampler:
 
     def draw_rows(self, parameter: str, num: Any, least: int = 1) -> np.ndarray:
         """Grid indices int64 (num,), drawn with replacement."""
-        check_whole(f"{self.name}.{parameter}", num, least)
+        check_integer(f"{self.name}.{parameter}", num, least)
         return np.random.default_rng(self.seed()).integers(self.source.num_images, size=num)
 
     def at(self, rows: np.ndarray) -> Sample:

@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA, FastICA
 from sklearn.exceptions import ConvergenceWarning
 
 from dlib_bvae.datasets.images import ImageData, training_sample
-from dlib_bvae.errors import UserError, check_positive, check_whole
+from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.models.baselines.base import Baseline
 
 _BATCH = 1024
@@ -97,7 +97,7 @@ class fast_ica(Baseline):
         self.num_latent, self.num_samples = _checked("fast_ica", num_latent, num_samples)
         if fun not in _CONTRASTS:
             raise UserError(f"fast_ica.fun must be one of {', '.join(_CONTRASTS)}; got {fun!r}")
-        check_whole("fast_ica.max_iter", max_iter, 1)
+        check_integer("fast_ica.max_iter", max_iter, 1)
         self.options = {"fun": fun, "max_iter": max_iter, "tol": check_positive("fast_ica.tol", tol)}
 
     def fit(self, data: ImageData, seed: int) -> tuple[LinearNetwork, dict[str, Any]]:
@@ -148,9 +148,9 @@ def sample(data: ImageData, count: int, seed: int) -> np.ndarray:
 
 
 def _checked(name: str, num_latent: int, num_samples: int | None) -> tuple[int, int | None]:
-    check_whole(f"{name}.num_latent", num_latent, 1)
+    check_integer(f"{name}.num_latent", num_latent, 1)
     if num_samples is not None:
-        check_whole(f"{name}.num_samples", num_samples, 2)
+        check_integer(f"{name}.num_samples", num_samples, 2)
     return num_latent, num_samples
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import check_number, check_whole
+from dlib_bvae.errors import check_integer, check_number
 from dlib_bvae.models.objectives.base import Batch, Objective
 
 
@@ -22,7 +22,7 @@ class annealed_vae(Objective):
         super().__init__("annealed_vae")
         self.c_max = check_number("annealed_vae.c_max", c_max, 0)
         self.gamma = check_number("annealed_vae.gamma", gamma, 0)
-        check_whole("annealed_vae.iteration_threshold", iteration_threshold, 1)
+        check_integer("annealed_vae.iteration_threshold", iteration_threshold, 1)
         self.iteration_threshold = iteration_threshold
 
     def terms(self, batch: Batch) -> dict[str, tf.Tensor]:

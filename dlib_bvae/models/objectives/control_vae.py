@@ -5,7 +5,7 @@ from __future__ import annotations
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_number, check_whole
+from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.models.objectives.base import Batch, Objective
 
 
@@ -35,7 +35,7 @@ class control_vae(Objective):
             check_number("control_vae.c_start", c_start, 0),
         )
         self.c_step = check_number("control_vae.c_step", c_step, 0)
-        check_whole("control_vae.every", every, 1)
+        check_integer("control_vae.every", every, 1)
         self.every = every
         self.kp, self.ki = check_number("control_vae.kp", kp, 0), check_number("control_vae.ki", ki, most=0)
         self.beta_min, self.beta_max = (

@@ -8,7 +8,7 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import check_positive, check_whole
+from dlib_bvae.errors import check_integer, check_positive
 from dlib_bvae.models.layers import Dense
 from dlib_bvae.models.objectives.base import Batch, Objective, Wants, stream
 from dlib_bvae.models.objectives.weights import Weight, check_weight
@@ -43,8 +43,8 @@ class Adversarial(Objective):
         super().__init__(name)
         self.gamma = check_weight(f"{name}.gamma", gamma)
         self.learning_rate = check_positive(f"{name}.discriminator_learning_rate", discriminator_learning_rate)
-        check_whole(f"{name}.width", width, 1)
-        check_whole(f"{name}.depth", depth, 1)
+        check_integer(f"{name}.width", width, 1)
+        check_integer(f"{name}.depth", depth, 1)
         self.width, self.depth = width, depth
 
     def build(self, num_latent: int, data: ImageData, seed: int) -> None:

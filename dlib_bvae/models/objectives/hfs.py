@@ -5,7 +5,7 @@ from __future__ import annotations
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models.objectives.base import Batch, Objective, stream
 from dlib_bvae.models.objectives.weights import Weight, check_weight
 from dlib_bvae.models.random_numbers import uniform
@@ -22,7 +22,7 @@ class hfs(Objective):
     def __init__(self, gamma: float | Weight = 1.0, beta: float | Weight = 1.0, pairs: int = 25):
         super().__init__("hfs")
         self.gamma, self.beta = check_weight("hfs.gamma", gamma), check_weight("hfs.beta", beta)
-        check_whole("hfs.pairs", pairs, 1)
+        check_integer("hfs.pairs", pairs, 1)
         self.pairs = pairs
 
     def terms(self, batch: Batch) -> dict[str, tf.Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import check_number, check_whole
+from dlib_bvae.errors import check_integer, check_number
 from dlib_bvae.models.objectives.base import Batch, Objective
 
 
@@ -31,7 +31,7 @@ class joint_vae(Objective):
         self.c_max, self.gamma = check_number("joint_vae.c_max", c_max, 0), check_number("joint_vae.gamma", gamma, 0)
         self.categorical_c_max = check_number("joint_vae.categorical_c_max", categorical_c_max, 0)
         self.categorical_gamma = check_number("joint_vae.categorical_gamma", categorical_gamma, 0)
-        check_whole("joint_vae.iteration_threshold", iteration_threshold, 1)
+        check_integer("joint_vae.iteration_threshold", iteration_threshold, 1)
         self.iteration_threshold = iteration_threshold
 
     def terms(self, batch: Batch) -> dict[str, tf.Tensor]:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models.objectives.base import Batch, Objective, Wants
 from dlib_bvae.models.objectives.weights import Weight, check_weight
 
@@ -35,7 +35,7 @@ class s2_vae(Objective):
     ):
         super().__init__("s2_vae")
         self.beta, self.gamma_sup = check_weight("s2_vae.beta", beta), check_weight("s2_vae.gamma_sup", gamma_sup)
-        check_whole("s2_vae.num_labelled", num_labelled, 1)
+        check_integer("s2_vae.num_labelled", num_labelled, 1)
         if supervision not in SUPERVISIONS:
             raise UserError(f"s2_vae.supervision must be one of {', '.join(SUPERVISIONS)}; got {supervision!r}")
         self.supervision, self.wants = supervision, Wants(labelled=num_labelled)

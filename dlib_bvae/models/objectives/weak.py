@@ -7,7 +7,7 @@ import math
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_whole
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models.objectives.base import Batch, Objective, Wants
 from dlib_bvae.models.objectives.weights import Weight, check_weight
 
@@ -23,7 +23,7 @@ class Adaptive(Objective):
         super().__init__(name)
         self.beta = check_weight(f"{name}.beta", beta)
         if changed != -1:
-            check_whole(f"{name}.changed", changed, 1)
+            check_integer(f"{name}.changed", changed, 1)
         self.wants = Wants(partners=changed)
 
     def average(self, means: tf.Tensor, logs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

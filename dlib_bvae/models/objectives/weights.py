@@ -8,7 +8,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_number, check_positive, check_whole
+from dlib_bvae.errors import UserError, check_integer, check_number, check_positive
 from dlib_bvae.registry import Registry
 
 WEIGHTS = Registry(
@@ -39,8 +39,8 @@ class linear_weight(Weight):
     def __init__(self, last: float = 1.0, first: float = 0.0, steps: int = 10_000, start: int = 0):
         self.last = check_number("linear_weight.last", last, 0)
         self.first = check_number("linear_weight.first", first, 0)
-        check_whole("linear_weight.steps", steps, 1)
-        check_whole("linear_weight.start", start, 0)
+        check_integer("linear_weight.steps", steps, 1)
+        check_integer("linear_weight.start", start, 0)
         self.steps, self.start = steps, start
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
@@ -58,7 +58,7 @@ class logistic_weight(Weight):
 
     def __init__(self, last: float = 1.0, middle: int = 5_000, width: float = 1_000.0):
         self.last = check_number("logistic_weight.last", last, 0)
-        check_whole("logistic_weight.middle", middle, 0)
+        check_integer("logistic_weight.middle", middle, 0)
         self.middle, self.width = middle, check_positive("logistic_weight.width", width)
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
@@ -76,13 +76,13 @@ class cyclical_weight(Weight):
     def __init__(self, last: float = 1.0, first: float = 0.0, steps: int = 100_000, cycles: int = 4, rise: float = 0.5):
         self.last = check_number("cyclical_weight.last", last, 0)
         self.first = check_number("cyclical_weight.first", first, 0)
-        check_whole("cyclical_weight.cycles", cycles, 1)
-        check_whole("cyclical_weight.steps", steps, cycles)
+        check_integer("cyclical_weight.cycles", cycles, 1)
+        check_integer("cyclical_weight.steps", steps, cycles)
         self.steps, self.cycles, self.rise = steps, cycles, check_number("cyclical_weight.rise", rise, 0, 1)
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """See Weight."""
-        # Whole numbers, so that a cycle begins at the same step everywhere.
+        # Integers, so that a cycle begins at the same step everywhere.
         done = tf.cast(step * self.cycles % self.steps, tf.float32) / self.steps
         risen = tf.minimum(done / self.rise, 1.0) if self.rise else tf.ones([])
         return tf.where(step < self.steps, self.first + (self.last - self.first) * risen, self.last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_number, check_whole
+from dlib_bvae.errors import UserError, check_integer, check_number
 
 
 @gin.configurable("divergence")
@@ -22,7 +22,7 @@ class Divergence(tf.Module):
         self.factor = check_number("divergence.factor", factor, 0)
         if 0 < self.factor <= 1:
             raise UserError(f"divergence.factor must be > 1, or 0 for never; got {factor}")
-        check_whole("divergence.windows", windows, 1)
+        check_integer("divergence.windows", windows, 1)
         self.windows = windows
         self.best = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
         self.far = tf.Variable(0, dtype=tf.int64, trainable=False)

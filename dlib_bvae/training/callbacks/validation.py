@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import UserError, check_number, check_whole
+from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.models.objectives import Wants
 from dlib_bvae.models.objectives.base import shown_images, stream
 from dlib_bvae.models.vae import GaussianVAE
@@ -191,7 +191,7 @@ def make_validation(
         ("seed", seed, 0),
         ("patience", patience, 0),
     ):
-        check_whole(f"validation.{name}", value, least)
+        check_integer(f"validation.{name}", value, least)
     if keep not in KEPT:
         raise UserError(f"validation.keep must be one of {', '.join(KEPT)}; got {keep!r}")
     if fraction and num_images:

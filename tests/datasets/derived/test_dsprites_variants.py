@@ -168,7 +168,7 @@ def test_the_picture_is_resized_and_refused_where_it_is_none(tmp_path):
 def test_bad_parameters_are_one_sentence(bars):
     with pytest.raises(UserError, match="one channel; color"):
         variants.colored(variants.colored(bars))
-    with pytest.raises(UserError, match="seed of noisy must be a whole number >= 0; got -1"):
+    with pytest.raises(UserError, match="seed of noisy must be an integer >= 0; got -1"):
         variants.noisy(bars, seed=-1)
     with pytest.raises(UserError, match="larger than 16×16"):
         variants.on_picture(bars, PICTURE[:16])

@@ -71,7 +71,7 @@ def test_fingerprints_tell_parameters_apart(bars):
 
 
 def test_bad_parameters_are_one_sentence(bars):
-    with pytest.raises(UserError, match="resized.height must be a whole number >= 1; got 0"):
+    with pytest.raises(UserError, match="resized.height must be an integer >= 1; got 0"):
         resized(bars, 0, 8)
     with pytest.raises(UserError, match="did you mean bilinear"):
         resized(bars, 8, 8, "bilinaer")

@@ -73,9 +73,9 @@ def test_weights_of_training_are_those_of_its_images():
     ("images", "seed", "told"),
     [
         (513, 0, "probe.images = 513 is more than the 512 images of dummy_data"),
-        (1, 0, "probe.images must be a whole number >= 2; got 1"),
-        (10, -1, "probe.seed must be a whole number >= 0; got -1"),
-        (2.5, 0, "probe.images must be a whole number"),
+        (1, 0, "probe.images must be an integer >= 2; got 1"),
+        (10, -1, "probe.seed must be an integer >= 0; got -1"),
+        (2.5, 0, "probe.images must be an integer"),
     ],
 )
 def test_numbers_out_of_range_are_refused(images, seed, told, bars):

@@ -195,7 +195,7 @@ def test_bad_files_and_parameters_are_one_sentence(tmp_path):
         ({"path": path, "key": "imgs", "labels": "label"}, "did you mean labels"),
         ({"path": path, "key": "imgs", "labels": "labels", "factor_sizes": [24]}, "either factor_sizes or labels"),
         ({"path": path, "key": "imgs", "factor_sizes": [5, 5]}, "a grid of 25 images; the file has 24"),
-        ({"path": path, "key": "imgs", "factor_sizes": [24.0]}, "whole number >= 1; got 24.0"),
+        ({"path": path, "key": "imgs", "factor_sizes": [24.0]}, "integer >= 1; got 24.0"),
         ({"path": path, "key": "imgs", "factor_sizes": [24], "factor_names": ["a", "b"]}, "1 different names"),
         ({"path": path, "key": "imgs", "factor_names": ["a"]}, "needs from_file.factor_sizes"),
         ({"path": path, "key": "imgs", "max_pixel": 2}, "must be 1 or 255; got 2"),

@@ -77,7 +77,7 @@ def test_bad_folders_and_parameters_are_one_sentence(folder, tmp_path):
         ({"path": str(tmp_path / "empty")}, "has no picture"),
         ({"path": str(folder), "channels": 2}, "1 or 3; got 2"),
         ({"path": str(folder), "height": 3}, "both height and width"),
-        ({"path": str(folder), "height": 0, "width": 3}, "height must be a whole number >= 1"),
+        ({"path": str(folder), "height": 0, "width": 3}, "height must be an integer >= 1"),
         ({"path": str(folder), "filter": "linear"}, "did you mean bilinear"),
     ):
         with pytest.raises(UserError, match=told):

@@ -56,7 +56,7 @@ def test_wrong_classes_are_refused(tmp_path):
     batch = tmp_path / "cifar-10-batches-py" / "data_batch_2"
     for labels in (np.zeros(3, int), np.full(4, 10)):
         batch.write_bytes(writers.cifar_batch(writers.pixels(4, 3072), labels))
-        with pytest.raises(UserError, match="`labels` is no list of 4 whole numbers in 0 … 9"):
+        with pytest.raises(UserError, match="`labels` is no list of 4 integers in 0 … 9"):
             data.labels()
     batch.write_bytes(writers.cifar_batch(writers.pixels(4, 3072), np.zeros(4, int), key=b"other"))
     with pytest.raises(UserError, match="`labels` is no list"):

@@ -188,7 +188,7 @@ def test_the_example_is_honest(tmp_path, capsys):
         (claim("mgi", {"x": 1}), "did you mean mig"),
         (claim("mig", {"mig": 0.5}, PARAMETERS), "mig gives no score mig; it gives discrete_mig"),
         (claim("mig", {"discrete_mig": 0.5}, {"bins": 5}), "no parameter of mig is called 'bins'"),
-        (claim("mig", {"discrete_mig": 0.5}, {"num_train": "@os.system()"}), "num_train must be a whole number"),
+        (claim("mig", {"discrete_mig": 0.5}, {"num_train": "@os.system()"}), "num_train must be an integer"),
         (claim("mig", {"discrete_mig": 0.5}, {"num_train = 5\nimport antigravity\nmig.num_train": 5}), "no parameter"),
     ],
 )

@@ -77,7 +77,7 @@ def test_a_constant_code_has_exactly_no_information():
 @given(st.integers(0, 2**31 - 1), st.floats(0.01, 100), st.sampled_from([-1, 1]), st.floats(-50, 50))
 def test_scale_sign_and_offset_of_codes_do_not_matter(seed, scale, sign, offset):
     factors = labels(seed)
-    # Whole numbers of bins' widths apart, so that no code changes its bin by rounding.
+    # Multiples of the bin width apart, so that no code changes its bin by rounding.
     codes = (np.random.default_rng(seed).integers(20, size=(200, 2)) + 0.5 + 0.0 * factors[:, :2]).astype(float)
     codes[:2] = [[0.25, 0.25], [19.75, 19.75]]
     plain, moved = (

@@ -137,8 +137,8 @@ def test_a_sample_shows_what_training_shows():
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: pca(num_latent=0), "pca.num_latent must be a whole number >= 1; got 0"),
-        (lambda: fast_ica(num_samples=1), "fast_ica.num_samples must be a whole number >= 2; got 1"),
+        (lambda: pca(num_latent=0), "pca.num_latent must be an integer >= 1; got 0"),
+        (lambda: fast_ica(num_samples=1), "fast_ica.num_samples must be an integer >= 2; got 1"),
         (lambda: fast_ica(fun="tanh"), "fast_ica.fun must be one of logcosh, exp, cube; got 'tanh'"),
         (lambda: fast_ica(tol=0.0), "fast_ica.tol must be a finite number > 0"),
         (

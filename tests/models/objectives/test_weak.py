@@ -54,5 +54,5 @@ def test_gradients_are_finite_at_extreme_variances(kind):
 
 @pytest.mark.parametrize("changed", [0, -2, 1.5])
 def test_a_number_of_changes_that_is_none_is_refused(changed):
-    with pytest.raises(UserError, match="ada_gvae.changed must be a whole number >= 1"):
+    with pytest.raises(UserError, match="ada_gvae.changed must be an integer >= 1"):
         ada_gvae(changed=changed)

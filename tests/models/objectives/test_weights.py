@@ -54,10 +54,10 @@ def test_gin_gives_a_schedule_to_a_weight():
         (lambda: vae(beta=linear_weight), r"vae.beta must be a number or a schedule with its parentheses"),
         (lambda: vae(beta="linear"), "vae.beta must be a finite number >= 0; got 'linear'"),
         (lambda: linear_weight(last=-1.0), "linear_weight.last must be a finite number >= 0"),
-        (lambda: linear_weight(steps=0), "linear_weight.steps must be a whole number >= 1"),
+        (lambda: linear_weight(steps=0), "linear_weight.steps must be an integer >= 1"),
         (lambda: logistic_weight(width=0.0), "logistic_weight.width must be a finite number > 0"),
         (lambda: cyclical_weight(rise=1.5), "cyclical_weight.rise must be a finite number >= 0 and <= 1"),
-        (lambda: cyclical_weight(steps=3, cycles=4), "cyclical_weight.steps must be a whole number >= 4"),
+        (lambda: cyclical_weight(steps=3, cycles=4), "cyclical_weight.steps must be an integer >= 4"),
     ],
 )
 def test_what_is_no_weight_is_refused(make, told):

@@ -165,7 +165,7 @@ def test_the_best_weights_are_kept_and_patience_ends_the_training(tmp_path, monk
         ({"num_images": 512}, "leave one to train on; of dummy_data's 512 images it got 512"),
         ({"num_images": 0, "patience": 3}, "need images to validate on"),
         ({"keep": "first"}, "validation.keep must be one of last, best; got 'first'"),
-        ({"every_steps": 0}, "validation.every_steps must be a whole number >= 1"),
+        ({"every_steps": 0}, "validation.every_steps must be an integer >= 1"),
     ],
 )
 def test_bad_settings_are_refused(bindings, told):
