@@ -34,7 +34,7 @@ setup(
         "gin-config>=0.5,<0.6",
         "numpy>=1.26",
         "scipy>=1.11",
-        "scikit-learn>=1.4,<1.10",  # metrics/boosting.py uses its private modules
+        "scikit-learn>=1.4",
         "pandas>=2.1",
         "pyarrow>=14",
         "pillow>=10",

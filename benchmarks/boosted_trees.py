@@ -41,7 +41,7 @@ def main() -> None:
     results: dict[str, list[dict]] = {"histograms": [], "exact": []}
     for seed in range(flags.seeds):
         results["histograms"].append(score(seed))
-        with mock.patch("dlib_bvae.metrics.dci.BoostedTrees", exact):
+        with mock.patch("dlib_bvae.metrics.dci.boosted_trees", exact):
             results["exact"].append(score(seed))
         print(seed, {way: [round(runs[-1][name], 4) for name in SCORES] for way, runs in results.items()}, flush=True)
     record = {"stages": flags.stages, "seeds": flags.seeds, "scores": {}}

@@ -107,8 +107,7 @@ def measure_inception(seconds: float, rounds: int) -> list[dict[str, Any]]:
 
 def measure_bfloat16(size: int, count: int) -> None:
     """Prints a row: `count` images a side, in both precisions."""
-    from dlib_bvae.image_quality.frechet import frechet_distance
-    from dlib_bvae.image_quality.moments import Moments
+    from dlib_bvae.image_quality.distances import Moments, frechet_distance
 
     sides = [pictures(count, size, seed) for seed in (1, 2)]
     row: dict[str, Any] = {"network": "Keras' InceptionV3, random weights", "size": size, "images_each_side": count}
@@ -151,8 +150,8 @@ def measure_distance(count: int = 5_000) -> dict[str, Any]:
     """The distance and its parts; last, tensorflow_gan's own with its decompositions by TensorFlow."""
     import tensorflow as tf
 
+    from dlib_bvae.image_quality.distances import frechet_distance
     from dlib_bvae.image_quality.features import moments_of
-    from dlib_bvae.image_quality.frechet import frechet_distance
     from dlib_bvae.image_quality.tfgan import classifier_metrics, loaded, symmetric_root
 
     random = np.random.RandomState(0)

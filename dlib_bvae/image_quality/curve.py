@@ -11,10 +11,9 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import check_integer
+from dlib_bvae.image_quality.distances import Moments, bias_warning, frechet_distance
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.image_quality.features import BATCH, Protocol, features_of, moments_of, reference_features
-from dlib_bvae.image_quality.frechet import bias_warning, frechet_distance
-from dlib_bvae.image_quality.moments import Moments
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.training.callbacks.frechet_curve import Curve
 
@@ -50,8 +49,8 @@ class FewImages:
             seen = tf.constant(self._images[start : start + BATCH].astype(np.float32) / self._max_pixel)
             logits = network.decode_logits(network.encode(seen)[0])
             losses.append(network.compare(seen, logits)[0].numpy())
-            made = network.likelihood.mean_image(logits).numpy()
-            moments.add(features_of(made, self._extractor, self._protocol))
+            decoded = network.likelihood.mean_image(logits).numpy()
+            moments.add(features_of(decoded, self._extractor, self._protocol))
         distance, loss = frechet_distance(self._reference, moments), float(np.concatenate(losses).mean())
         return {"values": distance, "reconstruction_loss": loss}
 

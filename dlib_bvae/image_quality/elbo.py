@@ -45,7 +45,7 @@ def elbo(
     and tighter the more draws. reconstruction: -E_q[log p(x|z)]; kl and kl_per_latent (a list): its parts, nats. Of the
     decoded mean: squared_error, summed over pixels; psnr, decibels; ssim (Wang et al. 2004; images of at least 11 pixels a
     side). All are averaged over images.
-    model: what dlib_bvae.models.signatures.model gives; dlib_bvae_evaluate gives the run's own. codes are not used: the
+    model: what dlib_bvae.models.signatures.model gives; dlib_bvae_evaluate gives the run's. codes are not used: the
     posterior is asked.
     Raises NotApplicable for a model without likelihood or with a posterior that is no Gaussian of finite variance.
     """
@@ -92,15 +92,17 @@ def _batch(model: Any, seen: np.ndarray, rng: np.random.RandomState, num_samples
     }
 
 
-def _errors(seen: np.ndarray, made: np.ndarray) -> dict[str, np.ndarray]:
+def _errors(seen: np.ndarray, decoded: np.ndarray) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
-    squared = ((seen.astype(np.float64) - made) ** 2).reshape(len(seen), -1)
+    squared = ((seen.astype(np.float64) - decoded) ** 2).reshape(len(seen), -1)
     errors = {
         "squared_error": squared.sum(axis=1),
         # An image that is met exactly would have an infinite PSNR: half a grey level of 255 is the least that counts.
         "psnr": -10 * np.log10(np.maximum(squared.mean(axis=1), (0.5 / 255) ** 2)),
     }
     if min(seen.shape[1:3]) >= _SSIM_WINDOW:
-        errors["ssim"] = tf.image.ssim(tf.constant(seen, tf.float32), tf.constant(made), 1.0).numpy().astype(np.float64)
+        errors["ssim"] = (
+            tf.image.ssim(tf.constant(seen, tf.float32), tf.constant(decoded), 1.0).numpy().astype(np.float64)
+        )
     return errors

@@ -74,8 +74,8 @@ def image_quality(
     sides = _Sides(images, codes, decode, rng, num_images)
     how.check_sizes(sides.count)
     network = EXTRACTORS.get(extractor)(images)
+    from dlib_bvae.image_quality.distances import bias_warning
     from dlib_bvae.image_quality.features import Protocol, reference_features, write_features
-    from dlib_bvae.image_quality.frechet import bias_warning
 
     protocol = Protocol.of(network, resize, quantise)
     reference = reference_features(images, sides.rows, network, protocol)
@@ -129,13 +129,11 @@ def _distances(
     network: Any, what: str, reference: np.ndarray, other: np.ndarray, sides: _Sides, how: _Measures
 ) -> dict[str, Any]:
     """All scores of one comparison, {"<measure>_<what>": …}."""
+    from dlib_bvae.image_quality.distances import frechet_distance, frechet_infinity, kernel_distance, manifold_scores
     from dlib_bvae.image_quality.features import moments_of
-    from dlib_bvae.image_quality.frechet import frechet_distance, frechet_infinity
-    from dlib_bvae.image_quality.kernel import kernel_distance
-    from dlib_bvae.image_quality.manifold import manifold_scores
 
     moments = moments_of(reference)
-    kernel, deviation = kernel_distance(reference, other, sides.rng, how.subsets, how.subset_size)
+    kernel, std = kernel_distance(reference, other, sides.rng, how.subsets, how.subset_size)
     scores = {
         network.label("frechet"): frechet_distance(moments, moments_of(other)),
         network.label("kernel"): kernel,
@@ -143,11 +141,11 @@ def _distances(
     manifold = manifold_scores(reference, other, how.neighbours)
     scores.update({f"{name}_{network.name}": value for name, value in manifold.items()})
     named: dict[str, Any] = {f"{name}_{what}": value for name, value in scores.items()}
-    named[f"{network.label('kernel')}_{what}_std"] = deviation
+    named[f"{network.label('kernel')}_{what}_std"] = std
     if how.infinity_points:
-        # A stream of its own: asking for it moves no other score.
-        drawn = np.random.RandomState(sides.seed)
-        line = frechet_infinity(moments, other, drawn, how.infinity_smallest, how.infinity_points)
+        # A separate random stream: asking for it moves no other score.
+        rng = np.random.RandomState(sides.seed)
+        line = frechet_infinity(moments, other, rng, how.infinity_smallest, how.infinity_points)
         named[f"{network.label('frechet')}_infinity_{what}"] = line.distance
         fit = {"slope": line.slope, "sizes": line.sizes, "distances": line.distances, "seed": sides.seed}
         named[f"infinity_fit_{what}"] = {**fit, "reference_images": len(reference)}
@@ -198,12 +196,12 @@ class _Sides:
     def _decoded(self, latents: np.ndarray) -> np.ndarray:
         if not np.isfinite(latents).all():
             raise UserError("a code is NaN or infinite; encode the data set again")
-        made = np.asarray(self._decode(latents.astype(np.float32)))
-        if made.shape != (len(latents), *self._data.observation_shape):
+        images = np.asarray(self._decode(latents.astype(np.float32)))
+        if images.shape != (len(latents), *self._data.observation_shape):
             raise UserError(
-                f"decode must give images {(len(latents), *self._data.observation_shape)}; got {made.shape}"
+                f"decode must give images {(len(latents), *self._data.observation_shape)}; got {images.shape}"
             )
-        return made
+        return images
 
 
 def _check(compare: Any, num_images: Any, resize: Any, quantise: Any) -> None:

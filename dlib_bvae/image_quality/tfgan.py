@@ -72,7 +72,7 @@ def _eigen(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def loaded() -> types.ModuleType:
     """tensorflow_gan.python.eval.classifier_metrics as it is, loaded without the three __init__ files above it.
 
-    sys.modules is left as it was, so that an `import tensorflow_gan` of the user's own does what it would have done.
+    sys.modules is left as it was, so that an `import tensorflow_gan` of the user's does what it would have done.
     Raises UserError when tensorflow-gan is not installed.
     """
     spec = importlib.util.find_spec("tensorflow_gan")

@@ -11,7 +11,7 @@ import numpy as np
 
 from dlib_bvae.errors import NotApplicable, check_integer
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.engine.boosting import BoostedTrees
+from dlib_bvae.metrics.engine.boosting import boosted_trees
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import UNIT, Matrix
@@ -37,10 +37,10 @@ def dci(
 
     Eastwood & Williams 2018, section 2, as in disentanglement_lib: the importances R (latents × factors) are those of
     gradient boosted trees (n_estimators stages of one tree a value, depth 3), one classifier a factor. They are
-    scikit-learn's, grown from histograms (see dlib_bvae.metrics.engine.boosting). A code's disentanglement is 1 − the entropy to
-    base `factors` of its row of R, weighted by the row's share of R in the mean; completeness the same of columns, to base
-    `latents`. informativeness is an accuracy, as in the reference code, where the paper has an error. Scores
-    from other importances have other names: dci_random_forest, dci_lasso.
+    scikit-learn's, grown from histograms where the installed version can (see dlib_bvae.metrics.engine.boosting). A code's
+    disentanglement is 1 − the entropy to base `factors` of its row of R, weighted by the row's share of R in the mean;
+    completeness the same of columns, to base `latents`. informativeness is an accuracy, as in the reference code, where
+    the paper has an error. Scores from other importances have other names: dci_random_forest, dci_lasso.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns informativeness_train, informativeness_test,
     disentanglement and completeness in [0, 1], informativeness_per_factor (test), completeness_per_factor,
@@ -48,7 +48,7 @@ def dci(
     Raises UserError for numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
     """
     check_integer("dci.n_estimators", n_estimators, 1)
-    make = functools.partial(BoostedTrees, n_estimators)
+    make = functools.partial(boosted_trees, n_estimators)
     return _dci("dci", trees(make), data, codes, random_state, num_train, num_test)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.dci import check_two_codes, disentanglement
-from dlib_bvae.metrics.engine.boosting import BoostedTrees
+from dlib_bvae.metrics.engine.boosting import boosted_trees
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.probes import fit_all
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
@@ -130,7 +130,7 @@ def merge_thresholds(matrix: np.ndarray) -> np.ndarray:
 
 
 def _importance(train: Sample, n_estimators: int, seed: int) -> np.ndarray:
-    models = fit_all(functools.partial(BoostedTrees, n_estimators), train, seed)
+    models = fit_all(functools.partial(boosted_trees, n_estimators), train, seed)
     return np.stack([model.feature_importances_ for model in models], axis=1)
 
 

@@ -20,6 +20,7 @@ from dlib_bvae.datasets.derived.held_out import SPLITS
 from dlib_bvae.datasets.derived.held_out import split as split_of
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.image_quality.extractors import EXTRACTORS
+from dlib_bvae.metrics.engine.boosting import recorded_trees
 from dlib_bvae.metrics.engine.repeats import combined
 from dlib_bvae.visualize.matrices import save_matrices
 
@@ -80,7 +81,8 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     settings = evaluation()
     data = scored_images(representation.data, settings.split)
     codes = representation.codes if data is representation.data else representation.codes[data.rows]
-    scores = _scores(name, data, codes, settings, _wanted(name, representation))
+    with recorded_trees() as trees:
+        scores = _scores(name, data, codes, settings, _wanted(name, representation))
     seconds = time.monotonic() - began
     text = gin.operative_config_str()
     config = config_dict(text)
@@ -88,7 +90,12 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
         **scores,
         "score_names": [key for key, value in scores.items() if type(value) in (int, float)],
         "metric": name,
-        "metric_parameters": {**parameters(name, config), **_below(config, used_classifier(config)), **_on(settings)},
+        "metric_parameters": {
+            **parameters(name, config),
+            **_below(config, used_classifier(config)),
+            **_on(settings),
+            **trees,
+        },
         "num_images": data.num_images,
         "random_seed": settings.random_seed,
         "encoded": encoded,

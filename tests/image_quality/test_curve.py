@@ -11,9 +11,8 @@ from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality import curve as page
 from dlib_bvae.image_quality.curve import FewImages
-from dlib_bvae.image_quality.extractors.base import Extractor
-from dlib_bvae.image_quality.frechet import frechet_distance
-from dlib_bvae.image_quality.moments import Moments
+from dlib_bvae.image_quality.distances import Moments, frechet_distance
+from dlib_bvae.image_quality.extractors import Extractor
 from dlib_bvae.stages import ensemble, evaluate, train
 
 DATA = DummyData()

@@ -6,10 +6,9 @@ import pytest
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality import scores as page
-from dlib_bvae.image_quality.extractors.base import Extractor
+from dlib_bvae.image_quality.distances import Moments, frechet_distance
+from dlib_bvae.image_quality.extractors import Extractor
 from dlib_bvae.image_quality.features import Protocol, reference_features
-from dlib_bvae.image_quality.frechet import frechet_distance
-from dlib_bvae.image_quality.moments import Moments
 from dlib_bvae.metrics.score_info import info_of
 
 DATA = DummyData()

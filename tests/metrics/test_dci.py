@@ -10,7 +10,8 @@ from support.known_codes import GRID, LARGE, mixed
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.dci import dci, dci_lasso, dci_random_forest, disentanglement, disentanglement_per_code
-from dlib_bvae.metrics.engine.boosting import BoostedTrees
+from dlib_bvae.metrics.engine import boosting
+from dlib_bvae.metrics.engine.boosting import boosted_trees
 from dlib_bvae.metrics.engine.sampling import Sampler
 
 FEW = {"num_train": 500, "num_test": 300}
@@ -88,7 +89,7 @@ def test_importances_are_those_of_scikit_learn_s_boosted_trees():
     sampler = Sampler("dci", GRID, codes, 3)
     train, test = sampler.draw("num_train", 500), sampler.draw("num_test", 300)
     seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)  # they choose among equally good splits
-    ours = [BoostedTrees(5, int(seed)).fit(train.codes, y) for seed, y in zip(seeds, train.factors.T, strict=True)]
+    ours = [boosted_trees(5, int(seed)).fit(train.codes, y) for seed, y in zip(seeds, train.factors.T, strict=True)]
     assert np.array_equal(result["importance"], np.stack([m.feature_importances_ for m in ours], axis=1))
     right = [np.mean(m.predict(test.codes) == y) for m, y in zip(ours, test.factors.T, strict=True)]
     assert list(result["informativeness_per_factor"].values()) == pytest.approx(right)
@@ -97,6 +98,21 @@ def test_importances_are_those_of_scikit_learn_s_boosted_trees():
     assert np.array(result["importance"]) == pytest.approx(theirs, abs=0.01)  # both draw among equally good splits
     told = [np.mean(m.predict(test.codes) == y) for m, y in zip(models, test.factors.T, strict=True)]
     assert list(result["informativeness_per_factor"].values()) == pytest.approx(told, abs=0.01)
+
+
+def test_with_scikit_learn_s_public_class_the_result_is_that_class_s(monkeypatch):
+    monkeypatch.setattr(boosting, "misfit", lambda: "as if")
+    codes = mixed(GRID)
+    result = dci(GRID, codes, 3, **TREES)
+    sampler = Sampler("dci", GRID, codes, 3)
+    train = sampler.draw("num_train", 500)
+    sampler.draw("num_test", 300)
+    seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)
+    models = [
+        GradientBoostingClassifier(n_estimators=5, random_state=int(seed)).fit(train.codes, y)
+        for seed, y in zip(seeds, train.factors.T, strict=True)
+    ]
+    assert np.array_equal(result["importance"], np.stack([m.feature_importances_ for m in models], axis=1))
 
 
 def test_the_number_of_cores_does_not_matter(monkeypatch):

@@ -11,7 +11,7 @@ from support.known_codes import GRID, mixed
 
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.engine.binning import histogram_bins
-from dlib_bvae.metrics.engine.boosting import BoostedTrees
+from dlib_bvae.metrics.engine.boosting import boosted_trees
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.engine.svm import OneCodeSVM
 from dlib_bvae.metrics.unified_scores import MATRIX_NAMES, merge_thresholds, num_groups, summaries, unified_scores
@@ -87,7 +87,7 @@ def test_matrices_are_those_of_the_single_metrics():
     sampler = Sampler("unified_scores", GRID, codes, 2)
     train, test = sampler.draw("num_train", 600), sampler.draw("num_test", 300)
     seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)
-    ours = [BoostedTrees(4, int(seed)).fit(train.codes, y) for seed, y in zip(seeds, train.factors.T, strict=True)]
+    ours = [boosted_trees(4, int(seed)).fit(train.codes, y) for seed, y in zip(seeds, train.factors.T, strict=True)]
     assert np.array_equal(result["importance_gbt_matrix"], np.stack([m.feature_importances_ for m in ours], axis=1))
     models = [GradientBoostingClassifier(n_estimators=4, random_state=0).fit(train.codes, y) for y in train.factors.T]
     theirs = np.stack([m.feature_importances_ for m in models], axis=1)

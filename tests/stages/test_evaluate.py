@@ -9,6 +9,7 @@ import pytest
 from dlib_bvae import metrics
 from dlib_bvae.analysis import tables
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.engine import boosting
 
 FREE = ["active_units", "fos", "unsupervised"]  # metrics of codes that ask for no factors
 
@@ -109,6 +110,18 @@ def test_the_table_shows_the_mean_of_repeats_apart_from_single_scores(mine, scor
     assert sorted(table["mean"]) == pytest.approx(sorted([single["discrete_mig"], repeated["discrete_mig"]]))
     assert table["model"].tolist() == ["mine", "mine"]
     assert [json.loads(text).get("evaluation.repeats") for text in table["metric_parameters"]].count(2) == 1
+
+
+def test_results_by_exact_trees_are_never_pooled_with_those_by_histogram_trees(mine, score_own, monkeypatch):
+    names = "dci,mig,fairness"
+    boosted = "fairness.predictor = 'gradient_boosting_classifier'"
+    before = score_own(names, boosted, codes=mine)
+    assert [each["metric_parameters"].get("trees") for each in before] == [None, None, None]
+    monkeypatch.setattr(boosting, "misfit", lambda: "as if")
+    after = score_own(names, boosted, codes=mine, overwrite=True, output_dir=Path("runs/exact"))
+    assert [each["metric_parameters"].get("trees") for each in after] == ["exact", None, "exact"]
+    for old, new in zip(before, after, strict=True):
+        assert {k: v for k, v in new["metric_parameters"].items() if k != "trees"} == old["metric_parameters"]
 
 
 @pytest.mark.parametrize("repeats", [0, -2])

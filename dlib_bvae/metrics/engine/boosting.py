@@ -1,17 +1,96 @@
-"""The reference suite's gradient boosted trees, grown by scikit-learn from histograms of the codes."""
+"""The reference suite's gradient boosted trees, grown by scikit-learn from histograms of the codes.
+
+The histogram trees are of scikit-learn's private modules. Where those do not fit the installed version, its public
+GradientBoostingClassifier takes over, and what is scored with it says so in its parameters.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import sys
+import threading
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, softmax
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import GradientBoostingClassifier
 
 _DEPTH = 3
 _RATE = 0.1
 _CUTS = 254  # between the 255 levels that one column of a histogram has; a code of more values has several columns
 _LEAST_CURVATURE = 1e-150  # scikit-learn's, below which a leaf takes no step
+_lock = threading.Lock()  # classifiers of several factors are made in threads
+_exact_models = [0]  # classifiers that the public class was taken for, in this process
+
+
+def boosted_trees(n_estimators: int = 100, random_state: int = 0) -> BoostedTrees | GradientBoostingClassifier:
+    """A classifier of boosted trees with fit, predict, classes_ and feature_importances_, not fitted yet.
+
+    BoostedTrees where it gives the trees of scikit-learn's public GradientBoostingClassifier with the installed version,
+    else that class itself, which takes several times as long; one line on standard error says so once a process.
+    """
+    with _lock:
+        if misfit() is None:
+            return BoostedTrees(n_estimators, random_state)
+        _exact_models[0] += 1
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    return GradientBoostingClassifier(n_estimators=n_estimators, random_state=random_state)
+
+
+@contextlib.contextmanager
+def recorded_trees() -> Iterator[dict[str, str]]:
+    """A dictionary of parameters, filled at the end: {"trees": "exact"} if the public class was taken within.
+
+    It stays empty for histogram trees, so that their results are equal to those of before it was recorded, and for metrics
+    without boosted trees.
+    """
+    parameters: dict[str, str] = {}
+    before = _exact_models[0]
+    yield parameters
+    if _exact_models[0] > before:
+        parameters["trees"] = "exact"
+
+
+@functools.cache
+def misfit() -> str | None:
+    """What is wrong with BoostedTrees under the installed scikit-learn; None where it fits. Says so on standard error."""
+    try:
+        reason = _difference()
+    except Exception as error:  # whatever a changed private module raises
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    if reason is not None:
+        import sklearn
+
+        print(
+            f"the histogram trees of scikit-learn {sklearn.__version__} do not fit ({reason}); boosted trees are grown by "
+            'its GradientBoostingClassifier, which takes longer, and results record trees = "exact"',
+            file=sys.stderr,
+        )
+    return reason
+
+
+def _difference() -> str | None:
+    """How BoostedTrees differs from the public class on a small sample without equally good splits; None if it does not."""
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    rng = np.random.default_rng(0)
+    codes = rng.integers(97, size=(400, 3)) / 97
+    signal = codes[:, 0] + 0.5 * codes[:, 1] ** 2 + 0.1 * rng.normal(size=400)
+    for borders in ([0.7], [0.5, 0.9]):
+        labels = np.searchsorted(borders, signal)
+        ours, theirs = BoostedTrees(3, 0), GradientBoostingClassifier(n_estimators=3, random_state=0)
+        for model in (ours, theirs):
+            model.fit(codes, labels)
+        if not np.allclose(ours.feature_importances_, theirs.feature_importances_, rtol=0, atol=1e-6):
+            return "they have other importances"
+        if not np.array_equal(ours.predict(codes), theirs.predict(codes)):
+            return "they predict otherwise"
+    return None
 
 
 class BoostedTrees:

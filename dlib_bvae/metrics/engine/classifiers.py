@@ -39,9 +39,9 @@ def random_forest(random_state: int, n_estimators: int = 150) -> Any:
 @gin.configurable(denylist=["random_state"])
 def gradient_boosting_classifier(random_state: int, n_estimators: int = 100) -> Any:
     """Gradient boosted trees of depth 3: n_estimators stages of one tree a class, on the raw features."""
-    from dlib_bvae.metrics.engine.boosting import BoostedTrees
+    from dlib_bvae.metrics.engine.boosting import boosted_trees
 
-    return BoostedTrees(n_estimators, random_state)
+    return boosted_trees(n_estimators, random_state)
 
 
 @gin.configurable(denylist=["random_state"])

@@ -1,4 +1,6 @@
-"""boosting.py: the trees of scikit-learn's GradientBoostingClassifier, from histograms."""
+"""boosting.py: the trees of scikit-learn's GradientBoostingClassifier, from histograms; that class where they do not fit."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -6,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import GradientBoostingClassifier
 
-from dlib_bvae.metrics.engine.boosting import BoostedTrees
+from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.engine import boosting
+from dlib_bvae.metrics.engine.boosting import BoostedTrees, boosted_trees, misfit, recorded_trees
+
+PRIVATE = "sklearn.ensemble._hist_gradient_boosting.grower"
 
 
 def sample(seed, classes, images=600, levels=40):
@@ -95,3 +101,73 @@ def test_values_beyond_those_fitted_fall_into_the_outer_leaves():
     codes = np.repeat([[0.0], [1.0], [2.0]], 10, axis=0)
     model = BoostedTrees(20, 0).fit(codes, np.repeat([5, 7, 9], 10))
     assert np.array_equal(model.predict(np.array([[-1e9], [0.4], [1.4], [1e9]])), [5, 5, 7, 9])
+
+
+@pytest.fixture
+def tested_anew(monkeypatch):
+    """The fit of the histogram trees is tested again, in this test and after it."""
+    misfit.cache_clear()
+    yield monkeypatch
+    misfit.cache_clear()
+
+
+@pytest.mark.skipif(misfit() is not None, reason="this version of scikit-learn has other private modules")
+def test_where_they_fit_histogram_trees_are_grown_and_no_parameter_says_so(capsys):
+    with recorded_trees() as parameters:
+        model = boosted_trees(7, 3)
+    assert isinstance(model, BoostedTrees)
+    assert (model.n_estimators, model.random_state) == (7, 3)
+    assert parameters == {}
+    assert capsys.readouterr().err == ""
+
+
+def without_the_module(monkeypatch):
+    monkeypatch.setitem(sys.modules, PRIVATE, None)
+
+
+def with_another_signature(monkeypatch):
+    class TreeGrower:
+        def __init__(self, columns, gradients):
+            raise AssertionError("never called with two arguments")
+
+    monkeypatch.setattr(f"{PRIVATE}.TreeGrower", TreeGrower)
+
+
+def with_other_importances(monkeypatch):
+    monkeypatch.setattr(boosting, "_DEPTH", 2)
+
+
+def with_other_predictions(monkeypatch):
+    monkeypatch.setattr(BoostedTrees, "predict", lambda self, codes: np.repeat(self.classes_[:1], len(codes)))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (without_the_module, "ModuleNotFoundError: "),
+        (with_another_signature, "TypeError: "),
+        (with_other_importances, "they have other importances"),
+        (with_other_predictions, "they predict otherwise"),
+    ],
+)
+@pytest.mark.parametrize("make", [boosted_trees, CLASSIFIERS.get("gradient_boosting_classifier")])
+def test_where_they_do_not_fit_scikit_learn_s_public_class_takes_over(make, change, reason, tested_anew, capsys):
+    if misfit() is not None and "they" in reason:
+        pytest.skip("this version of scikit-learn has other private modules")
+    misfit.cache_clear()
+    capsys.readouterr()
+    change(tested_anew)
+    codes, labels = sample(1, 3, images=200)
+    with recorded_trees() as parameters:
+        models = [make(n_estimators=4, random_state=seed) for seed in (5, 6)]
+    assert all(type(model) is GradientBoostingClassifier for model in models)
+    expected = GradientBoostingClassifier(n_estimators=4, random_state=5).fit(codes, labels)
+    assert np.array_equal(models[0].fit(codes, labels).feature_importances_, expected.feature_importances_)
+    assert np.array_equal(models[0].predict(codes), expected.predict(codes))
+    assert parameters == {"trees": "exact"}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"do not fit ({reason}" in line
+    assert line.endswith('results record trees = "exact"')
+    with recorded_trees() as parameters:
+        pass
+    assert parameters == {}

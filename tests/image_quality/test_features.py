@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.image_quality.images import _RESIZE, to_network
+from dlib_bvae.image_quality.features import _RESIZE, to_network
 from dlib_bvae.image_quality.scores import RESIZES
 
 

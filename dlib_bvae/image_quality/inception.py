@@ -1,4 +1,4 @@
-"""Inception of December 2015, whose pooled features FID is defined by, from a file or folder of the user's."""
+"""Inception from the user's files: that of December 2015, whose pooled features FID is defined by, and Keras'."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ import tensorflow as tf
 from dlib_bvae.datasets.official.download import download as download_files
 from dlib_bvae.datasets.official.files import OfficialFile, Source, data_dir, sha256_of
 from dlib_bvae.errors import UserError
-from dlib_bvae.image_quality.extractors.base import Extractor
+from dlib_bvae.image_quality.extractors import Extractor
 
 _GRAPH = "classify_image_graph_def.pb"
 _ARCHIVE = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
 _MODULE = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
+_KERAS = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+_KERAS_MD5 = "bcbd6486424b2319ff4ef7d526e38f63"
+_KERAS_PAGE = "https://github.com/fchollet/deep-learning-models/releases/tag/v0.5"
 # In the graph: the batch of images before its own resizing, and the pooled features.
 _INPUT, _POOL = "ExpandDims:0", "pool_3:0"
 _SIZE = 299
@@ -86,6 +89,33 @@ def inception_tfgan(path: str, download: bool) -> Extractor:
         raise UserError(f"{folder} is not TF-GAN's Inception module: its pool_3 is {shape} instead of (2, 2048)")
     return Extractor(
         "inception_tfgan", features, 2048, _SIZE, f"sha256:{sha256_of(_variables(folder))}", is_inception_2015=True
+    )
+
+
+def inception_keras(path: str) -> Extractor:
+    """Keras' Inception v3, 2048 features: another network than that of 2015, with other numbers.
+
+    path: the weights' file; default: in `weights` of the data directory. Raises UserError where it is missing or does not fit.
+    """
+    found = Path(path) if path else data_dir() / "weights" / _KERAS
+    if not found.is_file():
+        raise UserError(
+            f"the weights of inception_keras are missing; get {_KERAS} from {_KERAS_PAGE} and put it in {found.parent} "
+            f"(md5 {_KERAS_MD5} says Keras; no sha256 is published; the result records the file's own)"
+        )
+    try:
+        network = tf.keras.applications.InceptionV3(include_top=False, weights=str(found), pooling="avg")
+    except (ValueError, OSError, KeyError) as error:
+        raise UserError(
+            f"{found} does not hold the weights of Keras' InceptionV3 without its top; get it again"
+        ) from error
+    call = lambda images: network(images / 127.5 - 1.0, training=False)
+    return Extractor(
+        "inception_keras",
+        tf.function(call, autograph=False, reduce_retracing=True),
+        2048,
+        299,
+        f"sha256:{sha256_of(found)}",
     )
 
 

@@ -1,4 +1,4 @@
-"""A small convolutional network trained to tell a data set's own factors or classes: features that need no download."""
+"""A small convolutional network trained to classify a data set's factors or classes: features that need no download."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
 from dlib_bvae.datasets.official.files import CACHE_VARIABLE, cache_dir, locked, sha256_of
-from dlib_bvae.errors import UserError, check_integer, check_positive
-from dlib_bvae.image_quality.extractors.base import Extractor
+from dlib_bvae.errors import UserError, check_positive, check_integer
+from dlib_bvae.image_quality.extractors import Extractor
 from dlib_bvae.models.layers import Conv, Dense
 from dlib_bvae.training.optimizers import Moments
 
@@ -45,7 +45,7 @@ class FactorNetwork(tf.Module):
 
 
 class _Targets(NamedTuple):
-    """What is to be told: of each factor the number of values; indices (n,) → values int (n, factors); for the file's name."""
+    """What is learnt: of each factor the number of values; indices (n,) → values int (n, factors); for the file's name."""
 
     sizes: tuple[int, ...]
     at: Callable[[np.ndarray], np.ndarray]
@@ -101,7 +101,7 @@ def _restore(network: FactorNetwork, path: Any) -> None:
 
 def _train(network: FactorNetwork, data: ImageData, factors_at: Callable, steps: int, rate: float, seed: int) -> None:
     """Images of other than a square's sides are resized to the network's size."""
-    from dlib_bvae.image_quality.images import to_network
+    from dlib_bvae.image_quality.features import to_network
 
     variables = network.trainable_variables
     # Not gin's adam, whose parameters are those of the model that is trained.

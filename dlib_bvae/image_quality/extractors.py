@@ -1,0 +1,97 @@
+"""Feature extractors by name: a factory takes the data set and returns an Extractor; TensorFlow is imported when one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gin
+import numpy as np
+
+from dlib_bvae.registry import Registry
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from dlib_bvae.datasets import ImageData
+
+EXTRACTORS = Registry(
+    "extractor",
+    "dlib_bvae.extractors",
+    {
+        name: f"dlib_bvae.image_quality.extractors:{name}"
+        for name in ("efficientnet_lite0", "factor_cnn", "inception_2015", "inception_keras", "inception_tfgan")
+    },
+)
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network whose features images are compared by.
+
+    name: in results. features: float32 images (n, size, size, 3), values 0 … 255 → float32 (n, num_features). size: pixels
+    a side that it wants, None for any. weights: "sha256:…" or what else names them. is_inception_2015: whether a Fréchet
+    distance of its features is what is called FID.
+    """
+
+    name: str
+    features: Callable[[np.ndarray | tf.Tensor], Any]
+    num_features: int
+    size: int | None
+    weights: str
+    is_inception_2015: bool = False
+
+    def label(self, distance: str) -> str:
+        """The name of the "frechet" or "kernel" distance: fid and kid for the network of 2015 only."""
+        if self.is_inception_2015:
+            return {"frechet": "fid", "kernel": "kid"}[distance]
+        return {"frechet": "fd_", "kernel": "kd_"}[distance] + self.name
+
+    def __call__(self, images: np.ndarray | tf.Tensor) -> np.ndarray:
+        return np.asarray(self.features(images), np.float32)
+
+
+@gin.configurable(denylist=["data"])
+def efficientnet_lite0(data: ImageData | None, path: str = "") -> Extractor:
+    """See efficientnet.efficientnet_lite0."""
+    from dlib_bvae.image_quality import efficientnet
+
+    del data
+    return efficientnet.efficientnet_lite0(path)
+
+
+@gin.configurable(denylist=["data"])
+def inception_keras(data: ImageData | None, path: str = "") -> Extractor:
+    """See inception.inception_keras."""
+    from dlib_bvae.image_quality import inception
+
+    del data
+    return inception.inception_keras(path)
+
+
+@gin.configurable(denylist=["data"])
+def inception_2015(data: ImageData | None, path: str = "") -> Extractor:
+    """See inception.inception_2015."""
+    from dlib_bvae.image_quality import inception
+
+    del data
+    return inception.inception_2015(path)
+
+
+@gin.configurable(denylist=["data"])
+def inception_tfgan(data: ImageData | None, path: str = "", download: bool = False) -> Extractor:
+    """See inception.inception_tfgan."""
+    from dlib_bvae.image_quality import inception
+
+    del data
+    return inception.inception_tfgan(path, download)
+
+
+@gin.configurable(denylist=["data"])
+def factor_cnn(data: ImageData, training_steps: int = 2_000, learning_rate: float = 1e-3, seed: int = 0) -> Extractor:
+    """See factor_cnn.factor_cnn."""
+    with gin.unlock_config():  # its imports make things known to gin
+        from dlib_bvae.image_quality import factor_cnn
+
+    return factor_cnn.factor_cnn(data, training_steps, learning_rate, seed)
