@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae import metrics
-from dlib_bvae.analysis.tables import SCORE_NAMES
+from dlib_bvae.analysis.frame import SCORE_NAMES
 from dlib_bvae.stages import evaluate, train
 
 OUTPUT = Path(__file__).parent / "results" / "aggregate_cost.json"

@@ -18,7 +18,7 @@ import tarfile
 from pathlib import Path
 
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.studies.run import Run
+from dlib_bvae.studies.study import Run
 
 _MEMBER = re.compile(
     r"[\w-]+/(?:run\.json|(?:train|[\w-]+(?:/metrics/[\w.=,-]+)?)/results/(?:gin/\w+\.gin|(?:json|aggregate)/\w+\.json))"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dlib_bvae.analysis.references import REFERENCES, methods
+from dlib_bvae.analysis.cells import REFERENCES, methods
 from dlib_bvae.analysis.tables import per_run, per_seed
 
 if TYPE_CHECKING:

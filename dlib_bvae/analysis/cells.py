@@ -1,22 +1,76 @@
-"""The cells of a board: every model's score with its spread, interval, rank and place between the reference rows."""
+"""A frame of evaluations → the cells of a board: each score's interval, rank and place between the reference rows."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dlib_bvae import metrics
-from dlib_bvae.analysis.comparison import ranks
-from dlib_bvae.analysis.intervals import REPS, intervals, trim, trimmed
-from dlib_bvae.analysis.references import BOARD, REFERENCES, methods, references
-from dlib_bvae.analysis.tables import GROUP, KEYS, by_levels, per_run, per_seed
+from dlib_bvae.analysis.frame import KEYS
+from dlib_bvae.analysis.intervals import REPS, intervals, pooled, ranks, trim, trimmed
+from dlib_bvae.analysis.tables import GROUP, by_levels, per_run, per_seed
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import run_sets
 from dlib_bvae.metrics.score_info import UNKNOWN, Score, info_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+REFERENCES = ("random_encoder", "oracle")
+# What must be equal for two rows to be compared; methods, configurations and representations compete.
+BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", "score"]
+OBJECTIVE = "train_config.model.model"  # "@vae()", "@train/factor_vae()"; codes from elsewhere have none
+
+
+def methods(frame: pd.DataFrame) -> pd.Series:
+    """The method of every row of a frame of `collect`: the objective's name in its configuration, else the model's name."""
+    named = frame[KEYS["model"]].astype(str)
+    if OBJECTIVE not in frame:
+        return named
+    objective = frame[OBJECTIVE].astype("string").map(_selector, na_action="ignore")
+    return objective.fillna(named).astype(str)
+
+
+def references(frame: pd.DataFrame) -> pd.DataFrame:
+    """The mean scores of the reference rows: one row a board, the columns BOARD, random_encoder and oracle (NaN: no such row).
+
+    A mean over the seeds of each reference, then over its configurations and representations.
+    """
+    import pandas as pd
+
+    if frame.empty:
+        return pd.DataFrame(columns=[*BOARD, *REFERENCES])
+    found = methods(frame)
+    boards = per_seed(per_run(frame)).reset_index()[BOARD].drop_duplicates()
+    for reference in REFERENCES:
+        rows = frame[found == reference]
+        if rows.empty:
+            boards[reference] = float("nan")
+            continue
+        means = per_seed(per_run(rows)).groupby(GROUP).mean().groupby(BOARD).mean().astype(float)
+        boards = boards.merge(means.rename(reference).reset_index(), on=BOARD, how="left")
+    return boards.reset_index(drop=True)
+
+
+def missing_references(frame: pd.DataFrame) -> list[str]:
+    """One sentence for each data set and metric whose scores cannot be normalised, because a reference row is missing."""
+    sentences = []
+    for (dataset, metric), part in references(frame).groupby(["dataset", "metric"]):
+        if lacking := [name for name in REFERENCES if part[name].isna().any()]:
+            sentences.append(
+                f"{metric} on {dataset} is not normalised: no row of {' and '.join(lacking)}; "
+                f"train gin/{lacking[0]}_… on that data set and evaluate it by {metric} with the same parameters"
+            )
+    return sentences
+
+
+def _selector(text: str) -> str:
+    """ "@train/vae()" → "vae"; a text that is no reference stays."""
+    found = re.fullmatch(r"@(?:.*/)?([\w.]+)(?:\(\))?", text)
+    return found[1].split(".")[-1] if found else text
+
 
 COLUMNS = [*GROUP, "mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised"]
 EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
@@ -130,3 +184,39 @@ def _with_evidence(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _least(evidence: pd.Series) -> str | None:
     return min(evidence.dropna(), key=EVIDENCE.index, default=None)
+
+
+MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
+OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]
+
+
+def normalised_runs(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every run's normalised scores: GROUP, seed and value, 0 the random encoder's and 1 the oracle's mean on that board.
+
+    Scores of boards without both reference rows, or whose reference rows are equal, are left out.
+    """
+    import pandas as pd
+
+    if frame.empty:
+        return pd.DataFrame(columns=[*MODEL, "dataset", "fingerprint", "seed", "value"])
+    runs = per_seed(per_run(frame)).astype(float).rename("value").reset_index().merge(references(frame), on=BOARD)
+    zero, one = (runs[name].to_numpy(np.float64) for name in REFERENCES)
+    span = np.where(one != zero, one - zero, np.nan)
+    runs["value"] = (runs["value"] - zero) / span
+    return runs.dropna(subset=["value"]).drop(columns=list(REFERENCES))
+
+
+def over_datasets(frame: pd.DataFrame, statistic: str = "iqm", seed: int = 0, reps: int = REPS) -> pd.DataFrame:
+    """`pooled` normalised scores of each model name over the data sets it was scored on; columns as in OVER_DATASETS.
+
+    Strata are data set and fingerprint; configurations of one name on one data set are runs alike. `datasets` names the
+    sets, separated by ", ": only rows with the same ones can be compared.
+    """
+    import pandas as pd
+
+    rows = []
+    for place, part in normalised_runs(frame).groupby(MODEL):
+        strata = {name: each["value"].to_numpy() for name, each in part.groupby(["dataset", "fingerprint"])}
+        found = pooled(list(strata.values()), statistic, seed, reps)
+        rows.append([*place, *found, ", ".join(dataset for dataset, _ in strata), len(part)])
+    return pd.DataFrame(rows, columns=OVER_DATASETS)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dlib_bvae.analysis.cells import higher_is_better
-from dlib_bvae.analysis.references import BOARD, methods
-from dlib_bvae.analysis.tables import KEYS, per_run
+from dlib_bvae.analysis.cells import BOARD, higher_is_better, methods
+from dlib_bvae.analysis.frame import KEYS
+from dlib_bvae.analysis.tables import per_run
 from dlib_bvae.errors import UserError, unknown
 
 if TYPE_CHECKING:

@@ -1,43 +1,20 @@
-"""Tables of many runs: one row an evaluation, then one row a score with its mean and spread over training seeds."""
+"""A frame of evaluations → a row a score: mean and standard deviation over training seeds; as CSV, Parquet and Markdown."""
 
 from __future__ import annotations
 
 import io
 import json
 import shutil
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.analysis.frame import KEYS, LEFTOVERS, RUN, SCORE_NAMES, SEED, collect
-from dlib_bvae.analysis.text import csv_lines, markdown_cell, parquet_bytes
-from dlib_bvae.artifacts.identity import config_hash
+from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, collect_some
 from dlib_bvae.artifacts.record import write_atomic
 from dlib_bvae.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = [
-    "COLUMNS",
-    "GROUP",
-    "KEYS",
-    "LEFTOVERS",
-    "RUN",
-    "SCORE_NAMES",
-    "SEED",
-    "aggregate",
-    "by_levels",
-    "collect",
-    "collect_some",
-    "config_hash",
-    "per_run",
-    "per_seed",
-    "render",
-    "run",
-    "write_tables",
-]
 
 GROUP = [*KEYS, "score"]
 COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
@@ -160,17 +137,6 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
     return paths
 
 
-def collect_some(root: Path, use: str) -> pd.DataFrame:
-    """The frame of `collect`; names on standard error what was left out. Raises UserError when no evaluation can `use`."""
-    frame, problems = collect(root)
-    for problem in problems:
-        print(f"left out: {problem}", file=sys.stderr)
-    if frame.empty:
-        reason = f"all {len(problems)} found were left out" if problems else "none was found"
-        raise UserError(f"no evaluation below {root} can {use} ({reason}); run dlib_bvae_evaluate first")
-    return frame
-
-
 def _markdown(table: pd.DataFrame) -> str:
     header, rows = _readable(table)
     lines = [header, ["---"] * len(header), *rows]
@@ -189,3 +155,44 @@ def _readable(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
         spread = f" ± {record['std']:.2g}" if record["seeds"] > 1 else ""
         rows.append([*row, f"{record['mean']:.4g}{spread}", str(record["seeds"])])
     return [*names, "mean ± std", "seeds"], rows
+
+
+_FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
+_CSV_ROWS = 2_000  # that are text in memory at once
+
+
+def csv_lines(frame: pd.DataFrame) -> Iterator[str]:
+    """CSV of a frame in pieces, texts in quotation marks; what a spreadsheet would run has an apostrophe before it."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    names = _inert(pa.array(table.column_names, pa.string())).to_pylist()
+    table = pa.table([_inert(column) for column in table.columns], names=names)
+    for start in range(0, max(1, len(table)), _CSV_ROWS):
+        buffer = io.BytesIO()
+        csv.write_csv(table.slice(start, _CSV_ROWS), buffer, csv.WriteOptions(include_header=start == 0))
+        yield buffer.getvalue().decode()
+
+
+def _inert(column: Any) -> Any:
+    """A column of Arrow in which no text is a formula."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    found = compute.any(compute.match_substring_regex(column, _FORMULA)).as_py()
+    return compute.replace_substring_regex(column, _FORMULA, r"'\1") if found else column
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    """The frame as a Parquet file."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def markdown_cell(text: str) -> str:
+    """`text` on one line, with nothing that ends a cell or begins HTML."""
+    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dlib_bvae.analysis.references import BOARD, REFERENCES, methods
-from dlib_bvae.analysis.tables import KEYS, per_run, per_seed
+from dlib_bvae.analysis.cells import BOARD, REFERENCES, methods
+from dlib_bvae.analysis.frame import KEYS
+from dlib_bvae.analysis.tables import per_run, per_seed
 from dlib_bvae.errors import UserError
 
 if TYPE_CHECKING:

@@ -89,9 +89,9 @@ def sweep() -> Command:
         **given: Any,
     ) -> None:
         if action == "status":
-            from dlib_bvae.studies import status
+            from dlib_bvae.studies import progress
 
-            status.show(study, gin_bindings, results)
+            progress.show(study, gin_bindings, results)
             return
         from dlib_bvae.studies import complete, executors
 

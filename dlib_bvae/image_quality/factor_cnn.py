@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
 from dlib_bvae.datasets.official.files import CACHE_VARIABLE, cache_dir, locked, sha256_of
-from dlib_bvae.errors import UserError, check_positive, check_integer
+from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.image_quality.extractors import Extractor
 from dlib_bvae.models.layers import Conv, Dense
 from dlib_bvae.training.optimizers import Moments

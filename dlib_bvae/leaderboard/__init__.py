@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dlib_bvae.analysis.tables import collect_some
+from dlib_bvae.analysis.frame import collect_some
 from dlib_bvae.artifacts.record import write_atomic
 from dlib_bvae.errors import UserError
 

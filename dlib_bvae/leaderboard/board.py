@@ -1,18 +1,25 @@
-"""The board as data: a row a cell (what is compared, its analysis, its seeds), and the runs behind the rows."""
+"""Takes a frame of evaluations, hands on the board as JSON values: its rows (cells with their seeds) and the runs behind them."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import os
+import re
+import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dlib_bvae
 from dlib_bvae import analysis
-from dlib_bvae.analysis.tables import KEYS, RUN, SCORE_NAMES
-from dlib_bvae.leaderboard import runs as of_runs
-from dlib_bvae.leaderboard.rows import MODEL, Record, make_row
+from dlib_bvae.analysis.cells import REFERENCES, score_info
+from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES
+from dlib_bvae.analysis.tables import GROUP
+from dlib_bvae.artifacts.record import is_done, read_config, read_json
+from dlib_bvae.leaderboard.provenance import BROUGHT, method_of, origin_of, supervision_of
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
 if TYPE_CHECKING:
@@ -35,13 +42,13 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0) -> dict[
         members[tuple(record[column] for column in KEYS.values())].append(record)
     first = {record[RUN]: record for record in reversed(records)}
     places = {uuid: place for place, uuid in enumerate(sorted(first, key=lambda uuid: first[uuid]["path"]))}
-    runs = [of_runs.describe(first[uuid], root, output) for uuid in places]
+    runs = [describe(first[uuid], root, output) for uuid in places]
     numbers = {key: number for number, key in enumerate(members)}
     rows = []
     for cell in _plain(analysis.cells(frame, seed=seed)):
         key = tuple(cell[name] for name in KEYS)
         rows.append({**make_row(cell, members[key], runs, places), "evaluation": numbers[key]})
-    encodings: dict[Path, of_runs.Settings] = {}
+    encodings: dict[Path, Settings] = {}
     return {
         "format": FORMAT,
         "package_version": dlib_bvae.__version__,
@@ -79,7 +86,7 @@ def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _records(frame: pd.DataFrame) -> list[Record]:
     """The rows of the frame with the columns a board is made of; a column that the frame lacks has no values."""
     scores = [name for name in frame.columns if name.startswith("evaluation_results.") and name != SCORE_NAMES]
-    wanted = dict.fromkeys(["path", RUN, MODEL, *KEYS.values(), *of_runs.COLUMNS, *scores])
+    wanted = dict.fromkeys(["path", RUN, MODEL, *KEYS.values(), *COLUMNS, *scores])
     return _plain(frame.reindex(columns=list(wanted)))
 
 
@@ -89,28 +96,28 @@ def _plain(frame: pd.DataFrame) -> list[Record]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _configs(runs: Sequence[dict[str, Any]], root: Path) -> dict[str, of_runs.Settings]:
+def _configs(runs: Sequence[dict[str, Any]], root: Path) -> dict[str, Settings]:
     """By configuration hash what its runs were all told; what a run was told beside goes into its "own"."""
     by_hash: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for run in runs:
         by_hash[run["config"]].append(run)
     shared = {}
     for config, every in sorted(by_hash.items()):
-        told = [of_runs.settings_of(root / run["path"] / "train", "train") for run in every]
-        shared[config], own = of_runs.shared_and_own(told)
+        told = [settings_of(root / run["path"] / "train", "train") for run in every]
+        shared[config], own = shared_and_own(told)
         for run, rest in zip(every, own, strict=True):
             run["own"] = rest
     return shared
 
 
-def _evaluation(records: Sequence[Record], root: Path, encodings: dict[Path, of_runs.Settings]) -> dict[str, Any]:
+def _evaluation(records: Sequence[Record], root: Path, encodings: dict[Path, Settings]) -> dict[str, Any]:
     """What evaluations that are pooled were told: all of them, and by path what is some evaluation's own."""
-    told = [of_runs.evaluation_settings(root / record["path"], encodings) for record in records]
-    shared, own = of_runs.shared_and_own(told)
+    told = [evaluation_settings(root / record["path"], encodings) for record in records]
+    shared, own = shared_and_own(told)
     paths = [record["path"] for record in records]
     found = {"settings": shared, "own": {path: rest for path, rest in zip(paths, own, strict=True) if rest}}
     if records[0][KEYS["metric"]] in RUN_SET_METRICS:
-        found["run_set"] = of_runs.run_set(root / paths[0])
+        found["run_set"] = run_set(root / paths[0])
     return found
 
 
@@ -120,3 +127,176 @@ def _order(row: dict[str, Any]) -> tuple:
     rank = math.inf if row["rank"] is None else row["rank"]
     worth = row["mean"] if row["higher_is_better"] is False else -row["mean"]
     return *compared, str(row["metric_parameters"]), rank, worth, row["model"], row["id"]
+
+
+TRAINED_HERE = "trained here"
+SCORED_HERE = "scored here"  # codes of others, which are no submission
+STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
+COSTS = ("parameters", "seconds", "images", "reconstruction")
+MODEL = "train_config.model.model"
+_ID_DIGITS = 10
+
+Record = Mapping[str, Any]
+
+
+def make_row(
+    cell: Record, records: Sequence[Record], runs: Sequence[Mapping[str, Any]], places: Mapping[str, int]
+) -> dict[str, Any]:
+    """The row of a `cell` of statistics.cells from the `records` of its evaluations.
+
+    runs: those of the board; places: where the run with this uuid stands among them.
+    """
+    names = {name: cell[name] for name in GROUP}
+    method = method_of({"model.model": records[0][MODEL]})
+    values = _values(f"evaluation_results.{cell['score']}", records, places)
+    known = score_info(cell["metric"], cell["score"])
+    return {
+        "id": row_id(names),
+        **names,
+        "metric_parameters": json.loads(cell["metric_parameters"]),
+        "method": method,
+        "supervision": cell.get("supervision") or supervision_of(method),
+        "evidence": cell.get("evidence") or (SCORED_HERE if method == BROUGHT else TRAINED_HERE),
+        "reference": (cell["model"] if method == BROUGHT else method) in REFERENCES,
+        "origin": origin_of(cell["dataset"]),
+        **{name: cell[name] for name in STATISTICS},
+        "higher_is_better": known.higher_is_better,
+        "range": [known.low, known.high],
+        **{name: _mean([runs[each["run"]][name] for each in values]) for name in COSTS},
+        "exact_factors": sorted({name for each in values for name in runs[each["run"]]["exact_factors"]}),
+        "runs": values,
+    }
+
+
+def row_id(names: Mapping[str, Any]) -> str:
+    """Hexadecimal digits for permalinks: the same row has the same ones in every board."""
+    text = json.dumps([names[name] for name in GROUP])
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:_ID_DIGITS]
+
+
+def _values(column: str, records: Sequence[Record], places: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Each run's value, the mean over its evaluations, by seed."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        if record[column] is not None:
+            found.setdefault(record[RUN], []).append(record)
+    values = [
+        {
+            "run": places[uuid],
+            "seed": of_run[0]["train_results.seed"],
+            "value": _mean([each[column] for each in of_run]),
+            "paths": [each["path"] for each in of_run],
+        }
+        for uuid, of_run in found.items()
+    ]
+    return sorted(values, key=lambda value: (value["seed"], value["run"]))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    numbers = [value for value in values if value is not None]
+    return statistics.fmean(numbers) if numbers else None
+
+
+Settings = dict[str, str]  # {"vae.beta": "4.0"}: each value as gin text
+
+_PICTURES = ("train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
+_COSTS = {  # in the board → column of the frame of `collect`
+    "parameters": "train_results.num_parameters",
+    "seconds": "train_results.elapsed_time",
+    "reconstruction": "train_results.reconstruction",
+}
+_FACTS = {
+    "seed": "train_results.seed",
+    "model": "train_results.model",
+    "config": "config",
+    "started": "train_results.started",
+    "device": "train_results.device",
+    "package_version": "train_results.environment.package_version",
+    "git_commit": "train_results.environment.git_commit",
+    "source": "postprocess_results.source",
+    "saved_model": "postprocess_results.saved_model",
+    "submission": "submission_results.name",
+    "told": "submission_results.method",
+    "paper": "submission_results.paper",
+    "code": "submission_results.code",
+}
+_EXACT = "submission_results.exact_factors"
+_LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029]")  # beside those that JSON escapes: a binding is one line
+COLUMNS = [*_COSTS.values(), *_FACTS.values(), "train_results.steps", "train_config.model.batch_size", _EXACT]
+
+
+def gin_text(value: Any) -> str:
+    """A value of `config_dict` as gin reads it: "@vae()" and "%beta" are references, other texts are quoted."""
+    if isinstance(value, str):
+        return value if value.startswith(("@", "%")) else _quoted(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(key)}: {gin_text(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(map(gin_text, value)) + "]"
+    return repr(value)
+
+
+def _quoted(text: str) -> str:
+    return _LINE_ENDS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
+def shared_and_own(every: Sequence[Settings]) -> tuple[Settings, list[Settings]]:
+    """(What all have, what each has beside it)."""
+    first, *rest = every
+    shared = {key: text for key, text in first.items() if all(other.get(key) == text for other in rest)}
+    return shared, [{key: text for key, text in each.items() if key not in shared} for each in every]
+
+
+def settings_of(directory: Path, stage: str) -> Settings:
+    """The configuration that a stage ran with; none where the stage did not run. Raises UserError for a damaged file."""
+    if not is_done(directory, stage):
+        return {}
+    return {key: gin_text(value) for key, value in read_config(directory, stage).items()}
+
+
+def evaluation_settings(directory: Path, encodings: dict[Path, Settings]) -> Settings:
+    """What an evaluation and the encoding that it scored were told. encodings: those read so far; gets new ones."""
+    representation = directory.parents[1]
+    if representation not in encodings:
+        encodings[representation] = settings_of(representation, "postprocess")
+    return encodings[representation] | settings_of(directory, "evaluation")
+
+
+def run_set(directory: Path) -> list[str]:
+    """The run directories that a metric of a set of runs compared, as they were typed; none for other metrics."""
+    path = directory / "results" / "json" / "evaluation_results.json"
+    return [entry["run"] for entry in read_json(path, "evaluation").get("run_set", [])]
+
+
+def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, Any]:
+    """One run of a board from the `record` of one of its evaluations (COLUMNS and path; None where something is missing).
+
+    Costs: parameters of the model, seconds of training, images that training saw, reconstruction at its end (nats).
+    path: of the run directory, from `root`; directory: as commands name it; pictures, page: of their files, from the
+    folder `output`. exact_factors: those that a submission's codes hold as they are.
+    """
+    directory = (root / record["path"]).parents[2]
+    path = directory.relative_to(root)
+    # A page shows no path of its maker's machine.
+    home = Path(root.name) if root.is_absolute() or ".." in root.parts else root
+    steps, batch = record["train_results.steps"], record["train_config.model.batch_size"]
+    page = directory / "visualize" / "index.html"
+    return {
+        "path": path.as_posix(),
+        "directory": (home / path).as_posix(),
+        **{name: record[column] for name, column in {**_FACTS, **_COSTS}.items()},
+        "images": None if steps is None or batch is None else steps * batch,
+        "exact_factors": json.loads(record[_EXACT] or "[]"),
+        "pictures": [relative(picture, output) for picture in pictures_of(directory)],
+        "page": relative(page, output) if page.is_file() else None,
+    }
+
+
+def pictures_of(directory: Path) -> Iterable[Path]:
+    """The pictures of a run directory, in the order of _PICTURES."""
+    return [path for pattern in _PICTURES for path in sorted(directory.glob(pattern))]
+
+
+def relative(path: Path, output: Path) -> str:
+    """`path` as seen from the folder `output`, with forward slashes."""
+    return Path(os.path.relpath(path.resolve(), output.resolve())).as_posix()

@@ -6,9 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.analysis.tables import GROUP
-from dlib_bvae.analysis.text import csv_lines, markdown_cell, parquet_bytes
-from dlib_bvae.leaderboard.rows import COSTS, STATISTICS
+from dlib_bvae.analysis.tables import GROUP, csv_lines, markdown_cell, parquet_bytes
+from dlib_bvae.leaderboard.board import COSTS, STATISTICS
 
 if TYPE_CHECKING:
     import pandas as pd

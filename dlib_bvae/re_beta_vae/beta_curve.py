@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.artifacts import read_results, run_lock
+import numpy as np
+
+from dlib_bvae.artifacts import read_results, run_lock, write_atomic
+from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError, check_integer
-from dlib_bvae.re_beta_vae.beta_curve_pictures import beta_curve, save_beta_curve
 from dlib_bvae.runtime import load_tensorflow
 from dlib_bvae.stages.inputs import same_data, trained_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def run(model_dir: Path | None = None, num_images: int = 10_000, num_betas: int = 13) -> list[Path]:
@@ -32,3 +38,60 @@ def run(model_dir: Path | None = None, num_images: int = 10_000, num_betas: int 
             )
         curve = beta_curve(model, same_data(model_dir), num_images, num_betas)
         return save_beta_curve(model_dir / "beta_curve", curve, f"{trained['model']} on {trained['dataset']}")
+
+
+_BATCH = 256
+
+
+def beta_curve(model: Any, data: ImageData, num_images: int, num_betas: int) -> pd.DataFrame:
+    """One row a β, evenly spread in log β over the range of training: beta, reconstruction and kl.
+
+    model: the SavedModel of a multi_rate_vae. Both terms are in nats, summed over pixels or latents, averaged over `num_images`
+    images as training shows them; every image has one posterior sample, whose noise is the same at every β.
+    """
+    import pandas as pd
+    import tensorflow as tf
+
+    ends = {name: float(value) for name, value in model.signatures["beta_range"]().items()}
+    betas = np.geomspace(ends["low"], ends["high"], num_betas)
+    rows = np.sort(training_sample(data, num_images, seed=0))
+    sums = np.zeros((num_betas, 2))
+    for start in range(0, len(rows), _BATCH):
+        observations = tf.constant(data.observations_at(rows[start : start + _BATCH]))
+        key = tf.constant([0, start], tf.int64)
+        for place, beta in enumerate(betas):
+            found = model.signatures["rate_distortion"](
+                observations=observations, beta=tf.constant(beta, tf.float32), key=key
+            )
+            sums[place] += [np.sum(found[name].numpy(), dtype=np.float64) for name in ("distortion", "rate")]
+    reconstruction, kl = sums.T / len(rows)
+    return pd.DataFrame({"beta": betas, "reconstruction": reconstruction, "kl": kl})
+
+
+def save_beta_curve(directory: Path, curve: pd.DataFrame, title: str) -> list[Path]:
+    """Writes beta_curve.csv and beta_curve.png: both terms against β, and one against the other. Returns their paths."""
+    import io
+
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, plane = figure.subplots(1, 2)
+    right = left.twinx()
+    for axes, name, color in ((left, "reconstruction", "tab:blue"), (right, "kl", "tab:red")):
+        axes.semilogx(curve["beta"], curve[name], color=color, marker=".")
+        axes.set_ylabel(f"{name} (nats)", color=color)
+    left.set_xlabel("β")
+    plane.plot(curve["kl"], curve["reconstruction"], color="black", marker=".")
+    for _, row in curve.iloc[:: max(1, len(curve) // 6)].iterrows():
+        plane.annotate(
+            f"β = {row['beta']:.2g}", (row["kl"], row["reconstruction"]), (4, 4), textcoords="offset points", fontsize=8
+        )
+    plane.margins(x=0.15)
+    plane.set(xlabel="rate: kl (nats)", ylabel="distortion: reconstruction (nats)")
+    figure.suptitle(title)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    paths = [directory / "beta_curve.csv", directory / "beta_curve.png"]
+    for path, content in zip(paths, (curve.to_csv(index=False), picture.getvalue()), strict=True):
+        write_atomic(path, content)
+    return paths

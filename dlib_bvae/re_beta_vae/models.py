@@ -1,16 +1,18 @@
-"""What trained networks show: traversals, walks through the factors, reconstructions; PNGs, and arrays for figures.py."""
+"""A run's directory → pictures of what its network does, and its curves of training."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError
+from dlib_bvae.re_beta_vae.evidence import value
 from dlib_bvae.visualize import factor_paths, latents, tiles, traversals
 
 LATENTS, VALUES, RANGE = 8, 9, 2.0  # of a traversal; it goes from −RANGE to RANGE
@@ -86,3 +88,47 @@ def _median(data: ImageData) -> np.ndarray:
     if not isinstance(data, GroundTruthData):
         return np.array([0])
     return data.index_of([[size // 2 for size in data.factor_sizes]])
+
+
+Curve = tuple[list[int], list[float]]  # steps and values
+
+_STEMS = ("train_results.frechet_curve.", "train_results.fid_curve.")  # the second: as results were written before 0.2
+
+
+class DistanceCurve(NamedTuple):
+    """name: of the distance, with extractor and number of images; loss: reconstruction loss of the same images in nats."""
+
+    name: str
+    distance: Curve
+    loss: Curve
+
+
+def of_results(record: Mapping[str, Any]) -> DistanceCurve | None:
+    """The curve that a training with frechet_curve.every_steps keeps in its results; None where a row has none."""
+    for stem in _STEMS:
+        name, steps, distances, losses = (
+            value(record.get(f"{stem}{key}")) for key in ("name", "steps", "values", "reconstruction_loss")
+        )
+        if name is not None and steps and distances and losses:
+            return DistanceCurve(name, (steps, distances), (steps, losses))
+    return None
+
+
+def of_events(train: Path, tag: str) -> Curve:
+    """The scalar `tag` of the event files in `train`, each step once, in order. Raises UserError where there is none."""
+    from dlib_bvae.runtime import load_tensorflow
+
+    load_tensorflow()  # the loader below imports it, with all its start-up lines
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+    from tensorboard.util.tensor_util import make_ndarray
+
+    found: dict[int, float] = {}
+    for path in sorted(train.glob("events.out.tfevents.*")):
+        for event in EventFileLoader(str(path)).Load():
+            for each in event.summary.value:
+                if each.tag == tag:
+                    found[int(event.step)] = float(make_ndarray(each.tensor))
+    if not found:
+        raise UserError(f"{train} has no events with {tag}")
+    steps = sorted(found)
+    return steps, [found[step] for step in steps]

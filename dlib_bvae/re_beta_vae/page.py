@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dlib_bvae.analysis.frame import RUN
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.re_beta_vae import findings, paper, pictures, protocol, rows, tables
-from dlib_bvae.re_beta_vae.claims import FAILS, HOLDS, TOO_FEW
-from dlib_bvae.re_beta_vae.evidence import Evidence
-from dlib_bvae.re_beta_vae.gallery import Figure, Gallery, without_folders
+from dlib_bvae.re_beta_vae import figures, paper, tables
+from dlib_bvae.re_beta_vae.claims import FAILS, HOLDS, TOO_FEW, of_claims
+from dlib_bvae.re_beta_vae.evidence import Evidence, of_study, read
+from dlib_bvae.re_beta_vae.figures import Figure, Gallery, without_folders
 from dlib_bvae.re_beta_vae.tables import Table
 
 if TYPE_CHECKING:
@@ -35,13 +36,13 @@ class Section(NamedTuple):
 
 def write(results: Sequence[Path], output: Path, draw: bool) -> list[Path]:
     """See dlib_bvae.re_beta_vae.write."""
-    found, problems = rows.read(results)
-    kept, others = rows.of_study(found)
+    found, problems = read(results)
+    kept, others = of_study(found)
     evidence = Evidence(kept)
     context = {
         "title": TITLE,
         "summary": _summary(found, kept),
-        "claims": findings.of_claims(evidence),
+        "claims": of_claims(evidence),
         "sections": _sections(evidence, Gallery(output / "figures", draw)),
         "defects": paper.DEFECTS,
         "left_out": [*others, *map(without_folders, problems)],
@@ -83,7 +84,7 @@ def _summary(found: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
     drawn = sorted({name for name in kept["dataset"] if name.endswith("_rendered")})
     texts = [
         f"{kept['run'].nunique()} trainings with {len(kept)} evaluations stand in this report "
-        f"({found[rows.RUN].nunique()} with {len(found)} were found; what was left out is named at the end). "
+        f"({found[RUN].nunique()} with {len(found)} were found; what was left out is named at the end). "
         "A cell without runs says “not run”."
     ]
     if drawn:
@@ -100,9 +101,9 @@ def _summary(found: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
 def _sections(evidence: Evidence, gallery: Gallery) -> list[Section]:
     missing = _not_run(evidence)
     return [
-        Section("trained", "What was trained", [], [protocol.trained(evidence), protocol.fitted(evidence)], []),
-        Section("figure-1", "Figure 1: data sets with factors", [], [], pictures.samples(gallery, paper.WITH_FACTORS)),
-        Section("figure-2", "Figure 2: CIFAR", [], [], pictures.samples(gallery, ("CIFAR-10", "CIFAR-100"))),
+        Section("trained", "What was trained", [], [tables.trained(evidence), tables.fitted(evidence)], []),
+        Section("figure-1", "Figure 1: data sets with factors", [], [], figures.samples(gallery, paper.WITH_FACTORS)),
+        Section("figure-2", "Figure 2: CIFAR", [], [], figures.samples(gallery, ("CIFAR-10", "CIFAR-100"))),
         Section("table-1", "Table 1: disentanglement on 2Dshapes", [], tables.table_1(evidence), []),
         Section("selection", "Which seeds count", [_SELECTION, *missing], tables.selection(evidence), []),
         Section(
@@ -110,27 +111,25 @@ def _sections(evidence: Evidence, gallery: Gallery) -> list[Section]:
             "Figure 3: score by β",
             ["The paper prints this figure without numbers."],
             [tables.figure_3(evidence)],
-            [pictures.scores_by_beta(gallery, evidence)],
+            [figures.scores_by_beta(gallery, evidence)],
         ),
-        Section("figure-4", "Figure 4: latent traversals", [_TRAVERSALS], [], pictures.traversals(gallery, evidence)),
+        Section("figure-4", "Figure 4: latent traversals", [_TRAVERSALS], [], figures.traversals(gallery, evidence)),
         Section(
-            "figure-5", "Figure 5: ground-truth traversals in the latents", [], [], pictures.walks(gallery, evidence)
+            "figure-5", "Figure 5: ground-truth traversals in the latents", [], [], figures.walks(gallery, evidence)
         ),
         Section(
             "figure-6",
             "Figure 6: sensitivity to L",
             [_PAIRS, *missing],
             tables.figure_6(evidence),
-            [pictures.scores_by_pairs(gallery, evidence)],
+            [figures.scores_by_pairs(gallery, evidence)],
         ),
         Section("table-2", "Table 2: classifiers", [], [tables.table_2(evidence)], []),
         Section("table-3", "Table 3: image quality", [], tables.table_3(evidence), []),
-        Section("figure-7", "Figure 7: distance during training", [], [], pictures.distances(gallery, evidence)),
+        Section("figure-7", "Figure 7: distance during training", [], [], figures.distances(gallery, evidence)),
+        Section("figure-8", "Figure 8: reconstruction loss during training", [], [], figures.losses(gallery, evidence)),
         Section(
-            "figure-8", "Figure 8: reconstruction loss during training", [], [], pictures.losses(gallery, evidence)
-        ),
-        Section(
-            "figures-9-10", "Figures 9 and 10: reconstructions", [], [], pictures.reconstructions(gallery, evidence)
+            "figures-9-10", "Figures 9 and 10: reconstructions", [], [], figures.reconstructions(gallery, evidence)
         ),
     ]
 

@@ -16,14 +16,11 @@ from rich.console import Console
 from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies.executors import LOCAL, Executor
-from dlib_bvae.studies.plan import print_plan
-from dlib_bvae.studies.preflight import check, left_out, place
-from dlib_bvae.studies.progress import Progress, labels
-from dlib_bvae.studies.run import Run
+from dlib_bvae.studies.local import Outcome
+from dlib_bvae.studies.preflight import check, place
+from dlib_bvae.studies.progress import Progress, labels, left_out, pluralize, print_plan
 from dlib_bvae.studies.state import State, states
-from dlib_bvae.studies.study import Study, load
-from dlib_bvae.studies.supervise import Outcome
-from dlib_bvae.studies.words import pluralize
+from dlib_bvae.studies.study import Run, Study, load
 
 _WIDTH_OF_A_PIPE = 160
 _FAILED = ("failed", "timeout")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from dlib_bvae.errors import UserError, unknown
 from dlib_bvae.studies import local
+from dlib_bvae.studies.local import Outcome
 from dlib_bvae.studies.study import Study
-from dlib_bvae.studies.supervise import Outcome
 
 
 class Executor(NamedTuple):
@@ -33,14 +33,14 @@ def named(name: str, ray_address: str | None = None) -> Executor:
         return LOCAL
     if name != "ray":
         raise unknown("executor", name, ["local", "ray"])
-    from dlib_bvae.studies import ray_cluster, ray_executor
+    from dlib_bvae.studies import ray_executor
 
-    ray_cluster.imported()
+    ray_executor.imported()
     if ray_address is None:
         return Executor(ray_executor.execute, local.default_workers)
     if ray_address != "auto":
-        ray_cluster.knock(ray_address)
+        ray_executor.knock(ray_address)
     return Executor(
         functools.partial(ray_executor.execute, address=ray_address),
-        functools.partial(ray_cluster.room, address=ray_address),
+        functools.partial(ray_executor.room, address=ray_address),
     )

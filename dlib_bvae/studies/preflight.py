@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dlib_bvae.errors import UnknownName, UserError
-from dlib_bvae.studies.run import Evaluation, Run
-from dlib_bvae.studies.words import pluralize
+from dlib_bvae.studies.study import Evaluation, Run
 
 PROGRAM = "dlib_bvae.studies.preflight"
 
@@ -33,21 +32,11 @@ def check(runs: Sequence[Run]) -> dict[str, str]:
 
 def place(run: Run) -> str:
     """The part and the data set of a run: where one of its runs can be done, all can."""
-    return f"{run.part} {_data_of(run)}"
+    return f"{run.part} {data_of(run)}"
 
 
-def left_out(runs: Sequence[Run], absent: Mapping[str, str]) -> list[str]:
-    """One sentence a reason why runs cannot be done, see check: how many, on which data sets, and why."""
-    reasons: dict[str, list[str]] = {}
-    for run in runs:
-        if why := absent.get(place(run)):
-            reasons.setdefault(why, []).append(_data_of(run))
-    return [
-        f"left out: {pluralize(len(on), 'run')} on {', '.join(dict.fromkeys(on))}: {why}" for why, on in reasons.items()
-    ]
-
-
-def _data_of(run: Run) -> str:
+def data_of(run: Run) -> str:
+    """The data set of a run, as its configuration names it."""
     return str(run.config.get("dataset.name", "a data set"))
 
 
@@ -70,8 +59,8 @@ def _try(runs: Sequence[Run]) -> dict[str, str]:
     absent: dict[str, str] = {}
     seen: set[tuple[str, Evaluation]] = set()
     for run in runs:
-        fresh = [each for each in run.evaluations if (_data_of(run), each) not in seen]
-        seen |= {(_data_of(run), each) for each in fresh}
+        fresh = [each for each in run.evaluations if (data_of(run), each) not in seen]
+        seen |= {(data_of(run), each) for each in fresh}
         try:
             data = _made(run)
             if isinstance(data, str):

@@ -1,11 +1,12 @@
-"""What is shown while a study is executed: a live table on a terminal, a line an event elsewhere."""
+"""What people are shown of a study: a plan before, a live table or a line an event meanwhile, its status at any time."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -14,12 +15,85 @@ from rich.table import Table
 from rich.text import Text
 
 from dlib_bvae.artifacts.lock import locks_here
-from dlib_bvae.studies.pace import RuntimeEstimator
-from dlib_bvae.studies.run import Run
-from dlib_bvae.studies.state import State, state_of
-from dlib_bvae.studies.study import Study
-from dlib_bvae.studies.supervise import Outcome
-from dlib_bvae.studies.words import duration, pluralize
+from dlib_bvae.errors import UserError
+from dlib_bvae.runtime import RUNS
+from dlib_bvae.studies.local import Outcome
+from dlib_bvae.studies.preflight import data_of, place
+from dlib_bvae.studies.state import RuntimeEstimator, State, state_of, states
+from dlib_bvae.studies.study import Run, Study, load
+
+
+def pluralize(number: int, noun: str) -> str:
+    """A number and its noun: 1 run, 1,200 runs."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def duration(seconds: float) -> str:
+    """In words: "40 s", "12 min", "3 h 05 min", "2 d 4 h"."""
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    hours = round(seconds / 3600)
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def left_out(runs: Sequence[Run], absent: Mapping[str, str]) -> list[str]:
+    """One sentence a reason why runs cannot be done, see check: how many, on which data sets, and why."""
+    reasons: dict[str, list[str]] = {}
+    for run in runs:
+        if why := absent.get(place(run)):
+            reasons.setdefault(why, []).append(data_of(run))
+    return [
+        f"left out: {pluralize(len(on), 'run')} on {', '.join(dict.fromkeys(on))}: {why}" for why, on in reasons.items()
+    ]
+
+
+def print_plan(
+    study: Study,
+    states: Sequence[State],
+    absent: Mapping[str, str],
+    store: Path,
+    workers: int,
+    console: Console,
+) -> None:
+    """Prints a table of the parts and what of each is done, the data sets that cannot be had, and the sums."""
+    console.print(_plan_table(study.runs, states))
+    for line in left_out([run for run, state in zip(study.runs, states, strict=True) if not state.done], absent):
+        print(line)
+    trained = sum(state.trained for state in states)
+    scored, asked = sum(state.scored for state in states), sum(state.evaluations for state in states)
+    print(
+        f"{store}: {pluralize(len(states), 'run')}, {trained:,} trained, {sum(state.done for state in states):,} done; "
+        f"{pluralize(asked, 'evaluation')}, {scored:,} done; {workers} at a time"
+    )
+
+
+def _plan_table(runs: Sequence[Run], states: Sequence[State]) -> Table:
+    table = Table("part", "model", "data set", "runs", "done", "steps a run", "evaluations a run", "evaluations done")
+    for column in table.columns[3:]:
+        column.justify = "right"
+    for part in dict.fromkeys(run.part for run in runs):
+        mine = [(run, state) for run, state in zip(runs, states, strict=True) if run.part == part]
+        table.add_row(
+            part,
+            _distinct(run.config.get("model.name", "") for run, _ in mine),
+            _distinct(run.config.get("dataset.name", "") for run, _ in mine),
+            f"{len(mine):,}",
+            f"{sum(state.done for _, state in mine):,}",
+            _distinct("" if state.steps is None else f"{state.steps:,}" for _, state in mine),
+            _distinct(state.evaluations for _, state in mine),
+            f"{sum(state.scored for _, state in mine):,}",
+        )
+    return table
+
+
+def _distinct(values: Iterable[object]) -> str:
+    return ", ".join(dict.fromkeys(map(str, values)))
+
 
 _COLUMNS = ("done", "scoring", "training", "waiting", "failed")
 _MOST_RUNNING = 16  # lines of running runs
@@ -170,3 +244,55 @@ def part_table(runs: Sequence[Run], states: Sequence[State]) -> Table:
         shown = (str(count[phase]) if count[phase] else "" for phase in _COLUMNS)
         table.add_row(part, str(count.total()), *shown)
     return table
+
+
+_PERIOD = 2.0  # seconds between looks
+_SHARE = 10  # a look may take one part in so many of the time
+_WIDTH_OF_A_PIPE = 160
+_MOST = 16  # lines of runs that are under way, and of those that failed
+
+
+def show(study: Sequence[str], gin_bindings: Sequence[str] = (), results: Path | None = None) -> None:
+    """Shows the states of the runs of the study in `results` (default: runs/<its name>).
+
+    On a terminal until all are done or Ctrl-C is pressed, elsewhere once. Starts nothing and takes no lock, so it may be
+    asked for on any machine that sees the results. Raises UserError when there is no such folder.
+    """
+    chosen = load(study, gin_bindings)
+    store = RUNS / chosen.name if results is None else results
+    if not store.is_dir():
+        raise UserError(f"there is no {store}; start the sweep first, or say by --results where its runs are")
+    console = Console()
+    if not console.is_terminal:
+        Console(width=_WIDTH_OF_A_PIPE).print(picture(chosen, states(chosen.runs, store)))
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        _watch(chosen, store, console)
+
+
+def _watch(study: Study, store: Path, console: Console) -> None:
+    seen = states(study.runs, store)
+    with Live(picture(study, seen), console=console, auto_refresh=False) as live:
+        while not all(state.done for state in seen):
+            began = time.monotonic()
+            seen = states(study.runs, store)
+            live.update(picture(study, seen), refresh=True)
+            time.sleep(max(_PERIOD, _SHARE * (time.monotonic() - began)))
+
+
+def picture(study: Study, seen: Sequence[State]) -> Group:
+    """The sums, the runs that are under way or failed, and a table of the parts."""
+    names = labels(study.runs)
+    pairs = [(names[run.digest], state) for run, state in zip(study.runs, seen, strict=True)]
+    # Whether a process of another machine still works on a run cannot be known from here.
+    running = [(name, described(state)) for name, state in pairs if state.running or state.running is None]
+    failed = [(name, f"failed: {state.failure}") for name, state in pairs if state.phase == "failed"]
+    counts = [f"{sum(state.done for state in seen):,} of {len(seen):,} runs done", f"{len(running):,} under way"]
+    counts += [f"{len(failed):,} failed"] if failed else []
+    lines = [" · ".join(counts), *_first(running), *_first(failed)]
+    return Group(*map(Text, lines), part_table(study.runs, seen))
+
+
+def _first(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    more = len(pairs) - _MOST
+    return [*(f"  {name}: {what}" for name, what in pairs[:_MOST]), *([f"  and {more:,} more"] if more > 0 else [])]

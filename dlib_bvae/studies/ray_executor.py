@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
+import socket
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dlib_bvae
 from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.errors import UserError, check_integer
-from dlib_bvae.studies.local import Report, share
-from dlib_bvae.studies.ray_cluster import cluster
-from dlib_bvae.studies.ray_task import perform, task_of
-from dlib_bvae.studies.run import Run
+from dlib_bvae.studies.local import Outcome, Report, attempt, share
 from dlib_bvae.studies.state import state_of, states
-from dlib_bvae.studies.study import Study
-from dlib_bvae.studies.supervise import Outcome
+from dlib_bvae.studies.study import Run, Study, resolved
 
 _LOSSES = 20  # times that a run may be lost: what kills every worker it meets is no bad luck
 _BUSY = 90.0  # seconds that a run may be in use: a child whose node was lost saves its checkpoint first
@@ -182,3 +184,178 @@ class _Sweep:
 def _gpu_memory(gpus: float) -> dict[str, str]:
     """Else the first of two runs on one GPU takes all of its memory."""
     return {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if gpus else {}
+
+
+_CANCEL_PERIOD = 0.2  # seconds between looks for a cancellation
+
+
+def perform(task: Mapping[str, Any]) -> Outcome:
+    """One attempt at the run that `task`, made by task_of, tells of.
+
+    Ray cancels a task by a KeyboardInterrupt, after which the child is asked to end and the outcome is "stopped". Raises
+    UserError when this node cannot do runs of the study: other results, another package or other gin files.
+    """
+    run, store = Run.from_json(task["run"]), Path(task["store"])
+    if Path(task["folder"]).is_dir():
+        os.chdir(task["folder"])  # gin files are named from where the command was given
+    _check_node(run, store, task["version"])
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        outcome = pool.submit(attempt, run, store, task["timeout"], task["environment"], stop)
+        try:
+            return _waited_for(outcome, stop)
+        finally:
+            stop.set()
+
+
+def _waited_for(outcome: Future[Outcome], stop: threading.Event) -> Outcome:
+    while True:
+        try:
+            return outcome.result(_CANCEL_PERIOD)
+        except TimeoutError:
+            continue
+        except KeyboardInterrupt:
+            stop.set()
+
+
+def task_of(run: Run, store: Path, timeout: float, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What perform needs, as plain values; see supervise.attempt."""
+    return {
+        "run": run.to_json(),
+        "store": str(store),
+        "timeout": timeout,
+        "environment": dict(environment),
+        "folder": os.getcwd(),
+        "version": dlib_bvae.__version__,
+    }
+
+
+def _check_node(run: Run, store: Path, version: str) -> None:
+    node = socket.gethostname()
+    if not (run.directory(store) / "run.json").is_file():
+        raise UserError(
+            f"the node {node} does not see {store}; --results must be a folder that all nodes share under the same path"
+        )
+    if dlib_bvae.__version__ != version:
+        raise UserError(
+            f"the node {node} has dlib_bvae {dlib_bvae.__version__}, the sweep was started with {version}; install the same"
+        )
+    if resolved(run.gin_config, run.gin_bindings) != run.config:
+        raise UserError(
+            f"the node {node} has other gin files than this machine for {', '.join(run.gin_config)}; start the sweep in a "
+            "folder that all nodes share, and install the same dlib_bvae"
+        )
+
+
+_STORE = 2**27  # bytes of shared memory: results go by files, so Ray has next to nothing to carry
+_PATIENCE = 10.0  # seconds for the head node to answer
+_LISTENER = "ray_listen_error_messages"  # Ray's thread that prints what raylets say
+
+
+def imported() -> Any:
+    """The module ray; UserError when it is not installed."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # what 0 GPUs mean: none is seen
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError(
+            "--executor=ray needs Ray, which is not installed; pip install 'dlib_bvae[ray]', or use --executor=local"
+        ) from error
+    return ray
+
+
+@contextlib.contextmanager
+def cluster(study: Study, workers: int, address: str | None) -> Iterator[Any]:
+    """Gives the module ray, connected to the cluster at `address`, or to one of this machine that ends with the block.
+
+    workers: of a cluster that is started: so many runs of `study` fit in at once. Raises UserError when there is no Ray, no
+    cluster at `address`, or when a cluster that was started has no room for one run.
+    """
+    if study.gpus > 1 and study.gpus != int(study.gpus):
+        raise UserError(f"study.gpus is {study.gpus:g}; Ray gives a run a part of one GPU, or whole ones")
+    ray = imported()
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        options |= {"num_cpus": workers * study.cpus, "include_dashboard": False, "object_store_memory": _STORE}
+    with contextlib.redirect_stdout(_WithoutRaylets(sys.stdout)):
+        _connect(ray, address, options)
+        try:
+            _check_room(ray, study, started=address is None)
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _connect(ray: Any, address: str | None, options: dict[str, Any]) -> None:
+    if address not in (None, "auto"):
+        knock(str(address))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address=address or "local", **options)
+    except (OSError, RuntimeError) as error:
+        if address is None:
+            raise
+        raise _no_answer(address, error) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # ray.init takes it for itself
+
+
+def knock(address: str) -> None:
+    """Raises UserError when `address` is none, or when nothing listens there, which Ray takes minutes to say."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise UserError(f"--ray_address must be HOST:PORT, such as 10.0.0.1:6379, or auto; got {address!r}")
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except OSError as error:
+        raise _no_answer(address, error) from error
+
+
+def _no_answer(address: str, error: Exception) -> UserError:
+    return UserError(
+        f"no Ray cluster answers at {address} ({str(error).splitlines()[0]}); start one by 'ray start --head' and give its "
+        "HOST:PORT as --ray_address, or auto for the one that this machine is part of"
+    )
+
+
+def room(study: Study, address: str) -> int:
+    """How many runs of `study` the cluster at `address` has room for at a time; at least 1. Raises UserError as cluster."""
+    with cluster(study, 1, address) as ray:
+        return max(1, sum(_fit(study, node) for node in _nodes(ray)))
+
+
+def _nodes(ray: Any) -> list[dict[str, float]]:
+    """What each node that is alive has: "CPU", "GPU", …"""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _fit(study: Study, node: dict[str, float]) -> int:
+    fit = int(node.get("CPU", 0) // study.cpus)
+    return min(fit, int(node.get("GPU", 0) / study.gpus + 1e-9)) if study.gpus else fit
+
+
+def _check_room(ray: Any, study: Study, started: bool) -> None:
+    """Raises UserError where no node can ever do a run; says so where one may still join."""
+    if any(_fit(study, node) for node in _nodes(ray)):
+        return
+    wanted = f"{study.cpus} CPUs and {study.gpus:g} GPUs (study.cpus, study.gpus)"
+    if started:
+        raise UserError(
+            f"a run needs {wanted}, which this machine has not; ask for less, or join a cluster by --ray_address"
+        )
+    print(f"no node of the cluster has {wanted} yet; runs wait until one joins", file=sys.stderr)
+
+
+class _WithoutRaylets:
+    """`stream` without what Ray prints of raylets that died: pages of their logs, which stand in its own files too."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return len(text) if threading.current_thread().name == _LISTENER else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from dlib_bvae.studies.run import Run
+from dlib_bvae.studies.study import Run
 
 IN_USE = 75  # the exit status when another process works on the run (EX_TEMPFAIL of sysexits.h)
 PROGRAM = "dlib_bvae.studies.worker"

@@ -2,49 +2,19 @@
 
 import csv
 import io
-import json
-import shutil
 import statistics
 
 import pandas as pd
 import pytest
+from support.evaluated_runs import evaluate, write_run
 
-from dlib_bvae.analysis import tables, text
-from dlib_bvae.artifacts import record
+from dlib_bvae.analysis import tables
+from dlib_bvae.analysis.frame import collect
 from dlib_bvae.errors import UserError
 
 
-def write_run(root, name, *, seed=0, beta=4.0, config=None, representation="mean", num_images=100, **train):
-    """A trained and encoded run; returns the directory of its representation."""
-    bindings = {"vae.beta": beta, "model.random_seed": seed, "model.name": name, "model.model": "@vae()"}
-    facts = {"model": "beta_vae", "dataset": "dummy", "fingerprint": "f" * 64, "seed": seed, "steps": 10, "loss": 1.0}
-    write(root / name / "train", "train", {**bindings, **(config or {})}, None, {**facts, **train})
-    encoded = {"representation": representation, "num_images": num_images}
-    write(root / name / representation, "postprocess", {"postprocess.random_seed": 3}, root / name / "train", encoded)
-    return root / name / representation
-
-
-def evaluate(encoded, scores, *, metric="beta_vae", parameters=None, seed=0, place=None):
-    """An evaluation of an encoded run; returns its directory."""
-    directory = encoded / "metrics" / (place or f"{metric}_{seed}")
-    results = {
-        "metric": metric,
-        "metric_parameters": {"num_train": 10} if parameters is None else parameters,
-        "random_seed": seed,
-        "score_names": list(scores),
-        **scores,
-    }
-    write(directory, "evaluation", {"evaluation.random_seed": seed}, encoded, results)
-    return directory
-
-
-def write(directory, stage, config, earlier, results):
-    results = {"elapsed_time": 1.0, **results}
-    record.write_stage(directory, stage, results=results, config=config, gin_text="", earlier=earlier)
-
-
 def table_of(root):
-    frame, problems = tables.collect(root)
+    frame, problems = collect(root)
     assert problems == []
     return tables.aggregate(frame)
 
@@ -120,71 +90,13 @@ def test_a_seed_among_the_metric_s_parameters_does_not_separate(tmp_path):
     assert (row["mean"], row["metric_parameters"]) == (0.5, '{"bins": 20}')
 
 
-def test_broken_and_unfinished_files_are_named_and_skipped(tmp_path):
-    encoded = write_run(tmp_path, "a")
-    evaluate(encoded, {"mig": 0.5}, place="whole")
-    cut = evaluate(encoded, {"mig": 0.5}, place="cut") / "results/aggregate/evaluation.json"
-    cut.write_text(cut.read_text()[:100])
-    unfinished = evaluate(encoded, {"mig": 0.5}, place="unfinished")
-    (unfinished / "results/json/evaluation_results.json").unlink()
-    lacking = evaluate(encoded, {"mig": 0.5}, place="lacking") / "results/aggregate/evaluation.json"
-    entries = json.loads(lacking.read_text())
-    del entries["train_results.seed"]
-    lacking.write_text(json.dumps(entries))
-    evaluate(encoded, {"mig": "high"}, place="text")
-    evaluate(encoded, {"mig": None}, place="undefined")
-    frame, problems = tables.collect(tmp_path)
-    assert sorted(frame["path"]) == ["a/mean/metrics/undefined", "a/mean/metrics/whole"]
-    told = "\n".join(problems)
-    assert len(problems) == 5
-    for expected in (
-        "cut/results/aggregate/evaluation.json is damaged",
-        "unfinished/results/aggregate/evaluation.json: the evaluation was not finished",
-        "lacking/results/aggregate/evaluation.json: it lacks train_results.seed",
-        "text/results/aggregate/evaluation.json: the score mig must be a finite number, not 'high'",
-        "undefined/results/aggregate/evaluation.json: the score mig has no value",
-    ):
-        assert expected in told
-    (row,) = tables.aggregate(frame).to_dict("records")
-    assert row["mean"] == 0.5
-
-
-@pytest.mark.parametrize("ending", [".part", ".old"])
-@pytest.mark.parametrize("stage", ["a.old/mean", "a.old/mean/metrics/m"])
-def test_what_an_interrupted_command_left_is_not_counted(tmp_path, stage, ending):
-    evaluate(write_run(tmp_path, "a.old"), {"mig": 0.5}, place="m")
-    shutil.copytree(tmp_path / stage, tmp_path / f"{stage}{ending}")
-    frame, problems = tables.collect(tmp_path)
-    assert frame["path"].tolist() == ["a.old/mean/metrics/m"]  # a run may be called so
-    assert len(problems) == 1
-    assert f"{stage.split('/')[-1]}{ending} is left from an interrupted command" in problems[0]
-
-
-def test_evaluations_are_found_in_the_order_of_their_paths_and_links_are_not_followed(tmp_path):
-    for name in ("b", "a/b", "a-b", "results/x", "a"):
-        evaluate(write_run(tmp_path, name), {"mig": 0.5}, place="m")
-    (tmp_path / "link").symlink_to(tmp_path / "b")
-    frame, problems = tables.collect(tmp_path)
-    assert problems == []
-    expected = sorted(tmp_path / name / "mean/metrics/m" for name in ("b", "a/b", "a-b", "results/x", "a"))
-    assert frame["path"].tolist() == [str(each.relative_to(tmp_path)) for each in expected]
-
-
-def test_configurations_that_differ_in_a_type_only_are_not_mixed_up(tmp_path):
-    for name, value in {"a": 1, "b": True, "c": 1.0}.items():
-        evaluate(write_run(tmp_path, name, config={"model.xla": value}), {"mig": 0.5})
-    frame, _ = tables.collect(tmp_path)
-    configs = frame.set_index("path")["config"].tolist()
-    assert configs[0] == configs[2] != configs[1]
-
-
 def test_a_table_is_written_in_pieces(tmp_path, monkeypatch):
     for seed in range(5):
         evaluate(write_run(tmp_path / "runs", f"r{seed}", seed=seed, model="a\nb,"), {"mig": 0.1 * seed})
-    frame, _ = tables.collect(tmp_path / "runs")
+    frame, _ = collect(tmp_path / "runs")
     table = tables.aggregate(frame)
     whole = tables.write_tables(table, frame, tmp_path / "whole")[3].read_bytes()
-    monkeypatch.setattr(text, "_CSV_ROWS", 2)
+    monkeypatch.setattr(tables, "_CSV_ROWS", 2)
     assert tables.write_tables(table, frame, tmp_path / "pieces")[3].read_bytes() == whole
     ours, pandas = (pd.read_csv(io.StringIO(each)) for each in (whole.decode(), frame.to_csv(index=False)))
     pd.testing.assert_frame_equal(ours.replace("'@vae()", "@vae()"), pandas, check_dtype=False)
@@ -192,36 +104,22 @@ def test_a_table_is_written_in_pieces(tmp_path, monkeypatch):
 
 def test_a_score_that_is_undefined_everywhere_has_no_row(tmp_path):
     evaluate(write_run(tmp_path, "a"), {"mig": None})
-    frame, problems = tables.collect(tmp_path)
+    frame, problems = collect(tmp_path)
     assert len(problems) == 1
     assert list(tables.aggregate(frame).columns) == tables.COLUMNS
     assert tables.aggregate(frame).empty
 
 
 def test_nothing_gives_an_empty_table(tmp_path):
-    frame, problems = tables.collect(tmp_path)
+    frame, problems = collect(tmp_path)
     assert problems == []
     assert list(tables.aggregate(frame).columns) == tables.COLUMNS
-
-
-def test_columns_keep_their_types(tmp_path):
-    mixed = {"a": ("x", 1), "b": (2, 2**70), "c": ([1, "y"], 3)}
-    for name, (odd, huge) in mixed.items():
-        more = {"only": 5} if name == "a" else {}
-        evaluate(write_run(tmp_path, name, odd=odd, huge=huge, on=True, **more), {"mig": 0.5})
-    frame, _ = tables.collect(tmp_path)
-    assert frame["train_results.only"].dtype == "Int64"
-    assert frame["train_results.seed"].tolist() == [0, 0, 0]
-    assert frame["train_results.on"].dtype == "boolean"
-    assert frame["train_results.odd"].tolist() == ['"x"', "2", '[1, "y"]']
-    assert frame["train_results.huge"].tolist() == ["1", str(2**70), "3"]
-    assert json.loads(frame["evaluation_results.score_names"][0]) == ["mig"]
 
 
 def test_parquet_and_csv_read_back(tmp_path):
     for seed in (1, 2):
         evaluate(write_run(tmp_path / "runs", f"r{seed}", seed=seed), {"mig": 0.1 * seed}, metric="mig")
-    frame, _ = tables.collect(tmp_path / "runs")
+    frame, _ = collect(tmp_path / "runs")
     table = tables.aggregate(frame)
     paths = tables.write_tables(table, frame, tmp_path / "out")
     names = ["results.csv", "results.parquet", "results.md", "runs.csv", "runs.parquet"]
@@ -236,7 +134,7 @@ def test_parquet_and_csv_read_back(tmp_path):
 def test_markdown_shows_mean_and_spread_and_escapes_names(tmp_path):
     for seed, score in {1: 0.25, 2: 0.75}.items():
         evaluate(write_run(tmp_path, f"r{seed}", seed=seed, model="a|b\\|<i>\nc"), {"mig": score}, metric="mig")
-    frame, _ = tables.collect(tmp_path)
+    frame, _ = collect(tmp_path)
     tables.write_tables(tables.aggregate(frame), frame, tmp_path)
     assert (tmp_path / "results.md").read_text() == (
         "| model | dataset | representation | metric | score | mean ± std | seeds |\n"
@@ -249,7 +147,7 @@ def test_rows_for_people_can_be_told_apart(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     for seed, beta in enumerate([1.0, 4.0]):
         evaluate(write_run(tmp_path, f"r{seed}", beta=beta), {"mig": 0.5}, metric="mig")
-    frame, _ = tables.collect(tmp_path)
+    frame, _ = collect(tmp_path)
     table = tables.aggregate(frame)
     text = tables.render(table)
     assert all(config in text for config in table["config"])
@@ -265,13 +163,13 @@ def test_the_terminal_shows_names_as_they_are(tmp_path):
 
 def test_text_is_no_formula_whatever_kind_of_column_it_stands_in():
     kinds = {str(kind): pd.Series(["=1+2"], dtype=kind) for kind in (object, "string")}
-    assert "".join(text.csv_lines(pd.DataFrame(kinds))).splitlines()[1:] == ['"\'=1+2","\'=1+2"']
+    assert "".join(tables.csv_lines(pd.DataFrame(kinds))).splitlines()[1:] == ['"\'=1+2","\'=1+2"']
 
 
 @pytest.mark.parametrize("name", ["=1+2", "+cmd", "-2", "@SUM(A1)", "\tx"])
 def test_a_name_is_no_formula_in_a_spreadsheet(tmp_path, name):
     evaluate(write_run(tmp_path, "r", model=name), {name: -0.5}, metric=name)
-    frame, _ = tables.collect(tmp_path)
+    frame, _ = collect(tmp_path)
     paths = tables.write_tables(tables.aggregate(frame), frame, tmp_path / "out")
     for path in (paths[0], paths[3]):
         with open(path, newline="", encoding="utf-8") as file:

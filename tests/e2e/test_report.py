@@ -10,7 +10,7 @@ from PIL import Image
 from support import report_rows
 from support.browser import browser, console_errors
 
-from dlib_bvae.re_beta_vae.gallery import Gallery
+from dlib_bvae.re_beta_vae.figures import Gallery
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 import setuptools
 from support.leaderboard_runs import PNG, score, train
 
-from dlib_bvae.analysis import tables
+from dlib_bvae.analysis.frame import collect
 from dlib_bvae.leaderboard.board import build
 from dlib_bvae.leaderboard.page import embedded_json, page
 
@@ -23,7 +23,7 @@ NAMES = ["</script><script>alert(1)</script>", "<!--<script>", "{{ script }}", "
 def board(tmp_path):
     for place, name in enumerate(NAMES):
         score(train(tmp_path / "runs", f"run{place}", config={"model.name": name}), "mig", {"discrete_mig": 0.5})
-    frame, _ = tables.collect(tmp_path / "runs")
+    frame, _ = collect(tmp_path / "runs")
     return build(frame, tmp_path / "runs", tmp_path / "board")
 
 

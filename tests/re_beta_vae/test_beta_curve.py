@@ -11,7 +11,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.saved_model import export, load
 from dlib_bvae.re_beta_vae import beta_curve as stage
-from dlib_bvae.re_beta_vae.beta_curve_pictures import beta_curve
+from dlib_bvae.re_beta_vae.beta_curve import beta_curve
 from dlib_bvae.stages import train
 
 DATA = DummyData()

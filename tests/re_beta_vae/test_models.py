@@ -11,7 +11,7 @@ from dlib_bvae import datasets
 from dlib_bvae.artifacts import write_stage
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.saved_model import export
-from dlib_bvae.re_beta_vae import curves, models
+from dlib_bvae.re_beta_vae import models
 from dlib_bvae.visualize import tiles
 
 LATENTS = 10
@@ -117,6 +117,6 @@ def test_a_run_without_its_model(tmp_path):
 
 
 def test_a_curve_of_events_has_each_step_once_the_later_file_counting(run):
-    assert curves.of_events(run / "train", "reconstruction") == ([10, 20, 30], [120.0, 140.0, 150.0])
+    assert models.of_events(run / "train", "reconstruction") == ([10, 20, 30], [120.0, 140.0, 150.0])
     with pytest.raises(UserError, match="has no events with loss"):
-        curves.of_events(run / "train", "loss")
+        models.of_events(run / "train", "loss")

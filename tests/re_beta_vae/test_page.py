@@ -10,7 +10,7 @@ from support.report_rows import beta_vae, training
 from dlib_bvae import re_beta_vae
 from dlib_bvae.commands import run as run_command
 from dlib_bvae.errors import UserError
-from dlib_bvae.re_beta_vae.gallery import Gallery
+from dlib_bvae.re_beta_vae.figures import Gallery
 
 _VOID = {"meta", "img", "link", "br", "hr", "input"}
 _EVIL = "<script>alert('|')</script>"

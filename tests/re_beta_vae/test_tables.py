@@ -5,10 +5,9 @@ import pytest
 from support import report_rows
 from support.report_rows import FOUR, beta_vae, cell, scored, training
 
-from dlib_bvae.re_beta_vae import findings, paper, tables
-from dlib_bvae.re_beta_vae.evidence import Evidence, Subject
-from dlib_bvae.re_beta_vae.rows import of_study
-from dlib_bvae.re_beta_vae.selection import best_half, median, summary
+from dlib_bvae.re_beta_vae import paper, tables
+from dlib_bvae.re_beta_vae.claims import of_claims
+from dlib_bvae.re_beta_vae.evidence import Evidence, Subject, best_half, median, of_study, summary
 from dlib_bvae.re_beta_vae.tables import Table
 
 MLP = Subject("dsprites_rendered", "MLP")
@@ -136,7 +135,7 @@ def test_claims_are_decided_by_the_rows():
     found = Evidence(of_study(report_rows.whole_study())[0])
     verdicts = {
         (place, each.subject): each.verdict.status
-        for place, claim in enumerate(findings.of_claims(found), start=1)
+        for place, claim in enumerate(of_claims(found), start=1)
         for _, verdicts in claim.findings
         for each in verdicts
     }

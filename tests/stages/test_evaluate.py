@@ -8,6 +8,7 @@ import pytest
 
 from dlib_bvae import metrics
 from dlib_bvae.analysis import tables
+from dlib_bvae.analysis.frame import collect
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine import boosting
 
@@ -104,7 +105,7 @@ def test_repeats_are_seeds_in_a_row_and_their_mean_is_the_score(mine, score_own)
 
 def test_the_table_shows_the_mean_of_repeats_apart_from_single_scores(mine, score_own):
     (single,), (repeated,) = score_own("mig", codes=mine), score_own("mig", repeats=2, codes=mine)
-    frame, problems = tables.collect(Path("runs"))
+    frame, problems = collect(Path("runs"))
     assert problems == []
     table = tables.aggregate(frame)
     assert sorted(table["mean"]) == pytest.approx(sorted([single["discrete_mig"], repeated["discrete_mig"]]))

@@ -9,6 +9,7 @@ import pytest
 
 from dlib_bvae import datasets, metrics
 from dlib_bvae.analysis import tables
+from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import read_results
 from dlib_bvae.datasets.derived.subsample import Subsample
 from dlib_bvae.errors import UserError
@@ -36,7 +37,7 @@ def test_codes_are_a_row_of_the_table(codes, score_own):
     assert found["num_images"] == 512
     encoded = read_results(Path("runs/mine/codes"), "postprocess")
     assert (encoded["num_latents"], encoded["dtype"], encoded["source"]) == (3, "float32", "mine.npy")
-    frame, problems = tables.collect(Path("runs"))
+    frame, problems = collect(Path("runs"))
     assert problems == []
     (row,) = tables.aggregate(frame).to_dict("records")
     assert [row[key] for key in ("model", "dataset", "representation", "seeds")] == ["mine", "dummy_data", "codes", 1]
@@ -49,7 +50,7 @@ def test_training_seeds_of_one_name_are_pooled(codes, score_own):
         noisy = codes + np.random.default_rng(seed).normal(size=codes.shape)
         place = {"name": "pca", "output_dir": Path(f"runs/pca{seed}"), "training_seed": seed}
         scores += score_own("mig", codes=saved(noisy, Path(f"{seed}.npy")), **place)
-    frame, _ = tables.collect(Path("runs"))
+    frame, _ = collect(Path("runs"))
     (row,) = tables.aggregate(frame).to_dict("records")
     assert (row["model"], row["seeds"], row["runs"]) == ("pca", 2, 2)
     assert row["mean"] == pytest.approx(np.mean([each["discrete_mig"] for each in scores]))

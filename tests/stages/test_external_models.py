@@ -8,6 +8,7 @@ import pytest
 
 from dlib_bvae import datasets
 from dlib_bvae.analysis import tables
+from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import read_results
 from dlib_bvae.errors import UserError
 
@@ -49,7 +50,7 @@ def test_one_output_of_any_name_is_the_code(codes, score_own):
     images = datasets.load("dummy_data").observations_at([0, 300])[..., 0]
     expected = [[(i.sum(1) @ np.arange(16)) / i.sum(), (i.sum(0) @ np.arange(16)) / i.sum(), i.sum()] for i in images]
     assert np.load("runs/theirs/mean/codes.npy")[[0, 300]] == pytest.approx(np.array(expected), rel=1e-5)
-    frame, problems = tables.collect(Path("runs"))
+    frame, problems = collect(Path("runs"))
     assert problems == []
     assert tables.aggregate(frame)[["model", "representation"]].values.tolist() == [["theirs", "mean"]]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlib_bvae.analysis.tables import aggregate, collect
+from dlib_bvae.analysis.frame import collect
+from dlib_bvae.analysis.tables import aggregate
 from dlib_bvae.artifacts import read_results
 from dlib_bvae.errors import UserError
 from dlib_bvae.stages import rank

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.analysis import tables
+from dlib_bvae.analysis.frame import collect
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines.oracle import FactorView
@@ -34,7 +35,7 @@ def test_the_oracle_s_codes_are_the_factors_and_score_best(tmp_path):
     assert beta_vae["eval_accuracy"] > 0.97
     assert mig["discrete_mig"] > 0.95
     assert error["squared_error"] == 0
-    table = tables.aggregate(tables.collect(tmp_path)[0])
+    table = tables.aggregate(collect(tmp_path)[0])
     assert set(table["model"]) == {"oracle"}
     with pytest.raises(UserError, match="an oracle's run has none"):
         load(run / "train/saved_model")

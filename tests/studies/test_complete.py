@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from dlib_bvae.studies import complete, state
-from dlib_bvae.studies.pace import RuntimeEstimator, Seconds
+from dlib_bvae.studies.state import RuntimeEstimator, Seconds
 
 
 class Known:

@@ -15,7 +15,7 @@ import pytest
 from dlib_bvae.artifacts import read_results, run_lock
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies import local, state, worker
-from dlib_bvae.studies.supervise import attempt
+from dlib_bvae.studies.local import attempt
 
 ENDLESS = "vae/part.grid = {'model.training_steps': [10000000]}"
 _LONG = 300.0  # seconds; the machine that tests run on may be slow

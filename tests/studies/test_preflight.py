@@ -3,7 +3,7 @@
 import pytest
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.studies import preflight
+from dlib_bvae.studies import preflight, progress
 
 
 def test_every_value_is_tried_once_whatever_the_seeds(tiny):
@@ -49,7 +49,7 @@ def test_data_sets_that_cannot_be_had_are_named_once(tiny, tmp_path, monkeypatch
     )
     absent = preflight.check(study.runs)
     assert set(absent) == {"vae shapes3d", "pca scream_dsprites", "pca shapes3d"}
-    lines = preflight.left_out(study.runs, absent)
+    lines = progress.left_out(study.runs, absent)
     assert len(lines) == 2
     assert lines[0].startswith("left out: 3 runs on shapes3d: there is no 3dshapes.h5 in")
     assert lines[1].startswith("left out: 1 run on scream_dsprites: scream.picture = 'none.png' cannot be read")

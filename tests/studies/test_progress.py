@@ -1,14 +1,19 @@
-"""pace.py and progress.py: what is shown of a study under way, and how long it still takes."""
+"""progress.py: what is shown of a study under way and at any time."""
+
+from __future__ import annotations
 
 import io
+import json
 import re
 
 import pytest
 from rich.console import Console
 
-from dlib_bvae.artifacts import write_stage
-from dlib_bvae.studies import pace, progress, state, words
-from dlib_bvae.studies.supervise import Outcome
+from dlib_bvae.artifacts import run_lock, write_stage
+from dlib_bvae.errors import UserError
+from dlib_bvae.studies import progress, state
+from dlib_bvae.studies.local import Outcome
+from dlib_bvae.studies.state import states
 
 
 def finish(run, store, seconds):
@@ -23,7 +28,7 @@ def test_time_left_is_that_of_done_runs_of_the_part(tiny, tmp_path):
     study = tiny("vae/part.grid = {'vae.beta': [1.0, 4.0]}")
     finish(study.runs[0], tmp_path, 60.0)
     found = state.states(study.runs, tmp_path)
-    known = pace.RuntimeEstimator(study.runs, found, tmp_path)
+    known = state.RuntimeEstimator(study.runs, found, tmp_path)
     assert known.left(study.runs[0], found[0]) == 0
     assert known.left(study.runs[1], found[1]) == 180
     assert known.left(study.runs[1], found[1]._replace(step=750, phase="training")) == 135
@@ -39,7 +44,7 @@ def test_time_left_is_that_of_done_runs_of_the_part(tiny, tmp_path):
     [(4.4, "4 s"), (99, "99 s"), (100, "2 min"), (3570, "1 h 00 min"), (11100, "3 h 05 min"), (187200, "2 d 4 h")],
 )
 def test_durations_in_words(seconds, said):
-    assert words.duration(seconds) == said
+    assert progress.duration(seconds) == said
 
 
 def shown(study, store, width=120, **options):
@@ -86,4 +91,46 @@ def test_a_terminal_has_a_live_table(tiny, tmp_path):
 
 
 def test_counts_in_words():
-    assert (words.pluralize(1, "run"), words.pluralize(1200, "run")) == ("1 run", "1,200 runs")
+    assert (progress.pluralize(1, "run"), progress.pluralize(1200, "run")) == ("1 run", "1,200 runs")
+
+
+def status_of(study, store) -> str:
+    out = io.StringIO()
+    Console(file=out, width=120).print(progress.picture(study, states(study.runs, store)))
+    return out.getvalue()
+
+
+def test_runs_under_way_and_failed_ones_are_named_and_all_are_counted(tiny, tmp_path):
+    study, store = tiny(), tmp_path / "store"
+    first, second, _ = study.runs
+    (second.directory(store)).mkdir(parents=True)
+    (second.directory(store) / "failure.json").write_text(json.dumps({"message": "the disk is full"}))
+    checkpoint = first.directory(store) / "train.part/checkpoint/checkpoint"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text('model_checkpoint_path: "ckpt-300"\n')
+    with run_lock(first.directory(store)):
+        text = status_of(study, store)
+    assert text.startswith("0 of 3 runs done · 1 under way · 1 failed\n")
+    assert "vae: training, step 300 of 1,000\n" in text
+    assert "pca random_seed=0: failed: the disk is full\n" in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["vae", "1", "1"] in rows
+    assert ["pca", "2", "1", "1"] in rows
+    assert "0 under way" in status_of(study, store)
+
+
+def test_many_runs_are_cut_short(tiny, tmp_path):
+    study, store = (
+        tiny("pca/part.grid = {'model.random_seed': [" + ", ".join(map(str, range(20))) + "]}"),
+        tmp_path / "store",
+    )
+    for run in study.runs[1:]:
+        run.directory(store).mkdir(parents=True)
+        (run.directory(store) / "failure.json").write_text('{"message": "no"}')
+    assert "  and 4 more\n" in status_of(study, store)
+
+
+def test_results_that_are_not_there(tiny, tmp_path):
+    tiny()
+    with pytest.raises(UserError, match="there is no .*nowhere; start the sweep first"):
+        progress.show([str(tmp_path / "tiny.gin")], results=tmp_path / "nowhere")

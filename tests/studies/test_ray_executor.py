@@ -17,9 +17,9 @@ import pytest
 
 import dlib_bvae
 from dlib_bvae.errors import UserError
-from dlib_bvae.studies import local, ray_cluster, ray_executor, study
-from dlib_bvae.studies.ray_task import perform, task_of
-from dlib_bvae.studies.supervise import Outcome
+from dlib_bvae.studies import local, ray_executor, study
+from dlib_bvae.studies.local import Outcome
+from dlib_bvae.studies.ray_executor import perform, task_of
 
 TROUBLE = '''
 import time
@@ -84,7 +84,7 @@ def module(tmp_path, monkeypatch):
 @pytest.fixture
 def cluster(module):
     """A cluster with a head that does no runs and three nodes for one run each."""
-    ray_cluster.imported()
+    ray_executor.imported()
     from ray.cluster_utils import Cluster
 
     before = signal.getsignal(signal.SIGTERM)  # Ray takes it

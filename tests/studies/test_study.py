@@ -9,7 +9,7 @@ import pytest
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies import study
-from dlib_bvae.studies.run import Run, resolved
+from dlib_bvae.studies.study import Run, resolved
 
 TINY = """
 study.name = "tiny"

@@ -18,7 +18,7 @@ from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.derived.subsample import Subsample
 from dlib_bvae.datasets.official.files import sha256_of
 from dlib_bvae.errors import UserError, check_number
-from dlib_bvae.leaderboard.submissions import Entry, Submission, checks, read
+from dlib_bvae.leaderboard.submissions import Entry, Submission, duplicates, exact_factors, read, unequal_duplicate
 from dlib_bvae.leaderboard.submissions.scores import Outcome, differences, rows_of
 from dlib_bvae.metrics.engine.codes import check_codes
 from dlib_bvae.runtime import RUNS, load_tensorflow
@@ -120,12 +120,12 @@ def _check_honest(submission: Submission, entry: Entry, data: Any, codes: np.nda
     """The factors that the codes hold exactly, told. Raises UserError for codes that are no function of the image."""
     if submission.supervision == "factors":
         return []
-    if pair := checks.unequal_duplicate(codes, checks.duplicates(data)):
+    if pair := unequal_duplicate(codes, duplicates(data)):
         raise UserError(
             f"{entry.codes}: the images {pair[0]} and {pair[1]} of {data.name} are the same pixel by pixel and have "
             "different codes, so the codes are no function of the image; encode each image by itself, without noise"
         )
-    columns = checks.exact_factors(codes, data.factors_at(np.arange(data.num_images)))
+    columns = exact_factors(codes, data.factors_at(np.arange(data.num_images)))
     names = [data.factor_names[column] for column in columns]
     if names and submission.supervision == "none":
         print(f"suspicious: {entry.codes} holds {', '.join(names)} exactly, with supervision 'none'")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dlib_bvae import analysis, datasets, metrics
-from dlib_bvae.analysis import tables
+from dlib_bvae.analysis.frame import collect
 from dlib_bvae.datasets.derived.subsample import Subsample
 from dlib_bvae.errors import UserError
 from dlib_bvae.leaderboard.submissions import verify
@@ -73,7 +73,7 @@ def noisy(probe):
 
 
 def rows():
-    frame, problems = tables.collect(verify.RUNS)
+    frame, problems = collect(verify.RUNS)
     assert problems == []
     return frame
 

@@ -5,9 +5,10 @@ from support import report_rows
 from support.report_rows import beta_vae, cell, training
 
 from dlib_bvae.analysis import tables
+from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import write_stage
 from dlib_bvae.errors import UserError
-from dlib_bvae.re_beta_vae.rows import of_study, read, value
+from dlib_bvae.re_beta_vae.evidence import of_study, read, value
 
 CONFIG = {
     "model.model": "@vae()",
@@ -42,7 +43,7 @@ def test_runs_and_their_rows_say_the_same(tmp_path):
     store = tmp_path / "store"
     write_run(store / "a", seed=1)
     write_run(store / "b", seed=2, **{"vae.beta": 10.0})
-    frame, _ = tables.collect(store)
+    frame, _ = collect(store)
     written = tables.write_tables(tables.aggregate(frame), frame, tmp_path / "tables")
     columns = ["run", "seed", "dataset", "model", "architecture", "steps", "config"]
     found = [of_study(read([place])[0])[0][columns].to_numpy().tolist() for place in (store, *written[-2:])]
