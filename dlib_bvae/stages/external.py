@@ -19,6 +19,7 @@ from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.engine.codes import check_codes, unusable
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.runtime import RUNS
+from dlib_bvae.stages.inputs import Representation
 from dlib_bvae.stages.postprocess import (
     decoder,
     encode_by,
@@ -28,7 +29,6 @@ from dlib_bvae.stages.postprocess import (
     saved_model,
     stage_of,
 )
-from dlib_bvae.stages.scoring import Representation
 
 _BLOCK_VALUES = 2**22  # of the codes that are looked at in one go
 

@@ -1,8 +1,12 @@
-"""Which run directory a command means, and the data set it was trained on."""
+"""What a stage works on: the run directory that a command means, the data set it was trained on, a representation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import read_results
@@ -11,8 +15,24 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.runtime import RUNS
 
+if TYPE_CHECKING:
+    from dlib_bvae.models.signatures import Model
+
 _TRAINED = Path("train", "results", "json", "train_results.json")
 _CONFIGURATION = Path("train", "results", "gin", "train.gin")
+
+
+class Representation(NamedTuple):
+    """Codes (images, latents) of `data` in index order; the directory of their stage.
+
+    decoder: makes the function latents → images, or None where there is none. model: makes all that the model can do, or None.
+    """
+
+    directory: Path
+    data: ImageData
+    codes: np.ndarray
+    decoder: Callable[[], Callable[[np.ndarray], np.ndarray] | None]
+    model: Callable[[], Model | None]
 
 
 def trained_run(model_dir: Path | None) -> Path:

@@ -92,11 +92,11 @@ def _made(run: Run) -> Any:
 def _try_evaluations(evaluations: Sequence[Evaluation], data: Any) -> None:
     from dlib_bvae.config import configuration
     from dlib_bvae.metrics import METRICS
-    from dlib_bvae.stages import dry_run, evaluate
+    from dlib_bvae.stages import evaluate
 
     for each in evaluations:
         with configuration(each.gin_config, each.gin_bindings, evaluate.REGISTRIES):
-            dry_run.try_parameters(METRICS.canonical(each.metric), data)
+            evaluate.try_parameters(METRICS.canonical(each.metric), data)
 
 
 def _absence(data: Any) -> str:

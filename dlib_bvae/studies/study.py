@@ -113,12 +113,12 @@ def _folder(metric: str, gin_config: tuple[str, ...], gin_bindings: tuple[str, .
 
     from dlib_bvae.config import configuration
     from dlib_bvae.metrics import METRICS
-    from dlib_bvae.stages import evaluate, postprocess, scoring
+    from dlib_bvae.stages import evaluate, postprocess
 
     METRICS.get(metric)
     with configuration(gin_config, gin_bindings, evaluate.REGISTRIES):
         codes = postprocess.stage_of(Path(), postprocess.postprocessing()[0])
-        return str(codes / "metrics" / scoring.variant(METRICS.canonical(metric), config_dict(gin.config_str())))
+        return str(codes / "metrics" / evaluate.variant(METRICS.canonical(metric), config_dict(gin.config_str())))
 
 
 class Study(NamedTuple):

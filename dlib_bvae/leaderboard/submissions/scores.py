@@ -17,7 +17,8 @@ from dlib_bvae.artifacts import config_dict, describe, read_results, write_stage
 from dlib_bvae.artifacts.lifecycle import commit, start
 from dlib_bvae.errors import NotApplicable, unknown
 from dlib_bvae.leaderboard.submissions import Claim
-from dlib_bvae.stages.scoring import Representation, parameters, score_once, variant
+from dlib_bvae.stages.evaluate import parameters, score_once, variant
+from dlib_bvae.stages.inputs import Representation
 
 Configured = Callable[[list[str]], AbstractContextManager]
 _GIVEN = ("data", "codes", "random_state", "decode", "model")

@@ -25,7 +25,7 @@ from dlib_bvae.runtime import RUNS, load_tensorflow
 from dlib_bvae.stages import external
 from dlib_bvae.stages.evaluate import REGISTRIES
 from dlib_bvae.stages.external import ExternalCodes
-from dlib_bvae.stages.scoring import Representation
+from dlib_bvae.stages.inputs import Representation
 
 TOLERANCE = 1e-3  # other versions of numerical libraries move a score by less
 STAGE = "submission"
