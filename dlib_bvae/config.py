@@ -18,7 +18,7 @@ from dlib_bvae.former_names import FORMER_FILES, current_names, say_once
 from dlib_bvae.registry import Registry
 
 _PACKAGE = Path(__file__).resolve().parent
-# The installed package carries the configurations inside it; a checkout has them beside it.
+# The installed package carries the configurations inside it; a checkout has them next to it.
 _HOMES = [home for home in (_PACKAGE, _PACKAGE.parent) if (home / "gin" / "models").is_dir()]
 _INCLUDE = re.compile(r"""include\s+(["'])(.+)\1\s*(#.*)?$""")
 _DOORS = (
@@ -60,7 +60,7 @@ def configuration(
         _parse(list(files), list(bindings), names, skip_unknown)
         yield
     except UserError as error:
-        kind = NotApplicable if isinstance(error, NotApplicable) else UserError  # gin raises a class of its own making
+        kind = NotApplicable if isinstance(error, NotApplicable) else UserError  # gin raises a class of its own
         raise kind(_without_gin_trace(str(error))) from error
     except (RuntimeError, TypeError) as error:
         if explained := missing_binding(error):

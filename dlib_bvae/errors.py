@@ -6,8 +6,7 @@ import difflib
 import errno
 import math
 from collections.abc import Iterable
-from numbers import Integral
-from typing import Any
+from numbers import Integral, Real
 
 
 class UserError(ValueError):
@@ -30,26 +29,34 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     return UnknownName(f"no {kind} is called {name!r}; {hint}")
 
 
-def check_integer(name: str, value: Any, least: int) -> None:
+def check_integer(name: str, value: object, least: int) -> None:
     """Raises UserError unless the parameter `name` is an integer >= `least`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise UserError(f"{name} must be an integer >= {least}; got {value!r}")
 
 
-def check_number(name: str, value: Any, least: float = float("-inf"), most: float = float("inf")) -> float:
+def check_number(name: str, value: object, least: float = float("-inf"), most: float = float("inf")) -> float:
     """Returns the parameter `name` as a float; raises UserError unless it is a finite number in `least` … `most`."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not least <= value <= most:
+    number = _finite(value)
+    if number is None or not least <= number <= most:
         bounds = [f">= {least:g}"] if math.isfinite(least) else []
         bounds += [f"<= {most:g}"] if math.isfinite(most) else []
         raise UserError(f"{name} must be a finite number {' and '.join(bounds)}".rstrip() + f"; got {value!r}")
-    return float(value)
+    return number
 
 
-def check_positive(name: str, value: Any) -> float:
+def check_positive(name: str, value: object) -> float:
     """Returns `value` as a float; raises UserError unless it is a finite number > 0."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < float("inf"):
+    number = _finite(value)
+    if number is None or number <= 0:
         raise UserError(f"{name} must be a finite number > 0; got {value!r}")
+    return number
+
+
+def _finite(value: object) -> float | None:
+    """A finite number of Python's or numpy's as a float; None for anything else."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        return None
     return float(value)
 
 

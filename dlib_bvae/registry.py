@@ -21,19 +21,19 @@ class Registry:
         self.kind = kind
         self._aliases = dict(aliases or {})
         self.group = group
-        self._own = dict(addresses)
+        self._addresses = dict(addresses)
         self._plugins: dict[str, metadata.EntryPoint] | None = None
 
     def names(self) -> list[str]:
         """All names, sorted; imports none of them."""
-        return sorted([*self._own, *self._entry_points()])
+        return sorted([*self._addresses, *self._entry_points()])
 
     def canonical(self, name: str) -> str:
         """The name that results and gin use for `name`, which may be an alias; any other is returned as it is."""
         return self._aliases.get(name, name)
 
     def __contains__(self, name: str) -> bool:
-        return self.canonical(name) in self._own or name in self._entry_points()
+        return self.canonical(name) in self._addresses or name in self._entry_points()
 
     def get(self, name: str) -> Any:
         """Imports and returns the entry `name`.
@@ -41,8 +41,8 @@ class Registry:
         Raises UnknownName, which names the near entries; UserError when a plug-in cannot be imported.
         """
         name = self.canonical(name)
-        if name in self._own:
-            module, attribute = self._own[name].split(":")
+        if name in self._addresses:
+            module, attribute = self._addresses[name].split(":")
             return getattr(importlib.import_module(module), attribute)
         if name in self._entry_points():
             return self._load_plugin(self._entry_points()[name])
@@ -57,7 +57,7 @@ class Registry:
         if self._plugins is None:
             found: dict[str, metadata.EntryPoint] = {}
             for point in metadata.entry_points(group=self.group):
-                if point.name in self._own or found.get(point.name, point).value != point.value:
+                if point.name in self._addresses or found.get(point.name, point).value != point.value:
                     raise UserError(
                         f"the plug-in {point.value!r} gives a {self.kind} the name {point.name!r}, which is taken; "
                         "rename it in its package's entry points, or uninstall one of the two packages"

@@ -1,4 +1,4 @@
-"""The life of a stage's directory: made beside its place as <name>.part, renamed when its results are written."""
+"""The life of a stage's directory: worked on as <name>.part next to its place, renamed when its results are written."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def write_atomic(path: Path, text: str | bytes | Iterable[str]) -> None:
 
     Raises UserError when the disk or the quota is full; an older `path` is then as it was.
     """
-    with _written_beside({path: text}) as parts:
+    with _written_next_to({path: text}) as parts:
         os.replace(parts[path], path)
 
 
@@ -71,8 +71,8 @@ def write_stage(
         directory / "results" / "aggregate" / f"{stage}.json": _dump(aggregate),
         done: _dump(results),
     }
-    with _written_beside(files) as parts:
-        done.unlink(missing_ok=True)  # when a stage is redone: old results never stand beside a new configuration
+    with _written_next_to(files) as parts:
+        done.unlink(missing_ok=True)  # when a stage is redone: old results never stand next to a new configuration
         for path, part in parts.items():
             os.replace(part, path)
     return dict(results)
@@ -211,8 +211,8 @@ def _plain_key(name: Any, key: str) -> str:
 
 
 @contextlib.contextmanager
-def _written_beside(files: Mapping[Path, str | bytes | Iterable[str]]) -> Iterator[dict[Path, Path]]:
-    """Writes each file beside its place and yields place → written file; what was not renamed is removed at the end.
+def _written_next_to(files: Mapping[Path, str | bytes | Iterable[str]]) -> Iterator[dict[Path, Path]]:
+    """Writes each file next to its place and yields place → written file; what was not renamed is removed at the end.
 
     All are on the disk before the first is renamed, so a disk that is full leaves everything as it was.
     """

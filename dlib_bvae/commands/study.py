@@ -17,7 +17,7 @@ def reproduce() -> Command:
     """Runs what is missing of a study, in parallel on this machine."""
     flags = parser(
         "Runs what is missing of a study, in parallel on this machine; asked again, it continues. With --report it writes "
-        "what the runs say so far beside the report's tables, figures and claims."
+        "what the runs say so far next to the paper's tables, figures and claims."
     )
     flags.add_argument(
         "--study",

@@ -79,9 +79,9 @@ def run(
     model_dir: Path | None = None,
     overwrite: bool = False,
     repeats: int | None = None,
-    own: ExternalCodes | None = None,
+    source: ExternalCodes | None = None,
 ) -> list[Path]:
-    """Scores the codes of `model_dir`, or of `own`, by every metric in the comma-separated `metric` ("all" for all).
+    """Scores the codes of `model_dir`, or of `source`, by every metric in the comma-separated `metric` ("all" for all).
 
     Each result goes to <representation>/metrics/<metric>; parameters other than the metric's own stand in the name.
     Encodes first where that was not done, as postprocess.postprocess_fn says. repeats: sets evaluation.repeats.
@@ -90,18 +90,18 @@ def run(
     """
     names = _metrics(metric)
     bindings = [*gin_bindings, *([] if repeats is None else [f"evaluation.repeats = {repeats}"])]
-    if own is not None:
-        configured = functools.partial(configuration, gin_config, own.bindings(bindings), [*REGISTRIES, DATASETS])
+    if source is not None:
+        configured = functools.partial(configuration, gin_config, source.bindings(bindings), [*REGISTRIES, DATASETS])
         with configured():
-            data, codes = external.opened(own)
+            data, codes = external.opened(source)
         if codes is None:
             refuse_early(names, data, configured)
-        with configured(), run_lock(own.output_dir, "--output_dir"):
-            representation = external.represent(own, data, codes, overwrite)
+        with configured(), run_lock(source.output_dir, "--output_dir"):
+            representation = external.represent(source, data, codes, overwrite)
     else:
         configured = functools.partial(configuration, gin_config, bindings, REGISTRIES)
         representation = _of_run(trained_run(model_dir), names, configured)
-    with run_lock(representation.directory.parent, "--model_dir" if own is None else "--output_dir"):
+    with run_lock(representation.directory.parent, "--model_dir" if source is None else "--output_dir"):
         return _score(names, representation, metric == "all", configured, overwrite)
 
 
@@ -139,7 +139,7 @@ def _score(
     refusals: dict[str, UserError] = {}
     for name in names:
         try:
-            # A configuration each: else a result would tell the parameters of the metrics before it as its own.
+            # A configuration each: else a result would record the parameters of the metrics before it as its own.
             with configured():
                 done.append(score_once(name, representation, overwrite))
         except UserError as refusal:
@@ -212,8 +212,8 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     return final
 
 
-def scored_images(data: Any, split: str) -> Any:
-    """The images of `data` that are scored; of a split, with their indices as .rows."""
+def scored_images(data: ImageData, split: str) -> ImageData:
+    """The images of `data` that are scored: all, or those of a split (datasets.derived.held_out.split)."""
     return data if split == "all" else split_of(data, split)
 
 
@@ -238,8 +238,8 @@ def _wanted(name: str, representation: Representation) -> dict[str, Any]:
     """The model's `decode`, or the whole `model`, for a metric that asks for it; else nothing, and no TensorFlow."""
     makers = {"decode": representation.decoder, "model": representation.model}
     asked = inspect.signature(metrics.METRICS.get(name)).parameters.keys() & makers.keys()
-    made = {key: makers[key]() for key in asked}
-    return {key: value for key, value in made.items() if value is not None}
+    functions = {key: makers[key]() for key in asked}
+    return {key: value for key, value in functions.items() if value is not None}
 
 
 def variant(name: str, bound: dict[str, Any]) -> str:
@@ -249,11 +249,11 @@ def variant(name: str, bound: dict[str, Any]) -> str:
         for selector in (name, "evaluation")
         for key, value in inspect.signature(gin.get_configurable(selector)).parameters.items()
     }
-    own = (name, "evaluation", *metrics.CLASSIFIERS.names(), *EXTRACTORS.names())
+    selectors = (name, "evaluation", *metrics.CLASSIFIERS.names(), *EXTRACTORS.names())
     kept = {
         key.removeprefix(f"{name}."): value
         for key, value in sorted(bound.items())
-        if key.split(".")[0] in own and value != defaults.get(key, "")
+        if key.split(".")[0] in selectors and value != defaults.get(key, "")
     }
     if not kept:
         return name
@@ -325,7 +325,7 @@ def try_parameters(name: str, data: ImageData) -> bool:
 
 
 def refuse_early(
-    names: Iterable[str], data: Any, configured: Callable[[], contextlib.AbstractContextManager[None]]
+    names: Iterable[str], data: ImageData, configured: Callable[[], contextlib.AbstractContextManager[None]]
 ) -> None:
     """Raises UserError when no metric of `names` would take its parameters: then nothing has to be encoded for it."""
     refused = None

@@ -13,6 +13,7 @@ import numpy as np
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import config_dict, describe, read_results, write_stage
 from dlib_bvae.artifacts.lifecycle import commit, recover, start
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.external.arrays import open_array
 from dlib_bvae.datasets.external.checksums import content_sha256
 from dlib_bvae.errors import UserError, check_integer
@@ -85,36 +86,36 @@ def external_codes(
     return ExternalCodes(name, place, codes, codes_key, saved_model, dataset, seed)
 
 
-def opened(own: ExternalCodes) -> tuple[Any, np.ndarray | None]:
+def opened(source: ExternalCodes) -> tuple[ImageData, np.ndarray | None]:
     """The data set that the open configuration names, and the codes of a file, checked: memory-mapped (HDF5: read).
 
     Raises UserError for what is no data set, no codes of all its images, and values out of range; nothing is ever unpickled.
     """
     data = datasets.load()
-    if own.codes is None:
+    if source.codes is None:
         return data, None
-    found = open_array(own.codes.expanduser(), own.codes_key, (2,), "--codes")
+    found = open_array(source.codes.expanduser(), source.codes_key, (2,), "--codes")
     codes = check_codes(found if isinstance(found, np.ndarray) else np.asarray(found), data.num_images)
-    check_values(codes, own.codes)
+    check_values(codes, source.codes)
     return data, codes
 
 
-def represent(own: ExternalCodes, data: Any, codes: np.ndarray | None, overwrite: bool) -> Representation:
+def represent(source: ExternalCodes, data: ImageData, codes: np.ndarray | None, overwrite: bool) -> Representation:
     """Writes the stage of these codes, or encodes `data` (postprocess.encoded_part of it) by the SavedModel, once.
 
     Raises UserError when the folder holds another representation, unless `overwrite` is to replace it.
     """
-    data = data if own.codes else encoded_part(data)
-    paths = [own.codes] if own.codes else sorted(path for path in own.saved_model.rglob("*") if path.is_file())  # type: ignore[union-attr]
+    data = data if source.codes else encoded_part(data)
+    paths = [source.codes] if source.codes else sorted(path for path in source.saved_model.rglob("*") if path.is_file())  # type: ignore[union-attr]
     identity = {
         "trained": content_sha256([path for path in paths if path is not None]),
-        "codes_key": own.codes_key,
-        "model": own.name,
-        "training_seed": own.training_seed,
+        "codes_key": source.codes_key,
+        "model": source.name,
+        "training_seed": source.training_seed,
         "dataset": data.name,
         "fingerprint": data.fingerprint,
     }
-    final = own.output_dir / "codes" if codes is not None else stage_of(own.output_dir, postprocessing()[0])
+    final = source.output_dir / "codes" if codes is not None else stage_of(source.output_dir, postprocessing()[0])
     known = recover(final, "postprocess")
     if known and (changed := _difference(read_results(final, "postprocess"), identity)):
         if not overwrite:
@@ -125,11 +126,11 @@ def represent(own: ExternalCodes, data: Any, codes: np.ndarray | None, overwrite
         known = False
     if codes is not None:
         if not known:
-            _write(final, own, identity, codes)
+            _write(final, source, identity, codes)
         return Representation(final, data, codes, lambda: None, lambda: None)
-    model: Path = own.saved_model  # type: ignore[assignment]
-    told = {"saved_model": model}
-    encode_by(lambda: (load_encoder(model), data), identity, own.output_dir, overwrite=not known, told=told)
+    model: Path = source.saved_model  # type: ignore[assignment]
+    recorded = {"saved_model": model}
+    encode_by(lambda: (load_encoder(model), data), identity, source.output_dir, overwrite=not known, recorded=recorded)
     functions = (lambda: decoder(model), lambda: saved_model(model))
     return Representation(final, data, read_codes(final, advice=f"delete {final}"), *functions)
 
@@ -151,13 +152,13 @@ def _difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     return None
 
 
-def _write(final: Path, own: ExternalCodes, identity: dict[str, Any], codes: np.ndarray) -> None:
+def _write(final: Path, source: ExternalCodes, identity: dict[str, Any], codes: np.ndarray) -> None:
     began = time.monotonic()
     part = start(final, gin.config_str(), overwrite=True)
     results = {
         **identity,
         "representation": final.name,
-        "source": own.codes,
+        "source": source.codes,
         "num_images": len(codes),
         "num_latents": codes.shape[1],
         "dtype": str(codes.dtype),

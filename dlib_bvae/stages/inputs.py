@@ -53,7 +53,7 @@ def trained_run(model_dir: Path | None) -> Path:
 
 
 def same_data(model_dir: Path) -> ImageData:
-    """The data set of the training, made as the run's configuration says.
+    """The data set of the training, as the run's configuration says.
 
     Raises UserError when this machine's has another fingerprint.
     """

@@ -31,7 +31,7 @@ def run(
 ) -> Path:
     """Encodes the grid of `model_dir`'s data set into <model_dir>/mean (or sampled) and returns that directory.
 
-    A finished stage says so and does nothing; an interrupted one continues; codes of an earlier training are made anew.
+    A finished stage says so and does nothing; an interrupted one continues; codes of an earlier training are encoded again.
     """
     model_dir = trained_run(model_dir)
     with run_lock(model_dir):
@@ -94,14 +94,14 @@ def encode_by(
     model_dir: Path,
     overwrite: bool = False,
     earlier: Path | None = None,
-    told: Mapping[str, Any] | None = None,
+    recorded: Mapping[str, Any] | None = None,
 ) -> Path:
     """Encodes a data set into a directory below `model_dir`, once; returns that directory.
 
     encoder: called when there is something to encode, gives what encode_all takes: a function, and the data it is for.
     identity: what tells these codes from others, and stands in the results; its "trained" names the model's weights, its
     "probe" what is encoded where that is not the whole data set.
-    earlier: the directory of the stage before, None where there is none. told: what else stands in the results.
+    earlier: the directory of the stage before, None where there is none. recorded: what else stands in the results.
     """
     reduction, seed, _ = postprocessing()
     final = stage_of(model_dir, reduction)
@@ -121,7 +121,7 @@ def encode_by(
     num_images, num_latents = description["shape"]
     results = {
         **identity,
-        **(told or {}),
+        **(recorded or {}),
         "representation": final.name,
         "num_images": num_images,
         "num_latents": num_latents,

@@ -107,9 +107,9 @@ def model_labels(configs: list[dict[str, Any]], models: list[str]) -> list[str]:
     for model, config in zip(models, configs, strict=True):
         others = [c for c, m in zip(configs, models, strict=True) if m == model]
         differ = [key for key in sorted(set().union(*others)) if len({str(c.get(key)) for c in others}) > 1]
-        told = [key for key in differ if config_hash({key: 0}) != config_hash({})]  # seeds and names do not count
+        shown = [key for key in differ if config_hash({key: 0}) != config_hash({})]  # seeds and names do not count
         several = len({h for h, m in zip(hashes, models, strict=True) if m == model}) > 1
-        values = ", ".join(f"{key} = {config.get(key)}" for key in told)
+        values = ", ".join(f"{key} = {config.get(key)}" for key in shown)
         labels.append(f"{model} ({values})" if several else model)
     return labels
 

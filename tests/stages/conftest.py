@@ -71,8 +71,8 @@ def codes(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def score_own():
-    """score_own("mig,sap", *bindings, codes=…, dataset=…) → the results, in order."""
+def score_external():
+    """score_external("mig,sap", *bindings, codes=…, dataset=…) → the results, in order."""
 
     def score(metric, *bindings, overwrite=False, repeats=None, **flags):
         flags = {"dataset": "dummy_data", **flags}

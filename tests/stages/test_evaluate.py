@@ -22,72 +22,72 @@ def mine(codes):
     return path
 
 
-def test_a_refusal_does_not_stop_the_metrics_after_it(mine, score_own, capsys):
+def test_a_refusal_does_not_stop_the_metrics_after_it(mine, score_external, capsys):
     with pytest.raises(UserError) as caught:
-        score_own("mig,jemmig,sap", "jemmig.num_bins = 1", codes=mine)
+        score_external("mig,jemmig,sap", "jemmig.num_bins = 1", codes=mine)
     assert str(caught.value) == "1 of 3 metrics could not be scored: jemmig; the lines above say why"
     told = capsys.readouterr().err.splitlines()
     assert told == ["refused: jemmig: jemmig.num_bins must be an integer >= 2; got 1"]
     assert [path.name.split("-")[0] for path in sorted(Path("runs/mine/codes/metrics").iterdir())] == ["mig", "sap"]
 
 
-def test_a_metric_asked_for_by_name_is_an_error_when_it_cannot_apply(mine, score_own, capsys):
+def test_a_metric_asked_for_by_name_is_an_error_when_it_cannot_apply(mine, score_external, capsys):
     with pytest.raises(UserError, match=r"^1 of 2 metrics could not be scored: reconstruction_error;"):
-        score_own("reconstruction_error,mig", codes=mine)
+        score_external("reconstruction_error,mig", codes=mine)
     assert "refused: reconstruction_error: reconstruction_error needs the model's decoder" in capsys.readouterr().err
     with pytest.raises(UserError, match="^reconstruction_error needs the model's decoder.*signature decode"):
-        score_own("reconstruction_error", codes=mine)
+        score_external("reconstruction_error", codes=mine)
 
 
-def test_an_unknown_metric_stops_before_any_is_scored(mine, score_own):
+def test_an_unknown_metric_stops_before_any_is_scored(mine, score_external):
     with pytest.raises(UserError, match="did you mean mig"):
-        score_own("mig,migg", codes=mine)
+        score_external("mig,migg", codes=mine)
     assert not Path("runs").exists()
 
 
-def test_a_metric_named_twice_or_by_another_name_is_scored_once(mine, score_own):
-    assert [found["metric"] for found in score_own("mig,mig, factor_vae,factor_vae_score", codes=mine)] == [
+def test_a_metric_named_twice_or_by_another_name_is_scored_once(mine, score_external):
+    assert [found["metric"] for found in score_external("mig,mig, factor_vae,factor_vae_score", codes=mine)] == [
         "mig",
         "factor_vae_score",
     ]
 
 
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
-def test_all_leaves_out_what_cannot_apply_and_that_is_no_error(mine, score_own, capsys):
-    found = score_own("all", codes=mine)
+def test_all_leaves_out_what_cannot_apply_and_that_is_no_error(mine, score_external, capsys):
+    found = score_external("all", codes=mine)
     assert [each["metric"] for each in found] == [name for name in metrics.names() if name != "reconstruction_error"]
     told = capsys.readouterr().err.splitlines()
     assert [line.split(":")[:2] for line in told] == [["left out", " reconstruction_error"]]
 
 
-def test_all_is_an_error_when_a_parameter_is_wrong(mine, score_own, monkeypatch, capsys):
+def test_all_is_an_error_when_a_parameter_is_wrong(mine, score_external, monkeypatch, capsys):
     monkeypatch.setattr(metrics, "names", lambda: ["mig", "reconstruction_error", "jemmig"])
     with pytest.raises(UserError, match=r"^1 of 3 metrics could not be scored: mig;"):
-        score_own("all", "mig.num_bins = 0", codes=mine)
+        score_external("all", "mig.num_bins = 0", codes=mine)
     told = capsys.readouterr().err
     assert "refused: mig: mig.num_bins" in told
     assert "left out: reconstruction_error:" in told
     assert Path("runs/mine/codes/metrics/jemmig").is_dir()
 
 
-def test_images_without_factors_are_scored_by_the_metrics_that_need_none(codes, score_own, monkeypatch, capsys):
+def test_images_without_factors_are_scored_by_the_metrics_that_need_none(codes, score_external, monkeypatch, capsys):
     np.save("images.npy", np.zeros((512, 8, 8), np.uint8) + np.arange(8, dtype=np.uint8))
     np.save("mine.npy", codes)
     monkeypatch.setattr(metrics, "names", lambda: [*FREE, "mig", "beta_vae", "dci_lasso"])
     binding = "from_file.path = 'images.npy'"
-    found = score_own("all", binding, codes=Path("mine.npy"), dataset="from_file")
+    found = score_external("all", binding, codes=Path("mine.npy"), dataset="from_file")
     assert [each["metric"] for each in found] == FREE
     assert {each["num_images"] for each in found} == {512}
     for line in capsys.readouterr().err.splitlines():
         assert line.endswith(": a metric needs known factors; from_file(images.npy) has images only")
     monkeypatch.setattr(metrics, "names", lambda: ["mig", "sap"])
     with pytest.raises(UserError, match="no metric applies to these codes and data"):
-        score_own("all", binding, codes=Path("mine.npy"), dataset="from_file")
+        score_external("all", binding, codes=Path("mine.npy"), dataset="from_file")
 
 
-def test_repeats_are_seeds_in_a_row_and_their_mean_is_the_score(mine, score_own):
-    single = [score_own("mig", f"evaluation.random_seed = {seed}", codes=mine)[0] for seed in (3, 4, 5)]
-    (found,) = score_own("mig", "evaluation.random_seed = 3", repeats=3, codes=mine)
+def test_repeats_are_seeds_in_a_row_and_their_mean_is_the_score(mine, score_external):
+    single = [score_external("mig", f"evaluation.random_seed = {seed}", codes=mine)[0] for seed in (3, 4, 5)]
+    (found,) = score_external("mig", "evaluation.random_seed = 3", repeats=3, codes=mine)
     values = [each["discrete_mig"] for each in single]
     assert found["discrete_mig"] == pytest.approx(np.mean(values))
     assert found["repeats"]["seeds"] == [3, 4, 5]
@@ -103,8 +103,8 @@ def test_repeats_are_seeds_in_a_row_and_their_mean_is_the_score(mine, score_own)
     assert "repeats" not in single[0]
 
 
-def test_the_table_shows_the_mean_of_repeats_apart_from_single_scores(mine, score_own):
-    (single,), (repeated,) = score_own("mig", codes=mine), score_own("mig", repeats=2, codes=mine)
+def test_the_table_shows_the_mean_of_repeats_apart_from_single_scores(mine, score_external):
+    (single,), (repeated,) = score_external("mig", codes=mine), score_external("mig", repeats=2, codes=mine)
     frame, problems = collect(Path("runs"))
     assert problems == []
     table = tables.aggregate(frame)
@@ -113,25 +113,25 @@ def test_the_table_shows_the_mean_of_repeats_apart_from_single_scores(mine, scor
     assert [json.loads(text).get("evaluation.repeats") for text in table["metric_parameters"]].count(2) == 1
 
 
-def test_results_by_exact_trees_are_never_pooled_with_those_by_histogram_trees(mine, score_own, monkeypatch):
+def test_results_by_exact_trees_are_never_pooled_with_those_by_histogram_trees(mine, score_external, monkeypatch):
     names = "dci,mig,fairness"
     boosted = "fairness.predictor = 'gradient_boosting_classifier'"
-    before = score_own(names, boosted, codes=mine)
+    before = score_external(names, boosted, codes=mine)
     assert [each["metric_parameters"].get("trees") for each in before] == [None, None, None]
     monkeypatch.setattr(boosting, "misfit", lambda: "as if")
-    after = score_own(names, boosted, codes=mine, overwrite=True, output_dir=Path("runs/exact"))
+    after = score_external(names, boosted, codes=mine, overwrite=True, output_dir=Path("runs/exact"))
     assert [each["metric_parameters"].get("trees") for each in after] == ["exact", None, "exact"]
     for old, new in zip(before, after, strict=True):
         assert {k: v for k, v in new["metric_parameters"].items() if k != "trees"} == old["metric_parameters"]
 
 
 @pytest.mark.parametrize("repeats", [0, -2])
-def test_repeats_must_be_at_least_one(repeats, mine, score_own):
+def test_repeats_must_be_at_least_one(repeats, mine, score_external):
     with pytest.raises(UserError, match=r"evaluation.repeats must be an integer >= 1; got"):
-        score_own("mig", repeats=repeats, codes=mine)
+        score_external("mig", repeats=repeats, codes=mine)
 
 
-def test_matrices_are_pictures_beside_the_results(mine, score_own):
-    score_own("mig,active_units", codes=mine)
+def test_matrices_are_pictures_beside_the_results(mine, score_external):
+    score_external("mig,active_units", codes=mine)
     pictures = [path.relative_to("runs/mine/codes/metrics").as_posix() for path in Path("runs").rglob("*.png")]
     assert pictures == ["mig-num_train=200/mutual_information.png"]

@@ -31,8 +31,8 @@ def one_sentence(error):
     return str(error.value)
 
 
-def test_codes_are_a_row_of_the_table(codes, score_own):
-    (found,) = score_own("mig", codes=saved(codes))
+def test_codes_are_a_row_of_the_table(codes, score_external):
+    (found,) = score_external("mig", codes=saved(codes))
     assert found["discrete_mig"] > 0.3
     assert found["num_images"] == 512
     encoded = read_results(Path("runs/mine/codes"), "postprocess")
@@ -44,46 +44,46 @@ def test_codes_are_a_row_of_the_table(codes, score_own):
     assert row["mean"] == found["discrete_mig"]
 
 
-def test_training_seeds_of_one_name_are_pooled(codes, score_own):
+def test_training_seeds_of_one_name_are_pooled(codes, score_external):
     scores = []
     for seed in (1, 2):
         noisy = codes + np.random.default_rng(seed).normal(size=codes.shape)
         place = {"name": "pca", "output_dir": Path(f"runs/pca{seed}"), "training_seed": seed}
-        scores += score_own("mig", codes=saved(noisy, Path(f"{seed}.npy")), **place)
+        scores += score_external("mig", codes=saved(noisy, Path(f"{seed}.npy")), **place)
     frame, _ = collect(Path("runs"))
     (row,) = tables.aggregate(frame).to_dict("records")
     assert (row["model"], row["seeds"], row["runs"]) == ("pca", 2, 2)
     assert row["mean"] == pytest.approx(np.mean([each["discrete_mig"] for each in scores]))
 
 
-def test_the_same_codes_are_scored_once_and_other_codes_are_not_put_in_their_place(codes, score_own, capsys):
-    (first,) = score_own("mig", codes=saved(codes))
+def test_the_same_codes_are_scored_once_and_other_codes_are_not_put_in_their_place(codes, score_external, capsys):
+    (first,) = score_external("mig", codes=saved(codes))
     capsys.readouterr()
-    assert score_own("mig", codes=MINE)[0]["uuid"] == first["uuid"]
+    assert score_external("mig", codes=MINE)[0]["uuid"] == first["uuid"]
     assert "scored already" in capsys.readouterr().out
     saved(codes + 1)
     with pytest.raises(
         UserError, match=r"codes holds other codes \(sha256 .*--name or --output_dir, or --overwrite"
     ) as caught:
-        score_own("mig", codes=MINE)
+        score_external("mig", codes=MINE)
     one_sentence(caught)
     with pytest.raises(UserError, match=r"holds other codes \(training_seed 0, now 4\)"):
-        score_own("mig", codes=saved(codes), training_seed=4)
-    (again,) = score_own("mig", codes=saved(codes + 1), overwrite=True)
+        score_external("mig", codes=saved(codes), training_seed=4)
+    (again,) = score_external("mig", codes=saved(codes + 1), overwrite=True)
     assert again["uuid"] != first["uuid"]
-    assert score_own("mig", codes=MINE)[0]["uuid"] == again["uuid"]
+    assert score_external("mig", codes=MINE)[0]["uuid"] == again["uuid"]
 
 
-def test_overwrite_of_the_same_codes_keeps_their_other_scores(codes, score_own):
-    score_own("mig,sap", codes=saved(codes))
-    score_own("mig", codes=MINE, overwrite=True)
+def test_overwrite_of_the_same_codes_keeps_their_other_scores(codes, score_external):
+    score_external("mig,sap", codes=saved(codes))
+    score_external("mig", codes=MINE, overwrite=True)
     assert len(list(Path("runs/mine/codes/metrics").iterdir())) == 2
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float64, np.int32, np.uint8])
-def test_codes_of_any_real_type(kind, codes, score_own):
+def test_codes_of_any_real_type(kind, codes, score_external):
     whole = np.rint(codes * 7).astype(kind) if np.dtype(kind).kind in "iu" else codes.astype(kind)
-    assert score_own("mig", codes=saved(np.clip(whole, 0, None)))[0]["discrete_mig"] > 0.2
+    assert score_external("mig", codes=saved(np.clip(whole, 0, None)))[0]["discrete_mig"] > 0.2
 
 
 def test_the_file_is_mapped_into_memory(codes):
@@ -96,23 +96,23 @@ def test_the_file_is_mapped_into_memory(codes):
         assert isinstance(external.opened(own)[1], np.memmap)
 
 
-def test_npz_and_hdf5_files(codes, score_own):
-    (expected,) = score_own("mig", codes=saved(codes))
+def test_npz_and_hdf5_files(codes, score_external):
+    (expected,) = score_external("mig", codes=saved(codes))
     np.savez("one.npz", codes)
     np.savez_compressed("two.npz", first=codes, second=-codes, names=np.array(["a"]))
     with h5py.File("three.h5", "w") as file:
         file["codes"] = codes
     for path, key in (("one.npz", None), ("two.npz", "first"), ("three.h5", None)):
-        (found,) = score_own("mig", codes=Path(path), codes_key=key)
+        (found,) = score_external("mig", codes=Path(path), codes_key=key)
         assert found["discrete_mig"] == expected["discrete_mig"]
     with pytest.raises(UserError, match=r"has 2 arrays of 2 dimensions, so say which by its key; it holds first"):
-        score_own("mig", codes=Path("two.npz"))
+        score_external("mig", codes=Path("two.npz"))
     with pytest.raises(UserError, match="no array in two.npz is called 'third'"):
-        score_own("mig", codes=Path("two.npz"), codes_key="third")
+        score_external("mig", codes=Path("two.npz"), codes_key="third")
 
 
 @pytest.mark.parametrize("name", ["pickled.npy", "pickled.npz"])
-def test_nothing_is_unpickled(name, codes, score_own):
+def test_nothing_is_unpickled(name, codes, score_external):
     class Trap:
         def __reduce__(self):
             return (Path("sprung").touch, ())
@@ -124,7 +124,7 @@ def test_nothing_is_unpickled(name, codes, score_own):
     else:
         np.savez(name, array)
     with pytest.raises(UserError, match="object|pickle"):
-        score_own("mig", codes=Path(name))
+        score_external("mig", codes=Path(name))
     assert not Path("sprung").exists()
 
 
@@ -148,11 +148,11 @@ def test_nothing_is_unpickled(name, codes, score_own):
         (lambda c: np.zeros((512, 20_001), np.int8), "at most 20000 numbers an image.*got 20001; give fewer"),
     ],
 )
-def test_what_are_no_codes_of_the_data_set_is_refused(spoil, told, codes, score_own, monkeypatch):
+def test_what_are_no_codes_of_the_data_set_is_refused(spoil, told, codes, score_external, monkeypatch):
     monkeypatch.setattr(external, "_BLOCK_VALUES", 300)
     saved(spoil(codes))
     with pytest.raises(UserError, match=told) as caught:
-        score_own("mig", codes=MINE)
+        score_external("mig", codes=MINE)
     one_sentence(caught)
     assert not Path("runs").exists()
 
@@ -168,9 +168,9 @@ def test_what_are_no_codes_of_the_data_set_is_refused(spoil, told, codes, score_
     ids=["one column", "one constant column", "constant columns", "integers"],
 )
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_odd_codes_are_scored_by_every_metric_that_can(change, left_out, codes, score_own, capsys, monkeypatch):
+def test_odd_codes_are_scored_by_every_metric_that_can(change, left_out, codes, score_external, capsys, monkeypatch):
     monkeypatch.setattr(metrics, "names", lambda: KINDS)
-    found = score_own("all", codes=saved(change(codes)))
+    found = score_external("all", codes=saved(change(codes)))
     told = [line.split(":")[1].strip() for line in capsys.readouterr().err.splitlines()]
     assert set(told) == {*left_out, "reconstruction_error"}
     assert len(found) + len(told) == len(KINDS)
@@ -194,48 +194,51 @@ def test_odd_codes_are_scored_by_every_metric_that_can(change, left_out, codes, 
         ({"codes": MINE, "output_dir": Path("trained")}, "trained is a run of dlib_bvae_train; choose another"),
     ],
 )
-def test_flags_that_do_not_fit_are_one_sentence(flags, told, codes, score_own):
+def test_flags_that_do_not_fit_are_one_sentence(flags, told, codes, score_external):
     saved(codes)
     Path("codes.txt").touch()
     Path("trained/train").mkdir(parents=True)
     with pytest.raises(UserError, match=told) as caught:
-        score_own("mig", **flags)
+        score_external("mig", **flags)
     one_sentence(caught)
     assert not Path("runs").exists()
 
 
-def test_bindings_choose_and_shape_the_data_set(codes, score_own):
+def test_bindings_choose_and_shape_the_data_set(codes, score_external):
     saved(codes[: 512 // 8 * 2].copy())
     bindings = ("subset.data = 'dummy_data'", "subset.values = {'row': [2, 3]}")
-    (found,) = score_own("mig", *bindings, codes=MINE, dataset="subset")
+    (found,) = score_external("mig", *bindings, codes=MINE, dataset="subset")
     assert found["num_images"] == 128
     with pytest.raises(UserError, match=r"holds other codes \(fingerprint"):
-        score_own("mig", bindings[0], "subset.values = {'row': [1, 2]}", codes=MINE, dataset="subset")
-    assert score_own("mig", *bindings, "dataset.name = @subset()", codes=MINE, dataset=None)[0]["uuid"] == found["uuid"]
+        score_external("mig", bindings[0], "subset.values = {'row': [1, 2]}", codes=MINE, dataset="subset")
+    assert (
+        score_external("mig", *bindings, "dataset.name = @subset()", codes=MINE, dataset=None)[0]["uuid"]
+        == found["uuid"]
+    )
 
 
-def test_held_out_combinations_are_scored_apart(codes, score_own):
+def test_held_out_combinations_are_scored_apart(codes, score_external):
     bindings = ("held_out.data = 'dummy_data'", "held_out.combinations = [{'row': [4, 5]}]")
     split = [
-        score_own("mig", *bindings, f"evaluation.split = '{s}'", codes=saved(codes), dataset="held_out")
+        score_external("mig", *bindings, f"evaluation.split = '{s}'", codes=saved(codes), dataset="held_out")
         for s in ("in", "out")
     ]
     assert [found["num_images"] for (found,) in split] == [384, 128]
 
 
-def test_an_interrupted_writing_is_done_again(codes, score_own):
-    (first,) = score_own("mig", codes=saved(codes))
+def test_an_interrupted_writing_is_done_again(codes, score_external):
+    (first,) = score_external("mig", codes=saved(codes))
     shutil.rmtree("runs/mine/codes/results")
-    assert score_own("mig", codes=MINE)[0]["discrete_mig"] == first["discrete_mig"]
+    assert score_external("mig", codes=MINE)[0]["discrete_mig"] == first["discrete_mig"]
 
 
-def test_a_probe_of_a_grid_is_scored_and_tells_its_seed(codes, score_own):
+def test_a_probe_of_a_grid_is_scored_and_tells_its_seed(codes, score_external):
     rows = Subsample(datasets.load("dummy_data"), 300, 7).rows
     bindings = ("probe.data = 'dummy_data'", "probe.images = 300", "probe.seed = 7")
-    (found,) = score_own("mig", *bindings, codes=saved(codes[rows]), dataset="probe")
+    (found,) = score_external("mig", *bindings, codes=saved(codes[rows]), dataset="probe")
     assert found["num_images"] == 300
     assert found["discrete_mig"] > 0.3
     encoded = read_results(Path("runs/mine/codes"), "postprocess")
     assert encoded["dataset"] == "probe(dummy_data, 300 images, seed 7)"
     with pytest.raises(UserError, match="beta_vae compares images with chosen factors, so it needs one of every"):
-        score_own("beta_vae", *bindings, codes=MINE, dataset="probe")
+        score_external("beta_vae", *bindings, codes=MINE, dataset="probe")

@@ -43,9 +43,9 @@ def three(images, weights):
     return tf.stack([rows, columns, mass], axis=1) * tf.cast(weights[0], images.dtype)
 
 
-def test_one_output_of_any_name_is_the_code(codes, score_own):
+def test_one_output_of_any_name_is_the_code(codes, score_external):
     model = export("theirs", lambda images, w: {"embedding": three(images, w)})
-    (found,) = score_own("mig", saved_model=model)
+    (found,) = score_external("mig", saved_model=model)
     assert found["discrete_mig"] > 0.3
     images = datasets.load("dummy_data").observations_at([0, 300])[..., 0]
     expected = [[(i.sum(1) @ np.arange(16)) / i.sum(), (i.sum(0) @ np.arange(16)) / i.sum(), i.sum()] for i in images]
@@ -55,36 +55,36 @@ def test_one_output_of_any_name_is_the_code(codes, score_own):
     assert tables.aggregate(frame)[["model", "representation"]].values.tolist() == [["theirs", "mean"]]
 
 
-def test_mean_and_log_variance_are_sampled_and_a_decoder_reconstructs(codes, score_own, capsys):
+def test_mean_and_log_variance_are_sampled_and_a_decoder_reconstructs(codes, score_external, capsys):
     import tensorflow as tf
 
     both = lambda images, w: {"mean": three(images, w), "log_variance": 0 * three(images, w)}
     model = export("theirs", both, decode=lambda z: tf.ones([tf.shape(z)[0], 16, 16, 1]) * 0.5)
-    found = score_own("mig,reconstruction_error", saved_model=model, name="other")
+    found = score_external("mig,reconstruction_error", saved_model=model, name="other")
     assert found[1]["bernoulli_error"] == pytest.approx(256 * np.log(2), rel=1e-5)
     sampled = "postprocess.postprocess_fn = @sampled_representation"
-    assert score_own("mig", sampled, saved_model=model, name="other")[0]["discrete_mig"] < found[0]["discrete_mig"]
+    assert score_external("mig", sampled, saved_model=model, name="other")[0]["discrete_mig"] < found[0]["discrete_mig"]
     noise = np.load("runs/other/sampled/codes.npy") - np.load("runs/other/mean/codes.npy")
     assert noise.std() == pytest.approx(1, abs=0.05)
     capsys.readouterr()
-    score_own("mig", saved_model=model, name="other")
+    score_external("mig", saved_model=model, name="other")
     assert "encoded already" in capsys.readouterr().out
 
 
-def test_another_model_is_not_put_in_its_place(codes, score_own):
+def test_another_model_is_not_put_in_its_place(codes, score_external):
     model = export("theirs", lambda images, w: {"z": three(images, w)})
-    (first,) = score_own("mig", saved_model=model)
+    (first,) = score_external("mig", saved_model=model)
     shutil.rmtree(model)
     export(model, lambda images, w: {"z": -three(images, w)})
     with pytest.raises(UserError, match="mean holds other codes"):
-        score_own("mig", saved_model=model)
-    assert score_own("mig", saved_model=model, overwrite=True)[0]["uuid"] != first["uuid"]
+        score_external("mig", saved_model=model)
+    assert score_external("mig", saved_model=model, overwrite=True)[0]["uuid"] != first["uuid"]
     assert read_results(Path("runs/theirs/mean"), "postprocess")["num_latents"] == 3
 
 
-def test_double_precision_is_given_what_it_takes(codes, score_own):
+def test_double_precision_is_given_what_it_takes(codes, score_external):
     model = export("theirs", lambda images, w: {"z": three(images, w)}, dtype="float64")
-    assert score_own("mig", saved_model=model)[0]["discrete_mig"] > 0.3
+    assert score_external("mig", saved_model=model)[0]["discrete_mig"] > 0.3
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_double_precision_is_given_what_it_takes(codes, score_own):
     ],
     ids=["signature", "shape", "batch", "type", "outputs", "rank", "infinite", "sampled", "damaged"],
 )
-def test_what_cannot_encode_is_refused_in_one_sentence(options, told, codes, score_own):
+def test_what_cannot_encode_is_refused_in_one_sentence(options, told, codes, score_external):
     export_options = {"outputs": lambda i, w: {"z": three(i, w)}}
     export_options |= {k: v for k, v in options.items() if k not in ("binding", "break")}
     if export_options.get("dtype") == "uint8":
@@ -125,5 +125,5 @@ def test_what_cannot_encode_is_refused_in_one_sentence(options, told, codes, sco
     if "break" in options:
         (model / options["break"]).write_bytes(b"")
     with pytest.raises(UserError, match=told) as caught:
-        score_own("mig", *([options["binding"]] if "binding" in options else []), saved_model=model)
+        score_external("mig", *([options["binding"]] if "binding" in options else []), saved_model=model)
     assert "\n" not in str(caught.value)
