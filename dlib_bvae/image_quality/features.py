@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets.official.files import CACHE_VARIABLE, cache_dir, locked
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.extractors.base import Extractor
 from dlib_bvae.image_quality.images import to_network

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dlib_bvae import datasets
-from dlib_bvae.datasets.official.official import OfficialData
+from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.errors import UserError
 from dlib_bvae.re_beta_vae import charts, curves, figures, models, paper
 from dlib_bvae.re_beta_vae.evidence import ALL, Evidence, Subject

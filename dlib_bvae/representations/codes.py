@@ -1,4 +1,4 @@
-"""codes.npy: the codes of the whole grid in index order, written in blocks, resumable, checked when read."""
+"""DOC"""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gin
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.datasets.official.files import sha256_of
+from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.errors import UserError, is_disk_full
+from dlib_bvae.registry import Registry
 
 _BLOCK = 16_384
 _BATCH = 1_024
@@ -105,3 +107,28 @@ def _encode_block(encode: Callable, data: Any, reduction: Reduction, start: int,
             f"the encoder gives NaN or infinite codes for images {start} … {stop - 1}; train the model again"
         )
     return block
+
+
+REPRESENTATIONS = Registry(
+    "representation",
+    "dlib_bvae.representations",
+    {name: f"dlib_bvae.representations.codes:{name}" for name in ("mean_representation", "sampled_representation")},
+)
+
+
+@gin.configurable(denylist=["mean", "log_variance", "rng"])
+def mean_representation(mean: np.ndarray, log_variance: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """The posterior mean: float32 (n, latents) → the same."""
+    del log_variance, rng
+    return mean
+
+
+@gin.configurable(denylist=["mean", "log_variance", "rng"])
+def sampled_representation(mean: np.ndarray, log_variance: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """One posterior sample a row: float32 (n, latents) twice → float32 (n, latents).
+
+    Raises UserError where the encoder gives no log_variance.
+    """
+    if log_variance is None:
+        raise UserError("the encoder gives no log_variance, so nothing can be sampled; use @mean_representation")
+    return mean + np.exp(0.5 * log_variance) * rng.standard_normal(mean.shape, dtype=np.float32)

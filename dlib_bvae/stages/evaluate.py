@@ -14,8 +14,7 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.image_quality.extractors import EXTRACTORS
-from dlib_bvae.representations.codes import read_codes
-from dlib_bvae.representations.reductions import REPRESENTATIONS
+from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import external, postprocess
 from dlib_bvae.stages.dry_run import refuse_early
 from dlib_bvae.stages.external import ExternalCodes

@@ -16,8 +16,8 @@ import numpy as np
 from dlib_bvae import metrics
 from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, read_results, write_stage
 from dlib_bvae.artifacts.lifecycle import commit, recover, start
-from dlib_bvae.datasets.derived.held_out import SPLITS
-from dlib_bvae.datasets.derived.held_out import split as split_of
+from dlib_bvae.datasets.derived.training_distribution import SPLITS
+from dlib_bvae.datasets.derived.training_distribution import split as split_of
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.repeats import combined
@@ -52,7 +52,7 @@ class Settings(NamedTuple):
 @gin.configurable("evaluation")
 def evaluation(random_seed: int = 0, split: str = "all", repeats: int = 1) -> Settings:
     """The seed of the metrics, and what they are scored on: "all" images, or of a data set with held-out combinations
-    the images "in" training or left "out" (dlib_bvae.datasets.derived.held_out.split).
+    the images "in" training or left "out" (dlib_bvae.datasets.derived.training_distribution.split).
 
     repeats: score with as many seeds, random_seed and those that follow it; see dlib_bvae.metrics.engine.repeats.
     """

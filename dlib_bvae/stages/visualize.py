@@ -25,8 +25,7 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.images import training_sample
 from dlib_bvae.errors import NotApplicable, UserError, check_integer, check_number
-from dlib_bvae.representations.codes import read_codes
-from dlib_bvae.representations.reductions import REPRESENTATIONS
+from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.inputs import same_data, trained_run
 from dlib_bvae.visualize import sections, traversal_sections

@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from dlib_bvae.datasets.official.files import data_dir, sha256_of
+from dlib_bvae.datasets.cache import sha256_of
+from dlib_bvae.datasets.official.files import data_dir
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.extractors.base import Extractor
 from dlib_bvae.image_quality.extractors.efficientnet import EfficientNetLite0
