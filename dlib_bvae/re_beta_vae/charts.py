@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.visualize.curves import COLOURS
+from dlib_bvae.visualize.diagrams import COLOURS
 
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 _MARKS = "osD^vP"

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.visualize.curves import COLOURS
-from dlib_bvae.visualize.tiles import figure_png
+from dlib_bvae.visualize.diagrams import COLOURS, figure_png
 
 
 def walks(panels: Mapping[str, Sequence[tuple[str, np.ndarray]] | str]) -> bytes:

@@ -30,7 +30,7 @@ from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.inputs import same_data, trained_run
-from dlib_bvae.visualize.curves import Axes, save_grid_of_curves
+from dlib_bvae.visualize.diagrams import Axes, save_grid_of_curves
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,7 +1,5 @@
 """subsets.py: subset, a smaller grid, and probe, a fixed sample of a grid."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given
