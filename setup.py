@@ -24,6 +24,7 @@ setup(
         "dlib_bvae.leaderboard": ["page/*"],
         "dlib_bvae.leaderboard.submissions": ["schema.json"],
         "dlib_bvae.re_beta_vae": ["*.html", "*.md", "*.css"],
+        "dlib_bvae.visualize": ["templates/*"],
     },
     scripts=sorted(str(path.relative_to(HERE)) for path in (HERE / "bin").glob("dlib_bvae_*")),
     install_requires=[

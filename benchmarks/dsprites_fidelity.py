@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.datasets.rendered.dsprites_shapes import POSITIONS
+from dlib_bvae.datasets.rendered.dsprites import POSITIONS
 
 
 def best_match(data: datasets.GroundTruthData, rows: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, float]:

@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from dlib_bvae.artifacts import peak_memory_mib
-from dlib_bvae.representations.codes import encode_all
-from dlib_bvae.representations.reductions import mean_representation
+from dlib_bvae.representations.codes import encode_all, mean_representation
 from dlib_bvae.stages.inputs import same_data
 from dlib_bvae.stages.postprocess import load_encoder
 

@@ -21,8 +21,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation, binary_erosion
 
-from dlib_bvae.datasets.rendered.mpi3d_toy import MPI3DToyRendered
-from dlib_bvae.datasets.rendered.mpi3d_toy_background import backgrounds
+from dlib_bvae.datasets.rendered.mpi3d_toy import MPI3DToyRendered, backgrounds
 from dlib_bvae.datasets.rendered.mpi3d_toy_scene import BACKGROUNDS, COLORS, SCENE
 
 BASES = {"toy1": (3, 4, 1, 1, 1, 22, 21), "toy2": (2, 2, 0, 0, 0, 39, 27)}

@@ -27,8 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from dlib_bvae import metrics
-from dlib_bvae.representations.codes import encode_all, read_codes
-from dlib_bvae.representations.reductions import mean_representation
+from dlib_bvae.representations.codes import encode_all, mean_representation, read_codes
 from dlib_bvae.runtime import load_tensorflow
 from dlib_bvae.stages.inputs import same_data
 

@@ -19,7 +19,7 @@ from shapes3d_fit import CAMERA_HEIGHT, draw, fit, from_vector, inner, to_vector
 from shapes3d_frames import frame_factors, read_frames
 
 from dlib_bvae import datasets
-from dlib_bvae.datasets.rendered.shapes3d_layers import SKY_COLOUR, Scene, hue_levels
+from dlib_bvae.datasets.rendered.shapes3d import SKY_COLOUR, Scene, hue_levels
 
 RESULTS = Path(__file__).parent / "results"
 MATERIALS = ("sky", "floor", "wall", "object")

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import least_squares
 
-from dlib_bvae.datasets.rendered.shapes3d import compose
-from dlib_bvae.datasets.rendered.shapes3d_layers import SAMPLES, Painter, Scene
+from dlib_bvae.datasets.rendered.shapes3d import SAMPLES, Painter, Scene, compose
 
 # scipy's first stride is as long as the vector it starts from: so many steps a parameter.
 FREE = 5.0

@@ -113,7 +113,7 @@ def test_the_rooms_list_their_names_without_heavy_imports():
 import sys
 from dlib_bvae import datasets, metrics
 from dlib_bvae.models.registry import MODELS
-from dlib_bvae.representations.reductions import REPRESENTATIONS
+from dlib_bvae.representations.codes import REPRESENTATIONS
 assert "dsprites_rendered" in datasets.names() and "beta_vae" in metrics.names(), metrics.names()
 assert MODELS.names() and REPRESENTATIONS.names() and metrics.CLASSIFIERS.names()
 heavy = {"tensorflow", "keras", "sklearn", "pandas"} & set(sys.modules)
@@ -140,7 +140,7 @@ def test_an_alias_leads_to_the_entry_and_is_not_listed():
 
 def test_no_two_registries_give_gin_the_same_name():
     from dlib_bvae import datasets, metrics
-    from dlib_bvae.representations.reductions import REPRESENTATIONS
+    from dlib_bvae.representations.codes import REPRESENTATIONS
     from dlib_bvae.stages.train import REGISTRIES
 
     registries = {

@@ -49,7 +49,7 @@ def _call(
         if action == "list":
             catalogue.show_all(data_dir)
         elif action == "preview":
-            from dlib_bvae.visualize.preview import save_preview
+            from dlib_bvae.visualize.pictures import save_preview
 
             output = output or Path(f"{name}.png")
             save_preview(output, catalogue.open_set(name, data_dir))

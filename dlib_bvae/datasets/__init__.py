@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import gin
 
-from dlib_bvae.datasets.duck_type import FromDuckType, has_duck_type
-from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.ground_truth import (
+    DlibData,
+    FactorDataset,
+    FromDuckType,
+    GroundTruthData,
+    LabelledImages,
+    has_duck_type,
+)
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.datasets.labelled import LabelledImages
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import Registry
 
 __all__ = [
     "DATASETS",
     "DERIVED",
+    "DataLike",
+    "DlibData",
+    "FactorDataset",
     "FromDuckType",
     "GroundTruthData",
     "ImageData",
@@ -26,10 +34,13 @@ __all__ = [
     "names",
 ]
 
+# What a data set may be given as: its name, itself, or an object of disentanglement_lib's duck type.
+DataLike: TypeAlias = str | ImageData | DlibData
+
 _OFFICIAL = {
     "cars3d": "official.cars3d:Cars3D",
-    "celeba": "official.celeba:CelebA",
-    "chairs": "official.chairs:Chairs",
+    "celeba": "official.celeba_and_chairs:CelebA",
+    "chairs": "official.celeba_and_chairs:Chairs",
     "cifar10": "official.cifar:CIFAR10",
     "cifar100": "official.cifar:CIFAR100",
     "dsprites_full": "official.dsprites_full:DSpritesFull",
@@ -40,33 +51,33 @@ _OFFICIAL = {
     "shapes3d": "official.shapes3d:Shapes3D",
     "smallnorb": "official.smallnorb:SmallNORB",
 }
-_DRAWN = {
+_RENDERED = {
     "dsprites_rendered": "rendered.dsprites:DSpritesRendered",
     "dummy_data": "dummy:DummyData",
     "mpi3d_toy_rendered": "rendered.mpi3d_toy:MPI3DToyRendered",
     "shapes3d_rendered": "rendered.shapes3d:Shapes3DRendered",
 }
 _VARIANTS = {
-    f"{variant}{drawn}": f"derived.dsprites_variants:{variant}{drawn}"
+    f"{variant}{rendered}": f"derived.dsprites_variants:{variant}{rendered}"
     for variant in ("color_dsprites", "dsprites_noshape", "noisy_dsprites", "scream_dsprites")
-    for drawn in ("", "_rendered")
+    for rendered in ("", "_rendered")
 }
-# Made of another data set or of the user's files, which a configuration has to name.
+# Derived from another data set or read from the user's files, which a configuration has to name.
 DERIVED = {
-    "correlated": "derived.correlated:Correlated",
+    "correlated": "derived.training_distribution:Correlated",
     "from_file": "external.from_file:from_file",
     "grayscale": "derived.pixels:grayscale",
-    "held_out": "derived.held_out:HeldOut",
+    "held_out": "derived.training_distribution:HeldOut",
     "image_folder": "external.image_folder:ImageFolder",
-    "probe": "derived.subsample:Subsample",
+    "probe": "derived.subsets:Subsample",
     "resized": "derived.pixels:resized",
-    "subset": "derived.subset:Subset",
+    "subset": "derived.subsets:Subset",
 }
 
 DATASETS = Registry(
     "data set",
     "dlib_bvae.datasets",
-    {name: f"dlib_bvae.datasets.{address}" for name, address in (_OFFICIAL | _DRAWN | _VARIANTS | DERIVED).items()},
+    {name: f"dlib_bvae.datasets.{address}" for name, address in (_OFFICIAL | _RENDERED | _VARIANTS | DERIVED).items()},
 )
 
 
@@ -76,7 +87,7 @@ def names() -> list[str]:
 
 
 @gin.configurable("dataset")
-def load(name: Any = gin.REQUIRED) -> Any:
+def load(name: DataLike = gin.REQUIRED) -> ImageData:
     """Returns the data set called `name`; gin may also give a reference, such as @subset() or a function of yours.
 
     Raises UnknownName, which lists the near names, and UserError for what is no data set.
@@ -84,7 +95,7 @@ def load(name: Any = gin.REQUIRED) -> Any:
     return as_dataset(name, "dataset.name")
 
 
-def as_dataset(data: Any, parameter: str) -> ImageData:
+def as_dataset(data: DataLike, parameter: str) -> ImageData:
     """The data set that `data` stands for: a name, a data set, or an object of disentanglement_lib's duck type.
 
     parameter: what the user set, for the sentence of the UserError that says it is none of these.
@@ -100,7 +111,7 @@ def as_dataset(data: Any, parameter: str) -> ImageData:
     )
 
 
-def as_factor_dataset(data: Any, parameter: str) -> GroundTruthData:
+def as_factor_dataset(data: DataLike, parameter: str) -> GroundTruthData:
     """Like as_dataset(), for what needs factors. Raises UserError for images without them."""
     value = as_dataset(data, parameter)
     if not isinstance(value, GroundTruthData):

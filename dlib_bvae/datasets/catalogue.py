@@ -11,10 +11,11 @@ from rich.table import Table
 
 from dlib_bvae.config import missing_binding
 from dlib_bvae.datasets import DATASETS, DERIVED
-from dlib_bvae.datasets.official.download import download as download_files
-from dlib_bvae.datasets.official.files import check, sha256_of
-from dlib_bvae.datasets.official.official import OfficialData
-from dlib_bvae.datasets.rendered import bit_cache
+from dlib_bvae.datasets.cache import sha256_of
+from dlib_bvae.datasets.cache import verify as verify_rows
+from dlib_bvae.datasets.official.base import OfficialData
+from dlib_bvae.datasets.official.files import check
+from dlib_bvae.datasets.official.files import download as download_files
 from dlib_bvae.errors import UserError
 
 _WIDTH_OF_A_PIPE = 160
@@ -23,7 +24,7 @@ _WIDTH_OF_A_PIPE = 160
 def open_set(name: str, data_dir: Path | None = None) -> Any:
     """The data set called `name`, its official files in `data_dir` (None: the usual folder). Opens no official file.
 
-    Raises UserError for one made of another or of the user's files when the configuration does not say of which.
+    Raises UserError for one derived from another or read from the user's files when the configuration does not say of which.
     """
     cls = DATASETS.get(name)
     official = data_dir is not None and isinstance(cls, type) and issubclass(cls, OfficialData)
@@ -39,7 +40,7 @@ def show_all(data_dir: Path | None = None) -> None:
     table.columns[1].justify = "right"
     for name in DATASETS.names():
         if name in DERIVED:
-            table.add_row(name, "", "", "", "made of other images, as a gin file says")
+            table.add_row(name, "", "", "", "derived from other images, as a gin file says")
             continue
         try:
             data = open_set(name, data_dir)
@@ -70,7 +71,7 @@ def verify(name: str, data_dir: Path | None = None) -> None:
     lines = _verified_files(data) if isinstance(data, OfficialData) else []
     cache = getattr(data, "cache_path", None)
     if cache is not None and cache.exists():
-        bit_cache.verify(cache)
+        verify_rows(cache)
         lines.append(f"{cache}: as it was written (sha256)")
     if not lines and isinstance(data, OfficialData):
         raise data.missing()
@@ -83,12 +84,12 @@ def _verified_files(data: OfficialData) -> list[str]:
         path = data.folder / file.name
         if path.is_file():
             check(path, file)
-            told = (
+            state = (
                 f"as published ({file.checksum})"
                 if file.checksum
                 else f"no checksum is published; sha256 {sha256_of(path)}"
             )
-            lines.append(f"{path}: {told}")
+            lines.append(f"{path}: {state}")
     if not lines and (place := data.found()):
         lines.append(f"{place}: a folder has no checksum; its images are counted and checked when they are read")
     return lines
@@ -145,9 +146,9 @@ def _state(data: Any) -> str:
         place = data.found()
         return "no" if place is None else f"yes{unverified}, converted at the first use"
     if cache is None:
-        wrapped = getattr(data, "data", None)
-        return f"as {wrapped.name}: {_state(wrapped)}" if wrapped is not None else "needs no file"
-    return "yes, drawn" if cache.exists() else "drawn at the first use"
+        base = getattr(data, "data", None)
+        return f"as {base.name}: {_state(base)}" if base is not None else "needs no file"
+    return "yes, rendered" if cache.exists() else "rendered at the first use"
 
 
 def _size(path: Path) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 
@@ -29,7 +29,7 @@ class DummyData(GroundTruthData):
         """Changes with the drawing's version and the grid."""
         return hashlib.sha256(f"{self.name} {_VERSION} {self.factor_sizes}".encode()).hexdigest()[:16]
 
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
         """Grid indices (n,) → images uint8 (n, 16, 16, 1), values 0/1."""
         orientation, length, row, column = self.factors_at(indices).T[:, :, None, None]
         y, x = np.mgrid[:16, :16][:, None]

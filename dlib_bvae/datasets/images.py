@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 class ImageData(abc.ABC):
     """A finite set of images, 0 … num_images - 1.
 
-    name: the registry's name; a wrapper's has the wrapped set's in parentheses. observation_shape: (height, width,
+    name: the registry's name; that of a derived set has its base set's in parentheses. observation_shape: (height, width,
     channels) in pixels. max_pixel: the uint8 value that stands for 1.0 (255, or 1 for binary data).
     """
 
@@ -30,7 +30,7 @@ class ImageData(abc.ABC):
         """Number of images."""
 
     @abc.abstractmethod
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
         """Indices (n,) → images uint8 (n, height, width, channels), values 0 … max_pixel.
 
         Raises ValueError for indices that the set does not have.
@@ -51,11 +51,11 @@ class ImageData(abc.ABC):
         """The class of each image, int64 (images,), from 0, where the set has classes that are no factors; else None."""
         return None
 
-    def observations_at(self, indices: Any) -> np.ndarray:
+    def observations_at(self, indices: ArrayLike) -> np.ndarray:
         """Indices (n,) → observations float32 (n, height, width, channels) in [0, 1]."""
         return self.images_at(indices).astype(np.float32) / np.float32(self.max_pixel)
 
-    def check_indices(self, indices: Any) -> np.ndarray:
+    def check_indices(self, indices: ArrayLike) -> np.ndarray:
         """Returns `indices` as int64 (n,); raises ValueError when they are not integers in 0 … num_images - 1."""
         rows = np.asarray(indices)
         if rows.size == 0:

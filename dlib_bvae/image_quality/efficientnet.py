@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.datasets.official.files import sha256_of
+from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.extractors import Extractor
 

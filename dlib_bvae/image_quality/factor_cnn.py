@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
-from dlib_bvae.datasets.official.files import CACHE_VARIABLE, cache_dir, locked, sha256_of
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked, sha256_of
 from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.image_quality.extractors import Extractor
 from dlib_bvae.models.layers import Conv, Dense

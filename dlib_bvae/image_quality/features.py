@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.datasets.official.files import CACHE_VARIABLE, cache_dir, locked
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.distances import Moments
 from dlib_bvae.image_quality.extractors import Extractor

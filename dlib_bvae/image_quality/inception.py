@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.datasets.official.download import download as download_files
-from dlib_bvae.datasets.official.files import OfficialFile, Source, data_dir, sha256_of
+from dlib_bvae.datasets.cache import sha256_of
+from dlib_bvae.datasets.official.files import OfficialFile, Source, data_dir
+from dlib_bvae.datasets.official.files import download as download_files
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.extractors import Extractor
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.visualize.curves import COLOURS
-from dlib_bvae.visualize.tiles import figure_png
+from dlib_bvae.visualize.diagrams import COLOURS, figure_png
 
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 _MARKS = "osD^vP"

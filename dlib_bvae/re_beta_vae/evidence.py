@@ -310,7 +310,7 @@ def _names(columns: list[str]) -> set[str]:
     return {name for name in names if not name.endswith("_std")}
 
 
-def _values(part, name: str) -> list[float]:
+def _values(part: pd.DataFrame, name: str) -> list[float]:
     numbers = part[f"{_STEM}{name}"].map(value).astype(float)
     return [float(each) for each in numbers.groupby(part["seed"]).mean()]
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.datasets.official.official import OfficialData
+from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.errors import UserError
 from dlib_bvae.re_beta_vae import charts, models, paper
 from dlib_bvae.re_beta_vae.evidence import ALL, Evidence, Subject, median

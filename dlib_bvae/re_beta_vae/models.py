@@ -13,7 +13,7 @@ from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError
 from dlib_bvae.re_beta_vae.evidence import value
-from dlib_bvae.visualize import factor_paths, latents, tiles, traversals
+from dlib_bvae.visualize import diagrams, latents, pictures, traversals
 
 LATENTS, VALUES, RANGE = 8, 9, 2.0  # of a traversal; it goes from −RANGE to RANGE
 _SAMPLE = 2_000
@@ -49,8 +49,8 @@ def traversal(folder: Path) -> bytes:
     (start,) = model.encode(data.observations_at(_median(data)))[0]
     shown = np.argsort(-kl, kind="stable")[:LATENTS]
     values = np.tile(np.linspace(-RANGE, RANGE, VALUES), (len(shown), 1))
-    rows = traversals.decoded(model.decode, traversals.traverse(start, shown, values))
-    return tiles.png(tiles.labelled(list(rows), [f"z{latent}, {kl[latent]:.2f} nats" for latent in shown]))
+    rows = pictures.decoded(model.decode, traversals.traverse(start, shown, values))
+    return pictures.png(pictures.labelled(list(rows), [f"z{latent}, {kl[latent]:.2f} nats" for latent in shown]))
 
 
 def walk(folder: Path) -> list[tuple[str, np.ndarray]]:
@@ -61,8 +61,8 @@ def walk(folder: Path) -> list[tuple[str, np.ndarray]]:
     data, model = _opened(folder)
     if not isinstance(data, GroundTruthData):
         raise UserError(f"{data.name} has no factors to walk through")
-    plane = factor_paths.plane_of(model.encode(data.observations_at(_rows(data)))[0])
-    paths = factor_paths.median_paths(data)
+    plane = diagrams.plane_of(model.encode(data.observations_at(_rows(data)))[0])
+    paths = diagrams.median_paths(data)
     return [(name, plane.project(model.encode(data.observations_at(rows))[0])) for name, rows, _ in paths]
 
 
@@ -70,13 +70,13 @@ def reconstructions(folder: Path) -> bytes:
     """Figures 9 and 10: PNG of images above what the run makes of their posterior means."""
     data, model = _opened(folder)
     images = data.observations_at(np.sort(training_sample(data, _SHOWN, seed=0)))
-    return tiles.png(tiles.labelled([images, model.decode(model.encode(images)[0])], ["images", "decoded"]))
+    return pictures.png(pictures.labelled([images, model.decode(model.encode(images)[0])], ["images", "decoded"]))
 
 
 def samples(data: ImageData) -> bytes:
     """Figures 1 and 2: PNG of images of a data set, chosen at random by seed 0."""
     images = data.observations_at(training_sample(data, 2 * _SHOWN, seed=0))
-    return tiles.png(tiles.labelled([images[:_SHOWN], images[_SHOWN:]] if len(images) > _SHOWN else [images]))
+    return pictures.png(pictures.labelled([images[:_SHOWN], images[_SHOWN:]] if len(images) > _SHOWN else [images]))
 
 
 def _rows(data: ImageData) -> np.ndarray:

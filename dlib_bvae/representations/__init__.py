@@ -1,1 +1,1 @@
-"""Representations: a data set's whole grid encoded once, as codes on disk."""
+"""Representations: every image of a data set encoded once, as codes on disk."""

@@ -1,31 +1,65 @@
-"""codes.npy: the codes of the whole grid in index order, written in blocks, resumable, checked when read."""
+"""Images of a data set and an encoder → codes.npy: the code of every image in index order, a posterior's mean or a sample.
+
+Written in blocks, continued after an interruption, checked when read; the stages evaluate, rank and visualize read them.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import gin
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.datasets.official.files import sha256_of
+from dlib_bvae.datasets import ImageData
+from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.errors import UserError, is_disk_full
+from dlib_bvae.registry import Registry
 
 _BLOCK = 16_384
 _BATCH = 1_024
-Reduction = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+# Observations float32 (n, H, W, C) → posterior mean float32 (n, latents), and log_variance of the same shape or None.
+Encode: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+# Mean, log_variance and random numbers → codes float32 (n, latents).
+Reduction: TypeAlias = Callable[[np.ndarray, np.ndarray | None, np.random.Generator], np.ndarray]
 
 
-def encode_all(encode: Callable, data: Any, reduction: Reduction, directory: Path, seed: int) -> dict[str, Any]:
+REPRESENTATIONS = Registry(
+    "representation",
+    "dlib_bvae.representations",
+    {name: f"dlib_bvae.representations.codes:{name}" for name in ("mean_representation", "sampled_representation")},
+)
+
+
+@gin.configurable(denylist=["mean", "log_variance", "rng"])
+def mean_representation(mean: np.ndarray, log_variance: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """The posterior mean: float32 (n, latents) → the same."""
+    del log_variance, rng
+    return mean
+
+
+@gin.configurable(denylist=["mean", "log_variance", "rng"])
+def sampled_representation(mean: np.ndarray, log_variance: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """One posterior sample a row: float32 (n, latents) twice → float32 (n, latents).
+
+    Raises UserError where the encoder gives no log_variance.
+    """
+    if log_variance is None:
+        raise UserError("the encoder gives no log_variance, so nothing can be sampled; use @mean_representation")
+    return mean + np.exp(0.5 * log_variance) * rng.standard_normal(mean.shape, dtype=np.float32)
+
+
+def encode_all(encode: Encode, data: ImageData, reduction: Reduction, directory: Path, seed: int) -> dict[str, Any]:
     """Encodes every image of `data` into `directory`/codes.npy (float32 (images, latents)) and describes it in codes.json.
 
-    encode: observations float32 (n, H, W, C) → (mean, log_variance or None). Continues where an interrupted call stopped; every
-    block has its own random stream, so that the result is the same. Raises UserError when the disk is full or a code is
-    not finite.
+    reduction: one of REPRESENTATIONS. seed: of its random numbers, which each block draws from a stream of its own: a call that
+    continues where an interrupted one stopped gives the same codes. Returns the description: shape, dtype, sha256.
+    Raises UserError when the disk is full or a code is not finite.
     """
     latents = encode(data.observations_at(np.arange(1)))[0].shape[1]
     path, progress_path = directory / "codes.npy", directory / "encoded.json"
@@ -92,7 +126,9 @@ def _create(path: Path, shape: tuple[int, int]) -> np.memmap:
     return np.load(path, mmap_mode="r+", allow_pickle=False)
 
 
-def _encode_block(encode: Callable, data: Any, reduction: Reduction, start: int, stop: int, seed: int) -> np.ndarray:
+def _encode_block(
+    encode: Encode, data: ImageData, reduction: Reduction, start: int, stop: int, seed: int
+) -> np.ndarray:
     rng = np.random.default_rng([seed, start])
     parts = []
     for first in range(start, stop, _BATCH):

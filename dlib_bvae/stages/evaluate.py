@@ -31,14 +31,14 @@ from dlib_bvae.artifacts import (
 from dlib_bvae.artifacts.lifecycle import commit, recover, start
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS, ImageData
-from dlib_bvae.datasets.derived.held_out import SPLITS
-from dlib_bvae.datasets.derived.held_out import split as split_of
+from dlib_bvae.datasets.derived.subsets import Subset
+from dlib_bvae.datasets.derived.training_distribution import SPLITS
+from dlib_bvae.datasets.derived.training_distribution import split as split_of
 from dlib_bvae.errors import NotApplicable, UserError, check_integer
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.boosting import recorded_trees
 from dlib_bvae.metrics.engine.repeats import combined
-from dlib_bvae.representations.codes import read_codes
-from dlib_bvae.representations.reductions import REPRESENTATIONS
+from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import external, postprocess
 from dlib_bvae.stages.external import ExternalCodes
 from dlib_bvae.stages.inputs import Representation, same_data, trained_run
@@ -61,7 +61,7 @@ class Settings(NamedTuple):
 @gin.configurable("evaluation")
 def evaluation(random_seed: int = 0, split: str = "all", repeats: int = 1) -> Settings:
     """The seed of the metrics, and what they are scored on: "all" images, or of a data set with held-out combinations
-    the images "in" training or left "out" (dlib_bvae.datasets.derived.held_out.split).
+    the images "in" training or left "out" (dlib_bvae.datasets.derived.training_distribution.split).
 
     repeats: score with as many seeds, random_seed and those that follow it; see dlib_bvae.metrics.engine.repeats.
     """
@@ -178,8 +178,9 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
         print(f"{final}: scored codes of an earlier encoding; scoring again")
     began = time.monotonic()
     settings = evaluation()
-    data = scored_images(representation.data, settings.split)
-    codes = representation.codes if data is representation.data else representation.codes[data.rows]
+    subset = split_subset(representation.data, settings.split)
+    data = subset or representation.data
+    codes = representation.codes if subset is None else representation.codes[subset.rows]
     with recorded_trees() as trees:
         scores = _scores(name, data, codes, settings, _wanted(name, representation))
     seconds = time.monotonic() - began
@@ -212,9 +213,9 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     return final
 
 
-def scored_images(data: ImageData, split: str) -> ImageData:
-    """The images of `data` that are scored: all, or those of a split (datasets.derived.held_out.split)."""
-    return data if split == "all" else split_of(data, split)
+def split_subset(data: ImageData, split: str) -> Subset | None:
+    """The images of a split that are scored; None for "all"."""
+    return None if split == "all" else split_of(data, split)
 
 
 def _scores(name: str, data: Any, codes: np.ndarray, settings: Settings, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -318,7 +319,7 @@ def try_parameters(name: str, data: ImageData) -> bool:
         settings = evaluation()
         with contextlib.suppress(NotApplicable):
             try:
-                metric(_without_images(scored_images(data, settings.split)), _ask, settings.random_seed)
+                metric(_without_images(split_subset(data, settings.split) or data), _ask, settings.random_seed)
             except _CodesAsked:
                 return True
     return False

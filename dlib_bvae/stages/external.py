@@ -14,8 +14,8 @@ from dlib_bvae import datasets
 from dlib_bvae.artifacts import config_dict, describe, read_results, write_stage
 from dlib_bvae.artifacts.lifecycle import commit, recover, start
 from dlib_bvae.datasets import ImageData
+from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.external.arrays import open_array
-from dlib_bvae.datasets.external.checksums import content_sha256
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.engine.codes import check_codes, unusable
 from dlib_bvae.representations.codes import read_codes

@@ -14,11 +14,10 @@ from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, 
 from dlib_bvae.artifacts.lifecycle import commit, recover, start, work_dir
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import GroundTruthData, ImageData
-from dlib_bvae.datasets.derived.subsample import Subsample
+from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import check_integer
 from dlib_bvae.models.baselines.oracle import CODES, FactorView
-from dlib_bvae.representations.codes import encode_all
-from dlib_bvae.representations.reductions import REPRESENTATIONS, mean_representation
+from dlib_bvae.representations.codes import REPRESENTATIONS, encode_all, mean_representation
 from dlib_bvae.runtime import load_tensorflow
 from dlib_bvae.stages.inputs import same_data, trained_run
 

@@ -26,12 +26,11 @@ from dlib_bvae.config import configuration
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
-from dlib_bvae.representations.codes import read_codes
-from dlib_bvae.representations.reductions import REPRESENTATIONS
+from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.inputs import same_data, trained_run
-from dlib_bvae.visualize.curves import Axes, save_grid_of_curves
+from dlib_bvae.visualize.diagrams import Axes, save_grid_of_curves
 
 if TYPE_CHECKING:
     import pandas as pd

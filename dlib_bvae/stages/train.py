@@ -39,7 +39,7 @@ from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.profile import steps_of
 from dlib_bvae.training.schedules import SCHEDULES, constant
 from dlib_bvae.training.trainer import Trainer
-from dlib_bvae.visualize.reconstructions import save_reconstructions
+from dlib_bvae.visualize.pictures import save_reconstructions
 
 REGISTRIES = (
     datasets.DATASETS,

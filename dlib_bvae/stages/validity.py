@@ -18,7 +18,7 @@ from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.constructed import PERTURBATIONS, FactorGrid
 from dlib_bvae.metrics.score_info import info_of
 from dlib_bvae.runtime import RUNS
-from dlib_bvae.visualize.curves import Axes, save_grid_of_curves
+from dlib_bvae.visualize.diagrams import Axes, save_grid_of_curves
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,11 +25,10 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.images import training_sample
 from dlib_bvae.errors import NotApplicable, UserError, check_integer, check_number
-from dlib_bvae.representations.codes import read_codes
-from dlib_bvae.representations.reductions import REPRESENTATIONS
+from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.inputs import same_data, trained_run
-from dlib_bvae.visualize import sections, traversal_sections
+from dlib_bvae.visualize import sections, traversals
 from dlib_bvae.visualize.latents import latents_of
 from dlib_bvae.visualize.page import Section, page
 from dlib_bvae.visualize.sections import Run, Settings
@@ -41,11 +40,11 @@ SECTIONS = {
     "reconstructions": ("Reconstructions", sections.reconstructions),
     "samples": ("Samples", sections.random_samples),
     _AMOUNTS: ("What each latent carries", sections.amounts),
-    "prior-traversals": ("Traversals: prior", traversal_sections.over_prior),
-    "posterior-traversals": ("Traversals: range of the codes", traversal_sections.over_posterior),
-    "quantile-traversals": ("Traversals: quantiles of the codes", traversal_sections.over_quantiles),
-    "animation": ("Animation", traversal_sections.animation),
-    "reconstruct-traverse": ("Traversals of further images", traversal_sections.reconstruct_traverse),
+    "prior-traversals": ("Traversals: prior", traversals.over_prior),
+    "posterior-traversals": ("Traversals: range of the codes", traversals.over_posterior),
+    "quantile-traversals": ("Traversals: quantiles of the codes", traversals.over_quantiles),
+    "animation": ("Animation", traversals.animation),
+    "reconstruct-traverse": ("Traversals of further images", traversals.reconstruct_traverse),
     "information": ("Latents and factors", sections.information),
     "factor-traversals": ("Factors in the codes' plane", sections.factor_paths),
     "curves": ("Training", sections.training_curves),

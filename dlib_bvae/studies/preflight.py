@@ -101,7 +101,7 @@ def _try_evaluations(evaluations: Sequence[Evaluation], data: Any) -> None:
 
 def _absence(data: Any) -> str:
     """Why the files of `data`, or of what it is made of, cannot be read; "" where they can."""
-    from dlib_bvae.datasets.official.official import OfficialData
+    from dlib_bvae.datasets.official.base import OfficialData
 
     if isinstance(data, OfficialData):
         return "" if data.cache_path.exists() or data.found() else str(data.missing())

@@ -13,13 +13,10 @@ from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import training_sample
 from dlib_bvae.errors import NotApplicable
 from dlib_bvae.metrics.score_info import Matrix
-from dlib_bvae.visualize.factor_paths import draw_paths, median_paths, plane_of
-from dlib_bvae.visualize.kl_bars import bars
+from dlib_bvae.visualize.diagrams import bars, draw_curves, draw_paths, median_paths, plane_of, scalars
 from dlib_bvae.visualize.latents import Latents
 from dlib_bvae.visualize.matrices import save_matrices
-from dlib_bvae.visualize.tiles import labelled, png
-from dlib_bvae.visualize.training_curves import draw_curves, scalars
-from dlib_bvae.visualize.traversals import decoded
+from dlib_bvae.visualize.pictures import decoded, labelled, png
 
 COLUMNS = 10
 _CLOUD = 2_000  # codes drawn as dots

@@ -1,10 +1,15 @@
-"""Latent traversals: codes that differ from a start in one latent."""
+"""Latent traversals: codes that differ from a start in one latent, and the sections of a run's page that show them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+
+from dlib_bvae.errors import NotApplicable
+from dlib_bvae.visualize.diagrams import short
+from dlib_bvae.visualize.pictures import gif, labelled, panels, png, there_and_back
+from dlib_bvae.visualize.sections import Drawn, Picture, Run
 
 
 def normal_quantiles(num: int, coverage: float) -> np.ndarray:
@@ -28,9 +33,9 @@ def code_extremes(codes: np.ndarray, num: int) -> np.ndarray:
     return np.linspace(codes.min(axis=0).astype(np.float64), codes.max(axis=0).astype(np.float64), num, axis=1)
 
 
-def around(center: np.ndarray, spread: np.ndarray, num: int, widths: float = 2.0) -> np.ndarray:
-    """Even steps over center ± widths · spread: (k,) and (k,) → float64 (k, num)."""
-    return center[:, None] + np.linspace(-widths, widths, num) * spread[:, None]
+def around(center: np.ndarray, deviation: np.ndarray, num: int, widths: float = 2.0) -> np.ndarray:
+    """Even steps over center ± widths · deviation, a standard deviation: (k,) and (k,) → float64 (k, num)."""
+    return center[:, None] + np.linspace(-widths, widths, num) * deviation[:, None]
 
 
 def probabilities(num: int, coverage: float) -> np.ndarray:
@@ -50,8 +55,126 @@ def traverse(start: np.ndarray, latents: np.ndarray, values: np.ndarray) -> np.n
     return codes
 
 
-def decoded(decode: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, batch: int = 256) -> np.ndarray:
-    """Codes (…, latents) → float images (…, H, W, C) in [0, 1]; decode is given at most `batch` of them, float32 (n, latents)."""
-    flat = codes.reshape(-1, codes.shape[-1]).astype(np.float32, copy=False)
-    images = np.concatenate([decode(flat[first : first + batch]) for first in range(0, len(flat), batch)])
-    return images.reshape(*codes.shape[:-1], *images.shape[1:])
+_WIDTHS = 2.0  # standard deviations
+_STARTS = 3  # pictures that start from real images
+_MILLISECONDS = 90  # a frame of the animation
+
+
+class Range(NamedTuple):
+    """Where latents go: values (k, num), a text a column, and in words."""
+
+    values: np.ndarray
+    above: list[str]
+    words: str
+
+
+def over_prior(run: Run) -> Drawn:
+    """The latents that have a prior, over its range."""
+    shown = np.array([latent for latent in run.shown if run.latents.with_variance[latent]], np.int64)
+    if not len(shown):
+        raise NotApplicable(
+            "the encoder gives no posterior variance, and with it no KL to a prior whose range could be shown"
+        )
+    settings = run.settings
+    if settings.prior_range == "quantiles":
+        values = normal_quantiles(settings.num_values, settings.coverage)
+        words = f"quantiles of N(0, 1), evenly spaced in the central {100 * settings.coverage:.4g} %"
+    else:
+        values = np.linspace(-_WIDTHS, _WIDTHS, settings.num_values)
+        words = f"even steps over ±{_WIDTHS:g}, standard deviations of the prior N(0, 1)"
+    start = run.codes[run.examples[0]].copy()
+    start[run.latents.with_variance] = 0.0
+    codes = traverse(start, shown, np.tile(values, (len(shown), 1)))
+    labels = [run.latents.label(latent) for latent in shown]
+    picture = labelled(list(run.images(codes)), labels, [_number(value) for value in values])
+    text = f"From the prior's mean, z = 0, one latent a row: {words}."
+    return Drawn(text, [_saved(run, "traversals_prior.png", picture)])
+
+
+def over_posterior(run: Run) -> Drawn:
+    """From one image, over the range of the codes."""
+    image = run.examples[0]
+    found = posterior_range(run, run.codes[image], run.settings.num_values)
+    picture = _from(run, run.codes[image], found)
+    text = f"From the code of image {image}, one latent a row: {found.words}."
+    return Drawn(text, [_saved(run, "traversals_posterior.png", picture)])
+
+
+def over_quantiles(run: Run) -> Drawn:
+    """From one image, over quantiles of the aggregate posterior."""
+    image, settings = run.examples[0], run.settings
+    at = probabilities(settings.num_values, settings.coverage)
+    values = code_quantiles(run.columns, settings.num_values, settings.coverage)
+    found = Range(values, [f"{100 * each:.3g} %" for each in at], "")
+    picture = _from(run, run.codes[image], found)
+    text = (
+        f"From the code of image {image}, one latent a row: quantiles of the posterior means of all images, evenly spaced in the "
+        f"central {100 * settings.coverage:.4g} %."
+    )
+    return Drawn(text, [_saved(run, "traversals_quantiles.png", picture)])
+
+
+def animation(run: Run) -> Drawn:
+    """All latents moving at once, a panel each."""
+    image = run.examples[0]
+    found = posterior_range(run, run.codes[image], run.settings.num_frames)
+    images = run.images(traverse(run.codes[image], run.shown, found.values))
+    frames = panels(images, [_caption(run, latent) for latent in run.shown])[there_and_back(run.settings.num_frames)]
+    text = f"From the code of image {image}, a panel a latent: {found.words}, there and back."
+    alt = "animation: each panel changes one latent"
+    return Drawn(text, [run.save("traversals.gif", gif(frames, _MILLISECONDS), alt)])
+
+
+def reconstruct_traverse(run: Run) -> Drawn:
+    """From several real images."""
+    pictures = []
+    for place, image in enumerate(run.examples[1 : 1 + _STARTS]):
+        start = run.codes[image]
+        found = posterior_range(run, start, run.settings.num_values)
+        first = np.concatenate([run.data.observations_at([image]), run.images(start[None])])
+        rows = [first, *run.images(traverse(start, run.shown, found.values))]
+        labels = [f"image {image},\nreconstruction", *_labels(run, found)]
+        pictures.append(_saved(run, f"reconstruct_traverse_{place}.png", labelled(rows, labels)))
+    if not pictures:
+        raise NotApplicable(
+            "it starts from further images, and visualize.num_examples is 1 or the data set has one image"
+        )
+    text = f"Each starts from another image: itself and its reconstruction, then one latent a row: {found.words}."
+    return Drawn(text, pictures)
+
+
+def posterior_range(run: Run, start: np.ndarray, num: int) -> Range:
+    """`num` values for each of the latents that are shown, as the settings say: of all codes, or around `start` (latents,)."""
+    if run.settings.posterior_range == "codes":
+        values = code_extremes(run.columns, num)
+        above = ["least", *[""] * (num - 2), "largest"]
+        return Range(values, above, "even steps from the least to the largest posterior mean of all images")
+    deviation = np.sqrt(run.latents.variance[run.shown])
+    values = around(start[run.shown].astype(np.float64), deviation, num, _WIDTHS)
+    above = [f"{_number(each)} sd" for each in np.linspace(-_WIDTHS, _WIDTHS, num)]
+    return Range(values, above, f"even steps over ±{_WIDTHS:g} standard deviations of the codes around the image's own")
+
+
+def _from(run: Run, start: np.ndarray, found: Range) -> np.ndarray:
+    rows = list(run.images(traverse(start, run.shown, found.values)))
+    return labelled(rows, _labels(run, found), found.above)
+
+
+def _labels(run: Run, found: Range) -> list[str]:
+    """What stands beside the rows: the latent's label and its range."""
+    ends = [f"{_number(values[0])} … {_number(values[-1])}" for values in found.values]
+    return [f"{run.latents.label(latent)}\n{each}" for latent, each in zip(run.shown, ends, strict=True)]
+
+
+def _caption(run: Run, latent: int) -> str:
+    best = run.latents.best(latent)
+    return f"z{latent}" if best is None else f"z{latent}  {short(best[0])}"
+
+
+def _number(value: float) -> str:
+    """Three digits, with a true minus sign; rounding's remains of a zero are zero."""
+    return f"{round(float(value), 12):.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def _saved(run: Run, name: str, picture: np.ndarray) -> Picture:
+    return run.save(name, png(picture), "one latent a row, from its lowest value to its highest")

@@ -28,7 +28,7 @@ def test_the_table_has_every_data_set_and_whether_it_is_here(capsys, tmp_path):
     assert rows["mpi3d_real"][2:4] == ["1,036,800", "64×64×3"]
     assert rows["mpi3d_real"][5] == "no"
     assert rows["dummy_data"][4:6] == ["orientation 2, length 4, row 8, column 8", "needs no file"]
-    assert rows["dsprites_rendered"][5] == "drawn at the first use"
+    assert rows["dsprites_rendered"][5] == "rendered at the first use"
     assert set(datasets.names()) <= set(rows)
     assert not (tmp_path / "cache").exists()
 
@@ -114,7 +114,7 @@ def test_sets_without_files_say_so(capsys):
     catalogue.download("dummy_data")
     assert capsys.readouterr().out.splitlines() == [
         "dummy_data: nothing to verify, needs no file",
-        "dsprites_rendered: nothing to verify, drawn at the first use",
+        "dsprites_rendered: nothing to verify, rendered at the first use",
         "dummy_data needs no download: needs no file",
     ]
 

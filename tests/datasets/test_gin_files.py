@@ -7,7 +7,7 @@ import pytest
 
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
-from dlib_bvae.datasets.derived.presets import CORRELATIONS, HELD_OUT
+from dlib_bvae.datasets.derived.training_distribution import CORRELATIONS, HELD_OUT
 
 FILES = sorted((Path(__file__).parents[2] / "gin" / "datasets").glob("*.gin"))
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from dlib_bvae import datasets, metrics
-from dlib_bvae.datasets.derived.subsample import Subsample
+from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.external.from_file import from_file
-from dlib_bvae.datasets.labelled import LabelledImages
+from dlib_bvae.datasets.ground_truth import LabelledImages
 from dlib_bvae.errors import NotApplicable
 from dlib_bvae.visualize.matrices import save_matrices
 

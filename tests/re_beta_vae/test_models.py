@@ -12,7 +12,7 @@ from dlib_bvae.artifacts import write_stage
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.re_beta_vae import models
-from dlib_bvae.visualize import tiles
+from dlib_bvae.visualize import pictures
 
 LATENTS = 10
 
@@ -58,13 +58,13 @@ def run(tmp_path_factory):
 @pytest.fixture
 def drawn(monkeypatch):
     """The rows of the picture, as (label, images)."""
-    kept, labelled = [], tiles.labelled
+    kept, labelled = [], pictures.labelled
 
     def keep(rows, beside=()):
         kept.extend(zip(beside, rows, strict=True))
         return labelled(rows, beside)
 
-    monkeypatch.setattr(tiles, "labelled", keep)
+    monkeypatch.setattr(pictures, "labelled", keep)
     return kept
 
 

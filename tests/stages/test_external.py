@@ -11,7 +11,7 @@ from dlib_bvae import datasets, metrics
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import read_results
-from dlib_bvae.datasets.derived.subsample import Subsample
+from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError
 from dlib_bvae.stages import external
 from dlib_bvae.stages.external import external_codes

@@ -13,17 +13,18 @@ import tarfile
 import zipfile
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from dlib_bvae.datasets.official.cars3d import Cars3D
-from dlib_bvae.datasets.official.celeba import CelebA
-from dlib_bvae.datasets.official.chairs import Chairs
+from dlib_bvae.datasets.official.celeba_and_chairs import CelebA, Chairs
 from dlib_bvae.datasets.official.cifar import CIFAR10
 from dlib_bvae.datasets.official.dsprites_full import DSpritesFull
 from dlib_bvae.datasets.official.files import OfficialFile, Source
 from dlib_bvae.datasets.official.mpi3d import MPI3DRealComplex, MPI3DToy
 from dlib_bvae.datasets.official.shapes3d import Shapes3D
 from dlib_bvae.datasets.official.smallnorb import SmallNORB
+from dlib_bvae.errors import UserError
 
 
 def pixels(*shape, high=256, seed=0):
@@ -247,3 +248,16 @@ def tiny_chairs(folder, extracted=False, side=600, number=5):
         tar_of(folder / "rendered_chairs.tar", dict(reversed([*members.items(), *others.items()])))
     data = type("TinyChairs", (Chairs,), {"num_images": number})(folder, folder / "cache")
     return data, enlarged([np.asarray(Image.fromarray(view).convert("L")) for view in views])[..., None]
+
+
+def again(data, folder, checksum=md5):
+    """The same reader, the changed file now being the official one."""
+    return tiny(type(data), folder, data.factor_sizes, checksum)
+
+
+def refused(data, words):
+    """Checks that the first image raises one sentence with `words`, and that no cache file is left."""
+    with pytest.raises(UserError, match=words) as caught:
+        data.images_at([0])
+    assert "\n" not in str(caught.value)
+    assert {path.suffix for path in data.cache_path.parent.iterdir()} == {".lock"}

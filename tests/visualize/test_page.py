@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from dlib_bvae.visualize.diagrams import figure_png
 from dlib_bvae.visualize.latents import Latents
 from dlib_bvae.visualize.page import Section, page
+from dlib_bvae.visualize.pictures import png
 from dlib_bvae.visualize.sections import Drawn, Picture
-from dlib_bvae.visualize.tiles import figure_png, png
 
 EVIL = '<script>alert("x")</script>&'
 

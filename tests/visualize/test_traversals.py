@@ -1,14 +1,12 @@
 """traversals.py: where the values lie, and that only one latent moves."""
 
 import numpy as np
-import pytest
 from scipy.stats import norm
 
 from dlib_bvae.visualize.traversals import (
     around,
     code_extremes,
     code_quantiles,
-    decoded,
     normal_quantiles,
     traverse,
 )
@@ -46,18 +44,3 @@ def test_a_traversal_changes_one_latent_a_row():
         [[0, -1, 2, 3], [0, -2, 2, 3], [0, -3, 2, 3]],
     ]
     np.testing.assert_array_equal(start, np.arange(4.0))
-
-
-@pytest.mark.parametrize("batch", [1, 4, 100])
-def test_codes_are_decoded_in_batches_and_keep_their_order(batch):
-    codes, sizes = np.random.default_rng(0).normal(size=(3, 5, 2)), []
-
-    def decode(latents):
-        assert latents.dtype == np.float32
-        sizes.append(len(latents))
-        return latents[:, None, None, :1] + latents[:, None, None, 1:]
-
-    images = decoded(decode, codes, batch)
-    np.testing.assert_allclose(images[..., 0, 0, 0], codes.sum(axis=2), rtol=1e-6, atol=1e-6)
-    assert max(sizes) <= batch
-    assert sum(sizes) == 15

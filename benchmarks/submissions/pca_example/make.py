@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from dlib_bvae import datasets, metrics
-from dlib_bvae.datasets.derived.subsample import Subsample
+from dlib_bvae.datasets.derived.subsets import Subsample
 
 HERE = Path(__file__).parent
 DATASET, IMAGES, PROBE_SEED, TRAINING_SEED, METRIC_SEED = "dsprites_rendered", 2_000, 0, 0, 0

@@ -1,1 +1,1 @@
-"""Data sets made out of another: other training weights, fewer images, other pixels."""
+"""Data sets derived from another: other training weights, fewer images, other pixels."""

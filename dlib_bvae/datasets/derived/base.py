@@ -1,4 +1,4 @@
-"""What wrappers share: the same images index by index, or rows of another set put on a new grid."""
+"""What derived data sets share: the same images index by index, or images of another set on a new grid; checked factor names."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, unknown
 
 PixelFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-class Wrapper(ImageData):
-    """The images of `data`, index by index; `kind` and `parameters` tell in name and fingerprint what was done to them."""
+class DerivedImages(ImageData):
+    """The images of `data`, index by index; `kind` and `parameters`, in name and fingerprint, say what was done to them."""
 
     def __init__(self, data: ImageData, kind: str, parameters: Mapping[str, Any]):
         self.data = data
@@ -29,7 +30,7 @@ class Wrapper(ImageData):
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the wrapped set's and with every parameter."""
+        """Changes with the fingerprint of `data` and with every parameter."""
         return combined(self._identity, self.data.fingerprint)
 
     @property
@@ -37,25 +38,25 @@ class Wrapper(ImageData):
         """Number of images."""
         return self.data.num_images
 
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
         """Indices (n,) → images uint8 (n, height, width, channels)."""
         return self.data.images_at(self.check_indices(indices))
 
     def packed(self) -> np.ndarray | None:
-        """As the wrapped set's."""
+        """As those of `data`."""
         return self.data.packed()
 
     def training_weights(self) -> np.ndarray | None:
-        """As the wrapped set's."""
+        """As those of `data`."""
         return self.data.training_weights()
 
     def labels(self) -> np.ndarray | None:
-        """As the wrapped set's."""
+        """As those of `data`."""
         return self.data.labels()
 
 
-class GridWrapper(Wrapper, GroundTruthData):
-    """A wrapper that keeps the grid of factors."""
+class DerivedGrid(DerivedImages, GroundTruthData):
+    """Derived images that keep the grid of factors."""
 
     data: GroundTruthData
 
@@ -65,15 +66,15 @@ class GridWrapper(Wrapper, GroundTruthData):
         self.images_per_cell = data.images_per_cell
 
     def split_values(self, split: str) -> dict[str, list[int]]:
-        """As the wrapped set's: see dlib_bvae.datasets.derived.held_out."""
+        """As those of `data`: see held_out (training_distribution.py)."""
         inner = getattr(self.data, "split_values", None)
         if inner is None:
             raise no_split(self.data.name)
         return inner(split)
 
 
-class PixelMap(Wrapper):
-    """A wrapper that changes the pixels: function(images uint8, indices) → images uint8 of `shape`, 0 … 255."""
+class PixelMap(DerivedImages):
+    """The images with other pixels: function(images uint8, indices) → images uint8 of `shape`, 0 … 255."""
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class PixelMap(Wrapper):
         super().__init__(data, kind, parameters)
         self.observation_shape, self.max_pixel, self._function = shape, 255, function
 
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
         """Indices (n,) → images uint8 (n, height, width, channels), values 0 … 255."""
         rows = self.check_indices(indices)
         if not len(rows):
@@ -98,7 +99,7 @@ class PixelMap(Wrapper):
         return None
 
 
-class GridPixelMap(PixelMap, GridWrapper):
+class GridPixelMap(PixelMap, DerivedGrid):
     """A PixelMap that keeps the grid of factors."""
 
 
@@ -130,34 +131,34 @@ class Regridded(GroundTruthData):
 
     @abc.abstractmethod
     def cells_of(self, cells: np.ndarray) -> np.ndarray:
-        """Cells int64 (n,) of this grid → cells int64 (n,) of the wrapped set's."""
+        """Cells int64 (n,) of this grid → cells int64 (n,) of `data`'s."""
 
     def rows_of(self, indices: np.ndarray) -> np.ndarray:
-        """Indices int64 (n,) of this set → indices int64 (n,) of the wrapped one."""
+        """Indices int64 (n,) of this set → indices int64 (n,) of `data`."""
         cells, images = np.divmod(indices, self.images_per_cell)
         return self.cells_of(cells) * self.images_per_cell + images
 
     @functools.cached_property
     def rows(self) -> np.ndarray:
-        """The whole grid's indices in the wrapped set, int64 (images,)."""
+        """The whole grid's indices in `data`, int64 (images,)."""
         return self.rows_of(np.arange(self.num_images))
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the wrapped set's and with every parameter."""
+        """Changes with the fingerprint of `data` and with every parameter."""
         return combined(self._identity, self.data.fingerprint)
 
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
         """Grid indices (n,) → images uint8 (n, height, width, channels)."""
         return self.data.images_at(self.rows_of(self.check_indices(indices)))
 
     def packed(self) -> np.ndarray | None:
-        """The wrapped set's bits of these images, copied; None where it has none."""
+        """The bits that `data` has of these images, copied; None where it has none."""
         bits = self.data.packed()
         return None if bits is None else bits[self.rows]
 
     def training_weights(self) -> np.ndarray | None:
-        """The wrapped set's weights of these images."""
+        """The weights that `data` gives these images."""
         weights = self.data.training_weights()
         return None if weights is None else weights[self.rows]
 
@@ -172,3 +173,36 @@ def no_split(name: str) -> UserError:
     return UserError(
         f"{name} holds no combinations out, so it has no splits; train on held_out, or leave evaluation.split at 'all'"
     )
+
+
+def factor_index(data: GroundTruthData, name: Any) -> int:
+    """Which factor is called `name`. Raises UnknownName, which names the near ones."""
+    if name not in data.factor_names:
+        raise unknown(f"factor of {data.name}", str(name), data.factor_names)
+    return data.factor_names.index(name)
+
+
+def factor_values(data: GroundTruthData, values: Any, parameter: str) -> dict[str, list[int]]:
+    """Checks {factor name: [values]} and returns it with factors in grid order and ascending values.
+
+    Raises UserError for other forms, values that are none of the factor's 0 … size - 1, and values given twice.
+    """
+    if not isinstance(values, Mapping) or not values:
+        raise UserError(f"{parameter} must name factors and their values, e.g. {{'shape': [0, 2]}}; got {values!r}")
+    order = sorted(values, key=lambda name: factor_index(data, name))
+    return {name: _checked(data, name, values[name], parameter) for name in order}
+
+
+def _checked(data: GroundTruthData, name: str, values: Any, parameter: str) -> list[int]:
+    size = data.factor_sizes[factor_index(data, name)]
+    if not isinstance(values, (Sequence, np.ndarray, range)) or isinstance(values, str) or not len(values):
+        raise UserError(f"{parameter} must give {name!r} a list of values in 0 … {size - 1}; got {values!r}")
+    for value in values:
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not 0 <= value < size:
+            raise UserError(
+                f"{parameter} gives {name!r} the value {value!r}; {data.name} has the values 0 … {size - 1}"
+            )
+    listed = sorted(int(value) for value in values)
+    if len(set(listed)) < len(listed):
+        raise UserError(f"{parameter} gives {name!r} a value twice: {listed}; list each once")
+    return listed

@@ -1,47 +1,45 @@
 """dSprites in colour, on noise, on a picture, and without its shape: the variants of disentanglement_lib.
 
 There the colour, noise, crop or shape is drawn anew at every look at an image. Here it is a pure function of (seed, index),
-so that index → image is one picture, codes can be cached and runs compared: see dlib_bvae.datasets.derived.index_noise.
-The names ending in _rendered are the same of the dSprites drawn by this package.
+whatever the batch and the order, so that index → image is one picture, codes can be cached and runs compared. The names
+ending in _rendered are the same of the dSprites rendered by this package.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gin
 import numpy as np
 
-from dlib_bvae.datasets import ImageData, as_dataset, as_factor_dataset
-from dlib_bvae.datasets.derived import index_noise
-from dlib_bvae.datasets.derived.base import Regridded, combined, mapped
-from dlib_bvae.datasets.derived.factors import factor_index
+from dlib_bvae.datasets import DataLike, ImageData, as_dataset, as_factor_dataset
+from dlib_bvae.datasets.derived.base import Regridded, combined, factor_index, mapped
 from dlib_bvae.datasets.derived.pixels import full_range
 from dlib_bvae.errors import UserError, check_integer
 
 PICTURE_SIZE = (274, 350)  # height, width
 
 
-def colored(data: Any, seed: int = 0) -> ImageData:
+def colored(data: DataLike, seed: int = 0) -> ImageData:
     """Each image's white in a colour of its own, RGB each uniform in [0.5, 1]. data: one channel."""
     sprites = _one_channel(data, "color", seed)
 
     def color(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        drawn = index_noise.random_bytes(seed, indices, 3).astype(np.uint16)
+        drawn = random_bytes(seed, indices, 3).astype(np.uint16)
         return _scaled(images, (drawn + 256) // 2, sprites.max_pixel)  # 128 … 255
 
     return mapped(sprites, "color", {"seed": seed}, _rgb(sprites), color)
 
 
-def noisy(data: Any, seed: int = 0) -> ImageData:
+def noisy(data: DataLike, seed: int = 0) -> ImageData:
     """Uniform RGB noise added and cut at white: noise around a white sprite. data: one channel."""
     sprites = _one_channel(data, "noisy", seed)
     shape = _rgb(sprites)
 
     def noise(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        pixels = index_noise.random_bytes(seed, indices, shape[0] * shape[1] * 3).reshape(-1, *shape)
+        pixels = random_bytes(seed, indices, shape[0] * shape[1] * 3).reshape(-1, *shape)
         sprite = full_range(images, sprites.max_pixel)[..., 0]
         for channel in range(3):  # NumPy is slow along a last axis of 3
             plane = pixels[..., channel]
@@ -51,7 +49,7 @@ def noisy(data: Any, seed: int = 0) -> ImageData:
     return mapped(sprites, "noisy", {"seed": seed}, shape, noise)
 
 
-def on_picture(data: Any, picture: np.ndarray, seed: int = 0) -> ImageData:
+def on_picture(data: DataLike, picture: np.ndarray, seed: int = 0) -> ImageData:
     """Each image on a crop of its own of `picture`, (crop + a random RGB) / 2, which the white pixels invert.
 
     data: one channel. picture: uint8 (height, width, 3), higher and wider than the images.
@@ -63,7 +61,7 @@ def on_picture(data: Any, picture: np.ndarray, seed: int = 0) -> ImageData:
         raise UserError(f"the picture must be larger than {height}×{width} pixels; it is {picture.shape[:2]}")
 
     def background(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
-        drawn = index_noise.words(seed, indices, 3)
+        drawn = words(seed, indices, 3)
         corners = (drawn[:, :2] % room).astype(np.int64).tolist()
         crops = np.stack(
             [picture[top : top + height, left : left + width].reshape(height, -1) for top, left in corners]
@@ -86,7 +84,7 @@ class WithoutFactor(Regridded):
     data: a name or a data set with that factor. seed: of the draws, whole, >= 0.
     """
 
-    def __init__(self, data: Any, factor: str, seed: int = 0):
+    def __init__(self, data: DataLike, factor: str, seed: int = 0):
         whole = as_factor_dataset(data, "data")
         check_integer("seed", seed, 0)
         self._axis, self._seed, self._sizes = factor_index(whole, factor), seed, whole.factor_sizes
@@ -96,7 +94,7 @@ class WithoutFactor(Regridded):
 
     def cells_of(self, cells: np.ndarray) -> np.ndarray:
         """Cells of this grid → cells of the whole one."""
-        hidden = index_noise.words(self._seed, cells, 1)[:, 0] % np.uint64(self._sizes[self._axis])
+        hidden = words(self._seed, cells, 1)[:, 0] % np.uint64(self._sizes[self._axis])
         factors = list(np.unravel_index(cells, self.factor_sizes))
         factors.insert(self._axis, hidden.astype(np.int64))
         return np.ravel_multi_index(tuple(factors), self._sizes).astype(np.int64)
@@ -119,7 +117,7 @@ def scream_picture(picture: str = gin.REQUIRED) -> np.ndarray:
         raise UserError(f"scream.picture = {str(picture)!r} cannot be read as a picture: {error}") from error
 
 
-def _one_channel(data: Any, kind: str, seed: int) -> ImageData:
+def _one_channel(data: DataLike, kind: str, seed: int) -> ImageData:
     sprites = as_dataset(data, "data")
     check_integer(f"the seed of {kind}", seed, 0)
     if sprites.observation_shape[2] != 1:
@@ -172,3 +170,38 @@ scream_dsprites = _named("scream_dsprites", _scream, "dsprites_full")
 scream_dsprites_rendered = _named("scream_dsprites_rendered", _scream, "dsprites_rendered")
 dsprites_noshape = _named("dsprites_noshape", _without_shape, "dsprites_full")
 dsprites_noshape_rendered = _named("dsprites_noshape_rendered", _without_shape, "dsprites_rendered")
+
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
+
+
+def words(seed: int, indices: np.ndarray, count: int) -> np.ndarray:
+    """uint64 (n, count): for every index the first `count` outputs of SplitMix64 (Steele, Lea, Flood 2014) from its state.
+
+    The state of index i under a seed is mix(mix(seed) + (i + 1) · step), so that no two images share a state. Uniform,
+    good for pictures, not for secrets.
+    """
+    base = _mix(np.array([seed], np.uint64))
+    with np.errstate(over="ignore"):  # arithmetic is modulo 2^64
+        state = _mix(base + (np.asarray(indices).astype(np.uint64) + np.uint64(1)) * _STEP)
+        steps = np.arange(1, count + 1, dtype=np.uint64) * _STEP
+        return _mix(state[:, None] + steps)
+
+
+def random_bytes(seed: int, indices: np.ndarray, count: int) -> np.ndarray:
+    """uint8 (n, count), uniform in 0 … 255: the words' bytes, lowest first."""
+    drawn = words(seed, indices, -(-count // 8))
+    if sys.byteorder == "big":
+        drawn = drawn.byteswap()
+    return drawn.view(np.uint8)[:, :count]
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """SplitMix64's output function of uint64 values."""
+    mixed = values.copy()
+    with np.errstate(over="ignore"):
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed ^= mixed >> np.uint64(shift)
+            mixed *= np.uint64(factor)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed

@@ -7,7 +7,7 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.datasets import ImageData, as_dataset
+from dlib_bvae.datasets import DataLike, ImageData, as_dataset
 from dlib_bvae.datasets.derived.base import mapped
 from dlib_bvae.errors import UserError, check_integer, unknown
 
@@ -17,7 +17,7 @@ _LUMA = np.array([299, 587, 114], np.uint32)  # thousandths of red, green and bl
 
 @gin.configurable("resized")
 def resized(
-    data: Any = gin.REQUIRED, height: int = gin.REQUIRED, width: int = gin.REQUIRED, filter: str = "bilinear"
+    data: DataLike = gin.REQUIRED, height: int = gin.REQUIRED, width: int = gin.REQUIRED, filter: str = "bilinear"
 ) -> ImageData:
     """Every image at `height` × `width` pixels, values 0 … 255; the sides are scaled each by itself.
 
@@ -37,7 +37,7 @@ def resized(
 
 
 @gin.configurable("grayscale")
-def grayscale(data: Any = gin.REQUIRED) -> ImageData:
+def grayscale(data: DataLike = gin.REQUIRED) -> ImageData:
     """Every image in one channel, 0 … 255: 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), rounded.
 
     data: a name or a data set with three channels. Raises UserError for another number of channels.

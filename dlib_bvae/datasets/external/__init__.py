@@ -1,1 +1,1 @@
-"""Data sets made of the user's own files."""
+"""Data sets read from the user's files."""

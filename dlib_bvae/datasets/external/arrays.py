@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets.external.checksums import content_sha256
-from dlib_bvae.datasets.official.files import CACHE_VARIABLE, cache_dir, locked
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, content_sha256, locked
 from dlib_bvae.errors import UserError, unknown
 
 HDF5 = (".h5", ".hdf5")

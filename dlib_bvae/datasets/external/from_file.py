@@ -1,4 +1,4 @@
-"""from_file: the images of a .npy, .npz or HDF5 file, with or without factors."""
+"""from_file: a .npy, .npz or HDF5 file of the user → images by index, with or without factors."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Any
 
 import gin
 import numpy as np
+from numpy.typing import ArrayLike
 
+from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.derived.base import combined
 from dlib_bvae.datasets.external.arrays import SUFFIXES, open_array
-from dlib_bvae.datasets.external.checksums import content_sha256
-from dlib_bvae.datasets.external.labels import grid_of, ranks_of
-from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.ground_truth import GroundTruthData, LabelledImages
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.datasets.labelled import LabelledImages
 from dlib_bvae.errors import UserError, check_integer
 
 _PROBED = 64
@@ -114,7 +113,7 @@ class FileImages(ImageData):
         """Number of images."""
         return len(self._images)
 
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
         """Indices (n,) → images uint8 (n, height, width, channels). Raises UserError for pixels out of range."""
         rows = self._file_rows(self.check_indices(indices))
         if not len(rows):
@@ -150,7 +149,7 @@ class _WithFactors(FileImages):
 class FileLabelled(_WithFactors, LabelledImages):
     """Images of a file with labels that make no full grid; table: their values, int64 (images, factors)."""
 
-    def factors_at(self, indices: Any) -> np.ndarray:
+    def factors_at(self, indices: ArrayLike) -> np.ndarray:
         """Indices (n,) → factor values int64 (n, factors), ranks among the values that occur."""
         return self._table[self.check_indices(indices)]
 
@@ -223,3 +222,46 @@ def _read_labels(file: Path, labels: str) -> tuple[np.ndarray, str]:
         other = Path(labels).expanduser()
         return np.asarray(open_array(other, None, (2,), "from_file.labels")), content_sha256([other])
     return np.asarray(open_array(file, labels, (2,), "from_file.labels")), labels
+
+
+def grid_of(labels: np.ndarray, images: int, parameter: str) -> tuple[tuple[int, ...], np.ndarray]:
+    """Numbers (images, factors) → factor sizes and the row at each grid index, int64 (images,).
+
+    A factor's values are ranked in ascending order. Raises UserError, which names `parameter`, for labels of another
+    shape, that are not finite, or that do not name every combination of values exactly once.
+    """
+    ranked = _ranked(labels, images, parameter)
+    sizes = tuple(len(values) for values, _ in ranked)
+    refusal = "expected a full grid, each combination once; set from_file.full_grid = False to keep them as they are"
+    if math.prod(sizes) != images:
+        raise UserError(
+            f"{parameter} have {' × '.join(map(str, sizes))} = {math.prod(sizes)} combinations for {images} images; {refusal}"
+        )
+    places = np.ravel_multi_index(tuple(ranks.ravel() for _, ranks in ranked), sizes)
+    counts = np.bincount(places, minlength=images)
+    if (counts != 1).any():
+        twice = int(np.flatnonzero(counts > 1)[0])
+        values = [float(known[k]) for (known, _), k in zip(ranked, np.unravel_index(twice, sizes), strict=True)]
+        raise UserError(
+            f"{parameter} name {int((counts > 1).sum())} combinations more than once (the first: {values}) and "
+            f"{int((counts == 0).sum())} never; {refusal}"
+        )
+    return sizes, np.argsort(places).astype(np.int64)
+
+
+def ranks_of(labels: np.ndarray, images: int, parameter: str) -> tuple[tuple[int, ...], np.ndarray]:
+    """Numbers (images, factors), any combinations of values → factor sizes and each value's rank, int64 (images, factors).
+
+    Raises UserError, which names `parameter`, for labels of another shape or that are not finite.
+    """
+    ranked = _ranked(labels, images, parameter)
+    return tuple(len(values) for values, _ in ranked), np.stack([ranks.ravel() for _, ranks in ranked], axis=1)
+
+
+def _ranked(labels: np.ndarray, images: int, parameter: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each factor's values in ascending order, and the place of each image's among them."""
+    if labels.ndim != 2 or len(labels) != images or not labels.shape[1]:
+        raise UserError(f"{parameter} must be numbers ({images}, factors), one row an image; got shape {labels.shape}")
+    if not np.isfinite(labels).all():
+        raise UserError(f"{parameter} must be finite; row {int(np.argmin(np.isfinite(labels).all(axis=1)))} is not")
+    return [np.unique(column, return_inverse=True) for column in labels.T]

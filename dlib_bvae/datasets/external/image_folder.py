@@ -1,4 +1,4 @@
-"""image_folder: the pictures of a folder, decoded once."""
+"""image_folder: the pictures of a folder of the user → images by index, decoded once."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import functools
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import gin
 import numpy as np
+from numpy.typing import ArrayLike
 
+from dlib_bvae.datasets.cache import cache_dir, content_sha256, listing_of, open_or_write
 from dlib_bvae.datasets.derived.base import combined
 from dlib_bvae.datasets.derived.pixels import check_filter
-from dlib_bvae.datasets.external.checksums import content_sha256, listing_of
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.datasets.official.files import cache_dir
-from dlib_bvae.datasets.rendered import bit_cache
 from dlib_bvae.errors import UserError, check_integer
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -79,14 +77,14 @@ class ImageFolder(ImageData):
         """Number of pictures."""
         return len(self._files)
 
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
         """Indices (n,) → images uint8 (n, height, width, channels), values 0 … 255."""
         return self._rows[self.check_indices(indices)].reshape(-1, *self.observation_shape)
 
     @functools.cached_property
     def _rows(self) -> np.ndarray:
         shape = (self.num_images, math.prod(self.observation_shape))
-        return bit_cache.open_or_draw(self.cache_path, shape, self._blocks, self._decoded)
+        return open_or_write(self.cache_path, shape, self._blocks, self._decoded)
 
     def _blocks(self) -> Iterator[np.ndarray]:
         for start in range(0, self.num_images, _BLOCK):

@@ -1,4 +1,4 @@
-"""Members of tar and zip archives, read into memory: nothing is ever written where an archive says.
+"""Members of tar and zip archives, pictures among them, read into memory: nothing is ever written where an archive says.
 
 So a member called ../../x, a link or a device can do no harm; they are not among the names that readers ask for.
 """
@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import os
 import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.datasets.formats.errors import damaged
+import numpy as np
+from PIL import Image
 
-_BLOCK = 1 << 20
+from dlib_bvae.datasets.formats import damaged, reading
+
+SIZE = 64  # pixels a side, to which pictures are resized
+_BLOCK = 1 << 20  # bytes
+_PICTURES = 512  # decoded at once
+_LARGEST = 2**22  # bytes of a picture's file
 
 
 def check_gzip(path: Path) -> None:
@@ -99,3 +107,39 @@ def _tar_content(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, 
 def _check_size(path: Path, name: str, size: int, largest: int) -> None:
     if size > largest:
         raise damaged(path, f"its file {name} has {size:,} bytes, expected at most {largest:,}")
+
+
+def resized(image: np.ndarray) -> np.ndarray:
+    """uint8 (height, width) or (height, width, 3) → uint8 (64, 64[, 3]) by Pillow's Lanczos filter.
+
+    Lanczos is the filter of disentanglement_lib (its PIL.Image.ANTIALIAS).
+    """
+    return np.asarray(Image.fromarray(image).resize((SIZE, SIZE), Image.Resampling.LANCZOS))
+
+
+def decoded(content: bytes, size: tuple[int, int], mode: str) -> np.ndarray:
+    """The bytes of a JPEG or PNG of (width, height) pixels → uint8 (height, width[, 3]) in `mode` "L" or "RGB".
+
+    Raises ValueError for another size, before any pixel is decoded, and what Pillow raises for damage.
+    """
+    with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as picture:
+        if picture.size != size:
+            raise ValueError(f"a picture has {picture.size} pixels instead of {size}")
+        return np.asarray(picture.convert(mode))
+
+
+def read_pictures(
+    path: Path, pattern: str, number: int, first: int, image: Callable[[bytes], np.ndarray]
+) -> Iterator[np.ndarray]:
+    """The pictures of a zip, a tar or a folder whose name matches `pattern`, sorted by name, from `first`, in blocks.
+
+    image: turns a file's bytes into a row. Raises UserError when there are not exactly `number`, or one is damaged.
+    """
+    kind = "a folder of pictures" if path.is_dir() else "an archive of pictures"
+    with reading(path, kind), open_files(path, pattern, _LARGEST) as (names, content), ThreadPoolExecutor() as pool:
+        if len(names) != number:
+            raise damaged(path, f"it has {len(names):,} pictures instead of {number:,}")
+        for start in range(first, number, _PICTURES):
+            # Archives are read by one thread; Pillow decodes outside of Python's lock.
+            contents = [content(name) for name in names[start : start + _PICTURES]]
+            yield np.stack(list(pool.map(image, contents)))

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dlib_bvae.datasets.formats.archives import tar_members
-from dlib_bvae.datasets.formats.errors import damaged, reading
-from dlib_bvae.datasets.formats.pictures import SIZE, resized
+from dlib_bvae.datasets.formats import damaged, reading
+from dlib_bvae.datasets.formats.archives import SIZE, resized, tar_members
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.datasets.official.files import OfficialFile, Source
-from dlib_bvae.datasets.official.official import OfficialData
 
 _LARGEST = 2**26
 _MEMBER = r"data/cars/([^/]+\.mat|list\.txt)"

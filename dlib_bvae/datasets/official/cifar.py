@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets.formats.archives import tar_members
-from dlib_bvae.datasets.formats.errors import damaged, reading
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, locked
+from dlib_bvae.datasets.formats import damaged, reading
+from dlib_bvae.datasets.formats.archives import resized, tar_members
 from dlib_bvae.datasets.formats.pickles import read_pickle
-from dlib_bvae.datasets.formats.pictures import resized
-from dlib_bvae.datasets.official.files import CACHE_VARIABLE, OfficialFile, Source, locked
-from dlib_bvae.datasets.official.official import OfficialData
+from dlib_bvae.datasets.official.base import OfficialData
+from dlib_bvae.datasets.official.files import OfficialFile, Source
 from dlib_bvae.errors import UserError
 
 _PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from dlib_bvae.datasets import grids
-from dlib_bvae.datasets.formats.errors import damaged
-from dlib_bvae.datasets.formats.npz import read_rows
+from dlib_bvae.datasets.formats import damaged
+from dlib_bvae.datasets.formats.array_blocks import read_rows
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.datasets.official.files import OfficialFile, Source
-from dlib_bvae.datasets.official.official import OfficialData
 
 _FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 
@@ -27,7 +26,7 @@ class DSpritesFull(OfficialData, GroundTruthData):
     """
 
     name = "dsprites_full"
-    factor_names = grids.DSPRITES
+    factor_names = ("shape", "scale", "orientation", "position_x", "position_y")
     factor_sizes: tuple[int, ...] = (3, 6, 40, 32, 32)
     observation_shape = (64, 64, 1)
     max_pixel = 1
@@ -55,7 +54,7 @@ class DSpritesFull(OfficialData, GroundTruthData):
         """The whole grid, uint8 (737280, 512), memory-mapped: np.packbits of the pixels row by row."""
         return self.rows
 
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
         """Grid indices (n,) → images uint8 (n, 64, 64, 1), values 0/1."""
         return np.unpackbits(super().images_at(indices), axis=1).reshape(-1, *self.observation_shape)
 

@@ -1,27 +1,25 @@
-"""Where data sets keep their files, and whether a file is the official one."""
+"""The files of official data sets: where they lie, whether one is the official one, and their download.
+
+Mirrors are tried in turn; a download is continued where the server allows it, and checked.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from dlib_bvae.datasets.cache import cache_dir, digest_of, locked
 from dlib_bvae.errors import UserError
 
-CACHE_VARIABLE = "DLIB_BVAE_CACHE_DIR"
 DATA_VARIABLE = "DLIB_BVAE_DATA_DIR"
-_BLOCK = 1 << 22
-_LONG = 1 << 28
-
-
-def cache_dir() -> Path:
-    """The folder for drawn and converted data sets: $DLIB_BVAE_CACHE_DIR, or ~/.cache/dlib_bvae."""
-    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "dlib_bvae").expanduser()
+_CHUNK = 1 << 16
 
 
 def data_dir() -> Path:
@@ -66,11 +64,6 @@ class Source:
         return all((folder / file.name).is_file() for file in self.files)
 
 
-def sha256_of(path: Path, shown: bool = False) -> str:
-    """The checksum of a file, in hexadecimal digits; shown: with a progress bar where it takes long."""
-    return _digest(path, hashlib.sha256(), shown)
-
-
 def check(path: Path, file: OfficialFile) -> None:
     """Raises UserError unless the file at `path` has the size and the checksum of `file`, as far as they are known."""
     if problem := mismatch(path, file):
@@ -86,43 +79,143 @@ def mismatch(path: Path, file: OfficialFile) -> str | None:
         return None
     kind, expected = file.checksum.split(":")
     digest = hashlib.md5() if kind == "md5" else hashlib.sha1(b"blob %d\0" % size)
-    got = _digest(path, digest, shown=True)
+    got = digest_of(path, digest, shown=True)
     return None if got == expected else f"its {kind} checksum is {got} instead of {expected}"
 
 
-@contextlib.contextmanager
-def locked(path: Path, purpose: str, variable: str, num_bytes: int | None = None) -> Iterator[None]:
-    """Holds <path>.lock, beside `path`, whose folder is made; other processes wait.
+def download(source: Source, folder: Path) -> list[Path]:
+    """Gets the files of `source` that are not in `folder` and returns the paths of all.
 
-    A full or write-protected disk becomes a UserError that says what it was for (`purpose`, "draw x.npy"), the room it
-    takes (`num_bytes`), and which environment variable names another folder.
+    Raises UserError, one sentence, when a file cannot be had from here, or one that is here is not the official one.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EEXIST, errno.ENOTDIR):
-            raise
-        needs = f"it needs {num_bytes / 2**20:,.0f} MiB; " if num_bytes is not None else ""
-        raise UserError(
-            f"cannot {purpose} into {path.parent}: {os.strerror(error.errno)}; {needs}"
-            f"free some space or set {variable} to another folder"
-        ) from error
+    return [_one(file, folder, source.page) for file in source.files]
 
 
-def _digest(path: Path, digest: hashlib._Hash, shown: bool) -> str:
-    from rich.console import Console
-    from rich.progress import Progress
+def _one(file: OfficialFile, folder: Path, page: str) -> Path:
+    path = folder / file.name
+    with locked(path, f"download {file.name}", DATA_VARIABLE, file.size):
+        if path.exists():
+            check(path, file)
+            return path
+        if not file.urls:
+            raise UserError(
+                f"{file.name} can only be had by a browser; get it from {page} and put it in {folder} "
+                f"(or set {DATA_VARIABLE} to the folder that has it)"
+            )
+        part = path.with_name(f"{file.name}.part")
+        if reasons := _from_mirrors(file, part):
+            raise UserError(
+                f"cannot download {file.name} ({'; '.join(reasons)}); get it from {file.urls[0]} or {page} by other "
+                f"means and put it in {folder}"
+            )
+        os.replace(part, path)
+    return path
 
-    size = path.stat().st_size
+
+def _from_mirrors(file: OfficialFile, part: Path) -> list[str]:
+    """Fills `part` with the official content and returns nothing, or returns why no mirror gave it."""
+    from requests import RequestException
+
+    if file.checksum is None:  # nothing could tell whether two halves belong together
+        part.unlink(missing_ok=True)
+    begun = part.exists()
+    if begun and mismatch(part, file) is None:
+        return []
+    reasons = []
+    # What an earlier start left may be no half of this file; then the first mirror has a second chance.
+    for url in _attempts(file.urls, begun):
+        try:
+            _fetch(url, part)
+        except RequestException as error:
+            reasons.append(f"{url}: {_told(error)}")
+            # 416: there is nothing after what is here, so that is no half of the file.
+            if getattr(error.response, "status_code", None) == 416 or part.stat().st_size == 0:
+                part.unlink()
+            continue
+        problem = mismatch(part, file)
+        if problem is None:
+            return []
+        reasons.append(f"{url}: {problem}")
+        part.unlink()
+    return reasons
+
+
+def _attempts(urls: Sequence[str], begun: bool) -> list[str]:
+    return [*urls[:1], *urls] if begun else list(urls)
+
+
+def _fetch(url: str, part: Path) -> None:
+    """Downloads `url` into `part`, from where it ends. Raises requests.RequestException."""
+    import pooch
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with (
-        path.open("rb") as file,
-        Progress(console=Console(stderr=True), transient=True, disable=not shown or size < _LONG) as progress,
+        part.open("r+b" if part.exists() else "w+b") as file,
+        Progress(*columns, console=Console(stderr=True), transient=True) as shown,
     ):
-        task = progress.add_task(f"checksum of {path.name}", total=size)
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            progress.update(task, advance=len(block))
-    return digest.hexdigest()
+        start = file.seek(0, os.SEEK_END)
+        # identity: a server's own compression would change what a byte range means
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+        downloader = pooch.HTTPDownloader(
+            progressbar=_Bar(shown, part.stem, file),
+            chunk_size=_CHUNK,
+            headers=headers,
+            hooks={"response": lambda response, *_, **__: _begin(response, file)},
+        )
+        downloader(url, file, None)
+
+
+def _begin(response: Any, file: BinaryIO) -> None:
+    """A server that sends the whole file, although the rest was asked for, starts it anew."""
+    if response.ok and not response.is_redirect:
+        start = file.tell()
+        sent = response.headers.get("Content-Range", "")
+        if not (response.status_code == 206 and sent.startswith(f"bytes {start}-")):
+            file.seek(0)
+            file.truncate()
+            if response.status_code != 200:
+                from requests import RequestException
+
+                raise RequestException(f"it answered {response.status_code} {sent}", response=response)
+
+
+class _Bar:
+    """What pooch asks of a progress bar, shown by rich; the file knows how far it is."""
+
+    def __init__(self, progress: Progress, name: str, file: BinaryIO):
+        self._progress, self._file, self._total = progress, file, 0
+        self._task = progress.add_task(name, total=None)
+
+    @property
+    def total(self) -> int:
+        return self._total
+
+    @total.setter
+    def total(self, rest: int) -> None:
+        self._total = self._file.tell() + rest
+        self._progress.update(self._task, total=self._total or None)
+
+    def update(self, _: int) -> None:
+        self._progress.update(self._task, completed=self._file.tell())
+
+    def reset(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def _told(error: Exception) -> str:
+    """The innermost reason, in one short line."""
+    response = getattr(error, "response", None)
+    if response is not None and not response.ok:
+        return f"HTTP {response.status_code} {response.reason}"
+    while isinstance(error.__context__, Exception):
+        error = error.__context__
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dlib_bvae.datasets import grids
-from dlib_bvae.datasets.formats.npz import read_rows
+from dlib_bvae.datasets.formats.array_blocks import read_rows
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.datasets.official.files import OfficialFile, Source
-from dlib_bvae.datasets.official.official import OfficialData
 
 _PAGE = "https://github.com/rr-learning/disentanglement_dataset"
 _LICENCE = "CC-BY 4.0"
@@ -27,7 +26,15 @@ def _source(name: str, md5: str) -> Source:
 
 
 class _MPI3D(OfficialData, GroundTruthData):
-    factor_names = grids.MPI3D
+    factor_names = (
+        "object_color",
+        "object_shape",
+        "object_size",
+        "camera_height",
+        "background_color",
+        "horizontal_axis",
+        "vertical_axis",
+    )
     factor_sizes: tuple[int, ...] = (6, 6, 2, 3, 3, 40, 40)
     observation_shape = (64, 64, 3)
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets import grids
-from dlib_bvae.datasets.formats.errors import damaged, reading
+from dlib_bvae.datasets.formats import damaged, reading
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.datasets.official.files import OfficialFile, Source
-from dlib_bvae.datasets.official.official import OfficialData
 
 _BLOCK_ROWS = 2048
 _MOST_CHUNK_ROWS = 32_768
@@ -27,7 +26,7 @@ class Shapes3D(OfficialData, GroundTruthData):
     """
 
     name = "shapes3d"
-    factor_names = grids.SHAPES3D
+    factor_names = ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation")
     factor_sizes: tuple[int, ...] = (10, 10, 10, 8, 4, 15)
     observation_shape = (64, 64, 3)
     source = Source(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dlib_bvae.datasets.formats.errors import damaged
-from dlib_bvae.datasets.formats.norb_matrix import read_matrix
-from dlib_bvae.datasets.formats.pictures import SIZE, resized
+from dlib_bvae.datasets.formats import damaged
+from dlib_bvae.datasets.formats.archives import SIZE, resized
+from dlib_bvae.datasets.formats.array_blocks import read_matrix
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.datasets.official.files import OfficialFile, Source
-from dlib_bvae.datasets.official.official import OfficialData
 
 _PAGE = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/"
 _BLOCK = 4096

@@ -1,1 +1,1 @@
-"""Data sets drawn by this package on the official factor grids."""
+"""Data sets rendered by this package on the official factor grids."""

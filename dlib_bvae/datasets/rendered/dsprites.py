@@ -1,4 +1,9 @@
-"""dsprites_rendered: dSprites (Matthey et al. 2017) drawn here on the official grid."""
+"""dsprites_rendered: factor values of dSprites (Matthey et al. 2017) → images, rendered here on the official grid.
+
+Outlines, scales, orientations and positions were found from the 320 frames of the official animation. All their numbers
+are round, and the official images were evidently drawn by a rasteriser that puts corners on a grid of 1/256 pixel: rendered
+so, all frames come out bit for bit, which benchmarks/dsprites_fidelity.py shows. Lengths are pixels at scale 1.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +11,29 @@ import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from dlib_bvae.datasets import grids
+from dlib_bvae.datasets.cache import cache_dir, open_or_write
 from dlib_bvae.datasets.ground_truth import GroundTruthData
-from dlib_bvae.datasets.official.files import cache_dir
-from dlib_bvae.datasets.rendered import bit_cache
-from dlib_bvae.datasets.rendered.dsprites_shapes import ORIENTATIONS, POSITIONS, SCALES, SHAPES, SIZE, draw_rows, place
+from dlib_bvae.datasets.official.dsprites_full import DSpritesFull
 
+SIZE = 64
+SHAPES = ("square", "ellipse", "heart")
+SCALES = np.linspace(0.5, 1.0, 6)
+ORIENTATIONS = np.linspace(0.0, 2 * np.pi, 40)
+# Centres walk from a quarter to three quarters of the image; pixel i has its centre at i + 0.5.
+POSITIONS = np.linspace(16.0, 48.0, 32)
+
+_HALF = 9.6  # of the square's side; of the heart's width and height but for its notch
+_STRETCH = 1.33  # of the ellipse, whose area is that of a circle of radius _HALF
+_ELLIPSE_SIDES, _HEART_SIDES = 100, 150
+_HEART_LOW = 0.075  # how far down the heart's origin lies, in its heights
+_SUBPIXELS = 256
 _POSITIONS = len(POSITIONS) ** 2
+# Bits of the pixels from i to the right border, i = 0 … 64.
+_FROM = np.array([(1 << (SIZE - i)) - 1 for i in range(SIZE + 1)], np.uint64)
 
 
 class DSpritesRendered(GroundTruthData):
@@ -24,11 +41,11 @@ class DSpritesRendered(GroundTruthData):
     0 … 2π, the first and the last look alike), position_x (32), position_y (32).
 
     The official grid and index order without its colour factor of one value. The pixels are drawn once, bit-packed,
-    into `cache_dir` (default: dlib_bvae.datasets.official.files.cache_dir()).
+    into `cache_dir` (default: dlib_bvae.datasets.cache.cache_dir()).
     """
 
     name = "dsprites_rendered"
-    factor_names = grids.DSPRITES
+    factor_names = DSpritesFull.factor_names
     factor_sizes = (len(SHAPES), len(SCALES), len(ORIENTATIONS), len(POSITIONS), len(POSITIONS))
     observation_shape = (SIZE, SIZE, 1)
     max_pixel = 1
@@ -55,9 +72,9 @@ class DSpritesRendered(GroundTruthData):
 
     @functools.cached_property
     def _rows(self) -> np.ndarray:
-        return bit_cache.open_or_draw(self.cache_path, (self.num_images, SIZE * SIZE // 8), self._blocks, self._row)
+        return open_or_write(self.cache_path, (self.num_images, SIZE * SIZE // 8), self._blocks, self._row)
 
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
         """Grid indices (n,) → images uint8 (n, 64, 64, 1), values 0/1. Raises ValueError for indices off the grid."""
         rows = self._rows[self.check_indices(indices)]
         return np.unpackbits(rows, axis=1).reshape(-1, *self.observation_shape)
@@ -86,3 +103,48 @@ def _fingerprint() -> str:
         # Rounded, so that another machine's last bit of a sine changes nothing.
         digest.update((place(*figure).round(6) + 0.0).tobytes())
     return digest.hexdigest()[:16]
+
+
+def outline(shape: int) -> np.ndarray:
+    """Shape index 0 … 2 → polygon float64 (corners, 2), x to the right and y down, in pixels at scale 1."""
+    if shape == 0:
+        return _HALF * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], float)
+    t = np.linspace(0, 2 * np.pi, _ELLIPSE_SIDES if shape == 1 else _HEART_SIDES, endpoint=False)
+    if shape == 1:
+        return _HALF * np.stack([_STRETCH * np.cos(t), np.sin(t) / _STRETCH], axis=1)
+    # The well-known heart curve; it is 32 wide, and 29 high but for the notch.
+    height = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
+    return 2 * _HALF * np.stack([np.sin(t) ** 3 / 2, -height / 29 - _HEART_LOW], axis=1)
+
+
+def place(shape: int, scale: int, orientation: int) -> np.ndarray:
+    """Factor indices → the scaled and rotated outline around the origin, float64 (corners, 2)."""
+    cos, sin = np.cos(ORIENTATIONS[orientation]), np.sin(ORIENTATIONS[orientation])
+    return SCALES[scale] * outline(shape) @ np.array([[cos, -sin], [sin, cos]])
+
+
+def snap(coordinates: np.ndarray) -> np.ndarray:
+    """Coordinates in pixels → the nearest multiples of 1/256."""
+    return np.round(coordinates * _SUBPIXELS) / _SUBPIXELS
+
+
+def draw_rows(shape: int, scale: int, orientation: int) -> np.ndarray:
+    """Factor indices → all positions of one figure, uint64 (32 x, 32 y, 64 rows); the highest bit is the left pixel.
+
+    A pixel is set when its centre lies inside the outline (even-odd rule).
+    """
+    x, y = (snap(POSITIONS[:, None] + axis) for axis in place(shape, scale, orientation).T)
+    centres = np.arange(SIZE) + 0.5
+    below = y[:, None, :] <= centres[:, None]
+    # Every edge that crosses a row's centres, in the order of y position and row.
+    at, row, edge = np.nonzero(below != np.roll(below, -1, axis=2))
+    following = (edge + 1) % x.shape[1]
+    along = (centres[row] - y[at, edge]) / (y[at, following] - y[at, edge])
+    crossing = x[:, edge] + along * (x[:, following] - x[:, edge])
+    # Everything right of each crossing is flipped; pixel i is right of c when i + 0.5 >= c.
+    first = np.clip(np.ceil(crossing - 0.5), 0, SIZE).astype(np.int64)
+    place_in_rows = at * SIZE + row
+    starts = np.flatnonzero(np.diff(place_in_rows, prepend=-1))
+    rows = np.zeros((len(POSITIONS), len(POSITIONS) * SIZE), np.uint64)
+    rows[:, place_in_rows[starts]] = np.bitwise_xor.reduceat(_FROM[first], starts, axis=1)
+    return rows.reshape(len(POSITIONS), len(POSITIONS), SIZE)

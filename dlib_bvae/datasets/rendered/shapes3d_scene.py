@@ -1,7 +1,8 @@
-"""The geometry of Shapes3D: a camera in a square room, one of four solids in the middle, and what each ray meets.
+"""The scene of 3D Shapes: a camera in a square room, one of four solids in the middle, what each ray meets, light and texture.
 
-Found from the 53 frames of the official animation (3D Shapes: Burgess & Kim 2018). The unit of length is half the
-cube's side at scale 1; x points right, y up, z away from the camera, which turns around the room's middle.
+Found from the 53 frames of the official animation (3D Shapes: Burgess & Kim 2018); light and texture from the residuals of a
+plainer rendering. The unit of length is half the cube's side at scale 1; x points right, y up, z away from the camera, which
+turns around the room's middle.
 """
 
 from __future__ import annotations
@@ -160,3 +161,77 @@ def _round(radius: float, origin: np.ndarray, rays: np.ndarray) -> tuple[np.ndar
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.einsum("...i,...i", a, b)
+
+
+@dataclass(frozen=True)
+class Light:
+    """Brightness of each source on a white matt surface, in pixel values.
+
+    The lamp on the camera shines along `forward`, in parallel rays. The spot light hangs at `position` in the room and
+    shines straight down; it fades with the `exponent`-th power of the cosine between a ray and the vertical. Where it
+    reaches the object it also adds `gloss`, white, the same from all sides.
+    """
+
+    ambient: float = 90.168
+    head: float = 151.31
+    spot: float = 248.9
+    position: tuple[float, float, float] = (-4.6212, 22.96, 1.4899)
+    exponent: float = 11.217
+    gloss: float = 37.838
+
+    def shade(self, points: np.ndarray, normal: np.ndarray, forward: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points and their normals, (n, 3) → what a white surface gives back there without a shadow, in pixel values.
+
+        Returns (matt, gloss), each float32 (n,): the first takes the surface's colour, the second stays white.
+        """
+        to_light = np.array(self.position) - points
+        to_light /= np.sqrt((to_light * to_light).sum(axis=1, keepdims=True))
+        facing = (normal * to_light).sum(axis=1)
+        spot = np.maximum(to_light[:, 1], 0.0) ** self.exponent
+        matt = self.ambient + self.head * np.maximum(-(normal @ forward), 0.0)
+        matt += self.spot * spot * np.maximum(facing, 0.0)
+        return matt.astype(np.float32), (self.gloss * spot * (facing > 0)).astype(np.float32)
+
+
+# Columns and half rows of dots on a tile; a dot stands where column + half row is even.
+_COLUMNS, _HALF_ROWS = 10, 16
+
+
+@dataclass(frozen=True)
+class Texture:
+    """wall_side, floor_side: of a tile. contrast, darkening: shares of the light. dark_dots: column and half row of each.
+
+    wall_offsets: where a tile begins along the left, back and right wall, each from left to right as seen from inside.
+    floor_offset: (z, x) of a tile's corner; its columns follow z, its rows go against x.
+    """
+
+    wall_side: float = 5.8552
+    wall_offsets: tuple[float, float, float] = (0.2153, -0.09566, -0.1791)
+    floor_side: float = 5.7892
+    floor_offset: tuple[float, float] = (4.6936, 2.1335)
+    contrast: float = 0.01011
+    darkening: float = 0.05394
+    dot_radius: float = 0.3791
+    dark_dots: tuple[tuple[int, int], ...] = ((0, 10), (0, 8), (1, 9), (1, 7), (2, 6))
+
+    def on_walls(self, points: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        """Points and normals (n, 3) of the walls → share of the light they give back, float64 (n,), near 1."""
+        along = points[:, 2] * normal[:, 0] - points[:, 0] * normal[:, 2]
+        left, back, right = self.wall_offsets
+        offset = np.where(normal[:, 2] < -0.5, back, np.where(normal[:, 0] > 0, left, right))
+        return self._tile((along - offset) / self.wall_side, points[:, 1] / self.wall_side)
+
+    def on_floor(self, points: np.ndarray) -> np.ndarray:
+        """Points (n, 3) of the floor → share of the light they give back, float64 (n,), near 1."""
+        z, x = self.floor_offset
+        return self._tile((points[:, 2] - z) / self.floor_side, (x - points[:, 0]) / self.floor_side)
+
+    def _tile(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """u, v in tiles → brightness (n,)."""
+        column, row = 2 * np.pi * _COLUMNS * u, np.pi * _HALF_ROWS * v
+        dots = self.contrast * (2 * np.cos(column / 2) * np.cos(row) + np.cos(column))
+        dark = np.zeros(u.shape, bool)
+        for i, j in self.dark_dots:
+            du, dv = u - i / _COLUMNS, v - j / _HALF_ROWS
+            dark |= np.hypot(du - np.rint(du), dv - np.rint(dv)) * self.wall_side < self.dot_radius
+        return 1 + dots - self.darkening * dark

@@ -15,8 +15,8 @@ from dlib_bvae import datasets
 from dlib_bvae.artifacts import describe, read_results, run_lock, write_stage
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
-from dlib_bvae.datasets.derived.subsample import Subsample
-from dlib_bvae.datasets.official.files import sha256_of
+from dlib_bvae.datasets.cache import sha256_of
+from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError, check_number
 from dlib_bvae.leaderboard.submissions import Entry, Submission, duplicates, exact_factors, read, unequal_duplicate
 from dlib_bvae.leaderboard.submissions.scores import Outcome, differences, rows_of

@@ -8,7 +8,6 @@ from PIL import Image
 
 from dlib_bvae import datasets
 from dlib_bvae.datasets.derived import dsprites_variants as variants
-from dlib_bvae.datasets.derived import index_noise
 from dlib_bvae.datasets.derived.pixels import resized
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
@@ -46,18 +45,18 @@ def test_splitmix64_gives_its_published_numbers():
 @given(st.integers(0, 2**40), st.lists(st.integers(0, 2**40), min_size=1, max_size=4))
 def test_words_are_splitmix64_of_a_state_that_depends_on_seed_and_index(seed, indices):
     mix = lambda value: splitmix64((value - 0x9E3779B97F4A7C15) % 2**64, 1)[0]
-    got = index_noise.words(seed, np.array(indices), 3)
+    got = variants.words(seed, np.array(indices), 3)
     for row, index in zip(got, indices, strict=True):
         state = mix((mix(seed) + (index + 1) * 0x9E3779B97F4A7C15) % 2**64)
         assert row.tolist() == splitmix64(state, 3)
 
 
 def test_bytes_are_uniform_and_neighbours_independent():
-    drawn = index_noise.random_bytes(0, np.arange(2000), 61).astype(float)
+    drawn = variants.random_bytes(0, np.arange(2000), 61).astype(float)
     assert drawn.shape == (2000, 61)
     counts = np.bincount(drawn.astype(int).ravel(), minlength=256)
     assert ((counts - counts.mean()) ** 2).sum() / counts.mean() < 255 + 5 * np.sqrt(2 * 255)
-    for shifted in (drawn[1:, :], np.roll(drawn, 1, axis=1)[1:], index_noise.random_bytes(1, np.arange(1, 2000), 61)):
+    for shifted in (drawn[1:, :], np.roll(drawn, 1, axis=1)[1:], variants.random_bytes(1, np.arange(1, 2000), 61)):
         assert abs(np.corrcoef(drawn[:-1].ravel(), shifted.ravel().astype(float))[0, 1]) < 0.015
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlib_bvae.datasets.derived.correlated import Correlated
 from dlib_bvae.datasets.derived.pixels import FILTERS, full_range, grayscale, resized
+from dlib_bvae.datasets.derived.training_distribution import Correlated
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError

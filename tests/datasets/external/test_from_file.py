@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlib_bvae.datasets.external import checksums
-from dlib_bvae.datasets.external.from_file import from_file
-from dlib_bvae.datasets.external.labels import grid_of
+from dlib_bvae.datasets.external.from_file import from_file, grid_of
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import UserError
 
@@ -156,17 +154,6 @@ def test_the_fingerprint_is_of_content_and_parameters(tmp_path):
     assert len({before, named, *others}) == 5
     saved(tmp_path, "npy", 255 - IMAGES)
     assert from_file(str(path)).fingerprint != before
-
-
-def test_a_checksum_is_remembered_until_the_file_changes(tmp_path, monkeypatch):
-    path = saved(tmp_path, "npy")
-    first = checksums.content_sha256([path])
-    real = checksums.sha256_of
-    monkeypatch.setattr(checksums, "sha256_of", lambda path: pytest.fail("read again"))
-    assert checksums.content_sha256([path]) == first
-    monkeypatch.setattr(checksums, "sha256_of", real)
-    os.utime(path, ns=(1, 1))
-    assert checksums.content_sha256([path]) == first == real(path)
 
 
 def test_pickles_are_never_loaded(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from dlib_bvae import analysis, datasets, metrics
 from dlib_bvae.analysis.frame import collect
-from dlib_bvae.datasets.derived.subsample import Subsample
+from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError
 from dlib_bvae.leaderboard.submissions import verify
 

@@ -1,0 +1,206 @@
+"""Files that this package writes once and reads again: their folder, lock and checksum, and rows in memory-mapped .npy files.
+
+A cache file <name>.npy holds rows of bytes; beside it lie <name>.json (shape, sha256, …) and <name>.lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from dlib_bvae.errors import UserError
+
+CACHE_VARIABLE = "DLIB_BVAE_CACHE_DIR"
+_BLOCK = 1 << 22
+_LONG = 1 << 28
+_CHECKED_ROWS = 64
+
+
+def cache_dir() -> Path:
+    """The folder for rendered and converted data sets: $DLIB_BVAE_CACHE_DIR, or ~/.cache/dlib_bvae."""
+    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "dlib_bvae").expanduser()
+
+
+@contextlib.contextmanager
+def locked(path: Path, purpose: str, variable: str, num_bytes: int | None = None) -> Iterator[None]:
+    """Holds <path>.lock, beside `path`, whose folder is made; other processes wait.
+
+    A full or write-protected disk becomes a UserError that says what it was for (`purpose`, "write x.npy"), the room it
+    takes (`num_bytes`), and which environment variable names another folder.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EEXIST, errno.ENOTDIR):
+            raise
+        needs = f"it needs {num_bytes / 2**20:,.0f} MiB; " if num_bytes is not None else ""
+        raise UserError(
+            f"cannot {purpose} into {path.parent}: {os.strerror(error.errno)}; {needs}"
+            f"free some space or set {variable} to another folder"
+        ) from error
+
+
+# checksums -----------------------------------------------------------------------------------------------------------
+
+
+def sha256_of(path: Path, shown: bool = False) -> str:
+    """The checksum of a file, in hexadecimal digits; shown: with a progress bar where it takes long."""
+    return digest_of(path, hashlib.sha256(), shown)
+
+
+def digest_of(path: Path, digest: hashlib._Hash, shown: bool) -> str:
+    """The file's bytes put into `digest`, of hashlib: its hexadecimal digits."""
+    size = path.stat().st_size
+    with (
+        path.open("rb") as file,
+        Progress(console=Console(stderr=True), transient=True, disable=not shown or size < _LONG) as progress,
+    ):
+        task = progress.add_task(f"checksum of {path.name}", total=size)
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            progress.update(task, advance=len(block))
+    return digest.hexdigest()
+
+
+def content_sha256(paths: Sequence[Path]) -> str:
+    """sha256 of one file, or of the checksums of several in their order.
+
+    Remembered in the cache folder under the files' places, sizes and times of change (nanoseconds), so that a large file
+    is read once; touch a file that was changed with both kept. Raises OSError for a file that cannot be read.
+    """
+    remembered = cache_dir() / "checksums" / listing_of(paths)
+    with contextlib.suppress(OSError):
+        text = remembered.read_text(encoding="utf-8")
+        if len(text) == 64:
+            return text
+    digests = [sha256_of(path) for path in paths]
+    digest = digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        part = remembered.with_name(f"{remembered.name}.{os.getpid()}")
+        part.write_text(digest, encoding="utf-8")
+        os.replace(part, remembered)
+    return digest
+
+
+def listing_of(paths: Sequence[Path]) -> str:
+    """64 hexadecimal digits that change with the files' places, sizes and times of change."""
+    stats = [(str(path.resolve()), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in paths]
+    return hashlib.sha256(repr(stats).encode()).hexdigest()
+
+
+# rows ----------------------------------------------------------------------------------------------------------------
+
+
+def open_or_write(
+    path: Path,
+    shape: tuple[int, int],
+    blocks: Callable[[], Iterator[np.ndarray]],
+    row: Callable[[int], np.ndarray] | None = None,
+    *,
+    checked: int = _CHECKED_ROWS,
+    tolerance: float = 0.0,
+) -> np.ndarray:
+    """Opens `path` as a memory-mapped uint8 array of `shape`; writes it from `blocks` when it is not there.
+
+    blocks: gives the rows in order, in uint8 arrays. row: makes one row, to check `checked` of the file at every opening;
+    without it the whole file is compared with its checksum (for small files). tolerance: the share of a row's bytes that
+    may differ, for images rendered in floating point, whose last bit depends on the machine.
+    One process writes, others wait. Raises UserError for a damaged file or a full disk.
+    """
+    if not path.exists():
+        _write_locked(path, shape, blocks)
+    rows = open_rows(path, shape)
+    if row is None:
+        verify(path)
+        return rows
+    for index in np.random.default_rng(0).integers(shape[0], size=checked):
+        if np.mean(rows[index] != row(int(index))) > tolerance:
+            raise _damaged(path, f"row {index} is not what belongs there")
+    return rows
+
+
+def verify(path: Path) -> None:
+    """Compares the whole file with the checksum made when it was written. Raises UserError when they differ."""
+    if sha256_of(path, shown=True) != description(path)["sha256"]:
+        raise _damaged(path, "its checksum differs")
+
+
+def description(path: Path) -> dict[str, Any]:
+    """What was written beside `path` when it was made: shape, sha256, … Raises UserError when that is damaged."""
+    try:
+        found = json.loads(_description(path).read_text(encoding="utf-8"))
+        if isinstance(found["sha256"], str):
+            return found
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise _damaged(path, "its description is missing or damaged")
+
+
+def _write_locked(path: Path, shape: tuple[int, int], blocks: Callable[[], Iterator[np.ndarray]]) -> None:
+    part = path.with_suffix(".part")
+    with locked(path, f"write {path.name}", CACHE_VARIABLE, math.prod(shape)):
+        if path.exists():
+            return
+        try:
+            _write(part, shape, blocks())
+            finish(part, path, shape)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _write(part: Path, shape: tuple[int, int], blocks: Iterator[np.ndarray]) -> None:
+    with part.open("wb") as file, Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("writing (once)", total=shape[0])
+        write_header(file, shape)
+        for block in blocks:
+            file.write(block.tobytes())
+            progress.update(task, advance=len(block))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    """Begins a .npy file of uint8 `shape`."""
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
+def finish(part: Path, path: Path, shape: tuple[int, ...], **more: Any) -> None:
+    """Describes the whole file `part` (shape, sha256 and `more`) beside `path`, then gives it that name."""
+    description = {"shape": shape, "sha256": sha256_of(part, shown=True), **more}
+    _description(path).write_text(json.dumps(description) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def open_rows(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Opens `path` as a memory-mapped uint8 array of `shape`. Raises UserError when it is damaged."""
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(path, "it is truncated or no .npy file") from error
+    if rows.shape != shape or rows.dtype != np.uint8:
+        raise _damaged(path, f"it holds {rows.dtype} {rows.shape} instead of uint8 {shape}")
+    return rows
+
+
+def _description(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _damaged(path: Path, what: str) -> UserError:
+    return UserError(f"the cache file {path} is damaged: {what}; delete it, it will be made again")

@@ -1,0 +1,240 @@
+"""Pictures made of images: tiles with texts, reconstructions, a data set's preview, an animation."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.errors import UserError
+
+_GAP = 2  # pixels between tiles
+_GREY = 128  # of the gaps: neither a black image nor a white one runs into it
+_LEAST = 64  # a tile's height in pixels; smaller images are enlarged by an integer factor
+_FONT = 13  # pixels
+_LINE = 17
+_MARGIN = 6
+_COLUMNS = 10  # of a preview
+_ENLARGED = 2  # reconstructions; a panel of an animation is seen alone, so it is larger than a tile
+_PANELS = 5  # beside each other in an animation
+_CAPTION = 22  # pixels above a panel
+_SPACE = 12  # pixels between panels
+
+
+def decoded(decode: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, batch: int = 256) -> np.ndarray:
+    """Codes (…, latents) → float images (…, H, W, C) in [0, 1]; decode is given at most `batch` of them, float32 (n, latents)."""
+    flat = codes.reshape(-1, codes.shape[-1]).astype(np.float32, copy=False)
+    images = np.concatenate([decode(flat[first : first + batch]) for first in range(0, len(flat), batch)])
+    return images.reshape(*codes.shape[:-1], *images.shape[1:])
+
+
+def as_pixels(images: np.ndarray) -> np.ndarray:
+    """Float images (n, H, W, C) in [0, 1] → uint8 (n, H, W, 3), values outside clipped; one channel is grey.
+
+    Of two or more than three channels each is grey, and they stand side by side: uint8 (n, H, W · C, 3).
+    """
+    pixels = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    num, height, width, channels = pixels.shape
+    if channels == 3:
+        return pixels
+    beside = pixels.transpose(0, 1, 3, 2).reshape(num, height, channels * width, 1)
+    return beside.repeat(3, axis=3)
+
+
+def zoom_of(height: int) -> int:
+    """By how much tiles of `height` pixels are enlarged: the least integer factor that makes them 64 pixels, at most 64."""
+    return max(1, -(-_LEAST // height))
+
+
+def tile(rows: Sequence[np.ndarray], zoom: int) -> np.ndarray:
+    """Rows of images, each uint8 (n, H, W, 3) → one picture uint8, 2 grey pixels around every tile; short rows end in white.
+
+    The pixel (y, x) of tile (row, column) fills zoom × zoom pixels from (2 + row · (zoom · H + 2) + zoom · y, likewise).
+    """
+    height, width = rows[0].shape[1:3]
+    step_y, step_x = height * zoom + _GAP, width * zoom + _GAP
+    canvas = np.full((_GAP + len(rows) * step_y, _GAP + max(map(len, rows)) * step_x, 3), 255, np.uint8)
+    for row, images in enumerate(rows):
+        top = _GAP + row * step_y
+        canvas[top - _GAP : top + step_y, : _GAP + len(images) * step_x] = _GREY
+        for column, image in enumerate(images.repeat(zoom, axis=1).repeat(zoom, axis=2)):
+            left = _GAP + column * step_x
+            canvas[top : top + len(image), left : left + image.shape[1]] = image
+    return canvas
+
+
+def labelled(rows: Sequence[np.ndarray], beside: Sequence[str] = (), above: Sequence[str] = ()) -> np.ndarray:
+    """Rows of images, each float (n, H, W, C) in [0, 1] → a picture uint8 (h, w, 3), enlarged as zoom_of says.
+
+    beside: a text for each row, which may have several lines; above: a text for each column, left out where it has no room.
+    """
+    pixels = [as_pixels(images) for images in rows]
+    height, width = pixels[0].shape[1:3]
+    zoom = zoom_of(height)
+    step_y, step_x = height * zoom + _GAP, width * zoom + _GAP
+    tiles = tile(pixels, zoom)
+    left = 2 * _MARGIN + max(map(text_width, beside)) if beside else 0
+    top = _LINE + _MARGIN if above else 0
+    canvas = np.full((top + len(tiles), left + tiles.shape[1], 3), 255, np.uint8)
+    canvas[top:, left:] = tiles
+    texts = [(_MARGIN, top + _GAP + row * step_y + height * zoom // 2, text, "lm") for row, text in enumerate(beside)]
+    every = max(1, -(-(max(map(text_width, above)) + _MARGIN) // step_x)) if above else 1
+    for column in range(0, len(above), every):
+        texts.append((left + _GAP + column * step_x + width * zoom // 2, top // 2, above[column], "mm"))
+    return write(canvas, texts)
+
+
+def write(canvas: np.ndarray, texts: Sequence[tuple[int, int, str, str]]) -> np.ndarray:
+    """Writes (x, y, text, anchor) into a picture uint8 (h, w, 3) and returns it; anchors are Pillow's, lm and mm."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.fromarray(canvas)
+    pen = ImageDraw.Draw(picture)
+    for x, y, text, anchor in texts:
+        lines = text.split("\n")
+        for place, line in enumerate(lines):
+            shifted = y + round((place - (len(lines) - 1) / 2) * _LINE)
+            pen.text((x, shifted), line, fill="black", anchor=anchor, font=_font())
+    return np.asarray(picture)
+
+
+def text_width(text: str) -> int:
+    """The width in pixels of the longest line of `text`."""
+    return max(int(np.ceil(_font().getlength(line))) for line in text.split("\n"))
+
+
+def png(picture: np.ndarray) -> bytes:
+    """A picture uint8 (h, w, 3) as a PNG file."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+@functools.cache
+def _font() -> Any:
+    """DejaVu Sans, which comes with matplotlib and has Greek letters."""
+    import matplotlib
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), _FONT)
+
+
+def save_reconstructions(path: Path, observations: np.ndarray, reconstructions: np.ndarray) -> None:
+    """Writes a PNG: float arrays (n, H, W, 1 or 3) in [0, 1], observations in the upper row, reconstructions below."""
+    from PIL import Image
+
+    rows = [_row(images) for images in (observations, reconstructions)]
+    picture = np.concatenate([rows[0], np.full((_GAP, *rows[0].shape[1:]), 0.5), rows[1]], axis=0)
+    pixels = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8).repeat(_ENLARGED, axis=0).repeat(_ENLARGED, axis=1)
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)
+
+
+def _row(images: np.ndarray) -> np.ndarray:
+    """(n, H, W, C) → (H, width, C), grey gaps between."""
+    gap = np.full((images.shape[1], _GAP, images.shape[3]), 0.5)
+    parts = [part for image in images for part in (image, gap)]
+    return np.concatenate(parts[:-1], axis=1)
+
+
+def save_preview(path: Path, data: ImageData) -> None:
+    """Writes a PNG: one row a factor, which walks through up to 10 of its values while the others rest at their middle.
+
+    A data set without factors gives 10 × 10 images drawn at random by seed 0. Raises UserError when `path` cannot be
+    written.
+    """
+    if isinstance(data, GroundTruthData):
+        names = list(data.factor_names)
+        rows = [data.index_of(_walk(data.factor_sizes, k)) for k in range(data.num_factors)]
+    else:
+        drawn = np.random.default_rng(0).choice(data.num_images, size=min(_COLUMNS**2, data.num_images), replace=False)
+        rows = [drawn[start : start + _COLUMNS] for start in range(0, len(drawn), _COLUMNS)]
+        names = [""] * len(rows)
+    pictures = [(data.images_at(row) * (255 // data.max_pixel)).astype(np.uint8) for row in rows]
+    _save(path, names, pictures)
+
+
+def _walk(sizes: tuple[int, ...], factor: int) -> np.ndarray:
+    """Factor values (n, factors): `factor` goes from its first to its last value, the others rest at their middle."""
+    values = np.unique(np.linspace(0, sizes[factor] - 1, _COLUMNS).round().astype(int))
+    factors = np.tile([size // 2 for size in sizes], (len(values), 1))
+    factors[:, factor] = values
+    return factors
+
+
+def _save(path: Path, names: list[str], pictures: list[np.ndarray]) -> None:
+    from PIL import Image, ImageDraw
+
+    height, width, channels = pictures[0].shape[1:]
+    scale = max(1, 64 // height)
+    step_y, step_x = height * scale + _GAP, width * scale + _GAP
+    pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    margin = max(int(pen.textlength(name)) + 3 * _GAP if name else _GAP for name in names)
+    canvas = Image.new("RGB", (margin + _COLUMNS * step_x, _GAP + len(names) * step_y), (_GREY,) * 3)
+    pen = ImageDraw.Draw(canvas)
+    for row, (name, images) in enumerate(zip(names, pictures, strict=True)):
+        y = _GAP + row * step_y
+        pen.text((_GAP, y + step_y // 2), name, anchor="lm")
+        for column, image in enumerate(images.repeat(scale, axis=1).repeat(scale, axis=2)):
+            tile = Image.fromarray(image[..., 0] if channels == 1 else image).convert("RGB")
+            canvas.paste(tile, (margin + column * step_x, y))
+    try:
+        canvas.save(path, format="PNG")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another --output") from error
+
+
+def there_and_back(num: int) -> np.ndarray:
+    """The order of frames 0 … num - 1 that goes back as it came: int64 (2 · num - 2,), or (1,) where num is 1."""
+    forth = np.arange(num)
+    return np.concatenate([forth, forth[-2:0:-1]])
+
+
+def panels(images: np.ndarray, captions: Sequence[str]) -> np.ndarray:
+    """Float images (latents, frames, H, W, C) in [0, 1] → frames uint8 (frames, h, w, 3), at most five panels beside each other.
+
+    captions: what stands above each panel.
+    """
+    count, frames = images.shape[:2]
+    pixels = [as_pixels(each) for each in images]
+    height, width = pixels[0].shape[1:3]
+    zoom = zoom_of(height) * (_ENLARGED if height <= 64 else 1)
+    tall, wide = height * zoom, width * zoom
+    column = max(wide, max(map(text_width, captions))) + _SPACE
+    columns = min(_PANELS, count)
+    rows = -(-count // columns)
+    row = _CAPTION + tall + _SPACE
+    canvas = np.full((rows * row, _SPACE + columns * column, 3), 255, np.uint8)
+    corners = [
+        (k // columns * row + _CAPTION, _SPACE + k % columns * column + (column - _SPACE - wide) // 2)
+        for k in range(count)
+    ]
+    texts = [
+        (left + wide // 2, top - _CAPTION // 2, text, "mm") for (top, left), text in zip(corners, captions, strict=True)
+    ]
+    result = np.repeat(write(canvas, texts)[None], frames, axis=0)
+    for (top, left), each in zip(corners, pixels, strict=True):
+        result[:, top - 1 : top + tall + 1, left - 1 : left + wide + 1] = 128
+        result[:, top : top + tall, left : left + wide] = each.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    return result
+
+
+def gif(frames: np.ndarray, milliseconds: int) -> bytes:
+    """Frames uint8 (n, h, w, 3) → a GIF that loops for ever, each frame shown so long; one palette for all, no dithering."""
+    from PIL import Image
+
+    # Colours are chosen from all frames at once: else they would flicker.
+    montage = Image.fromarray(frames.reshape(-1, *frames.shape[2:]))
+    palette = montage.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    pictures = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    buffer = io.BytesIO()
+    options = {"save_all": True, "append_images": pictures[1:], "loop": 0, "duration": milliseconds}
+    pictures[0].save(buffer, format="GIF", optimize=False, **options)
+    return buffer.getvalue()

@@ -1,0 +1,253 @@
+"""cache.py: rows written once by one process, whole or not at all; damage is found; checksums are remembered."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dlib_bvae.datasets import cache
+from dlib_bvae.errors import UserError
+
+SHAPE = (1000, 8)
+ROWS = np.random.default_rng(1).integers(256, size=SHAPE).astype(np.uint8)
+CHECKED = np.random.default_rng(0).integers(SHAPE[0], size=64)
+
+
+def blocks():
+    yield from np.split(ROWS, 10)
+
+
+def row(index):
+    return ROWS[index]
+
+
+def open_cache(path, blocks=blocks):
+    return cache.open_or_write(path, SHAPE, blocks, row)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "cache" / "drawn-1.npy"
+
+
+@pytest.fixture
+def drawn(path):
+    open_cache(path)
+    return path
+
+
+def change(path, place, value):
+    """Overwrites one byte of row data: place = (row, column)."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size - ROWS.size + place[0] * SHAPE[1] + place[1])
+        file.write(bytes([value]))
+
+
+def left(path):
+    """What lies in the cache besides the lock."""
+    return sorted(each.name for each in path.parent.iterdir() if each.suffix != ".lock")
+
+
+def test_the_rows_are_those_drawn(path):
+    rows = open_cache(path)
+    assert isinstance(rows, np.memmap)
+    assert np.array_equal(rows, ROWS)
+    assert left(path) == ["drawn-1.json", "drawn-1.npy"]
+    cache.verify(path)
+
+
+def test_the_second_opening_draws_nothing(drawn):
+    def refuse():
+        raise AssertionError("drawn again")
+
+    assert np.array_equal(open_cache(drawn, refuse), ROWS)
+
+
+def test_the_rows_cannot_be_written(drawn):
+    with pytest.raises(ValueError, match="read-only"):
+        open_cache(drawn)[0] = 0
+
+
+@pytest.mark.parametrize("size", [0, 5, 100, -1])
+def test_a_truncated_file_is_told(drawn, size):
+    content = drawn.read_bytes()
+    drawn.write_bytes(content[:size])
+    with pytest.raises(UserError, match=r"drawn-1\.npy is damaged: it is truncated or no \.npy file; delete it"):
+        open_cache(drawn)
+
+
+@pytest.mark.parametrize(
+    "array", [ROWS.astype(np.int8), ROWS[:999], ROWS.reshape(500, 16), ROWS.astype(np.float64), ROWS[0]]
+)
+def test_another_type_or_shape_is_told(drawn, array):
+    np.save(drawn, array)
+    with pytest.raises(UserError, match=r"it holds .* instead of uint8 \(1000, 8\); delete it"):
+        open_cache(drawn)
+
+
+def test_a_pickle_is_not_loaded(drawn):
+    np.save(drawn, np.array([{}], object))
+    with pytest.raises(UserError, match="is damaged"):
+        open_cache(drawn)
+
+
+def test_a_changed_byte_in_a_checked_row_is_told(drawn):
+    index = int(CHECKED[5])
+    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
+    with pytest.raises(UserError, match=f"row {index} is not what belongs there; delete it"):
+        open_cache(drawn)
+
+
+def test_a_tolerance_forgives_a_few_bytes_of_a_checked_row(drawn):
+    index = int(CHECKED[0])
+    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
+    cache.open_or_write(drawn, SHAPE, blocks, row, checked=1, tolerance=1 / 8)
+    change(drawn, (index, 4), ROWS[index, 4] ^ 1)
+    with pytest.raises(UserError, match=f"row {index} is not what belongs there; delete it"):
+        cache.open_or_write(drawn, SHAPE, blocks, row, checked=1, tolerance=1 / 8)
+
+
+def test_without_a_row_to_compare_every_byte_is_checked_at_opening(drawn):
+    assert np.array_equal(cache.open_or_write(drawn, SHAPE, blocks), ROWS)
+    index = next(index for index in range(SHAPE[0]) if index not in CHECKED)
+    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
+    with pytest.raises(UserError, match=r"drawn-1\.npy is damaged: its checksum differs; delete it"):
+        cache.open_or_write(drawn, SHAPE, blocks)
+
+
+def test_verify_finds_a_changed_byte_anywhere(drawn):
+    index = next(index for index in range(SHAPE[0]) if index not in CHECKED)
+    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
+    open_cache(drawn)
+    with pytest.raises(UserError, match="is damaged: its checksum differs"):
+        cache.verify(drawn)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        "{",
+        "{}",
+        "[]",
+    ],
+)
+def test_verify_without_a_description_is_told(drawn, content):
+    description = drawn.with_suffix(".json")
+    description.unlink() if content is None else description.write_text(content)
+    with pytest.raises(UserError, match="its description is missing or damaged"):
+        cache.verify(drawn)
+
+
+def test_a_deleted_file_is_drawn_again(drawn):
+    drawn.unlink()
+    assert np.array_equal(open_cache(drawn), ROWS)
+    cache.verify(drawn)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])
+def test_an_interrupted_drawing_leaves_nothing(path, error):
+    def interrupted():
+        yield ROWS[:100]
+        raise error
+
+    with pytest.raises(type(error)):
+        open_cache(path, interrupted)
+    assert left(path) == []
+    assert np.array_equal(open_cache(path), ROWS)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_full_disk_is_told_and_leaves_no_rows(path, monkeypatch, function, number):
+    def full(*_):
+        raise OSError(number, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.os, function, full)
+        with pytest.raises(
+            UserError, match=r"cannot write drawn-1\.npy into .*; it needs 0 MiB; free some space or set"
+        ):
+            open_cache(path)
+    assert [name for name in left(path) if name != "drawn-1.json"] == []
+    assert np.array_equal(open_cache(path), ROWS)
+
+
+def test_another_failure_is_not_called_a_full_disk(path, monkeypatch):
+    def broken(*_):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(cache.os, "fsync", broken)
+    with pytest.raises(OSError, match="broken"):
+        open_cache(path)
+    assert left(path) == []
+
+
+def test_a_part_of_a_killed_process_is_drawn_over(path):
+    path.parent.mkdir()
+    path.with_suffix(".part").write_bytes(b"x" * 100_000)
+    assert np.array_equal(open_cache(path), ROWS)
+    assert left(path) == ["drawn-1.json", "drawn-1.npy"]
+
+
+DRAW = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from dlib_bvae.datasets import cache
+
+rows = np.arange(800, dtype=np.int64).astype(np.uint8).reshape(100, 8)
+
+def blocks():
+    print("drawing", flush=True)
+    for block in np.split(rows, 10):
+        time.sleep(0.1)
+        yield block
+
+print("ready", flush=True)
+sys.stdin.readline()
+got = cache.open_or_write(Path(sys.argv[1]), (100, 8), blocks, lambda index: rows[index])
+assert np.array_equal(got, rows)
+print("done", flush=True)
+"""
+
+
+def test_two_processes_on_a_cold_cache_draw_once(path):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", DRAW, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    try:
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
+        outputs = []
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in processes:
+            outputs.append(process.communicate(timeout=30)[0])
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert sorted(outputs) == ["done\n", "drawing\ndone\n"]
+    assert left(path) == ["drawn-1.json", "drawn-1.npy"]
+
+
+def test_a_checksum_is_remembered_until_the_file_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path / "cache"))
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    first = cache.content_sha256([path])
+    real = cache.sha256_of
+    monkeypatch.setattr(cache, "sha256_of", lambda path: pytest.fail("read again"))
+    assert cache.content_sha256([path]) == first
+    monkeypatch.setattr(cache, "sha256_of", real)
+    os.utime(path, ns=(1, 1))
+    assert cache.content_sha256([path]) == first == real(path)

@@ -1,0 +1,107 @@
+"""diagrams.py: scalars of TensorBoard events, the plane of most variance, paths through the image with median factors."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from sklearn.decomposition import PCA
+
+from dlib_bvae import datasets
+from dlib_bvae.visualize.diagrams import draw_curves, draw_paths, median_paths, plane_of, scalars
+
+
+def write(folder, values, image=False):
+    """One event file with {(name, step): value}."""
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default():
+        for (name, step), value in values.items():
+            tf.summary.scalar(name, value, step=step)
+        if image:
+            tf.summary.image("reconstructions", np.zeros((1, 4, 4, 1), np.float32), step=0)
+    writer.close()
+    return sorted(folder.glob("events*"))
+
+
+def test_scalars_are_read_back_in_the_order_of_steps_and_images_are_left(tmp_path):
+    values = {("loss", 20): 3.0, ("loss", 10): 5.0, ("kl", 10): 0.5, ("validation/loss", 10): 6.0}
+    write(tmp_path, values, image=True)
+    found = scalars(tmp_path)
+    assert found == {"loss": {10: 5.0, 20: 3.0}, "kl": {10: 0.5}, "validation/loss": {10: 6.0}}
+    assert list(found["loss"]) == [10, 20]
+
+
+def test_a_continued_training_replaces_what_it_logged_again(tmp_path, monkeypatch):
+    (first,) = write(tmp_path, {("loss", 10): 5.0, ("loss", 20): 4.0})
+    first.rename(tmp_path / "events.out.tfevents.1000000000.a.1.0.v2")
+    write(tmp_path, {("loss", 20): 3.0, ("loss", 30): 2.0})
+    assert scalars(tmp_path) == {"loss": {10: 5.0, 20: 3.0, 30: 2.0}}
+
+
+def test_a_file_that_ends_in_the_middle_of_a_record_is_read_so_far(tmp_path):
+    (path,) = write(tmp_path, {("loss", step): float(step) for step in range(1, 6)})
+    content = path.read_bytes()
+    path.write_bytes(content[:-9])
+    assert scalars(tmp_path) == {"loss": {step: float(step) for step in range(1, 5)}}
+
+
+def test_no_losses_give_no_picture(tmp_path):
+    assert scalars(tmp_path) == {}
+    assert draw_curves({}) is None
+    assert draw_curves({"learning_rate": {1: 0.1}}) is None
+
+
+@pytest.mark.parametrize("names", [["loss"], ["loss", "reconstruction", "kl"]])
+def test_there_is_a_panel_for_each_loss_that_was_logged(names):
+    curves = {name: {step: 100.0 / step for step in range(1, 50)} for name in names}
+    curves["validation/loss"] = {step: 120.0 / step for step in range(10, 50, 10)}
+    picture = np.asarray(Image.open(io.BytesIO(draw_curves(curves))).convert("RGB"))
+    assert picture.shape[1] == pytest.approx(3.4 * 130 * len(names), abs=2)
+    for k in range(len(names)):
+        panel = picture[:, picture.shape[1] * k // len(names) : picture.shape[1] * (k + 1) // len(names)]
+        assert (panel == (0, 114, 178)).all(axis=2).sum() > 50
+        assert ((panel == (213, 94, 0)).all(axis=2).sum() > 20) == (names[k] == "loss")
+
+
+def test_the_plane_is_that_of_scikit_learn_s_pca():
+    codes = np.random.default_rng(0).normal(size=(300, 5)) * [0.1, 3.0, 1.0, 2.0, 0.5] + 7
+    plane, known = plane_of(codes), PCA(2).fit(codes)
+    np.testing.assert_allclose(np.abs(plane.axes), np.abs(known.components_), atol=1e-6)
+    np.testing.assert_allclose(plane.shares, known.explained_variance_ratio_)
+    np.testing.assert_allclose(np.abs(plane.project(codes)), np.abs(known.transform(codes)), atol=1e-6)
+    for axis in plane.axes:
+        assert axis[np.abs(axis).argmax()] > 0
+
+
+def test_one_latent_and_constant_codes_have_a_plane_too():
+    plane = plane_of(np.array([[1.0], [3.0]]))
+    np.testing.assert_allclose(plane.project(np.array([[3.0]])), [[1.0, 0.0]])
+    np.testing.assert_allclose(plane.shares, [1.0, 0.0])
+    assert plane_of(np.ones((4, 3))).shares.tolist() == [0.0, 0.0]
+
+
+def test_paths_go_through_the_image_with_median_factors():
+    data = datasets.load("dummy_data")
+    paths = median_paths(data)
+    assert [name for name, _, _ in paths] == list(data.factor_names)
+    middle = [1, 2, 4, 4]
+    for factor, (_, rows, start) in enumerate(paths):
+        factors = data.factors_at(rows)
+        assert factors[:, factor].tolist() == list(range(data.factor_sizes[factor]))
+        assert (np.delete(factors, factor, axis=1) == np.delete(middle, factor)).all()
+        assert factors[start].tolist() == middle
+
+
+def test_each_factor_is_drawn_in_its_own_colour_and_the_start_is_marked():
+    cloud = np.random.default_rng(0).normal(size=(50, 2))
+    line = np.linspace(0, 3, 4)[:, None]
+    paths = [("_across", line * [1, 0], 0), ("$up$", line * [0, 1], 0)]
+    picture = np.asarray(Image.open(io.BytesIO(draw_paths(plane_of(cloud), cloud, paths))).convert("RGB"))
+    height, width = picture.shape[:2]
+    inside = picture[: int(0.9 * height), : int(0.75 * width)]
+    for colour in ((0, 114, 178), (213, 94, 0), (204, 204, 204)):
+        assert (inside == colour).all(axis=2).sum() > 50, colour
+    beside = picture[:, int(0.84 * width) :]
+    dark = (beside < 100).all(axis=2).any(axis=1)
+    assert np.count_nonzero(np.diff(dark.astype(int)) == 1) >= 4, "a name is missing in the legend"

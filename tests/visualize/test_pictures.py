@@ -1,0 +1,206 @@
+"""pictures.py: where every pixel of tiles and panels lies and what is written beside them; a GIF with every frame; previews."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from dlib_bvae import datasets
+from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.errors import UserError
+from dlib_bvae.visualize.pictures import (
+    as_pixels,
+    decoded,
+    gif,
+    labelled,
+    panels,
+    png,
+    save_preview,
+    text_width,
+    there_and_back,
+    tile,
+    zoom_of,
+)
+
+
+def test_a_tile_s_pixels_are_enlarged_squares_between_grey_gaps():
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(256, size=(count, 5, 4, 3), dtype=np.uint8) for count in (3, 1)]
+    picture = tile(rows, zoom=3)
+    assert picture.shape == (2 + 2 * 17, 2 + 3 * 14, 3)
+    expected = np.full_like(picture, 255)
+    expected[:19] = 128
+    expected[17:, :16] = 128
+    for row, images in enumerate(rows):
+        for column, image in enumerate(images):
+            for y, x in np.ndindex(5, 4):
+                top, left = 2 + 17 * row + 3 * y, 2 + 14 * column + 3 * x
+                expected[top : top + 3, left : left + 3] = image[y, x]
+    np.testing.assert_array_equal(picture, expected)
+
+
+@pytest.mark.parametrize(("height", "zoom"), [(1, 64), (8, 8), (16, 4), (28, 3), (64, 1), (200, 1)])
+def test_small_images_are_enlarged_by_an_integer_factor(height, zoom):
+    assert zoom_of(height) == zoom
+
+
+def test_grey_images_get_three_equal_channels_and_values_outside_are_clipped():
+    images = np.array([-0.5, 0.0, 0.5, 1.0, 7.0]).reshape(1, 1, 5, 1)
+    np.testing.assert_array_equal(as_pixels(images)[0, 0], np.array([0, 0, 128, 255, 255])[:, None].repeat(3, axis=1))
+
+
+def test_colours_stay_and_other_numbers_of_channels_stand_side_by_side():
+    images = np.random.default_rng(0).integers(256, size=(2, 3, 5, 3)) / 255
+    np.testing.assert_array_equal(as_pixels(images), np.rint(images * 255))
+    four = np.concatenate([images, images[..., :1]], axis=3)
+    pixels = as_pixels(four)
+    assert pixels.shape == (2, 3, 20, 3)
+    for channel in range(4):
+        np.testing.assert_array_equal(pixels[:, :, 5 * channel : 5 * channel + 5, 1], np.rint(four[..., channel] * 255))
+
+
+def test_labels_stand_beside_and_above_and_leave_the_tiles_whole():
+    rows = [np.random.default_rng(k).uniform(size=(4, 16, 16, 1)) for k in range(2)]
+    bare = labelled(rows)
+    np.testing.assert_array_equal(bare, tile([as_pixels(row) for row in rows], 4))
+    named = labelled(rows, ["z0\nlonger than the other", "z1"], ["−1", "", "", "1"])
+    np.testing.assert_array_equal(named[-bare.shape[0] :, -bare.shape[1] :], bare)
+    margin = named[:, : -bare.shape[1]]
+    assert margin.shape[1] >= text_width("longer than the other") + 2
+    assert (margin[:, [0, -1]] == 255).all(), "a label is clipped or runs into the tiles"
+    for band in (margin[-bare.shape[0] : -66], margin[-66:]):
+        assert (band < 128).any(), "a row has no label"
+    above = named[: -bare.shape[0], -bare.shape[1] :]
+    columns = [(above[:, 2 + 66 * k : 66 + 66 * k] < 128).any() for k in range(4)]
+    assert columns == [True, False, False, True]
+
+
+def test_texts_above_narrow_tiles_do_not_run_into_each_other():
+    rows = [np.zeros((12, 64, 20, 1))]
+    picture = labelled(rows, above=["−1.234"] * 12)
+    dark = np.concatenate([[False], (picture[:20] < 200).any(axis=(0, 2)), [False]])
+    gaps = np.diff(np.flatnonzero(~dark)) - 1  # widths of what is dark between two white columns
+    assert gaps.max() < text_width("−1.234")
+    assert picture[:20, :160].min() < 128
+    assert picture[:20, -160:].min() < 128
+
+
+def test_a_png_holds_the_picture():
+    picture = np.random.default_rng(0).integers(256, size=(7, 9, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png(picture)))), picture)
+
+
+@pytest.mark.parametrize(("num", "order"), [(2, [0, 1]), (3, [0, 1, 2, 1]), (5, [0, 1, 2, 3, 4, 3, 2, 1])])
+def test_frames_go_there_and_back_without_showing_an_end_twice(num, order):
+    assert there_and_back(num).tolist() == order
+
+
+def moving(latents, frames, channels=1):
+    """Images (latents, frames, 16, 16, channels): of latent k, frame t a bright column at t and a row at k."""
+    images = np.zeros((latents, frames, 16, 16, channels))
+    for latent, frame in np.ndindex(latents, frames):
+        images[latent, frame, :, frame] = 1.0
+        images[latent, frame, latent] = 0.5
+    return images
+
+
+def test_a_gif_has_every_frame_and_loops_for_ever():
+    frames = panels(moving(3, 6), ["z0", "z1", "z2"])
+    opened = Image.open(io.BytesIO(gif(frames, 80)))
+    assert opened.n_frames == 6
+    assert opened.info["loop"] == 0
+    assert opened.info["duration"] == 80
+    for shown, frame in zip(ImageSequence.Iterator(opened), frames, strict=True):
+        assert np.abs(np.asarray(shown.convert("RGB")).astype(int) - frame).max() <= 8  # 256 colours of all frames
+
+
+def test_few_colours_are_kept_exactly():
+    frames = np.zeros((4, 8, 8, 3), np.uint8)
+    for place, colour in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255), (213, 94, 0)]):
+        frames[place, place] = colour
+    opened = Image.open(io.BytesIO(gif(frames, 50)))
+    shown = [np.asarray(each.convert("RGB")) for each in ImageSequence.Iterator(opened)]
+    np.testing.assert_array_equal(shown, frames)
+
+
+def test_each_latent_has_its_own_panel_at_most_five_beside_each_other():
+    images = moving(7, 3)
+    frames = panels(images, [f"z{k}" for k in range(7)])
+    zoom = 8
+    height, width = frames.shape[1:3]
+    assert height == 2 * (22 + 16 * zoom + 12)
+    assert width == 12 + 5 * (16 * zoom + 12)
+    for latent, frame in np.ndindex(7, 3):
+        top = latent // 5 * (22 + 16 * zoom + 12) + 22
+        left = 12 + latent % 5 * (16 * zoom + 12)
+        tile = frames[frame, top : top + 16 * zoom, left : left + 16 * zoom]
+        expected = np.rint(images[latent, frame] * 255).repeat(zoom, axis=0).repeat(zoom, axis=1)
+        np.testing.assert_array_equal(tile, np.broadcast_to(expected, tile.shape))
+        caption = frames[frame, top - 22 : top - 1, left : left + 16 * zoom]
+        assert (caption < 128).any(), "a panel has no caption"
+
+
+def test_long_captions_widen_the_panels_instead_of_overlapping():
+    frames = panels(moving(2, 2), ["z0  a factor with a long name", "z1  a factor with a long name"])
+    band = (frames[0, :21] < 128).any(axis=(0, 2))
+    assert not band[0]
+    assert not band[-1]
+    assert not band[frames.shape[2] // 2 - 3 : frames.shape[2] // 2 + 3].any()
+
+
+class Colours(ImageData):
+    """Seven images of one colour each."""
+
+    name, fingerprint, num_images, observation_shape = "colours", "0", 7, (64, 64, 3)
+
+    def images_at(self, indices):
+        colours = np.arange(21, dtype=np.uint8).reshape(7, 1, 1, 3) * 10
+        return np.broadcast_to(colours[self.check_indices(indices)], (len(indices), 64, 64, 3))
+
+
+def test_each_row_walks_one_factor(tmp_path):
+    data = datasets.load("dummy_data")
+    save_preview(tmp_path / "bars.png", data)
+    picture = np.asarray(Image.open(tmp_path / "bars.png"))
+    right, bottom = picture[2:, -660:].astype(int), 4 * 66
+    assert picture.shape[0] == 2 + bottom
+    tiles = right.reshape(4, 66, 10, 66, 3)[:, :64, :, :64].transpose(0, 2, 1, 3, 4)
+    for row, size in enumerate(data.factor_sizes):
+        for column in range(10):
+            factors = [s // 2 for s in data.factor_sizes]
+            factors[row] = column
+            if column < size:
+                image = data.images_at(data.index_of([factors]))[0].repeat(4, axis=0).repeat(4, axis=1) * 255
+                np.testing.assert_array_equal(tiles[row, column], np.broadcast_to(image, (64, 64, 3)))
+            else:
+                assert (tiles[row, column] == 128).all()
+    assert (picture[:, :50] == 255).any(), "the factor has no name"
+
+
+def test_images_without_factors_stand_in_a_grid(tmp_path):
+    save_preview(tmp_path / "colours.png", Colours())
+    picture = np.asarray(Image.open(tmp_path / "colours.png"))
+    assert picture.shape == (68, 662, 3)
+    shown = {tuple(picture[30, 30 + 66 * k]) for k in range(7)}
+    assert shown == {(30 * k, 30 * k + 10, 30 * k + 20) for k in range(7)}
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    with pytest.raises(UserError, match="cannot write .*: No such file or directory; choose another --output"):
+        save_preview(tmp_path / "no" / "bars.png", datasets.load("dummy_data"))
+
+
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_codes_are_decoded_in_batches_and_keep_their_order(batch):
+    codes, sizes = np.random.default_rng(0).normal(size=(3, 5, 2)), []
+
+    def decode(latents):
+        assert latents.dtype == np.float32
+        sizes.append(len(latents))
+        return latents[:, None, None, :1] + latents[:, None, None, 1:]
+
+    images = decoded(decode, codes, batch)
+    np.testing.assert_allclose(images[..., 0, 0, 0], codes.sum(axis=2), rtol=1e-6, atol=1e-6)
+    assert max(sizes) <= batch
+    assert sum(sizes) == 15
