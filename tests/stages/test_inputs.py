@@ -1,0 +1,56 @@
+"""inputs.py: which run a command means, and that its data set is the one it was trained on."""
+
+import json
+import os
+
+import pytest
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.stages.inputs import same_data, trained_run
+
+
+def run_in(folder, fingerprint, name="dummy_data"):
+    """A run directory with what same_data and trained_run read."""
+    results = folder / "train" / "results"
+    (results / "json").mkdir(parents=True)
+    (results / "gin").mkdir()
+    text = json.dumps({"dataset": name, "fingerprint": fingerprint})
+    (results / "json" / "train_results.json").write_text(text)
+    (results / "gin" / "train.gin").write_text(f"dataset.name = '{name}'\nmodel.model = @no_such_method()\n")
+    return folder
+
+
+def test_the_most_recent_run_is_meant_where_none_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        UserError, match=r"no trained run in runs/; train one with dlib_bvae_train, or give --model_dir"
+    ):
+        trained_run(None)
+    for age, name in enumerate(("newer", "older")):
+        run_in(tmp_path / "runs" / name, "x")
+        path = tmp_path / "runs" / name / "train/results/json/train_results.json"
+        os.utime(path, (1000 - age, 1000 - age))
+    assert trained_run(None).name == "newer"
+    assert "run: runs/newer (the most recent; --model_dir chooses another)" in capsys.readouterr().out
+
+
+def test_a_directory_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(UserError, match="there is no run directory"):
+        trained_run(tmp_path / "nowhere")
+    (tmp_path / "unfinished" / "train.part").mkdir(parents=True)
+    with pytest.raises(UserError, match="is not finished; run its dlib_bvae_train command again"):
+        trained_run(tmp_path / "unfinished")
+    with pytest.raises(UserError, match="is not a run directory of dlib_bvae_train: it lacks train/results/json/train"):
+        trained_run(tmp_path)
+
+
+def test_a_data_set_with_another_fingerprint_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"was trained on dummy_data 0123, here that data set is \w+; use the package"):
+        same_data(run_in(tmp_path / "other", "0123"))
+
+
+def test_the_data_set_of_the_training(tmp_path):
+    from dlib_bvae import datasets
+
+    known = datasets.load("dummy_data")
+    assert same_data(run_in(tmp_path / "run", known.fingerprint)).fingerprint == known.fingerprint
