@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import logging
 import os
@@ -13,8 +14,8 @@ from pathlib import Path
 
 import gin
 
-from dlib_bvae.errors import NotApplicable, UserError, unknown
-from dlib_bvae.former_names import FORMER_FILES, current_names, say_once
+from dlib_bvae.errors import NotApplicable, UserError, unknown, warn_once
+from dlib_bvae.former_names import FORMER_FILES, current_names
 from dlib_bvae.registry import Registry
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -49,8 +50,7 @@ def configuration(
     Raises UserError for a missing file, wrong syntax, or an unknown name or parameter, which names the near ones.
     """
     registries = list(registries)
-    for home in _HOMES:
-        gin.add_config_file_search_path(str(home))
+    _search_installed()
     with gin.unlock_config():  # an earlier stage in this process has locked gin
         for registry in registries:
             registry.import_all()
@@ -68,6 +68,13 @@ def configuration(
         raise
     finally:
         gin.clear_config()
+
+
+@functools.cache
+def _search_installed() -> None:
+    """Lets gin find the installed files, once a process."""
+    for home in _HOMES:
+        gin.add_config_file_search_path(str(home))
 
 
 def missing_binding(error: Exception) -> UserError | None:
@@ -105,8 +112,13 @@ def _lines(bindings: list[str]) -> list[str]:
 def _current(bindings: list[str]) -> list[str]:
     """The bindings in today's names; says which were not."""
     text, notes = current_names("\n".join(bindings))
-    say_once(notes)
+    _say(notes)
     return text.splitlines()
+
+
+def _say(notes: Iterable[str]) -> None:
+    for note in notes:
+        warn_once(f"{note}; the former name still works")
 
 
 @contextlib.contextmanager
@@ -121,13 +133,13 @@ def _copy(file: str, folder: str, above: tuple[str, ...] = ()) -> str | None:
     found = next((each for each in (home / file for home in (Path(), *_HOMES)) if each.is_file()), None)
     if found is None:
         if file in FORMER_FILES:
-            say_once([f"{file} is now called {FORMER_FILES[file]}"])
+            _say([f"{file} is now called {FORMER_FILES[file]}"])
             return _copy(FORMER_FILES[file], folder, above) or FORMER_FILES[file]
         return None
     if file in above:  # gin says what is wrong with a file that includes itself
         return None
     text, notes = current_names(found.read_text(encoding="utf-8"))
-    say_once(f"{note} ({file})" for note in notes)
+    _say(f"{note} ({file})" for note in notes)
     lines, changed = text.splitlines(), bool(notes)
     for number, line in enumerate(lines):
         if (included := _INCLUDE.match(line)) and (copy := _copy(included[2], folder, (*above, file))):

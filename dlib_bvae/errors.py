@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import math
+import sys
 from collections.abc import Iterable
 from numbers import Integral, Real
 
@@ -58,6 +59,16 @@ def _finite(value: object) -> float | None:
     if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
         return None
     return float(value)
+
+
+def warn_once(text: str) -> None:
+    """Says `text` on standard error, where this process has not said it before."""
+    if text not in _warned:
+        _warned.add(text)
+        print(text, file=sys.stderr)
+
+
+_warned: set[str] = set()
 
 
 def is_disk_full(error: BaseException) -> bool:

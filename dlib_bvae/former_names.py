@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import sys
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 # former gin name → today's, of a configurable or of one parameter; results keep telling configurations apart by the former
 FORMER_NAMES = {"fid": "frechet_curve", "validation.every": "validation.every_steps"}
@@ -62,14 +61,3 @@ def _selectors(text: str) -> Iterator[tuple[str, int, int, int, str]]:
         depth += (token.string in "([{") - (token.string in ")]}") if token.type == tokenize.OP else 0
         layout = token.type in (tokenize.NEWLINE, tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
         begin, path, reference = layout and depth == 0, [], token.string == "@"
-
-
-_said: set[str] = set()
-
-
-def say_once(notes: Iterable[str]) -> None:
-    """Tells each note on standard error, once a process."""
-    for note in notes:
-        if note not in _said:
-            _said.add(note)
-            print(f"{note}; the former name still works", file=sys.stderr)

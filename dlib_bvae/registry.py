@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.errors import UserError, unknown, warn_once
 
 
 class Registry:
@@ -48,21 +48,31 @@ class Registry:
             return self._load_plugin(self._entry_points()[name])
         raise unknown(self.kind, name, self.names())
 
-    def import_all(self) -> None:
-        """Imports every entry, so that gin knows them all."""
+    def import_all(self) -> list[str]:
+        """Imports every entry, so that gin knows them all; returns the names of those that could be.
+
+        A plug-in that cannot be imported is left out, which one line on standard error says once.
+        """
+        found = []
         for name in self.names():
-            self.get(name)
+            try:
+                self.get(name)
+                found.append(name)
+            except UserError as error:
+                warn_once(f"left out: {error}")
+        return found
 
     def _entry_points(self) -> dict[str, metadata.EntryPoint]:
         if self._plugins is None:
             found: dict[str, metadata.EntryPoint] = {}
             for point in metadata.entry_points(group=self.group):
                 if point.name in self._addresses or found.get(point.name, point).value != point.value:
-                    raise UserError(
-                        f"the plug-in {point.value!r} gives a {self.kind} the name {point.name!r}, which is taken; "
-                        "rename it in its package's entry points, or uninstall one of the two packages"
+                    warn_once(
+                        f"left out: the plug-in {point.value!r} gives a {self.kind} the name {point.name!r}, which is "
+                        "taken; rename it in its package's entry points, or uninstall one of the two packages"
                     )
-                found[point.name] = point
+                else:
+                    found[point.name] = point
             self._plugins = found
         return self._plugins
 
@@ -72,5 +82,5 @@ class Registry:
         except Exception as error:
             raise UserError(
                 f"the plug-in {point.value!r} ({self.kind} {point.name!r}) cannot be imported: {error}; "
-                "mend or uninstall the package that brings it"
+                "repair or uninstall the package that brings it"
             ) from error

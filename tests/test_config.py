@@ -3,7 +3,7 @@
 import gin
 import pytest
 
-from dlib_bvae import datasets, former_names, stages
+from dlib_bvae import datasets, errors, stages
 from dlib_bvae.config import configuration, installed
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import CLASSIFIERS, METRICS
@@ -87,7 +87,7 @@ def test_former_names_are_read_and_said_once(tmp_path, monkeypatch, capsys):
     (tmp_path / "gin").mkdir()
     (tmp_path / "gin" / "mine.gin").write_text("dataset.name = 'fid.seed'  # fid.seed\nfid.num_images = 9\n")
     (tmp_path / "top.gin").write_text("include 'gin/mine.gin'\nvalidation:\n  every = 7\n  seed = 2\n")
-    monkeypatch.setattr(former_names, "_said", set())
+    monkeypatch.setattr(errors, "_warned", set())
     for _ in range(2):
         with configuration(["top.gin"], ["fid.seed = 3"], [datasets.DATASETS, stages.train.EXTRACTORS]):
             found = gin.config_str()
@@ -102,7 +102,7 @@ def test_former_names_are_read_and_said_once(tmp_path, monkeypatch, capsys):
 
 def test_a_former_file_is_found(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(former_names, "_said", set())
+    monkeypatch.setattr(errors, "_warned", set())
     with configuration(["gin/models/fid_curve.gin"], [], [stages.train.EXTRACTORS]):
         assert "frechet_curve.every_steps = 5000" in gin.config_str()
     assert capsys.readouterr().err.startswith("gin/models/fid_curve.gin is now called gin/models/frechet_curve.gin")

@@ -10,7 +10,7 @@ from dlib_bvae.errors import unknown
 from dlib_bvae.metrics.score_info import Matrix, Score
 from dlib_bvae.registry import Registry
 
-__all__ = ["CLASSIFIERS", "METRICS", "scores_of", "matrices", "names", "score"]
+__all__ = ["CLASSIFIERS", "METRICS", "scores_of", "installed", "matrices", "names", "score"]
 
 _PAGES = {  # module → the metrics on its page
     "active": ["active_units"],
@@ -72,6 +72,11 @@ CLASSIFIERS = Registry(
 def names() -> list[str]:
     """The metrics of codes, which "all" stands for; score() also knows elbo and image_quality."""
     return [name for name in METRICS.names() if name not in _OF_IMAGES]
+
+
+def installed() -> list[str]:
+    """names() without plug-ins that cannot be imported, which one line on standard error names; imports them."""
+    return [name for name in METRICS.import_all() if name not in _OF_IMAGES]
 
 
 def score(name: str, data: Any, codes: Any, random_state: Any = 0, **parameters: Any) -> dict[str, Any]:

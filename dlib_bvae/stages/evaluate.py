@@ -121,7 +121,7 @@ def _of_run(model_dir: Path, names: Sequence[str], configured: Configured) -> Re
 
 def _metrics(text: str) -> list[str]:
     """The registry's names in `text`, each once. Raises UnknownName."""
-    names = metrics.names() if text == "all" else [name.strip() for name in text.split(",")]
+    names = metrics.installed() if text == "all" else [name.strip() for name in text.split(",")]
     for name in names:
         metrics.METRICS.get(name)
     return list(dict.fromkeys(metrics.METRICS.canonical(name) for name in names))

@@ -141,7 +141,7 @@ def _quick(name: str) -> dict[str, Any]:
 
 def _metrics(text: str) -> list[str]:
     """Names in `text`, each once, without those that need a model's decoder. Raises UnknownName."""
-    of_codes = [n for n in metrics.names() if "decode" not in inspect.signature(metrics.METRICS.get(n)).parameters]
+    of_codes = [n for n in metrics.installed() if "decode" not in inspect.signature(metrics.METRICS.get(n)).parameters]
     names = of_codes if text == "all" else [metrics.METRICS.canonical(each.strip()) for each in text.split(",")]
     for name in names:
         metrics.METRICS.get(name)
