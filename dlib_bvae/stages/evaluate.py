@@ -10,7 +10,8 @@ import inspect
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +35,7 @@ from dlib_bvae.datasets import DATASETS, ImageData
 from dlib_bvae.datasets.derived.subsets import Subset
 from dlib_bvae.datasets.derived.training_distribution import SPLITS
 from dlib_bvae.datasets.derived.training_distribution import split as split_of
-from dlib_bvae.errors import NotApplicable, UserError, check_integer
+from dlib_bvae.errors import NotApplicable, UserError, check_integer, is_disk_full, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.boosting import recorded_trees
 from dlib_bvae.metrics.engine.repeats import combined
@@ -120,11 +121,30 @@ def _of_run(model_dir: Path, names: Sequence[str], configured: Configured) -> Re
 
 
 def _metrics(text: str) -> list[str]:
-    """The registry's names in `text`, each once. Raises UnknownName."""
-    names = metrics.installed() if text == "all" else [name.strip() for name in text.split(",")]
+    """The registry's names in `text`, each once. Raises UnknownName, and UserError for one that gin does not know."""
+    if text == "all":
+        wrong = {name: why for name in metrics.installed() if (why := _unknown_to_gin(name))}
+        for why in wrong.values():
+            warn_once(f"left out: {why}")
+        return [name for name in metrics.installed() if name not in wrong]
+    names = [metrics.METRICS.canonical(name.strip()) for name in text.split(",")]
     for name in names:
-        metrics.METRICS.get(name)
-    return list(dict.fromkeys(metrics.METRICS.canonical(name) for name in names))
+        if why := _unknown_to_gin(name):
+            raise UserError(why)
+    return list(dict.fromkeys(names))
+
+
+def _unknown_to_gin(name: str) -> str | None:
+    """What to do about a metric that gin cannot configure by its name; None where it can."""
+    metric = metrics.METRICS.get(name)
+    try:
+        gin.get_configurable(name)
+        return None
+    except ValueError:
+        return (
+            f"the metric {name} is no gin configurable of that name; decorate {metric.__module__}.{metric.__name__} with "
+            f'@gin.configurable("{name}", denylist=["data", "codes", "random_state"])'
+        )
 
 
 def _score(
@@ -134,7 +154,7 @@ def _score(
     configured: Configured,
     overwrite: bool,
 ) -> list[Path]:
-    """Scores by each metric; choosy: those that cannot apply are left out, which is no error."""
+    """Scores by each metric; skip_inapplicable: those that cannot apply are left out, which is no error."""
     done: list[Path] = []
     refusals: dict[str, UserError] = {}
     for name in names:
@@ -144,6 +164,10 @@ def _score(
                 done.append(score_once(name, representation, overwrite))
         except UserError as refusal:
             refusals[name] = refusal
+        except Exception as error:  # a defect of one metric does not cost the scores of the others
+            if is_disk_full(error) or (len(names) == 1 and _is_ours(name)):
+                raise
+            refusals[name] = _defect(name, error)
     _tell(refusals, len(names), skip_inapplicable)
     return done
 
@@ -161,6 +185,21 @@ def _tell(refusals: dict[str, UserError], asked: int, skip_inapplicable: bool) -
         )
     if len(skipped) == asked:
         raise UserError("no metric applies to these codes and data; the lines above say why")
+
+
+def _is_ours(name: str) -> bool:
+    return metrics.METRICS.get(name).__module__.startswith("dlib_bvae.")
+
+
+def _defect(name: str, error: Exception) -> UserError:
+    """What to say of an exception that is no refusal: where it was raised, and in whose code."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    owner = "this package" if _is_ours(name) else "the package that brings it"
+    text = (str(error).splitlines() or [""])[0]
+    return UserError(
+        f"the metric {name} failed with {type(error).__name__}: {text} ({place.filename}, line {place.lineno}); report it to "
+        f"the authors of {owner}, or leave the metric out"
+    )
 
 
 def score_once(name: str, representation: Representation, overwrite: bool) -> Path:
@@ -186,8 +225,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     seconds = time.monotonic() - began
     text = gin.operative_config_str()
     config = config_dict(text)
-    results = {
-        **scores,
+    ours = {
         "score_names": [key for key, value in scores.items() if type(value) in (int, float)],
         "metric": name,
         "metric_parameters": {
@@ -204,6 +242,11 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
     }
+    if taken := sorted(scores.keys() & {*ours, "uuid"}):
+        raise UserError(
+            f"the metric {name} calls a score {taken[0]!r}, which results have already; it must rename that"
+        )
+    results = {**scores, **ours}
     # An interrupted evaluation left nothing worth keeping: it takes seconds.
     part = start(final, gin.config_str(), overwrite=True)
     save_matrices(part, scores, metrics.matrices(name), data)
@@ -222,11 +265,20 @@ def _scores(name: str, data: Any, codes: np.ndarray, settings: Settings, wanted:
     """What the metric returns; of several repeats what metrics.repeats makes of them."""
     metric = metrics.METRICS.get(name)
     seeds = range(settings.random_seed, settings.random_seed + settings.repeats)
-    found = [metric(data, codes, seed, **wanted) for seed in seeds]
+    found = [_checked(name, metric(data, codes, seed, **wanted)) for seed in seeds]
     if len(found) == 1:
         return found[0]
     of_active = [key for key, matrix in metrics.matrices(name).items() if "active code" in matrix[:2]]
     return combined(found, list(seeds), of_active)
+
+
+def _checked(name: str, result: object) -> dict[str, Any]:
+    """What a metric returned, with Python's numbers for numpy's. Raises UserError where it is no {score name: value}."""
+    if not isinstance(result, Mapping) or not all(isinstance(key, str) for key in result):
+        raise UserError(
+            f"the metric {name} must return its scores as a dictionary {{name: value}}; it returned {result!r:.100}"
+        )
+    return {key: value.item() if isinstance(value, np.generic) else value for key, value in result.items()}
 
 
 def _on(settings: Settings) -> dict[str, Any]:

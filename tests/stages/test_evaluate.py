@@ -61,7 +61,7 @@ def test_all_leaves_out_what_cannot_apply_and_that_is_no_error(mine, score_exter
 
 
 def test_all_is_an_error_when_a_parameter_is_wrong(mine, score_external, monkeypatch, capsys):
-    monkeypatch.setattr(metrics, "names", lambda: ["mig", "reconstruction_error", "jemmig"])
+    monkeypatch.setattr(metrics, "installed", lambda: ["mig", "reconstruction_error", "jemmig"])
     with pytest.raises(UserError, match=r"^1 of 3 metrics could not be scored: mig;"):
         score_external("all", "mig.num_bins = 0", codes=mine)
     told = capsys.readouterr().err
@@ -73,14 +73,14 @@ def test_all_is_an_error_when_a_parameter_is_wrong(mine, score_external, monkeyp
 def test_images_without_factors_are_scored_by_the_metrics_that_need_none(codes, score_external, monkeypatch, capsys):
     np.save("images.npy", np.zeros((512, 8, 8), np.uint8) + np.arange(8, dtype=np.uint8))
     np.save("mine.npy", codes)
-    monkeypatch.setattr(metrics, "names", lambda: [*FREE, "mig", "beta_vae", "dci_lasso"])
+    monkeypatch.setattr(metrics, "installed", lambda: [*FREE, "mig", "beta_vae", "dci_lasso"])
     binding = "from_file.path = 'images.npy'"
     found = score_external("all", binding, codes=Path("mine.npy"), dataset="from_file")
     assert [each["metric"] for each in found] == FREE
     assert {each["num_images"] for each in found} == {512}
     for line in capsys.readouterr().err.splitlines():
         assert line.endswith(": a metric needs known factors; from_file(images.npy) has images only")
-    monkeypatch.setattr(metrics, "names", lambda: ["mig", "sap"])
+    monkeypatch.setattr(metrics, "installed", lambda: ["mig", "sap"])
     with pytest.raises(UserError, match="no metric applies to these codes and data"):
         score_external("all", binding, codes=Path("mine.npy"), dataset="from_file")
 

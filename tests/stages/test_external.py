@@ -169,7 +169,7 @@ def test_what_are_no_codes_of_the_data_set_is_refused(spoil, told, codes, score_
 )
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_odd_codes_are_scored_by_every_metric_that_can(change, left_out, codes, score_external, capsys, monkeypatch):
-    monkeypatch.setattr(metrics, "names", lambda: KINDS)
+    monkeypatch.setattr(metrics, "installed", lambda: KINDS)
     found = score_external("all", codes=saved(change(codes)))
     told = [line.split(":")[1].strip() for line in capsys.readouterr().err.splitlines()]
     assert set(told) == {*left_out, "reconstruction_error"}

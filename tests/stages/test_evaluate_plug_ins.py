@@ -1,0 +1,100 @@
+"""evaluate.py: metrics of other packages: what they may return, and what their defects cost."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import gin
+import numpy as np
+import pytest
+
+from dlib_bvae import errors, metrics
+from dlib_bvae.analysis.frame import collect
+from dlib_bvae.errors import UserError
+from dlib_bvae.stages import evaluate
+
+DENIED = ["data", "codes", "random_state"]
+
+
+@gin.configurable(denylist=DENIED)
+def numpy_scores(data, codes, random_state):
+    return {"single": np.float32(0.5), "double": np.float64(0.25), "count": np.int64(3), "flag": np.True_}
+
+
+@gin.configurable(denylist=DENIED)
+def bare_number(data, codes, random_state):
+    return 0.5
+
+
+@gin.configurable(denylist=DENIED)
+def reserved_name(data, codes, random_state):
+    return {"metric": 0.5}
+
+
+@gin.configurable(denylist=DENIED)
+def defective(data, codes, random_state):
+    return {"x": [][1]}
+
+
+def undecorated(data, codes, random_state):
+    return {"x": 0.5}
+
+
+@pytest.fixture
+def mine(codes, monkeypatch):
+    """Codes in mine.npy, and the metrics above as if another package had brought them."""
+    np.save("mine.npy", codes)
+    monkeypatch.setattr(errors, "_warned", set())
+    brought = (numpy_scores, bare_number, reserved_name, defective, undecorated)
+    points = {each.__name__: SimpleNamespace(name=each.__name__, load=lambda each=each: each) for each in brought}
+    monkeypatch.setattr(metrics.METRICS, "_plugins", points)
+    return Path("mine.npy")
+
+
+def test_numbers_of_numpy_are_scores(mine, score_external, tmp_path):
+    (found,) = score_external("numpy_scores", codes=mine)
+    assert found["score_names"] == ["single", "double", "count"]
+    assert [found[key] for key in ("single", "double", "count", "flag")] == [0.5, 0.25, 3, True]
+    frame, problems = collect(tmp_path / "runs")
+    assert problems == []
+    assert frame["evaluation_results.single"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("bare_number", r"^the metric bare_number must return its scores as a dictionary .*; it returned 0\.5$"),
+        ("reserved_name", r"^the metric reserved_name calls a score 'metric', which results have already; it must"),
+        (
+            "defective",
+            r"^the metric defective failed with IndexError: list index out of range \(.*test_evaluate_plug_ins",
+        ),
+        ("undecorated", r"^the metric undecorated is no gin configurable of that name; decorate .*@gin\.configurable"),
+    ],
+)
+def test_a_defect_is_one_sentence(mine, score_external, tmp_path, name, message):
+    with pytest.raises(UserError, match=message):
+        score_external(name, codes=mine)
+    assert not list((tmp_path / "runs").glob("*/*/metrics/*"))
+
+
+def test_a_defect_does_not_cost_the_scores_of_others(mine, score_external, tmp_path, capsys):
+    with pytest.raises(UserError, match="^1 of 3 metrics could not be scored: defective; the lines above say why$"):
+        score_external("mig,defective,numpy_scores", codes=mine)
+    assert "refused: defective: the metric defective failed with IndexError" in capsys.readouterr().err
+    assert len(list((tmp_path / "runs").glob("*/*/metrics/*"))) == 2
+
+
+def test_all_leaves_out_what_gin_cannot_configure(mine, capsys):
+    names = evaluate._metrics("all")
+    assert "undecorated" not in names
+    assert {"mig", "defective"} <= set(names)
+    assert capsys.readouterr().err.startswith("left out: the metric undecorated is no gin configurable")
+
+
+def test_a_defect_of_the_package_is_shown_as_it_is(mine, score_external, monkeypatch):
+    def broken(*given, **parameters):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(evaluate, "_scores", broken)
+    with pytest.raises(ZeroDivisionError):
+        score_external("mig", codes=mine)
