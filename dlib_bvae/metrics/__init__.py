@@ -56,7 +56,7 @@ CLASSIFIERS = Registry(
     "classifier",
     "dlib_bvae.classifiers",
     {
-        name: f"dlib_bvae.metrics.engine.classifiers:{name}"
+        name: f"dlib_bvae.metrics.engine.probes:{name}"
         for name in (
             "gradient_boosting_classifier",
             "linear",

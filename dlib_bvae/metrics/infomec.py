@@ -9,9 +9,13 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import UserError, check_whole
-from dlib_bvae.metrics.engine.binning import value_bins
-from dlib_bvae.metrics.engine.information import contingency, factor_entropies, mutual_information
-from dlib_bvae.metrics.engine.neighbours import neighbour_information
+from dlib_bvae.metrics.engine.information import (
+    contingency,
+    factor_entropies,
+    mutual_information,
+    neighbour_information,
+    value_bins,
+)
 from dlib_bvae.metrics.engine.probes import fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import COUNT, UNIT, Matrix

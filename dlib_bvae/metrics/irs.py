@@ -9,7 +9,7 @@ import numpy as np
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.engine.binning import histogram_bins
+from dlib_bvae.metrics.engine.information import histogram_bins
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import COUNT, UNIT, Matrix
 

@@ -8,8 +8,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.errors import check_whole
-from dlib_bvae.metrics.engine.binning import histogram_bins
-from dlib_bvae.metrics.engine.information import contingency, mutual_information
+from dlib_bvae.metrics.engine.information import contingency, histogram_bins, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import Matrix, Score
 

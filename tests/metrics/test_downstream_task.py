@@ -1,17 +1,13 @@
-"""downstream_task.py and probes.py: accuracies that are known, warnings, few labels."""
-
-import warnings
+"""downstream_task.py: accuracies that are known, few labels."""
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from support.known_codes import GRID, LARGE
 
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.downstream_task import downstream_task
-from dlib_bvae.metrics.engine.probes import Constant, fit_all, standardised
-from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.sampling import Sampler
 
 HOT = np.hstack([np.eye(size)[column] for size, column in zip([3, 4, 6, 5], GRID.factors().T, strict=True)])
 
@@ -56,31 +52,6 @@ def test_it_agrees_with_scikit_learn_on_the_images_drawn():
         model = LogisticRegression(max_iter=5000).fit((train.codes - mean) / deviation, train.factors[:, k])
         expected = model.score((test.codes - mean) / deviation, test.factors[:, k])
         assert result[f"100:test_accuracy_factor_{k}"] == pytest.approx(expected, abs=1e-9)
-
-
-def test_constant_codes_are_standardised_to_0():
-    sample = Sample(np.array([[1.0, 5], [3, 5]]), np.zeros((2, 1), int))
-    train, other = standardised(sample, Sample(np.array([[2.0, 6]]), np.zeros((1, 1), int)))
-    assert train.codes.tolist() == [[-1, 0], [1, 0]]
-    assert other.codes.tolist() == [[0, 1]]
-
-
-def test_each_factor_has_its_classifier_in_order():
-    train = Sampler("m", GRID, HOT, 0).draw("num", 200)
-    models = fit_all(lambda seed: LogisticRegression(random_state=seed), train, 0)
-    assert [len(model.classes_) for model in models] == [3, 4, 6, 5]
-    same = Sample(train.codes, np.full((200, 1), 2))
-    assert isinstance(fit_all(lambda seed: LogisticRegression(), same, 0)[0], Constant)
-
-
-def test_warnings_are_passed_on_once():
-    train = Sampler("m", GRID, GRID.rotated(), 0).draw("num", 200)
-    with pytest.warns(ConvergenceWarning) as caught:
-        fit_all(lambda seed: LogisticRegression(max_iter=1), train, 0)
-    assert len(caught) == 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fit_all(lambda seed: LogisticRegression(max_iter=1000), train, 0)
 
 
 @pytest.mark.parametrize("sizes", [[], "10", 10, None])
