@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -330,3 +331,11 @@ def test_scores_with_a_chance_level_for_any_data_are_known():
     assert ("snc", "snc") in WITH_A_CHANCE_LEVEL
     assert ("modularity_explicitness", "explicitness_score_test") in WITH_A_CHANCE_LEVEL
     assert metrics.scores_of("mig")["discrete_mig"].chance is None
+
+
+# The door ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_door_imports_neither_scikit_learn_nor_tensorflow():
+    code = "import sys, dlib_bvae.metrics as m; m.names(); sys.exit('sklearn' in sys.modules or 'tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -3,18 +3,16 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from support.known_codes import GRID, LARGE
+from support.known_codes import GRID, LARGE, ONE_HOT
 
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.downstream_task import downstream_task
 from dlib_bvae.metrics.engine.sampling import Sampler
 
-HOT = np.hstack([np.eye(size)[column] for size, column in zip([3, 4, 6, 5], GRID.factors().T, strict=True)])
-
 
 @pytest.mark.parametrize("predictor", ["logistic_regression", "gradient_boosting_classifier"])
 def test_clear_codes_are_learnt(predictor):
-    result = downstream_task(GRID, HOT, 0, num_train=[300], num_test=200, predictor=predictor)
+    result = downstream_task(GRID, ONE_HOT, 0, num_train=[300], num_test=200, predictor=predictor)
     assert result["300:mean_test_accuracy"] == result["300:min_train_accuracy"] == 1
 
 
@@ -37,7 +35,7 @@ def test_noise_teaches_nothing():
 
 
 def test_a_factor_that_the_labels_show_one_value_of_is_predicted_so():
-    result = downstream_task(GRID, HOT, 0, num_train=[1], num_test=3000)
+    result = downstream_task(GRID, ONE_HOT, 0, num_train=[1], num_test=3000)
     assert result["1:mean_train_accuracy"] == 1
     assert result["1:mean_test_accuracy"] == pytest.approx(np.mean([1 / 3, 1 / 4, 1 / 6, 1 / 5]), abs=0.03)
 
@@ -57,11 +55,11 @@ def test_it_agrees_with_scikit_learn_on_the_images_drawn():
 @pytest.mark.parametrize("sizes", [[], "10", 10, None])
 def test_what_is_no_list_of_sizes_is_refused(sizes):
     with pytest.raises(UserError, match=r"downstream_task\.num_train must be a list of whole numbers; got"):
-        downstream_task(GRID, HOT, 0, num_train=sizes)
+        downstream_task(GRID, ONE_HOT, 0, num_train=sizes)
 
 
 def test_a_size_twice_and_an_unknown_predictor_are_refused():
     with pytest.raises(UserError, match=r"downstream_task\.num_train has an entry twice: \[10, 10\]"):
-        downstream_task(GRID, HOT, 0, num_train=[10, 10])
+        downstream_task(GRID, ONE_HOT, 0, num_train=[10, 10])
     with pytest.raises(UnknownName, match="no classifier is called 'gradient_boosting'; did you mean"):
-        downstream_task(GRID, HOT, 0, predictor="gradient_boosting")
+        downstream_task(GRID, ONE_HOT, 0, predictor="gradient_boosting")

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from support.known_codes import GRID, LARGE, mixed
+from support.known_codes import BOTH, GRID, LARGE, mixed
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.infomec import even_to_one, infomec
 
 FEW = {"num_train": 1000, "num_test": 500}
-BOTH = np.stack([GRID.factors()[:, 0] * 4 + GRID.factors()[:, 1], *GRID.factors().T[2:]], axis=1)
 
 
 @pytest.mark.parametrize("discrete", [True, False])

@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from support.known_codes import GRID
+from support.known_codes import GRID, ONE_HOT
 
 from dlib_bvae.errors import UnknownName
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.engine.probes import Constant, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-
-HOT = np.hstack([np.eye(size)[column] for size, column in zip([3, 4, 6, 5], GRID.factors().T, strict=True)])
 
 NAMES = (
     "gradient_boosting_classifier",
@@ -110,7 +108,7 @@ def test_constant_codes_are_standardised_to_0():
 
 
 def test_each_factor_has_its_classifier_in_order():
-    train = Sampler("m", GRID, HOT, 0).draw("num", 200)
+    train = Sampler("m", GRID, ONE_HOT, 0).draw("num", 200)
     models = fit_all(lambda seed: LogisticRegression(random_state=seed), train, 0)
     assert [len(model.classes_) for model in models] == [3, 4, 6, 5]
     same = Sample(train.codes, np.full((200, 1), 2))
