@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 # What a data set may be given as: its name, itself, or an object of disentanglement_lib's duck type.
-DataLike: TypeAlias = str | ImageData | DlibData
+DataLike: TypeAlias = str | ImageData | FactorDataset | DlibData
 
 _OFFICIAL = {
     "cars3d": "official.cars3d:Cars3D",

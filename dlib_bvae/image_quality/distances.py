@@ -89,7 +89,7 @@ class Infinity(NamedTuple):
 
 
 def frechet_infinity(
-    reference: Moments, features: np.ndarray, random_state: np.random.RandomState, smallest: int, points: int = 15
+    reference: Moments, features: np.ndarray, random_state: np.random.RandomState, smallest: int, points: int
 ) -> Infinity:
     """The Fréchet distance for infinitely many images: the line of distances over 1/N at N → ∞ (Chong & Forsyth 2020).
 
@@ -125,7 +125,7 @@ def expected_bias(num_features: int, first: int, second: int) -> float:
 
 
 def kernel_distance(
-    first: np.ndarray, second: np.ndarray, random_state: np.random.RandomState, subsets: int = 100, size: int = 1000
+    first: np.ndarray, second: np.ndarray, random_state: np.random.RandomState, subsets: int, size: int
 ) -> tuple[float, float]:
     """Mean and standard deviation over `subsets` random subsets of `size` images each, of the kernel (x·y/d + 1)³.
 
@@ -150,7 +150,7 @@ def kernel_distance(
     return float(np.mean(values)), float(np.std(values))
 
 
-def manifold_scores(reference: np.ndarray, features: np.ndarray, neighbours: int = 5) -> dict[str, float]:
+def manifold_scores(reference: np.ndarray, features: np.ndarray, neighbours: int) -> dict[str, float]:
     """{precision, recall, density, coverage} of `features` (m, d) against `reference` (n, d).
 
     A ball around an image reaches to its `neighbours`-th nearest other image of its own side; being inside is strict.

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import gin
 import numpy as np
 from scipy.special import logsumexp
 
-from dlib_bvae.datasets import FromDuckType, ImageData
-from dlib_bvae.datasets.ground_truth import as_rng, draw
+from dlib_bvae.datasets import as_dataset
+from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import NotApplicable, check_integer
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import gaussian_kl
-from dlib_bvae.metrics.score_info import Score
+from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
+
+if TYPE_CHECKING:
+    from dlib_bvae.models.signatures import Model
 
 _BATCH = 64
 _SSIM_WINDOW = 11
@@ -26,18 +30,28 @@ SCORES = {
     "psnr": Score(None, None, True),
     "ssim": Score(-1.0, 1.0, True),
 }
+SAMPLING = Sampling(images=("num_images",), fits=("num_samples",))
+ABOUT = {
+    "elbo": About(
+        "bounds of the likelihood in nats, KL, PSNR (dB), SSIM (by name only)",
+        ("elbo",),
+        ("num_images", "num_samples"),
+        "Burda et al. 2016",
+        "minutes",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state", "model"])
 def elbo(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
-    model: Any = None,
+    model: Model | None = None,
     num_images: int = 1_000,
     num_samples: int = 16,
-) -> dict[str, Any]:
+) -> Result:
     """Bounds of log p(x) in nats, and how far reconstructions are off, over `num_images` images (all, where fewer).
 
     elbo: E_q[log p(x|z)] - KL(q(z|x) ‖ N(0, I)), the expectation over num_samples draws of the posterior.
@@ -56,7 +70,7 @@ def elbo(
         )
     check_integer("elbo.num_images", num_images, 1)
     check_integer("elbo.num_samples", num_samples, 1)
-    images = data if isinstance(data, ImageData) else FromDuckType(data)
+    images = as_dataset(data, "data")
     rng = np.random.RandomState(int(draw(as_rng(random_state), 2**31, ())))
     rows = np.sort(rng.permutation(images.num_images)[:num_images])
     parts = [
@@ -68,11 +82,13 @@ def elbo(
     return {**{key: float(values.mean()) for key, values in joined.items()}, "kl_per_latent": kl_per_latent.tolist()}
 
 
-def _batch(model: Any, seen: np.ndarray, rng: np.random.RandomState, num_samples: int) -> dict[str, np.ndarray]:
+def _batch(model: Model, seen: np.ndarray, rng: np.random.RandomState, num_samples: int) -> dict[str, np.ndarray]:
     """Each figure of each image, (n,), and kl_per_latent (n, latents)."""
     mean, log_variance = (np.asarray(each, np.float64) for each in model.encode(seen))
     if not (np.isfinite(mean).all() and np.isfinite(log_variance).all()):
         raise NotApplicable("elbo needs a Gaussian posterior of finite variance; this model's has none")
+    assert model.log_likelihood is not None  # elbo refused others
+    assert model.decode is not None
     likelihoods, weights = [], []
     for _ in range(num_samples):
         noise = rng.normal(size=mean.shape)

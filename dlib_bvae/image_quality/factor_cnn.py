@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -90,7 +91,7 @@ def factor_cnn(data: ImageData, training_steps: int, learning_rate: float, seed:
     return Extractor("factor_cnn", features, _NUM_FEATURES, size, f"sha256:{sha256_of(path)}")
 
 
-def _restore(network: FactorNetwork, path: Any) -> None:
+def _restore(network: FactorNetwork, path: Path) -> None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             for i, variable in enumerate(network.trainable_variables):

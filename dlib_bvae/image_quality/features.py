@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.distances import Moments
@@ -114,7 +114,7 @@ def write_features(
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def reference_features(data: Any, rows: np.ndarray, extractor: Extractor, protocol: Protocol) -> np.ndarray:
+def reference_features(data: ImageData, rows: np.ndarray, extractor: Extractor, protocol: Protocol) -> np.ndarray:
     """Features of `data`'s images at `rows`, computed once for every data set, protocol and choice of rows.
 
     They are kept in the cache directory, in a file whose name is a digest of all three.

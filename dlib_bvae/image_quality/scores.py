@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import gin
 import numpy as np
 
-from dlib_bvae.datasets import FromDuckType, ImageData
-from dlib_bvae.datasets.ground_truth import as_rng, draw
+from dlib_bvae.datasets import ImageData, as_dataset
+from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import NotApplicable, UserError, check_integer
-from dlib_bvae.image_quality.extractors import EXTRACTORS
-from dlib_bvae.metrics.score_info import Score
+from dlib_bvae.image_quality.extractors import EXTRACTORS, Extractor
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
+from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
 
 SCORES = {
     **{f"{kind}_infinity_*": Score(None, None, False) for kind in ("fid", "fd_*")},
@@ -26,15 +27,26 @@ SCORES = {
     **{f"{kind}_*": Score(0.0, 1.0, True) for kind in ("precision", "recall", "coverage")},
     "density_*": Score(0.0, None, True),
 }
+SAMPLING = Sampling(images=("num_images", "subset_size", "infinity_smallest"), fits=("subsets",))
+ABOUT = {
+    "image_quality": About(
+        "Fréchet and kernel distances, precision, recall, density, coverage of features (by name only)",
+        ("fid_*", "fd_*"),
+        ("extractor", "num_images"),
+        "Heusel et al. 2017; Bińkowski et al. 2018",
+        "minutes",
+    ),
+}
 RESIZES = ("bicubic", "bilinear", "tf1_bilinear")
+_Decode = Callable[[np.ndarray], np.ndarray]
 COMPARISONS = ("reconstruction", "sample", "data")
 
 
 @gin.configurable(denylist=["data", "codes", "random_state", "decode"])
 def image_quality(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     decode: Callable[[np.ndarray], np.ndarray] | None = None,
     extractor: str = "factor_cnn",
@@ -47,7 +59,7 @@ def image_quality(
     neighbours: int = 5,
     infinity_points: int = 0,
     infinity_smallest: int = 5_000,
-) -> dict[str, Any]:
+) -> Result:
     """Fréchet and kernel distances, precision, recall, density and coverage, of features of an `extractor`.
 
     Each score's name ends in what is compared: _reconstruction, images against what the decoder makes of their own codes
@@ -69,7 +81,7 @@ def image_quality(
     how.check()
     if decode is None and set(compare) != {"data"}:
         raise NotApplicable("image_quality needs the model's decoder: score it by dlib_bvae_evaluate, or give decode=…")
-    images = data if isinstance(data, ImageData) else FromDuckType(data)
+    images = as_dataset(data, "data")
     rng = np.random.RandomState(int(draw(as_rng(random_state), 2**31, ())))
     sides = _Sides(images, codes, decode, rng, num_images)
     how.check_sizes(sides.count)
@@ -126,8 +138,8 @@ class _Measures(NamedTuple):
 
 
 def _distances(
-    network: Any, what: str, reference: np.ndarray, other: np.ndarray, sides: _Sides, how: _Measures
-) -> dict[str, Any]:
+    network: Extractor, what: str, reference: np.ndarray, other: np.ndarray, sides: _Sides, how: _Measures
+) -> Result:
     """All scores of one comparison, {"<measure>_<what>": …}."""
     from dlib_bvae.image_quality.distances import frechet_distance, frechet_infinity, kernel_distance, manifold_scores
     from dlib_bvae.image_quality.features import moments_of
@@ -155,7 +167,14 @@ def _distances(
 class _Sides:
     """The images that are compared: disjoint rows of the data set, and what the decoder makes of codes."""
 
-    def __init__(self, data: ImageData, codes: Any, decode: Any, rng: np.random.RandomState, num_images: int):
+    def __init__(
+        self,
+        data: ImageData,
+        codes: Codes,
+        decode: _Decode | None,
+        rng: np.random.RandomState,
+        num_images: int,
+    ):
         if data.num_images < 4:
             raise UserError(f"image_quality needs at least four images; {data.name} has {data.num_images}")
         self._data, self._codes, self._decode, self.rng = data, codes, decode, rng
@@ -196,6 +215,7 @@ class _Sides:
     def _decoded(self, latents: np.ndarray) -> np.ndarray:
         if not np.isfinite(latents).all():
             raise UserError("a code is NaN or infinite; encode the data set again")
+        assert self._decode is not None  # else only the data are compared
         images = np.asarray(self._decode(latents.astype(np.float32)))
         if images.shape != (len(latents), *self._data.observation_shape):
             raise UserError(
@@ -204,7 +224,7 @@ class _Sides:
         return images
 
 
-def _check(compare: Any, num_images: Any, resize: Any, quantise: Any) -> None:
+def _check(compare: object, num_images: object, resize: object, quantise: object) -> None:
     if not isinstance(compare, (list, tuple)) or not compare or any(what not in COMPARISONS for what in compare):
         raise UserError(f"image_quality.compare must name some of {', '.join(COMPARISONS)}; got {compare!r}")
     if resize not in RESIZES:

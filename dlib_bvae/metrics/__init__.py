@@ -1,45 +1,48 @@
-"""Metrics by name: score("beta_vae", data, codes) from the codes of a data set's whole grid."""
+"""Metrics by name: score("beta_vae", data, codes) takes the codes of a data set's images and hands on scores."""
 
 from __future__ import annotations
 
 import inspect
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlib_bvae.errors import unknown
-from dlib_bvae.metrics.score_info import Matrix, Score
+from dlib_bvae.metrics.score_info import Matrix, Sampling, Score, said_by
 from dlib_bvae.registry import Registry
 
-__all__ = ["CLASSIFIERS", "METRICS", "scores_of", "installed", "matrices", "names", "score"]
+if TYPE_CHECKING:  # names alone import no data sets
+    from dlib_bvae.datasets.ground_truth import RandomState
+    from dlib_bvae.metrics.engine.codes import Codes, MetricData
 
-_PAGES = {  # module → the metrics on its page
-    "active": ["active_units"],
+__all__ = ["CLASSIFIERS", "METRICS", "installed", "matrices", "names", "score", "scores_of", "small_parameters"]
+
+PAGES = {  # module → the metrics on its page, in the order of README's table
     "beta_vae": ["beta_vae"],
-    "dci": ["dci", "dci_lasso", "dci_random_forest"],
-    "dci_es": ["dci_es"],
-    "dcimig": ["dcimig"],
-    "downstream_task": ["downstream_task"],
     "factor_vae_score": ["factor_vae_score", "factor_vae_score_dlib"],
-    "fairness": ["fairness"],
-    "fos": ["fos"],
-    "infomec": ["infomec"],
-    "irs": ["irs", "irs_dlib"],
-    "jemmig": ["jemmig"],
-    "med": ["med"],
     "mig": ["mig"],
     "mig_sup": ["mig_sup"],
-    "modularity_explicitness": ["modularity_explicitness", "modularity_explicitness_dlib"],
-    "reconstruction_error": ["reconstruction_error"],
-    "reduced_downstream_task": ["reduced_downstream_task"],
-    "sap": ["sap", "sap_dlib"],
+    "dcimig": ["dcimig"],
+    "jemmig": ["jemmig"],
+    "med": ["med"],
+    "infomec": ["infomec"],
+    "dci": ["dci", "dci_random_forest", "dci_lasso"],
+    "dci_es": ["dci_es"],
     "snc": ["snc"],
-    "strong_downstream_task": ["strong_downstream_task"],
+    "sap": ["sap", "sap_dlib"],
+    "modularity_explicitness": ["modularity_explicitness", "modularity_explicitness_dlib"],
+    "irs": ["irs", "irs_dlib"],
     "unified_scores": ["unified_scores"],
+    "downstream_task": ["downstream_task"],
+    "reduced_downstream_task": ["reduced_downstream_task"],
+    "strong_downstream_task": ["strong_downstream_task"],
+    "fairness": ["fairness"],
+    "fos": ["fos"],
     "unsupervised": ["unsupervised"],
+    "active": ["active_units"],
+    "reconstruction_error": ["reconstruction_error"],
 }
 
 # Asked for by name only: they score a model's images, and may take minutes or weights from elsewhere.
-_OF_IMAGES = {
+OF_IMAGES = {
     "elbo": "dlib_bvae.image_quality.elbo:elbo",
     "image_quality": "dlib_bvae.image_quality.scores:image_quality",
 }
@@ -47,7 +50,7 @@ _OF_IMAGES = {
 METRICS = Registry(
     "metric",
     "dlib_bvae.metrics",
-    {name: f"dlib_bvae.metrics.{module}:{name}" for module, names in _PAGES.items() for name in names} | _OF_IMAGES,
+    {name: f"dlib_bvae.metrics.{module}:{name}" for module, names in PAGES.items() for name in names} | OF_IMAGES,
     # gin has the objective factor_vae, and disentanglement_lib calls the metric so too
     aliases={"factor_vae": "factor_vae_score"},
 )
@@ -56,7 +59,7 @@ CLASSIFIERS = Registry(
     "classifier",
     "dlib_bvae.classifiers",
     {
-        name: f"dlib_bvae.metrics.engine.classifiers:{name}"
+        name: f"dlib_bvae.metrics.engine.probes:{name}"
         for name in (
             "gradient_boosting_classifier",
             "linear",
@@ -71,19 +74,22 @@ CLASSIFIERS = Registry(
 
 def names() -> list[str]:
     """The metrics of codes, which "all" stands for; score() also knows elbo and image_quality."""
-    return [name for name in METRICS.names() if name not in _OF_IMAGES]
+    return [name for name in METRICS.names() if name not in OF_IMAGES]
 
 
 def installed() -> list[str]:
     """names() without plug-ins that cannot be imported, which one line on standard error names; imports them."""
-    return [name for name in METRICS.import_all() if name not in _OF_IMAGES]
+    return [name for name in METRICS.import_all() if name not in OF_IMAGES]
 
 
-def score(name: str, data: Any, codes: Any, random_state: Any = 0, **parameters: Any) -> dict[str, Any]:
+def score(
+    name: str, data: MetricData, codes: Codes, random_state: RandomState = 0, **parameters: Any
+) -> dict[str, Any]:
     """Scores `codes` by the metric `name`.
 
-    data: a GroundTruthData, or any object with disentanglement_lib's duck type. codes: array (images, latents) of the
-    whole grid in index order, or a function observations → codes. random_state: int, numpy RandomState or Generator.
+    data: a GroundTruthData or LabelledImages, or any object with disentanglement_lib's duck type. codes: array (images,
+    latents), one row an image in index order, or a function observations → codes. random_state: int, numpy RandomState or
+    Generator. Returns scores (numbers) and whatever else the metric reports, as JSON values; scores_of says what they are.
     Raises UnknownName for an unknown metric or parameter, UserError for values out of range.
     """
     metric = METRICS.get(name)
@@ -95,16 +101,25 @@ def score(name: str, data: Any, codes: Any, random_state: Any = 0, **parameters:
 
 
 def scores_of(name: str) -> dict[str, Score]:
-    """What is known of the scores of the metric `name`: {result key or pattern of keys: Score(low, high, higher_is_better)}.
+    """What is known of the scores of the metric `name`: {result key or pattern of keys: Score}.
 
     Empty for a plug-in whose module has no SCORES. Raises UnknownName for an unknown metric.
     """
-    return dict(getattr(sys.modules[METRICS.get(name).__module__], "SCORES", {}))
+    return dict(said_by(METRICS, name, "SCORES", {}))
 
 
 def matrices(name: str) -> dict[str, Matrix]:
     """What the matrices in the results of the metric `name` are: {result key: Matrix}; empty where it does not say."""
-    return dict(getattr(sys.modules[METRICS.get(name).__module__], "MATRICES", {}))
+    return dict(said_by(METRICS, name, "MATRICES", {}))
+
+
+def small_parameters(name: str, images: int, fits: int) -> dict[str, Any]:
+    """{parameter: value} with which the metric `name` draws at most `images` images and fits at most `fits` trees or times.
+
+    They are the parameters that its file names in SAMPLING; none where it does not.
+    """
+    defaults = {key: each.default for key, each in inspect.signature(METRICS.get(name)).parameters.items()}
+    return said_by(METRICS, name, "SAMPLING", Sampling()).small(defaults, images, fits)
 
 
 _GIVEN = ("data", "codes", "random_state")

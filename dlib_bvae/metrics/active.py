@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import Score
+from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
 
 SCORES = {"active_units": Score(0, None, None), "active_fraction": Score(0, 1, None)}
+SAMPLING = Sampling(images=("num_train",))
+ABOUT = {
+    "active_units": About(
+        "codes that vary",
+        ("active_units",),
+        ("threshold",),
+        "Burda et al. 2016",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def active_units(
-    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, threshold: float = 0.01
-) -> dict[str, Any]:
+    data: MetricData, codes: Codes, random_state: RandomState, *, num_train: int = 10_000, threshold: float = 0.01
+) -> Result:
     """How many codes vary with the image: those with Var[code] > `threshold` (Burda et al. 2016, section 5.2).
 
     The codes are to be posterior means, in units of a prior of variance 1. The variance is over num_train images.
@@ -40,7 +49,7 @@ def active_codes(codes: np.ndarray, threshold: float) -> np.ndarray:
     return np.flatnonzero(codes.var(axis=0, ddof=1) > threshold)
 
 
-def check_threshold(name: str, value: Any) -> None:
+def check_threshold(name: str, value: object) -> None:
     """Raises UserError unless the parameter `name` is a number >= 0."""
     if (
         not isinstance(value, (int, float, np.integer, np.floating))

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import gin
 import numpy as np
 
-from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
+from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw, grid_strides
 from dlib_bvae.errors import NotApplicable, UserError, check_integer, unknown
 from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.engine.codes import CodeReader
+from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, factor_sizes
+from dlib_bvae.metrics.engine.probes import Classifier
 from dlib_bvae.metrics.engine.sampling import factor_names
-from dlib_bvae.metrics.score_info import UNIT, Matrix
+from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT}
 MATRICES = {"confusion": Matrix("factor", "factor", "points of the row's factor\nnamed the column's")}
+SAMPLING = Sampling(images=("num_train", "num_eval", "batch_size"))
+ABOUT = {
+    "beta_vae": About(
+        "whether a classifier names the factor that two batches share; chance level 1/factors",
+        ("eval_accuracy",),
+        ("batch_size", "classifier", "factors"),
+        "Higgins et al. 2017",
+        "seconds",
+    ),
+}
 
 _CHUNK_PAIRS = 65_536
 Points = tuple[np.ndarray, np.ndarray]  # features float64 (points, latents), labels int64 (points,)
@@ -27,16 +37,16 @@ _NARROW = ("linear", "logistic_regression", "logistic_regression_cv")
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def beta_vae(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     batch_size: int = 64,
     num_train: int = 10_000,
     num_eval: int = 5_000,
     factors: Sequence[str] | None = None,
     classifier: str = "logistic_regression",
-) -> dict[str, Any]:
+) -> Result:
     """Accuracy of a classifier that sees mean |z1 − z2| over pairs of images which agree on one factor, and names it.
 
     disentanglement_lib's beta_vae_sklearn and Algorithm 1 of the [Re] β-VAE report. A point: draw a factor uniformly
@@ -72,7 +82,7 @@ def beta_vae(
 
 def fit_and_score(
     classifier: str, train: Points, evaluated: Points, seed: int, names: Sequence[str]
-) -> tuple[dict[str, Any], np.ndarray]:
+) -> tuple[Result, np.ndarray]:
     """The metric's scores by the classifier of that name, fitted to `train`, and the factors that it named in `evaluated`.
 
     names: of all factors.
@@ -85,7 +95,7 @@ def fit_and_score(
         converged = _fit(model, train_x, train_y)
         predicted = model.predict(eval_x)
         train_accuracy = float(np.mean(model.predict(train_x) == train_y))
-    scores = {
+    scores: Result = {
         "train_accuracy": train_accuracy,
         "eval_accuracy": float(np.mean(predicted == eval_y)),
         "eval_accuracy_per_factor": {
@@ -137,7 +147,7 @@ def points_of_sizes(
     return {each: np.concatenate(parts) for each, parts in features.items()}, labels
 
 
-def _fit(model: Any, features: np.ndarray, labels: np.ndarray) -> bool:
+def _fit(model: Classifier, features: np.ndarray, labels: np.ndarray) -> bool:
     """Fits `model`; returns whether it converged. Only the warning that it did not is kept back: the result tells it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -148,9 +158,9 @@ def _fit(model: Any, features: np.ndarray, labels: np.ndarray) -> bool:
     return len(others) == len(caught)
 
 
-def asked_factors(data: Any, factors: Sequence[str] | None) -> list[int]:
+def asked_factors(data: MetricData, factors: Sequence[str] | None) -> list[int]:
     """Indices of the factors that may be asked for."""
-    sizes = list(data.factors_num_values)
+    sizes = factor_sizes(data)
     names = factor_names(data)
     if factors is None:
         asked = [k for k, size in enumerate(sizes) if size > 1]

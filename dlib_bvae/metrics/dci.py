@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import NotApplicable, check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.boosting import boosted_trees
-from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
+from dlib_bvae.metrics.engine.probes import Classifier, accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import UNIT, Matrix
+from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
 
 SCORES = {
     "informativeness_train": UNIT,
@@ -23,6 +24,29 @@ SCORES = {
     "completeness": UNIT,
 }
 MATRICES = {"importance": Matrix("code", "factor", "importance")}
+SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_estimators",))
+ABOUT = {
+    "dci": About(
+        "how one to one codes and factors are in the importances of boosted trees, and how well they predict",
+        ("disentanglement", "completeness", "informativeness_test"),
+        ("n_estimators",),
+        "Eastwood & Williams 2018",
+        "half a minute",
+    ),
+    "dci_random_forest": About(
+        "the same by random forests",
+        ("disentanglement", "completeness", "informativeness_test"),
+        ("n_estimators",),
+        "Eastwood & Williams 2018",
+        "minutes",
+    ),
+    "dci_lasso": About(
+        "the same by lasso regressions",
+        ("disentanglement", "completeness", "informativeness_test"),
+        ("alpha",),
+        "Eastwood & Williams 2018",
+    ),
+}
 
 _MOST_CODES = 1_000
 _SMOOTHING = 1e-11  # the reference suite's, so that codes and factors without any importance have an entropy
@@ -31,8 +55,14 @@ _Importances = Callable[[Sample, Sample, int], tuple[np.ndarray, np.ndarray, np.
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def dci(
-    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_test: int = 5_000, n_estimators: int = 100
-) -> dict[str, Any]:
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
+    *,
+    num_train: int = 10_000,
+    num_test: int = 5_000,
+    n_estimators: int = 100,
+) -> Result:
     """How much of a code's importance goes to one factor, of a factor's to one code, and how well factors are predicted.
 
     Eastwood & Williams 2018, section 2, as in disentanglement_lib: the importances R (latents × factors) are those of
@@ -54,8 +84,14 @@ def dci(
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def dci_random_forest(
-    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_test: int = 5_000, n_estimators: int = 100
-) -> dict[str, Any]:
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
+    *,
+    num_train: int = 10_000,
+    num_test: int = 5_000,
+    n_estimators: int = 100,
+) -> Result:
     """dci with the importances of random forests of n_estimators full trees, as in Eastwood & Williams 2018.
 
     Every split may use every code: were some hidden, as in many forests, the others would be given their importance.
@@ -63,7 +99,7 @@ def dci_random_forest(
     """
     check_integer("dci_random_forest.n_estimators", n_estimators, 1)
 
-    def make(seed: int) -> Any:
+    def make(seed: int) -> Classifier:
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(n_estimators=n_estimators, max_features=None, random_state=seed)
@@ -73,8 +109,14 @@ def dci_random_forest(
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def dci_lasso(
-    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_test: int = 5_000, alpha: float = 0.02
-) -> dict[str, Any]:
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
+    *,
+    num_train: int = 10_000,
+    num_test: int = 5_000,
+    alpha: float = 0.02,
+) -> Result:
     """dci with the absolute weights of a lasso regression (penalty alpha) of each factor on the codes, all standardised.
 
     Values of a factor are taken for numbers in order. informativeness is the share of variance explained, R², at
@@ -119,7 +161,7 @@ def disentanglement(importance: np.ndarray) -> float:
     return float(np.clip((disentanglement_per_code(importance) * weights).sum(), 0, 1))
 
 
-def trees(make: Callable[[int], Any]) -> _Importances:
+def trees(make: Callable[[int], Classifier]) -> _Importances:
     """Importances and accuracies by classifiers that have feature_importances_."""
 
     def importances(train: Sample, test: Sample, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -139,12 +181,12 @@ def check_two_codes(name: str, codes: np.ndarray) -> None:
 def _dci(
     name: str,
     importances: _Importances,
-    data: Any,
-    codes: Any,
-    random_state: Any,
-    num_train: Any,
-    num_test: Any,
-) -> dict[str, Any]:
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
+    num_train: int,
+    num_test: int,
+) -> Result:
     sampler = Sampler(name, data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
     train = sampler.draw_varied("num_train", num_train)
     check_two_codes(name, train.codes)

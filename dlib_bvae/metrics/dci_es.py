@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import UNIT, Matrix, Score
+from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling, Score
 
 SCORES = {
     "explicitness": Score(-1, 1, True),
@@ -20,6 +21,16 @@ SCORES = {
     "size": Score(0, None, None),
 }
 MATRICES = {"losses": Matrix("widths", "factor", "error", high=1.0)}
+SAMPLING = Sampling(images=("num_train", "num_test", "widths"))
+ABOUT = {
+    "dci_es": About(
+        "how easily factors are read off, by probes of growing size",
+        ("explicitness",),
+        ("widths", "penalty"),
+        "Eastwood et al. 2023",
+        "seconds",
+    ),
+}
 
 _MOST_CODES = 1_000
 _MOST_FEATURES = 16_384
@@ -27,15 +38,15 @@ _MOST_FEATURES = 16_384
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def dci_es(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_test: int = 5_000,
     widths: Sequence[int] = (16, 32, 64, 128, 256, 512, 1_024),
     penalty: float = 1e-4,
-) -> dict[str, Any]:
+) -> Result:
     """How early, among probes of growing capacity, the loss falls: 1 where the smallest probe reads all that any does.
 
     Eastwood et al. 2023, "DCI-ES", section 3. The probes are ridge regressions (penalty a training image) of a factor's
@@ -110,7 +121,7 @@ def _losses(
     return np.array(losses)
 
 
-def _checked_widths(widths: Any) -> list[int]:
+def _checked_widths(widths: object) -> list[int]:
     if isinstance(widths, str) or not isinstance(widths, Sequence) or len(widths) < 2:
         raise UserError(f"dci_es.widths must be a list of at least two integers; got {widths!r}")
     for width in widths:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT
+from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
 
 SCORES = {"dcimig": UNIT}
 MATRICES = INFORMATION
+SAMPLING = Sampling(images=("num_train",))
+ABOUT = {
+    "dcimig": About(
+        "the lead of codes, each for the factor that it informs of most",
+        ("dcimig",),
+        ("num_bins",),
+        "Sepliarskaia et al. 2020",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
-def dcimig(data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_bins: int = 20) -> dict[str, Any]:
+def dcimig(
+    data: MetricData, codes: Codes, random_state: RandomState, *, num_train: int = 10_000, num_bins: int = 20
+) -> Result:
     """How much of the factors' entropy is told by codes that tell one factor each.
 
     Sepliarskaia, Kiseleva & de Rijke 2020, "How to not measure disentanglement": each code's gap between the factor it

@@ -8,29 +8,41 @@ from typing import Any
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import UNIT, Matrix
+from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
 
 SCORES = {"*_accuracy": UNIT, "*_accuracy_factor_*": UNIT}
 _BY_SIZE = Matrix("num_train", "factor", "accuracy", high=1.0)
 MATRICES = {"train_accuracy": _BY_SIZE, "test_accuracy": _BY_SIZE}
+SAMPLING = Sampling(images=("num_train", "num_test"))
+ABOUT = {
+    "downstream_task": About(
+        "accuracy of factors predicted from few labels",
+        ("*_accuracy",),
+        ("num_train", "predictor"),
+        "Locatello et al. 2019",
+        "seconds",
+    ),
+}
 
 _MOST_CODES = 1_000
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def downstream_task(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: Sequence[int] = (10, 100, 1_000, 10_000),
     num_test: int = 5_000,
     predictor: str = "logistic_regression",
-) -> dict[str, Any]:
+) -> Result:
     """Accuracy of a classifier of each factor, fitted to the codes of num_train labelled images, for several num_train.
 
     disentanglement_lib's downstream_task; there the logistic regression chooses its penalty by cross-validation
@@ -62,7 +74,7 @@ def downstream_task(
     return {**scores, "num_train": sizes, **{f"{part}_accuracy": rows for part, rows in found.items()}}
 
 
-def check_sizes(name: str, num_train: Any) -> list[int]:
+def check_sizes(name: str, num_train: object) -> list[int]:
     """The training sizes as a list. Raises UserError unless they are different integers."""
     if isinstance(num_train, str) or not isinstance(num_train, Sequence) or not num_train:
         raise UserError(f"{name}.num_train must be a list of integers; got {num_train!r}")

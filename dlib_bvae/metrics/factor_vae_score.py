@@ -7,29 +7,46 @@ from typing import Any
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import COUNT, UNIT, Matrix
+from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT, "num_active_dims": COUNT}
 MATRICES = {"votes": Matrix("factor", "code", "votes in training")}
+SAMPLING = Sampling(images=("num_train", "num_eval", "num_variance_estimate", "batch_size"))
+ABOUT = {
+    "factor_vae_score": About(
+        "whether the least varying code names the fixed factor (also `factor_vae`)",
+        ("eval_accuracy",),
+        ("batch_size", "prune_threshold"),
+        "Kim & Mnih 2018",
+    ),
+    "factor_vae_score_dlib": About(
+        "the same, active codes counted as there",
+        ("eval_accuracy",),
+        ("batch_size",),
+        "Locatello et al. 2019",
+    ),
+}
 
 _CHUNK_IMAGES = 65_536
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def factor_vae_score(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     batch_size: int = 64,
     num_train: int = 10_000,
     num_eval: int = 5_000,
     num_variance_estimate: int = 10_000,
     prune_threshold: float = 0.05,
-) -> dict[str, Any]:
+) -> Result:
     """Accuracy of a majority vote that names the factor which a batch of images agrees on by its least varying code.
 
     Kim & Mnih 2018, section 4, with disentanglement_lib's numbers. A vote: draw a factor uniformly among those that
@@ -48,16 +65,16 @@ def factor_vae_score(
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def factor_vae_score_dlib(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     batch_size: int = 64,
     num_train: int = 10_000,
     num_eval: int = 5_000,
     num_variance_estimate: int = 10_000,
     prune_threshold: float = 0.05,
-) -> dict[str, Any]:
+) -> Result:
     """factor_vae_score with the number of active codes as disentanglement_lib's factor_vae_score tells it.
 
     That code returns the length of its mask, so num_active_dims is the number of all codes unless none is active. The
@@ -95,14 +112,14 @@ def votes(sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int,
 
 def _scores(
     metric: str,
-    data: Any,
-    codes: Any,
-    random_state: Any,
-    batch_size: Any,
-    num_train: Any,
-    num_eval: Any,
-    num_variance_estimate: Any,
-    prune_threshold: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
+    batch_size: int,
+    num_train: int,
+    num_eval: int,
+    num_variance_estimate: int,
+    prune_threshold: float,
 ) -> dict[str, Any]:
     for name, value, least in (("batch_size", batch_size, 2), ("num_train", num_train, 1), ("num_eval", num_eval, 1)):
         check_integer(f"{metric}.{name}", value, least)

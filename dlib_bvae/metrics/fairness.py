@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.engine.probes import fit_all, standardised
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
+from dlib_bvae.metrics.engine.probes import Classifier, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import Matrix, Score
+from dlib_bvae.metrics.score_info import About, Matrix, Result, Sampling, Score
 
 SCORES = {"*_fairness:*": Score(0, 1, False)}
 _PAIRS = Matrix("factor", "factor", "unfairness of the row's factor\ntowards the column's", high=1.0)
 MATRICES = {"mean_fairness": _PAIRS, "max_fairness": _PAIRS}
+SAMPLING = Sampling(images=("num_train", "num_test_points_per_class"))
+ABOUT = {
+    "fairness": About(
+        "how much a prediction depends on a factor that it should not",
+        ("*_fairness:*",),
+        ("predictor", "num_test_points_per_class"),
+        "Locatello et al. 2019",
+        "seconds",
+    ),
+}
 
 _MOST_CODES = 1_000
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def fairness(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_test_points_per_class: int = 100,
     predictor: str = "logistic_regression",
-) -> dict[str, Any]:
+) -> Result:
     """How much the predictions of one factor (the target) change when another (the sensitive one) is set to each value.
 
     Locatello et al. 2019, "On the fairness of disentangled representations", section 4, as in disentanglement_lib (with
@@ -70,7 +80,7 @@ def unfairness(counts: np.ndarray) -> tuple[float, float]:
 
 
 def _predictions(
-    sampler: Sampler, train: Sample, model: Any, rows: np.ndarray, target: int, sensitive: int
+    sampler: Sampler, train: Sample, model: Classifier, rows: np.ndarray, target: int, sensitive: int
 ) -> np.ndarray:
     """Counts of what is predicted for the images with the sensitive factor at each value, int64 (target, sensitive)."""
     values, size = np.arange(sampler.sizes[sensitive]), sampler.sizes[target]

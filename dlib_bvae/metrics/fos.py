@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import Matrix, Score
+from dlib_bvae.metrics.score_info import About, Matrix, Result, Sampling, Score
 
 SCORES = {"fos": Score(0, None, False), "fos_standardised": Score(0, None, False)}
 MATRICES = {"fos_per_pair": Matrix("code", "code", "squared distance")}
+SAMPLING = Sampling(images=("num_train", "batch_size"))
+ABOUT = {
+    "fos": About(
+        "factorisation of the codes' support",
+        ("fos",),
+        ("num_train", "batch_size"),
+        "Roth et al. 2023",
+        "seconds",
+    ),
+}
 
 _MOST_CODES = 100  # every pair of codes is compared
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
-def fos(data: Any, codes: Any, random_state: Any, *, num_train: int = 1_280, batch_size: int = 128) -> dict[str, Any]:
+def fos(
+    data: MetricData, codes: Codes, random_state: RandomState, *, num_train: int = 1_280, batch_size: int = 128
+) -> Result:
     """How far, at most, a combination of two codes' values is from one that occurs; needs no factors.
 
     Roth et al. 2023, "Disentanglement of correlated factors via Hausdorff factorized support": within a batch, for each

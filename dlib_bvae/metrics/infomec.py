@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, check_integer
-from dlib_bvae.metrics.engine.binning import value_bins
-from dlib_bvae.metrics.engine.information import contingency, factor_entropies, mutual_information
-from dlib_bvae.metrics.engine.neighbours import neighbour_information
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
+from dlib_bvae.metrics.engine.information import (
+    contingency,
+    factor_entropies,
+    mutual_information,
+    neighbour_information,
+    value_bins,
+)
 from dlib_bvae.metrics.engine.probes import fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import COUNT, UNIT, Matrix
+from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
 
 SCORES = {
     "infom": UNIT,
@@ -24,6 +29,16 @@ SCORES = {
     "num_active_codes": COUNT,
 }
 MATRICES = {"nmi": Matrix("code", "factor", "share of the factor's entropy", high=1.0)}
+SAMPLING = Sampling(images=("num_train", "num_test"))
+ABOUT = {
+    "infomec": About(
+        "modularity, explicitness, compactness by information",
+        ("infom", "infoe", "infoc"),
+        ("discrete", "neighbours"),
+        "Hsu et al. 2023",
+        "seconds",
+    ),
+}
 
 _MOST_CODES = 1_000
 _MOST_VALUES = 5_000  # of all discrete codes together: columns of the logistic regression
@@ -32,16 +47,16 @@ _LEAST_PROBABILITY = 1e-12
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def infomec(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_test: int = 5_000,
     discrete: bool = False,
     neighbours: int = 10,
     max_iter: int = 100,
-) -> dict[str, Any]:
+) -> Result:
     """Modularity, explicitness and compactness in shares of information.
 
     Hsu et al. 2023, "Disentanglement via latent quantization", section 4. NMI is the mutual information of code and

@@ -7,21 +7,38 @@ from typing import Any
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.active import check_threshold
-from dlib_bvae.metrics.engine.binning import histogram_bins
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
+from dlib_bvae.metrics.engine.information import histogram_bins
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import COUNT, UNIT, Matrix
+from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
 
 # Deviations within a value can exceed those from the overall mean; num_active_dims of irs_dlib is a sum of codes.
 SCORES = {"IRS": UNIT._replace(low=None), "num_active_dims": COUNT._replace(low=None)}
 MATRICES = {"irs_matrix": Matrix("active code", "factor", "1 − relative deviation", high=1.0)}
+SAMPLING = Sampling(images=("num_train",))
+ABOUT = {
+    "irs": About(
+        "how little codes move when other factors do",
+        ("IRS",),
+        ("diff_quantile",),
+        "Suter et al. 2019",
+    ),
+    "irs_dlib": About(
+        "the same with binned factors",
+        ("IRS",),
+        ("num_bins",),
+        "Locatello et al. 2019",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def irs(
-    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, diff_quantile: float = 0.99
-) -> dict[str, Any]:
+    data: MetricData, codes: Codes, random_state: RandomState, *, num_train: int = 10_000, diff_quantile: float = 0.99
+) -> Result:
     """How little each code moves, at most, when the factor that it follows is held and all others change.
 
     Suter et al. 2019, section 4. For a factor's value: the diff_quantile of |code − mean code| among images with that
@@ -39,14 +56,14 @@ def irs(
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def irs_dlib(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     diff_quantile: float = 0.99,
     num_bins: int = 20,
-) -> dict[str, Any]:
+) -> Result:
     """irs as disentanglement_lib computes it: factor values go into num_bins bins too, and num_active_dims is wrong.
 
     A factor with more values than bins is held only within a bin, which lowers its score. num_active_dims is the sum of
@@ -70,7 +87,7 @@ def interventional_matrix(codes: np.ndarray, factors: np.ndarray, quantile: floa
 
 
 def _sample(
-    name: str, data: Any, codes: Any, random_state: Any, num_train: Any, diff_quantile: Any
+    name: str, data: MetricData, codes: Codes, random_state: RandomState, num_train: int, diff_quantile: float
 ) -> tuple[Sampler, Sample]:
     check_threshold(f"{name}.diff_quantile", diff_quantile)
     if diff_quantile > 1:

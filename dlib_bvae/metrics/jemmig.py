@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import (
     binned_tables,
     factor_entropies,
@@ -16,14 +16,25 @@ from dlib_bvae.metrics.engine.information import (
     mutual_information,
 )
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT
+from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
 
 SCORES = {"jemmig": UNIT}
 MATRICES = INFORMATION
+SAMPLING = Sampling(images=("num_train",))
+ABOUT = {
+    "jemmig": About(
+        "the lead, less what else the code informs of",
+        ("jemmig",),
+        ("num_bins",),
+        "Do & Tran 2020",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
-def jemmig(data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_bins: int = 20) -> dict[str, Any]:
+def jemmig(
+    data: MetricData, codes: Codes, random_state: RandomState, *, num_train: int = 10_000, num_bins: int = 20
+) -> Result:
     """For each factor: 1 − (H(factor, best code) − gap) / (H(factor) + log num_bins); mean over factors.
 
     Do & Tran 2020, section 4.3: the joint entropy of a factor with the code that informs of it most, less the lead in

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.dci import check_two_codes, disentanglement, disentanglement_per_code
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import UNIT, Matrix
+from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
 
 SCORES = {
     "disentanglement": UNIT,
@@ -20,12 +20,27 @@ SCORES = {
     "top_k_completeness": UNIT,
 }
 MATRICES = {"importance": Matrix("code", "factor", "share of the factor's information", high=1.0)}
+SAMPLING = Sampling(images=("num_train",))
+ABOUT = {
+    "med": About(
+        "`dci` of shares of mutual information",
+        ("disentanglement", "completeness"),
+        ("num_bins", "top_k"),
+        "Cao et al. 2022",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def med(
-    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_bins: int = 20, top_k: int = 2
-) -> dict[str, Any]:
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
+    *,
+    num_train: int = 10_000,
+    num_bins: int = 20,
+    top_k: int = 2,
+) -> Result:
     """DCI's disentanglement and completeness with shares of mutual information for importances.
 
     Cao et al. 2022, "An empirical study on disentanglement of negative-free contrastive learning", section 3: R is the

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gin
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT
+from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
 
 SCORES = {"discrete_mig": UNIT}
 MATRICES = INFORMATION
+SAMPLING = Sampling(images=("num_train",))
+ABOUT = {
+    "mig": About(
+        "lead of the best code over the second, in mutual information",
+        ("discrete_mig",),
+        ("num_bins",),
+        "Chen et al. 2018",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
-def mig(data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_bins: int = 20) -> dict[str, Any]:
+def mig(
+    data: MetricData, codes: Codes, random_state: RandomState, *, num_train: int = 10_000, num_bins: int = 20
+) -> Result:
     """For each factor, the lead of the most informative code over the second, as a share of the factor's entropy; mean.
 
     Mutual information is the plug-in estimate from num_train images, with codes in num_bins equal-width bins between

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gin
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.active import active_codes, check_threshold
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import COUNT, UNIT, Matrix
+from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
 
 SCORES = {"mig_sup": UNIT, "mig_sup_active": UNIT, "num_active_codes": COUNT}
 MATRICES = {"normalised_information": Matrix("code", "factor", "share of the factor's entropy", high=1.0)}
+SAMPLING = Sampling(images=("num_train",))
+ABOUT = {
+    "mig_sup": About(
+        "the same lead for every code over the factors",
+        ("mig_sup",),
+        ("num_bins", "active_threshold"),
+        "Li et al. 2020",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def mig_sup(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_bins: int = 20,
     active_threshold: float = 0.01,
-) -> dict[str, Any]:
+) -> Result:
     """For each code, the lead of the factor that it informs of most over the second; mean over codes.
 
     Li et al. 2020, "Progressive learning and disentanglement of hierarchical representations", section 4: mutual

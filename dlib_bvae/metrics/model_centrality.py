@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import gin
 import numpy as np
 
-from dlib_bvae.datasets.ground_truth import as_rng, draw
+from dlib_bvae.datasets import ImageData
+from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
-from dlib_bvae.metrics.score_info import COUNT, UNIT
+from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Result, Sampling
 
 _IMAGES = 1_000  # that are generated at once
 
 SCORES = {"model_centrality": UNIT, "num_informative": COUNT}
+SAMPLING = Sampling(images=("num_votes", "num_variance_estimate", "num_kl", "batch_size"))
+ABOUT = {
+    "model_centrality": About(
+        "a run's latents found in the images of others (`dlib_bvae_rank`)",
+        ("model_centrality",),
+        ("num_votes", "kl_threshold"),
+        "Lin et al. 2020",
+        "seconds",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "members", "random_state"])
 def model_centrality(
-    data: Any,
+    data: ImageData,
     members: Sequence[Member],
-    random_state: Any,
+    random_state: RandomState,
     *,
     batch_size: int = 100,
     num_votes: int = 1_000,
@@ -31,7 +41,7 @@ def model_centrality(
     num_kl: int = 1_000,
     kl_threshold: float = 0.01,
     prune_threshold: float = 0.05,
-) -> list[dict[str, Any]]:
+) -> list[Result]:
     """How well the encoder of one run finds the latents of another in its generated images, and the other way round.
 
     Lin et al. 2020, "InfoGAN-CR and ModelCentrality", section 5. Run i generates images from latents drawn from the

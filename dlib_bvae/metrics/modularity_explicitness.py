@@ -9,37 +9,56 @@ from typing import Any
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.active import active_codes, check_threshold
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
-from dlib_bvae.metrics.engine.probes import fit_all, standardised
+from dlib_bvae.metrics.engine.probes import Classifier, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT
+from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
 
 SCORES = {
     "modularity_score": UNIT,
     "modularity_score_all_codes": UNIT,
     "explicitness_score_train": UNIT,
-    "explicitness_score_test": UNIT,
+    "explicitness_score_test": UNIT._replace(chance=0.5),
     "num_active_codes": UNIT._replace(high=None, higher_is_better=None),
 }
 MATRICES = INFORMATION
+SAMPLING = Sampling(images=("num_train", "num_test"))
+ABOUT = {
+    "modularity_explicitness": About(
+        "one factor a code; factors readable linearly",
+        ("modularity_score", "explicitness_score_test"),
+        ("num_bins", "active_threshold"),
+        "Ridgeway & Mozer 2018",
+        "seconds",
+    ),
+    "modularity_explicitness_dlib": About(
+        "the same over all codes",
+        ("modularity_score", "explicitness_score_test"),
+        ("num_bins",),
+        "Locatello et al. 2019",
+        "seconds",
+    ),
+}
 
 _MOST_CODES = 1_000
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def modularity_explicitness(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_test: int = 5_000,
     num_bins: int = 20,
     active_threshold: float = 0.01,
-) -> dict[str, Any]:
+) -> Result:
     """Modularity: does a code inform of one factor only? Explicitness: does a linear classifier read every value?
 
     Ridgeway & Mozer 2018, section 3. With the mutual information I between a code (in num_bins equal-width bins) and
@@ -60,14 +79,14 @@ def modularity_explicitness(
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def modularity_explicitness_dlib(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_test: int = 5_000,
     num_bins: int = 20,
-) -> dict[str, Any]:
+) -> Result:
     """modularity_explicitness as disentanglement_lib computes it: modularity is averaged over all codes, dead ones too.
 
     A code with no information counts 0; one with next to none counts what chance gives it. The logistic regression stops
@@ -111,14 +130,14 @@ def mean_auc(labels: np.ndarray, classes: np.ndarray, probabilities: np.ndarray)
 
 def _scores(
     name: str,
-    make: Callable[[int], Any],
-    data: Any,
-    codes: Any,
-    random_state: Any,
-    num_train: Any,
-    num_test: Any,
-    num_bins: Any,
-    active_threshold: Any,
+    make: Callable[[int], Classifier],
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
+    num_train: int,
+    num_test: int,
+    num_bins: int,
+    active_threshold: float,
 ) -> dict[str, Any]:
     check_integer(f"{name}.num_bins", num_bins, 2)
     check_threshold(f"{name}.active_threshold", active_threshold)

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import gin
 import numpy as np
 
-from dlib_bvae.datasets import FromDuckType, ImageData
-from dlib_bvae.datasets.ground_truth import as_rng
+from dlib_bvae.datasets import as_dataset
+from dlib_bvae.datasets.ground_truth import RandomState, as_rng
 from dlib_bvae.errors import NotApplicable, UserError, check_integer
-from dlib_bvae.metrics.engine.codes import check_codes
-from dlib_bvae.metrics.score_info import Score
+from dlib_bvae.metrics.engine.codes import Codes, MetricData, check_codes
+from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
 
 _BATCH = 256
 _SMALLEST = 1e-6  # a probability below counts as this: float32 sigmoids reach 0 and 1
 
 SCORES = {name: Score(0.0, None, False) for name in ("squared_error", "bernoulli_error")}
+SAMPLING = Sampling(images=("num_images",))
+ABOUT = {
+    "reconstruction_error": About(
+        "error of the decoded codes: summed squares, nats",
+        ("squared_error", "bernoulli_error"),
+        ("num_images",),
+        "–",
+        "seconds",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state", "decode"])
 def reconstruction_error(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     decode: Callable[[np.ndarray], np.ndarray] | None = None,
     num_images: int = 10_000,
-) -> dict[str, float]:
+) -> Result:
     """Mean error of the decoded codes over `num_images` images drawn without repetition (all, where there are fewer).
 
     data, codes, random_state: see dlib_bvae.metrics.score; data may have no factors. decode: latents float32 (n, latents)
@@ -43,7 +52,7 @@ def reconstruction_error(
             "give decode=…"
         )
     check_integer("reconstruction_error.num_images", num_images, 1)
-    images = data if isinstance(data, ImageData) else FromDuckType(data)
+    images = as_dataset(data, "data")
     if not callable(codes):
         codes = check_codes(codes, images.num_images)
     rows = np.sort(as_rng(random_state).permutation(images.num_images)[:num_images])

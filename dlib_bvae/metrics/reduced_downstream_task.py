@@ -8,13 +8,15 @@ from typing import Any
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import NotApplicable, check_integer, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import UNIT, Matrix
+from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
 
 # Of the factor whose codes are gone less is better, of the others more.
 SCORES = {
@@ -24,6 +26,15 @@ SCORES = {
 }
 _REDUCED = Matrix("factor", "factor", "accuracy of the column's factor\nwithout the row's codes", high=1.0)
 MATRICES = {"train_accuracy": _REDUCED, "test_accuracy": _REDUCED}
+SAMPLING = Sampling(images=("num_train", "num_test"))
+ABOUT = {
+    "reduced_downstream_task": About(
+        "the same without the codes most important for a factor",
+        ("*_other_factors",),
+        ("num_factors_to_remove", "num_train", "importance"),
+        "disentanglement_lib",
+    ),
+}
 
 _MOST_CODES = 1_000
 _IMPORTANCES = ("mutual_information", "gradient_boosting_classifier")
@@ -31,16 +42,16 @@ _IMPORTANCES = ("mutual_information", "gradient_boosting_classifier")
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def reduced_downstream_task(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_factors_to_remove: int = 1,
     num_train: Sequence[int] = (1_000,),
     num_test: int = 5_000,
     predictor: str = "logistic_regression",
     importance: str = "mutual_information",
-) -> dict[str, Any]:
+) -> Result:
     """Accuracy of classifiers of all factors without the num_factors_to_remove codes most important for one of them.
 
     disentanglement_lib's reduced_downstream_task. If codes are disentangled, the factor whose codes are gone is not

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine.information import gaussian_kl
-from dlib_bvae.metrics.score_info import Score
+from dlib_bvae.metrics.score_info import Score, said_by
 from dlib_bvae.registry import Registry
 
-RUN_SET_METRICS = Registry(
-    "metric of a set of runs",
-    "dlib_bvae.run_set_metrics",
-    {
-        "model_centrality": "dlib_bvae.metrics.model_centrality:model_centrality",
-        "udr": "dlib_bvae.metrics.udr:udr",
-    },
-)
+PAGES = {  # in the order of README's table
+    "udr": "dlib_bvae.metrics.udr:udr",
+    "model_centrality": "dlib_bvae.metrics.model_centrality:model_centrality",
+}
+RUN_SET_METRICS = Registry("metric of a set of runs", "dlib_bvae.run_set_metrics", PAGES)
 
 _BATCH = 1_000
 
@@ -40,10 +37,10 @@ class Member(NamedTuple):
 
 def scores_of(name: str) -> dict[str, Score]:
     """What is known of the scores that the metric `name` gives each run; see dlib_bvae.metrics.score_info."""
-    return dict(getattr(sys.modules[RUN_SET_METRICS.get(name).__module__], "SCORES", {}))
+    return dict(said_by(RUN_SET_METRICS, name, "SCORES", {}))
 
 
-def mean_kl(member: Member, data: Any, rows: np.ndarray) -> np.ndarray:
+def mean_kl(member: Member, data: ImageData, rows: np.ndarray) -> np.ndarray:
     """KL to the standard normal prior of each latent, averaged over the images `rows` of `data`, nats, (latents,).
 
     Raises UserError when it is not finite, or the model has no log variance.

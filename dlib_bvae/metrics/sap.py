@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import gap_of_top_two
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.engine.svm import OneCodeSVM
-from dlib_bvae.metrics.score_info import UNIT, Matrix
+from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
 
 SCORES = {"SAP_score": UNIT}
 MATRICES = {"predictability": Matrix("code", "factor", "accuracy, or R² of continuous factors", high=1.0)}
+SAMPLING = Sampling(images=("num_train", "num_test"))
+ABOUT = {
+    "sap": About(
+        "lead of the best code over the second in predicting a factor",
+        ("SAP_score",),
+        ("continuous_factors",),
+        "Kumar et al. 2018",
+    ),
+    "sap_dlib": About(
+        "the same by linear classifiers",
+        ("SAP_score",),
+        ("continuous_factors",),
+        "Locatello et al. 2019",
+    ),
+}
 
 _MOST_CODES = 1_000  # a classifier is fitted for each code and factor
 _LEAST_VARIANCE = 1e-12
@@ -23,14 +39,14 @@ _LEAST_VARIANCE = 1e-12
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def sap(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_test: int = 5_000,
     continuous_factors: bool | Sequence[str] = False,
-) -> dict[str, Any]:
+) -> Result:
     """For each factor, how much better the best code predicts it, alone, than the second best does; mean over factors.
 
     Kumar et al. 2018, section 3. A discrete factor with K values is predicted by up to K − 1 thresholds on the code (a
@@ -48,14 +64,14 @@ def sap(
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def sap_dlib(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_test: int = 5_000,
     continuous_factors: bool | Sequence[str] = False,
-) -> dict[str, Any]:
+) -> Result:
     """sap as disentanglement_lib's sap_score computes it: the accuracy of a one-code LinearSVC(C=0.01, balanced).
 
     The accuracy is not balanced. liblinear stops near the optimum, here it is the optimum itself (svm.py). Parameters,
@@ -91,13 +107,13 @@ def squared_correlation(codes: np.ndarray, factor: np.ndarray) -> np.ndarray:
 def _sap(
     name: str,
     accuracy: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float],
-    data: Any,
-    codes: Any,
-    random_state: Any,
-    num_train: Any,
-    num_test: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
+    num_train: int,
+    num_test: int,
     continuous_factors: bool | Sequence[str],
-) -> dict[str, Any]:
+) -> Result:
     sampler = Sampler(name, data, codes, random_state, most_codes=_MOST_CODES)
     continuous = _continuous(name, sampler.factor_names, continuous_factors)
     train = sampler.draw_varied("num_train", num_train)

@@ -1,18 +1,34 @@
-"""What is known of the scores and matrices of a metric, as data beside it: each metric's file has SCORES, {result key: Score}."""
+"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING and ABOUT beside the functions.
+
+A metric of another package may say any of them in its module, and need not.
+"""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
-from typing import NamedTuple
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from dlib_bvae.registry import Registry
+
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Result: TypeAlias = dict[
+    str, Json
+]  # what a metric returns: scores, numbers by themselves, and lists, matrices and texts
 
 
 class Score(NamedTuple):
-    """The range of a score (None: unbounded) and whether more of it is better (None: neither is)."""
+    """SCORES = {result key or pattern of keys: Score}: the range of a score (None: unbounded) and what is better.
+
+    higher_is_better: None where neither more nor less is. chance: what continuous codes that are independent of the factors
+    score in expectation; None where that depends on the data or on how many images are drawn, as it mostly does.
+    """
 
     low: float | None
     high: float | None
     higher_is_better: bool | None
+    chance: float | None = None
 
 
 UNKNOWN = Score(None, None, None)
@@ -21,7 +37,7 @@ COUNT = Score(0.0, None, None)
 
 
 class Matrix(NamedTuple):
-    """A matrix in a metric's result, as data beside it: each metric's file with one has MATRICES, {result key: Matrix}.
+    """MATRICES = {result key: Matrix}: a matrix in a metric's result.
 
     rows, columns: "code", "active code" (those in active_codes), "factor" (those with more than one value), or the result
     key that lists what they are. of: what an entry is, with its unit. low, high: its range (None: as far as it goes).
@@ -35,6 +51,48 @@ class Matrix(NamedTuple):
 
 
 INFORMATION = {"mutual_information": Matrix("code", "factor", "mutual information (nats)")}
+
+
+class Sampling(NamedTuple):
+    """SAMPLING: which parameters say how much the metrics of a file draw and fit; less is faster and noisier.
+
+    images: numbers of images, pairs, points, votes or features of them. fits: numbers of trees or repetitions. A parameter is an
+    integer or a sequence of them; one that only some metrics of the file have is left out for the others.
+    """
+
+    images: tuple[str, ...] = ()
+    fits: tuple[str, ...] = ()
+
+    def small(self, defaults: Mapping[str, Any], images: int, fits: int) -> dict[str, Any]:
+        """{parameter of `defaults` named here: its default, but at most `images` or `fits`}; a sequence is cut to two sizes."""
+        few = {name: _at_most(defaults[name], images) for name in self.images if name in defaults}
+        return few | {name: _at_most(defaults[name], fits) for name in self.fits if name in defaults}
+
+
+def _at_most(default: int | Sequence[int], limit: int) -> int | list[int]:
+    if isinstance(default, Sequence):
+        return [size for size in default[:2] if size <= limit] or [limit]
+    return min(default, limit)
+
+
+class About(NamedTuple):
+    """ABOUT = {metric: About}: its row in README's table of metrics (see dlib_bvae.metrics.table).
+
+    measures: in a few words. scores: the keys of SCORES to look at first. parameters: those to change, beside num_train
+    and num_test. paper: authors and year, or – for none. cost: CPU time on cached codes of dSprites in words, as
+    benchmarks/metrics_cost.py measures it.
+    """
+
+    measures: str
+    scores: tuple[str, ...]
+    parameters: tuple[str, ...]
+    paper: str
+    cost: str = "< 1 s"
+
+
+def said_by(registry: Registry, name: str, what: str, default: Any) -> Any:
+    """What the file of the metric `name` says in its variable `what`; `default` where it has none."""
+    return getattr(sys.modules[registry.get(name).__module__], what, default)
 
 
 def info_of(scores: Mapping[str, Score], key: str) -> Score | None:

@@ -8,28 +8,29 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae.datasets.ground_truth import as_rng, draw
+from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.beta_vae import asked_factors, fit_and_score, points_of_sizes
-from dlib_bvae.metrics.engine.codes import CodeReader
+from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import factor_names
+from dlib_bvae.metrics.score_info import Result
 
 _SHAPE = "shape"  # the factor that Higgins et al. 2017 leave out
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def beta_vae_sensitivity(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     batch_sizes: Sequence[int] = (16, 64, 128, 256),
     classifiers: Sequence[str] = ("linear", "mlp", "random_forest", "logistic_regression"),
     without: Sequence[str] | None = None,
     num_train: int = 10_000,
     num_eval: int = 5_000,
-) -> list[dict[str, Any]]:
+) -> list[Result]:
     """The β-VAE metric for every size L of `batch_sizes`, every classifier and every choice of factors.
 
     The [Re] β-VAE report, Figure 6 and Table 2. The choices are all factors, and all without each factor of `without`
@@ -71,7 +72,7 @@ def beta_vae_sensitivity(
     return cells
 
 
-def _choices(data: Any, names: list[str], without: Sequence[str] | None) -> dict[str, list[int]]:
+def _choices(data: MetricData, names: list[str], without: Sequence[str] | None) -> dict[str, list[int]]:
     """What a choice is called → the factors that may be asked for."""
     if without is None:
         without = [_SHAPE] if _SHAPE in names else []
@@ -87,7 +88,7 @@ def _choices(data: Any, names: list[str], without: Sequence[str] | None) -> dict
     return choices
 
 
-def _checked(parameter: str, values: Any) -> list[Any]:
+def _checked(parameter: str, values: object) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
         raise UserError(f"beta_vae_sensitivity.{parameter} must be a list; got {values!r}")
     return list(dict.fromkeys(values))

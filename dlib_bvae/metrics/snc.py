@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT
+from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
 
-SCORES = {"snc": UNIT._replace(low=None), "snc_accuracy": UNIT}
+SCORES = {"snc": UNIT._replace(low=None, chance=0.0), "snc_accuracy": UNIT}
 MATRICES = INFORMATION
+SAMPLING = Sampling(images=("num_train", "num_test"))
+ABOUT = {
+    "snc": About(
+        "one code a factor, one interval a value",
+        ("snc",),
+        ("num_bins",),
+        "Mahon et al. 2023",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def snc(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_test: int = 5_000,
     num_bins: int = 20,
-) -> dict[str, Any]:
+) -> Result:
     """How well each factor is read from one code of its own, cut into as many intervals as the factor has values.
 
     Mahon, Sha & Lukasiewicz, "Correcting flaws in common disentanglement metrics". Factors and codes are matched one to

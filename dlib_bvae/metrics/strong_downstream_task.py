@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
-from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
+from dlib_bvae.metrics.engine.probes import Classifier, accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import UNIT, Matrix, Score
+from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling, Score
 
 SCORES = {"*_accuracy": UNIT, "*:strong_generalization_gap": Score(None, 1, False)}
 MATRICES = {"strong_test_accuracy": Matrix("num_train", "factor", "accuracy under a shift", high=1.0)}
+SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_experiment",))
+ABOUT = {
+    "strong_downstream_task": About(
+        "the same on values of another factor that training lacked",
+        ("*:strong_generalization_gap",),
+        ("n_experiment", "num_train"),
+        "Locatello et al. 2020",
+        "seconds",
+    ),
+}
 
 _MOST_CODES = 1_000
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def strong_downstream_task(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: Sequence[int] = (1_000,),
     num_test: int = 5_000,
     n_experiment: int = 10,
     predictor: str = "logistic_regression",
-) -> dict[str, Any]:
+) -> Result:
     """Accuracy under a covariate shift: training images share one value of a factor, test images have its other values.
 
     disentanglement_lib's strong_downstream_task (Locatello et al. 2020, "Weakly-supervised disentanglement without
@@ -85,7 +97,11 @@ def _shifted(sampler: Sampler, train: np.ndarray, test: np.ndarray, target: int)
 
 
 def _accuracies(
-    sampler: Sampler, make_classifier: Any, train_rows: np.ndarray, test_rows: np.ndarray, target: int | None = None
+    sampler: Sampler,
+    make_classifier: Callable[..., Classifier],
+    train_rows: np.ndarray,
+    test_rows: np.ndarray,
+    target: int | None = None,
 ) -> tuple[float, float]:
     """Mean accuracy on train and on test over the factors, or of one alone."""
     train, test = standardised(sampler.at(train_rows), sampler.at(test_rows))

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import gin
 import numpy as np
 
-from dlib_bvae.datasets.ground_truth import as_rng, draw
+from dlib_bvae.datasets import ImageData
+from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import check_integer, unknown
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
-from dlib_bvae.metrics.score_info import COUNT, UNIT
+from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Result, Sampling
 
 SCORES = {"udr": UNIT._replace(high=None), "num_informative": COUNT}  # lasso weights can exceed 1
+SAMPLING = Sampling(images=("num_train", "num_kl"))
+ABOUT = {
+    "udr": About(
+        "agreement of runs, latent by latent (`dlib_bvae_rank`)",
+        ("udr",),
+        ("correlation", "kl_threshold"),
+        "Duan et al. 2020",
+        "seconds",
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "members", "random_state"])
 def udr(
-    data: Any,
+    data: ImageData,
     members: Sequence[Member],
-    random_state: Any,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_kl: int = 1_000,
     correlation: str = "lasso",
     kl_threshold: float = 0.01,
     alpha: float = 0.1,
-) -> list[dict[str, Any]]:
+) -> list[Result]:
     """How far each run's latents are those of the other runs, one to one: high where training came to the same factors.
 
     Duan et al. 2020, "Unsupervised model selection for variational disentangled representation learning", section 4.

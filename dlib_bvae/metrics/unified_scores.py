@@ -9,15 +9,17 @@ from typing import Any
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.dci import check_two_codes, disentanglement
 from dlib_bvae.metrics.engine.boosting import boosted_trees
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.probes import fit_all
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.modularity_explicitness import modularity_per_code
 from dlib_bvae.metrics.sap import svm_accuracy
-from dlib_bvae.metrics.score_info import UNIT, Matrix, Score
+from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling, Score
 
 SCORES = {
     "*.dci_*": UNIT,
@@ -34,21 +36,31 @@ MATRICES = {
     "mutual_information_matrix": Matrix("code", "factor", "mutual information (nats)"),
     "accuracy_svm_matrix": Matrix("code", "factor", "accuracy", high=1.0),
 } | {f"{name}.merge_thresholds": Matrix("factor", "factor", "threshold") for name in MATRIX_NAMES}
+SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_estimators",))
+ABOUT = {
+    "unified_scores": About(
+        "the matrices of DCI, MIG and SAP under the summaries of all",
+        ("*.dci_*", "*.modularity", "*.mig", "*.sap"),
+        ("num_bins", "n_estimators"),
+        "Locatello et al. 2020",
+        "half a minute",
+    ),
+}
 _MOST_CODES = 1_000
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def unified_scores(
-    data: Any,
-    codes: Any,
-    random_state: Any,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState,
     *,
     num_train: int = 10_000,
     num_test: int = 5_000,
     matrices: Sequence[str] = MATRIX_NAMES,
     num_bins: int = 20,
     n_estimators: int = 100,
-) -> dict[str, Any]:
+) -> Result:
     """The summaries of DCI, MIG, SAP and modularity, and of the groups that codes and factors form, for several matrices.
 
     disentanglement_lib's unified_scores (Locatello et al. 2020, "A sober look", section 5.4). The matrices, latents ×
@@ -140,7 +152,7 @@ def _accuracy(train: Sample, test: Sample) -> np.ndarray:
     return np.array([[svm_accuracy(code, y, fresh, truth) for y, truth in factors] for code, fresh in columns])
 
 
-def _checked(matrices: Any) -> list[str]:
+def _checked(matrices: object) -> list[str]:
     if isinstance(matrices, str) or not isinstance(matrices, Sequence) or not matrices:
         raise UserError(f"unified_scores.matrices must be a list of names; got {matrices!r}")
     for name in matrices:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gin
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
-from dlib_bvae.metrics.engine.binning import histogram_bins
-from dlib_bvae.metrics.engine.information import contingency, mutual_information
+from dlib_bvae.metrics.engine.codes import Codes, MetricData
+from dlib_bvae.metrics.engine.information import contingency, histogram_bins, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import Matrix, Score
+from dlib_bvae.metrics.score_info import About, Matrix, Result, Sampling, Score
 
 SCORES = {
     "gaussian_total_correlation": Score(0, None, False),
@@ -20,14 +19,23 @@ SCORES = {
     "mutual_info_score": Score(0, None, False),
 }
 MATRICES = {"code_mutual_information": Matrix("code", "code", "mutual information (nats)")}
+SAMPLING = Sampling(images=("num_train",))
+ABOUT = {
+    "unsupervised": About(
+        "dependence among codes, in nats or as a distance",
+        ("gaussian_total_correlation", "mutual_info_score"),
+        ("num_bins",),
+        "Locatello et al. 2019",
+    ),
+}
 
 _MOST_CODES = 1_000  # every pair of codes has a contingency table
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def unsupervised(
-    data: Any, codes: Any, random_state: Any, *, num_train: int = 10_000, num_bins: int = 20
-) -> dict[str, Any]:
+    data: MetricData, codes: Codes, random_state: RandomState, *, num_train: int = 10_000, num_bins: int = 20
+) -> Result:
     """Dependence among the codes of num_train images: Gaussian total correlation and Wasserstein distance, pairwise MI.
 
     disentanglement_lib's unsupervised_metrics (Locatello et al. 2019, appendix). With the covariance C of the codes and

@@ -9,6 +9,7 @@ from scipy import linalg
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.distances import (
     Moments,
+    bias_warning,
     expected_bias,
     frechet_distance,
     frechet_infinity,
@@ -96,9 +97,9 @@ def test_the_bias_of_few_images_is_what_the_formula_says():
 def test_the_distance_at_infinity_has_less_bias():
     random = np.random.RandomState(4)
     features, reference = random.randn(3000, 16), moments(np.zeros(16), np.eye(16))
-    infinity = frechet_infinity(reference, features, np.random.RandomState(0), 300)
+    infinity = frechet_infinity(reference, features, np.random.RandomState(0), 300, 15)
     assert abs(infinity.distance) < 0.4 * frechet_distance(reference, Moments.of(features))
-    assert infinity == frechet_infinity(reference, features, np.random.RandomState(0), 300)
+    assert infinity == frechet_infinity(reference, features, np.random.RandomState(0), 300, 15)
 
 
 def slow_kernel(one, two):
@@ -153,7 +154,7 @@ def test_manifold_scores_agree_with_their_definitions():
 def test_a_collapsed_generator_is_precise_and_recalls_nothing():
     random = np.random.RandomState(9)
     real = random.randn(200, 4)
-    scores = manifold_scores(real, 1e-3 * random.randn(200, 4))
+    scores = manifold_scores(real, 1e-3 * random.randn(200, 4), 5)
     assert scores["precision"] == 1
     assert scores["recall"] < 0.05
 
@@ -164,6 +165,55 @@ def test_bad_features_are_refused():
     with pytest.raises(UserError, match="two images"):
         frechet_distance(Moments.of(np.ones((1, 2))), Moments.of(np.ones((5, 2))))
     with pytest.raises(UserError, match="two images"):
-        kernel_distance(np.ones((1, 2)), np.ones((5, 2)), np.random.RandomState(0))
+        kernel_distance(np.ones((1, 2)), np.ones((5, 2)), np.random.RandomState(0), 1, 1000)
     with pytest.raises(UserError, match="neighbours"):
-        manifold_scores(np.ones((5, 2)), np.ones((50, 2)))
+        manifold_scores(np.ones((5, 2)), np.ones((50, 2)), 5)
+
+
+def test_features_without_variance_are_as_far_apart_as_their_means():
+    one, two = Moments.of(np.ones((5, 3))), Moments.of(np.full((4, 3), 3.0))
+    assert frechet_distance(one, two) == pytest.approx(12)
+    varied = np.arange(12.0).reshape(4, 3)
+    expected = np.sum((varied.mean(axis=0) - 1) ** 2) + np.trace(np.cov(varied, rowvar=False))
+    assert frechet_distance(one, Moments.of(varied)) == pytest.approx(expected)
+
+
+def test_images_that_are_no_more_than_the_features_are_warned_of_with_the_bias():
+    assert bias_warning(8, 9) is None
+    # (1/8 + 1/8) (8 + 8 · 9 / 4) and (1/64 + 1/64) (600 + 600 · 601 / 4)
+    assert "8 images a side are no more than the 8 features" in bias_warning(8, 8)
+    assert "would be 6.5 instead of 0" in bias_warning(8, 8)
+    assert "would be 2,836 instead of 0" in bias_warning(600, 64)
+    assert expected_bias(3, 2, 4) == pytest.approx((1 / 2 + 1 / 4) * (3 + 3))
+
+
+@pytest.mark.parametrize("smallest", [1, 20, 21])
+def test_the_line_to_infinity_needs_sizes_between_two_and_all(smallest):
+    features = np.random.RandomState(0).randn(20, 2)
+    with pytest.raises(UserError, match=rf"the smallest size must be in 2 … 19; got {smallest}"):
+        frechet_infinity(Moments.of(features), features, np.random.RandomState(0), smallest, 3)
+    found = frechet_infinity(Moments.of(features), features, np.random.RandomState(0), 2, 3)
+    assert found.sizes == [2, 11, 20]
+
+
+def test_a_kernel_distance_of_two_images_a_side_is_one():
+    one, two = np.array([[1.0, 0], [0, 1]]), np.array([[2.0, 0], [0, 2]])
+    mean, deviation = kernel_distance(one, two, np.random.RandomState(0), subsets=2, size=1000)
+    assert mean == pytest.approx(slow_kernel(one, two))
+    assert deviation == pytest.approx(0, abs=1e-9)
+
+
+def test_as_many_images_as_neighbours_and_one_more_are_enough():
+    rows = np.arange(6.0)[:, None]
+    assert manifold_scores(rows, rows, 5)["precision"] == 1
+    with pytest.raises(UserError, match="6 neighbours need more than 6 images on each side; got 6 and 6"):
+        manifold_scores(rows, rows, 6)
+
+
+def test_moments_refuse_features_of_another_width():
+    with pytest.raises(ValueError, match=r"features must be \(n, 3\), not \(4, 2\)"):
+        Moments(3).add(np.ones((4, 2)))
+    with pytest.raises(ValueError, match=r"features must be \(n, 3\)"):
+        Moments(3).add(np.ones(3))
+    with pytest.raises(UserError, match="a covariance needs at least two images; got 1"):
+        _ = Moments.of(np.ones((1, 3))).covariance

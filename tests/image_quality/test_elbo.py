@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.elbo import elbo
@@ -98,3 +99,45 @@ def test_every_score_has_its_facts():
 def test_models_without_bounds_are_refused(model, message):
     with np.errstate(divide="ignore"), pytest.raises(UserError, match=message):
         elbo(DATA, None, 0, model=model)
+
+
+class Pictures(ImageData):
+    """Noise of `side` pixels a side."""
+
+    name, fingerprint, num_images = "pictures", "pictures", 4
+
+    def __init__(self, side):
+        self.observation_shape = (side, 12, 1)
+
+    def images_at(self, indices):
+        return np.random.RandomState(0).randint(256, size=(4, *self.observation_shape)).astype(np.uint8)[indices]
+
+
+@pytest.mark.parametrize("side", [10, 11])
+def test_structural_similarity_needs_eleven_pixels_a_side(side):
+    identity = Model(
+        lambda x: (x.reshape(len(x), -1), np.zeros((len(x), side * 12))),
+        lambda z: z.reshape(-1, side, 12, 1),
+        lambda x, z: np.zeros(len(x)),
+    )
+    scores = elbo(Pictures(side), None, 0, model=identity, num_images=1, num_samples=1)
+    assert ("ssim" in scores) == (side == 11)
+
+
+def test_numbers_out_of_range_are_refused():
+    for parameter in ("num_images", "num_samples"):
+        with pytest.raises(UserError, match=rf"elbo\.{parameter} must be an integer >= 1; got 0"):
+            elbo(DATA, None, 0, model=linear_model(), **{parameter: 0})
+
+
+def test_figures_are_means_over_the_images_drawn_however_many_come_at_once(monkeypatch):
+    plain = elbo(DATA, None, 0, model=linear_model(), num_images=9, num_samples=1)
+    rows = np.sort(np.random.RandomState(int(np.random.default_rng(0).integers(2**31))).permutation(512)[:9])
+    mean, log_variance = linear_model().encode(DATA.observations_at(rows))
+    kl = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1)
+    assert plain["kl_per_latent"] == pytest.approx(kl.mean(axis=0).tolist())
+    assert plain["kl"] == pytest.approx(kl.sum(axis=1).mean())
+    decoded = linear_model().decode(mean)
+    errors = ((DATA.observations_at(rows) - decoded) ** 2).reshape(9, -1)
+    assert plain["squared_error"] == pytest.approx(errors.sum(axis=1).mean(), rel=1e-5)
+    assert plain["psnr"] == pytest.approx(np.mean(-10 * np.log10(errors.mean(axis=1))), rel=1e-5)

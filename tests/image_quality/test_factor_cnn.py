@@ -11,6 +11,7 @@ from dlib_bvae.datasets import ImageData, LabelledImages
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.extractors import EXTRACTORS
+from dlib_bvae.image_quality.factor_cnn import FactorNetwork
 from dlib_bvae.image_quality.features import to_network
 
 
@@ -83,3 +84,71 @@ def test_factor_cnn_does_not_hear_of_the_model_s_optimizer(home):
         assert make().weights == first.weights
     finally:
         gin.clear_config()
+
+
+def logits_slowly(network, images):
+    """Four convolutions of stride 2, a dense layer and a head for each factor, by the network's weights."""
+    x = images / 255
+    for conv in network.convs:
+        x = tf.nn.relu(tf.nn.conv2d(x, conv.kernel, 2, "SAME") + conv.bias)
+    dense = lambda layer, y: y @ (tf.transpose(layer.kernel) if layer.transposed else layer.kernel) + layer.bias
+    features = tf.nn.relu(dense(network.dense, tf.reshape(x, [len(x), -1])))
+    return features, [dense(head, features) for head in network.heads]
+
+
+def test_the_network_has_four_convolutions_a_dense_layer_and_a_head_for_each_factor():
+    network = FactorNetwork(20, (2, 7), seed=3)
+    images = np.random.RandomState(0).uniform(0, 255, (5, 20, 20, 3)).astype(np.float32)
+    features, logits = logits_slowly(network, images)
+    np.testing.assert_allclose(network(images), features, rtol=1e-4, atol=1e-5)
+    assert features.shape == (5, 64)
+    for found, expected, size in zip(network.logits(images), logits, (2, 7), strict=True):
+        assert found.shape == (5, size)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert [conv.kernel.shape[-1] for conv in network.convs] == [32, 32, 64, 64]
+    for layer, fan_in, gain in [
+        *((conv, 16 * conv.kernel.shape[2], 2) for conv in network.convs),
+        (network.dense, 4 * 64, 2),
+        *((head, 64, 1) for head in network.heads),
+    ]:
+        weights = layer.kernel.numpy()
+        assert weights.std() == pytest.approx(np.sqrt(gain / fan_in), rel=0.12)
+    assert len({conv.kernel.numpy()[0, 0, 0, 0] for conv in network.convs}) == 4
+
+
+def test_training_is_adam_on_the_sum_of_the_factors_cross_entropies(home):
+    data, steps, rate = DummyData(), 3, 0.01
+    trained = EXTRACTORS.get("factor_cnn")(data, training_steps=steps, learning_rate=rate, seed=5)
+    network = FactorNetwork(16, data.factor_sizes, seed=5)
+    optimizer = tf.keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
+    variables, random = network.trainable_variables, np.random.RandomState(5)
+    for _ in range(steps):
+        rows = random.randint(512, size=128)
+        images = np.repeat(data.observations_at(rows) * 255, 3, axis=-1)
+        with tf.GradientTape() as tape:
+            logits = logits_slowly(network, images)[1]
+            losses = [
+                tf.keras.losses.sparse_categorical_crossentropy(labels, each, from_logits=True)
+                for labels, each in zip(data.factors_at(rows).T, logits, strict=True)
+            ]
+            loss = sum(tf.reduce_mean(each) for each in losses)
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+    images = tf.constant(np.repeat(data.observations_at(np.arange(8)) * 255, 3, axis=-1))
+    np.testing.assert_allclose(trained(images), logits_slowly(network, images)[0], rtol=1e-2, atol=1e-3)
+    assert (trained.num_features, trained.size) == (64, 16)
+    (kept,) = (home / "factor_cnn").glob("*.npz")
+    assert kept.name == f"v1-dummy_data-{data.fingerprint}-3-0.01-5.npz"
+    assert not list((home / "factor_cnn").glob("*.part*"))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"training_steps": 0}, r"factor_cnn\.training_steps must be an integer >= 1; got 0"),
+        ({"learning_rate": 0.0}, r"factor_cnn\.learning_rate must be a finite number > 0"),
+        ({"seed": -1}, r"factor_cnn\.seed must be an integer >= 0; got -1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(parameters, message, home):
+    with pytest.raises(UserError, match=message):
+        EXTRACTORS.get("factor_cnn")(DummyData(), **parameters)

@@ -1,10 +1,22 @@
 """What a network is given."""
 
+import re
+
 import numpy as np
 import pytest
 
+from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.image_quality.features import _RESIZE, to_network
+from dlib_bvae.image_quality.extractors import Extractor
+from dlib_bvae.image_quality.features import (
+    _RESIZE,
+    Protocol,
+    in_batches,
+    moments_of,
+    reference_features,
+    to_network,
+    write_features,
+)
 from dlib_bvae.image_quality.scores import RESIZES
 
 
@@ -48,3 +60,53 @@ def test_grey_is_repeated_and_quantised_only_when_asked():
 def test_what_is_no_picture_is_refused(images, message):
     with pytest.raises(UserError, match=message):
         to_network(images, None, "bicubic", quantise=True)
+
+
+@pytest.mark.parametrize(("value", "inside"), [(-0.0009, True), (-0.0011, False), (1.0009, True), (1.0011, False)])
+def test_rounding_beyond_the_range_is_cut_and_more_is_refused(value, inside):
+    images = np.full((1, 2, 2, 3), value)
+    if inside:
+        assert set(to_network(images, None, "bicubic", quantise=False).numpy().ravel()) == {255 * round(value)}
+    else:
+        with pytest.raises(UserError, match=r"images must be in \[0, 1\]; these reach from"):
+            to_network(images, None, "bicubic", quantise=False)
+
+
+def test_images_that_have_one_side_of_the_size_are_resized_too():
+    images = np.zeros((1, 4, 6, 3))
+    assert to_network(images, 4, "bicubic", quantise=False).shape == (1, 4, 4, 3)
+    assert to_network(np.zeros((0, 4, 4, 3)), 4, "bicubic", quantise=False).shape == (0, 4, 4, 3)
+
+
+def test_features_and_their_moments_are_those_of_all_rows_however_many_come_at_once(tmp_path, monkeypatch):
+    images = np.random.RandomState(0).rand(2000, 2, 2, 1)
+    means = Extractor("means", lambda x: np.asarray(x).mean(axis=(1, 2)), 3, None, "none")
+    protocol = Protocol.of(means, "bicubic", False)
+    assert protocol == Protocol("means", "none", None, "bicubic", False)
+    batches = in_batches(np.arange(2000), lambda rows: images[rows])
+    written = write_features(tmp_path / "f.npy", 2000, means, protocol, batches)
+    expected = np.repeat(255 * images.mean(axis=(1, 2)), 3, axis=1)
+    np.testing.assert_allclose(written, expected, rtol=1e-5)
+    assert (written.dtype, written.shape) == (np.float32, (2000, 3))
+    moments = moments_of(written)
+    assert moments.count == 2000
+    np.testing.assert_allclose(moments.mean, expected.mean(axis=0), rtol=1e-5)
+
+
+def test_kept_features_are_found_by_data_protocol_and_rows_and_refused_where_they_are_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path))
+    means = Extractor("means", lambda x: np.asarray(x).mean(axis=(1, 2)), 3, None, "none")
+    protocol = Protocol.of(means, "bicubic", True)
+    data = DummyData()
+    first = reference_features(data, np.arange(5), means, protocol)
+    reference_features(data, np.arange(6), means, protocol)
+    reference_features(data, np.arange(5), means, Protocol.of(means, "bicubic", False))
+    names = sorted(path.name for path in (tmp_path / "features").glob("*.npy"))
+    assert len(names) == 3
+    assert all(re.fullmatch(r"dummy_data-means-[0-9a-f]{16}\.npy", name) for name in names)
+    np.testing.assert_array_equal(reference_features(data, np.arange(5), means, protocol), first)
+    for wrong in (np.zeros((4, 3), np.float32), np.zeros((5, 3))):
+        for path in (tmp_path / "features").glob("*.npy"):
+            np.save(path, wrong)
+        with pytest.raises(UserError, match=r"instead of float32 \(5, 3\); delete it"):
+            reference_features(data, np.arange(5), means, protocol)

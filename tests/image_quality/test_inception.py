@@ -1,5 +1,6 @@
 """inception.py: extractors on small files in the layouts of the official ones."""
 
+import hashlib
 import shutil
 import tarfile
 
@@ -99,3 +100,36 @@ def test_a_file_that_is_no_keras_weights_is_refused(home, tmp_path):
     (tmp_path / "w.h5").write_bytes(b"no hdf5")
     with pytest.raises(UserError, match="does not hold the weights"):
         EXTRACTORS.get("inception_keras")(None, path=str(tmp_path / "w.h5"))
+
+
+def test_keras_network_gets_images_from_minus_one_to_one(home, tmp_path, monkeypatch):
+    given = {}
+
+    def network(images, training):
+        given["training"] = training
+        return images[:, :2, 0, 0]
+
+    def built(**settings):
+        given.update(settings)
+        return network
+
+    monkeypatch.setattr(tf.keras.applications, "InceptionV3", built)
+    (tmp_path / "w.h5").write_bytes(b"weights")
+    extractor = EXTRACTORS.get("inception_keras")(None, path=str(tmp_path / "w.h5"))
+    settings = {"include_top": False, "weights": str(tmp_path / "w.h5"), "pooling": "avg", "training": False}
+    images = np.stack([np.zeros((2, 2, 3)), np.full((2, 2, 3), 255.0)]).astype(np.float32)
+    np.testing.assert_allclose(extractor(tf.constant(images)), [[-1, -1], [1, 1]])
+    assert given == settings
+    digest = hashlib.sha256(b"weights").hexdigest()
+    known = (extractor.name, extractor.num_features, extractor.size, extractor.weights, extractor.is_inception_2015)
+    assert known == ("inception_keras", 2048, 299, f"sha256:{digest}", False)
+
+
+def test_the_networks_of_2015_want_images_of_299_pixels(home):
+    weights = home / "data" / "weights"
+    graph_of_2015(weights / "classify_image_graph_def.pb")
+    hub_module(weights / "tfgan_inception_1")
+    for name in ("inception_2015", "inception_tfgan"):
+        extractor = EXTRACTORS.get(name)(None)
+        assert (extractor.name, extractor.num_features, extractor.size) == (name, 2048, 299)
+        assert extractor.is_inception_2015

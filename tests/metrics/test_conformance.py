@@ -3,33 +3,28 @@
 import inspect
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import gin
 import numpy as np
 import pytest
-from support.known_codes import GRID, Grid, mixed
+from dlib_bvae.datasets.derived.subsets import Subsample
+from dlib_bvae.datasets.labelled import LabelledImages
+from support.known_codes import GRID, LARGE, Grid, mixed
 
 import dlib_bvae.metrics.sensitivity  # noqa: F401  # its name is known to gin then
 from dlib_bvae import datasets, metrics
 from dlib_bvae.artifacts import write_stage
 from dlib_bvae.config import configuration
+from dlib_bvae.datasets.external.from_file import from_file
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 from dlib_bvae.metrics.score_info import info_of
+from dlib_bvae.visualize.matrices import save_matrices
 
 GIN = Path(__file__).parents[2] / "gin" / "metrics"
-QUICK = {
-    "batch_size": 8,
-    "n_estimators": 3,
-    "n_experiment": 1,
-    "num_eval": 100,
-    "num_test": 100,
-    "num_test_points_per_class": 20,
-    "num_train": 150,
-    "num_variance_estimate": 100,
-    "widths": [20, 80],
-}
 # A metric that asks for a model's decoder is no function of codes and factors alone.
 OF_CODES = [name for name in metrics.names() if "decode" not in inspect.signature(metrics.METRICS.get(name)).parameters]
 ALL = pytest.mark.parametrize("name", OF_CODES)
@@ -53,9 +48,7 @@ def codes(data):
 
 def quick(name):
     """Small values for the metric's parameters."""
-    parameters = inspect.signature(metrics.METRICS.get(name)).parameters
-    chosen = {key: value for key, value in QUICK.items() if key in parameters}
-    return {key: [20, 80] if isinstance(parameters[key].default, tuple) else value for key, value in chosen.items()}
+    return metrics.small_parameters(name, images=150, fits=2)
 
 
 def score(name, data, codes, seed=0):
@@ -126,8 +119,9 @@ def test_a_factor_of_one_value_changes_nothing(name):
     sizes = GRID.factors_num_values
     wider = Grid(*sizes[:2], 1, *sizes[2:])
     plain, wide = scalars(score(name, GRID, GRID_CODES)), scalars(score(name, wider, GRID_CODES))
-    if re.search("downstream|fairness", name):  # keys with a factor's place in them
-        plain, wide = ({k: v for k, v in each.items() if not re.search(r"\d", k[3:])} for each in (plain, wide))
+    # Keys with a factor's place among all factors are others.
+    placed = re.compile(r"(factor_|pred|sens)\d")
+    plain, wide = ({k: v for k, v in each.items() if not placed.search(k)} for each in (plain, wide))
     assert plain == wide
     assert plain
 
@@ -153,48 +147,33 @@ def outcome(name, data, codes, **parameters):
 def test_constant_codes_and_single_codes_are_scored_or_refused(name, latents, data, codes):
     for each in (np.full((data.num_images, latents), 0.5), codes[:, :latents]):
         found = outcome(name, data, each, **quick(name))
-        if latents == 1 and name in COMPARE_CODES:
+        if latents == 1 and isinstance(found, str):
             assert re.match(rf"{name} compares codes and needs at least two of them|.* leaves none of 1 codes", found)
         else:
             assert scalars(found)
 
 
-COMPARE_CODES = {"dci", "dci_lasso", "dci_random_forest", "med", "reduced_downstream_task", "unified_scores"}
+def slow_with_many_codes(name):
+    """A classifier of all codes takes its time with 10,000 of them."""
+    return "classifier" in inspect.signature(metrics.METRICS.get(name)).parameters
 
 
-# A logistic regression on 10,000 features takes its time.
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name == "beta_vae" else ()) for name in OF_CODES]
+    "name", [pytest.param(name, marks=pytest.mark.slow if slow_with_many_codes(name) else ()) for name in OF_CODES]
 )
 def test_very_many_codes_are_scored_or_refused(name, data):
     many = np.random.default_rng(0).normal(size=(data.num_images, 10_000)).astype(np.float32)
-    least = {key: 50 for key, value in quick(name).items() if key == "num_train" and value == QUICK["num_train"]}
-    found = outcome(name, data, many, **{**quick(name), **least})
-    if name in FAST_WITH_MANY_CODES:
+    found = outcome(name, data, many, **metrics.small_parameters(name, images=50, fits=1))
+    limit = getattr(sys.modules[metrics.METRICS.get(name).__module__], "_MOST_CODES", None)
+    if limit is None:
         assert scalars(found)
     else:
-        assert re.match(rf"{name} takes at most 10+ codes an image", found)
-
-
-FAST_WITH_MANY_CODES = {
-    "active_units",
-    "beta_vae",
-    "dcimig",
-    "factor_vae_score",
-    "factor_vae_score_dlib",
-    "irs",
-    "irs_dlib",
-    "jemmig",
-    "med",
-    "mig",
-    "mig_sup",
-    "snc",
-}
+        assert re.match(rf"{name} takes at most {limit} codes an image, .*; got 10000", found)
 
 
 @ALL
 @pytest.mark.parametrize(
-    ("spoilt", "message"),
+    ("broken", "message"),
     [
         (lambda codes: np.where(np.arange(5) == 3, np.nan, codes), "is NaN or infinite"),
         (lambda codes: codes[:-1], "codes must be numbers"),
@@ -202,9 +181,9 @@ FAST_WITH_MANY_CODES = {
         (lambda codes: codes.astype(str), "codes must be numbers"),
     ],
 )
-def test_bad_codes_are_refused(name, spoilt, message, data, codes):
+def test_bad_codes_are_refused(name, broken, message, data, codes):
     with pytest.raises(UserError, match=message):
-        score(name, data, spoilt(codes))
+        score(name, data, broken(codes))
 
 
 @ALL
@@ -238,3 +217,125 @@ def test_every_configuration_of_a_metric_can_be_read():
     for path in GIN.glob("*.gin"):
         with configuration([str(path)], [], [metrics.METRICS, metrics.CLASSIFIERS, RUN_SET_METRICS]):
             assert gin.config_str()
+
+
+# Images with factors that make no full grid ---------------------------------------------------------------------------
+
+
+class Listed(LabelledImages):
+    """dummy_data's images with a list of their factors."""
+
+    name, fingerprint, observation_shape, num_images = "listed", "listed", (16, 16, 1), 512
+
+    def __init__(self):
+        self.data = datasets.load("dummy_data")
+        self.factor_names, self.factor_sizes = self.data.factor_names, self.data.factor_sizes
+
+    def images_at(self, indices):
+        return self.data.images_at(indices)
+
+    def factors_at(self, indices):
+        return self.data.factors_at(indices)
+
+
+def mixtures(factors):
+    """Five codes that mix the factors, with noise."""
+    noise = np.random.default_rng(2).normal(size=(len(factors), 5))
+    return factors @ np.random.default_rng(1).normal(size=(4, 5)) + noise
+
+
+def needs_a_grid(name, found):
+    """Whether the outcome is the refusal of images that make no grid."""
+    return isinstance(found, str) and bool(re.match(rf"{name} compares images with chosen factors, so it needs", found))
+
+
+@pytest.mark.parametrize(
+    "name", ["beta_vae", "factor_vae_score", "factor_vae_score_dlib", "fairness", "strong_downstream_task"]
+)
+def test_what_compares_images_with_chosen_factors_refuses(name):
+    probe = Subsample(datasets.load("dummy_data"), 200, 0)
+    found = outcome(name, probe, mixtures(probe.factors_at(np.arange(200))), **quick(name))
+    assert needs_a_grid(name, found)
+    assert "has 200 images for 512" in found
+
+
+@ALL
+def test_a_list_of_the_whole_grid_scores_as_the_grid_does(name, data):
+    codes = mixtures(data.factors_at(np.arange(512)))
+    found = outcome(name, Listed(), codes, **quick(name))
+    assert needs_a_grid(name, found) or found == score(name, data, codes)
+
+
+@ALL
+def test_a_probe_is_scored_by_codes_or_by_a_function(name, data):
+    probe = Subsample(data, 200, 0)
+    encode = lambda observations: observations.sum(axis=1)[:, ::4, 0] + observations.sum(axis=2)[:, ::4, 0] / 8
+    found = outcome(name, probe, encode, **quick(name))
+    codes = encode(probe.observations_at(np.arange(200)))
+    assert found == outcome(name, probe, codes, **quick(name))
+    assert needs_a_grid(name, found) or scalars(found)
+
+
+def test_rows_and_their_factors_go_together(data):
+    probe = Subsample(data, 150, 5)
+    known = probe.factors_at(np.arange(150)).astype(float)
+    assert metrics.score("mig", probe, known, 0)["discrete_mig"] > 0.8
+    shuffled = known[np.random.default_rng(0).permutation(150)]
+    assert metrics.score("mig", probe, shuffled, 0)["discrete_mig"] < 0.2
+
+
+def test_a_file_with_labels_in_any_number_is_scored_and_drawn(tmp_path):
+    labels = np.random.default_rng(0).integers(0, 4, (90, 2)) * 10
+    np.savez(tmp_path / "mine.npz", images=np.zeros((90, 8, 8), np.uint8) + 9, labels=labels)
+    data = from_file(str(tmp_path / "mine.npz"), labels="labels", factor_names=("a", "b"), full_grid=False)
+    found = metrics.score("mig", data, labels + 0.0, 0)
+    assert found["discrete_mig"] > 0.8
+    assert set(found["mig_per_factor"]) == {"a", "b"}
+    assert save_matrices(Path(tmp_path), found, metrics.matrices("mig"), data)
+
+
+# Chance levels --------------------------------------------------------------------------------------------------------
+
+
+class Skewed(LabelledImages):
+    """Two factors whose values are not equally frequent: three quarters have the first."""
+
+    name, fingerprint, observation_shape, num_images = "skewed", "skewed", (1, 1, 1), 4000
+    factor_names, factor_sizes = ("few", "many"), (2, 7)
+
+    def images_at(self, indices):
+        return np.zeros((len(indices), 1, 1, 1), np.uint8)
+
+    def factors_at(self, indices):
+        drawn = np.random.default_rng(0).random((2, 4000))
+        return np.where(drawn < 0.75, 0, (drawn * np.array([[2], [7]])).astype(int)).T[indices]
+
+
+WITH_A_CHANCE_LEVEL = [
+    (name, key) for name in OF_CODES for key, known in metrics.scores_of(name).items() if known.chance is not None
+]
+
+
+@pytest.mark.parametrize(("name", "key"), WITH_A_CHANCE_LEVEL)
+@pytest.mark.parametrize("skewed", [False, True])
+def test_codes_that_are_independent_of_the_factors_score_the_chance_level(name, key, skewed):
+    data = Skewed() if skewed else LARGE
+    noise = np.random.default_rng(3).normal(size=(4000 if skewed else len(LARGE.factors()), 4))
+    small = metrics.small_parameters(name, images=4000, fits=2)
+    values = [metrics.score(name, data, noise, seed, **small)[key] for seed in range(3)]
+    assert np.mean(values) == pytest.approx(metrics.scores_of(name)[key].chance, abs=0.03)
+
+
+def test_scores_with_a_chance_level_for_any_data_are_known():
+    """Adjusted accuracies on test images and areas under the ROC curve; plug-in information has none."""
+    assert ("snc", "snc") in WITH_A_CHANCE_LEVEL
+    assert ("modularity_explicitness", "explicitness_score_test") in WITH_A_CHANCE_LEVEL
+    assert metrics.scores_of("mig")["discrete_mig"].chance is None
+
+
+# The door ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_door_imports_neither_scikit_learn_nor_tensorflow():
+    code = "import sys, dlib_bvae.metrics as m; m.names(); sys.exit('sklearn' in sys.modules or 'tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
-from support.known_codes import GRID, LARGE, Grid, mixed
+from support.known_codes import GRID, LARGE, ONE_HOT, Grid, mixed
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.dci_es import dci_es, explicitness, fourier_features
@@ -11,7 +11,6 @@ from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
 
 FEW = {"num_train": 1500, "num_test": 1000, "widths": [8, 32, 128]}
-HOT = np.hstack([np.eye(size)[column] for size, column in zip([3, 4, 6, 5], GRID.factors().T, strict=True)])
 
 
 def test_the_area_is_that_of_a_triangle():
@@ -89,4 +88,4 @@ def test_order_of_codes_hardly_matters_scale_and_offset_do_not():
 @pytest.mark.parametrize("widths", [[8], 8, "16", [16, 8], [8, 8], [8, 10**6]])
 def test_bad_widths_are_refused(widths):
     with pytest.raises(UserError, match=r"dci_es\.widths must"):
-        dci_es(GRID, HOT, 0, widths=widths)
+        dci_es(GRID, ONE_HOT, 0, widths=widths)

@@ -1,24 +1,18 @@
-"""downstream_task.py and probes.py: accuracies that are known, warnings, few labels."""
-
-import warnings
+"""downstream_task.py: accuracies that are known, few labels."""
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from support.known_codes import GRID, LARGE
+from support.known_codes import GRID, LARGE, ONE_HOT
 
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.downstream_task import downstream_task
-from dlib_bvae.metrics.engine.probes import Constant, fit_all, standardised
-from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-
-HOT = np.hstack([np.eye(size)[column] for size, column in zip([3, 4, 6, 5], GRID.factors().T, strict=True)])
+from dlib_bvae.metrics.engine.sampling import Sampler
 
 
 @pytest.mark.parametrize("predictor", ["logistic_regression", "gradient_boosting_classifier"])
 def test_clear_codes_are_learnt(predictor):
-    result = downstream_task(GRID, HOT, 0, num_train=[300], num_test=200, predictor=predictor)
+    result = downstream_task(GRID, ONE_HOT, 0, num_train=[300], num_test=200, predictor=predictor)
     assert result["300:mean_test_accuracy"] == result["300:min_train_accuracy"] == 1
 
 
@@ -41,7 +35,7 @@ def test_noise_teaches_nothing():
 
 
 def test_a_factor_that_the_labels_show_one_value_of_is_predicted_so():
-    result = downstream_task(GRID, HOT, 0, num_train=[1], num_test=3000)
+    result = downstream_task(GRID, ONE_HOT, 0, num_train=[1], num_test=3000)
     assert result["1:mean_train_accuracy"] == 1
     assert result["1:mean_test_accuracy"] == pytest.approx(np.mean([1 / 3, 1 / 4, 1 / 6, 1 / 5]), abs=0.03)
 
@@ -58,39 +52,14 @@ def test_it_agrees_with_scikit_learn_on_the_images_drawn():
         assert result[f"100:test_accuracy_factor_{k}"] == pytest.approx(expected, abs=1e-9)
 
 
-def test_constant_codes_are_standardised_to_0():
-    sample = Sample(np.array([[1.0, 5], [3, 5]]), np.zeros((2, 1), int))
-    train, other = standardised(sample, Sample(np.array([[2.0, 6]]), np.zeros((1, 1), int)))
-    assert train.codes.tolist() == [[-1, 0], [1, 0]]
-    assert other.codes.tolist() == [[0, 1]]
-
-
-def test_each_factor_has_its_classifier_in_order():
-    train = Sampler("m", GRID, HOT, 0).draw("num", 200)
-    models = fit_all(lambda seed: LogisticRegression(random_state=seed), train, 0)
-    assert [len(model.classes_) for model in models] == [3, 4, 6, 5]
-    same = Sample(train.codes, np.full((200, 1), 2))
-    assert isinstance(fit_all(lambda seed: LogisticRegression(), same, 0)[0], Constant)
-
-
-def test_warnings_are_passed_on_once():
-    train = Sampler("m", GRID, GRID.rotated(), 0).draw("num", 200)
-    with pytest.warns(ConvergenceWarning) as caught:
-        fit_all(lambda seed: LogisticRegression(max_iter=1), train, 0)
-    assert len(caught) == 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fit_all(lambda seed: LogisticRegression(max_iter=1000), train, 0)
-
-
 @pytest.mark.parametrize("sizes", [[], "10", 10, None])
 def test_what_is_no_list_of_sizes_is_refused(sizes):
     with pytest.raises(UserError, match=r"downstream_task\.num_train must be a list of integers; got"):
-        downstream_task(GRID, HOT, 0, num_train=sizes)
+        downstream_task(GRID, ONE_HOT, 0, num_train=sizes)
 
 
 def test_a_size_twice_and_an_unknown_predictor_are_refused():
     with pytest.raises(UserError, match=r"downstream_task\.num_train has an entry twice: \[10, 10\]"):
-        downstream_task(GRID, HOT, 0, num_train=[10, 10])
+        downstream_task(GRID, ONE_HOT, 0, num_train=[10, 10])
     with pytest.raises(UnknownName, match="no classifier is called 'gradient_boosting'; did you mean"):
-        downstream_task(GRID, HOT, 0, predictor="gradient_boosting")
+        downstream_task(GRID, ONE_HOT, 0, predictor="gradient_boosting")

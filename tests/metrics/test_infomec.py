@@ -1,22 +1,16 @@
-"""infomec.py and neighbours.py: against scikit-learn, the definition and known answers."""
+"""infomec.py: against scikit-learn, the definition and known answers."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.special import digamma
-from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss, mutual_info_score
-from support.known_codes import GRID, LARGE, mixed
+from sklearn.metrics import log_loss
+from support.known_codes import BOTH, GRID, LARGE, mixed
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.engine.neighbours import distance_to_neighbour, neighbour_information
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.infomec import even_to_one, infomec
 
 FEW = {"num_train": 1000, "num_test": 500}
-BOTH = np.stack([GRID.factors()[:, 0] * 4 + GRID.factors()[:, 1], *GRID.factors().T[2:]], axis=1)
 
 
 @pytest.mark.parametrize("discrete", [True, False])
@@ -68,43 +62,6 @@ def test_shares_run_from_even_to_one_and_are_always_numbers():
     assert even_to_one(np.eye(3)) == 1
     assert even_to_one(np.array([[0, 0], [1, 0]])) == 0.5  # a row of zeros is even
     assert even_to_one(np.empty((0, 4))) == even_to_one(np.ones((4, 1))) == 0
-
-
-def test_nearest_neighbours_are_scikit_learn_s():
-    codes, factors = mixed(GRID)[::2], GRID.factors()[::2, :3]
-    scaled = (codes - codes.mean(axis=0)) / codes.std(axis=0)
-    expected = [mutual_info_classif(scaled, f, n_neighbors=4, random_state=0) for f in factors.T]
-    # scikit-learn adds noise of 1e-10, which may make a neighbour of another image.
-    assert neighbour_information(scaled, factors, 4) == pytest.approx(np.stack(expected, axis=1), abs=1e-3)
-
-
-def test_values_that_occur_once_say_nothing():
-    codes, factor = np.random.default_rng(0).normal(size=12), np.array([0, 1] + [2] * 5 + [3] * 5)
-    found = neighbour_information(codes[:, None], factor[:, None], 3)
-    codes, factor = codes[2:], factor[2:]
-    terms = []
-    for code, value in zip(codes, factor, strict=True):
-        third = np.sort(abs(codes[factor == value] - code))[3]
-        terms.append(digamma(10) + digamma(3) - digamma(5) - digamma(sum(abs(codes - code) < third)))
-    assert found[0, 0] == pytest.approx(np.mean(terms))
-    assert found[0, 0] > 0
-    assert neighbour_information(codes[:, None], np.arange(10)[:, None], 3).tolist() == [[0]]
-
-
-def test_discrete_codes_have_about_their_plug_in_information():
-    factors = Sampler("m", GRID, GRID.factors(), 0).draw("num", 3000).factors
-    codes = factors[:, [0, 2]] + 2 * (factors[:, [1, 1]] > 1)
-    expected = [[mutual_info_score(c, f) for f in factors.T] for c in codes.T]
-    assert neighbour_information(codes.astype(float), factors, 10) == pytest.approx(np.array(expected), abs=5e-3)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(-100, 100), min_size=3, max_size=40), st.data())
-def test_distances_are_those_of_all_pairs(values, data):
-    ordered = np.sort(values)
-    k = data.draw(st.integers(1, len(values) - 1))
-    expected = np.sort(np.abs(ordered[:, None] - ordered), axis=1)[:, k]
-    assert distance_to_neighbour(ordered, k) == pytest.approx(expected)
 
 
 def test_explicitness_is_the_share_of_log_loss_that_is_gone():

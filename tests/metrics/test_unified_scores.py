@@ -10,8 +10,8 @@ from sklearn.metrics import mutual_info_score
 from support.known_codes import GRID, mixed
 
 from dlib_bvae.errors import UnknownName, UserError
-from dlib_bvae.metrics.engine.binning import histogram_bins
 from dlib_bvae.metrics.engine.boosting import boosted_trees
+from dlib_bvae.metrics.engine.information import histogram_bins
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.engine.svm import OneCodeSVM
 from dlib_bvae.metrics.unified_scores import MATRIX_NAMES, merge_thresholds, num_groups, summaries, unified_scores

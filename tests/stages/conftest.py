@@ -3,42 +3,16 @@
 import numpy as np
 import pytest
 
-from dlib_bvae import datasets
+from dlib_bvae import datasets, metrics
 from dlib_bvae.artifacts import read_results
 from dlib_bvae.stages import evaluate
 from dlib_bvae.stages.external import external_codes
 
-QUICK = {
-    "active_units": ["num_train"],
-    "beta_vae": ["num_train", "num_eval"],
-    "dci": ["num_train", "num_test", "n_estimators"],
-    "dci_es": ["num_train", "num_test"],
-    "dci_lasso": ["num_train", "num_test"],
-    "dci_random_forest": ["num_train", "num_test", "n_estimators"],
-    "downstream_task": ["num_test"],
-    "factor_vae_score": ["num_train", "num_eval", "num_variance_estimate"],
-    "factor_vae_score_dlib": ["num_train", "num_eval", "num_variance_estimate"],
-    "fairness": ["num_train"],
-    "fos": ["num_train"],
-    "infomec": ["num_train", "num_test"],
-    "mig": ["num_train"],
-    "modularity_explicitness": ["num_train", "num_test"],
-    "modularity_explicitness_dlib": ["num_train", "num_test"],
-    "reduced_downstream_task": ["num_test"],
-    "sap": ["num_train", "num_test"],
-    "sap_dlib": ["num_train", "num_test"],
-    "strong_downstream_task": ["num_test", "n_experiment"],
-    "unified_scores": ["num_train", "num_test", "n_estimators"],
-}
-SIZES = {"n_estimators": 2, "n_experiment": 1}
-SMALL = [f"{name}.{key} = {SIZES.get(key, 200)}" for name, keys in QUICK.items() for key in keys] + [
-    "downstream_task.num_train = [50]",
-    "reduced_downstream_task.num_train = [50]",
-    "strong_downstream_task.num_train = [50]",
-    "dci_es.widths = [8, 32]",
+SMALL = [
+    f"{name}.{parameter} = {value!r}"
+    for name in metrics.names()
+    for parameter, value in metrics.small_parameters(name, images=200, fits=2).items()
 ]
-
-
 TEN_STEPS = [
     "dataset.name = 'dummy_data'",
     "model.batch_size = 16",

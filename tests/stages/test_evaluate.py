@@ -67,7 +67,7 @@ def test_all_is_an_error_when_a_parameter_is_wrong(mine, score_external, monkeyp
     told = capsys.readouterr().err
     assert "refused: mig: mig.num_bins" in told
     assert "left out: reconstruction_error:" in told
-    assert Path("runs/mine/codes/metrics/jemmig").is_dir()
+    assert Path("runs/mine/codes/metrics/jemmig-num_train=200").is_dir()
 
 
 def test_images_without_factors_are_scored_by_the_metrics_that_need_none(codes, score_external, monkeypatch, capsys):

@@ -1,8 +1,10 @@
-"""Grids and codes whose scores are known."""
+"""Grids and codes whose scores are known, and mutual information computed slowly."""
 
 import numpy as np
+from sklearn.metrics import mutual_info_score
 
 from dlib_bvae.metrics.constructed import FactorGrid
+from dlib_bvae.metrics.engine.sampling import Sampler
 
 
 class Grid(FactorGrid):
@@ -15,6 +17,10 @@ class Grid(FactorGrid):
 
 GRID = Grid(3, 4, 6, 5)
 LARGE = Grid(5, 15, 20, 8)  # noise repeats hardly any image in a sample
+# Three codes of GRID's factors: the first is of two of them, the others of one each.
+BOTH = np.stack([GRID.factors()[:, 0] * 4 + GRID.factors()[:, 1], *GRID.factors().T[2:]], axis=1)
+# A code for each value of each factor of GRID.
+ONE_HOT = np.hstack([np.eye(size)[column] for size, column in zip([3, 4, 6, 5], GRID.factors().T, strict=True)])
 
 
 def mixed(grid, seed=0, latents=5):
@@ -23,3 +29,10 @@ def mixed(grid, seed=0, latents=5):
     factors = grid.identity()
     codes = np.tanh(factors @ rng.normal(size=(grid.num_factors, latents)))
     return codes + 0.3 * rng.normal(size=codes.shape)
+
+
+def slow_information(codes, seed, num):
+    """Mutual information (latents, factors) in nats, bins and factors of the images that a metric draws from GRID."""
+    sample = Sampler("any", GRID, codes, seed).draw("num_train", num)
+    bins = [np.digitize(code, np.histogram(code, 20)[1][:-1]) for code in sample.codes.T]
+    return np.array([[mutual_info_score(b, f) for f in sample.factors.T] for b in bins]), bins, sample.factors.T

@@ -1,6 +1,5 @@
 """matrices.py: a picture for every matrix, with the factors' names beside the right rows."""
 
-import inspect
 import sys
 
 import numpy as np
@@ -144,19 +143,12 @@ def test_every_metric_says_what_its_matrices_are(monkeypatch):
     data = datasets.load("dummy_data")
     codes = data.factors_at(np.arange(512)) + np.random.default_rng(0).normal(size=(512, 4))
     sizes = {"code": 4, "active code": 4, "factor": 4}
-    small = {"num_train": 150, "num_test": 50, "batch_size": 8, "num_eval": 20, "num_variance_estimate": 50}
     found = set()
     for name in metrics.names():
         facts = metrics.matrices(name)
         if not facts:
             continue
-        accepted = inspect.signature(metrics.METRICS.get(name)).parameters
-        more = {"n_estimators": 2} if "n_estimators" in accepted else {}
-        more |= {"widths": [8, 16, 32]} if "widths" in accepted else {}
-        few = {key: value for key, value in small.items() if key in accepted}
-        if "num_train" in few and isinstance(accepted["num_train"].default, tuple):
-            few["num_train"] = [150]
-        result = metrics.score(name, data, codes, 0, **few, **more)
+        result = metrics.score(name, data, codes, 0, **metrics.small_parameters(name, images=150, fits=2))
         as_matrices = {key: value for key, value in result.items() if matrices._as_matrix(value) is not None}
         assert set(as_matrices) == set(facts)
         for key, value in as_matrices.items():

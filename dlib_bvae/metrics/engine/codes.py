@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from dlib_bvae.datasets import ImageData, LabelledImages
+from dlib_bvae.datasets.ground_truth import DlibData, FactorDataset
 from dlib_bvae.errors import NotApplicable, UserError
 
+# A grid or labelled images, or disentanglement_lib's duck type; where a metric needs no factors, also images without them.
+MetricData: TypeAlias = FactorDataset | DlibData | ImageData
 # An array (images, latents) in index order, or a function observations float32 (n, H, W, C) → (n, latents).
 Codes: TypeAlias = np.ndarray | Callable[[np.ndarray], np.ndarray]
 
@@ -32,13 +35,13 @@ class CodeReader:
     Raises NotApplicable for data without factors where they are needed, and UserError as check_codes.
     """
 
-    def __init__(self, data: Any, codes: Any, needs_factors: bool = True):
-        self.data = data
+    def __init__(self, data: MetricData, codes: Codes, needs_factors: bool = True):
+        self.data = cast(Any, data)  # which of the three it is decides what is read of it
         self.sizes = factor_sizes(data)
         self.full_grid = bool(self.sizes) and not isinstance(data, LabelledImages)
         if not self.sizes and (needs_factors or not isinstance(data, ImageData)):
             raise NotApplicable(f"a metric needs known factors; {getattr(data, 'name', data)} has images only")
-        self.num_images = math.prod(self.sizes) if self.full_grid else data.num_images
+        self.num_images: int = math.prod(self.sizes) if self.full_grid else self.data.num_images
         self._per_cell = int(getattr(data, "images_per_cell", 1))
         self._encode = codes if callable(codes) else None
         self.latents: int | None = None  # unknown of a function
@@ -108,13 +111,13 @@ class CodeReader:
         return rows.astype(np.float64)
 
 
-def factor_sizes(data: Any) -> tuple[int, ...]:
+def factor_sizes(data: MetricData) -> tuple[int, ...]:
     """The number of values of each factor; empty for images without factors."""
     sizes = data.factor_sizes if isinstance(data, LabelledImages) else getattr(data, "factors_num_values", ())
     return tuple(int(size) for size in sizes)
 
 
-def check_codes(codes: Any, num_images: int) -> np.ndarray:
+def check_codes(codes: object, num_images: int) -> np.ndarray:
     """`codes` as an array (num_images, latents), float or int, at most 20,000 latents.
 
     Raises UserError for another shape and what are no numbers.

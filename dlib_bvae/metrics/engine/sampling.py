@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlib_bvae.datasets.ground_truth import as_rng, draw, grid_strides
+from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw, grid_strides
 from dlib_bvae.errors import NotApplicable, UserError, check_integer
-from dlib_bvae.metrics.engine.codes import CodeReader, factor_sizes
+from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, factor_sizes
 
 
 class Sample(NamedTuple):
@@ -32,9 +32,9 @@ class Sampler:
     def __init__(
         self,
         name: str,
-        data: Any,
-        codes: Any,
-        random_state: Any,
+        data: MetricData,
+        codes: Codes,
+        random_state: RandomState,
         least_factors: int = 1,
         most_codes: int | None = None,
         full_grid: bool = False,
@@ -110,7 +110,7 @@ class Sampler:
         return {name: float(value) for name, value in zip(self.factor_names, values, strict=True)}
 
 
-def factor_names(data: Any) -> list[str]:
+def factor_names(data: MetricData) -> list[str]:
     """The data set's factor names; factor_0, factor_1, … where it has none."""
     names = getattr(data, "factor_names", None)
     count = len(factor_sizes(data))

@@ -1,5 +1,7 @@
 """codes.py of the metrics: codes as an array or as a function, checked at the door."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from support.known_codes import GRID, mixed
@@ -12,6 +14,7 @@ from dlib_bvae.metrics.engine.codes import CodeReader
 from dlib_bvae.metrics.factor_vae_score import factor_vae_score
 
 RNG = np.random.RandomState(0)
+SIZES = (2, 4, 3)
 
 
 @pytest.fixture
@@ -138,3 +141,44 @@ def test_of_wide_codes_a_pruned_one_has_no_vote_in_any_part(monkeypatch):
     assert result["num_active_dims"] == 4
     assert np.sum(result["votes"]) == 100
     assert not np.any(np.array(result["votes"])[:, 4:])
+
+
+class Pictures:
+    """The factors as pictures of 64 × 64 pixels: 16 KiB each."""
+
+    num_factors = 3
+    factors_num_values = SIZES
+    observation_shape = (64, 64, 1)
+
+    def sample_observations_from_factors(self, factors, random_state):
+        pictures = np.zeros((len(factors), 64, 64, 1), np.float32)
+        pictures[:, 0, :3, 0] = factors
+        return pictures
+
+
+def factors_of(pictures):
+    return pictures[:, 0, :3, 0]
+
+
+def encode(pictures):
+    x = factors_of(pictures).astype(np.float64)
+    return np.stack([x @ [1, 0.9, 0.2], np.sin(7 * x @ [3, 1, 2])], axis=1)
+
+
+def test_a_function_is_given_few_images_at_a_time():
+    seen = []
+
+    def counted(pictures):
+        seen.append(len(pictures))
+        return encode(pictures)
+
+    rows = np.random.default_rng(0).integers(24, size=20_000)
+    tracemalloc.start()
+    codes = CodeReader(Pictures(), counted).at(rows, np.random.RandomState(0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(seen) == 20_000
+    assert peak < 100 * 2**20  # all pictures at once would be 312 MiB
+    grid = np.array(list(np.ndindex(SIZES)), np.float32)
+    whole = encode(np.pad(grid, [(0, 0), (0, 61)])[:, None, :, None])
+    assert np.array_equal(codes, whole[rows])

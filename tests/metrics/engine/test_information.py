@@ -1,15 +1,24 @@
-"""binning.py and information.py: against numpy and scikit-learn, and the symmetries of information."""
+"""information.py: against numpy and scikit-learn, and the symmetries of information."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import trapezoid
+from scipy.special import digamma
 from scipy.stats import norm
+from sklearn.feature_selection import mutual_info_classif
 from sklearn.metrics import mutual_info_score
+from support.known_codes import GRID, mixed
 
 from dlib_bvae.metrics.engine import information
-from dlib_bvae.metrics.engine.binning import histogram_bins, value_bins
+from dlib_bvae.metrics.engine.information import (
+    distance_to_neighbour,
+    histogram_bins,
+    neighbour_information,
+    value_bins,
+)
+from dlib_bvae.metrics.engine.sampling import Sampler
 
 SIZES = [3, 5, 2]
 
@@ -111,3 +120,40 @@ def test_the_kl_of_a_gaussian_is_the_integral(mean, deviation):
     assert found.shape == (1,)
     assert found[0] == pytest.approx(integral, rel=1e-6, abs=1e-12)
     assert found[0] >= 0
+
+
+def test_nearest_neighbours_are_scikit_learn_s():
+    codes, factors = mixed(GRID)[::2], GRID.factors()[::2, :3]
+    scaled = (codes - codes.mean(axis=0)) / codes.std(axis=0)
+    expected = [mutual_info_classif(scaled, f, n_neighbors=4, random_state=0) for f in factors.T]
+    # scikit-learn adds noise of 1e-10, which may make a neighbour of another image.
+    assert neighbour_information(scaled, factors, 4) == pytest.approx(np.stack(expected, axis=1), abs=1e-3)
+
+
+def test_values_that_occur_once_say_nothing():
+    codes, factor = np.random.default_rng(0).normal(size=12), np.array([0, 1] + [2] * 5 + [3] * 5)
+    found = neighbour_information(codes[:, None], factor[:, None], 3)
+    codes, factor = codes[2:], factor[2:]
+    terms = []
+    for code, value in zip(codes, factor, strict=True):
+        third = np.sort(abs(codes[factor == value] - code))[3]
+        terms.append(digamma(10) + digamma(3) - digamma(5) - digamma(sum(abs(codes - code) < third)))
+    assert found[0, 0] == pytest.approx(np.mean(terms))
+    assert found[0, 0] > 0
+    assert neighbour_information(codes[:, None], np.arange(10)[:, None], 3).tolist() == [[0]]
+
+
+def test_discrete_codes_have_about_their_plug_in_information():
+    factors = Sampler("m", GRID, GRID.factors(), 0).draw("num", 3000).factors
+    codes = factors[:, [0, 2]] + 2 * (factors[:, [1, 1]] > 1)
+    expected = [[mutual_info_score(c, f) for f in factors.T] for c in codes.T]
+    assert neighbour_information(codes.astype(float), factors, 10) == pytest.approx(np.array(expected), abs=5e-3)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-100, 100), min_size=3, max_size=40), st.data())
+def test_distances_are_those_of_all_pairs(values, data):
+    ordered = np.sort(values)
+    k = data.draw(st.integers(1, len(values) - 1))
+    expected = np.sort(np.abs(ordered[:, None] - ordered), axis=1)[:, k]
+    assert distance_to_neighbour(ordered, k) == pytest.approx(expected)

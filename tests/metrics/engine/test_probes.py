@@ -1,11 +1,17 @@
-"""classifiers.py: every classifier learns what can be learnt."""
+"""probes.py: every classifier learns what can be learnt; one a factor is fitted."""
+
+import warnings
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from support.known_codes import GRID, ONE_HOT
 
 from dlib_bvae.errors import UnknownName
 from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.engine.probes import Constant, fit_all, standardised
+from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 
 NAMES = (
     "gradient_boosting_classifier",
@@ -81,14 +87,39 @@ def test_cross_validation_takes_the_penalty_that_does_best_on_the_folds():
     means, penalties = [], np.logspace(-4, 4, 10)
     folds = np.array_split(np.arange(200), 5)
     for penalty in penalties:
-        told = []
+        accuracies = []
         for fold in folds:
-            rest = np.setdiff1d(np.arange(200), fold)
-            each = LogisticRegression(C=penalty, max_iter=1000).fit(features[rest], labels[rest])
-            told.append(each.score(features[fold], labels[fold]))
-        means.append(np.mean(told))
+            others = np.setdiff1d(np.arange(200), fold)
+            each = LogisticRegression(C=penalty, max_iter=1000).fit(features[others], labels[others])
+            accuracies.append(each.score(features[fold], labels[fold]))
+        means.append(np.mean(accuracies))
     best = int(np.argmax(means))
     assert means[best] > sorted(means)[-2] or means.count(max(means)) > 1
     assert np.unique(model.C_) == pytest.approx(penalties[best])
-    whole = LogisticRegression(C=penalties[best], max_iter=1000).fit(features, labels)
-    assert np.array_equal(model.predict(features), whole.predict(features))
+    refitted = LogisticRegression(C=penalties[best], max_iter=1000).fit(features, labels)
+    assert np.array_equal(model.predict(features), refitted.predict(features))
+
+
+def test_constant_codes_are_standardised_to_0():
+    sample = Sample(np.array([[1.0, 5], [3, 5]]), np.zeros((2, 1), int))
+    train, other = standardised(sample, Sample(np.array([[2.0, 6]]), np.zeros((1, 1), int)))
+    assert train.codes.tolist() == [[-1, 0], [1, 0]]
+    assert other.codes.tolist() == [[0, 1]]
+
+
+def test_each_factor_has_its_classifier_in_order():
+    train = Sampler("m", GRID, ONE_HOT, 0).draw("num", 200)
+    models = fit_all(lambda seed: LogisticRegression(random_state=seed), train, 0)
+    assert [len(model.classes_) for model in models] == [3, 4, 6, 5]
+    same = Sample(train.codes, np.full((200, 1), 2))
+    assert isinstance(fit_all(lambda seed: LogisticRegression(), same, 0)[0], Constant)
+
+
+def test_warnings_are_passed_on_once():
+    train = Sampler("m", GRID, GRID.rotated(), 0).draw("num", 200)
+    with pytest.warns(ConvergenceWarning) as caught:
+        fit_all(lambda seed: LogisticRegression(max_iter=1), train, 0)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit_all(lambda seed: LogisticRegression(max_iter=1000), train, 0)

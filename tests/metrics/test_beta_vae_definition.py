@@ -1,8 +1,5 @@
-"""beta_vae.py and codes.py together: the definition on the very images a score saw, memory, warnings, late imports."""
+"""beta_vae.py: the definition on the very images that a score drew, and warnings of its classifier."""
 
-import subprocess
-import sys
-import tracemalloc
 import warnings
 
 import numpy as np
@@ -70,25 +67,6 @@ def test_features_and_score_are_the_definition_s_on_the_images_that_were_drawn()
     assert scores["eval_accuracy"] == model.score(*fitted[1])
 
 
-def test_a_function_is_given_few_images_at_a_time():
-    seen = []
-
-    def counted(pictures):
-        seen.append(len(pictures))
-        return encode(pictures)
-
-    rows = np.random.default_rng(0).integers(24, size=20_000)
-    tracemalloc.start()
-    codes = CodeReader(Pictures(), counted).at(rows, np.random.RandomState(0))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert sum(seen) == 20_000
-    assert peak < 100 * 2**20  # all pictures at once would be 312 MiB
-    grid = np.array(list(np.ndindex(SIZES)), np.float32)
-    whole = encode(np.pad(grid, [(0, 0), (0, 61)])[:, None, :, None])
-    assert np.array_equal(codes, whole[rows])
-
-
 class Warns:
     """A classifier that warns while it is fitted."""
 
@@ -109,8 +87,3 @@ def test_a_warning_that_the_result_does_not_tell_is_passed_on():
         assert _fit(Warns(ConvergenceWarning), np.zeros((1, 1)), np.zeros(1)) is False
     with pytest.warns(RuntimeWarning, match="a word from the classifier"):
         assert _fit(Warns(RuntimeWarning, ConvergenceWarning), np.zeros((1, 1)), np.zeros(1)) is False
-
-
-def test_the_door_imports_neither_scikit_learn_nor_tensorflow():
-    code = "import sys, dlib_bvae.metrics as m; m.names(); sys.exit('sklearn' in sys.modules or 'tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

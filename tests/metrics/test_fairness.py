@@ -1,0 +1,55 @@
+"""fairness.py: known answers and the reference's keys."""
+
+import numpy as np
+import pytest
+from support.known_codes import GRID, ONE_HOT, Grid
+
+from dlib_bvae.metrics.fairness import fairness, unfairness
+
+PAIR = Grid(2, 2, 30)  # the third is as good as noise
+
+
+def test_unfairness_is_the_distance_from_the_mean_prediction():
+    assert unfairness(np.array([[10, 10], [30, 30]])) == (0, 0)
+    assert unfairness(np.array([[20, 0], [0, 20]])) == (0.5, 0.5)
+    counts = np.array([[6, 2], [2, 2], [0, 4]])
+    overall = np.array([8, 4, 4]) / 16
+    each = [0.5 * abs(counts[:, c] / 8 - overall).sum() for c in (0, 1)]
+    assert unfairness(counts) == pytest.approx((np.mean(each), max(each)))
+
+
+def test_predictions_of_clear_codes_are_fair():
+    result = fairness(GRID, ONE_HOT, 0, num_train=400, num_test_points_per_class=10)
+    matrices = [result.pop(key) for key in ("mean_fairness", "max_fairness")]
+    assert matrices == [np.zeros((4, 4)).tolist()] * 2
+    assert set(result.values()) == {0}
+    assert len(result) == 2 * (4 * 3 + 4 * 4 + 8)
+
+
+def test_a_prediction_that_is_the_sensitive_factor_is_as_unfair_as_can_be():
+    """The code of one binary factor is the other's: what is predicted for it follows the other's value alone."""
+    factors = PAIR.factors()
+    codes = np.where(np.random.default_rng(0).random(60 * 2) < 0.4, factors[:, 1], factors[:, 0])
+    codes = np.stack([codes + 10.0 * factors[:, 1], 0.0 * codes], axis=1)
+    result = fairness(PAIR, codes, 0, num_train=800)
+    assert result["mean_fairness:pred1:sens0"] < 0.1
+    rows = [result[f"mean_fairness:pred1:sens{k}"] for k in (0, 2)]
+    assert result["mean_fairness:pred1:mean_sens"] == pytest.approx(np.mean(rows))
+    assert result["mean_fairness:pred1:max_sens"] == max(rows)
+    columns = [result[f"mean_fairness:pred{k}:sens0"] for k in (1, 2)]
+    assert result["mean_fairness:sens0:mean_pred"] == pytest.approx(np.mean(columns))
+    means = [result[f"mean_fairness:pred{k}:mean_sens"] for k in range(3)]
+    assert result["mean_fairness:mean_pred:mean_sens"] == pytest.approx(np.mean(means))
+    assert result["mean_fairness:max_pred:mean_sens"] == max(means)
+    for prefix in ("mean_fairness", "max_fairness"):
+        for predicted, row in enumerate(result[prefix]):
+            named = [result.get(f"{prefix}:pred{predicted}:sens{k}", 0) for k in range(3)]
+            assert row == named
+
+
+def test_a_code_that_mixes_two_factors_is_unfair():
+    factors = PAIR.factors()
+    mixed = (factors[:, 0] + factors[:, 1]).astype(float)[:, None]
+    result = fairness(PAIR, mixed, 0, num_train=800)
+    # The sum 1 is called 0 or 1 always: of one sensitive value all predictions are the same, of the other half.
+    assert result["mean_fairness:pred0:sens1"] == pytest.approx(0.25, abs=0.05)

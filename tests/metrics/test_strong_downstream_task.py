@@ -1,0 +1,45 @@
+"""strong_downstream_task.py: the shift is what it says, and known answers."""
+
+import numpy as np
+import pytest
+from support.known_codes import GRID, ONE_HOT
+
+from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.strong_downstream_task import _shifted, strong_downstream_task
+
+FEW = {"num_train": [500], "num_test": 1000}
+
+
+def test_the_shift_holds_one_value_and_then_shows_all_others():
+    sampler = Sampler("m", GRID, ONE_HOT, 0)
+    rows = sampler.draw_rows("num", 4000), sampler.draw_rows("num", 4000)
+    for target in range(4):
+        train, test = (sampler.at(each).factors for each in _shifted(sampler, *rows, target))
+        held = np.flatnonzero((train == train[0]).all(axis=0))
+        assert len(held) == 1
+        assert held[0] != target
+        size = sampler.sizes[held[0]]
+        assert set(test[:, held[0]]) == set(range(size)) - {train[0, held[0]]}
+        assert (np.bincount(test[:, held[0]]).max() < 1.2 * 4000 / (size - 1)).all()
+
+
+def test_codes_of_their_own_are_learnt_in_spite_of_a_shift():
+    result = strong_downstream_task(GRID, ONE_HOT, 0, **FEW, n_experiment=3)
+    assert result["500:mean_test_accuracy"] == result["500:mean_strong_test_accuracy"] == 1
+    assert result["500:strong_generalization_gap"] == 0
+
+
+def test_codes_that_move_with_another_factor_are_not():
+    factors = GRID.factors()
+    codes = np.cumsum(factors / (np.array([3, 4, 6, 5]) - 1), axis=1)  # each is shifted by all before it
+    codes = np.stack([codes[:, 3], codes[:, 2]], axis=1)
+    result = strong_downstream_task(GRID, codes, 0, **FEW, n_experiment=5)
+    assert result["500:mean_strong_test_accuracy"] < result["500:mean_test_accuracy"]
+    gap = 1 - result["500:mean_strong_test_accuracy"] / result["500:mean_test_accuracy"]
+    assert result["500:strong_generalization_gap"] == pytest.approx(gap)
+    assert gap > 0.05
+    assert result["num_train"] == [500]
+    by_factor = np.array(result["strong_test_accuracy"])
+    assert by_factor.shape == (1, 4)
+    assert by_factor.mean() == pytest.approx(result["500:mean_strong_test_accuracy"])
+    assert by_factor[0].argmax() == 3  # the last: the difference of the two codes, whatever the others are
