@@ -1,4 +1,4 @@
-"""What each latent carries: its KL, its variance, and the factor it tells most about."""
+"""What each latent carries: its KL, its variance, and the factor it is most informative about."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BINS = 20  # of a code, as in dlib_bvae.metrics.mig
 
 
 class Latents(NamedTuple):
-    """Facts about the latents of a run, in their own order.
+    """Facts about the latents of a run, by index.
 
     kl: nats, float64 (latents,), NaN where the encoder gives no variance. variance: of the posterior means, float64 (latents,).
     information: mutual information of code and factor in nats, float64 (latents, factors), or None; factors: their names;
@@ -47,7 +47,7 @@ class Latents(NamedTuple):
         return f"variance {self.variance[latent]:.3g}"
 
     def best(self, latent: int) -> tuple[str, float] | None:
-        """The factor that the latent tells most about and how much, in nats; None where it tells of none or none is known."""
+        """The factor of the largest mutual information and that, in nats; None where all are 0 or no factor is known."""
         if self.information is None or not self.information[latent].any():
             return None
         factor = int(self.information[latent].argmax())

@@ -54,7 +54,7 @@ def test_info_follows_the_files(given, capsys, tmp_path):
     catalogue.info("mpi3d_real_complex")
     before = capsys.readouterr().out
     assert "yes, unverified, converted at the first use" in before
-    assert "fingerprint  made of the pixels when they are read" in before
+    assert "fingerprint  of the pixels, when they are read" in before
     assert "no published checksum" in before
     assert "CC-BY 4.0" in before
     data.images_at([0])

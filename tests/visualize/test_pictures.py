@@ -78,7 +78,7 @@ def test_labels_stand_beside_and_above_and_leave_the_tiles_whole():
 
 def test_texts_above_narrow_tiles_do_not_run_into_each_other():
     rows = [np.zeros((12, 64, 20, 1))]
-    picture = labelled(rows, above=["−1.234"] * 12)
+    picture = labelled(rows, column_labels=["−1.234"] * 12)
     dark = np.concatenate([[False], (picture[:20] < 200).any(axis=(0, 2)), [False]])
     gaps = np.diff(np.flatnonzero(~dark)) - 1  # widths of what is dark between two white columns
     assert gaps.max() < text_width("−1.234")

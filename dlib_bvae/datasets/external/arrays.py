@@ -50,7 +50,9 @@ def open_array(path: Path, key: str | None, dimensions: Sequence[int], parameter
         found = _opened(path, key, dimensions)
     except UserError:
         raise
-    except Exception as error:  # parsers fail on bad bytes in more ways than they tell: zlib.error, struct.error, …
+    except (
+        Exception
+    ) as error:  # parsers fail on bad bytes in more ways than are documented: zlib.error, struct.error, …
         raise UserError(f"{parameter}: {str(path)!r} cannot be read: {error}") from error
     if found.dtype.kind not in "biuf":
         raise UserError(f"{parameter}: {str(path)!r} holds {found.dtype}; expected numbers")
@@ -110,7 +112,7 @@ def _member(path: Path, member: str) -> np.ndarray:
     if info.compress_type != zipfile.ZIP_STORED:
         return np.load(_unpacked(path, member), mmap_mode="r", allow_pickle=False)
     with path.open("rb") as file:
-        file.seek(info.header_offset + 26)  # the archive's own header of the member: 30 bytes, its name, an extra field
+        file.seek(info.header_offset + 26)  # the archive's header of the member: 30 bytes, its name, an extra field
         lengths = struct.unpack("<HH", file.read(4))
     start = info.header_offset + 30 + sum(lengths) + header
     return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")

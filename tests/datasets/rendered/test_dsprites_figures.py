@@ -36,7 +36,7 @@ def test_the_axes_have_the_official_values():
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_drawing_agrees_with_a_pixel_by_pixel_one(figure):
-    rows = dsprites.draw_rows(*figure)
+    rows = dsprites.render_rows(*figure)
     assert rows.shape == (32, 32, 64)
     assert rows.dtype == np.uint64
     for x, y in [(0, 0), (31, 31), (0, 31), (13, 6), (20, 29)]:
@@ -44,14 +44,14 @@ def test_drawing_agrees_with_a_pixel_by_pixel_one(figure):
 
 
 def test_the_largest_unrotated_square_has_400_pixels():
-    image = pixels(dsprites.draw_rows(0, 5, 0)[0, 0])
+    image = pixels(dsprites.render_rows(0, 5, 0)[0, 0])
     assert image.sum() == 400
     assert image[6:26, 6:26].all()
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_positions_of_equal_phase_differ_by_a_shift_alone(figure):
-    rows = dsprites.draw_rows(*figure)
+    rows = dsprites.render_rows(*figure)
     # Positions 0 and 31 are 32 pixels apart; all others differ in their fraction of a pixel.
     assert np.array_equal(rows[31], rows[0] >> np.uint64(32))
     assert np.array_equal(rows[0], rows[31] << np.uint64(32))

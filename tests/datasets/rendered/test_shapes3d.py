@@ -28,7 +28,7 @@ def painted():
 
     def layers(*geometry):
         if geometry not in drawn:
-            drawn[geometry] = painter.draw(*geometry)
+            drawn[geometry] = painter.render(*geometry)
         return drawn[geometry]
 
     return layers
@@ -98,13 +98,13 @@ def test_an_image_off_the_grid_is_refused(data, index):
 
 
 def test_drawing_twice_gives_the_same(painted):
-    assert np.array_equal(Painter().draw(2, 1, 7), painted(2, 1, 7))
+    assert np.array_equal(Painter().render(2, 1, 7), painted(2, 1, 7))
 
 
 def test_a_painter_s_earlier_pictures_leave_no_trace():
     painter = Painter()
-    painter.draw(7, 3, 7)
-    assert np.array_equal(painter.draw(0, 2, 7), Painter().draw(0, 2, 7))
+    painter.render(7, 3, 7)
+    assert np.array_equal(painter.render(0, 2, 7), Painter().render(0, 2, 7))
 
 
 @pytest.mark.parametrize("shape", range(4))
