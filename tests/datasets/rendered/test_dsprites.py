@@ -30,6 +30,11 @@ def test_the_grid_is_the_official_one_without_colour(dsprites):
     assert dsprites.observation_shape == (64, 64, 1)
 
 
+def test_images_are_as_ever(dsprites, known):
+    factors, images = known("dsprites")
+    assert np.array_equal(dsprites.packed()[dsprites.index_of(factors)], images)
+
+
 def test_images_are_zeros_and_ones(dsprites):
     images = dsprites.images_at([0, 5, 737_279])
     assert images.shape == (3, 64, 64, 1)

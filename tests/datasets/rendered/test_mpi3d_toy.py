@@ -73,6 +73,11 @@ def test_index_and_factors_are_inverse(index):
     assert data.index_of(data.factors_at([index])).tolist() == [index]
 
 
+def test_images_are_as_ever(data, known, unchanged):
+    factors, images = known("mpi3d_toy")
+    unchanged(data.render(factors), images)
+
+
 def test_factors_off_the_grid_are_refused(data):
     with pytest.raises(ValueError, match="factors of mpi3d_toy_rendered must be in 0"):
         data.render([[0, 0, 0, 3, 0, 0, 0]])

@@ -87,6 +87,12 @@ def hsv(hue):
     return [(1, up, 0), (down, 1, 0), (0, 1, up), (0, down, 1), (up, 0, 1), (1, 0, down)][sector]
 
 
+def test_images_are_as_ever(known, unchanged, painted):
+    factors, images = known("shapes3d")
+    layers = np.stack([painted(*geometry) for geometry in factors[:, 3:].tolist()]).reshape(len(factors), LAYERS, -1)
+    unchanged(shapes3d.compose(layers, np.arange(len(factors)), factors[:, :3]), images)
+
+
 def test_no_indices_give_no_images(data):
     assert data.images_at([]).shape == (0, 64, 64, 3)
 
