@@ -38,6 +38,12 @@ def test_gray_is_pillows_up_to_rounding():
     assert abs(got[..., 0].astype(int) - np.array(expected)).max() <= 1
 
 
+def test_gray_is_rounded_to_the_nearest():
+    data = Colours()
+    data.images_at = lambda indices: np.array([[[[0, 0, 4]], [[0, 0, 5]], [[255, 255, 255]]]], np.uint8)
+    assert grayscale(data).images_at([0]).ravel().tolist() == [0, 1, 255]  # 0.456, 0.57
+
+
 def test_binary_images_get_the_full_range(bars):
     same = resized(bars, 16, 16, "nearest")
     assert same.max_pixel == 255

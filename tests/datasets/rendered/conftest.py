@@ -1,11 +1,13 @@
 """The rendered dSprites, once for all tests; and images as they were rendered when this package was written."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dlib_bvae.datasets.rendered.dsprites import DSpritesRendered
+from dlib_bvae.datasets.rendered.shapes3d import Painter
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +16,13 @@ def dsprites(tmp_path_factory):
     data = DSpritesRendered(tmp_path_factory.mktemp("cache"))
     data.packed()
     return data
+
+
+@pytest.fixture(scope="session")
+def painted():
+    """Layers of geometries of shapes3d, rendered once: (scale, shape, orientation) → int16 (LAYERS, 64, 64)."""
+    painter = Painter()
+    return functools.cache(lambda *geometry: painter.render(*geometry))
 
 
 @pytest.fixture(scope="session")

@@ -21,19 +21,6 @@ FRAMES = Path(__file__).resolve().parents[4] / "shared" / "data" / "shapes3d_fra
 SIZES = (10, 10, 10, 8, 4, 15)
 
 
-@pytest.fixture(scope="module")
-def painted():
-    """Layers of the geometries that the tests look at, drawn once: (scale, shape, orientation) → int16 (LAYERS, 64, 64)."""
-    painter, drawn = Painter(), {}
-
-    def layers(*geometry):
-        if geometry not in drawn:
-            drawn[geometry] = painter.render(*geometry)
-        return drawn[geometry]
-
-    return layers
-
-
 @pytest.fixture
 def image(painted):
     """Factors → image int64 (64, 64, 3), as images_at gives it."""
