@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.external.arrays import open_array
 from dlib_bvae.errors import UserError
 
@@ -78,6 +79,7 @@ def test_a_compressed_member_is_unpacked_once(tmp_path, cache):
     first = open_array(tmp_path / "x.npz", None, (3,), "p")
     (unpacked,) = (cache / "unpacked").glob("*.npy")
     assert str(first.filename) == str(unpacked)
+    assert unpacked.name == f"{content_sha256([tmp_path / 'x.npz'])[:16]}-imgs.npy"
     before = unpacked.stat().st_mtime_ns
     open_array(tmp_path / "x.npz", None, (3,), "p")
     assert unpacked.stat().st_mtime_ns == before
