@@ -66,7 +66,7 @@ def test_info_follows_the_files(given, capsys, tmp_path):
 
 def test_info_of_an_absent_set_names_its_source_and_fingerprint(capsys):
     catalogue.info("mpi3d_toy")
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     for word in (
         "mpi3d_toy.npz, not in",
         "md5:55889cb7",
@@ -74,8 +74,8 @@ def test_info_of_an_absent_set_names_its_source_and_fingerprint(capsys):
         "vertical_axis 40",
         "64×64×3",
     ):
-        assert word in told
-    assert datasets.load("mpi3d_toy").fingerprint in told
+        assert word in message
+    assert datasets.load("mpi3d_toy").fingerprint in message
 
 
 def test_verify_reads_the_file_and_the_cache(given, capsys, tmp_path):

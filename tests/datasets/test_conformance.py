@@ -5,6 +5,7 @@ import pytest
 
 from dlib_bvae.datasets import DATASETS, FromDuckType
 from dlib_bvae.datasets.derived.dsprites_variants import on_picture
+from dlib_bvae.datasets.derived.training_distribution import CORRELATIONS, HELD_OUT
 from dlib_bvae.datasets.official.base import OfficialData
 
 # of the checksums, where all are published
@@ -31,11 +32,7 @@ DERIVED = [
     ("dummy_data", {}, "e27b07a6ef11b5fd"),
     ("subset", {"data": "dummy_data", "values": {"row": [0, 3], "length": [2]}}, "9ec3748ec3ee48d5"),
     ("held_out", {"data": "dummy_data", "combinations": [{"row": [0], "column": [1, 2]}]}, "acc6676199f22302"),
-    ("held_out", {"data": "dsprites_rendered", "preset": "dsprites_to_element"}, "4d7a36cbd07d2c65"),
-    ("held_out", {"data": "shapes3d_rendered", "preset": "shapes3d_to_range_2"}, "2ca4a8d9aa51f553"),
     ("correlated", {"data": "dummy_data", "pairs": [("row", "column")], "sigma": 0.2}, "b380ab110418fe33"),
-    ("correlated", {"data": "dsprites_rendered", "preset": "dsprites_confounded_1"}, "98d6abfc8cc4a3c6"),
-    ("correlated", {"data": "shapes3d_rendered", "preset": "shapes3d_triple_1"}, "381cc9341d3b8ab2"),
     ("probe", {"data": "dummy_data", "images": 50, "seed": 3}, "36329e54371d8f03"),
     ("probe", {"data": "dsprites_rendered"}, "f25737ac8519ef45"),
     ("resized", {"data": "dummy_data", "height": 8, "width": 8}, "15b941c680a5c760"),
@@ -46,6 +43,36 @@ DERIVED = [
     ("noisy_dsprites_rendered", {}, "a461e27614c94f9e"),
     ("dsprites_noshape_rendered", {}, "fc195b39d6d63682"),
 ]
+
+# (data set, preset), of the rendered set that the preset is named after
+PRESETS = {
+    ("correlated", "dsprites_single_1"): "31408eae3ca33b96",
+    ("correlated", "dsprites_single_2"): "d73d86a514ab5184",
+    ("correlated", "dsprites_single_3"): "eb8cb5cfbe3398b5",
+    ("correlated", "dsprites_double_1"): "d6500d78ccdd2f49",
+    ("correlated", "dsprites_double_2"): "272a8e20044a373d",
+    ("correlated", "dsprites_confounded_1"): "98d6abfc8cc4a3c6",
+    ("correlated", "dsprites_confounded_2"): "37fd8fb74f95dfed",
+    ("correlated", "shapes3d_single_1"): "61224bc5de570fae",
+    ("correlated", "shapes3d_single_2"): "1e2ec213002baf48",
+    ("correlated", "shapes3d_single_3"): "ced03f27fee2c6af",
+    ("correlated", "shapes3d_single_4"): "0669e71c569fe398",
+    ("correlated", "shapes3d_double_1"): "3242bc60b5ec6191",
+    ("correlated", "shapes3d_double_2"): "8dd4c78877e413b3",
+    ("correlated", "shapes3d_double_3"): "eb120c4d760b514b",
+    ("correlated", "shapes3d_triple_1"): "381cc9341d3b8ab2",
+    ("correlated", "shapes3d_triple_2"): "9475f06c2ab96dbc",
+    ("correlated", "shapes3d_confounded_1"): "8855d4dd07b8f3bb",
+    ("correlated", "shapes3d_confounded_2"): "8d33d2f9410f0a36",
+    ("held_out", "dsprites_to_element"): "4d7a36cbd07d2c65",
+    ("held_out", "dsprites_to_range"): "e87649aa9b1e6d19",
+    ("held_out", "dsprites_extrapolation"): "21ed7e6c529a9ea4",
+    ("held_out", "shapes3d_to_element"): "033b3b81362917c0",
+    ("held_out", "shapes3d_to_range_1"): "695b2090c4df896a",
+    ("held_out", "shapes3d_to_range_2"): "2ca4a8d9aa51f553",
+    ("held_out", "shapes3d_to_range_3"): "fcce0a83ea7892c2",
+    ("held_out", "shapes3d_extrapolation"): "a73cb2de24cfbb56",
+}
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
@@ -65,6 +92,15 @@ def test_rendered_sets_keep_their_fingerprints_and_cache_files(name, tmp_path):
 @pytest.mark.parametrize(("name", "parameters", "fingerprint"), DERIVED)
 def test_derived_sets_keep_their_fingerprints(name, parameters, fingerprint):
     assert DATASETS.get(name)(**parameters).fingerprint == fingerprint
+
+
+def test_presets_keep_their_fingerprints():
+    found = {}
+    for kind, presets in (("correlated", CORRELATIONS), ("held_out", HELD_OUT)):
+        for name in presets:
+            data = DATASETS.get(kind)(data=f"{name.split('_')[0]}_rendered", preset=name)
+            found[kind, name] = data.fingerprint
+    assert found == PRESETS
 
 
 def test_dsprites_on_a_picture_keep_their_fingerprint():

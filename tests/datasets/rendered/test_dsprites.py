@@ -1,4 +1,4 @@
-"""dsprites.py: the drawn grid, its order, and the real frames in it."""
+"""dsprites.py: the rendered grid, its order, and the real frames in it."""
 
 from pathlib import Path
 

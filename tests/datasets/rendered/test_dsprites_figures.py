@@ -13,7 +13,7 @@ def pixels(rows):
     return np.array([[int(row) >> (63 - x) & 1 for x in range(64)] for row in rows], bool)
 
 
-def drawn_slowly(figure, x, y):
+def rendered_slowly(figure, x, y):
     """The figure pixel by pixel: the even-odd rule at each pixel's centre."""
     corners = np.round(256 * (dsprites.place(*figure) + (16 + 32 * x / 31, 16 + 32 * y / 31))) / 256
     image = np.zeros((64, 64), bool)
@@ -35,12 +35,12 @@ def test_the_axes_have_the_official_values():
 
 
 @pytest.mark.parametrize("figure", FIGURES)
-def test_drawing_agrees_with_a_pixel_by_pixel_one(figure):
+def test_rendering_agrees_with_a_pixel_by_pixel_one(figure):
     rows = dsprites.render_rows(*figure)
     assert rows.shape == (32, 32, 64)
     assert rows.dtype == np.uint64
     for x, y in [(0, 0), (31, 31), (0, 31), (13, 6), (20, 29)]:
-        assert np.array_equal(pixels(rows[x, y]), drawn_slowly(figure, x, y)), (x, y)
+        assert np.array_equal(pixels(rows[x, y]), rendered_slowly(figure, x, y)), (x, y)
 
 
 def test_the_largest_unrotated_square_has_400_pixels():

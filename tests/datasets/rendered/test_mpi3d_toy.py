@@ -1,6 +1,6 @@
 """mpi3d_toy.py: the official grid, what each factor changes, the cache on a tiny grid, and the real frames.
 
-Single images are drawn with draw(); the cache of the whole grid is never made here.
+Single images are rendered with render(); the cache of the whole grid is never made here.
 """
 
 import dataclasses
@@ -83,7 +83,7 @@ def test_factors_off_the_grid_are_refused(data):
         data.render([[0, 0, 0, 3, 0, 0, 0]])
 
 
-def test_drawing_twice_gives_the_same_bytes(data):
+def test_rendering_twice_gives_the_same_bytes(data):
     wanted = [factors(pose) for pose in POSES]
     images = data.render(wanted)
     assert images.shape == (4, 64, 64, 3)
@@ -223,7 +223,7 @@ def test_the_fingerprint_is_the_same_in_another_process(data):
     assert len(data.fingerprint) == 16
 
 
-def test_a_tiny_grid_comes_out_of_the_cache_as_it_is_drawn(tiny):
+def test_a_tiny_grid_comes_out_of_the_cache_as_it_is_rendered(tiny):
     indices = np.arange(tiny.num_images)[::7]
     assert np.array_equal(tiny.images_at(indices), tiny.render(tiny.factors_at(indices)))
     assert {path.suffix for path in tiny.cache_path.parent.iterdir()} == {".npy", ".json", ".lock"}
@@ -255,7 +255,7 @@ def test_a_damaged_cache_is_told(tiny, tmp_path):
         ("toy2", 3, 6, [2, 2, 0, 0, 0, 39, 39]),
     ],
 )
-def test_real_frames_look_like_the_drawn_images(data, name, frame, tile, wanted):
+def test_real_frames_look_like_the_rendered_images(data, name, frame, tile, wanted):
     with np.load(FRAMES) as file:
         real = file[name][frame, tile].astype(int)
     error = np.abs(data.render([wanted])[0].astype(int) - real).mean(axis=2)

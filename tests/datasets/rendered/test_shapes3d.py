@@ -1,4 +1,4 @@
-"""shapes3d.py: the drawn grid, its order, what each factor changes, the cache, and the real frames."""
+"""shapes3d.py: the rendered grid, its order, what each factor changes, the cache, and the real frames."""
 
 import dataclasses
 import itertools
@@ -34,7 +34,7 @@ def image(painted):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """shapes3d_rendered with a cache file of noise in place of drawings: for what does not look at the picture."""
+    """shapes3d_rendered with a cache file of noise in place of images: for what does not look at them."""
     noise = np.random.default_rng(0).integers(-2000, 6000, size=(480, LAYERS * 4096), dtype=np.int16).astype("<i2")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shapes3d, "_blocks", lambda: iter([noise.view(np.uint8)]))
@@ -90,7 +90,7 @@ def test_an_image_off_the_grid_is_refused(data, index):
         data.images_at([index])
 
 
-def test_drawing_twice_gives_the_same(painted):
+def test_rendering_twice_gives_the_same(painted):
     assert np.array_equal(Painter().render(2, 1, 7), painted(2, 1, 7))
 
 
@@ -240,7 +240,7 @@ def test_a_changed_byte_anywhere_in_the_cache_is_told(data, place):
 
 
 @pytest.mark.slow
-def test_the_whole_grid_is_drawn_and_opened(tmp_path, painted):
+def test_the_whole_grid_is_rendered_and_opened(tmp_path, painted):
     grid = shapes3d.Shapes3DRendered(tmp_path)
     rows = np.random.default_rng(0).integers(480_000, size=64)
     images = grid.images_at(rows)
@@ -252,7 +252,7 @@ def test_the_whole_grid_is_drawn_and_opened(tmp_path, painted):
 
 
 @pytest.mark.skipif(not FRAMES.exists(), reason="the real frames, shared/data beside the repository, are not here")
-def test_drawn_images_are_near_the_real_frames(monkeypatch, image):
+def test_rendered_images_are_near_the_real_frames(monkeypatch, image):
     monkeypatch.syspath_prepend(BENCHMARKS)
     from shapes3d_fidelity import compare
     from shapes3d_frames import frame_factors, read_frames
