@@ -80,6 +80,12 @@ def test_images_are_as_ever(known, unchanged, painted):
     unchanged(shapes3d.compose(layers, np.arange(len(factors)), factors[:, :3]), images)
 
 
+def test_a_block_is_one_geometry(painted):
+    block = next(shapes3d._blocks())
+    assert block.shape == (1, LAYERS * 4096 * 2)
+    assert block.tobytes() == painted(0, 0, 0).tobytes()
+
+
 def test_no_indices_give_no_images(data):
     assert data.images_at([]).shape == (0, 64, 64, 3)
 
