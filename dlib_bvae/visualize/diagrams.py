@@ -14,6 +14,7 @@ from dlib_bvae.datasets.ground_truth import GroundTruthData
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from dlib_bvae.visualize.latents import Latents
 
@@ -279,7 +280,7 @@ def _light(axes: Any, ticks: int | None = None) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def figure_png(figure: Any) -> bytes:
+def figure_png(figure: Figure) -> bytes:
     """A matplotlib figure as a PNG file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import NotApplicable
 from dlib_bvae.metrics.engine.information import binned_tables, gaussian_kl, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
@@ -62,7 +63,7 @@ class Latents(NamedTuple):
 
 
 def latents_of(
-    means: np.ndarray, log_variances: np.ndarray | None, data: Any, codes: np.ndarray, num_codes: int, seed: int
+    means: np.ndarray, log_variances: np.ndarray | None, data: ImageData, codes: np.ndarray, num_codes: int, seed: int
 ) -> Latents:
     """Facts about latents.
 

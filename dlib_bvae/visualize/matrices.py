@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.datasets import DlibData, FactorDataset
 from dlib_bvae.metrics.engine.codes import factor_sizes
 from dlib_bvae.metrics.engine.sampling import factor_names
 from dlib_bvae.metrics.score_info import Matrix
@@ -26,10 +27,12 @@ _MOST_LETTERS = 60  # of a factor's name
 _UNSAFE = r"[^A-Za-z0-9_.,=+-]+"
 
 
-def save_matrices(directory: Path, results: Mapping[str, Any], known: Mapping[str, Matrix], data: Any) -> list[Path]:
+def save_matrices(
+    directory: Path, results: Mapping[str, Any], known: Mapping[str, Matrix], data: FactorDataset | DlibData
+) -> list[Path]:
     """Writes <key>.png into `directory` for every matrix in `results`, a list of equally long lists of numbers.
 
-    facts: what is known of them, see dlib_bvae.metrics.matrices; rows and columns of another matrix are called so.
+    known: what is known of them, see dlib_bvae.metrics.matrices; rows and columns of another matrix are called so.
     data: names the factors. Returns the paths; imports matplotlib only when there is a matrix.
     """
     paths = []
@@ -52,7 +55,7 @@ def _as_matrix(value: Any) -> np.ndarray | None:
     return array.astype(float) if fits else None
 
 
-def _labels(axis: str, size: int, results: Mapping[str, Any], data: Any) -> list[str]:
+def _labels(axis: str, size: int, results: Mapping[str, Any], data: FactorDataset | DlibData) -> list[str]:
     """The labels of the rows or columns of an axis."""
     names: list[Any]
     if axis == "factor":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.datasets.ground_truth import GroundTruthData
-from dlib_bvae.datasets.images import training_sample
+from dlib_bvae.datasets.ground_truth import FactorDataset, GroundTruthData
+from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import NotApplicable
 from dlib_bvae.metrics.score_info import Matrix
 from dlib_bvae.visualize.diagrams import bars, draw_curves, draw_paths, median_paths, plane_of, scalars
@@ -47,7 +47,7 @@ class Run(NamedTuple):
     that are shown encoded. train: the directory with the training's events. directory: where pictures are written.
     """
 
-    data: Any
+    data: ImageData
     codes: np.ndarray
     decode: Callable[[np.ndarray], np.ndarray] | None
     latents: Latents
@@ -161,7 +161,7 @@ def amounts(run: Run) -> Drawn:
 def information(run: Run) -> Drawn:
     """Mutual information of latents and factors."""
     latents = run.latents
-    if latents.information is None:
+    if latents.information is None or not isinstance(run.data, FactorDataset):
         raise NotApplicable(latents.without)
     order = run.shown
     matrix = Matrix("latents", "factor", "mutual information (nats)")

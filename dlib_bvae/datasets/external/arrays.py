@@ -36,7 +36,7 @@ class Hdf5Rows:
         return np.asarray(self._dataset[()], dtype)
 
 
-def open_array(path: Path, key: str | None, dimensions: Sequence[int], parameter: str) -> Any:
+def open_array(path: Path, key: str | None, dimensions: Sequence[int], parameter: str) -> np.ndarray | Hdf5Rows:
     """The array `key` of the file, (n, …): a memory map, or rows of an HDF5 file. h5py is imported for that only.
 
     key: None for the only array of `dimensions` dimensions. A compressed member of a .npz file is unpacked into the cache
@@ -59,7 +59,7 @@ def open_array(path: Path, key: str | None, dimensions: Sequence[int], parameter
     return found
 
 
-def _opened(path: Path, key: str | None, dimensions: Sequence[int]) -> Any:
+def _opened(path: Path, key: str | None, dimensions: Sequence[int]) -> np.ndarray | Hdf5Rows:
     if path.suffix == ".npy":
         if key is not None:
             raise UserError(f"{str(path)!r} holds one array without a name; leave the key {key!r} out")
