@@ -96,7 +96,7 @@ class Match:
         self.real = np.stack([frames[name][frame, tile] for name, frame, tile in self.keys])
         walks = [factors_of(name, tile, data.factor_sizes, 20) for name in BASES for tile in range(7)]
         self.factors = np.concatenate(walks)
-        self.drawn = data.draw(self.factors)
+        self.drawn = data.render(self.factors)
         self.empty = backgrounds(SCENE)[self.factors[:, 3], self.factors[:, 4]]
         differ = [binary_erosion(mask) for mask in self._object_masks(data)]
         self.inner = np.array(differ)
@@ -108,7 +108,7 @@ class Match:
     def _object_masks(self, data: MPI3DToyRendered) -> np.ndarray:
         other = self.factors.copy()
         other[:, 0] = (other[:, 0] + 3) % 6
-        return (data.draw(other) != self.drawn).any(axis=3)
+        return (data.render(other) != self.drawn).any(axis=3)
 
     def silhouette(self, images: np.ndarray) -> np.ndarray:
         """Where arm or object is, bool (n, 64, 64); not asked at the ring's edges."""

@@ -55,7 +55,7 @@ def draw(scene: Scene, factors: np.ndarray, samples: int = SAMPLES) -> np.ndarra
     for row in factors:
         geometry = tuple(map(int, row[3:]))
         if geometry not in drawn:
-            drawn[geometry] = painter.draw(*geometry)
+            drawn[geometry] = painter.render(*geometry)
         layers = drawn[geometry].reshape(1, len(drawn[geometry]), -1)
         images.append(compose(layers, np.zeros(1, np.int64), row[None, :3])[0])
     return np.array(images, float)

@@ -88,7 +88,7 @@ def names() -> list[str]:
 
 @gin.configurable("dataset")
 def load(name: DataLike = gin.REQUIRED) -> ImageData:
-    """Returns the data set called `name`; gin may also give a reference, such as @subset() or a function of yours.
+    """Returns the data set called `name`; gin may also give a reference, such as @subset() or a function of your module.
 
     Raises UnknownName, which lists the near names, and UserError for what is no data set.
     """

@@ -1,6 +1,6 @@
 """Files that this package writes once and reads again: their folder, lock and checksum, and rows in memory-mapped .npy files.
 
-A cache file <name>.npy holds rows of bytes; beside it lie <name>.json (shape, sha256, …) and <name>.lock.
+A cache file <name>.npy holds rows of bytes; <name>.json describes it (shape, sha256, …), <name>.lock is held while it is written.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def cache_dir() -> Path:
 
 @contextlib.contextmanager
 def locked(path: Path, purpose: str, variable: str, num_bytes: int | None = None) -> Iterator[None]:
-    """Holds <path>.lock, beside `path`, whose folder is made; other processes wait.
+    """Holds <path>.lock, in a folder that is made if needed; other processes wait.
 
     A full or write-protected disk becomes a UserError that says what it was for (`purpose`, "write x.npy"), the room it
     takes (`num_bytes`), and which environment variable names another folder.
@@ -142,7 +142,7 @@ def verify(path: Path) -> None:
 
 
 def description(path: Path) -> dict[str, Any]:
-    """What was written beside `path` when it was made: shape, sha256, … Raises UserError when that is damaged."""
+    """The description that was written with `path`: shape, sha256, … Raises UserError when that is damaged."""
     try:
         found = json.loads(_description(path).read_text(encoding="utf-8"))
         if isinstance(found["sha256"], str):
@@ -181,7 +181,7 @@ def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 
 
 def finish(part: Path, path: Path, shape: tuple[int, ...], **more: Any) -> None:
-    """Describes the whole file `part` (shape, sha256 and `more`) beside `path`, then gives it that name."""
+    """Describes the whole file `part` (shape, sha256 and `more`) next to `path`, then gives it that name."""
     description = {"shape": shape, "sha256": sha256_of(part, shown=True), **more}
     _description(path).write_text(json.dumps(description) + "\n", encoding="utf-8")
     os.replace(part, path)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from dlib_bvae.config import missing_binding
-from dlib_bvae.datasets import DATASETS, DERIVED
+from dlib_bvae.datasets import DATASETS, DERIVED, FactorDataset, ImageData, as_dataset
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.cache import verify as verify_rows
 from dlib_bvae.datasets.official.base import OfficialData
@@ -21,7 +20,7 @@ from dlib_bvae.errors import UserError
 _WIDTH_OF_A_PIPE = 160
 
 
-def open_set(name: str, data_dir: Path | None = None) -> Any:
+def open_set(name: str, data_dir: Path | None = None) -> ImageData:
     """The data set called `name`, its official files in `data_dir` (None: the usual folder). Opens no official file.
 
     Raises UserError for one derived from another or read from the user's files when the configuration does not say of which.
@@ -29,7 +28,7 @@ def open_set(name: str, data_dir: Path | None = None) -> Any:
     cls = DATASETS.get(name)
     official = data_dir is not None and isinstance(cls, type) and issubclass(cls, OfficialData)
     try:
-        return cls(data_dir=data_dir) if official else cls()
+        return as_dataset(cls(data_dir=data_dir) if official else cls(), name)
     except (RuntimeError, TypeError) as error:
         raise missing_binding(error) or error from error
 
@@ -100,7 +99,7 @@ def info(name: str, data_dir: Path | None = None) -> None:
     data = open_set(name, data_dir)
     lines = {
         "data set": name,
-        "images": f"{data.num_images:,} of {_pixels(data)}, values 0 … {getattr(data, 'max_pixel', 255)}",
+        "images": f"{data.num_images:,} of {_pixels(data)}, values 0 … {data.max_pixel}",
         "factors": _factors(data),
         "here": _state(data),
     }
@@ -110,7 +109,7 @@ def info(name: str, data_dir: Path | None = None) -> None:
     if cache is not None:
         lines["cache"] = f"{cache} ({_size(cache) if cache.exists() else 'not written yet'})"
     known = not isinstance(data, OfficialData) or data.verified or data.cache_path.exists()
-    lines["fingerprint"] = getattr(data, "fingerprint", "none") if known else "made of the pixels when they are read"
+    lines["fingerprint"] = data.fingerprint if known else "of the pixels, when they are read"
     width = max(map(len, lines))
     print("\n".join(f"{key:{width}}  {value}" for key, value in lines.items()))
 
@@ -127,17 +126,18 @@ def _source(data: OfficialData) -> dict[str, str]:
     return lines
 
 
-def _pixels(data: Any) -> str:
+def _pixels(data: ImageData) -> str:
     return "×".join(map(str, data.observation_shape))
 
 
-def _factors(data: Any) -> str:
-    sizes: tuple[int, ...] = getattr(data, "factor_sizes", ()) or getattr(data, "factors_num_values", ())
-    names = getattr(data, "factor_names", None) or [f"factor_{k}" for k in range(len(sizes))]
-    return ", ".join(f"{factor} {size}" for factor, size in zip(names, sizes, strict=True)) or "none"
+def _factors(data: ImageData) -> str:
+    if not isinstance(data, FactorDataset):
+        return "none"
+    names, sizes = data.factor_names, data.factor_sizes
+    return ", ".join(f"{factor} {size}" for factor, size in zip(names, sizes, strict=True))
 
 
-def _state(data: Any) -> str:
+def _state(data: ImageData) -> str:
     cache = getattr(data, "cache_path", None)
     if isinstance(data, OfficialData):
         unverified = "" if data.verified else ", unverified"

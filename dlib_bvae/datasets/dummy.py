@@ -1,4 +1,4 @@
-"""dummy_data: a tiny grid of drawn bars, for tests and first tries."""
+"""dummy_data: factor values → images of bars, on a tiny grid, for tests and first tries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VERSION = "1"
 class DummyData(GroundTruthData):
     """Bars on 16×16 pixels: orientation (2: horizontal, vertical), length (4), row (8), column (8); 512 images, 0/1.
 
-    Drawn from the index alone, so it needs no file.
+    Rendered from the index alone, so it needs no file.
     """
 
     name = "dummy_data"
@@ -26,7 +26,7 @@ class DummyData(GroundTruthData):
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the drawing's version and the grid."""
+        """Changes with the version of the rendering and the grid."""
         return hashlib.sha256(f"{self.name} {_VERSION} {self.factor_sizes}".encode()).hexdigest()[:16]
 
     def images_at(self, indices: ArrayLike) -> np.ndarray:

@@ -176,20 +176,20 @@ _PROBED = 64
 class FromDuckType(GroundTruthData):
     """Images of an object with factors_num_values, observation_shape and sample_observations_from_factors.
 
-    A class written for disentanglement_lib is used from gin through a function of a module of yours, without touching
+    A class written for disentanglement_lib is used from gin through a function in one of your modules, without touching
     this package. In bars.py, which Python must find (PYTHONPATH=., or installed):
 
         @gin.configurable
         def bars():
             return Bars()                     # or FromDuckType(Bars(), name="bars", factor_names=("row", "column"))
 
-    and in the gin file, which makes an import of its own:
+    and in the gin file, which imports that module:
 
         import bars
         dataset.name = @bars()                # or correlated.data = @bars()
 
     data: the object; its observations are float (n, height, width, channels) in [0, 1], kept in steps of 1/255.
-    name: in results; the class's name when None. factor_names: the object's own, or factor_0, factor_1, …, when None.
+    name: in results; the class's name when None. factor_names: those of the object, or factor_0, factor_1, …, when None.
     Observations that depend on random_state are drawn one by one, each from RandomState(index), so that an index is
     one image. The fingerprint is of the name, the sizes, the factors' names and 64 images.
     Raises UserError for an object that lacks the duck type and for observations of another shape or range.
@@ -216,7 +216,7 @@ class FromDuckType(GroundTruthData):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Changes with the name, the grid and 64 images spread over it."""
+        """Changes with the name, the grid and 64 images evenly spaced in it."""
         rows = np.unique(np.linspace(0, self.num_images - 1, _PROBED).astype(np.int64))
         digest = hashlib.sha256(f"{self.name} {self.factor_names} {self.factor_sizes}".encode())
         digest.update(self.images_at(rows).tobytes())

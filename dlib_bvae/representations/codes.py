@@ -57,8 +57,8 @@ def sampled_representation(mean: np.ndarray, log_variance: np.ndarray | None, rn
 def encode_all(encode: Encode, data: ImageData, reduction: Reduction, directory: Path, seed: int) -> dict[str, Any]:
     """Encodes every image of `data` into `directory`/codes.npy (float32 (images, latents)) and describes it in codes.json.
 
-    reduction: one of REPRESENTATIONS. seed: of its random numbers, which each block draws from a stream of its own: a call that
-    continues where an interrupted one stopped gives the same codes. Returns the description: shape, dtype, sha256.
+    reduction: one of REPRESENTATIONS. seed: of its random numbers, a stream for each block: a call that continues where an
+    interrupted one stopped gives the same codes. Returns the description: shape, dtype, sha256.
     Raises UserError when the disk is full or a code is not finite.
     """
     latents = encode(data.observations_at(np.arange(1)))[0].shape[1]

@@ -14,6 +14,7 @@ from dlib_bvae.datasets.ground_truth import GroundTruthData
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from dlib_bvae.visualize.latents import Latents
 
@@ -60,8 +61,8 @@ def save_grid_of_curves(
     from matplotlib.figure import Figure
 
     rows, columns = (list(dict.fromkeys(frame[name])) for name in (axes.row, axes.column))
-    beside = 1 + 0.065 * max(map(len, frame[axes.curve]))
-    figure = Figure(figsize=(panel[0] * len(columns) + beside + 0.7, panel[1] * len(rows) + 0.7), layout="constrained")
+    legend = 1 + 0.065 * max(map(len, frame[axes.curve]))
+    figure = Figure(figsize=(panel[0] * len(columns) + legend + 0.7, panel[1] * len(rows) + 0.7), layout="constrained")
     panels = figure.subplots(len(rows), len(columns), sharex="col", sharey="row", squeeze=False)
     named: list[str] = []
     for name, line in zip(rows, panels, strict=True):
@@ -97,7 +98,7 @@ def _draw(panel: Any, part: pd.DataFrame, curves: list[str], axes: Axes, doublin
 
 
 def _legend(panel: Any, curves: list[str]) -> None:
-    """Names the curves beside a panel."""
+    """Names the curves on the right of a panel."""
     handles = [panel.plot([], [], **_style(k), label=name)[0] for k, name in enumerate(curves)]
     panel.legend(handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=7, frameon=False)
 
@@ -182,9 +183,9 @@ def bars(latents: Latents) -> bytes:
         heights, what = latents.variance[order], "variance of the code"
     figure = Figure(figsize=(min(12.0, max(4.5, 1.2 + 0.5 * len(order))), 3.4), layout="constrained")
     axes = figure.add_subplot()
-    drawn = axes.bar(np.arange(len(order)), heights, color=COLOURS[0])
+    rectangles = axes.bar(np.arange(len(order)), heights, color=COLOURS[0])
     if len(order) <= _MOST_NUMBERS:
-        axes.bar_label(drawn, [f"{height:.2f}" for height in heights], fontsize=8, padding=2)
+        axes.bar_label(rectangles, [f"{height:.2f}" for height in heights], fontsize=8, padding=2)
     axes.margins(y=0.12)
     step = -(-len(order) // _MOST_NUMBERS)
     axes.set_xticks(range(0, len(order), step), [f"z{latent}" for latent in order[::step]], fontsize=8)
@@ -263,7 +264,7 @@ def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarra
 
 
 def _name(axes: Any, handles: list[Any], names: list[str]) -> None:
-    """A legend beside the panel, whose names are no formulas and may begin with an underscore."""
+    """A legend on the right of the panel, whose names are no formulas and may begin with an underscore."""
     options = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5), "frameon": False, "fontsize": 9}
     legend = axes.legend(handles, [str(place) for place in range(len(names))], **options)
     for text, name in zip(legend.get_texts(), names, strict=True):
@@ -279,7 +280,7 @@ def _light(axes: Any, ticks: int | None = None) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def figure_png(figure: Any) -> bytes:
+def figure_png(figure: Figure) -> bytes:
     """A matplotlib figure as a PNG file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -1,11 +1,12 @@
-"""What each latent carries: its KL, its variance, and the factor it tells most about."""
+"""What each latent carries: its KL, its variance, and the factor it is most informative about."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import NotApplicable
 from dlib_bvae.metrics.engine.information import binned_tables, gaussian_kl, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
@@ -15,7 +16,7 @@ _BINS = 20  # of a code, as in dlib_bvae.metrics.mig
 
 
 class Latents(NamedTuple):
-    """Facts about the latents of a run, in their own order.
+    """Facts about the latents of a run, by index.
 
     kl: nats, float64 (latents,), NaN where the encoder gives no variance. variance: of the posterior means, float64 (latents,).
     information: mutual information of code and factor in nats, float64 (latents, factors), or None; factors: their names;
@@ -47,7 +48,7 @@ class Latents(NamedTuple):
         return f"variance {self.variance[latent]:.3g}"
 
     def best(self, latent: int) -> tuple[str, float] | None:
-        """The factor that the latent tells most about and how much, in nats; None where it tells of none or none is known."""
+        """The factor of the largest mutual information and that, in nats; None where all are 0 or no factor is known."""
         if self.information is None or not self.information[latent].any():
             return None
         factor = int(self.information[latent].argmax())
@@ -62,7 +63,7 @@ class Latents(NamedTuple):
 
 
 def latents_of(
-    means: np.ndarray, log_variances: np.ndarray | None, data: Any, codes: np.ndarray, num_codes: int, seed: int
+    means: np.ndarray, log_variances: np.ndarray | None, data: ImageData, codes: np.ndarray, num_codes: int, seed: int
 ) -> Latents:
     """Facts about latents.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.datasets import DlibData, FactorDataset
 from dlib_bvae.metrics.engine.codes import factor_sizes
 from dlib_bvae.metrics.engine.sampling import factor_names
 from dlib_bvae.metrics.score_info import Matrix
@@ -26,10 +27,12 @@ _MOST_LETTERS = 60  # of a factor's name
 _UNSAFE = r"[^A-Za-z0-9_.,=+-]+"
 
 
-def save_matrices(directory: Path, results: Mapping[str, Any], known: Mapping[str, Matrix], data: Any) -> list[Path]:
+def save_matrices(
+    directory: Path, results: Mapping[str, Any], known: Mapping[str, Matrix], data: FactorDataset | DlibData
+) -> list[Path]:
     """Writes <key>.png into `directory` for every matrix in `results`, a list of equally long lists of numbers.
 
-    facts: what is known of them, see dlib_bvae.metrics.matrices; rows and columns of another matrix are called so.
+    known: what is known of them, see dlib_bvae.metrics.matrices; rows and columns of another matrix are called so.
     data: names the factors. Returns the paths; imports matplotlib only when there is a matrix.
     """
     paths = []
@@ -52,8 +55,8 @@ def _as_matrix(value: Any) -> np.ndarray | None:
     return array.astype(float) if fits else None
 
 
-def _labels(axis: str, size: int, results: Mapping[str, Any], data: Any) -> list[str]:
-    """What stands beside the rows or columns of an axis."""
+def _labels(axis: str, size: int, results: Mapping[str, Any], data: FactorDataset | DlibData) -> list[str]:
+    """The labels of the rows or columns of an axis."""
     names: list[Any]
     if axis == "factor":
         names = [name for name, values in zip(factor_names(data), factor_sizes(data), strict=True) if values > 1]
@@ -78,7 +81,7 @@ def _save(path: Path, values: np.ndarray, matrix: Matrix, labels: list[list[str]
     low = min(values.min(), values.min() if matrix.low is None else matrix.low)
     high = max(values.max(), values.max() if matrix.high is None else matrix.high)
     image = axes.imshow(values, cmap=_COLOURS, vmin=low, vmax=high if high > low else low + 1, aspect="auto")
-    upright = axes_names[1] == "factor"  # names of factors beside each other have no room otherwise
+    upright = axes_names[1] == "factor"  # names of factors have no room otherwise
     _label(axes.yaxis, axes_names[0], labels[0], letters=2)
     _label(axes.xaxis, axes_names[1], labels[1], letters=2 if upright else 2 + max(map(len, labels[1])))
     axes.tick_params("x", rotation=90 if upright else 0)
@@ -100,9 +103,9 @@ def _label(axis: Any, name: str, texts: list[str], letters: int) -> None:
 def _inches(shape: tuple[int, ...], labels: list[list[str]], axes_names: list[str], title: str) -> tuple[float, float]:
     """Width and height that leave room for labels, title and colour bar."""
     rows, columns = (min(_CELL * size, _MOST_INCHES) for size in shape)
-    beside = _LETTER * max(map(len, labels[0])) + 1.7
+    margin = _LETTER * max(map(len, labels[0])) + 1.7
     below = _LETTER * max(map(len, labels[1])) if axes_names[1] == "factor" else 0.2
-    return max(columns + beside, 0.12 * len(title) + beside), max(rows, 1.6) + 0.9 + below
+    return max(columns + margin, 0.12 * len(title) + margin), max(rows, 1.6) + 0.9 + below
 
 
 def _write_numbers(axes: Any, image: Any, values: np.ndarray) -> None:

@@ -41,7 +41,7 @@ def page(
     for picture in (each for section in sections if section.drawn for each in section.drawn.pictures):
         with Image.open(directory / picture.file) as image:
             sizes[picture.file] = image.size
-            if "dpi" in image.info:  # diagrams tell their resolution, and have 100 of the page's pixels an inch
+            if "dpi" in image.info:  # diagrams carry their resolution, and have 100 of the page's pixels an inch
                 sizes[picture.file] = tuple(round(side * 100 / image.info["dpi"][0]) for side in image.size)
                 diagrams.add(picture.file)
     template = Environment(autoescape=True).from_string(_TEMPLATE.read_text(encoding="utf-8"))

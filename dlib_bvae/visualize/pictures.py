@@ -22,7 +22,7 @@ _LINE = 17
 _MARGIN = 6
 _COLUMNS = 10  # of a preview
 _ENLARGED = 2  # reconstructions; a panel of an animation is seen alone, so it is larger than a tile
-_PANELS = 5  # beside each other in an animation
+_PANELS = 5  # in a row of an animation
 _CAPTION = 22  # pixels above a panel
 _SPACE = 12  # pixels between panels
 
@@ -43,8 +43,8 @@ def as_pixels(images: np.ndarray) -> np.ndarray:
     num, height, width, channels = pixels.shape
     if channels == 3:
         return pixels
-    beside = pixels.transpose(0, 1, 3, 2).reshape(num, height, channels * width, 1)
-    return beside.repeat(3, axis=3)
+    planes = pixels.transpose(0, 1, 3, 2).reshape(num, height, channels * width, 1)
+    return planes.repeat(3, axis=3)
 
 
 def zoom_of(height: int) -> int:
@@ -69,24 +69,28 @@ def tile(rows: Sequence[np.ndarray], zoom: int) -> np.ndarray:
     return canvas
 
 
-def labelled(rows: Sequence[np.ndarray], beside: Sequence[str] = (), above: Sequence[str] = ()) -> np.ndarray:
+def labelled(
+    rows: Sequence[np.ndarray], row_labels: Sequence[str] = (), column_labels: Sequence[str] = ()
+) -> np.ndarray:
     """Rows of images, each float (n, H, W, C) in [0, 1] → a picture uint8 (h, w, 3), enlarged as zoom_of says.
 
-    beside: a text for each row, which may have several lines; above: a text for each column, left out where it has no room.
+    row_labels: a text for each row, of one or more lines; column_labels: one for each column, left out where it has no room.
     """
     pixels = [as_pixels(images) for images in rows]
     height, width = pixels[0].shape[1:3]
     zoom = zoom_of(height)
     step_y, step_x = height * zoom + _GAP, width * zoom + _GAP
     tiles = tile(pixels, zoom)
-    left = 2 * _MARGIN + max(map(text_width, beside)) if beside else 0
-    top = _LINE + _MARGIN if above else 0
+    left = 2 * _MARGIN + max(map(text_width, row_labels)) if row_labels else 0
+    top = _LINE + _MARGIN if column_labels else 0
     canvas = np.full((top + len(tiles), left + tiles.shape[1], 3), 255, np.uint8)
     canvas[top:, left:] = tiles
-    texts = [(_MARGIN, top + _GAP + row * step_y + height * zoom // 2, text, "lm") for row, text in enumerate(beside)]
-    every = max(1, -(-(max(map(text_width, above)) + _MARGIN) // step_x)) if above else 1
-    for column in range(0, len(above), every):
-        texts.append((left + _GAP + column * step_x + width * zoom // 2, top // 2, above[column], "mm"))
+    texts = [
+        (_MARGIN, top + _GAP + row * step_y + height * zoom // 2, text, "lm") for row, text in enumerate(row_labels)
+    ]
+    every = max(1, -(-(max(map(text_width, column_labels)) + _MARGIN) // step_x)) if column_labels else 1
+    for column in range(0, len(column_labels), every):
+        texts.append((left + _GAP + column * step_x + width * zoom // 2, top // 2, column_labels[column], "mm"))
     return write(canvas, texts)
 
 
@@ -145,7 +149,7 @@ def _row(images: np.ndarray) -> np.ndarray:
 
 
 def save_preview(path: Path, data: ImageData) -> None:
-    """Writes a PNG: one row a factor, which walks through up to 10 of its values while the others rest at their middle.
+    """Writes a PNG: one row a factor, which walks through up to 10 of its values while the others keep their middle one.
 
     A data set without factors gives 10 × 10 images drawn at random by seed 0. Raises UserError when `path` cannot be
     written.
@@ -162,7 +166,7 @@ def save_preview(path: Path, data: ImageData) -> None:
 
 
 def _walk(sizes: tuple[int, ...], factor: int) -> np.ndarray:
-    """Factor values (n, factors): `factor` goes from its first to its last value, the others rest at their middle."""
+    """Factor values (n, factors): `factor` goes from its first to its last value, the others keep their middle one."""
     values = np.unique(np.linspace(0, sizes[factor] - 1, _COLUMNS).round().astype(int))
     factors = np.tile([size // 2 for size in sizes], (len(values), 1))
     factors[:, factor] = values
@@ -198,7 +202,7 @@ def there_and_back(num: int) -> np.ndarray:
 
 
 def panels(images: np.ndarray, captions: Sequence[str]) -> np.ndarray:
-    """Float images (latents, frames, H, W, C) in [0, 1] → frames uint8 (frames, h, w, 3), at most five panels beside each other.
+    """Float images (latents, frames, H, W, C) in [0, 1] → frames uint8 (frames, h, w, 3), at most five panels in a row.
 
     captions: what stands above each panel.
     """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.datasets.ground_truth import GroundTruthData
-from dlib_bvae.datasets.images import training_sample
+from dlib_bvae.datasets.ground_truth import FactorDataset, GroundTruthData
+from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import NotApplicable
 from dlib_bvae.metrics.score_info import Matrix
 from dlib_bvae.visualize.diagrams import bars, draw_curves, draw_paths, median_paths, plane_of, scalars
@@ -39,7 +39,7 @@ class Settings(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What the pictures of a run are made of.
+    """What the pictures of a run need.
 
     codes: posterior means of all images of `data` in index order, (images, latents), which may be memory-mapped. decode: float32
     (n, latents) → images in [0, 1], None where the model has none. shown: the latents that are shown, those that carry most
@@ -47,7 +47,7 @@ class Run(NamedTuple):
     that are shown encoded. train: the directory with the training's events. directory: where pictures are written.
     """
 
-    data: Any
+    data: ImageData
     codes: np.ndarray
     decode: Callable[[np.ndarray], np.ndarray] | None
     latents: Latents
@@ -71,7 +71,7 @@ class Run(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A file beside the page, and what it shows in words."""
+    """A file in the page's folder, and what it shows in words."""
 
     file: str
     alt: str
@@ -100,8 +100,8 @@ def data_samples(run: Run) -> Drawn:
 def reconstructions(run: Run) -> Drawn:
     """Images above what the decoder makes of their posterior means."""
     originals = in_rows(run.data.observations_at(run.examples))
-    made = in_rows(run.images(run.codes[run.examples]))
-    rows = [row for pair in zip(originals, made, strict=True) for row in pair]
+    decoded_rows = in_rows(run.images(run.codes[run.examples]))
+    rows = [row for pair in zip(originals, decoded_rows, strict=True) for row in pair]
     picture = png(labelled(rows, ["image", "reconstruction"] * len(originals)))
     text = "Above each image, below what the decoder makes of its code."
     return Drawn(text, [run.save("reconstructions.png", picture, "images and their reconstructions")])
@@ -161,7 +161,7 @@ def amounts(run: Run) -> Drawn:
 def information(run: Run) -> Drawn:
     """Mutual information of latents and factors."""
     latents = run.latents
-    if latents.information is None:
+    if latents.information is None or not isinstance(run.data, FactorDataset):
         raise NotApplicable(latents.without)
     order = run.shown
     matrix = Matrix("latents", "factor", "mutual information (nats)")

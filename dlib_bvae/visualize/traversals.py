@@ -161,7 +161,7 @@ def _from(run: Run, start: np.ndarray, found: Range) -> np.ndarray:
 
 
 def _labels(run: Run, found: Range) -> list[str]:
-    """What stands beside the rows: the latent's label and its range."""
+    """The labels of the rows: the latent's label and its range."""
     ends = [f"{_number(values[0])} … {_number(values[-1])}" for values in found.values]
     return [f"{run.latents.label(latent)}\n{each}" for latent, each in zip(run.shown, ends, strict=True)]
 

@@ -30,11 +30,11 @@ def open_cache(path, blocks=blocks):
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "cache" / "drawn-1.npy"
+    return tmp_path / "cache" / "rows-1.npy"
 
 
 @pytest.fixture
-def drawn(path):
+def written(path):
     open_cache(path)
     return path
 
@@ -51,79 +51,79 @@ def left(path):
     return sorted(each.name for each in path.parent.iterdir() if each.suffix != ".lock")
 
 
-def test_the_rows_are_those_drawn(path):
+def test_the_rows_are_those_written(path):
     rows = open_cache(path)
     assert isinstance(rows, np.memmap)
     assert np.array_equal(rows, ROWS)
-    assert left(path) == ["drawn-1.json", "drawn-1.npy"]
+    assert left(path) == ["rows-1.json", "rows-1.npy"]
     cache.verify(path)
 
 
-def test_the_second_opening_draws_nothing(drawn):
+def test_the_second_opening_writes_nothing(written):
     def refuse():
-        raise AssertionError("drawn again")
+        raise AssertionError("written again")
 
-    assert np.array_equal(open_cache(drawn, refuse), ROWS)
+    assert np.array_equal(open_cache(written, refuse), ROWS)
 
 
-def test_the_rows_cannot_be_written(drawn):
+def test_the_rows_cannot_be_written(written):
     with pytest.raises(ValueError, match="read-only"):
-        open_cache(drawn)[0] = 0
+        open_cache(written)[0] = 0
 
 
 @pytest.mark.parametrize("size", [0, 5, 100, -1])
-def test_a_truncated_file_is_told(drawn, size):
-    content = drawn.read_bytes()
-    drawn.write_bytes(content[:size])
-    with pytest.raises(UserError, match=r"drawn-1\.npy is damaged: it is truncated or no \.npy file; delete it"):
-        open_cache(drawn)
+def test_a_truncated_file_is_told(written, size):
+    content = written.read_bytes()
+    written.write_bytes(content[:size])
+    with pytest.raises(UserError, match=r"rows-1\.npy is damaged: it is truncated or no \.npy file; delete it"):
+        open_cache(written)
 
 
 @pytest.mark.parametrize(
     "array", [ROWS.astype(np.int8), ROWS[:999], ROWS.reshape(500, 16), ROWS.astype(np.float64), ROWS[0]]
 )
-def test_another_type_or_shape_is_told(drawn, array):
-    np.save(drawn, array)
+def test_another_type_or_shape_is_told(written, array):
+    np.save(written, array)
     with pytest.raises(UserError, match=r"it holds .* instead of uint8 \(1000, 8\); delete it"):
-        open_cache(drawn)
+        open_cache(written)
 
 
-def test_a_pickle_is_not_loaded(drawn):
-    np.save(drawn, np.array([{}], object))
+def test_a_pickle_is_not_loaded(written):
+    np.save(written, np.array([{}], object))
     with pytest.raises(UserError, match="is damaged"):
-        open_cache(drawn)
+        open_cache(written)
 
 
-def test_a_changed_byte_in_a_checked_row_is_told(drawn):
+def test_a_changed_byte_in_a_checked_row_is_told(written):
     index = int(CHECKED[5])
-    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
+    change(written, (index, 3), ROWS[index, 3] ^ 1)
     with pytest.raises(UserError, match=f"row {index} is not what belongs there; delete it"):
-        open_cache(drawn)
+        open_cache(written)
 
 
-def test_a_tolerance_forgives_a_few_bytes_of_a_checked_row(drawn):
+def test_a_tolerance_forgives_a_few_bytes_of_a_checked_row(written):
     index = int(CHECKED[0])
-    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
-    cache.open_or_write(drawn, SHAPE, blocks, row, checked=1, tolerance=1 / 8)
-    change(drawn, (index, 4), ROWS[index, 4] ^ 1)
+    change(written, (index, 3), ROWS[index, 3] ^ 1)
+    cache.open_or_write(written, SHAPE, blocks, row, checked=1, tolerance=1 / 8)
+    change(written, (index, 4), ROWS[index, 4] ^ 1)
     with pytest.raises(UserError, match=f"row {index} is not what belongs there; delete it"):
-        cache.open_or_write(drawn, SHAPE, blocks, row, checked=1, tolerance=1 / 8)
+        cache.open_or_write(written, SHAPE, blocks, row, checked=1, tolerance=1 / 8)
 
 
-def test_without_a_row_to_compare_every_byte_is_checked_at_opening(drawn):
-    assert np.array_equal(cache.open_or_write(drawn, SHAPE, blocks), ROWS)
+def test_without_a_row_to_compare_every_byte_is_checked_at_opening(written):
+    assert np.array_equal(cache.open_or_write(written, SHAPE, blocks), ROWS)
     index = next(index for index in range(SHAPE[0]) if index not in CHECKED)
-    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
-    with pytest.raises(UserError, match=r"drawn-1\.npy is damaged: its checksum differs; delete it"):
-        cache.open_or_write(drawn, SHAPE, blocks)
+    change(written, (index, 3), ROWS[index, 3] ^ 1)
+    with pytest.raises(UserError, match=r"rows-1\.npy is damaged: its checksum differs; delete it"):
+        cache.open_or_write(written, SHAPE, blocks)
 
 
-def test_verify_finds_a_changed_byte_anywhere(drawn):
+def test_verify_finds_a_changed_byte_anywhere(written):
     index = next(index for index in range(SHAPE[0]) if index not in CHECKED)
-    change(drawn, (index, 3), ROWS[index, 3] ^ 1)
-    open_cache(drawn)
+    change(written, (index, 3), ROWS[index, 3] ^ 1)
+    open_cache(written)
     with pytest.raises(UserError, match="is damaged: its checksum differs"):
-        cache.verify(drawn)
+        cache.verify(written)
 
 
 @pytest.mark.parametrize(
@@ -136,21 +136,21 @@ def test_verify_finds_a_changed_byte_anywhere(drawn):
         "[]",
     ],
 )
-def test_verify_without_a_description_is_told(drawn, content):
-    description = drawn.with_suffix(".json")
+def test_verify_without_a_description_is_told(written, content):
+    description = written.with_suffix(".json")
     description.unlink() if content is None else description.write_text(content)
     with pytest.raises(UserError, match="its description is missing or damaged"):
-        cache.verify(drawn)
+        cache.verify(written)
 
 
-def test_a_deleted_file_is_drawn_again(drawn):
-    drawn.unlink()
-    assert np.array_equal(open_cache(drawn), ROWS)
-    cache.verify(drawn)
+def test_a_deleted_file_is_written_again(written):
+    written.unlink()
+    assert np.array_equal(open_cache(written), ROWS)
+    cache.verify(written)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])
-def test_an_interrupted_drawing_leaves_nothing(path, error):
+def test_an_interrupted_writing_leaves_nothing(path, error):
     def interrupted():
         yield ROWS[:100]
         raise error
@@ -170,10 +170,10 @@ def test_a_full_disk_is_told_and_leaves_no_rows(path, monkeypatch, function, num
     with monkeypatch.context() as patch:
         patch.setattr(cache.os, function, full)
         with pytest.raises(
-            UserError, match=r"cannot write drawn-1\.npy into .*; it needs 0 MiB; free some space or set"
+            UserError, match=r"cannot write rows-1\.npy into .*; it needs 0 MiB; free some space or set"
         ):
             open_cache(path)
-    assert [name for name in left(path) if name != "drawn-1.json"] == []
+    assert [name for name in left(path) if name != "rows-1.json"] == []
     assert np.array_equal(open_cache(path), ROWS)
 
 
@@ -187,11 +187,11 @@ def test_another_failure_is_not_called_a_full_disk(path, monkeypatch):
     assert left(path) == []
 
 
-def test_a_part_of_a_killed_process_is_drawn_over(path):
+def test_a_part_of_a_killed_process_is_overwritten(path):
     path.parent.mkdir()
     path.with_suffix(".part").write_bytes(b"x" * 100_000)
     assert np.array_equal(open_cache(path), ROWS)
-    assert left(path) == ["drawn-1.json", "drawn-1.npy"]
+    assert left(path) == ["rows-1.json", "rows-1.npy"]
 
 
 DRAW = """
@@ -203,7 +203,7 @@ from dlib_bvae.datasets import cache
 rows = np.arange(800, dtype=np.int64).astype(np.uint8).reshape(100, 8)
 
 def blocks():
-    print("drawing", flush=True)
+    print("writing", flush=True)
     for block in np.split(rows, 10):
         time.sleep(0.1)
         yield block
@@ -216,7 +216,7 @@ print("done", flush=True)
 """
 
 
-def test_two_processes_on_a_cold_cache_draw_once(path):
+def test_two_processes_on_a_cold_cache_write_once(path):
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", DRAW, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -236,8 +236,8 @@ def test_two_processes_on_a_cold_cache_draw_once(path):
         for process in processes:
             process.kill()
             process.wait()
-    assert sorted(outputs) == ["done\n", "drawing\ndone\n"]
-    assert left(path) == ["drawn-1.json", "drawn-1.npy"]
+    assert sorted(outputs) == ["done\n", "writing\ndone\n"]
+    assert left(path) == ["rows-1.json", "rows-1.npy"]
 
 
 def test_a_checksum_is_remembered_until_the_file_changes(tmp_path, monkeypatch):

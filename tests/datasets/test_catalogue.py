@@ -54,7 +54,7 @@ def test_info_follows_the_files(given, capsys, tmp_path):
     catalogue.info("mpi3d_real_complex")
     before = capsys.readouterr().out
     assert "yes, unverified, converted at the first use" in before
-    assert "fingerprint  made of the pixels when they are read" in before
+    assert "fingerprint  of the pixels, when they are read" in before
     assert "no published checksum" in before
     assert "CC-BY 4.0" in before
     data.images_at([0])
@@ -66,7 +66,7 @@ def test_info_follows_the_files(given, capsys, tmp_path):
 
 def test_info_of_an_absent_set_names_its_source_and_fingerprint(capsys):
     catalogue.info("mpi3d_toy")
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     for word in (
         "mpi3d_toy.npz, not in",
         "md5:55889cb7",
@@ -74,8 +74,8 @@ def test_info_of_an_absent_set_names_its_source_and_fingerprint(capsys):
         "vertical_axis 40",
         "64×64×3",
     ):
-        assert word in told
-    assert datasets.load("mpi3d_toy").fingerprint in told
+        assert word in message
+    assert datasets.load("mpi3d_toy").fingerprint in message
 
 
 def test_verify_reads_the_file_and_the_cache(given, capsys, tmp_path):
@@ -124,3 +124,30 @@ def test_download_prints_where_the_files_are(given, capsys, tmp_path):
     given(data)
     catalogue.download("mpi3d_toy")
     assert capsys.readouterr().out == f"{tmp_path / 'mpi3d_toy.npz'}\n"
+
+
+def test_files_are_numbered_where_there_are_several(capsys):
+    catalogue.info("smallnorb")
+    lines = [line.split("  ")[0].strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line.startswith("file")] == [f"file {k}" for k in range(1, 7)]
+    assert [line for line in lines if line.startswith("download")] == [f"download {k}" for k in range(1, 7)]
+    catalogue.info("mpi3d_toy")
+    assert "\nfile  " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0.0 bytes"),
+        (1023, "1023.0 bytes"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (2**20, "1.0 MiB"),
+        (2**31, "2.0 GiB"),
+        (2**41, "2048.0 GiB"),
+    ],
+)
+def test_sizes_have_a_unit_that_fits(size, words, tmp_path):
+    with (tmp_path / "x").open("wb") as file:
+        file.truncate(size)
+    assert catalogue._size(tmp_path / "x") == words

@@ -12,6 +12,10 @@ from dlib_bvae.datasets.derived.training_distribution import CORRELATIONS, HELD_
 FILES = sorted((Path(__file__).parents[2] / "gin" / "datasets").glob("*.gin"))
 
 
+def test_there_are_files():
+    assert len(FILES) > 20
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_file_can_be_read(path):
     with configuration([str(path)], [], [DATASETS]):

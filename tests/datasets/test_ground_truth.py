@@ -1,4 +1,4 @@
-"""ground_truth.py: the grid of factors and the duck type, on drawn bars."""
+"""ground_truth.py: the grid of factors and the duck type, on rendered bars."""
 
 import math
 
@@ -55,7 +55,7 @@ def test_the_first_factor_varies_slowest(grid_sizes):
 
 
 @pytest.mark.parametrize(
-    ("indices", "told"),
+    ("indices", "message"),
     [
         ([-1], "0 … 511 for dummy_data; got -1"),
         ([0, 512], "0 … 511 for dummy_data; got 512"),
@@ -67,13 +67,13 @@ def test_the_first_factor_varies_slowest(grid_sizes):
     ],
 )
 @pytest.mark.parametrize("method", ["check_indices", "factors_at", "images_at"])
-def test_indices_off_the_grid_are_refused(bars, method, indices, told):
-    with pytest.raises(ValueError, match=told):
+def test_indices_off_the_grid_are_refused(bars, method, indices, message):
+    with pytest.raises(ValueError, match=message):
         getattr(bars, method)(indices)
 
 
 @pytest.mark.parametrize(
-    ("factors", "told"),
+    ("factors", "message"),
     [
         ([[0, 0, 0, 8]], r"0 … size - 1 with sizes \(2, 4, 8, 8\)"),
         ([[0, -1, 0, 0]], "0 … size - 1"),
@@ -82,8 +82,8 @@ def test_indices_off_the_grid_are_refused(bars, method, indices, told):
         ([[0.0, 0, 0, 0]], "dtype float64"),
     ],
 )
-def test_factors_off_the_grid_are_refused(bars, factors, told):
-    with pytest.raises(ValueError, match=told):
+def test_factors_off_the_grid_are_refused(bars, factors, message):
+    with pytest.raises(ValueError, match=message):
         bars.index_of(factors)
 
 

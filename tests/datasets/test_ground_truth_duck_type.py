@@ -72,7 +72,7 @@ def test_it_is_made_wherever_a_data_set_is_expected():
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"observation_shape": [2, 2]}, "observation_shape"),
         ({"observation_shape": [2, 3, 1]}, r"observations \(8, 2, 3, 1\); got"),
@@ -81,11 +81,11 @@ def test_it_is_made_wherever_a_data_set_is_expected():
         ({"noise": np.nan}, r"in \[0, 1\]"),
     ],
 )
-def test_what_does_not_fit_is_refused(change, told):
+def test_what_does_not_fit_is_refused(change, message):
     data = Squares()
     for name, value in change.items():
         setattr(data, name, value)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         FromDuckType(data).images_at([11])
 
 

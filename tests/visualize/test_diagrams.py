@@ -3,13 +3,25 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from PIL import Image
 from sklearn.decomposition import PCA
 
 from dlib_bvae import datasets
-from dlib_bvae.visualize.diagrams import draw_curves, draw_paths, median_paths, plane_of, scalars
+from dlib_bvae.visualize import diagrams
+from dlib_bvae.visualize.diagrams import (
+    Axes,
+    bars,
+    draw_curves,
+    draw_paths,
+    median_paths,
+    plane_of,
+    save_grid_of_curves,
+    scalars,
+)
+from dlib_bvae.visualize.latents import Latents
 
 
 def write(folder, values, image=False):
@@ -105,3 +117,109 @@ def test_each_factor_is_drawn_in_its_own_colour_and_the_start_is_marked():
     beside = picture[:, int(0.84 * width) :]
     dark = (beside < 100).all(axis=2).any(axis=1)
     assert np.count_nonzero(np.diff(dark.astype(int)) == 1) >= 4, "a name is missing in the legend"
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that would be written as PNG files."""
+    seen = []
+    monkeypatch.setattr(diagrams, "figure_png", lambda figure: seen.append(figure) or b"PNG")
+    return seen
+
+
+AXES = Axes("metric", "data", "beta", "method", "score")
+
+
+def rows_of(*rows):
+    return pd.DataFrame(rows, columns=["metric", "data", "beta", "method", "score"])
+
+
+def test_a_curve_is_the_mean_on_a_band_from_the_least_to_the_largest(figures, tmp_path):
+    frame = rows_of(
+        ("mig", "a", 4, "vae", 0.5),
+        ("mig", "a", 1, "vae", 0.2),
+        ("mig", "a", 1, "vae", 0.6),
+        ("mig", "a", 1, "tc", 0.9),
+        ("mig", "b", 2, "vae", 0.1),
+    )
+    save_grid_of_curves(tmp_path / "x.png", frame, AXES, {"a": "β of a", "b": "β of b"})
+    assert (tmp_path / "x.png").read_bytes() == b"PNG"
+    first, second = figures[0].axes
+    assert [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in first.lines] == [
+        ([1, 4], [0.4, 0.5]),
+        ([1], [0.9]),
+    ]
+    band = first.collections[0].get_paths()[0].vertices
+    assert {tuple(point) for point in band.round(6).tolist()} == {(1, 0.2), (4, 0.5), (1, 0.6)}
+    assert [line.get_color() for line in first.lines] == list(diagrams.COLOURS[:2])
+    assert second.lines[0].get_ydata().tolist() == [0.1]
+    assert (first.get_title(), first.get_xlabel(), first.get_ylabel()) == ("a", "β of a", "mig")
+    assert second.get_ylabel() == ""
+    assert [text.get_text() for text in second.get_legend().get_texts()] == ["vae", "tc"]
+    assert first.get_legend() is None
+
+
+def test_panels_of_a_row_go_from_0_to_1_or_as_far_as_their_values(figures, tmp_path):
+    frame = rows_of(("in", "a", 1, "vae", 0.5), ("out", "a", 1, "vae", -1.0), ("out", "a", 2, "vae", 3.0))
+    save_grid_of_curves(tmp_path / "x.png", frame, AXES, {"a": "β"})
+    inside, outside = figures[0].axes
+    assert inside.get_ylim() == pytest.approx((-0.04, 1.04))
+    assert outside.get_ylim() == pytest.approx((-1.16, 3.16))
+    assert inside.get_title() == "a"
+    assert outside.get_title() == ""
+    assert outside.get_xlabel() == "β"
+    assert outside.get_legend() is None  # its curves are named above
+
+
+def test_doubling_is_a_logarithmic_axis_with_its_values_as_ticks(figures, tmp_path):
+    frame = rows_of(("mig", "a", 0.25, "vae", 0.5), ("mig", "a", 4, "vae", 0.4), ("mig", "a", 1, "vae", 0.3))
+    save_grid_of_curves(tmp_path / "x.png", frame, AXES, {"a": "β"}, doubling=True)
+    (panel,) = figures[0].axes
+    assert panel.get_xscale() == "log"
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["0.25", "1", "4"]
+    save_grid_of_curves(tmp_path / "x.png", frame, AXES, {"a": "β"})
+    assert figures[1].axes[0].get_xscale() == "linear"
+
+
+def test_more_curves_than_colours_begin_again(figures, tmp_path):
+    frame = rows_of(*[("mig", "a", x, f"m{k}", k / 10) for k in range(9) for x in (1, 2)])
+    save_grid_of_curves(tmp_path / "x.png", frame, AXES, {"a": "β"})
+    lines = figures[0].axes[0].lines[:9]
+    assert [line.get_color() for line in lines] == [*diagrams.COLOURS, *diagrams.COLOURS[:2]]
+    assert lines[7].get_marker() == lines[0].get_marker()
+    assert len({line.get_linestyle() + line.get_marker() for line in lines[:7]}) == 7
+
+
+def latents(kl, variance):
+    return Latents(np.array(kl, float), np.array(variance, float), None, [], 0, "", 10)
+
+
+def heights(figure):
+    return [bar.get_height() for bar in figure.axes[0].patches]
+
+
+def test_bars_are_the_kl_in_its_order_or_the_variance_where_there_is_none(figures):
+    bars(latents([0.5, np.nan, 3.0], [1, 9, 2]))
+    assert heights(figures[0]) == [3.0, 0.5]
+    assert [text.get_text() for text in figures[0].axes[0].get_xticklabels()] == ["z2", "z0"]
+    assert figures[0].axes[0].get_ylabel() == "KL (nats)"
+    assert [text.get_text() for text in figures[0].axes[0].texts] == ["3.00", "0.50"]
+    bars(latents([np.nan] * 3, [1, 9, 2]))
+    assert heights(figures[1]) == [9, 2, 1]
+    assert figures[1].axes[0].get_ylabel() == "variance of the code"
+
+
+def test_many_bars_have_no_numbers_and_some_ticks(figures):
+    for number, texts, ticks in ((24, 24, 24), (25, 0, 13), (49, 0, 17)):
+        bars(latents(np.arange(number), np.ones(number)))
+        assert len(figures[-1].axes[0].texts) == texts
+        assert len(figures[-1].axes[0].get_xticks()) == ticks
+
+
+def test_losses_are_drawn_at_their_steps(figures):
+    draw_curves({"loss": {10: 5.0, 20: 3.0}, "validation/loss": {20: 4.0}, "kl": {10: 0.5}, "other": {1: 1.0}})
+    loss, kl = figures[0].axes
+    points = [(list(line.get_xdata()), list(line.get_ydata())) for line in loss.lines]
+    assert points == [([10, 20], [5, 3]), ([20], [4])]
+    assert (loss.get_title(), kl.get_title()) == ("loss", "KL")
+    assert kl.get_legend() is None

@@ -1,10 +1,13 @@
 """page.py: everything on the page is escaped, refers to files beside it and says what is missing."""
 
 import re
+import runpy
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
+import setuptools
 
 from dlib_bvae.visualize.diagrams import figure_png
 from dlib_bvae.visualize.latents import Latents
@@ -74,3 +77,13 @@ def test_latents_are_listed_those_that_carry_most_first(made):
 def test_what_was_left_out_is_said_with_the_reason(made):
     assert f"Curves: none of {EVIL}" in Elements(made).text
     assert 'href="#curves"' not in made
+
+
+def test_the_template_is_installed(monkeypatch):
+    home, found = Path(__file__).parents[2], {}
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(setuptools, "setup", found.update)
+    runpy.run_path("setup.py")
+    patterns = found["package_data"]["dlib_bvae.visualize"]
+    installed = {path.name for pattern in patterns for path in (home / "dlib_bvae/visualize").glob(pattern)}
+    assert installed == {path.name for path in (home / "dlib_bvae/visualize/templates").iterdir()} != set()

@@ -17,6 +17,7 @@ from dlib_bvae.visualize.pictures import (
     panels,
     png,
     save_preview,
+    save_reconstructions,
     text_width,
     there_and_back,
     tile,
@@ -78,7 +79,7 @@ def test_labels_stand_beside_and_above_and_leave_the_tiles_whole():
 
 def test_texts_above_narrow_tiles_do_not_run_into_each_other():
     rows = [np.zeros((12, 64, 20, 1))]
-    picture = labelled(rows, above=["−1.234"] * 12)
+    picture = labelled(rows, column_labels=["−1.234"] * 12)
     dark = np.concatenate([[False], (picture[:20] < 200).any(axis=(0, 2)), [False]])
     gaps = np.diff(np.flatnonzero(~dark)) - 1  # widths of what is dark between two white columns
     assert gaps.max() < text_width("−1.234")
@@ -204,3 +205,18 @@ def test_codes_are_decoded_in_batches_and_keep_their_order(batch):
     np.testing.assert_allclose(images[..., 0, 0, 0], codes.sum(axis=2), rtol=1e-6, atol=1e-6)
     assert max(sizes) <= batch
     assert sum(sizes) == 15
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_reconstructions_lie_below_what_was_observed(channels, tmp_path):
+    images = np.random.default_rng(0).uniform(-0.1, 1.1, (2, 3, 4, 5, channels))
+    save_reconstructions(tmp_path / "x.png", *images)
+    picture = np.asarray(Image.open(tmp_path / "x.png")).reshape(20, 38, channels)
+    assert (picture[::2, ::2] == picture[1::2, 1::2]).all()
+    small = picture[::2, ::2]  # 4 + 2 + 4 rows, three images of 5 columns with 2 between
+    for row, top in enumerate((0, 6)):
+        for column in range(3):
+            expected = np.round(np.clip(images[row, column], 0, 1) * 255)
+            assert np.array_equal(small[top : top + 4, 7 * column : 7 * column + 5], expected)
+    gaps = np.concatenate([small[4:6].ravel(), small[:, 5:7].ravel(), small[:, 12:14].ravel()])
+    assert set(gaps) == {128}

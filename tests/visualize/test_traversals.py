@@ -1,8 +1,11 @@
 """traversals.py: where the values lie, and that only one latent moves."""
 
 import numpy as np
+import pytest
 from scipy.stats import norm
 
+from dlib_bvae.errors import NotApplicable
+from dlib_bvae.visualize import traversals
 from dlib_bvae.visualize.traversals import (
     around,
     code_extremes,
@@ -44,3 +47,100 @@ def test_a_traversal_changes_one_latent_a_row():
         [[0, -1, 2, 3], [0, -2, 2, 3], [0, -3, 2, 3]],
     ]
     np.testing.assert_array_equal(start, np.arange(4.0))
+
+
+def decoded_codes(run):
+    """All codes that were decoded, in order."""
+    return np.concatenate(run.decode.seen)
+
+
+def test_over_the_prior_latents_start_at_its_mean(make_run):
+    run = make_run(kl=(1.0, np.nan, 2.0))
+    drawn = traversals.over_prior(run)
+    codes = decoded_codes(run).reshape(2, 5, 3)
+    quantiles = normal_quantiles(5, 0.9).astype(np.float32)
+    np.testing.assert_allclose(codes[0], np.stack([[0] * 5, [0.5] * 5, quantiles], axis=1), atol=1e-6)
+    np.testing.assert_allclose(codes[1], np.stack([quantiles, [0.5] * 5, [0] * 5], axis=1), atol=1e-6)
+    assert drawn.text.endswith("quantiles of N(0, 1), evenly spaced in the central 90 %.")
+
+
+def test_even_steps_over_the_prior_are_two_standard_deviations_wide(make_run):
+    run = make_run(prior_range="linear")
+    drawn = traversals.over_prior(run)
+    np.testing.assert_allclose(decoded_codes(run)[:5, 2], [-2, -1, 0, 1, 2])
+    assert "even steps over ±2, standard deviations of the prior N(0, 1)" in drawn.text
+
+
+def test_without_a_posterior_variance_there_is_no_range_of_a_prior(make_run):
+    with pytest.raises(NotApplicable, match="no posterior variance"):
+        traversals.over_prior(make_run(kl=(np.nan,) * 3))
+    with pytest.raises(NotApplicable):  # latent 1 has a prior and is not shown
+        traversals.over_prior(make_run(kl=(np.nan, 0.1, np.nan)))
+
+
+def test_over_the_codes_latents_go_from_the_least_to_the_largest(make_run):
+    run = make_run()
+    drawn = traversals.over_posterior(run)
+    codes, start = decoded_codes(run).reshape(2, 5, 3), run.codes[100]
+    np.testing.assert_allclose(codes[0, :, 2], np.linspace(0, 1, 5))
+    np.testing.assert_allclose(codes[1, :, 0], np.linspace(0, 7, 5))
+    assert (codes[0, :, :2] == start[:2]).all()
+    assert drawn.text == (
+        "From the code of image 100, one latent a row: even steps from the least to the largest posterior mean of all images."
+    )
+
+
+def test_ranges_have_their_labels(make_run):
+    found = traversals.posterior_range(make_run(), np.zeros(3), 4)
+    assert found.above == ["least", "", "", "largest"]
+    run = make_run(posterior_range="deviations")
+    start = np.array([3.0, 9.0, 0.25])
+    found = traversals.posterior_range(run, start, 5)
+    deviations = np.sqrt(run.latents.variance[[2, 0]])
+    np.testing.assert_allclose(found.values, np.array([0.25, 3.0])[:, None] + np.outer(deviations, [-2, -1, 0, 1, 2]))
+    assert found.above == ["−2 sd", "−1 sd", "0 sd", "1 sd", "2 sd"]
+    assert found.words == "even steps over ±2 standard deviations of the codes around the image's own"
+
+
+def test_over_quantiles_the_codes_share_is_written_above(make_run, monkeypatch):
+    seen = []
+    monkeypatch.setattr(traversals, "labelled", lambda *given: seen.append(given) or np.zeros((4, 4, 3), np.uint8))
+    run = make_run()
+    drawn = traversals.over_quantiles(run)
+    rows, labels, above = seen[0]
+    assert above == ["5 %", "27.5 %", "50 %", "72.5 %", "95 %"]
+    assert labels[0] == "z2  KL 2.00 nats\ncolumn 1.50 nats\n0 … 1"
+    assert len(rows) == 2
+    np.testing.assert_allclose(decoded_codes(run)[5:, 0], np.quantile(run.codes[:, 0], [0.05, 0.275, 0.5, 0.725, 0.95]))
+    assert "in the central 90 %" in drawn.text
+
+
+def test_the_animation_goes_there_and_back(make_run, monkeypatch):
+    seen = []
+    monkeypatch.setattr(traversals, "gif", lambda frames, milliseconds: seen.append((frames, milliseconds)) or b"GIF")
+    captions = []
+    real = traversals.panels
+    monkeypatch.setattr(traversals, "panels", lambda images, texts: captions.extend(texts) or real(images, texts))
+    traversals.animation(make_run())
+    frames, milliseconds = seen[0]
+    assert (len(frames), milliseconds) == (6, 90)
+    assert np.array_equal(frames[1], frames[5])
+    assert not np.array_equal(frames[0], frames[3])
+    assert captions == ["z2  column", "z0  row"]
+
+
+def test_further_images_start_from_themselves(make_run, monkeypatch):
+    seen = []
+    monkeypatch.setattr(traversals, "labelled", lambda *given: seen.append(given) or np.zeros((4, 4, 3), np.uint8))
+    run = make_run()
+    drawn = traversals.reconstruct_traverse(run)
+    assert [each.file for each in drawn.pictures] == ["reconstruct_traverse_0.png", "reconstruct_traverse_1.png"]
+    for (rows, labels), image in zip(seen, (5, 300), strict=True):
+        assert np.array_equal(rows[0][0], run.data.observations_at([image])[0])
+        assert rows[0].shape == (2, 16, 16, 1)
+        assert rows[0][1] == pytest.approx(np.clip(run.codes[image, 0] / 7, 0, 1))
+        assert [row.shape for row in rows[1:]] == [(5, 16, 16, 1)] * 2
+        assert labels[0] == f"image {image},\nreconstruction"
+        assert labels[2].startswith("z0  KL 1.00 nats")
+    with pytest.raises(NotApplicable, match="num_examples is 1"):
+        traversals.reconstruct_traverse(run._replace(examples=np.array([7])))

@@ -78,7 +78,7 @@ class PixelMap(DerivedImages):
 
     def __init__(
         self,
-        data: Any,
+        data: ImageData,
         kind: str,
         parameters: Mapping[str, Any],
         shape: tuple[int, int, int],
@@ -175,14 +175,14 @@ def no_split(name: str) -> UserError:
     )
 
 
-def factor_index(data: GroundTruthData, name: Any) -> int:
+def factor_index(data: GroundTruthData, name: object) -> int:
     """Which factor is called `name`. Raises UnknownName, which names the near ones."""
     if name not in data.factor_names:
         raise unknown(f"factor of {data.name}", str(name), data.factor_names)
     return data.factor_names.index(name)
 
 
-def factor_values(data: GroundTruthData, values: Any, parameter: str) -> dict[str, list[int]]:
+def factor_values(data: GroundTruthData, values: object, parameter: str) -> dict[str, list[int]]:
     """Checks {factor name: [values]} and returns it with factors in grid order and ascending values.
 
     Raises UserError for other forms, values that are none of the factor's 0 … size - 1, and values given twice.

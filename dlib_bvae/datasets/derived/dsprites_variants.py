@@ -23,7 +23,7 @@ PICTURE_SIZE = (274, 350)  # height, width
 
 
 def colored(data: DataLike, seed: int = 0) -> ImageData:
-    """Each image's white in a colour of its own, RGB each uniform in [0.5, 1]. data: one channel."""
+    """The white of each image in another colour, RGB each uniform in [0.5, 1]. data: one channel."""
     sprites = _one_channel(data, "color", seed)
 
     def color(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -50,7 +50,7 @@ def noisy(data: DataLike, seed: int = 0) -> ImageData:
 
 
 def on_picture(data: DataLike, picture: np.ndarray, seed: int = 0) -> ImageData:
-    """Each image on a crop of its own of `picture`, (crop + a random RGB) / 2, which the white pixels invert.
+    """Each image on another crop of `picture`, (crop + a random RGB) / 2, which the white pixels invert.
 
     data: one channel. picture: uint8 (height, width, 3), higher and wider than the images.
     """
@@ -60,7 +60,7 @@ def on_picture(data: DataLike, picture: np.ndarray, seed: int = 0) -> ImageData:
     if (room < 1).any() or picture.shape[0] < height or picture.shape[1] < width:
         raise UserError(f"the picture must be larger than {height}×{width} pixels; it is {picture.shape[:2]}")
 
-    def background(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    def on_crops(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
         drawn = words(seed, indices, 3)
         corners = (drawn[:, :2] % room).astype(np.int64).tolist()
         crops = np.stack(
@@ -68,20 +68,20 @@ def on_picture(data: DataLike, picture: np.ndarray, seed: int = 0) -> ImageData:
         )
         shift = ((drawn[:, 2:] >> np.array([0, 8, 16], np.uint64)) & np.uint64(255)).astype(np.uint8)
         shift = np.tile(shift, (1, width))[:, None]
-        made = ((crops & shift) + ((crops ^ shift) >> 1)).reshape(-1, *shape)  # their mean, without a wider type
+        background = ((crops & shift) + ((crops ^ shift) >> 1)).reshape(-1, *shape)  # their mean, without a wider type
         inverting = np.where(images[..., 0] == sprites.max_pixel, np.uint8(255), np.uint8(0))
         for channel in range(3):
-            made[..., channel] ^= inverting  # 255 - m is the complement of m's bits
-        return made
+            background[..., channel] ^= inverting  # 255 - m is the complement of m's bits
+        return background
 
     identity = {"seed": seed, "picture": combined(str(picture.shape), picture.tobytes().hex())}
-    return mapped(sprites, "scream", identity, shape, background)
+    return mapped(sprites, "scream", identity, shape, on_crops)
 
 
 class WithoutFactor(Regridded):
-    """The grid without one factor, whose value each cell draws by its index: it still varies and is not told.
+    """The grid without one factor, whose value each cell draws by its index: it varies and is no factor.
 
-    data: a name or a data set with that factor. seed: of the draws, whole, >= 0.
+    data: a name or a data set with that factor. seed: of the draws, an integer >= 0.
     """
 
     def __init__(self, data: DataLike, factor: str, seed: int = 0):
@@ -131,12 +131,12 @@ def _rgb(data: ImageData) -> tuple[int, int, int]:
 
 def _scaled(images: np.ndarray, rgb: np.ndarray, max_pixel: int) -> np.ndarray:
     """uint8 images (n, H, W, 1) times colours uint16 (n, 3) over max_pixel, rounded."""
-    made = np.empty((*images.shape[:3], 3), np.uint8)
+    scaled = np.empty((*images.shape[:3], 3), np.uint8)
     gray = images[..., 0] if max_pixel == 1 else images[..., 0].astype(np.uint16)
     for channel in range(3):
         factor = rgb[:, channel, None, None].astype(gray.dtype)
-        made[..., channel] = gray * factor if max_pixel == 1 else (gray * factor + max_pixel // 2) // max_pixel
-    return made
+        scaled[..., channel] = gray * factor if max_pixel == 1 else (gray * factor + max_pixel // 2) // max_pixel
+    return scaled
 
 
 def _named(name: str, make: Callable[[str, int], ImageData], base: str) -> Callable[..., ImageData]:
@@ -148,7 +148,7 @@ def _named(name: str, make: Callable[[str, int], ImageData], base: str) -> Calla
         return data
 
     variant.__name__ = variant.__qualname__ = name
-    variant.__doc__ = f"{name}: {(make.__doc__ or '').splitlines()[0]} Of {base}; seed: whole, >= 0."
+    variant.__doc__ = f"{name}: {(make.__doc__ or '').splitlines()[0]} Of {base}; seed: an integer >= 0."
     return gin.configurable(name, module=__name__)(variant)
 
 
@@ -158,7 +158,7 @@ def _without_shape(data: str, seed: int) -> ImageData:
 
 
 def _scream(data: str, seed: int) -> ImageData:
-    """Each image on a crop of its own of scream.picture, colours shifted; the sprite inverts it."""
+    """Each image on another crop of scream.picture, colours shifted; the sprite inverts it."""
     return on_picture(data, scream_picture(), seed)
 
 

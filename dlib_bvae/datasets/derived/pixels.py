@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gin
 import numpy as np
 
@@ -52,7 +50,7 @@ def grayscale(data: DataLike = gin.REQUIRED) -> ImageData:
     return mapped(whole, "grayscale", {}, (*whole.observation_shape[:2], 1), gray)
 
 
-def check_filter(parameter: str, name: Any) -> None:
+def check_filter(parameter: str, name: object) -> None:
     """Raises UserError, which names the near ones, unless `name` is one of FILTERS."""
     if name not in FILTERS:
         raise unknown(f"filter ({parameter})", str(name), FILTERS)

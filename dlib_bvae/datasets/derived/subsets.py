@@ -44,7 +44,7 @@ class Subsample(DerivedImages, LabelledImages):
     """`images` images of `data`, drawn by `seed` without repetition and uniformly over the grid, in ascending order.
 
     data: a name or a data set with factors. rows: their indices in `data`, int64 (images,); codes for
-    dlib_bvae_evaluate --codes are those of data.images_at(rows). Name and fingerprint tell images and seed.
+    dlib_bvae_evaluate --codes are those of data.images_at(rows). Name and fingerprint contain images and seed.
     Raises UserError for numbers out of range.
     """
 

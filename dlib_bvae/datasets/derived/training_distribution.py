@@ -110,20 +110,20 @@ class Correlated(DerivedGrid):
         super().__init__(whole, "correlated", {"pairs": self.pairs, "sigmas": self.sigmas})
 
     def training_weights(self) -> np.ndarray:
-        """float64 (images,), `data`'s times the law of every pair."""
+        """float64 (images,), the weights of `data` times the density of every pair."""
         inner = self.data.training_weights()
         weights = np.ones(self.num_images) if inner is None else np.array(inner, np.float64)
         grid = weights.reshape(*self.factor_sizes, self.images_per_cell)
         for (first, second), sigma in zip(self.pairs, self.sigmas, strict=True):
             scaled = [np.arange(size) / (size - 1) for size in (self.factor_sizes[first], self.factor_sizes[second])]
-            law = np.exp(-((scaled[0][:, None] - scaled[1][None]) ** 2) / (2 * sigma**2))
+            density = np.exp(-((scaled[0][:, None] - scaled[1][None]) ** 2) / (2 * sigma**2))
             shape = [size if k in (first, second) else 1 for k, size in enumerate((*self.factor_sizes, 1))]
-            grid *= law.reshape(shape)
+            grid *= density.reshape(shape)
         return weights
 
 
 def _checked_pairs(data: GroundTruthData, pairs: Any) -> list[tuple[int, int]]:
-    """Pairs of factor indices, each ascending: the law is symmetric."""
+    """Pairs of factor indices, each ascending: the density is symmetric."""
     if isinstance(pairs, str) or not isinstance(pairs, Sequence) or not pairs:
         raise UserError(f"correlated.pairs must list pairs of factors, e.g. [('shape', 'scale')]; got {pairs!r}")
     found = []

@@ -36,7 +36,7 @@ class Hdf5Rows:
         return np.asarray(self._dataset[()], dtype)
 
 
-def open_array(path: Path, key: str | None, dimensions: Sequence[int], parameter: str) -> Any:
+def open_array(path: Path, key: str | None, dimensions: Sequence[int], parameter: str) -> np.ndarray | Hdf5Rows:
     """The array `key` of the file, (n, …): a memory map, or rows of an HDF5 file. h5py is imported for that only.
 
     key: None for the only array of `dimensions` dimensions. A compressed member of a .npz file is unpacked into the cache
@@ -50,14 +50,16 @@ def open_array(path: Path, key: str | None, dimensions: Sequence[int], parameter
         found = _opened(path, key, dimensions)
     except UserError:
         raise
-    except Exception as error:  # parsers fail on bad bytes in more ways than they tell: zlib.error, struct.error, …
+    except (
+        Exception
+    ) as error:  # parsers fail on bad bytes in more ways than are documented: zlib.error, struct.error, …
         raise UserError(f"{parameter}: {str(path)!r} cannot be read: {error}") from error
     if found.dtype.kind not in "biuf":
         raise UserError(f"{parameter}: {str(path)!r} holds {found.dtype}; expected numbers")
     return found
 
 
-def _opened(path: Path, key: str | None, dimensions: Sequence[int]) -> Any:
+def _opened(path: Path, key: str | None, dimensions: Sequence[int]) -> np.ndarray | Hdf5Rows:
     if path.suffix == ".npy":
         if key is not None:
             raise UserError(f"{str(path)!r} holds one array without a name; leave the key {key!r} out")
@@ -110,7 +112,7 @@ def _member(path: Path, member: str) -> np.ndarray:
     if info.compress_type != zipfile.ZIP_STORED:
         return np.load(_unpacked(path, member), mmap_mode="r", allow_pickle=False)
     with path.open("rb") as file:
-        file.seek(info.header_offset + 26)  # the archive's own header of the member: 30 bytes, its name, an extra field
+        file.seek(info.header_offset + 26)  # the archive's header of the member: 30 bytes, its name, an extra field
         lengths = struct.unpack("<HH", file.read(4))
     start = info.header_offset + 30 + sum(lengths) + header
     return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")

@@ -100,7 +100,7 @@ class ImageFolder(ImageData):
             with Image.open(path) as opened:
                 picture = opened.convert(_MODES[channels])
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path} cannot be read as a picture: {error}; mend it or take it out") from error
+            raise UserError(f"{path} cannot be read as a picture: {error}; repair it or take it out") from error
         if self._resize:
             picture = picture.resize((width, height), Image.Resampling[self._filter.upper()])
         elif picture.size != (width, height):
@@ -119,4 +119,4 @@ def _size_of(path: Path) -> tuple[int, int]:
         with Image.open(path) as opened:
             return opened.size[1], opened.size[0]
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a picture: {error}; mend it or take it out") from error
+        raise UserError(f"{path} cannot be read as a picture: {error}; repair it or take it out") from error

@@ -56,7 +56,7 @@ def tar_members(path: Path, wanted: Callable[[str], bool], largest: int) -> Iter
 def open_files(path: Path, pattern: str, largest: int) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
     """The sorted names of the files that match `pattern` in a zip, a tar or a folder, and what reads one of them.
 
-    Names are as in the archive, without a leading "./"; those of a folder begin with the folder's own name. Raises
+    Names are as in the archive, without a leading "./"; those of a folder begin with the folder's name. Raises
     UserError for a name that occurs twice or a file of more than `largest` bytes, and what the readers of archives raise.
     """
     if path.is_dir():

@@ -27,8 +27,8 @@ _OPCODES = frozenset(
 _DTYPES = frozenset(["u1", "|u1", "i4", "<i4", "i8", "<i8", "f4", "<f4", "f8", "<f8"])
 
 
-def read_pickle(content: bytes) -> Any:
-    """The object: dicts, lists, tuples, bytes, text, numbers and numpy arrays of uint8, integers and floats.
+def read_pickle(content: bytes) -> dict[Any, Any]:
+    """The dict that was pickled, of dicts, lists, tuples, bytes, text, numbers and numpy arrays of uint8, integers and floats.
 
     Texts of Python 2 come as bytes. Raises pickle.UnpicklingError, or whatever Python's reader raises on bad bytes.
     """
@@ -101,7 +101,7 @@ def _encode(text: Any, codec: Any) -> bytes:
     return text.encode("latin1")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> dict[Any, Any]:
     """The arrays themselves in the place of their shims, in a dict of the outermost level."""
     if not isinstance(value, dict):
         raise pickle.UnpicklingError(f"it holds a {type(value).__name__} instead of a dict")

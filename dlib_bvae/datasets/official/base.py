@@ -165,7 +165,7 @@ def open_or_convert(
 ) -> np.ndarray:
     """Opens `path` as a memory-mapped uint8 array of `shape`; writes it from `blocks` when it is not there.
 
-    blocks: gives the rows from the one asked for, in order, in uint8 arrays. origin: what tells the files apart that the
+    blocks: gives the rows from the one asked for, in order, in uint8 arrays. origin: what distinguishes the files that the
     rows come from; a killed conversion is continued only where it is the same. prepare: called before the first row is
     asked for. One process converts, others wait.
     Raises UserError for a damaged file or a full disk; then, as after any other error, no part of a file is left.
@@ -238,9 +238,9 @@ def _rows_done(part: Path, note: Path, shape: tuple[int, ...], origin: dict[str,
 
 
 def _take_note(note: Path, rows: int, origin: dict[str, Any]) -> None:
-    beside = note.with_suffix(".note")
-    beside.write_text(json.dumps({"rows": rows, "origin": origin}), encoding="utf-8")
-    os.replace(beside, note)
+    new = note.with_suffix(".note")
+    new.write_text(json.dumps({"rows": rows, "origin": origin}), encoding="utf-8")
+    os.replace(new, note)
 
 
 def _sync(file: BinaryIO) -> None:

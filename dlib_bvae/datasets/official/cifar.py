@@ -77,7 +77,7 @@ class _CIFAR(OfficialData):
         return np.concatenate(list(self._parts(place, read)))
 
     def _parts(self, place: Path, read: Callable[[dict[Any, Any], int], np.ndarray]) -> Iterator[np.ndarray]:
-        """`read` of each batch in order; the pickles are held together, as the archive has its own order."""
+        """`read` of each batch in order; the pickles are held together, as the archive has another order."""
         path = place if place != self.folder else place / self.source.files[0].name
         found = self._pickles(path)
         for name, number in self.batches:

@@ -116,7 +116,7 @@ def _from_mirrors(file: OfficialFile, part: Path) -> list[str]:
     """Fills `part` with the official content and returns nothing, or returns why no mirror gave it."""
     from requests import RequestException
 
-    if file.checksum is None:  # nothing could tell whether two halves belong together
+    if file.checksum is None:  # without one, two halves may belong to different files
         part.unlink(missing_ok=True)
     begun = part.exists()
     if begun and mismatch(part, file) is None:
@@ -127,7 +127,7 @@ def _from_mirrors(file: OfficialFile, part: Path) -> list[str]:
         try:
             _fetch(url, part)
         except RequestException as error:
-            reasons.append(f"{url}: {_told(error)}")
+            reasons.append(f"{url}: {_reason(error)}")
             # 416: there is nothing after what is here, so that is no half of the file.
             if getattr(error.response, "status_code", None) == 416 or part.stat().st_size == 0:
                 part.unlink()
@@ -172,7 +172,7 @@ def _fetch(url: str, part: Path) -> None:
 
 
 def _begin(response: Any, file: BinaryIO) -> None:
-    """A server that sends the whole file, although the rest was asked for, starts it anew."""
+    """A server that sends the whole file, although only its end was asked for, starts it anew."""
     if response.ok and not response.is_redirect:
         start = file.tell()
         sent = response.headers.get("Content-Range", "")
@@ -197,8 +197,8 @@ class _Bar:
         return self._total
 
     @total.setter
-    def total(self, rest: int) -> None:
-        self._total = self._file.tell() + rest
+    def total(self, remaining: int) -> None:
+        self._total = self._file.tell() + remaining
         self._progress.update(self._task, total=self._total or None)
 
     def update(self, _: int) -> None:
@@ -211,7 +211,7 @@ class _Bar:
         pass
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """The innermost reason, in one short line."""
     response = getattr(error, "response", None)
     if response is not None and not response.ok:

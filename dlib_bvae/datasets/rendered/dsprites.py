@@ -1,7 +1,7 @@
 """dsprites_rendered: factor values of dSprites (Matthey et al. 2017) → images, rendered here on the official grid.
 
 Outlines, scales, orientations and positions were found from the 320 frames of the official animation. All their numbers
-are round, and the official images were evidently drawn by a rasteriser that puts corners on a grid of 1/256 pixel: rendered
+are round, and the official images evidently come from a rasteriser that puts corners on a grid of 1/256 pixel: rendered
 so, all frames come out bit for bit, which benchmarks/dsprites_fidelity.py shows. Lengths are pixels at scale 1.
 """
 
@@ -40,7 +40,7 @@ class DSpritesRendered(GroundTruthData):
     """737,280 images of 64×64 pixels, 0/1: shape (3: square, ellipse, heart), scale (6: 0.5 … 1), orientation (40:
     0 … 2π, the first and the last look alike), position_x (32), position_y (32).
 
-    The official grid and index order without its colour factor of one value. The pixels are drawn once, bit-packed,
+    The official grid and index order without its colour factor of one value. The pixels are rendered once, bit-packed,
     into `cache_dir` (default: dlib_bvae.datasets.cache.cache_dir()).
     """
 
@@ -60,7 +60,7 @@ class DSpritesRendered(GroundTruthData):
 
     @property
     def cache_path(self) -> Path:
-        """Where the drawn grid lies; the name carries the fingerprint, so that another drawing has another file."""
+        """Where the rendered grid lies; the name carries the fingerprint, so that another rendering has another file."""
         return Path(self._cache_dir or cache_dir()) / f"{self.name}-{self.fingerprint}.npy"
 
     def packed(self) -> np.ndarray:
@@ -82,12 +82,12 @@ class DSpritesRendered(GroundTruthData):
     def _blocks(self) -> Iterator[np.ndarray]:
         """The grid in order, one figure at all its positions a block: uint8 (1024, 512)."""
         for figure in np.ndindex(*self.factor_sizes[:3]):
-            yield _bytes(draw_rows(*figure)).reshape(_POSITIONS, -1)
+            yield _bytes(render_rows(*figure)).reshape(_POSITIONS, -1)
 
     def _row(self, index: int) -> np.ndarray:
         """One image, packed: uint8 (512,)."""
         shape, scale, orientation, x, y = self.factors_at([index])[0]
-        return _bytes(draw_rows(int(shape), int(scale), int(orientation))[x, y])
+        return _bytes(render_rows(int(shape), int(scale), int(orientation))[x, y])
 
 
 def _bytes(rows: np.ndarray) -> np.ndarray:
@@ -128,7 +128,7 @@ def snap(coordinates: np.ndarray) -> np.ndarray:
     return np.round(coordinates * _SUBPIXELS) / _SUBPIXELS
 
 
-def draw_rows(shape: int, scale: int, orientation: int) -> np.ndarray:
+def render_rows(shape: int, scale: int, orientation: int) -> np.ndarray:
     """Factor indices → all positions of one figure, uint64 (32 x, 32 y, 64 rows); the highest bit is the left pixel.
 
     A pixel is set when its centre lies inside the outline (even-odd rule).

@@ -31,9 +31,9 @@ from dlib_bvae.datasets.rendered.mpi3d_toy_scene import (
     Scene,
     Solid,
     camera,
+    fixed_parts,
     moving_parts,
     nearest,
-    still_parts,
     tip_object,
 )
 
@@ -51,11 +51,11 @@ _EMPTY = np.float32(-1e9)
 _OBJECTS = [(shape, size) for shape in range(len(SHAPES)) for size in range(len(SIZES))]
 _PLATE, _PATCH = 2 * SIZE * SIZE, 2 * WINDOW * WINDOW
 ROW = 2 + _PLATE + len(_OBJECTS) * _PATCH
-# What the bytes of a row mean and how solids become samples; a new law gets a new number here.
+# What the bytes of a row mean and how solids become samples; another way gets another number here.
 LAYOUT = f"mpi3d_toy pose 1, {_FINE} × {_FINE} samples, window {WINDOW}, shade {_SHADE}"
 # Where the factors of a pose stand.
 _POSE = [3, 5, 6]
-# A pose takes a few hundredths of a second to draw.
+# A pose takes a few hundredths of a second.
 _CHECKED_POSES = 4
 # Another machine's last bit may move a few samples over an edge.
 _TOLERANCE = 0.01
@@ -66,8 +66,8 @@ class MPI3DToyRendered(GroundTruthData):
     cube, cylinder, hexagonal, pyramid, sphere), object_size (2), camera_height (3: top, center, bottom),
     background_color (3: purple, sea green, salmon), horizontal_axis (40), vertical_axis (40).
 
-    The official grid and index order. The geometry is drawn once, one row for each of 4,800 poses (camera height,
-    horizontal and vertical axis; mpi3d_toy_pose.py), into `cache_dir` (default: dlib_bvae.datasets.cache.cache_dir());
+    The official grid and index order. The geometry is rendered once, one row for each of 4,800 poses (camera height,
+    horizontal and vertical axis), into `cache_dir` (default: dlib_bvae.datasets.cache.cache_dir());
     colours are looked up for every batch.
     """
 
@@ -87,7 +87,7 @@ class MPI3DToyRendered(GroundTruthData):
 
     @property
     def cache_path(self) -> Path:
-        """Where the drawn poses lie; the name carries the fingerprint, so that another drawing has another file."""
+        """Where the rendered poses lie; the name carries the fingerprint, so that another rendering has another file."""
         return Path(self._cache_dir or cache_dir()) / f"{self.name}-{self.fingerprint}.npy"
 
     @functools.cached_property
@@ -110,13 +110,13 @@ class MPI3DToyRendered(GroundTruthData):
         factors = self.factors_at(indices)
         return self._compose(self._rows[np.ravel_multi_index(tuple(factors[:, _POSE].T), self._poses)], factors)
 
-    def draw(self, factors: ArrayLike) -> np.ndarray:
-        """Factor values (n, 7) → the same images uint8 (n, 64, 64, 3), drawn here and now without the cache file.
+    def render(self, factors: ArrayLike) -> np.ndarray:
+        """Factor values (n, 7) → the same images uint8 (n, 64, 64, 3), rendered now, without the cache file.
 
         Raises ValueError for values off the grid.
         """
         factors = self.factors_at(self.index_of(factors))
-        return self._compose(np.stack([draw_pose(SCENE, *pose) for pose in factors[:, _POSE].tolist()]), factors)
+        return self._compose(np.stack([render_pose(SCENE, *pose) for pose in factors[:, _POSE].tolist()]), factors)
 
     def _compose(self, rows: np.ndarray, factors: np.ndarray) -> np.ndarray:
         color, shape, size, height, background = factors[:, :5].T
@@ -131,19 +131,19 @@ class MPI3DToyRendered(GroundTruthData):
         """The poses in order, one camera height and step of the horizontal axis a block: uint8 (40, ROW)."""
         heights, horizontal, vertical = map(range, self._poses)
         for height in heights:
-            still = [still_layer(SCENE, height, v) for v in vertical]
+            fixed = [fixed_layer(SCENE, height, v) for v in vertical]
             for h in horizontal:
-                yield np.stack([draw_pose(SCENE, height, h, v, still[v]) for v in vertical])
+                yield np.stack([render_pose(SCENE, height, h, v, fixed[v]) for v in vertical])
 
     def _row(self, index: int) -> np.ndarray:
         """One pose, uint8 (ROW,)."""
         height, horizontal, vertical = map(int, np.unravel_index(index, self._poses))
-        return draw_pose(SCENE, height, horizontal, vertical)
+        return render_pose(SCENE, height, horizontal, vertical)
 
 
 @functools.lru_cache(maxsize=16)
 def fingerprint(scene: Scene) -> str:
-    """A hex string of all numbers of the scene and of how they are drawn."""
+    """A hex string of all numbers of the scene and of how they are rendered."""
     return hashlib.sha256(f"{LAYOUT}; {scene!r}".encode()).hexdigest()[:16]
 
 
@@ -155,7 +155,7 @@ class Layer:
     value: np.ndarray
 
     def paint(self, solid: Solid, brightness: np.ndarray, view: Camera) -> None:
-        """Draws a solid, with one brightness a face, where it is nearer than what is there."""
+        """Paints a solid, with one brightness a face, where it is nearer than what is there."""
         rows, columns = _window(solid, view)
         if rows.start < rows.stop and columns.start < columns.stop:
             face, depth = nearest(solid, view, _SAMPLES[columns], _SAMPLES[rows])
@@ -164,19 +164,19 @@ class Layer:
             self.value[rows, columns][seen] = brightness[face[seen]]
 
 
-def still_layer(scene: Scene, view: int, vertical: int) -> Layer:
+def fixed_layer(scene: Scene, view: int, vertical: int) -> Layer:
     """What the horizontal axis does not move."""
     size = (SIZE * _FINE, SIZE * _FINE)
     layer = Layer(np.full(size, _EMPTY, np.float32), np.zeros(size, np.float32))
-    for solid, brightness in still_parts(scene, vertical):
+    for solid, brightness in fixed_parts(scene, vertical):
         layer.paint(solid, brightness, camera(scene, view))
     return layer
 
 
-def draw_pose(scene: Scene, view: int, horizontal: int, vertical: int, still: Layer | None = None) -> np.ndarray:
-    """Camera height, horizontal and vertical axis → the pose, uint8 (ROW,). still: its still_layer, if at hand."""
-    still = still or still_layer(scene, view, vertical)
-    arm = Layer(still.near.copy(), still.value.copy())
+def render_pose(scene: Scene, view: int, horizontal: int, vertical: int, fixed: Layer | None = None) -> np.ndarray:
+    """Camera height, horizontal and vertical axis → the pose, uint8 (ROW,). fixed: its fixed_layer, if at hand."""
+    fixed = fixed or fixed_layer(scene, view, vertical)
+    arm = Layer(fixed.near.copy(), fixed.value.copy())
     for solid, brightness in moving_parts(scene, horizontal, vertical):
         arm.paint(solid, brightness, camera(scene, view))
     free = _mean(arm.near == _EMPTY) * _FULL
@@ -257,8 +257,8 @@ def _seen(scene: Scene, height: int, fine: int = _FINE_BACKGROUND) -> np.ndarray
     free = _pixel_means((section < 0) * 1.0, fine)
     colors = np.array(scene.ring_colors)
     images = []
-    for own in range(3):
-        ring = sum(part[..., None] * colors[(own + k) % 3] for k, part in enumerate(sections))
+    for chosen in range(3):
+        ring = sum(part[..., None] * colors[(chosen + k) % 3] for k, part in enumerate(sections))
         images.append(np.rint(np.clip(scene.floor * free[..., None] + ring, 0, 255)))
     return np.stack(images).astype(np.uint8)
 

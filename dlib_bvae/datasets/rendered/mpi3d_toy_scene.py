@@ -58,24 +58,25 @@ class Scene:
     base: tuple = (0.1985, 0.0708, -0.0778)
     yaw: tuple = (-1.2787, 0.0829)
     pitch: tuple = (3.1416, -0.0806)
-    # Where the rod turns: beside, before and above the base; the rod's length and radius.
+    # The arm's directions are x (across), y (ahead) and z (up), turned around the vertical axis.
+    # Where the rod turns: x, y, z from the base; the rod's length and radius.
     elbow: tuple = (-0.3864, 0.0673, 2.9598)
     rod: tuple = (2.8327, 0.1062)
-    # Blocks at the rod: from … to beside it, from … to along it, half height.
+    # Blocks at the rod: from … to across it, from … to along it, half height.
     root: tuple = (-0.0869, 0.1437, -0.2696, 0.5636, 0.1616)
     motor: tuple = (0.1489, 0.4499, 0.5443, 0.8258, 0.1546)
-    # Radius, from … to beside the post's middle.
+    # Radius, and from … to across the post's middle.
     shoulder: tuple = (0.4136, -0.2198, 0.2745)
-    # Post: middle beside and before the axis, half width and half depth.
+    # Post: x and y of its middle from the axis, half width and half depth.
     post: tuple = (0.0378, 0.0173, 0.2042, 0.3619)
-    # Base: radius and height of the disc; beside, before, radius of the dark well on it.
+    # Base: radius and height of the disc; x, y and radius of the dark well on it.
     disc: tuple = (0.7578, 0.1134)
     well: tuple = (0.0205, 0.0474, 0.481)
-    # A block beside the post: middle beside and before the axis, half size, height.
+    # A block at the post: x and y of its middle from the axis, half size, height.
     block: tuple = (0.1111, 0.197, 0.3012, 0.5327)
     # Disc, well, block, shoulder, root, motor, rod.
     greys: tuple = (147.2281, 131.1403, 142.948, 147.3011, 150.2686, 140.1459, 143.7231)
-    # Post: grey at its foot and at its head, and what its sides have of it: beside, before, then the opposite ones.
+    # Post: grey at its foot and at its head, and the share that its sides have of it: right, ahead, left, behind.
     post_greys: tuple = (75.5325, 83.5749)
     post_sides: tuple = (0.9939, 0.4502, 0.9766, 0.9758)
     # Half width, begin along the rod's line beyond its end, length; at the large size.
@@ -106,7 +107,7 @@ def camera(scene: Scene, height: int) -> Camera:
 
 
 def turned(scene: Scene, vertical: int) -> np.ndarray:
-    """Directions beside, before and up of the arm turned around the vertical axis, float64 (3, 3)."""
+    """Directions across, ahead and up of the arm turned around the vertical axis, float64 (3, 3)."""
     angle = scene.yaw[0] + scene.yaw[1] * vertical
     sin, cos = np.sin(angle), np.cos(angle)
     return np.array([(cos, -sin, 0.0), (sin, cos, 0.0), (0.0, 0.0, 1.0)])
@@ -114,11 +115,11 @@ def turned(scene: Scene, vertical: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=64)
 def pitched(scene: Scene, horizontal: int, vertical: int) -> np.ndarray:
-    """Directions beside, above and along the rod, which also turns around the horizontal axis, float64 (3, 3)."""
-    beside, before, up = turned(scene, vertical)
+    """Directions across, above and along the rod, which also turns around the horizontal axis, float64 (3, 3)."""
+    across, ahead, up = turned(scene, vertical)
     angle = scene.pitch[0] + scene.pitch[1] * horizontal
     sin, cos = np.sin(angle), np.cos(angle)
-    return _frozen(np.stack([beside, cos * up - sin * before, cos * before + sin * up]))
+    return _frozen(np.stack([across, cos * up - sin * ahead, cos * ahead + sin * up]))
 
 
 @functools.lru_cache(maxsize=64)
@@ -127,15 +128,15 @@ def tip(scene: Scene, horizontal: int, vertical: int) -> np.ndarray:
     return _frozen(_elbow(scene, vertical) + scene.rod[0] * pitched(scene, horizontal, vertical)[2])
 
 
-def still_parts(scene: Scene, vertical: int) -> list[Part]:
+def fixed_parts(scene: Scene, vertical: int) -> list[Part]:
     """Base and post, which the horizontal axis leaves alone: solids and the grey values of their faces."""
     axes, origin = turned(scene, vertical), np.array(scene.base)
     (radius, height), (x, y, well) = scene.disc, scene.well
-    beside, before, half, top = scene.block
+    across, ahead, half, top = scene.block
     parts = [
         (frustum(24, radius, radius, -height, 0.0), scene.greys[0]),
         (frustum(16, well, well, 0.0, 0.02).placed(np.eye(3), np.array([x, y, 0.0])), scene.greys[1]),
-        (box((beside - half, before - half, 0.0), (beside + half, before + half, top)), scene.greys[2]),
+        (box((across - half, ahead - half, 0.0), (across + half, ahead + half, top)), scene.greys[2]),
     ]
     placed = [(solid.placed(axes, origin), grey) for solid, grey in parts]
     posts = [(solid.placed(axes, origin), greys) for solid, greys in _post(scene)]

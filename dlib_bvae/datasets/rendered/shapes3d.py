@@ -63,7 +63,7 @@ class Shapes3DRendered(GroundTruthData):
     """480,000 images of 64×64×3 pixels, 0 … 255: floor_hue (10: 0 … 0.9), wall_hue (10), object_hue (10), scale (8:
     0.75 … 1.25), shape (4: cube, cylinder, sphere, capsule), orientation (15: -30° … 30°).
 
-    The official grid and index order. The 480 geometries are drawn once, without colours, into `cache_dir` (default:
+    The official grid and index order. The 480 geometries are rendered once, without colours, into `cache_dir` (default:
     dlib_bvae.datasets.cache.cache_dir()), 79 MiB; an image is put together from them when it is asked for.
     """
 
@@ -77,12 +77,12 @@ class Shapes3DRendered(GroundTruthData):
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the grid, the laws and every parameter of geometry, light and colour."""
+        """Changes with the grid, the method and every parameter of geometry, light and colour."""
         return _fingerprint()
 
     @property
     def cache_path(self) -> Path:
-        """Where the drawn geometries lie; the name carries the fingerprint: another drawing has another file."""
+        """Where the rendered geometries lie; the name carries the fingerprint: another rendering has another file."""
         return Path(self._cache_dir or cache_dir()) / f"{self.name}-{self.fingerprint}.npy"
 
     @functools.cached_property
@@ -95,7 +95,7 @@ class Shapes3DRendered(GroundTruthData):
     def images_at(self, indices: ArrayLike) -> np.ndarray:
         """Grid indices (n,) → images uint8 (n, 64, 64, 3), values 0 … 255. Raises ValueError for indices off the grid.
 
-        The first call draws or opens the cache file; raises UserError when that is damaged or cannot be written.
+        The first call writes or opens the cache file; raises UserError when that is damaged or cannot be written.
         """
         rows = self.check_indices(indices)
         geometry = rows % self._layers.shape[0]
@@ -124,7 +124,7 @@ def _blocks() -> Iterator[np.ndarray]:
     """The geometries in order, one a block: uint8 (1, LAYERS · 4096 · 2)."""
     painter = Painter()
     for geometry in np.ndindex(*_GEOMETRIES):
-        yield painter.draw(*geometry).reshape(1, -1).view(np.uint8)
+        yield painter.render(*geometry).reshape(1, -1).view(np.uint8)
 
 
 @functools.cache
@@ -138,7 +138,7 @@ def _fingerprint() -> str:
 
 @dataclass(frozen=True)
 class Scene:
-    """All parameters of the drawing."""
+    """All parameters of the rendering."""
 
     room: Room = field(default_factory=Room)
     solids: Solids = field(default_factory=Solids)
@@ -147,14 +147,14 @@ class Scene:
 
 
 class Painter:
-    """Draws geometries, from samples × samples rays a pixel; the empty room is kept for every orientation."""
+    """Renders geometries, from samples × samples rays a pixel; the empty room is kept for every orientation."""
 
     def __init__(self, scene: Scene | None = None, samples: int = SAMPLES):
         self._scene = scene or Scene()
         self._filter = filter_matrix(samples)
         self._empty: dict[int, _Empty] = {}
 
-    def draw(self, scale: int, shape: int, orientation: int) -> np.ndarray:
+    def render(self, scale: int, shape: int, orientation: int) -> np.ndarray:
         """Factor indices → layers int16 (LAYERS, 64, 64), little-endian."""
         if orientation not in self._empty:
             self._empty[orientation] = _Empty(self._scene, float(ORIENTATIONS[orientation]), self._filter)

@@ -1,4 +1,4 @@
-"""Small grids for the wrappers' tests."""
+"""Small grids for the tests of derived sets."""
 
 import numpy as np
 import pytest

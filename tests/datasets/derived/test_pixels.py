@@ -38,6 +38,14 @@ def test_gray_is_pillows_up_to_rounding():
     assert abs(got[..., 0].astype(int) - np.array(expected)).max() <= 1
 
 
+def test_gray_is_rounded_to_the_nearest():
+    # 0.456, 0.57, 76.245, 117.4, 26.448: a thousandth more of a colour would show in the last three.
+    pixels = [(0, 0, 4), (0, 0, 5), (255, 0, 0), (0, 200, 0), (0, 0, 232), (255, 255, 255)]
+    data = Colours()
+    data.images_at = lambda indices: np.array([[pixels]], np.uint8)
+    assert grayscale(data).images_at([0]).ravel().tolist() == [0, 1, 76, 117, 26, 255]
+
+
 def test_binary_images_get_the_full_range(bars):
     same = resized(bars, 16, 16, "nearest")
     assert same.max_pixel == 255

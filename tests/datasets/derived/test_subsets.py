@@ -14,7 +14,7 @@ from dlib_bvae.errors import UserError
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.data())
-def test_index_and_factors_through_the_wrapper(make_grid, sizes, draw):
+def test_index_and_factors_are_those_of_the_base(make_grid, sizes, draw):
     whole = make_grid(sizes)
     values = {
         f"f{k}": draw.draw(st.lists(st.integers(0, size - 1), min_size=1, unique=True))
@@ -88,7 +88,7 @@ def test_a_factor_of_one_value_stays_and_is_not_asked_for(bars):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"colum": [0]}, "did you mean column"),
         ({"row": [8]}, "the value 8; dummy_data has the values 0 … 7"),
@@ -98,12 +98,12 @@ def test_a_factor_of_one_value_stays_and_is_not_asked_for(bars):
         (None, "must name factors"),
     ],
 )
-def test_bad_values_are_one_sentence(bars, values, told):
-    with pytest.raises(UserError, match=told):
+def test_bad_values_are_one_sentence(bars, values, message):
+    with pytest.raises(UserError, match=message):
         Subset(bars, values)
 
 
-def test_a_name_or_a_data_set_is_wrapped_and_nothing_else(bars):
+def test_the_base_is_a_name_or_a_data_set_and_nothing_else(bars):
     assert Subset("dummy_data", {"row": [0]}).fingerprint == Subset(bars, {"row": [0]}).fingerprint
     with pytest.raises(UserError, match="no data set is called 'dumy_data'; did you mean dummy_data"):
         Subset("dumy_data", {"row": [0]})
@@ -171,7 +171,7 @@ def test_weights_of_training_are_those_of_its_images():
 
 
 @pytest.mark.parametrize(
-    ("images", "seed", "told"),
+    ("images", "seed", "message"),
     [
         (513, 0, "probe.images = 513 is more than the 512 images of dummy_data"),
         (1, 0, "probe.images must be an integer >= 2; got 1"),
@@ -179,8 +179,8 @@ def test_weights_of_training_are_those_of_its_images():
         (2.5, 0, "probe.images must be an integer"),
     ],
 )
-def test_numbers_out_of_range_are_refused(images, seed, told, bars):
-    with pytest.raises(UserError, match=told):
+def test_numbers_out_of_range_are_refused(images, seed, message, bars):
+    with pytest.raises(UserError, match=message):
         Subsample(bars, images, seed)
 
 

@@ -70,7 +70,7 @@ def test_a_wide_sigma_is_uniform_and_a_narrow_one_the_diagonal(make_grid, grid):
     np.testing.assert_allclose(square, np.eye(grid[0]) / grid[0], atol=1e-12)
 
 
-def test_pairs_and_wrapped_weights_are_multiplied(bars):
+def test_pairs_and_the_base_s_weights_are_multiplied(bars):
     one = Correlated(bars, [("length", "row")], 0.2)
     other = Correlated(bars, [("row", "column")], 0.5)
     both = Correlated(bars, [("length", "row"), ("row", "column")], [0.2, 0.5])
@@ -89,7 +89,7 @@ def test_the_grid_and_the_images_stay(bars):
         data.images_at([512])
 
 
-def test_the_fingerprint_tells_parameters_and_wrapped_set_apart(bars):
+def test_the_fingerprint_changes_with_parameters_and_base(bars):
     made = [
         Correlated(bars, [("length", "row")], 0.2),
         Correlated(bars, [("length", "row")], 0.3),
@@ -112,7 +112,7 @@ def test_presets_fit_their_data_set(name, like):
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "message"),
     [
         ({"pairs": [("lenght", "row")], "sigma": 0.2}, "factor of dummy_data.*did you mean length"),
         ({"pairs": [("row", "row")], "sigma": 0.2}, "with itself"),
@@ -129,8 +129,8 @@ def test_presets_fit_their_data_set(name, like):
         ({"pairs": [("row", "column")], "preset": "dsprites_single_1"}, "one of the two"),
     ],
 )
-def test_bad_parameters_are_one_sentence(bars, parameters, told):
-    with pytest.raises(UserError, match=told):
+def test_bad_parameters_are_one_sentence(bars, parameters, message):
+    with pytest.raises(UserError, match=message):
         Correlated(bars, **parameters)
 
 

@@ -26,7 +26,7 @@ def test_the_masks_are_the_combinations_image_by_image(bars):
     assert set(data.training_weights()) == {0.0, 1.0}
 
 
-def test_wrapped_weights_stay_and_the_other_way_round(bars):
+def test_the_base_s_weights_stay_and_the_other_way_round(bars):
     pairs = [("row", "column")]
     inner, outer = HeldOut(Correlated(bars, pairs, 0.2), CORNER), Correlated(HeldOut(bars, CORNER), pairs, 0.2)
     np.testing.assert_array_equal(inner.training_weights(), outer.training_weights())
@@ -100,7 +100,7 @@ def test_the_rotations_of_the_element_preset_are_those_between_120_and_240_degre
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "message"),
     [
         ({"combinations": [{"rows": [0]}]}, "factor of dummy_data.*did you mean row"),
         ({"combinations": [{"row": [8]}]}, "the value 8; dummy_data has the values 0 … 7"),
@@ -118,8 +118,8 @@ def test_the_rotations_of_the_element_preset_are_those_between_120_and_240_degre
         ({}, "needs either combinations"),
     ],
 )
-def test_bad_parameters_are_one_sentence(bars, parameters, told):
-    with pytest.raises(UserError, match=told):
+def test_bad_parameters_are_one_sentence(bars, parameters, message):
+    with pytest.raises(UserError, match=message):
         HeldOut(bars, **parameters)
 
 

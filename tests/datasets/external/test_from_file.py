@@ -107,7 +107,7 @@ def test_any_order_of_any_grid_is_put_right(sizes, random):
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "message"),
     [
         (GRID[:23], "one row an image"),
         (np.where(GRID == 3, 2, GRID), "= 18 combinations for 24 images.*full_grid = False"),
@@ -116,8 +116,8 @@ def test_any_order_of_any_grid_is_put_right(sizes, random):
         (GRID[:, 0], "one row an image"),
     ],
 )
-def test_labels_that_are_no_full_grid_are_refused(labels, told):
-    with pytest.raises(UserError, match=told):
+def test_labels_that_are_no_full_grid_are_refused(labels, message):
+    with pytest.raises(UserError, match=message):
         grid_of(labels, 24, "from_file.labels")
 
 
@@ -187,15 +187,15 @@ def test_bad_files_and_parameters_are_one_sentence(tmp_path):
         ({"path": path, "key": "imgs", "factor_names": ["a"]}, "needs from_file.factor_sizes"),
         ({"path": path, "key": "imgs", "max_pixel": 2}, "must be 1 or 255; got 2"),
     ]
-    for parameters, told in cases:
-        with pytest.raises(UserError, match=told):
+    for parameters, message in cases:
+        with pytest.raises(UserError, match=message):
             from_file(**parameters)
-    for images, told in (
+    for images, message in (
         (IMAGES.astype(np.int32), "uint8, bool or float"),
         (IMAGES.reshape(24, 3, 4, 5), "channels in the last dimension"),
         (IMAGES[:0], "must be"),
     ):
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             from_file(str(saved(tmp_path, "npy", images)))
 
 

@@ -72,7 +72,7 @@ def test_a_damaged_cache_is_noticed(folder):
 
 def test_bad_folders_and_parameters_are_one_sentence(folder, tmp_path):
     (tmp_path / "empty").mkdir()
-    for parameters, told in (
+    for parameters, message in (
         ({"path": str(tmp_path / "missing")}, "no folder"),
         ({"path": str(tmp_path / "empty")}, "has no picture"),
         ({"path": str(folder), "channels": 2}, "1 or 3; got 2"),
@@ -80,7 +80,7 @@ def test_bad_folders_and_parameters_are_one_sentence(folder, tmp_path):
         ({"path": str(folder), "height": 0, "width": 3}, "height must be an integer >= 1"),
         ({"path": str(folder), "filter": "linear"}, "did you mean bilinear"),
     ):
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             ImageFolder(**parameters)
     Image.fromarray(PIXELS[0][:5]).save(folder / "d.png")
     with pytest.raises(UserError, match="d.png has 5×8 pixels, the first picture 6×8"):

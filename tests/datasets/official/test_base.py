@@ -226,10 +226,10 @@ from support import writers
 folder = Path(sys.argv[1])
 data = writers.tiny(writers.MPI3DToy, folder, (3, 2, 1, 2, 1, 2, 2))
 read = data.read
-def told(place, first):
+def noted(place, first):
     print("reading", flush=True)
     yield from read(place, first)
-data.read = told
+data.read = noted
 print("ready", flush=True)
 sys.stdin.readline()
 assert data.images_at([47]).shape == (1, 64, 64, 3)

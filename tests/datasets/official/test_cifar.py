@@ -33,7 +33,7 @@ def test_batches_come_in_their_order(cls, python2, extracted, tmp_path):
 
 @pytest.mark.parametrize("cls", [CIFAR10, CIFAR100])
 @pytest.mark.parametrize("python2", [True, False])
-def test_classes_are_read_once_and_pass_through_wrappers(cls, python2, tmp_path):
+def test_classes_are_read_once_and_pass_through_derived_sets(cls, python2, tmp_path):
     data, _ = writers.tiny_cifar(tmp_path, cls, python2)
     expected = np.concatenate([np.arange(number) % 10 for _, number in data.batches])
     labels = data.labels()

@@ -22,12 +22,12 @@ def test_dsprites_are_packed(tmp_path, compressed):
     np.testing.assert_array_equal(data.images_at([0, 143]), images[[0, 143]])
 
 
-def test_dsprites_have_the_drawn_grid():
-    full, drawn = datasets.load("dsprites_full"), datasets.load("dsprites_rendered")
-    assert full.factor_names == drawn.factor_names
-    assert full.factor_sizes == drawn.factor_sizes
-    assert full.max_pixel == drawn.max_pixel
-    assert full.fingerprint != drawn.fingerprint
+def test_dsprites_have_the_rendered_grid():
+    full, rendered = datasets.load("dsprites_full"), datasets.load("dsprites_rendered")
+    assert full.factor_names == rendered.factor_names
+    assert full.factor_sizes == rendered.factor_sizes
+    assert full.max_pixel == rendered.max_pixel
+    assert full.fingerprint != rendered.fingerprint
 
 
 def test_the_metadata_pickle_is_not_loaded(tmp_path):

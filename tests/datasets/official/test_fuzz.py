@@ -80,7 +80,7 @@ def check_mutations(data, files, count, exact, unwrap=lambda content: content, w
     """Damages one of `files` at a time and holds the promises above."""
     originals = [path.read_bytes() for path in files]
     whole = read_all(data)
-    told = set()
+    message = set()
     for seed in range(count):
         rng = np.random.default_rng(seed)
         which = int(rng.integers(len(files)))
@@ -88,13 +88,13 @@ def check_mutations(data, files, count, exact, unwrap=lambda content: content, w
         try:
             got = read_all(data)
         except UserError as error:
-            told.add(str(error))
+            message.add(str(error))
         else:
             assert (got.dtype, got.shape) == (np.uint8, whole.shape), seed
             assert not exact or np.array_equal(got, whole), seed
         files[which].write_bytes(originals[which])
-    assert told
-    assert not any("\n" in sentence for sentence in told)
+    assert message
+    assert not any("\n" in sentence for sentence in message)
     np.testing.assert_array_equal(read_all(data), whole)
 
 

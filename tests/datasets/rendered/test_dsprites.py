@@ -1,4 +1,4 @@
-"""dsprites.py: the drawn grid, its order, and the real frames in it."""
+"""dsprites.py: the rendered grid, its order, and the real frames in it."""
 
 from pathlib import Path
 
@@ -28,6 +28,11 @@ def test_the_grid_is_the_official_one_without_colour(dsprites):
     assert dsprites.factors_num_values == list(SIZES)
     assert dsprites.num_images == 737_280
     assert dsprites.observation_shape == (64, 64, 1)
+
+
+def test_images_are_as_ever(dsprites, known):
+    factors, images = known("dsprites")
+    assert np.array_equal(dsprites.packed()[dsprites.index_of(factors)], images)
 
 
 def test_images_are_zeros_and_ones(dsprites):

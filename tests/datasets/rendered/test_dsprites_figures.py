@@ -13,7 +13,7 @@ def pixels(rows):
     return np.array([[int(row) >> (63 - x) & 1 for x in range(64)] for row in rows], bool)
 
 
-def drawn_slowly(figure, x, y):
+def rendered_slowly(figure, x, y):
     """The figure pixel by pixel: the even-odd rule at each pixel's centre."""
     corners = np.round(256 * (dsprites.place(*figure) + (16 + 32 * x / 31, 16 + 32 * y / 31))) / 256
     image = np.zeros((64, 64), bool)
@@ -35,23 +35,23 @@ def test_the_axes_have_the_official_values():
 
 
 @pytest.mark.parametrize("figure", FIGURES)
-def test_drawing_agrees_with_a_pixel_by_pixel_one(figure):
-    rows = dsprites.draw_rows(*figure)
+def test_rendering_agrees_with_a_pixel_by_pixel_one(figure):
+    rows = dsprites.render_rows(*figure)
     assert rows.shape == (32, 32, 64)
     assert rows.dtype == np.uint64
     for x, y in [(0, 0), (31, 31), (0, 31), (13, 6), (20, 29)]:
-        assert np.array_equal(pixels(rows[x, y]), drawn_slowly(figure, x, y)), (x, y)
+        assert np.array_equal(pixels(rows[x, y]), rendered_slowly(figure, x, y)), (x, y)
 
 
 def test_the_largest_unrotated_square_has_400_pixels():
-    image = pixels(dsprites.draw_rows(0, 5, 0)[0, 0])
+    image = pixels(dsprites.render_rows(0, 5, 0)[0, 0])
     assert image.sum() == 400
     assert image[6:26, 6:26].all()
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_positions_of_equal_phase_differ_by_a_shift_alone(figure):
-    rows = dsprites.draw_rows(*figure)
+    rows = dsprites.render_rows(*figure)
     # Positions 0 and 31 are 32 pixels apart; all others differ in their fraction of a pixel.
     assert np.array_equal(rows[31], rows[0] >> np.uint64(32))
     assert np.array_equal(rows[0], rows[31] << np.uint64(32))

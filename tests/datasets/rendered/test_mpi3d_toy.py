@@ -1,6 +1,6 @@
 """mpi3d_toy.py: the official grid, what each factor changes, the cache on a tiny grid, and the real frames.
 
-Single images are drawn with draw(); the cache of the whole grid is never made here.
+Single images are rendered with render(); the cache of the whole grid is never made here.
 """
 
 import dataclasses
@@ -73,26 +73,31 @@ def test_index_and_factors_are_inverse(index):
     assert data.index_of(data.factors_at([index])).tolist() == [index]
 
 
+def test_images_are_as_ever(data, known, unchanged):
+    factors, images = known("mpi3d_toy")
+    unchanged(data.render(factors), images)
+
+
 def test_factors_off_the_grid_are_refused(data):
     with pytest.raises(ValueError, match="factors of mpi3d_toy_rendered must be in 0"):
-        data.draw([[0, 0, 0, 3, 0, 0, 0]])
+        data.render([[0, 0, 0, 3, 0, 0, 0]])
 
 
-def test_drawing_twice_gives_the_same_bytes(data):
+def test_rendering_twice_gives_the_same_bytes(data):
     wanted = [factors(pose) for pose in POSES]
-    images = data.draw(wanted)
+    images = data.render(wanted)
     assert images.shape == (4, 64, 64, 3)
     assert images.dtype == np.uint8
-    assert np.array_equal(images, data.draw(wanted))
-    assert np.array_equal(images[1:2], data.draw(wanted[1:2]))
+    assert np.array_equal(images, data.render(wanted))
+    assert np.array_equal(images[1:2], data.render(wanted[1:2]))
 
 
 @pytest.mark.parametrize("pose", POSES)
 @pytest.mark.parametrize("shape", range(6))
 def test_the_colour_of_the_object_changes_pixels_of_the_object_alone(data, pose, shape):
-    images = data.draw([factors(pose, color, shape) for color in range(6)]).astype(int)
+    images = data.render([factors(pose, color, shape) for color in range(6)]).astype(int)
     changed = (images != images[0]).any(axis=(0, 3))
-    other = data.draw([factors(pose, color, (shape + 3) % 6, 0) for color in range(6)]).astype(int)
+    other = data.render([factors(pose, color, (shape + 3) % 6, 0) for color in range(6)]).astype(int)
     place = np.argwhere(changed)
     assert 10 < changed.sum() < 400
     assert (np.ptp(place, axis=0) < 26).all()
@@ -103,20 +108,20 @@ def test_the_colour_of_the_object_changes_pixels_of_the_object_alone(data, pose,
 
 @pytest.mark.parametrize("pose", POSES)
 def test_the_colour_of_the_background_changes_pixels_of_the_ring_alone(data, pose):
-    images = data.draw([factors(pose, background=background) for background in range(3)]).astype(int)
+    images = data.render([factors(pose, background=background) for background in range(3)]).astype(int)
     changed = (images != images[0]).any(axis=(0, 3))
     image = images[0]
     assert 100 < changed.sum() < 600
     assert not changed[45:].any()
     # Where the object is seen whole, and on the floor, nothing changes.
     assert not changed[(image == round(SCENE.floor)).all(axis=2)].any()
-    colors = data.draw([factors(pose, color) for color in range(6)]).astype(int)
+    colors = data.render([factors(pose, color) for color in range(6)]).astype(int)
     both = changed & (colors != colors[0]).any(axis=(0, 3))
     assert both.sum() < 60
 
 
 def test_purple_sea_green_and_salmon(data):
-    purple, green, salmon = data.draw([factors((0, 39, 27), background=background) for background in range(3)])[
+    purple, green, salmon = data.render([factors((0, 39, 27), background=background) for background in range(3)])[
         :, 10, 32
     ]
     assert purple[2] > purple[0] > purple[1]
@@ -136,7 +141,7 @@ def test_purple_sea_green_and_salmon(data):
     ],
 )
 def test_the_colours_come_in_the_official_order(data, color, law):
-    images = data.draw([factors((1, 22, 21), each, size=1) for each in (0, 4, color)]).astype(int)
+    images = data.render([factors((1, 22, 21), each, size=1) for each in (0, 4, color)]).astype(int)
     place = np.unravel_index((images[0] - images[1]).sum(axis=2).argmax(), (64, 64))
     assert law(*images[2][place])
 
@@ -149,7 +154,7 @@ def test_a_large_object_covers_more_than_a_small_one(data):
 
 def seen(data, wanted):
     """Which pixels the tip object touches, bool (64, 64)."""
-    white, brown = data.draw([[0, *wanted[1:]], [4, *wanted[1:]]]).astype(int)
+    white, brown = data.render([[0, *wanted[1:]], [4, *wanted[1:]]]).astype(int)
     return (white != brown).any(axis=2)
 
 
@@ -178,7 +183,7 @@ def test_the_tip_walks_through_the_image_with_the_horizontal_axis(data):
 
 
 def test_a_lower_camera_sees_the_ring_lower(data):
-    ring = data.draw([factors((height, 0, 39), background=0) for height in range(3)]).astype(int)
+    ring = data.render([factors((height, 0, 39), background=0) for height in range(3)]).astype(int)
     tops = [np.argwhere((image[:, 50, 2] - image[:, 50, 1]) > 20)[0, 0] for image in ring]
     assert tops == sorted(tops)
     assert tops[0] + 10 < tops[2]
@@ -218,9 +223,9 @@ def test_the_fingerprint_is_the_same_in_another_process(data):
     assert len(data.fingerprint) == 16
 
 
-def test_a_tiny_grid_comes_out_of_the_cache_as_it_is_drawn(tiny):
+def test_a_tiny_grid_comes_out_of_the_cache_as_it_is_rendered(tiny):
     indices = np.arange(tiny.num_images)[::7]
-    assert np.array_equal(tiny.images_at(indices), tiny.draw(tiny.factors_at(indices)))
+    assert np.array_equal(tiny.images_at(indices), tiny.render(tiny.factors_at(indices)))
     assert {path.suffix for path in tiny.cache_path.parent.iterdir()} == {".npy", ".json", ".lock"}
     assert tiny.images_at([]).shape == (0, 64, 64, 3)
     with pytest.raises(ValueError, match="0 … 1295 for mpi3d_toy_rendered"):
@@ -250,9 +255,9 @@ def test_a_damaged_cache_is_told(tiny, tmp_path):
         ("toy2", 3, 6, [2, 2, 0, 0, 0, 39, 39]),
     ],
 )
-def test_real_frames_look_like_the_drawn_images(data, name, frame, tile, wanted):
+def test_real_frames_look_like_the_rendered_images(data, name, frame, tile, wanted):
     with np.load(FRAMES) as file:
         real = file[name][frame, tile].astype(int)
-    error = np.abs(data.draw([wanted])[0].astype(int) - real).mean(axis=2)
+    error = np.abs(data.render([wanted])[0].astype(int) - real).mean(axis=2)
     assert error.mean() < 3
     assert (error > 25).sum() < 120

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlib_bvae.datasets.rendered.mpi3d_toy import MPI3DToyRendered
 from dlib_bvae.datasets.rendered.mpi3d_toy_scene import Camera, ball, box, frustum, nearest
 
 CAMERA = Camera((0.3, -6.0, 4.0), 0.1, 0.6, 0.05, 60.0)
@@ -83,3 +84,33 @@ def test_a_point_straight_ahead_is_in_the_middle():
     right = ahead + CAMERA.axes[0]
     assert CAMERA.project(right[None])[0] == pytest.approx((60 / 5, 0), abs=1e-9)
     assert CAMERA.axes @ CAMERA.axes.T == pytest.approx(np.eye(3))
+
+
+def test_images_are_as_ever(known, unchanged):
+    factors, images = known("mpi3d_toy")
+    unchanged(MPI3DToyRendered().render(factors), images)
+
+
+def test_rays_that_miss_have_hardly_any_depth():
+    _, depth = nearest(SOLIDS["box"], CAMERA, SAMPLES, SAMPLES)
+    assert set(depth[depth < 0]) == {np.float32(-1e9)}
+
+
+def test_the_camera_looks_to_the_right_with_yaw_down_with_pitch_and_rolls_clockwise():
+    straight = Camera((0.0, 0.0, 0.0), 0.0, 0.0, 0.0, 50.0)
+    assert straight.axes == pytest.approx(np.array([(1, 0, 0), (0, 0, -1), (0, 1, 0)]))
+    point = np.array([[0.0, 10, 0]])
+    assert Camera((0.0, 0.0, 0.0), 0.1, 0.0, 0.0, 50.0).project(point)[0] == pytest.approx((-50 * np.tan(0.1), 0))
+    assert Camera((0.0, 0.0, 0.0), 0.0, 0.1, 0.0, 50.0).project(point)[0] == pytest.approx((0, -50 * np.tan(0.1)))
+    right = np.array([[1.0, 10, 0]])
+    rolled = Camera((0.0, 0.0, 0.0), 0.0, 0.0, 0.2, 50.0).project(right)[0]
+    assert rolled == pytest.approx((5 * np.cos(0.2), -5 * np.sin(0.2)))
+
+
+def test_a_frustum_is_as_wide_as_it_should_be_below_and_above():
+    solid = frustum(4, 2.0, 1.0, -1.0, 1.0, 0.0)
+    assert solid.corners[:4, :2].max() == pytest.approx(2.0)
+    assert solid.corners[4:, :2].max() == pytest.approx(1.0)
+    assert sorted(set(solid.corners[:, 2])) == [-1, 1]
+    assert solid.offsets[4:].tolist() == [1, 1]
+    assert solid.normals[0, 2] == pytest.approx(np.sin(np.arctan(0.5)))

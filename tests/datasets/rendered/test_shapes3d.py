@@ -1,4 +1,4 @@
-"""shapes3d.py: the drawn grid, its order, what each factor changes, the cache, and the real frames."""
+"""shapes3d.py: the rendered grid, its order, what each factor changes, the cache, and the real frames."""
 
 import dataclasses
 import itertools
@@ -21,19 +21,6 @@ FRAMES = Path(__file__).resolve().parents[4] / "shared" / "data" / "shapes3d_fra
 SIZES = (10, 10, 10, 8, 4, 15)
 
 
-@pytest.fixture(scope="module")
-def painted():
-    """Layers of the geometries that the tests look at, drawn once: (scale, shape, orientation) → int16 (LAYERS, 64, 64)."""
-    painter, drawn = Painter(), {}
-
-    def layers(*geometry):
-        if geometry not in drawn:
-            drawn[geometry] = painter.draw(*geometry)
-        return drawn[geometry]
-
-    return layers
-
-
 @pytest.fixture
 def image(painted):
     """Factors → image int64 (64, 64, 3), as images_at gives it."""
@@ -47,7 +34,7 @@ def image(painted):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """shapes3d_rendered with a cache file of noise in place of drawings: for what does not look at the picture."""
+    """shapes3d_rendered with a cache file of noise in place of images: for what does not look at them."""
     noise = np.random.default_rng(0).integers(-2000, 6000, size=(480, LAYERS * 4096), dtype=np.int16).astype("<i2")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shapes3d, "_blocks", lambda: iter([noise.view(np.uint8)]))
@@ -87,6 +74,18 @@ def hsv(hue):
     return [(1, up, 0), (down, 1, 0), (0, 1, up), (0, down, 1), (up, 0, 1), (1, 0, down)][sector]
 
 
+def test_images_are_as_ever(known, unchanged, painted):
+    factors, images = known("shapes3d")
+    layers = np.stack([painted(*geometry) for geometry in factors[:, 3:].tolist()]).reshape(len(factors), LAYERS, -1)
+    unchanged(shapes3d.compose(layers, np.arange(len(factors)), factors[:, :3]), images)
+
+
+def test_a_block_is_one_geometry(painted):
+    block = next(shapes3d._blocks())
+    assert block.shape == (1, LAYERS * 4096 * 2)
+    assert block.tobytes() == painted(0, 0, 0).tobytes()
+
+
 def test_no_indices_give_no_images(data):
     assert data.images_at([]).shape == (0, 64, 64, 3)
 
@@ -97,14 +96,14 @@ def test_an_image_off_the_grid_is_refused(data, index):
         data.images_at([index])
 
 
-def test_drawing_twice_gives_the_same(painted):
-    assert np.array_equal(Painter().draw(2, 1, 7), painted(2, 1, 7))
+def test_rendering_twice_gives_the_same(painted):
+    assert np.array_equal(Painter().render(2, 1, 7), painted(2, 1, 7))
 
 
 def test_a_painter_s_earlier_pictures_leave_no_trace():
     painter = Painter()
-    painter.draw(7, 3, 7)
-    assert np.array_equal(painter.draw(0, 2, 7), Painter().draw(0, 2, 7))
+    painter.render(7, 3, 7)
+    assert np.array_equal(painter.render(0, 2, 7), Painter().render(0, 2, 7))
 
 
 @pytest.mark.parametrize("shape", range(4))
@@ -247,7 +246,7 @@ def test_a_changed_byte_anywhere_in_the_cache_is_told(data, place):
 
 
 @pytest.mark.slow
-def test_the_whole_grid_is_drawn_and_opened(tmp_path, painted):
+def test_the_whole_grid_is_rendered_and_opened(tmp_path, painted):
     grid = shapes3d.Shapes3DRendered(tmp_path)
     rows = np.random.default_rng(0).integers(480_000, size=64)
     images = grid.images_at(rows)
@@ -259,7 +258,7 @@ def test_the_whole_grid_is_drawn_and_opened(tmp_path, painted):
 
 
 @pytest.mark.skipif(not FRAMES.exists(), reason="the real frames, shared/data beside the repository, are not here")
-def test_drawn_images_are_near_the_real_frames(monkeypatch, image):
+def test_rendered_images_are_near_the_real_frames(monkeypatch, image):
     monkeypatch.syspath_prepend(BENCHMARKS)
     from shapes3d_fidelity import compare
     from shapes3d_frames import frame_factors, read_frames
