@@ -10,15 +10,15 @@ from pathlib import Path
 import gin
 import numpy as np
 import pytest
-from dlib_bvae.datasets.derived.subsets import Subsample
-from dlib_bvae.datasets.labelled import LabelledImages
 from support.known_codes import GRID, LARGE, Grid, mixed
 
 import dlib_bvae.metrics.sensitivity  # noqa: F401  # its name is known to gin then
 from dlib_bvae import datasets, metrics
 from dlib_bvae.artifacts import write_stage
 from dlib_bvae.config import configuration
+from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.external.from_file import from_file
+from dlib_bvae.datasets.ground_truth import LabelledImages
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 from dlib_bvae.metrics.score_info import info_of
