@@ -165,18 +165,18 @@ def _normalised(table: pd.DataFrame, known: pd.DataFrame, better: list[bool | No
 
 
 def _with_evidence(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Adds what a submission's rows say of themselves."""
+    """Adds the evidence and supervision of a submission's rows."""
     import pandas as pd
 
     names = [name for name in ("evidence", SUPERVISION) if name in frame]
     if not names:
         return table
     rows = pd.DataFrame({**{name: frame[column] for name, column in KEYS.items()}, **{n: frame[n] for n in names}})
-    said: dict[str, Any] = {"evidence": _least, SUPERVISION: "first"}
+    reduced: dict[str, Any] = {"evidence": _least, SUPERVISION: "first"}
     found = (
         rows.dropna(subset=names, how="all")
         .groupby(list(KEYS))[names]
-        .agg({name: said[name] for name in names})
+        .agg({name: reduced[name] for name in names})
         .reset_index()
     )
     return table.merge(found, on=list(KEYS), how="left")

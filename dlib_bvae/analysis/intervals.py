@@ -144,7 +144,7 @@ def probability_of_improvement(
     reps: int = REPS,
     level: float = LEVEL,
 ) -> tuple[float, float, float]:
-    """(P, low, high): the chance that a run of `better` has a higher score than one of `worse` on a task drawn uniformly.
+    """(P, low, high): the chance that a run of `better` has a higher score than one of `worse` on a task chosen uniformly.
 
     One array (runs,) a task, the same tasks in both. Ties count one half: on each task P is Mann-Whitney's U / (n m).
     Interval: stratified percentile bootstrap of both. Raises UserError for other numbers of tasks.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -43,8 +44,14 @@ def run(model_dir: Path | None = None, num_images: int = 10_000, num_betas: int 
 _BATCH = 256
 
 
-def beta_curve(model: Any, data: ImageData, num_images: int, num_betas: int) -> pd.DataFrame:
-    """One row a β, evenly spread in log β over the range of training: beta, reconstruction and kl.
+class HasSignatures(Protocol):
+    """A loaded SavedModel: name → a function of tensors that returns {name: tensor}."""
+
+    signatures: Mapping[str, Callable[..., Mapping[str, Any]]]
+
+
+def beta_curve(model: HasSignatures, data: ImageData, num_images: int, num_betas: int) -> pd.DataFrame:
+    """One row a β, evenly spaced in log β over the range of training: beta, reconstruction and kl.
 
     model: the SavedModel of a multi_rate_vae. Both terms are in nats, summed over pixels or latents, averaged over `num_images`
     images as training shows them; every image has one posterior sample, whose noise is the same at every β.

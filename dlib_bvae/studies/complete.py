@@ -135,7 +135,7 @@ def _fitting(progress: Progress, left: Callable[[], float], hours: float | None)
 
 @contextlib.contextmanager
 def _deadline(stop: threading.Event, hours: float | None) -> Iterator[Callable[[], float]]:
-    """Sets `stop` after `hours`, if any; gives a function that tells the seconds until then."""
+    """Sets `stop` after `hours`, if any; gives a function that returns the seconds until then."""
     if hours is None:
         yield lambda: math.inf
         return

@@ -190,8 +190,8 @@ def attempt(
 
     timeout: seconds, 0 for none. After it, or when another thread sets `stop`, the child is asked to end, and killed when
     it does not. environment: variables added to the child's. What it prints goes to <run directory>/log.txt; of a failure
-    <run directory>/failure.json tells the status, the message and the last lines, until an attempt succeeds. The child has
-    a session of its own, so that a terminal's Ctrl-C does not reach it, and ends when this process dies.
+    <run directory>/failure.json has the status, the message and the last lines, until an attempt succeeds. The child has
+    its own session, so that a terminal's Ctrl-C does not reach it, and ends when this process dies.
     """
     directory = run.directory(store)
     if in_use(directory, locks_here()):

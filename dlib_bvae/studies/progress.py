@@ -153,7 +153,7 @@ class Progress:
             self._print(self._line(run, outcome))
 
     def _line(self, run: Run, outcome: Outcome | None) -> str:
-        what = "started" if outcome is None else told(outcome)
+        what = "started" if outcome is None else ending(outcome)
         done = sum(state.done for state in self._states.values())
         return f"[{done}/{len(self._states)} done] {self._labels[run.digest]}: {what}"
 
@@ -197,7 +197,7 @@ class Progress:
         return [f"{'at least' if None in seconds else 'about'} {duration(known)} left"]
 
 
-def told(outcome: Outcome) -> str:
+def ending(outcome: Outcome) -> str:
     """An outcome in words."""
     if outcome.status in ("failed", "timeout"):
         return f"failed: {outcome.message}"

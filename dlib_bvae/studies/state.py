@@ -63,7 +63,7 @@ def directories(store: Path) -> dict[str, Path]:
 
 
 def state_of(run: Run, directory: Path | None, locks: Locks) -> State:
-    """The state of one run; directory: its run directory, None where there is none. locks: see runlock.locks_here."""
+    """The state of one run; directory: its run directory, None where there is none. locks: see artifacts.lock.locks_here."""
     steps, asked = steps_of(run.config), len(run.evaluations)
     if directory is None:
         return State("waiting", False, 0, steps, 0, asked, False, "")
@@ -138,7 +138,7 @@ class RuntimeEstimator:
                 for codes in {folder.parents[1] for folder in folders}
             )
         except UserError:
-            return  # a damaged file is told by those who need it
+            return  # those who need a damaged file say so
         self._count[run.part] += 1
         before, weight = self._mean.get(run.part, Seconds(0.0, 0.0)), 1 / self._count[run.part]
         self._mean[run.part] = Seconds(

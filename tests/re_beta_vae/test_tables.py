@@ -41,7 +41,7 @@ def test_table_1_has_ours_beside_the_papers_and_names_what_is_missing():
     rows += cell("dsprites_rendered", "4-VAE", [91, 93], "MLP", factors=FOUR)
     rows += cell("dsprites_rendered", "4-VAE", [10, 10], "MLP", pairs=16) + cell("dsprites_rendered", "PCA", [33])
     mlp, conv = tables.table_1(evidence(rows))
-    assert "dsprites_rendered (drawn here, not the official files), MLP" in mlp.title
+    assert "dsprites_rendered (rendered here, not the official files), MLP" in mlp.title
     assert at(mlp, "4-VAE", "5 factors, mean ± std") == "75.00 ± 12.91"
     assert at(mlp, "4-VAE", "5 factors, median") == "75.00"
     assert at(mlp, "4-VAE", "5 factors, median: paper") == "76.62"
@@ -69,7 +69,7 @@ def test_sampled_codes_and_held_out_points_are_not_scores_of_the_study():
     assert evidence([beta_vae(row, 60), sampled, held_out]).scores(MLP, "4-VAE") == pytest.approx([60])
 
 
-def test_drawn_data_never_stand_under_an_official_name():
+def test_rendered_data_never_stand_under_an_official_name():
     rows = cell("dsprites_rendered", "4-VAE", [70, 80], "MLP") + cell("dsprites_full", "4-VAE", [20, 30], "MLP")
     found = {
         each.title: at(each, "4-VAE", "5 factors, median")
@@ -78,9 +78,9 @@ def test_drawn_data_never_stand_under_an_official_name():
     }
     assert list(found.values()) == ["25.00", "75.00"]
     assert "dsprites_full (official files)" in next(iter(found))
-    only_drawn = evidence(cell("dsprites_rendered", "4-VAE", [70, 80], "MLP"))
-    assert all("dsprites_full" not in each.title for each in tables.table_1(only_drawn))
-    assert any("shapes3d (official files)" in each[0] for each in tables.figure_3(only_drawn).rows)
+    only_rendered = evidence(cell("dsprites_rendered", "4-VAE", [70, 80], "MLP"))
+    assert all("dsprites_full" not in each.title for each in tables.table_1(only_rendered))
+    assert any("shapes3d (official files)" in each[0] for each in tables.figure_3(only_rendered).rows)
 
 
 def test_seeds_under_each_rule():

@@ -57,7 +57,7 @@ function differences(dictionaries) {
   return retold(fuller, (place, text) => `${text} #${place + 1}`.trim());
 }
 
-// The texts, with those that stand there more than once told anew.
+// The texts, with those that stand there more than once made anew.
 function retold(texts, tell) {
   const alike = grouped(texts, (text) => text);
   return texts.map((text, place) => (alike.get(text).length === 1 ? text : tell(place, text)));
