@@ -172,7 +172,7 @@ def _row(directory: Path, path: Path) -> dict[str, Any]:
             raise UserError(f"{path}: {stage.name} is left from an interrupted command; run that again")
     if not is_done(directory, "evaluation"):
         raise UserError(f"{path}: the evaluation was not finished; run dlib_bvae_evaluate again")
-    row = {_current(key): entry for key, entry in read_json(path, "evaluation").items()}
+    row = {current_column(key): entry for key, entry in read_json(path, "evaluation").items()}
     if "postprocess_results.training_seed" in row:
         row |= {column: row.get(external) for column, external in _UNTRAINED.items()}
     lacking = [name for name in _REQUIRED if row.get(name) is None]
@@ -186,8 +186,8 @@ def _row(directory: Path, path: Path) -> dict[str, Any]:
 
 
 @functools.cache
-def _current(key: str) -> str:
-    """The name of an entry today; results of earlier versions have some former gin names."""
+def current_column(key: str) -> str:
+    """The column of an entry today; results of earlier versions, and tables of them, have some former gin names."""
     return _CONFIG + current_key(key.removeprefix(_CONFIG)) if key.startswith(_CONFIG) else key
 
 

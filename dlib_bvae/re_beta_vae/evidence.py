@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from dlib_bvae.analysis.frame import RUN, SEED, collect
+from dlib_bvae.analysis.frame import RUN, SEED, collect, current_column
 from dlib_bvae.errors import UserError
 from dlib_bvae.re_beta_vae import paper
 
@@ -70,7 +70,7 @@ def _table(path: Path) -> pd.DataFrame:
         raise UserError(
             f"{path} lacks the columns {', '.join(sorted(lacking))}; give a runs.parquet of dlib_bvae_aggregate"
         )
-    return frame
+    return frame.rename(columns=current_column)
 
 
 def of_study(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

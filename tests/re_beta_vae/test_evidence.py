@@ -59,6 +59,17 @@ def test_a_hash_that_looks_like_a_number_stays_a_hash(tmp_path):
     assert read([tmp_path / "runs.csv"])[0]["config"].tolist() == ["1e10000000"]
 
 
+@pytest.mark.parametrize("name", ["runs.parquet", "runs.csv"])
+def test_former_gin_names_in_a_table_are_read_as_today_s(tmp_path, name):
+    former = {"train_config.fid.every_steps": 500, "train_config.validation.every": 100, "train_config.vae.beta": 4.0}
+    rows = report_rows.frame([{**row, **former} for row in cell("dsprites_rendered", "4-VAE", [50, 60], "MLP")])
+    rows.to_parquet(tmp_path / name) if name.endswith("parquet") else rows.to_csv(tmp_path / name, index=False)
+    (frame, _) = read([tmp_path / name])
+    today = ["train_config.frechet_curve.every_steps", "train_config.validation.every_steps", "train_config.vae.beta"]
+    assert [[value(each) for each in row] for row in frame[today].to_numpy()] == [[500, 100, 4.0]] * 2
+    assert not set(former).difference(today) & set(frame.columns)
+
+
 def test_an_unfinished_evaluation_is_named(tmp_path):
     write_run(tmp_path / "a")
     write_run(tmp_path / "b", seed=2)
