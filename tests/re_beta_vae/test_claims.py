@@ -1,7 +1,10 @@
 """The rules of the verdicts: each both ways, and with too few runs; the paper's own numbers where it has them."""
 
+from support import report_rows
+
 from dlib_bvae.re_beta_vae import claims, paper
-from dlib_bvae.re_beta_vae.claims import FAILS, HOLDS, TOO_FEW
+from dlib_bvae.re_beta_vae.claims import FAILS, HOLDS, TOO_FEW, of_claims
+from dlib_bvae.re_beta_vae.evidence import Evidence, of_study
 
 BETAS = paper.BETAS
 
@@ -92,3 +95,21 @@ def test_classifiers():
     assert status(claims.classifier_hardly_matters({**apart, "mlp": [60]})) == TOO_FEW
     for family in paper.WITH_FACTORS:
         assert claims.of_means_and_stds(paper.TABLE_2[family]).status == HOLDS
+
+
+def test_claims_are_decided_by_the_rows():
+    found = Evidence(of_study(report_rows.whole_study())[0])
+    verdicts = {
+        (place, each.subject): each.verdict.status
+        for place, claim in enumerate(of_claims(found), start=1)
+        for _, verdicts in claim.findings
+        for each in verdicts
+    }
+    assert verdicts[1, "dsprites_rendered, MLP"] == "holds"
+    assert verdicts[2, "mpi3d_toy, Conv"] == "not enough runs"
+    assert verdicts[3, "dsprites_rendered, MLP (without shape)"] == "not enough runs"
+    assert verdicts[4, "cifar10, Conv"] == "holds"
+    assert verdicts[4, "dsprites_rendered, MLP"] == "does not hold"  # the same loss at every β
+    assert verdicts[4, "cifar10, Conv, fid_reconstruction (mean codes, 10,000 images a side)"] == "holds"
+    assert verdicts[5, "dsprites_rendered, MLP"] == "does not hold"  # all rise by the same
+    assert not any("fid_sample" in subject for _, subject in verdicts)

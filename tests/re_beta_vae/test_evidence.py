@@ -8,7 +8,16 @@ from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import write_stage
 from dlib_bvae.errors import UserError
-from dlib_bvae.re_beta_vae.evidence import of_study, read, value
+from dlib_bvae.re_beta_vae.evidence import (
+    Evidence,
+    Subject,
+    best_half,
+    median,
+    of_study,
+    read,
+    summary,
+    value,
+)
 
 CONFIG = {
     "model.model": "@vae()",
@@ -158,3 +167,33 @@ def test_values_of_mixed_columns():
         None,
         3,
     ]
+
+
+MLP = Subject("dsprites_rendered", "MLP")
+
+
+def evidence(rows: list) -> Evidence:
+    return Evidence(of_study(report_rows.frame(rows))[0])
+
+
+def test_selection_rules():
+    values = [70.0, 90.0, 80.0, 60.0, 50.0]
+    assert best_half(values).tolist() == [90, 80, 70]
+    assert median(values) == 70
+    assert summary([1.0, 3.0]) == (2.0, pytest.approx(2**0.5), 2)
+    assert summary([1.0]) == (1.0, None, 1)
+    assert (summary([]), median([])) == (None, None)
+
+
+def test_a_seed_counts_once_and_the_larger_of_two_evaluations():
+    row = training("dsprites_rendered", "4-VAE", 1, "MLP")
+    small = {**beta_vae(row, 10), "evaluation_results.metric_parameters.num_train": 100}
+    found = evidence([beta_vae(row, 60), beta_vae(row, 80), small]).scores(MLP, "4-VAE")
+    assert found == pytest.approx([70])
+
+
+def test_sampled_codes_and_held_out_points_are_not_scores_of_the_study():
+    row = training("dsprites_rendered", "4-VAE", 1, "MLP")
+    sampled = {**beta_vae(row, 10), "postprocess_results.representation": "sampled"}
+    held_out = {**beta_vae(row, 20), "evaluation_config.evaluation.split": "out"}
+    assert evidence([beta_vae(row, 60), sampled, held_out]).scores(MLP, "4-VAE") == pytest.approx([60])
