@@ -22,6 +22,11 @@ REFERENCES = ("random_encoder", "oracle")
 # What must be equal for two rows to be compared; methods, configurations and representations compete.
 BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", "score"]
 OBJECTIVE = "train_config.model.model"  # "@vae()", "@train/factor_vae()"; codes from elsewhere have none
+COLUMNS = [*GROUP, "mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised"]
+EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
+SUPERVISION = "supervision"
+MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
+OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]
 
 
 def methods(frame: pd.DataFrame) -> pd.Series:
@@ -70,11 +75,6 @@ def _selector(text: str) -> str:
     """ "@train/vae()" → "vae"; a text that is no reference stays."""
     found = re.fullmatch(r"@(?:.*/)?([\w.]+)(?:\(\))?", text)
     return found[1].split(".")[-1] if found else text
-
-
-COLUMNS = [*GROUP, "mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised"]
-EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
-SUPERVISION = "supervision"
 
 
 def cells(frame: pd.DataFrame, seed: int = 0, statistic: str = "iqm", reps: int = REPS) -> pd.DataFrame:
@@ -184,10 +184,6 @@ def _with_evidence(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _least(evidence: pd.Series) -> str | None:
     return min(evidence.dropna(), key=EVIDENCE.index, default=None)
-
-
-MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
-OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]
 
 
 def normalised_runs(frame: pd.DataFrame) -> pd.DataFrame:

@@ -53,6 +53,7 @@ _REQUIRED = [name for name in (*KEYS.values(), SEED, RUN, SCORE_NAMES) if name n
 _CONFIG, _PARAMETERS = "train_config.", "evaluation_results.metric_parameters."
 _EVALUATION = "results/aggregate/evaluation.json"
 _OF_A_STAGE = ("aggregate", "gin", "json")
+_WAITING = 512  # rows with the same names that are turned into columns together
 
 
 def collect(root: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -199,9 +200,6 @@ def _check_scores(path: Path, row: dict[str, Any]) -> None:
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not number and value is not None:
             raise UserError(f"{path}: the score {name} must be a finite number, not {value!r}")
-
-
-_WAITING = 512  # rows with the same names that are turned into columns together
 
 
 class _Json(str):

@@ -26,6 +26,8 @@ COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
 # Columns shown to people always, and those shown only where rows would look the same without them.
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
 _IF_NEEDED = ["config", "metric_parameters", "fingerprint", "num_images"]
+_FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
+_CSV_ROWS = 2_000  # that are text in memory at once
 
 
 def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
@@ -159,10 +161,6 @@ def _readable(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
         deviation = f" ± {record['std']:.2g}" if record["seeds"] > 1 else ""
         rows.append([*row, f"{record['mean']:.4g}{deviation}", str(record["seeds"])])
     return [*names, "mean ± std", "seeds"], rows
-
-
-_FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
-_CSV_ROWS = 2_000  # that are text in memory at once
 
 
 def csv_lines(frame: pd.DataFrame) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import dlib_bvae
 from dlib_bvae import analysis
-from dlib_bvae.analysis.cells import REFERENCES, score_info
+from dlib_bvae.analysis.cells import OBJECTIVE, REFERENCES, score_info
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.artifacts.record import is_done, read_config, read_json
@@ -26,6 +26,37 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 1
+TRAINED_HERE = "trained here"
+SCORED_HERE = "scored here"  # external codes that are no submission
+STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
+COSTS = ("parameters", "seconds", "images", "reconstruction")
+_ID_DIGITS = 10
+Record = Mapping[str, Any]
+Settings = dict[str, str]  # {"vae.beta": "4.0"}: each value as gin text
+_PICTURES = ("train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
+_COSTS = {  # in the board → column of the frame of `collect`
+    "parameters": "train_results.num_parameters",
+    "seconds": "train_results.elapsed_time",
+    "reconstruction": "train_results.reconstruction",
+}
+_FACTS = {
+    "seed": "train_results.seed",
+    "model": "train_results.model",
+    "config": "config",
+    "started": "train_results.started",
+    "device": "train_results.device",
+    "package_version": "train_results.environment.package_version",
+    "git_commit": "train_results.environment.git_commit",
+    "source": "postprocess_results.source",
+    "saved_model": "postprocess_results.saved_model",
+    "submission": "submission_results.name",
+    "told": "submission_results.method",
+    "paper": "submission_results.paper",
+    "code": "submission_results.code",
+}
+_EXACT = "submission_results.exact_factors"
+_LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029]")  # besides those that JSON escapes: a binding is one line
+COLUMNS = [*_COSTS.values(), *_FACTS.values(), "train_results.steps", "train_config.model.batch_size", _EXACT]
 
 
 def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0) -> dict[str, Any]:
@@ -86,7 +117,7 @@ def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _records(frame: pd.DataFrame) -> list[Record]:
     """The rows of the frame with the columns a board needs; a column that the frame lacks has no values."""
     scores = [name for name in frame.columns if name.startswith("evaluation_results.") and name != SCORE_NAMES]
-    wanted = dict.fromkeys(["path", RUN, MODEL, *KEYS.values(), *COLUMNS, *scores])
+    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, *KEYS.values(), *COLUMNS, *scores])
     return _plain(frame.reindex(columns=list(wanted)))
 
 
@@ -129,16 +160,6 @@ def _order(row: dict[str, Any]) -> tuple:
     return *compared, str(row["metric_parameters"]), rank, worth, row["model"], row["id"]
 
 
-TRAINED_HERE = "trained here"
-SCORED_HERE = "scored here"  # external codes that are no submission
-STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
-COSTS = ("parameters", "seconds", "images", "reconstruction")
-MODEL = "train_config.model.model"
-_ID_DIGITS = 10
-
-Record = Mapping[str, Any]
-
-
 def make_row(
     cell: Record, records: Sequence[Record], runs: Sequence[Mapping[str, Any]], places: Mapping[str, int]
 ) -> dict[str, Any]:
@@ -147,7 +168,7 @@ def make_row(
     runs: those of the board; places: where the run with this uuid stands among them.
     """
     names = {name: cell[name] for name in GROUP}
-    method = method_of({"model.model": records[0][MODEL]})
+    method = method_of({"model.model": records[0][OBJECTIVE]})
     values = _values(f"evaluation_results.{cell['score']}", records, places)
     known = score_info(cell["metric"], cell["score"])
     return {
@@ -195,34 +216,6 @@ def _values(column: str, records: Sequence[Record], places: Mapping[str, int]) -
 def _mean(values: Sequence[float | None]) -> float | None:
     numbers = [value for value in values if value is not None]
     return statistics.fmean(numbers) if numbers else None
-
-
-Settings = dict[str, str]  # {"vae.beta": "4.0"}: each value as gin text
-
-_PICTURES = ("train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
-_COSTS = {  # in the board → column of the frame of `collect`
-    "parameters": "train_results.num_parameters",
-    "seconds": "train_results.elapsed_time",
-    "reconstruction": "train_results.reconstruction",
-}
-_FACTS = {
-    "seed": "train_results.seed",
-    "model": "train_results.model",
-    "config": "config",
-    "started": "train_results.started",
-    "device": "train_results.device",
-    "package_version": "train_results.environment.package_version",
-    "git_commit": "train_results.environment.git_commit",
-    "source": "postprocess_results.source",
-    "saved_model": "postprocess_results.saved_model",
-    "submission": "submission_results.name",
-    "told": "submission_results.method",
-    "paper": "submission_results.paper",
-    "code": "submission_results.code",
-}
-_EXACT = "submission_results.exact_factors"
-_LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029]")  # besides those that JSON escapes: a binding is one line
-COLUMNS = [*_COSTS.values(), *_FACTS.values(), "train_results.steps", "train_config.model.batch_size", _EXACT]
 
 
 def gin_text(value: object) -> str:

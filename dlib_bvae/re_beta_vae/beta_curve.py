@@ -17,6 +17,8 @@ from dlib_bvae.stages.inputs import same_data, trained_run
 if TYPE_CHECKING:
     import pandas as pd
 
+_BATCH = 256
+
 
 def run(model_dir: Path | None = None, num_images: int = 10_000, num_betas: int = 13) -> list[Path]:
     """Writes <model_dir>/beta_curve/beta_curve.csv and .png, over those of before, and returns their paths.
@@ -39,9 +41,6 @@ def run(model_dir: Path | None = None, num_images: int = 10_000, num_betas: int 
             )
         curve = beta_curve(model, same_data(model_dir), num_images, num_betas)
         return save_beta_curve(model_dir / "beta_curve", curve, f"{trained['model']} on {trained['dataset']}")
-
-
-_BATCH = 256
 
 
 class HasSignatures(Protocol):

@@ -19,15 +19,6 @@ _HIGGINS = "4-VAE"  # whose 99 % claim 1 is about
 _BOTH_SCORES = "scores with all factors and without shape"
 
 Values = Mapping[str, Seeds]  # model → values (seeds,)
-
-
-class Verdict(NamedTuple):
-    """status: one of HOLDS, FAILS, TOO_FEW; evidence: the numbers that decided, in a sentence."""
-
-    status: str
-    evidence: str
-
-
 RULES = {
     "1": f"Holds when none of three means of any β-VAE reaches {NEAR_PERFECT:g} %: all factors over all seeds, all factors over "
     "the better half of the seeds, without shape over all seeds.",
@@ -42,6 +33,15 @@ RULES = {
     "6": "Holds when the means of any two classifiers over all β-VAEs differ by less than the smallest of the classifiers' "
     "standard deviations over runs.",
 }
+_LOSS = "train_results.reconstruction"
+_MIG = "evaluation_results.discrete_mig"
+
+
+class Verdict(NamedTuple):
+    """status: one of HOLDS, FAILS, TOO_FEW; evidence: the numbers that decided, in a sentence."""
+
+    status: str
+    evidence: str
 
 
 def not_near_perfect(all_factors: Values, without_shape: Values) -> Verdict:
@@ -178,10 +178,6 @@ def _seeds(values: Values) -> str:
     if len(set(counts.values())) > 1:
         return "Runs: " + ", ".join(f"{count} of {name}" for name, count in counts.items()) + "."
     return f"Runs: {next(iter(counts.values()))} of each." if any(counts.values()) else "Nothing was run."
-
-
-_LOSS = "train_results.reconstruction"
-_MIG = "evaluation_results.discrete_mig"
 
 
 class Finding(NamedTuple):

@@ -23,6 +23,12 @@ _BASELINES = {"@pca()": "PCA", "@fast_ica()": "ICA"}
 _LIKELIHOOD = "@bernoulli_loss"
 # What a cell is of, whatever the configuration.
 CELL = ["dataset", "architecture", "model"]
+PAIRS, CLASSIFIER = 64, "logistic_regression"  # of every table and chart that does not vary them
+ALL, FOUR = "all", "without shape"
+_KEYS = [*CELL, "seed"]
+_STEM = "evaluation_results."
+_IMAGES = f"{_STEM}protocol.images_each_side"
+_ALWAYS = ("fid_reconstruction", "fid_sample")
 
 
 def read(results: Sequence[Path]) -> tuple[pd.DataFrame, list[str]]:
@@ -157,11 +163,6 @@ def _one_configuration(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFr
     return (pd.concat(kept, ignore_index=True) if kept else rows), notes
 
 
-PAIRS, CLASSIFIER = 64, "logistic_regression"  # of every table and chart that does not vary them
-ALL, FOUR = "all", "without shape"
-_KEYS = [*CELL, "seed"]
-
-
 class Subject(NamedTuple):
     """A data set and an architecture, e.g. dsprites_rendered and MLP."""
 
@@ -268,11 +269,6 @@ def _asked(entry: Any) -> str:
     if names is None:
         return ALL
     return FOUR if set(names) == set(paper.WITHOUT_SHAPE) else ", ".join(names)
-
-
-_STEM = "evaluation_results."
-_IMAGES = f"{_STEM}protocol.images_each_side"
-_ALWAYS = ("fid_reconstruction", "fid_sample")
 
 
 class Distance(NamedTuple):

@@ -18,6 +18,7 @@ from dlib_bvae.re_beta_vae.evidence import ALL, Evidence, Subject, median
 
 _SWITCHED_OFF = "pictures are switched off"
 _NATS = "reconstruction loss, nats"
+_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 class Shown(NamedTuple):
@@ -244,9 +245,6 @@ def distances(gallery: Gallery, evidence: Evidence) -> list[Figure]:
         else:
             found.append(Figure(caption, caption, None, "no run has a curve of distances (frechet_curve.every_steps)"))
     return found
-
-
-_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 class Figure(NamedTuple):

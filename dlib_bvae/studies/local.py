@@ -33,6 +33,11 @@ _THREADS = (
     "LOKY_MAX_CPU_COUNT",
 )
 _AGAIN = ("failed", "timeout")
+_LINES = 20  # of the child's output that are kept in the record of a failure
+_TAIL = 2**16  # bytes of its output that are looked at for them
+_GRACE = 30.0  # seconds between asking a child to end and killing it
+_PERIOD = 0.1  # seconds between looks at the child
+_BUSY = "another process works on it"
 
 
 def execute(
@@ -155,13 +160,6 @@ def default_workers(study: Study) -> int:
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-_LINES = 20  # of the child's output that are kept in the record of a failure
-_TAIL = 2**16  # bytes of its output that are looked at for them
-_GRACE = 30.0  # seconds between asking a child to end and killing it
-_PERIOD = 0.1  # seconds between looks at the child
-_BUSY = "another process works on it"
 
 
 class Outcome(NamedTuple):

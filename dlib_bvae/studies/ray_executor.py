@@ -27,6 +27,10 @@ _LOSSES = 20  # times that a run may be lost: what kills every worker it meets i
 _BUSY = 90.0  # seconds that a run may be in use: a child whose node was lost saves its checkpoint first
 _PERIOD = 1.0  # seconds between looks at the cluster
 _LEAVE = 45.0  # seconds for children to end
+_CANCEL_PERIOD = 0.2  # seconds between looks for a cancellation
+_STORE = 2**27  # bytes of shared memory: results go by files, so Ray has next to nothing to carry
+_PATIENCE = 10.0  # seconds for the head node to answer
+_LISTENER = "ray_listen_error_messages"  # Ray's thread that prints what raylets say
 
 
 class _Job(NamedTuple):
@@ -187,9 +191,6 @@ def _gpu_memory(gpus: float) -> dict[str, str]:
     return {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if gpus else {}
 
 
-_CANCEL_PERIOD = 0.2  # seconds between looks for a cancellation
-
-
 def perform(task: Mapping[str, Any]) -> Outcome:
     """One attempt at the run of `task` (of task_of).
 
@@ -246,11 +247,6 @@ def _check_node(run: Run, store: Path, version: str) -> None:
             f"the node {node} has other gin files than this machine for {', '.join(run.gin_config)}; start the sweep in a "
             "folder that all nodes share, and install the same dlib_bvae"
         )
-
-
-_STORE = 2**27  # bytes of shared memory: results go by files, so Ray has next to nothing to carry
-_PATIENCE = 10.0  # seconds for the head node to answer
-_LISTENER = "ray_listen_error_messages"  # Ray's thread that prints what raylets say
 
 
 def imported() -> ModuleType:

@@ -18,6 +18,8 @@ from dlib_bvae.studies.study import Run
 PHASES = ("waiting", "training", "scoring", "done", "failed")
 _DIGEST = re.compile(r"-([0-9a-f]{10}-seed\d+)$")
 _CHECKPOINT = re.compile(r'^model_checkpoint_path: ".*-(\d+)"')
+Locks = frozenset[tuple[int, int]] | None
+_ENOUGH = 3  # done runs of a part that are read at the start
 
 
 class State(NamedTuple):
@@ -42,9 +44,6 @@ class State(NamedTuple):
     def done(self) -> bool:
         """Whether nothing is left to do."""
         return self.phase == "done"
-
-
-Locks = frozenset[tuple[int, int]] | None
 
 
 def states(runs: Iterable[Run], store: Path) -> list[State]:
@@ -103,9 +102,6 @@ def _failure(directory: Path) -> str:
         return ""
     except (ValueError, KeyError, TypeError):
         return "failure.json is damaged"
-
-
-_ENOUGH = 3  # done runs of a part that are read at the start
 
 
 class Seconds(NamedTuple):

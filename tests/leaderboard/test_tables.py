@@ -51,6 +51,7 @@ def test_markdown_has_one_line_a_row_without_html_links_or_code(files):
     columns = header.count("|")
     assert header.startswith("| rank | model | data set | origin | metric |")
     assert len(lines) == len(HARMFUL)
+    assert all(line.endswith("| ffffffff |") for line in lines)  # of a fingerprint its beginning
     for line in [rule, *lines]:
         assert line.replace("\\|", "").count("|") == columns
         assert "<" not in line

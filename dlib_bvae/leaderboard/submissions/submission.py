@@ -18,6 +18,18 @@ from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError, unknown
 
 META = "meta.json"
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "null": type(None),
+}
+_BATCH = 1_000
+_SAME = 1e-3  # standard deviations of a code that two encodings of one image may differ by: batches are computed in other orders
+_EXACT = 1e-6  # of a factor's variance that an exact copy leaves unexplained
+_ROWS_A_CODE = 10  # fewer images for each code would fit any factor
 
 
 @dataclass(frozen=True)
@@ -117,16 +129,6 @@ def _file(folder: Path, name: str, where: str) -> Path:
     return path
 
 
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "null": type(None),
-}
-
-
 @functools.cache
 def schema() -> dict[str, Any]:
     """The schema of meta.json, which lies next to this file."""
@@ -169,12 +171,6 @@ def _is(value: Any, kind: str) -> bool:
     if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
         return False  # the schema asks for nothing that is true or false, and NaN is no JSON
     return isinstance(value, _TYPES[kind])
-
-
-_BATCH = 1_000
-_SAME = 1e-3  # standard deviations of a code that two encodings of one image may differ by: batches are computed in other orders
-_EXACT = 1e-6  # of a factor's variance that an exact copy leaves unexplained
-_ROWS_A_CODE = 10  # fewer images for each code would fit any factor
 
 
 def duplicates(data: ImageData) -> list[np.ndarray]:
