@@ -5,6 +5,7 @@ from support import report_rows
 from dlib_bvae.re_beta_vae import claims, paper
 from dlib_bvae.re_beta_vae.claims import FAILS, HOLDS, TOO_FEW, of_claims
 from dlib_bvae.re_beta_vae.evidence import Evidence, of_study
+from dlib_bvae.re_beta_vae.page import _markdown
 
 BETAS = paper.BETAS
 
@@ -113,3 +114,14 @@ def test_claims_are_decided_by_the_rows():
     assert verdicts[4, "cifar10, Conv, fid_reconstruction (mean codes, 10,000 images a side)"] == "holds"
     assert verdicts[5, "dsprites_rendered, MLP"] == "does not hold"  # all rise by the same
     assert not any("fid_sample" in subject for _, subject in verdicts)
+
+
+def test_the_committed_rows_give_the_committed_verdicts(committed_evidence, committed_report):
+    found = [
+        f"- **{each.verdict.status}**, {_markdown(each.subject)}: {_markdown(each.verdict.evidence)}"
+        for claim in of_claims(committed_evidence)
+        for _, findings in claim.findings
+        for each in findings
+    ]
+    assert found == [line for line in committed_report if line.startswith("- **")]
+    assert len(found) == 21

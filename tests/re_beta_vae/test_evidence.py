@@ -2,7 +2,7 @@
 
 import pytest
 from support import report_rows
-from support.report_rows import beta_vae, cell, training
+from support.report_rows import FOUR, beta_vae, cell, scored, training
 
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
@@ -12,6 +12,7 @@ from dlib_bvae.re_beta_vae.evidence import (
     Evidence,
     Subject,
     best_half,
+    distances,
     median,
     of_study,
     read,
@@ -197,3 +198,86 @@ def test_sampled_codes_and_held_out_points_are_not_scores_of_the_study():
     sampled = {**beta_vae(row, 10), "postprocess_results.representation": "sampled"}
     held_out = {**beta_vae(row, 20), "evaluation_config.evaluation.split": "out"}
     assert evidence([beta_vae(row, 60), sampled, held_out]).scores(MLP, "4-VAE") == pytest.approx([60])
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [([], []), ([3.0], [3.0]), ([1.0, 2.0], [2.0]), ([1.0, 3.0, 2.0], [3.0, 2.0]), ([4.0, 1.0, 3.0, 2.0], [4.0, 3.0])],
+)
+def test_the_better_half_is_rounded_up(values, kept):
+    assert best_half(values).tolist() == kept
+
+
+def test_values_by_seed_are_means_over_evaluations_with_a_value():
+    row = training("dsprites_rendered", "4-VAE", 7, "MLP")
+    rows = [scored(row, "mig", discrete_mig=each) for each in (0.25, 0.75, None)]
+    rows.append({**scored(row, "mig", discrete_mig=0.9), "postprocess_results.representation": "sampled"})
+    rows.append(scored(training("dsprites_rendered", "4-VAE", 3, "MLP"), "mig", discrete_mig="0.125"))
+    found = evidence(rows)
+    name = "evaluation_results.discrete_mig"
+    assert found.by_seed(MLP, "4-VAE", name, representation="mean") == {3: 0.125, 7: 0.5}
+    assert found.by_seed(MLP, "4-VAE", name, representation="sampled") == {7: 0.9}
+    assert found.by_seed(MLP, "4-VAE", "not.there") == {}
+    assert found.by_seed(MLP, "1-VAE", name) == {}
+
+
+def test_scores_are_percent_in_the_order_of_the_seeds_by_setting():
+    rows = [
+        beta_vae(training("dsprites_rendered", "4-VAE", seed, "MLP"), percent) for seed, percent in ((9, 60), (2, 80))
+    ]
+    rows += cell("dsprites_rendered", "4-VAE", [10], "MLP", factors=["shape", "scale"])
+    rows += cell("dsprites_rendered", "4-VAE", [30], "MLP", factors=FOUR) + cell("dsprites_rendered", "PCA", [40])
+    found = evidence(rows)
+    assert found.scores(MLP, "4-VAE").tolist() == pytest.approx([80, 60])
+    assert found.score_by_seed(MLP, "4-VAE", "all") == pytest.approx({2: 80, 9: 60})
+    assert found.scores(MLP, "4-VAE", asked="shape, scale").tolist() == pytest.approx([10])
+    assert found.scores(MLP, "4-VAE", asked="without shape").tolist() == pytest.approx([30])
+    assert found.scores(MLP, "PCA").tolist() == found.scores(Subject(MLP.dataset, "Conv"), "PCA").tolist() == [40.0]
+    assert found.scores(MLP, "4-VAE", pairs=16).size == found.scores(MLP, "4-VAE", classifier="mlp").size == 0
+
+
+def test_subjects_are_what_the_paper_trained_and_what_else_has_runs():
+    found = evidence(cell("shapes3d_rendered", "4-VAE", [10], "MLP") + cell("dsprites_rendered", "PCA", [40]))
+    assert found.subjects("2Dshapes", "3Dshapes", "MPI3D-toy") == [
+        ("dsprites_rendered", "MLP"),
+        ("dsprites_rendered", "Conv"),
+        ("shapes3d_rendered", "Conv"),
+        ("shapes3d_rendered", "MLP"),
+        ("mpi3d_toy", "Conv"),
+    ]
+    assert [each for each in found.subjects("2Dshapes", "3Dshapes") if found.has_runs(each)] == [
+        ("shapes3d_rendered", "MLP")
+    ]
+    assert found.datasets("CIFAR-10") == ["cifar10"]
+    assert (str(MLP), MLP.family, Subject("other", "MLP").family) == ("dsprites_rendered, MLP", "2Dshapes", "other")
+
+
+def test_distances_are_by_name_codes_and_images_and_fid_stands_first():
+    rows = []
+    for seed, value_ in ((1, 3.0), (2, 5.0)):
+        row = training("cifar10", "4-VAE", seed, "Conv")
+        rows.append(
+            scored(row, "image_quality", fd_net_sample=value_, fd_net_sample_std=0.1, protocol__images_each_side=500)
+        )
+        rows.append(scored(row, "image_quality", fid_sample=10 * value_, protocol__images_each_side=500))
+    rows.append(scored(training("cifar10", "1-VAE", 1, "Conv"), "image_quality", fid_sample=7.0))
+    found = distances(evidence(rows), Subject("cifar10", "Conv"))
+    assert [(str(each), by_model["1-VAE"], by_model["4-VAE"]) for each, by_model in found.items()] == [
+        ("fid_sample (mean codes, 500 images a side)", [], [30.0, 50.0]),
+        ("fid_sample (mean codes)", [7.0], []),
+        ("fd_net_sample (mean codes, 500 images a side)", [], [3.0, 5.0]),
+        ("fid_reconstruction", [], []),
+    ]
+    assert list(distances(evidence(rows), Subject("cifar100", "Conv"))) == [
+        ("fid_reconstruction", None, None),
+        ("fid_sample", None, None),
+    ]
+
+
+def test_the_size_of_a_fitted_model_is_the_images_that_it_was_fitted_to():
+    kept, _ = of_study(
+        report_rows.frame(cell("dsprites_rendered", "PCA", [40]) + cell("dsprites_rendered", "4-VAE", [50], "MLP"))
+    )
+    assert kept[["model", "architecture", "size"]].to_numpy().tolist() == [["PCA", "", 25000], ["4-VAE", "MLP", 6000]]
+    assert kept["seed"].tolist() == [1, 1]
+    assert kept["beta"].tolist()[1] == 4.0

@@ -27,3 +27,37 @@ def test_every_table_has_every_model():
     assert all(set(row) == set(paper.CLASSIFIERS) for row in paper.TABLE_2.values())
     assert all(len(row) == len(paper.BETAS) for row in paper.TABLE_3.values())
     assert {name for name, _ in paper.PROTOCOLS} == set(paper.DATA_SETS)
+
+
+def test_the_numbers_are_those_of_the_committed_report(committed_report):
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in committed_report if line.startswith("|")]
+
+    def row(first, columns):
+        return next(line for line in cells if line[0] == first and len(line) == columns)
+
+    for model in paper.MODELS:
+        five, four = paper.TABLE_1[model]
+        line = row(model, 12)
+        assert [line[2], line[4], line[6], line[8]] == [
+            f"{five.mean:.2f} ± {five.std:.2f}", f"{five.median:.2f}", f"{four.mean:.2f} ± {four.std:.2f}", f"{four.median:.2f}",
+        ]  # fmt: skip
+        assert line[9] == ("{:.2f} ± {:.1f}".format(*paper.HIGGINS[model]) if model in paper.HIGGINS else "–")
+    for name, by_classifier in paper.TABLE_2.items():
+        assert row(f"paper: {name}", 6)[1:5] == [
+            "{:.2f} ± {:.2f}".format(*by_classifier[each]) for each in paper.CLASSIFIERS
+        ]
+    fids = [line[1:5] for line in cells if line[0].startswith("paper: FID of reconstructions")]
+    assert fids == [[f"{each:.1f}" for each in row] for row in paper.TABLE_3.values()]
+    assert [line[5] for line in cells if line[0] == "paper: FID of samples"] == [
+        f"{paper.WGAN_GP['CIFAR-10']:.1f}",
+        "–",
+    ]
+    for (name, kind), protocol in paper.PROTOCOLS.items():
+        seeds = f"{len(protocol.seeds)}: {', '.join(map(str, protocol.seeds))}"
+        given = ["0.1, 1, 4, 10", protocol.optimiser, str(protocol.batch), str(protocol.latents), "not stated", seeds]
+        assert row(f"paper: {name}, {kind}", 8)[2:] == given
+    for model, images in paper.BASELINES.items():
+        told = [line[2] for line in cells if line[0].endswith(f", {model}") and len(line) == 4]
+        assert {int(each.replace(",", "")) for each in told} == set(images)
+    claims = [line.split(". ", 1)[1] for line in committed_report if line.startswith("### ")]
+    assert claims == list(paper.CLAIMS)

@@ -6,6 +6,7 @@ from support.report_rows import FOUR, cell, scored, training
 
 from dlib_bvae.re_beta_vae import paper, tables
 from dlib_bvae.re_beta_vae.evidence import Evidence, Subject, of_study
+from dlib_bvae.re_beta_vae.page import _markdown
 from dlib_bvae.re_beta_vae.tables import Table
 
 MLP = Subject("dsprites_rendered", "MLP")
@@ -107,3 +108,22 @@ def test_no_rows_of_the_study_leave_every_cell_empty():
     found = Evidence(rows[0])
     assert {at(tables.table_1(found)[0], model, "seeds") for model in paper.MODELS} == {"0"}
     assert isinstance(found.rows, pd.DataFrame)
+
+
+def rows_of(table: Table) -> list[str]:
+    return [f"| {' | '.join(map(_markdown, row))} |" for row in (table.header, *table.rows)]
+
+
+def test_the_committed_rows_give_the_committed_tables(committed_evidence, committed_report):
+    found = committed_evidence
+    every = [tables.trained(found), tables.fitted(found), *tables.table_1(found), *tables.selection(found)]
+    every += [tables.figure_3(found), *tables.figure_6(found), tables.table_2(found), *tables.table_3(found)]
+    committed = [
+        line.rstrip() for line in committed_report if line.startswith("|") and not line.startswith(("| ---", "|  ---"))
+    ]
+    assert [line for each in every for line in rows_of(each)] == committed
+    assert [f"**{_markdown(each.title)}**" for each in every] == [
+        line for line in committed_report if line.startswith("**")
+    ]
+    notes = {_markdown(note) for each in every for note in each.notes}
+    assert notes <= set(committed_report)
