@@ -120,3 +120,12 @@ def test_a_curve_of_events_has_each_step_once_the_later_file_counting(run):
     assert models.of_events(run / "train", "reconstruction") == ([10, 20, 30], [120.0, 140.0, 150.0])
     with pytest.raises(UserError, match="has no events with loss"):
         models.of_events(run / "train", "loss")
+
+
+def test_curves_of_results():
+    stem = "train_results.fid_curve."
+    record = {f"{stem}name": "fd_x_small_64", f"{stem}steps": "[10, 20]", f"{stem}values": "[3.5, 2.5]"}
+    record |= {f"{stem}reconstruction_loss": "[90.0, 80.0]"}
+    assert models.of_results(record) == ("fd_x_small_64", ([10, 20], [3.5, 2.5]), ([10, 20], [90.0, 80.0]))
+    assert models.of_results({**record, f"{stem}values": None}) is None
+    assert models.of_results({}) is None
