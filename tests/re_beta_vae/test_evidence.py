@@ -1,4 +1,4 @@
-"""Reading rows: from run directories and from tables, what is of the study and what is left out."""
+"""evidence.py: rows from run directories and tables, what is of the study and what is left out; scores by cell."""
 
 import pytest
 from support import report_rows

@@ -1,4 +1,4 @@
-"""state.py: what the files of a run directory say, without TensorFlow."""
+"""state.py: what the files of a run directory say, without TensorFlow, and how long runs take."""
 
 import json
 import subprocess
