@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -90,9 +91,11 @@ def score_matrix(frame: pd.DataFrame, unit: str = "run") -> pd.DataFrame:
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in levels], names=levels))
     values = per_run(competing)
     values = (values if unit == "run" else per_seed(values)).astype(float).rename("value").reset_index()
-    told = _told_apart(values[["metric", "metric_parameters"]].drop_duplicates().itertuples(index=False, name=None))
+    varying = _varying_parameters(
+        values[["metric", "metric_parameters"]].drop_duplicates().itertuples(index=False, name=None)
+    )
     values["label"] = [
-        _label(metric, score, told[metric, parameters])
+        _label(metric, score, varying[metric, parameters])
         for metric, parameters, score in zip(
             values["metric"], values["metric_parameters"], values["score"], strict=True
         )
@@ -109,17 +112,17 @@ def correlations(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     return float(stats.spearmanr(first, second)[0]), float(stats.kendalltau(first, second)[0])
 
 
-def _told_apart(pairs: Any) -> dict[tuple[str, str], str]:
+def _varying_parameters(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """(Metric, parameters as JSON) → those of them in which the metric was scored differently, as text."""
     found: dict[tuple[str, str], str] = {}
     pairs = list(pairs)
     for metric, text in pairs:
-        own = json.loads(text)
+        these = json.loads(text)
         others = [json.loads(other) for name, other in pairs if name == metric]
-        keys = sorted({key for other in others for key in {*own, *other} if other.get(key) != own.get(key)})
-        found[metric, text] = ", ".join(f"{key}={own.get(key)}" for key in keys)
+        keys = sorted({key for other in others for key in {*these, *other} if other.get(key) != these.get(key)})
+        found[metric, text] = ", ".join(f"{key}={these.get(key)}" for key in keys)
     return found
 
 
-def _label(metric: str, score: str, told: str) -> str:
-    return f"{metric}.{score} ({told})" if told else f"{metric}.{score}"
+def _label(metric: str, score: str, parameters: str) -> str:
+    return f"{metric}.{score} ({parameters})" if parameters else f"{metric}.{score}"

@@ -22,6 +22,11 @@ REFERENCES = ("random_encoder", "oracle")
 # What must be equal for two rows to be compared; methods, configurations and representations compete.
 BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", "score"]
 OBJECTIVE = "train_config.model.model"  # "@vae()", "@train/factor_vae()"; codes from elsewhere have none
+COLUMNS = [*GROUP, "mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised"]
+EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
+SUPERVISION = "supervision"
+MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
+OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]
 
 
 def methods(frame: pd.DataFrame) -> pd.Series:
@@ -70,11 +75,6 @@ def _selector(text: str) -> str:
     """ "@train/vae()" → "vae"; a text that is no reference stays."""
     found = re.fullmatch(r"@(?:.*/)?([\w.]+)(?:\(\))?", text)
     return found[1].split(".")[-1] if found else text
-
-
-COLUMNS = [*GROUP, "mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised"]
-EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
-SUPERVISION = "supervision"
 
 
 def cells(frame: pd.DataFrame, seed: int = 0, statistic: str = "iqm", reps: int = REPS) -> pd.DataFrame:
@@ -165,18 +165,18 @@ def _normalised(table: pd.DataFrame, known: pd.DataFrame, better: list[bool | No
 
 
 def _with_evidence(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Adds what a submission's rows say of themselves."""
+    """Adds the evidence and supervision of a submission's rows."""
     import pandas as pd
 
     names = [name for name in ("evidence", SUPERVISION) if name in frame]
     if not names:
         return table
     rows = pd.DataFrame({**{name: frame[column] for name, column in KEYS.items()}, **{n: frame[n] for n in names}})
-    said: dict[str, Any] = {"evidence": _least, SUPERVISION: "first"}
+    reduced: dict[str, Any] = {"evidence": _least, SUPERVISION: "first"}
     found = (
         rows.dropna(subset=names, how="all")
         .groupby(list(KEYS))[names]
-        .agg({name: said[name] for name in names})
+        .agg({name: reduced[name] for name in names})
         .reset_index()
     )
     return table.merge(found, on=list(KEYS), how="left")
@@ -184,10 +184,6 @@ def _with_evidence(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _least(evidence: pd.Series) -> str | None:
     return min(evidence.dropna(), key=EVIDENCE.index, default=None)
-
-
-MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
-OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]
 
 
 def normalised_runs(frame: pd.DataFrame) -> pd.DataFrame:

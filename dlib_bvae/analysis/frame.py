@@ -37,9 +37,9 @@ KEYS = {
 SEED = "train_results.seed"
 RUN = "train_results.uuid"
 SCORE_NAMES = "evaluation_results.score_names"
-LEFTOVERS = (".part", ".old")  # endings of directories that a stage is made in and replaces
+LEFTOVERS = (".part", ".old")  # endings of directories that a stage works in and replaces
 
-# Codes that were brought from elsewhere have no training here; what stands for it.
+# External codes have no training here: the column of a training → the one that stands for it.
 _UNTRAINED = {
     "train_results.model": "postprocess_results.model",
     "train_results.dataset": "postprocess_results.dataset",
@@ -53,6 +53,7 @@ _REQUIRED = [name for name in (*KEYS.values(), SEED, RUN, SCORE_NAMES) if name n
 _CONFIG, _PARAMETERS = "train_config.", "evaluation_results.metric_parameters."
 _EVALUATION = "results/aggregate/evaluation.json"
 _OF_A_STAGE = ("aggregate", "gin", "json")
+_WAITING = 512  # rows with the same names that are turned into columns together
 
 
 def collect(root: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -60,7 +61,7 @@ def collect(root: Path) -> tuple[pd.DataFrame, list[str]]:
 
     Added columns: `path` (of the evaluation's directory, from `root`), `config` (see `config_hash`) and
     `metric_parameters` (JSON text, without seeds); where there are submissions (see leaderboard.submissions.verify), `evidence`
-    and `supervision`, missing for what was trained here. A list, or any value in a column of mixed types, is its JSON text.
+    and `supervision`, missing for runs trained here. A list, or any value in a column of mixed types, is its JSON text.
     """
     import pandas as pd
 
@@ -116,12 +117,12 @@ def _columns(root: Path, directories: Iterable[str], problems: list[str]) -> Col
 
 
 class _Texts:
-    """Texts made of a row's entries below a prefix, once for equal entries: few configurations make many evaluations."""
+    """Texts of a row's entries below a prefix, made once for equal entries: few configurations have many evaluations."""
 
     def __init__(self, prefix: str, make: Callable[[dict[str, Any]], str]):
         self._prefix, self._make = prefix, make
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}  # of a row → those of them below the prefix
-        self._made: dict[tuple[tuple[str, ...], str], str] = {}
+        self._known: dict[tuple[tuple[str, ...], str], str] = {}
 
     def of(self, row: Mapping[str, Any]) -> str:
         """The text of `row`."""
@@ -133,9 +134,9 @@ class _Texts:
             names,
             repr([row[name] for name in names]),
         )  # repr tells 1, 1.0 and True apart, unlike the entries themselves
-        if key not in self._made:
-            self._made[key] = self._make({name.removeprefix(self._prefix): row[name] for name in names})
-        return self._made[key]
+        if key not in self._known:
+            self._known[key] = self._make({name.removeprefix(self._prefix): row[name] for name in names})
+        return self._known[key]
 
 
 def _evaluations(root: Path) -> tuple[list[str], list[str]]:
@@ -166,15 +167,15 @@ def _evaluations(root: Path) -> tuple[list[str], list[str]]:
 
 def _row(directory: Path, path: Path) -> dict[str, Any]:
     """The checked entries of one evaluation."""
-    # the evaluation and its representation: beside each a command that was killed can leave what it was replacing
+    # the evaluation and its representation: next to each a killed command can leave what it was replacing
     for stage in (directory, directory.parents[1]):
         if stage.suffix in LEFTOVERS:
             raise UserError(f"{path}: {stage.name} is left from an interrupted command; run that again")
     if not is_done(directory, "evaluation"):
         raise UserError(f"{path}: the evaluation was not finished; run dlib_bvae_evaluate again")
-    row = {_current(key): entry for key, entry in read_json(path, "evaluation").items()}
+    row = {current_column(key): entry for key, entry in read_json(path, "evaluation").items()}
     if "postprocess_results.training_seed" in row:
-        row |= {column: row.get(brought) for column, brought in _UNTRAINED.items()}
+        row |= {column: row.get(external) for column, external in _UNTRAINED.items()}
     lacking = [name for name in _REQUIRED if row.get(name) is None]
     if lacking:
         raise UserError(f"{path}: it lacks {', '.join(lacking)}, so it cannot be compared with others")
@@ -186,8 +187,8 @@ def _row(directory: Path, path: Path) -> dict[str, Any]:
 
 
 @functools.cache
-def _current(key: str) -> str:
-    """The name of an entry today; results of earlier versions have some former gin names."""
+def current_column(key: str) -> str:
+    """The column of an entry today; results of earlier versions, and tables of them, have some former gin names."""
     return _CONFIG + current_key(key.removeprefix(_CONFIG)) if key.startswith(_CONFIG) else key
 
 
@@ -199,9 +200,6 @@ def _check_scores(path: Path, row: dict[str, Any]) -> None:
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not number and value is not None:
             raise UserError(f"{path}: the score {name} must be a finite number, not {value!r}")
-
-
-_WAITING = 512  # rows with the same names that are turned into columns together
 
 
 class _Json(str):
@@ -236,7 +234,7 @@ class Columns:
     def arrays(self) -> dict[str, Any]:
         """Name → array of pandas with one value a row, by the order of names in the rows; the rows are gone afterwards.
 
-        Whole numbers stay whole beside gaps; lists, and anything in a column of several types, become JSON text.
+        Integers stay integers where others are missing; lists, and anything in a column of several types, become JSON text.
         """
         for names in self._waiting:
             self._settle(names)

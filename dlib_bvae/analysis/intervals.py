@@ -18,6 +18,7 @@ TRIMS: dict[str, Callable[[int], int]] = {
     "iqm": lambda n: n // 4,
     "median": lambda n: (n - 1) // 2,
 }
+_BLOCK = 500  # resamples that are in memory at once
 
 
 def trimmed(values: np.ndarray, statistic: str = "iqm") -> np.ndarray:
@@ -109,7 +110,6 @@ POOLED: dict[str, Callable[[Sequence[np.ndarray]], np.ndarray]] = {
     "iqm": lambda tasks: trimmed(np.concatenate(tasks, axis=-1)),
     "optimality_gap": lambda tasks: 1 - np.mean([np.minimum(task, 1).mean(axis=-1) for task in tasks], axis=0),
 }
-_BLOCK = 500  # resamples that are in memory at once
 
 
 def pooled(
@@ -144,7 +144,7 @@ def probability_of_improvement(
     reps: int = REPS,
     level: float = LEVEL,
 ) -> tuple[float, float, float]:
-    """(P, low, high): the chance that a run of `better` has a higher score than one of `worse` on a task drawn uniformly.
+    """(P, low, high): the chance that a run of `better` has a higher score than one of `worse` on a task chosen uniformly.
 
     One array (runs,) a task, the same tasks in both. Ties count one half: on each task P is Mann-Whitney's U / (n m).
     Interval: stratified percentile bootstrap of both. Raises UserError for other numbers of tasks.

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, collect_some
 from dlib_bvae.artifacts.record import write_atomic
@@ -15,13 +15,19 @@ from dlib_bvae.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+    from pandas.core.groupby import SeriesGroupBy
+
+Reduced = TypeVar("Reduced", bound="pd.Series | pd.DataFrame")
 
 GROUP = [*KEYS, "score"]
 COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
 
-# Columns shown to people always, and those shown only when rows could not be told apart without them.
+# Columns shown to people always, and those shown only where rows would look the same without them.
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
 _IF_NEEDED = ["config", "metric_parameters", "fingerprint", "num_images"]
+_FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
+_CSV_ROWS = 2_000  # that are text in memory at once
 
 
 def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +80,7 @@ def per_seed(runs: pd.Series) -> pd.Series:
     return by_levels(runs, [*GROUP, "seed"], lambda groups: groups.mean())
 
 
-def by_levels(values: pd.Series, names: Sequence[str], reduce: Callable[[Any], Any]) -> Any:
+def by_levels(values: pd.Series, names: Sequence[str], reduce: Callable[[SeriesGroupBy], Reduced]) -> Reduced:
     """reduce(values grouped by the levels `names`), sorted by them; as groupby(names), but texts are never compared."""
     import pandas as pd
 
@@ -152,13 +158,9 @@ def _readable(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
     rows = []
     for record in table.to_dict("records"):
         row = [str(record[name])[: 10 if name == "fingerprint" else None] for name in names]
-        spread = f" ± {record['std']:.2g}" if record["seeds"] > 1 else ""
-        rows.append([*row, f"{record['mean']:.4g}{spread}", str(record["seeds"])])
+        deviation = f" ± {record['std']:.2g}" if record["seeds"] > 1 else ""
+        rows.append([*row, f"{record['mean']:.4g}{deviation}", str(record["seeds"])])
     return [*names, "mean ± std", "seeds"], rows
-
-
-_FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
-_CSV_ROWS = 2_000  # that are text in memory at once
 
 
 def csv_lines(frame: pd.DataFrame) -> Iterator[str]:
@@ -175,7 +177,7 @@ def csv_lines(frame: pd.DataFrame) -> Iterator[str]:
         yield buffer.getvalue().decode()
 
 
-def _inert(column: Any) -> Any:
+def _inert(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of Arrow in which no text is a formula."""
     import pyarrow as pa
     from pyarrow import compute

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +20,7 @@ COLUMNS = [*BOARD, "source", "sum_of_squares", "degrees_of_freedom", "share", "s
 
 
 def nested_squares(
-    values: np.ndarray, method: Sequence[Any], setting: Sequence[Any]
+    values: np.ndarray, method: Sequence[object], setting: Sequence[object]
 ) -> dict[str, tuple[float, int, float, float]]:
     """Nested analysis of variance: {source: (sum of squares, degrees of freedom, share, share by chance)}.
 
@@ -51,7 +51,7 @@ def variance_shares(frame: pd.DataFrame) -> pd.DataFrame:
     """`nested_squares` of every score of every board (see BOARD) in a frame of `collect`; columns as in COLUMNS.
 
     method: the objective in the configuration, else the model's name. hyperparameter: model name, configuration and
-    representation within it. seed: the rest, one value a seed; a seed's number means nothing to another method. Reference
+    representation within it. seed: what remains, one value a seed; a seed's number means nothing to another method. Reference
     rows do not count. Boards with one value are left out.
     """
     import pandas as pd

@@ -15,25 +15,56 @@ from typing import TYPE_CHECKING, Any
 
 import dlib_bvae
 from dlib_bvae import analysis
-from dlib_bvae.analysis.cells import REFERENCES, score_info
+from dlib_bvae.analysis.cells import OBJECTIVE, REFERENCES, score_info
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.artifacts.record import is_done, read_config, read_json
-from dlib_bvae.leaderboard.provenance import BROUGHT, method_of, origin_of, supervision_of
+from dlib_bvae.leaderboard.provenance import EXTERNAL, method_of, origin_of, supervision_of
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 1
+TRAINED_HERE = "trained here"
+SCORED_HERE = "scored here"  # external codes that are no submission
+STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
+COSTS = ("parameters", "seconds", "images", "reconstruction")
+_ID_DIGITS = 10
+Record = Mapping[str, Any]
+Settings = dict[str, str]  # {"vae.beta": "4.0"}: each value as gin text
+_PICTURES = ("train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
+_COSTS = {  # in the board → column of the frame of `collect`
+    "parameters": "train_results.num_parameters",
+    "seconds": "train_results.elapsed_time",
+    "reconstruction": "train_results.reconstruction",
+}
+_FACTS = {
+    "seed": "train_results.seed",
+    "model": "train_results.model",
+    "config": "config",
+    "started": "train_results.started",
+    "device": "train_results.device",
+    "package_version": "train_results.environment.package_version",
+    "git_commit": "train_results.environment.git_commit",
+    "source": "postprocess_results.source",
+    "saved_model": "postprocess_results.saved_model",
+    "submission": "submission_results.name",
+    "told": "submission_results.method",
+    "paper": "submission_results.paper",
+    "code": "submission_results.code",
+}
+_EXACT = "submission_results.exact_factors"
+_LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029]")  # besides those that JSON escapes: a binding is one line
+COLUMNS = [*_COSTS.values(), *_FACTS.values(), "train_results.steps", "train_config.model.batch_size", _EXACT]
 
 
 def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0) -> dict[str, Any]:
-    """The board of a `frame` of aggregate.collect(root), as JSON values; what has no value is None.
+    """The board of a `frame` of analysis.frame.collect(root), as JSON values; what has no value is None.
 
     output: the folder it will stand in, where links start. seed: of the bootstrap. Its parts: "rows", sorted by data set,
     metric, score and rank; "runs", "configs" and "evaluations", which the rows refer to; "agreement" (see agreements).
-    Rows differ in one of aggregate's KEYS (such as fingerprint or metric parameters) or in the score.
+    Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score.
     Raises UserError for a damaged configuration.
     """
     records = _records(frame)
@@ -84,9 +115,9 @@ def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _records(frame: pd.DataFrame) -> list[Record]:
-    """The rows of the frame with the columns a board is made of; a column that the frame lacks has no values."""
+    """The rows of the frame with the columns a board needs; a column that the frame lacks has no values."""
     scores = [name for name in frame.columns if name.startswith("evaluation_results.") and name != SCORE_NAMES]
-    wanted = dict.fromkeys(["path", RUN, MODEL, *KEYS.values(), *COLUMNS, *scores])
+    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, *KEYS.values(), *COLUMNS, *scores])
     return _plain(frame.reindex(columns=list(wanted)))
 
 
@@ -97,25 +128,25 @@ def _plain(frame: pd.DataFrame) -> list[Record]:
 
 
 def _configs(runs: Sequence[dict[str, Any]], root: Path) -> dict[str, Settings]:
-    """By configuration hash what its runs were all told; what a run was told beside goes into its "own"."""
+    """Configuration hash → the settings that all its runs share; the others of a run go into its "own"."""
     by_hash: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for run in runs:
         by_hash[run["config"]].append(run)
     shared = {}
     for config, every in sorted(by_hash.items()):
-        told = [settings_of(root / run["path"] / "train", "train") for run in every]
-        shared[config], own = shared_and_own(told)
-        for run, rest in zip(every, own, strict=True):
-            run["own"] = rest
+        settings = [settings_of(root / run["path"] / "train", "train") for run in every]
+        shared[config], differing = shared_and_differing(settings)
+        for run, others in zip(every, differing, strict=True):
+            run["own"] = others
     return shared
 
 
 def _evaluation(records: Sequence[Record], root: Path, encodings: dict[Path, Settings]) -> dict[str, Any]:
-    """What evaluations that are pooled were told: all of them, and by path what is some evaluation's own."""
-    told = [evaluation_settings(root / record["path"], encodings) for record in records]
-    shared, own = shared_and_own(told)
+    """The settings of evaluations that are pooled: those that all share, and by path those of some only."""
+    settings = [evaluation_settings(root / record["path"], encodings) for record in records]
+    shared, differing = shared_and_differing(settings)
     paths = [record["path"] for record in records]
-    found = {"settings": shared, "own": {path: rest for path, rest in zip(paths, own, strict=True) if rest}}
+    found = {"settings": shared, "own": {path: others for path, others in zip(paths, differing, strict=True) if others}}
     if records[0][KEYS["metric"]] in RUN_SET_METRICS:
         found["run_set"] = run_set(root / paths[0])
     return found
@@ -129,25 +160,15 @@ def _order(row: dict[str, Any]) -> tuple:
     return *compared, str(row["metric_parameters"]), rank, worth, row["model"], row["id"]
 
 
-TRAINED_HERE = "trained here"
-SCORED_HERE = "scored here"  # codes of others, which are no submission
-STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
-COSTS = ("parameters", "seconds", "images", "reconstruction")
-MODEL = "train_config.model.model"
-_ID_DIGITS = 10
-
-Record = Mapping[str, Any]
-
-
 def make_row(
     cell: Record, records: Sequence[Record], runs: Sequence[Mapping[str, Any]], places: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The row of a `cell` of statistics.cells from the `records` of its evaluations.
+    """The row of a `cell` of analysis.cells from the `records` of its evaluations.
 
     runs: those of the board; places: where the run with this uuid stands among them.
     """
     names = {name: cell[name] for name in GROUP}
-    method = method_of({"model.model": records[0][MODEL]})
+    method = method_of({"model.model": records[0][OBJECTIVE]})
     values = _values(f"evaluation_results.{cell['score']}", records, places)
     known = score_info(cell["metric"], cell["score"])
     return {
@@ -156,8 +177,8 @@ def make_row(
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
         "supervision": cell.get("supervision") or supervision_of(method),
-        "evidence": cell.get("evidence") or (SCORED_HERE if method == BROUGHT else TRAINED_HERE),
-        "reference": (cell["model"] if method == BROUGHT else method) in REFERENCES,
+        "evidence": cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE),
+        "reference": (cell["model"] if method == EXTERNAL else method) in REFERENCES,
         "origin": origin_of(cell["dataset"]),
         **{name: cell[name] for name in STATISTICS},
         "higher_is_better": known.higher_is_better,
@@ -197,35 +218,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return statistics.fmean(numbers) if numbers else None
 
 
-Settings = dict[str, str]  # {"vae.beta": "4.0"}: each value as gin text
-
-_PICTURES = ("train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
-_COSTS = {  # in the board → column of the frame of `collect`
-    "parameters": "train_results.num_parameters",
-    "seconds": "train_results.elapsed_time",
-    "reconstruction": "train_results.reconstruction",
-}
-_FACTS = {
-    "seed": "train_results.seed",
-    "model": "train_results.model",
-    "config": "config",
-    "started": "train_results.started",
-    "device": "train_results.device",
-    "package_version": "train_results.environment.package_version",
-    "git_commit": "train_results.environment.git_commit",
-    "source": "postprocess_results.source",
-    "saved_model": "postprocess_results.saved_model",
-    "submission": "submission_results.name",
-    "told": "submission_results.method",
-    "paper": "submission_results.paper",
-    "code": "submission_results.code",
-}
-_EXACT = "submission_results.exact_factors"
-_LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029]")  # beside those that JSON escapes: a binding is one line
-COLUMNS = [*_COSTS.values(), *_FACTS.values(), "train_results.steps", "train_config.model.batch_size", _EXACT]
-
-
-def gin_text(value: Any) -> str:
+def gin_text(value: object) -> str:
     """A value of `config_dict` as gin reads it: "@vae()" and "%beta" are references, other texts are quoted."""
     if isinstance(value, str):
         return value if value.startswith(("@", "%")) else _quoted(value)
@@ -240,10 +233,10 @@ def _quoted(text: str) -> str:
     return _LINE_ENDS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
-def shared_and_own(every: Sequence[Settings]) -> tuple[Settings, list[Settings]]:
-    """(What all have, what each has beside it)."""
-    first, *rest = every
-    shared = {key: text for key, text in first.items() if all(other.get(key) == text for other in rest)}
+def shared_and_differing(every: Sequence[Settings]) -> tuple[Settings, list[Settings]]:
+    """(The settings that all have, those that each has besides)."""
+    first, *others = every
+    shared = {key: text for key, text in first.items() if all(other.get(key) == text for other in others)}
     return shared, [{key: text for key, text in each.items() if key not in shared} for each in every]
 
 
@@ -255,7 +248,7 @@ def settings_of(directory: Path, stage: str) -> Settings:
 
 
 def evaluation_settings(directory: Path, encodings: dict[Path, Settings]) -> Settings:
-    """What an evaluation and the encoding that it scored were told. encodings: those read so far; gets new ones."""
+    """The settings of an evaluation and of the encoding that it scored. encodings: those read so far; gets new ones."""
     representation = directory.parents[1]
     if representation not in encodings:
         encodings[representation] = settings_of(representation, "postprocess")

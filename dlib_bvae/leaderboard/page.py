@@ -40,7 +40,7 @@ def page(board: dict[str, Any], output: Path) -> str:
     return re.sub(r"\{\{ (\w+) \}\}", lambda slot: slots[slot[1]], template)  # once, so that data cannot name a slot
 
 
-def embedded_json(value: Any) -> str:
+def embedded_json(value: object) -> str:
     """`value` as JSON that can stand inside a script element: it can neither end it nor open a comment."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -57,18 +57,20 @@ def _inert(text: str) -> str:
 
 
 def _texts(row: dict[str, Any]) -> list[str]:
-    spread = "" if row["std"] is None else f" ± {row['std']:.2g}"
+    deviation = "" if row["std"] is None else f" ± {row['std']:.2g}"
     interval = "" if row["low"] is None else f"{row['low']:.4g} … {row['high']:.4g}"
     names = [row[name] for name in ("model", "dataset", "origin", "metric")]
     parameters = _json(row["metric_parameters"]) if row["metric_parameters"] else ""
-    mean = f"{row['mean']:.4g}{spread}"
-    told = [row[name] for name in ("supervision", "evidence", "representation", "config")] + [row["fingerprint"][:8]]
-    return [_number(row["rank"]), *names, parameters, row["score"], mean, interval, str(row["seeds"]), *told]
+    mean = f"{row['mean']:.4g}{deviation}"
+    provenance = [row[name] for name in ("supervision", "evidence", "representation", "config")] + [
+        row["fingerprint"][:8]
+    ]
+    return [_number(row["rank"]), *names, parameters, row["score"], mean, interval, str(row["seeds"]), *provenance]
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)

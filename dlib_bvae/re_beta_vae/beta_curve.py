@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from dlib_bvae.stages.inputs import same_data, trained_run
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_BATCH = 256
 
 
 def run(model_dir: Path | None = None, num_images: int = 10_000, num_betas: int = 13) -> list[Path]:
@@ -40,11 +43,14 @@ def run(model_dir: Path | None = None, num_images: int = 10_000, num_betas: int 
         return save_beta_curve(model_dir / "beta_curve", curve, f"{trained['model']} on {trained['dataset']}")
 
 
-_BATCH = 256
+class HasSignatures(Protocol):
+    """A loaded SavedModel: name → a function of tensors that returns {name: tensor}."""
+
+    signatures: Mapping[str, Callable[..., Mapping[str, Any]]]
 
 
-def beta_curve(model: Any, data: ImageData, num_images: int, num_betas: int) -> pd.DataFrame:
-    """One row a β, evenly spread in log β over the range of training: beta, reconstruction and kl.
+def beta_curve(model: HasSignatures, data: ImageData, num_images: int, num_betas: int) -> pd.DataFrame:
+    """One row a β, evenly spaced in log β over the range of training: beta, reconstruction and kl.
 
     model: the SavedModel of a multi_rate_vae. Both terms are in nats, summed over pixels or latents, averaged over `num_images`
     images as training shows them; every image has one posterior sample, whose noise is the same at every β.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.re_beta_vae.evidence import Seeds
 from dlib_bvae.visualize.diagrams import COLOURS, figure_png
 
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
@@ -16,10 +17,10 @@ _MARKS = "osD^vP"
 _PANEL = (3.7, 3.0)  # inches
 _COLUMNS = 3
 
-Values = Mapping[str, Any]  # name → values (seeds,)
+Values = Mapping[str, Seeds]  # name → values (seeds,)
 
 
-def scores_by_beta(panels: Mapping[str, tuple[Sequence[float], Sequence[Any], Values]]) -> bytes:
+def scores_by_beta(panels: Mapping[str, tuple[Sequence[float], Sequence[Seeds], Values]]) -> bytes:
     """Figure 3. panels: title → (β of the models, values (seeds,) of each in percent, values of PCA and ICA).
 
     Medians are joined, every seed is a dot; PCA and ICA are horizontal lines at their medians. What has no values is left out.
@@ -32,9 +33,9 @@ def scores_by_beta(panels: Mapping[str, tuple[Sequence[float], Sequence[Any], Va
         )
         for beta, each in shown:
             place.plot([beta] * len(each), each, ".", color=COLOURS[0], alpha=0.45, markersize=5)
-        for k, (name, each) in enumerate(lines.items(), start=1):
-            if len(each):
-                place.axhline(float(np.median(each)), color=COLOURS[k], linestyle=_STYLES[k], label=name)
+        for k, (name, scores) in enumerate(lines.items(), start=1):
+            if len(scores):
+                place.axhline(float(np.median(scores)), color=COLOURS[k], linestyle=_STYLES[k], label=name)
         place.set_xscale("log")
         place.set_xticks(betas, [f"{beta:g}" for beta in betas])
         place.minorticks_off()
@@ -137,8 +138,8 @@ def walks(panels: Mapping[str, Sequence[tuple[str, np.ndarray]] | str]) -> bytes
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(3.3 * columns, 3.3 * rows + 0.4), layout="constrained")
     places = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    drawn = [points for each in panels.values() if not isinstance(each, str) for _, points in each]
-    most = 1.06 * max((float(np.abs(points).max()) for points in drawn), default=1.0)
+    shown = [points for each in panels.values() if not isinstance(each, str) for _, points in each]
+    most = 1.06 * max((float(np.abs(points).max()) for points in shown), default=1.0)
     named: dict[str, Any] = {}
     for place, (title, each) in zip(places.flat, panels.items(), strict=False):
         place.set_title(title, fontsize=10, parse_math=False)

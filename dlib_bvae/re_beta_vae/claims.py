@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from dlib_bvae.re_beta_vae import paper
-from dlib_bvae.re_beta_vae.evidence import FOUR, Evidence, Subject, best_half, distances, summary
+from dlib_bvae.re_beta_vae.evidence import FOUR, Evidence, Seeds, Subject, best_half, distances, summary
 
 HOLDS, FAILS, TOO_FEW = "holds", "does not hold", "not enough runs"
 LEAST_SEEDS = 2
@@ -18,16 +18,7 @@ RANKS_AGREE = 0.8
 _HIGGINS = "4-VAE"  # whose 99 % claim 1 is about
 _BOTH_SCORES = "scores with all factors and without shape"
 
-Values = Mapping[str, Any]  # model → values (seeds,)
-
-
-class Verdict(NamedTuple):
-    """status: one of HOLDS, FAILS, TOO_FEW; evidence: the numbers that decided, in a sentence."""
-
-    status: str
-    evidence: str
-
-
+Values = Mapping[str, Seeds]  # model → values (seeds,)
 RULES = {
     "1": f"Holds when none of three means of any β-VAE reaches {NEAR_PERFECT:g} %: all factors over all seeds, all factors over "
     "the better half of the seeds, without shape over all seeds.",
@@ -42,6 +33,15 @@ RULES = {
     "6": "Holds when the means of any two classifiers over all β-VAEs differ by less than the smallest of the classifiers' "
     "standard deviations over runs.",
 }
+_LOSS = "train_results.reconstruction"
+_MIG = "evaluation_results.discrete_mig"
+
+
+class Verdict(NamedTuple):
+    """status: one of HOLDS, FAILS, TOO_FEW; evidence: the numbers that decided, in a sentence."""
+
+    status: str
+    evidence: str
 
 
 def not_near_perfect(all_factors: Values, without_shape: Values) -> Verdict:
@@ -59,25 +59,25 @@ def not_near_perfect(all_factors: Values, without_shape: Values) -> Verdict:
     highest = {rule: max(found, key=found.__getitem__) for rule, found in means.items()}
     both = {name: np.mean(best_half(without_shape[name])) for name in models}
     top = max(both, key=both.__getitem__)
-    told = "; ".join(f"{rule}: at most {means[rule][name]:.2f} % ({name})" for rule, name in highest.items())
+    numbers = "; ".join(f"{rule}: at most {means[rule][name]:.2f} % ({name})" for rule, name in highest.items())
     fails = any(means[rule][name] >= NEAR_PERFECT for rule, name in highest.items())
     if not fails and _HIGGINS not in models:
         return _too_few(f"{_BOTH_SCORES}, of the {_HIGGINS} too", all_factors)
     return Verdict(
         FAILS if fails else HOLDS,
-        f"{_sentence(told)}. Without shape and over the better half of the seeds: {both[top]:.2f} % ({top}). "
+        f"{_sentence(numbers)}. Without shape and over the better half of the seeds: {both[top]:.2f} % ({top}). "
         f"{_seeds(all_factors)}",
     )
 
 
-def small_beta_is_best(scores: Mapping[float, Any]) -> Verdict:
+def small_beta_is_best(scores: Mapping[float, Seeds]) -> Verdict:
     """Claim 2: β → scores (seeds,); needs a β of at most 1 and one above, each with LEAST_SEEDS seeds."""
     medians = {beta: float(np.median(values)) for beta, values in scores.items() if len(values) >= LEAST_SEEDS}
     if not any(beta <= 1 for beta in medians) or not any(beta > 1 for beta in medians):
         return _too_few("scores of a β ≤ 1 and of a β > 1", _named(scores))
     order = sorted(medians, key=lambda beta: -medians[beta])
-    told = ", ".join(f"{beta:g}-VAE {medians[beta]:.2f} %" for beta in order)
-    return Verdict(HOLDS if order[0] <= 1 else FAILS, f"Medians from the best: {told}. {_seeds(_named(scores))}")
+    numbers = ", ".join(f"{beta:g}-VAE {medians[beta]:.2f} %" for beta in order)
+    return Verdict(HOLDS if order[0] <= 1 else FAILS, f"Medians from the best: {numbers}. {_seeds(_named(scores))}")
 
 
 def high_score_without_disentanglement(pairs: Sequence[tuple[float, float]]) -> Verdict:
@@ -88,23 +88,23 @@ def high_score_without_disentanglement(pairs: Sequence[tuple[float, float]]) -> 
             TOO_FEW, f"{len(gaps)} of {len(pairs)} runs with both scores reach {HIGH_SCORE:g} %; needed: {LEAST_SEEDS}."
         )
     low = sum(gap < LOW_MIG for gap in gaps)
-    told = (
+    numbers = (
         f"{len(gaps)} of {len(pairs)} runs score {HIGH_SCORE:g} % or more; {low} of these have a MIG below {LOW_MIG:g} "
     )
-    return Verdict(HOLDS if 2 * low >= len(gaps) else FAILS, f"{told}(median MIG {np.median(gaps):.2f}).")
+    return Verdict(HOLDS if 2 * low >= len(gaps) else FAILS, f"{numbers}(median MIG {np.median(gaps):.2f}).")
 
 
-def lower_beta_reconstructs_better(losses: Mapping[float, Any]) -> Verdict:
+def lower_beta_reconstructs_better(losses: Mapping[float, Seeds]) -> Verdict:
     """Claim 4a: β → reconstruction losses in nats (seeds,); needs two β."""
     medians = [(beta, float(np.median(each))) for beta, each in sorted(losses.items()) if len(each) >= LEAST_SEEDS]
     if len(medians) < 2:
         return _too_few("a reconstruction loss at two β", _named(losses))
     grows = all(low < high for (_, low), (_, high) in zip(medians, medians[1:], strict=False))
-    told = ", ".join(f"{beta:g}-VAE {loss:,.1f} nats" for beta, loss in medians)
-    return Verdict(HOLDS if grows else FAILS, f"Medians: {told}. {_seeds(_named(losses))}")
+    numbers = ", ".join(f"{beta:g}-VAE {loss:,.1f} nats" for beta, loss in medians)
+    return Verdict(HOLDS if grows else FAILS, f"Medians: {numbers}. {_seeds(_named(losses))}")
 
 
-def fid_follows_loss(fids: Mapping[float, Any], losses: Mapping[float, Any], name: str) -> Verdict:
+def fid_follows_loss(fids: Mapping[float, Seeds], losses: Mapping[float, Seeds], name: str) -> Verdict:
     """Claim 4b: β → distances called `name`, and losses (seeds,); needs three β with both."""
     from scipy.stats import spearmanr
 
@@ -115,9 +115,11 @@ def fid_follows_loss(fids: Mapping[float, Any], losses: Mapping[float, Any], nam
     if len(set(distances)) == 1 or len(set(heights)) == 1:
         return Verdict(FAILS, f"{name} or the reconstruction loss is the same at every β. {_seeds(_named(fids))}")
     correlation = float(spearmanr(distances, heights).statistic)
-    told = ", ".join(f"{b:g}-VAE {d:.1f} and {h:,.1f} nats" for b, d, h in zip(betas, distances, heights, strict=True))
+    numbers = ", ".join(
+        f"{b:g}-VAE {d:.1f} and {h:,.1f} nats" for b, d, h in zip(betas, distances, heights, strict=True)
+    )
     status = HOLDS if correlation >= RANKS_AGREE - 1e-9 else FAILS  # 0.8 comes out as 0.79999…
-    return Verdict(status, f"Medians: {told}; Spearman's correlation {correlation:.2f}. {_seeds(_named(fids))}")
+    return Verdict(status, f"Medians: {numbers}; Spearman's correlation {correlation:.2f}. {_seeds(_named(fids))}")
 
 
 def larger_batches_help(few: Values, many: Values, linear: Sequence[str] = ("PCA", "ICA")) -> Verdict:
@@ -131,11 +133,11 @@ def larger_batches_help(few: Values, many: Values, linear: Sequence[str] = ("PCA
     of_linear, of_vaes = np.mean([rises[name] for name in linear]), np.mean([rises[name] for name in vaes])
     ranges = [max(at[name] for name in vaes) - min(at[name] for name in vaes) for at in (before, after)]
     holds = min(rises.values()) > 0 and of_linear > of_vaes and ranges[1] < ranges[0]
-    told = ", ".join(f"{name} {rise:+.2f}" for name, rise in rises.items())
+    numbers = ", ".join(f"{name} {rise:+.2f}" for name, rise in rises.items())
     return Verdict(
         HOLDS if holds else FAILS,
-        f"Change of the median in points: {told}; mean of PCA and ICA {of_linear:+.2f}, of the β-VAEs {of_vaes:+.2f}; range of "
-        f"the β-VAEs' medians {ranges[0]:.2f}, then {ranges[1]:.2f} points. {_seeds(few)}",
+        f"Change of the median in points: {numbers}; mean of PCA and ICA {of_linear:+.2f}, of the β-VAEs {of_vaes:+.2f}; range "
+        f"of the β-VAEs' medians {ranges[0]:.2f}, then {ranges[1]:.2f} points. {_seeds(few)}",
     )
 
 
@@ -152,12 +154,10 @@ def classifier_hardly_matters(scores: Values) -> Verdict:
 def of_means_and_stds(found: Mapping[str, tuple[float, float]], counts: str = "") -> Verdict:
     """Claim 6 from each classifier's mean and standard deviation."""
     means, stds = zip(*found.values(), strict=True)
-    apart, spread = max(means) - min(means), min(stds)
-    told = ", ".join(f"{name} {mean:.2f} %" for name, (mean, _) in found.items())
-    evidence = (
-        f"{_sentence(told)}: {apart:.2f} points apart, smallest standard deviation {spread:.2f}. {counts}".rstrip()
-    )
-    return Verdict(HOLDS if apart < spread else FAILS, evidence)
+    apart, deviation = max(means) - min(means), min(stds)
+    numbers = ", ".join(f"{name} {mean:.2f} %" for name, (mean, _) in found.items())
+    evidence = f"{_sentence(numbers)}: {apart:.2f} points apart, smallest standard deviation {deviation:.2f}. {counts}".rstrip()
+    return Verdict(HOLDS if apart < deviation else FAILS, evidence)
 
 
 def _too_few(what: str, values: Values) -> Verdict:
@@ -168,7 +168,7 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _named(values: Mapping[float, Any]) -> Values:
+def _named(values: Mapping[float, Seeds]) -> Values:
     return {f"{beta:g}-VAE": each for beta, each in values.items()}
 
 
@@ -178,10 +178,6 @@ def _seeds(values: Values) -> str:
     if len(set(counts.values())) > 1:
         return "Runs: " + ", ".join(f"{count} of {name}" for name, count in counts.items()) + "."
     return f"Runs: {next(iter(counts.values()))} of each." if any(counts.values()) else "Nothing was run."
-
-
-_LOSS = "train_results.reconstruction"
-_MIG = "evaluation_results.discrete_mig"
 
 
 class Finding(NamedTuple):
@@ -246,8 +242,8 @@ def _third(evidence: Evidence) -> list[Finding]:
             gaps = evidence.by_seed(each, name, _MIG, representation="mean")
             scores = evidence.score_by_seed(each, name, asked)
             pairs += [(score, gaps[seed]) for seed, score in scores.items() if seed in gaps]
-        told = f"{each} ({'without shape' if asked == FOUR else 'all factors'})"
-        found.append(Finding("3", told, high_score_without_disentanglement(pairs)))
+        subject = f"{each} ({'without shape' if asked == FOUR else 'all factors'})"
+        found.append(Finding("3", subject, high_score_without_disentanglement(pairs)))
     return found
 
 
@@ -291,8 +287,8 @@ def _sixth(evidence: Evidence) -> list[Finding]:
 def by_classifier(evidence: Evidence, subject: Subject) -> dict[str, list[float]]:
     """Classifier → scores in percent of all β-VAE runs, over β and seeds."""
     return {
-        told: [float(score) for name in paper.VAES for score in evidence.scores(subject, name, classifier=classifier)]
-        for classifier, told in paper.CLASSIFIERS.items()
+        name: [float(score) for model in paper.VAES for score in evidence.scores(subject, model, classifier=classifier)]
+        for classifier, name in paper.CLASSIFIERS.items()
     }
 
 

@@ -5,28 +5,36 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from dlib_bvae.analysis.frame import RUN, SEED, collect
+from dlib_bvae.analysis.frame import RUN, SEED, collect, current_column
 from dlib_bvae.errors import UserError
 from dlib_bvae.re_beta_vae import paper
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Seeds: TypeAlias = Sequence[float] | np.ndarray  # values (seeds,)
+
 _ARCHITECTURES = {("@burgess_encoder", "@burgess_decoder"): "Conv", ("@higgins_encoder", "@higgins_decoder"): "MLP"}
 _BASELINES = {"@pca()": "PCA", "@fast_ica()": "ICA"}
 _LIKELIHOOD = "@bernoulli_loss"
-# What stands in a cell, beside which of its configurations.
+# What a cell is of, whatever the configuration.
 CELL = ["dataset", "architecture", "model"]
+PAIRS, CLASSIFIER = 64, "logistic_regression"  # of every table and chart that does not vary them
+ALL, FOUR = "all", "without shape"
+_KEYS = [*CELL, "seed"]
+_STEM = "evaluation_results."
+_IMAGES = f"{_STEM}protocol.images_each_side"
+_ALWAYS = ("fid_reconstruction", "fid_sample")
 
 
 def read(results: Sequence[Path]) -> tuple[pd.DataFrame, list[str]]:
     """All evaluations in `results`, each a directory of runs or a runs.parquet or runs.csv of dlib_bvae_aggregate.
 
-    Columns as of results.aggregate.collect, and `folder`: the run's directory as text, missing where there are rows only.
+    Columns as of analysis.frame.collect, and `folder`: the run's directory as text, missing where there are rows only.
     An evaluation that two of `results` have is there once. Also what was left out and why. Raises UserError when there is none.
     """
     import pandas as pd
@@ -68,7 +76,7 @@ def _table(path: Path) -> pd.DataFrame:
         raise UserError(
             f"{path} lacks the columns {', '.join(sorted(lacking))}; give a runs.parquet of dlib_bvae_aggregate"
         )
-    return frame
+    return frame.rename(columns=current_column)
 
 
 def of_study(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -155,11 +163,6 @@ def _one_configuration(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFr
     return (pd.concat(kept, ignore_index=True) if kept else rows), notes
 
 
-PAIRS, CLASSIFIER = 64, "logistic_regression"  # of every table and chart that does not vary them
-ALL, FOUR = "all", "without shape"
-_KEYS = [*CELL, "seed"]
-
-
 class Subject(NamedTuple):
     """A data set and an architecture, e.g. dsprites_rendered and MLP."""
 
@@ -214,7 +217,7 @@ class Evidence:
         found = self._scores.get((*_place(subject, model), pairs, classifier, asked), {})
         return np.array([found[seed] for seed in sorted(found)])
 
-    def by_seed(self, subject: Subject, model: str, name: str, **only: Any) -> dict[int, float]:
+    def by_seed(self, subject: Subject, model: str, name: str, **only: object) -> dict[int, float]:
         """Training seed → the mean of the column `name`, e.g. evaluation_results.discrete_mig, where it has a value.
 
         only: of the rows whose columns of these names have these values.
@@ -237,7 +240,7 @@ class Evidence:
 
 
 def _place(subject: Subject, model: str) -> tuple[str, str, str]:
-    """A cell's CELL; PCA and ICA have no architecture: they stand beside every one."""
+    """A cell's CELL; PCA and ICA have no architecture: they stand with every one."""
     return subject.dataset, subject.architecture if model.endswith("-VAE") else "", model
 
 
@@ -266,11 +269,6 @@ def _asked(entry: Any) -> str:
     if names is None:
         return ALL
     return FOUR if set(names) == set(paper.WITHOUT_SHAPE) else ", ".join(names)
-
-
-_STEM = "evaluation_results."
-_IMAGES = f"{_STEM}protocol.images_each_side"
-_ALWAYS = ("fid_reconstruction", "fid_sample")
 
 
 class Distance(NamedTuple):
@@ -323,21 +321,21 @@ class Summary(NamedTuple):
     seeds: int
 
 
-def summary(values: Any) -> Summary | None:
-    """Mean and spread of values (n,); None where there is none."""
+def summary(values: Seeds) -> Summary | None:
+    """Mean and standard deviation of values (n,); None where there is none."""
     array = np.asarray(values, float)
     if not array.size:
         return None
     return Summary(float(array.mean()), float(array.std(ddof=1)) if array.size > 1 else None, array.size)
 
 
-def best_half(values: Any) -> np.ndarray:
+def best_half(values: Seeds) -> np.ndarray:
     """The better half of values (n,), largest first: n / 2 rounded up, as Higgins et al. 2016 keep."""
     array = np.sort(np.asarray(values, float))[::-1]
     return array[: (array.size + 1) // 2]
 
 
-def median(values: Any) -> float | None:
+def median(values: Seeds) -> float | None:
     """The median of values (n,), None where there is none."""
     array = np.asarray(values, float)
     return float(np.median(array)) if array.size else None

@@ -18,15 +18,16 @@ from dlib_bvae.re_beta_vae.evidence import ALL, Evidence, Subject, median
 
 _SWITCHED_OFF = "pictures are switched off"
 _NATS = "reconstruction loss, nats"
+_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 class Shown(NamedTuple):
-    """The run that stands for a cell: its folder, seed and the id of its training; told: how it was chosen."""
+    """The run that stands for a cell: its folder, seed and the id of its training; chosen: how it was chosen, for the caption."""
 
     folder: Path
     seed: int
     run: str
-    told: str
+    chosen: str
 
 
 def shown(evidence: Evidence, subject: Subject, model: str) -> Shown | None:
@@ -42,10 +43,10 @@ def shown(evidence: Evidence, subject: Subject, model: str) -> Shown | None:
         return None
     scores = evidence.score_by_seed(subject, model, ALL)
     seed = min(places, key=lambda each: (-scores.get(each, -1.0), each))
-    told = f"seed {seed}, one of {len(places)}"
+    chosen = f"seed {seed}, one of {len(places)}"
     if seed in scores:
-        told = f"seed {seed}: {scores[seed]:.1f} %, the highest score of {len(places)}"
-    return Shown(places[seed][0], seed, places[seed][1], told)
+        chosen = f"seed {seed}: {scores[seed]:.1f} %, the highest score of {len(places)}"
+    return Shown(places[seed][0], seed, places[seed][1], chosen)
 
 
 def _with(places: dict[int, tuple[Path, str]], part: str) -> dict[int, tuple[Path, str]]:
@@ -74,7 +75,7 @@ def _sample(gallery: Gallery, name: str) -> Figure:
 
 
 def _fingerprint(name: str) -> tuple[str | None, str]:
-    """A data set's fingerprint where it is on this machine or drawn here, otherwise None and why."""
+    """A data set's fingerprint where it is on this machine or rendered here, otherwise None and why."""
     try:
         data = datasets.load(name)
         if isinstance(data, OfficialData) and not data.cache_path.exists() and data.found() is None:
@@ -133,7 +134,7 @@ def _of_one_run(
     file = f"{stem}_{subject.dataset}_{subject.architecture}_{model}.png"
     if run is None:
         return gallery.picture(file, caption, alt, None, bytes, _why_none(evidence, subject, model))
-    return gallery.picture(file, f"{caption} ({run.told})", alt, run.run, lambda: make(run.folder))
+    return gallery.picture(file, f"{caption} ({run.chosen})", alt, run.run, lambda: make(run.folder))
 
 
 def traversals(gallery: Gallery, evidence: Evidence) -> list[Figure]:
@@ -160,7 +161,7 @@ def walks(gallery: Gallery, evidence: Evidence) -> list[Figure]:
     found = []
     for each in evidence.subjects("2Dshapes"):
         runs = {model: shown(evidence, each, model) for model in paper.VAES}
-        seeds = "; ".join(f"{model}, {run.told}" for model, run in runs.items() if run)
+        seeds = "; ".join(f"{model}, {run.chosen}" for model, run in runs.items() if run)
         caption = f"Figure 5: {each}: posterior means along ground-truth factors in two principal components"
         caption += f"; {seeds}" if seeds else ""
         alt = f"Lines of posterior means along each factor of {each}, one panel a β, equal axes"
@@ -230,7 +231,7 @@ def _kept(evidence: Evidence, subject: Subject) -> dict[str, models.DistanceCurv
 
 
 def distances(gallery: Gallery, evidence: Evidence) -> list[Figure]:
-    """Figure 7: distances during training, each under its own name; runs without such a curve have none."""
+    """Figure 7: distances during training, each under its name; runs without such a curve have none."""
     found = []
     for each in evidence.subjects("CIFAR-100", "CIFAR-10"):
         panels: dict[str, dict[str, models.Curve]] = {}
@@ -244,9 +245,6 @@ def distances(gallery: Gallery, evidence: Evidence) -> list[Figure]:
         else:
             found.append(Figure(caption, caption, None, "no run has a curve of distances (frechet_curve.every_steps)"))
     return found
-
-
-_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 class Figure(NamedTuple):
@@ -269,7 +267,7 @@ class Figure(NamedTuple):
 class Gallery:
     """Pictures below `folder`; what was drawn of the same runs before is not drawn again.
 
-    draw: whether pictures that need models, images or events are made; otherwise only those drawn before are shown.
+    draw: whether pictures that need models, images or events are drawn; otherwise only those drawn before are shown.
     """
 
     def __init__(self, folder: Path, draw: bool):
@@ -278,7 +276,7 @@ class Gallery:
         self._known: dict[str, dict[str, str]] = _read(self._index)
 
     def chart(self, name: str, caption: str, alt: str, content: bytes) -> Figure:
-        """A chart of the rows, which is made every time."""
+        """A chart of the rows, which is drawn every time."""
         path = self._folder / f"{name}.svg"
         write_atomic(path, content)
         return Figure(caption, alt, path)
@@ -286,10 +284,10 @@ class Gallery:
     def picture(
         self, name: str, caption: str, alt: str, source: str | None, make: Callable[[], bytes], none: str = "not run"
     ) -> Figure:
-        """The picture called `name` (with its ending) of `source`, which says of which runs; made where it has to be.
+        """The picture called `name` (with its ending) of `source`, which says of which runs; drawn where it has to be.
 
-        source: None where there is nothing to make it of now, and `none` says why. One that was made before of other runs
-        is shown as what it is when its own cannot be made.
+        source: None where there is nothing to draw it from now, and `none` says why. One that was drawn before of other runs
+        is shown as what it is where this one cannot be drawn.
         """
         path, why = self._folder / name, none
         known = self._known.get(name) if path.is_file() else None

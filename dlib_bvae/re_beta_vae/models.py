@@ -18,6 +18,8 @@ from dlib_bvae.visualize import diagrams, latents, pictures, traversals
 LATENTS, VALUES, RANGE = 8, 9, 2.0  # of a traversal; it goes from −RANGE to RANGE
 _SAMPLE = 2_000
 _SHOWN = 10
+Curve = tuple[list[int], list[float]]  # steps and values
+_STEMS = ("train_results.frechet_curve.", "train_results.fid_curve.")  # the second: as results were written before 0.2
 
 
 @functools.lru_cache(maxsize=8)
@@ -88,11 +90,6 @@ def _median(data: ImageData) -> np.ndarray:
     if not isinstance(data, GroundTruthData):
         return np.array([0])
     return data.index_of([[size // 2 for size in data.factor_sizes]])
-
-
-Curve = tuple[list[int], list[float]]  # steps and values
-
-_STEMS = ("train_results.frechet_curve.", "train_results.fid_curve.")  # the second: as results were written before 0.2
 
 
 class DistanceCurve(NamedTuple):

@@ -75,21 +75,21 @@ def _render(name: str, context: dict[str, Any], output: Path) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
-def _markdown(text: Any) -> str:
+def _markdown(text: object) -> str:
     """Text of a page of Markdown: one line in which nothing is markup."""
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", " ".join(str(text).split())).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _summary(found: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
-    drawn = sorted({name for name in kept["dataset"] if name.endswith("_rendered")})
+    rendered = sorted({name for name in kept["dataset"] if name.endswith("_rendered")})
     texts = [
         f"{kept['run'].nunique()} trainings with {len(kept)} evaluations stand in this report "
         f"({found[RUN].nunique()} with {len(found)} were found; what was left out is named at the end). "
         "A cell without runs says “not run”."
     ]
-    if drawn:
+    if rendered:
         texts.append(
-            f"{', '.join(drawn)}: the pixels are drawn by this package on the official factor grids. They are not the "
+            f"{', '.join(rendered)}: the pixels are rendered by this package on the official factor grids. They are not the "
             "official files, so these numbers stand beside the paper's, not in their place."
         )
     return [

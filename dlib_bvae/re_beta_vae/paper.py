@@ -14,7 +14,7 @@ CLASSIFIERS = {
     "random_forest": "random forest",
     "logistic_regression": "linear, scikit-learn",
 }
-# The report's name of a data set → this suite's: first of the official files, then of what is drawn here.
+# The report's name of a data set → this suite's: first of the official files, then of what is rendered here.
 DATA_SETS = {
     "2Dshapes": ("dsprites_full", "dsprites_rendered"),
     "3Dshapes": ("shapes3d", "shapes3d_rendered"),
@@ -43,7 +43,7 @@ TABLE_1 = {
     "PCA": (Score(69.79, 4.22, 71.53), Score(88.95, 3.89, 89.91)),
     "ICA": (Score(68.99, 1.68, 69.38), Score(83.94, 2.16, 84.12)),
 }
-# Higgins et al. 2016 as Table 1 reprints them: percent, mean and spread.
+# Higgins et al. 2016 as Table 1 reprints them: percent, mean and standard deviation.
 HIGGINS = {"1-VAE": (61.58, 0.5), "4-VAE": (99.23, 0.1), "PCA": (84.9, 0.4), "ICA": (42.03, 10.6)}
 # Table 2: data set → classifier → percent, mean and standard deviation over β and seeds.
 TABLE_2 = {
@@ -114,5 +114,7 @@ def family(dataset: str) -> str | None:
 
 
 def described(dataset: str) -> str:
-    """`dataset` with what its pixels are: the official files' or drawn here."""
-    return f"{dataset} ({'drawn here, not the official files' if dataset.endswith('_rendered') else 'official files'})"
+    """`dataset` with what its pixels are: the official files' or rendered here."""
+    return (
+        f"{dataset} ({'rendered here, not the official files' if dataset.endswith('_rendered') else 'official files'})"
+    )

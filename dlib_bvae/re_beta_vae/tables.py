@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dlib_bvae.re_beta_vae import paper
 from dlib_bvae.re_beta_vae.claims import by_classifier
@@ -12,6 +12,7 @@ from dlib_bvae.re_beta_vae.evidence import (
     FOUR,
     PAIRS,
     Evidence,
+    Seeds,
     Subject,
     best_half,
     column,
@@ -37,7 +38,7 @@ class Table(NamedTuple):
     notes: list[str]
 
 
-def spread(values: Any, digits: int = 2) -> str:
+def mean_and_std(values: Seeds, digits: int = 2) -> str:
     """mean ± std of values (seeds,); one seed has no ±."""
     found = summary(values)
     if found is None:
@@ -45,7 +46,7 @@ def spread(values: Any, digits: int = 2) -> str:
     return f"{found.mean:.{digits}f}" + (f" ± {found.std:.{digits}f}" if found.std is not None else "")
 
 
-def middle(values: Any) -> str:
+def middle(values: Seeds) -> str:
     """The median of values (seeds,)."""
     found = median(values)
     return NOT_RUN if found is None else f"{found:.2f}"
@@ -67,8 +68,8 @@ def _table_1(evidence: Evidence, subject: Subject) -> Table:
         row = [model]
         for asked, theirs in zip((ALL, FOUR), paper.TABLE_1[model], strict=True):
             values = evidence.scores(subject, model, asked=asked)
-            told = [f"{theirs.mean:.2f} ± {theirs.std:.2f}", f"{theirs.median:.2f}"]
-            for ours, other in zip((spread(values), middle(values)), told, strict=True):
+            reported = [f"{theirs.mean:.2f} ± {theirs.std:.2f}", f"{theirs.median:.2f}"]
+            for ours, other in zip((mean_and_std(values), middle(values)), reported, strict=True):
                 row += [ours, *([other] if of_paper else [])]
         row += ["{:.2f} ± {:.1f}".format(*paper.HIGGINS[model]) if model in paper.HIGGINS else NONE]
         counts = [len(evidence.scores(subject, model, asked=asked)) for asked in (ALL, FOUR)]
@@ -121,10 +122,10 @@ def selection(evidence: Evidence) -> list[Table]:
             for _, asked in kinds:
                 values = evidence.scores(subject, model, asked=asked)
                 best = f"{values.max():.2f}" if len(values) else NOT_RUN
-                row += [spread(values), spread(best_half(values)), best, middle(values), str(len(values))]
+                row += [mean_and_std(values), mean_and_std(best_half(values)), best, middle(values), str(len(values))]
             rows.append(row)
         header = [
-            f"{told}: {rule}" for told, _ in kinds for rule in ("all seeds", "best half", "best", "median", "seeds")
+            f"{kind}: {rule}" for kind, _ in kinds for rule in ("all seeds", "best half", "best", "median", "seeds")
         ]
         title = f"Which seeds count: {paper.described(subject.dataset)}, {subject.architecture}, %"
         tables.append(Table(title, ["model", *header], rows, []))
@@ -145,7 +146,7 @@ def table_2(evidence: Evidence) -> Table:
             rows.append(
                 [
                     str(subject),
-                    *(spread(each) for each in found.values()),
+                    *(mean_and_std(each) for each in found.values()),
                     " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))),
                 ]
             )
@@ -178,7 +179,7 @@ def _table_3(subject: Subject, found: dict) -> Table:
         rows.append(["paper: FID of samples", *([NONE] * len(paper.VAES)), f"{gan:.1f}" if gan else NONE, NONE])
     for distance, by_model in found.items():
         counts = ", ".join(dict.fromkeys(str(len(each)) for each in by_model.values()))
-        rows.append([str(distance), *(spread(each, 1) for each in by_model.values()), NONE, counts])
+        rows.append([str(distance), *(mean_and_std(each, 1) for each in by_model.values()), NONE, counts])
     return Table(
         f"Table 3: {paper.described(subject.dataset)}, {subject.architecture}: Fréchet distances (lower is better)",
         ["distance", *paper.VAES, "WGAN-GP", "seeds"],
@@ -195,8 +196,8 @@ def figure_3(evidence: Evidence) -> Table:
     rows = []
     for subject in evidence.subjects(*paper.WITH_FACTORS):
         values = {model: evidence.scores(subject, model) for model in paper.MODELS}
-        told = [f"{middle(each)} ({len(each)})" if len(each) else NOT_RUN for each in values.values()]
-        rows.append([f"{paper.described(subject.dataset)}, {subject.architecture}", *told])
+        cells = [f"{middle(each)} ({len(each)})" if len(each) else NOT_RUN for each in values.values()]
+        rows.append([f"{paper.described(subject.dataset)}, {subject.architecture}", *cells])
     return Table("Figure 3 in numbers: median score, all factors, % (seeds)", ["data set", *paper.MODELS], rows, [])
 
 
@@ -224,8 +225,8 @@ def trained(evidence: Evidence) -> Table:
         theirs = paper.PROTOCOLS.get((subject.family, subject.architecture))
         if theirs is not None:
             seeds = f"{len(theirs.seeds)}: {', '.join(map(str, theirs.seeds))}"
-            told = ["bernoulli", betas, theirs.optimiser, f"{theirs.batch}", f"{theirs.latents}", "not stated", seeds]
-            rows.append([f"paper: {subject.family}, {subject.architecture}", *told])
+            cells = ["bernoulli", betas, theirs.optimiser, f"{theirs.batch}", f"{theirs.latents}", "not stated", seeds]
+            rows.append([f"paper: {subject.family}, {subject.architecture}", *cells])
         rows.append([f"{paper.described(subject.dataset)}, {subject.architecture}", *_ours(part)])
     header = ["data set", "likelihood", "β", "optimiser", "batch", "latents", "steps", "seeds"]
     return Table("β-VAEs", header, rows, ["The paper states neither steps nor epochs."])
@@ -268,6 +269,8 @@ def fitted(evidence: Evidence) -> Table:
                 part = evidence.cell(Subject(dataset, ""), model)
                 sizes = ", ".join(f"{int(size):,}" for size in sorted(set(part["size"]))) or NOT_RUN
                 seeds = [str(int(each)) for each in dict.fromkeys(part["seed"])]
-                told = f"{len(seeds)}: {', '.join(seeds)}" if seeds else NOT_RUN
-                rows.append([f"{paper.described(dataset)}, {model}", sizes, f"{images[family != '2Dshapes']:,}", told])
+                listed = f"{len(seeds)}: {', '.join(seeds)}" if seeds else NOT_RUN
+                rows.append(
+                    [f"{paper.described(dataset)}, {model}", sizes, f"{images[family != '2Dshapes']:,}", listed]
+                )
     return Table("PCA and ICA: images that they were fitted to", ["data set", "here", "paper", "seeds"], rows, [])

@@ -18,11 +18,10 @@ from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies.executors import LOCAL, Executor
 from dlib_bvae.studies.local import Outcome
 from dlib_bvae.studies.preflight import check, place
-from dlib_bvae.studies.progress import Progress, labels, left_out, pluralize, print_plan
+from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, Progress, labels, left_out, pluralize, print_plan
 from dlib_bvae.studies.state import State, states
 from dlib_bvae.studies.study import Run, Study, load
 
-_WIDTH_OF_A_PIPE = 160
 _FAILED = ("failed", "timeout")
 
 
@@ -63,7 +62,7 @@ def run(
     check_integer("--workers", workers, 1)
     hours = None if max_hours is None else check_positive("--max_hours", max_hours)
     console = Console()
-    console = console if console.is_terminal else Console(width=_WIDTH_OF_A_PIPE)
+    console = console if console.is_terminal else Console(width=WIDTH_OF_A_PIPE)
     before = states(chosen.runs, store)
     if all(state.done for state in before):
         print(f"{store}: all is done ({pluralize(len(before), 'run')})")
@@ -135,7 +134,7 @@ def _fitting(progress: Progress, left: Callable[[], float], hours: float | None)
 
 @contextlib.contextmanager
 def _deadline(stop: threading.Event, hours: float | None) -> Iterator[Callable[[], float]]:
-    """Sets `stop` after `hours`, if any; gives a function that tells the seconds until then."""
+    """Sets `stop` after `hours`, if any; gives a function that returns the seconds until then."""
     if hours is None:
         yield lambda: math.inf
         return

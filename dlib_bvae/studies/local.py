@@ -33,6 +33,11 @@ _THREADS = (
     "LOKY_MAX_CPU_COUNT",
 )
 _AGAIN = ("failed", "timeout")
+_LINES = 20  # of the child's output that are kept in the record of a failure
+_TAIL = 2**16  # bytes of its output that are looked at for them
+_GRACE = 30.0  # seconds between asking a child to end and killing it
+_PERIOD = 0.1  # seconds between looks at the child
+_BUSY = "another process works on it"
 
 
 def execute(
@@ -157,13 +162,6 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_LINES = 20  # of the child's output that are kept in the record of a failure
-_TAIL = 2**16  # bytes of its output that are looked at for them
-_GRACE = 30.0  # seconds between asking a child to end and killing it
-_PERIOD = 0.1  # seconds between looks at the child
-_BUSY = "another process works on it"
-
-
 class Outcome(NamedTuple):
     """How an attempt ended.
 
@@ -190,8 +188,8 @@ def attempt(
 
     timeout: seconds, 0 for none. After it, or when another thread sets `stop`, the child is asked to end, and killed when
     it does not. environment: variables added to the child's. What it prints goes to <run directory>/log.txt; of a failure
-    <run directory>/failure.json tells the status, the message and the last lines, until an attempt succeeds. The child has
-    a session of its own, so that a terminal's Ctrl-C does not reach it, and ends when this process dies.
+    <run directory>/failure.json has the status, the message and the last lines, until an attempt succeeds. The child has
+    its own session, so that a terminal's Ctrl-C does not reach it, and ends when this process dies.
     """
     directory = run.directory(store)
     if in_use(directory, locks_here()):

@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
 
+from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.studies.study import Evaluation, Run
 
@@ -62,7 +62,7 @@ def _try(runs: Sequence[Run]) -> dict[str, str]:
         fresh = [each for each in run.evaluations if (data_of(run), each) not in seen]
         seen |= {(data_of(run), each) for each in fresh}
         try:
-            data = _made(run)
+            data = _data_set(run)
             if isinstance(data, str):
                 absent[place(run)] = data
             else:
@@ -72,8 +72,8 @@ def _try(runs: Sequence[Run]) -> dict[str, str]:
     return absent
 
 
-def _made(run: Run) -> Any:
-    """Makes the data set and the settings of the training; returns the data set, or a text that says why it cannot be had."""
+def _data_set(run: Run) -> ImageData | str:
+    """Builds the data set and the settings of the training; returns the data set, or a text that says why it cannot be had."""
     from dlib_bvae import datasets
     from dlib_bvae.config import configuration
     from dlib_bvae.stages import train
@@ -86,10 +86,10 @@ def _made(run: Run) -> Any:
         except UnknownName:
             raise
         except UserError as error:
-            return str(error).splitlines()[0]  # gin adds lines of its own
+            return str(error).splitlines()[0]  # gin adds further lines
 
 
-def _try_evaluations(evaluations: Sequence[Evaluation], data: Any) -> None:
+def _try_evaluations(evaluations: Sequence[Evaluation], data: ImageData) -> None:
     from dlib_bvae.config import configuration
     from dlib_bvae.metrics import METRICS
     from dlib_bvae.stages import evaluate
@@ -99,8 +99,8 @@ def _try_evaluations(evaluations: Sequence[Evaluation], data: Any) -> None:
             evaluate.try_parameters(METRICS.canonical(each.metric), data)
 
 
-def _absence(data: Any) -> str:
-    """Why the files of `data`, or of what it is made of, cannot be read; "" where they can."""
+def _absence(data: ImageData) -> str:
+    """Why the files of `data`, or of what it is derived from, cannot be read; "" where they can."""
     from dlib_bvae.datasets.official.base import OfficialData
 
     if isinstance(data, OfficialData):

@@ -22,6 +22,14 @@ from dlib_bvae.studies.preflight import data_of, place
 from dlib_bvae.studies.state import RuntimeEstimator, State, state_of, states
 from dlib_bvae.studies.study import Run, Study, load
 
+_COLUMNS = ("done", "scoring", "training", "waiting", "failed")
+_MOST_RUNNING = 16  # lines of running runs
+_REFRESH = 0.5  # times a second
+_PERIOD = 2.0  # seconds between looks
+_SHARE = 10  # a look may take one part in so many of the time
+WIDTH_OF_A_PIPE = 160
+_MOST = 16  # lines of runs that are under way, and of those that failed
+
 
 def pluralize(number: int, noun: str) -> str:
     """A number and its noun: 1 run, 1,200 runs."""
@@ -95,11 +103,6 @@ def _distinct(values: Iterable[object]) -> str:
     return ", ".join(dict.fromkeys(map(str, values)))
 
 
-_COLUMNS = ("done", "scoring", "training", "waiting", "failed")
-_MOST_RUNNING = 16  # lines of running runs
-_REFRESH = 0.5  # times a second
-
-
 class Progress:
     """The states of the runs of `study` while `workers` work on them; `report` is what execute() calls.
 
@@ -153,7 +156,7 @@ class Progress:
             self._print(self._line(run, outcome))
 
     def _line(self, run: Run, outcome: Outcome | None) -> str:
-        what = "started" if outcome is None else told(outcome)
+        what = "started" if outcome is None else ending(outcome)
         done = sum(state.done for state in self._states.values())
         return f"[{done}/{len(self._states)} done] {self._labels[run.digest]}: {what}"
 
@@ -197,7 +200,7 @@ class Progress:
         return [f"{'at least' if None in seconds else 'about'} {duration(known)} left"]
 
 
-def told(outcome: Outcome) -> str:
+def ending(outcome: Outcome) -> str:
     """An outcome in words."""
     if outcome.status in ("failed", "timeout"):
         return f"failed: {outcome.message}"
@@ -246,12 +249,6 @@ def part_table(runs: Sequence[Run], states: Sequence[State]) -> Table:
     return table
 
 
-_PERIOD = 2.0  # seconds between looks
-_SHARE = 10  # a look may take one part in so many of the time
-_WIDTH_OF_A_PIPE = 160
-_MOST = 16  # lines of runs that are under way, and of those that failed
-
-
 def show(study: Sequence[str], gin_bindings: Sequence[str] = (), results: Path | None = None) -> None:
     """Shows the states of the runs of the study in `results` (default: runs/<its name>).
 
@@ -264,7 +261,7 @@ def show(study: Sequence[str], gin_bindings: Sequence[str] = (), results: Path |
         raise UserError(f"there is no {store}; start the sweep first, or say by --results where its runs are")
     console = Console()
     if not console.is_terminal:
-        Console(width=_WIDTH_OF_A_PIPE).print(picture(chosen, states(chosen.runs, store)))
+        Console(width=WIDTH_OF_A_PIPE).print(picture(chosen, states(chosen.runs, store)))
         return
     with contextlib.suppress(KeyboardInterrupt):
         _watch(chosen, store, console)

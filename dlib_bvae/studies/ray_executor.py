@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import IO, Any, NamedTuple
 
 import dlib_bvae
 from dlib_bvae.artifacts import write_atomic
@@ -26,6 +27,10 @@ _LOSSES = 20  # times that a run may be lost: what kills every worker it meets i
 _BUSY = 90.0  # seconds that a run may be in use: a child whose node was lost saves its checkpoint first
 _PERIOD = 1.0  # seconds between looks at the cluster
 _LEAVE = 45.0  # seconds for children to end
+_CANCEL_PERIOD = 0.2  # seconds between looks for a cancellation
+_STORE = 2**27  # bytes of shared memory: results go by files, so Ray has next to nothing to carry
+_PATIENCE = 10.0  # seconds for the head node to answer
+_LISTENER = "ray_listen_error_messages"  # Ray's thread that prints what raylets say
 
 
 class _Job(NamedTuple):
@@ -67,7 +72,7 @@ class _Sweep:
 
     def __init__(
         self,
-        ray: Any,
+        ray: ModuleType,
         study: Study,
         store: Path,
         workers: int,
@@ -186,11 +191,8 @@ def _gpu_memory(gpus: float) -> dict[str, str]:
     return {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if gpus else {}
 
 
-_CANCEL_PERIOD = 0.2  # seconds between looks for a cancellation
-
-
 def perform(task: Mapping[str, Any]) -> Outcome:
-    """One attempt at the run that `task`, made by task_of, tells of.
+    """One attempt at the run of `task` (of task_of).
 
     Ray cancels a task by a KeyboardInterrupt, after which the child is asked to end and the outcome is "stopped". Raises
     UserError when this node cannot do runs of the study: other results, another package or other gin files.
@@ -247,12 +249,7 @@ def _check_node(run: Run, store: Path, version: str) -> None:
         )
 
 
-_STORE = 2**27  # bytes of shared memory: results go by files, so Ray has next to nothing to carry
-_PATIENCE = 10.0  # seconds for the head node to answer
-_LISTENER = "ray_listen_error_messages"  # Ray's thread that prints what raylets say
-
-
-def imported() -> Any:
+def imported() -> ModuleType:
     """The module ray; UserError when it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # what 0 GPUs mean: none is seen
@@ -266,7 +263,7 @@ def imported() -> Any:
 
 
 @contextlib.contextmanager
-def cluster(study: Study, workers: int, address: str | None) -> Iterator[Any]:
+def cluster(study: Study, workers: int, address: str | None) -> Iterator[ModuleType]:
     """Gives the module ray, connected to the cluster at `address`, or to one of this machine that ends with the block.
 
     workers: of a cluster that is started: so many runs of `study` fit in at once. Raises UserError when there is no Ray, no
@@ -287,7 +284,7 @@ def cluster(study: Study, workers: int, address: str | None) -> Iterator[Any]:
             ray.shutdown()
 
 
-def _connect(ray: Any, address: str | None, options: dict[str, Any]) -> None:
+def _connect(ray: ModuleType, address: str | None, options: dict[str, Any]) -> None:
     if address not in (None, "auto"):
         knock(str(address))
     before = signal.getsignal(signal.SIGTERM)
@@ -326,7 +323,7 @@ def room(study: Study, address: str) -> int:
         return max(1, sum(_fit(study, node) for node in _nodes(ray)))
 
 
-def _nodes(ray: Any) -> list[dict[str, float]]:
+def _nodes(ray: ModuleType) -> list[dict[str, float]]:
     """What each node that is alive has: "CPU", "GPU", …"""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
@@ -336,7 +333,7 @@ def _fit(study: Study, node: dict[str, float]) -> int:
     return min(fit, int(node.get("GPU", 0) / study.gpus + 1e-9)) if study.gpus else fit
 
 
-def _check_room(ray: Any, study: Study, started: bool) -> None:
+def _check_room(ray: ModuleType, study: Study, started: bool) -> None:
     """Raises UserError where no node can ever do a run; says so where one may still join."""
     if any(_fit(study, node) for node in _nodes(ray)):
         return
@@ -349,9 +346,9 @@ def _check_room(ray: Any, study: Study, started: bool) -> None:
 
 
 class _WithoutRaylets:
-    """`stream` without what Ray prints of raylets that died: pages of their logs, which stand in its own files too."""
+    """`stream` without what Ray prints of raylets that died: pages of their logs, which stand in its files too."""
 
-    def __init__(self, stream: Any):
+    def __init__(self, stream: IO[str]):
         self._stream = stream
 
     def write(self, text: str) -> int:

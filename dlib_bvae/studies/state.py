@@ -18,6 +18,8 @@ from dlib_bvae.studies.study import Run
 PHASES = ("waiting", "training", "scoring", "done", "failed")
 _DIGEST = re.compile(r"-([0-9a-f]{10}-seed\d+)$")
 _CHECKPOINT = re.compile(r'^model_checkpoint_path: ".*-(\d+)"')
+Locks = frozenset[tuple[int, int]] | None
+_ENOUGH = 3  # done runs of a part that are read at the start
 
 
 class State(NamedTuple):
@@ -44,9 +46,6 @@ class State(NamedTuple):
         return self.phase == "done"
 
 
-Locks = frozenset[tuple[int, int]] | None
-
-
 def states(runs: Iterable[Run], store: Path) -> list[State]:
     """The state of each run, in order; every run directory in `store` is looked at once."""
     places, locks = directories(store), locks_here()
@@ -63,7 +62,7 @@ def directories(store: Path) -> dict[str, Path]:
 
 
 def state_of(run: Run, directory: Path | None, locks: Locks) -> State:
-    """The state of one run; directory: its run directory, None where there is none. locks: see runlock.locks_here."""
+    """The state of one run; directory: its run directory, None where there is none. locks: see artifacts.lock.locks_here."""
     steps, asked = steps_of(run.config), len(run.evaluations)
     if directory is None:
         return State("waiting", False, 0, steps, 0, asked, False, "")
@@ -105,9 +104,6 @@ def _failure(directory: Path) -> str:
         return "failure.json is damaged"
 
 
-_ENOUGH = 3  # done runs of a part that are read at the start
-
-
 class Seconds(NamedTuple):
     """What a run takes: to train, and to encode and score."""
 
@@ -138,7 +134,7 @@ class RuntimeEstimator:
                 for codes in {folder.parents[1] for folder in folders}
             )
         except UserError:
-            return  # a damaged file is told by those who need it
+            return  # those who need a damaged file say so
         self._count[run.part] += 1
         before, weight = self._mean.get(run.part, Seconds(0.0, 0.0)), 1 / self._count[run.part]
         self._mean[run.part] = Seconds(

@@ -53,7 +53,7 @@ class Run:
     def digest(self) -> str:
         """What names the training: ten hexadecimal digits of what the configuration binds, and the seed.
 
-        The run's name and what cannot change a result do not count (results.aggregate.config_hash).
+        The run's name and what cannot change a result do not count (artifacts.identity.config_hash).
         """
         return f"{config_hash(self.config)}-seed{self.seed}"
 
@@ -94,7 +94,7 @@ class Run:
 
 
 def resolved(files: Sequence[str], bindings: Sequence[str]) -> dict[str, Any]:
-    """What gin `files` and then `bindings` bind, the last statement winning; see results.config_dict for the values.
+    """What gin `files` and then `bindings` bind, the last statement winning; see artifacts.config_dict for the values.
 
     Nothing is imported, so a name that does not exist is found when the run is trained. Raises UserError.
     """
@@ -142,8 +142,8 @@ class Part(NamedTuple):
     name: str
     gin_config: tuple[str, ...]
     gin_bindings: tuple[str, ...]
-    grid: dict[str, list[Any]]
-    metrics: list[Any] | None
+    grid: dict[str, list[object]]
+    metrics: list[object] | None
 
 
 def load(files: Sequence[str], bindings: Sequence[str] = ()) -> Study:
@@ -161,7 +161,7 @@ def load(files: Sequence[str], bindings: Sequence[str] = ()) -> Study:
 def study(
     name: str = gin.REQUIRED,
     parts: Sequence[Part] = gin.REQUIRED,
-    metrics: Sequence[Any] = ("beta_vae",),
+    metrics: Sequence[object] = ("beta_vae",),
     cpus: int = 1,
     gpus: float = 0.0,
     timeout: float = 0.0,
@@ -189,9 +189,9 @@ def study(
 @gin.configurable
 def part(
     configs: Sequence[str] = gin.REQUIRED,
-    grid: Mapping[str, Sequence[Any]] | None = None,
+    grid: Mapping[str, Sequence[object]] | None = None,
     bindings: Sequence[str] = (),
-    metrics: Sequence[Any] | None = None,
+    metrics: Sequence[object] | None = None,
 ) -> Part:
     """One part of a study; its name is its gin scope, as in conv/part.configs = ["gin/beta4_dsprites.gin"].
 
@@ -207,7 +207,7 @@ def part(
     )
 
 
-def evaluations(metrics: Sequence[Any]) -> tuple[Evaluation, ...]:
+def evaluations(metrics: Sequence[object]) -> tuple[Evaluation, ...]:
     """The evaluations that `metrics` ask for.
 
     Each is a metric's name, or {"metric": name, "gin_config": [files], "gin_bindings": [statements], "grid": {parameter:
@@ -219,7 +219,7 @@ def evaluations(metrics: Sequence[Any]) -> tuple[Evaluation, ...]:
         if isinstance(entry, (list, tuple)):
             found += evaluations(entry)
             continue
-        wanted: Mapping[str, Any] = {"metric": entry} if isinstance(entry, str) else entry
+        wanted: Any = {"metric": entry} if isinstance(entry, str) else entry
         unknown = (
             set(wanted) - {"metric", "gin_config", "gin_bindings", "grid"} if isinstance(wanted, Mapping) else {"?"}
         )
@@ -244,11 +244,11 @@ def _runs_of(each: Part, scored: tuple[Evaluation, ...]) -> list[Run]:
     return runs
 
 
-def _combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+def _combinations(grid: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
-def _statements(combination: Mapping[str, Any]) -> tuple[str, ...]:
+def _statements(combination: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(f"{key} = {value!r}" for key, value in combination.items())
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets import DlibData, FactorDataset
-from dlib_bvae.metrics.engine.codes import factor_sizes
+from dlib_bvae.metrics.engine.codes import MetricData, factor_sizes
 from dlib_bvae.metrics.engine.sampling import factor_names
 from dlib_bvae.metrics.score_info import Matrix
 
@@ -28,7 +27,7 @@ _UNSAFE = r"[^A-Za-z0-9_.,=+-]+"
 
 
 def save_matrices(
-    directory: Path, results: Mapping[str, Any], known: Mapping[str, Matrix], data: FactorDataset | DlibData
+    directory: Path, results: Mapping[str, Any], known: Mapping[str, Matrix], data: MetricData
 ) -> list[Path]:
     """Writes <key>.png into `directory` for every matrix in `results`, a list of equally long lists of numbers.
 
@@ -55,7 +54,7 @@ def _as_matrix(value: Any) -> np.ndarray | None:
     return array.astype(float) if fits else None
 
 
-def _labels(axis: str, size: int, results: Mapping[str, Any], data: FactorDataset | DlibData) -> list[str]:
+def _labels(axis: str, size: int, results: Mapping[str, Any], data: MetricData) -> list[str]:
     """The labels of the rows or columns of an axis."""
     names: list[Any]
     if axis == "factor":

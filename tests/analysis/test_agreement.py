@@ -7,6 +7,7 @@ from scipy import stats
 from support.frames import frame_of
 
 from dlib_bvae.analysis import across_datasets, agreement, agreements, score_matrix
+from dlib_bvae.analysis.agreement import correlations
 
 RNG = np.random.default_rng(0)
 X, Y, Z = RNG.random((3, 12))
@@ -84,3 +85,47 @@ def test_transfer_of_a_score_between_data_sets():
 
 def test_nothing_gives_an_empty_table():
     assert agreement(pd.DataFrame()).empty
+
+
+def test_correlations_of_three_runs_and_of_scores_that_differ_by_one():
+    first, second = np.array([0.0, 1.0, 1.0]), np.array([2.0, 3.0, 3.0])
+    assert correlations(first, second) == (pytest.approx(1), pytest.approx(1))
+    assert correlations(first, -second) == (pytest.approx(-1), pytest.approx(-1))
+    assert np.isnan(correlations(first, np.ones(3))).all()
+    assert np.isnan(correlations(np.ones(3), first)).all()
+    assert np.isnan(correlations(first[:2], second[:2])).all()
+
+
+def test_a_pair_counts_the_runs_with_both_scores_on_each_data_set():
+    frame = frame_of(
+        *runs(x=X[:4], y=Y[:4]),
+        *runs("other", X[:5], Z[:5]),
+        {"model": "more", "scores": {"sap": 5.0}, "metric": "sap"},
+    )
+    table = agreements(frame).set_index(["dataset", "first", "second"])["runs"]
+    assert table["dummy_data", "mig.discrete_mig", "sap.sap"] == 4
+    assert table["other", "mig.discrete_mig", "sap.sap"] == 5
+    assert table["dummy_data", "sap.sap", "sap.sap"] == 5
+    assert table["dummy_data", "mig.discrete_mig", "mig.discrete_mig"] == 4
+
+
+def test_a_label_has_the_parameters_that_vary_only():
+    rows = [
+        {"model": f"m{i}", "scores": {"sap": i}, "metric": "sap", "parameters": parameters}
+        for i in range(3)
+        for parameters in ('{"n": 1}', '{"n": 1, "c": 2}', '{"n": 2}')
+    ]
+    labels = list(score_matrix(frame_of(*rows)).columns)
+    assert labels == ["sap.sap (c=2, n=1)", "sap.sap (c=None, n=1)", "sap.sap (c=None, n=2)"]
+
+
+def test_the_mean_over_configurations_and_seeds_is_the_score_of_a_model():
+    rows = [
+        {"model": f"m{i}", "config": config, "seed": seed, "dataset": dataset, "scores": {"discrete_mig": value}}
+        for dataset, sign in (("one", 1), ("two", -1))
+        for i in range(3)
+        for config, seed, value in (("a", 0, sign * i), ("a", 1, sign * i + 0.4), ("b", 0, sign * i - 0.4))
+    ]
+    (row,) = across_datasets(frame_of(*rows)).to_dict("records")
+    assert (row["spearman"], row["kendall"], row["methods"]) == (pytest.approx(-1), pytest.approx(-1), 3)
+    assert (row["first"], row["second"]) == ("one f-one", "two f-two")

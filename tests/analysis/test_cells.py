@@ -17,8 +17,9 @@ from dlib_bvae.analysis import (
     references,
     tables,
 )
-from dlib_bvae.analysis.cells import COLUMNS, higher_is_better
+from dlib_bvae.analysis.cells import BOARD, COLUMNS, higher_is_better, methods, score_info
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.score_info import UNKNOWN
 
 A, B, LOW, HIGH = [0.5, 0.6, 0.7, 0.8], [0.1, 0.2, 0.3], [0.0, 0.2], [1.0, 1.0]
 
@@ -170,3 +171,70 @@ def test_models_are_pooled_over_their_data_sets():
 def test_without_references_there_is_nothing_to_pool():
     assert over_datasets(boards(with_oracle=False)).empty
     assert over_datasets(pd.DataFrame()).empty
+
+
+def test_ranges_and_directions_of_what_is_not_known_are_unknown():
+    assert score_info("mig", "discrete_mig")[:2] == (0.0, 1.0)
+    assert score_info("not installed", "x") == score_info("mig", "not a score") == UNKNOWN
+    assert score_info("udr", "udr") != UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "method"),
+    [
+        ("@vae()", "vae"),
+        ("@train/vae()", "vae"),
+        ("@my.module.vae", "vae"),
+        ("@a/b/vae()", "vae"),
+        ("vae", "vae"),
+        ("a b()", "a b()"),
+    ],
+)
+def test_the_name_of_a_reference(text, method):
+    frame = frame_of(
+        {"model": "m", "train_config.model.model": text}, {"model": "other", "train_config.model.model": None}
+    )
+    assert methods(frame).tolist() == [method, "other"]
+
+
+def test_of_several_reference_rows_the_mean_over_seeds_and_then_configurations_counts():
+    rows = [
+        {"model": "oracle", "config": config, "seed": seed, "scores": {"discrete_mig": value}}
+        for config, seed, value in [("a", 0, 0.2), ("a", 1, 0.4), ("b", 0, 0.9)]
+    ]
+    (row,) = references(frame_of(*rows, {"model": "random_encoder", "scores": {"discrete_mig": 0.1}})).to_dict(
+        "records"
+    )
+    assert (row["oracle"], row["random_encoder"]) == (pytest.approx(0.6), pytest.approx(0.1))
+    assert list(references(pd.DataFrame()).columns) == [*BOARD, "random_encoder", "oracle"]
+    assert missing_references(frame_of(*rows)) == [
+        "mig on dummy_data is not normalised: no row of random_encoder; train gin/random_encoder_… on that data set and "
+        "evaluate it by mig with the same parameters"
+    ]
+    (sentence,) = missing_references(frame_of({"scores": {"discrete_mig": 0.1}}))
+    assert "no row of random_encoder and oracle; train gin/random_encoder_…" in sentence
+
+
+def test_equal_reference_rows_normalise_nothing():
+    rows = [{"model": name, "scores": {"discrete_mig": 0.5}} for name in ("oracle", "random_encoder", "a")]
+    assert cells(frame_of(*rows))["normalised"].isna().all()
+    assert normalised_runs(frame_of(*rows)).empty
+
+
+def test_cells_of_different_numbers_of_seeds_have_their_own_values():
+    values = {"a": [1.0, 3.0, 5.0], "b": [2.0], "c": [4.0, 8.0], "d": [0.0, 1.0, 2.0, 3.0, 100.0]}
+    rows = [
+        {"model": m, "seed": s, "scores": {"sap": v}, "metric": "sap"}
+        for m, each in values.items()
+        for s, v in enumerate(each)
+    ]
+    table = by_model(cells(frame_of(*rows), reps=200))
+    assert table["iqm"].to_dict() == {"a": 3.0, "b": 2.0, "c": 6.0, "d": 2.0}
+    assert table["mean"].to_dict() == pytest.approx({"a": 3.0, "b": 2.0, "c": 6.0, "d": 21.2})
+    assert table["median"].to_dict() == {"a": 3.0, "b": 2.0, "c": 6.0, "d": 2.0}
+    assert table["seeds"].to_dict() == {"a": 3, "b": 1, "c": 2, "d": 5}
+    assert table["std"].drop("b").to_dict() == pytest.approx({name: np.std(values[name], ddof=1) for name in "acd"})
+    for name in "acd":
+        assert table.loc[name, ["low", "high"]].tolist() == pytest.approx(
+            intervals(np.array([values[name]]), reps=200)[0].tolist()
+        )

@@ -1,13 +1,17 @@
 """frame.py: which evaluations are found, what is left out and why, and the columns."""
 
+import gc
 import json
+import os
 import shutil
 
 import pytest
 from support.evaluated_runs import evaluate, write_run
+from support.leaderboard_runs import bring, score, train
 
 from dlib_bvae.analysis import tables
-from dlib_bvae.analysis.frame import collect
+from dlib_bvae.analysis.frame import collect, collect_some
+from dlib_bvae.errors import UserError
 
 
 def test_broken_and_unfinished_files_are_named_and_skipped(tmp_path):
@@ -80,3 +84,113 @@ def test_columns_keep_their_types(tmp_path):
     assert frame["train_results.odd"].tolist() == ['"x"', "2", '[1, "y"]']
     assert frame["train_results.huge"].tolist() == ["1", str(2**70), "3"]
     assert json.loads(frame["evaluation_results.score_names"][0]) == ["mig"]
+
+
+def external_codes(root, submission=None):
+    """Codes of another framework, and what a verified submission adds; returns the folder of their representation."""
+    score(bring(root, "theirs", source="codes.npy", submission=submission, seed=5), "mig", {"discrete_mig": 0.5})
+    return root / "theirs" / "codes"
+
+
+def test_external_codes_have_the_columns_of_a_training(tmp_path):
+    external_codes(tmp_path)
+    frame, problems = collect(tmp_path)
+    assert problems == []
+    (row,) = frame.to_dict("records")
+    assert (row["train_results.model"], row["train_results.dataset"]) == ("theirs", "dsprites_rendered")
+    assert (row["train_results.seed"], row["train_results.fingerprint"]) == (5, "f" * 16)
+    assert row["train_results.uuid"] == row["postprocess_results.uuid"]
+    assert "evidence" not in frame
+    assert len(row["config"]) == 10
+
+
+def test_a_submission_s_rows_have_its_evidence_and_supervision(tmp_path):
+    given = {"method": "PCA", "supervision": "none", "evidence": "recomputed"}
+    score(external_codes(tmp_path, given), "sap", {"sap": 0.5}, evidence="claimed")
+    score(train(tmp_path, "ours"), "mig", {"discrete_mig": 0.1})
+    frame = collect(tmp_path)[0].set_index(["train_results.model", "evaluation_results.metric"])
+    assert frame.loc[("theirs", "mig"), ["evidence", "supervision"]].tolist() == ["recomputed", "none"]
+    assert frame.loc[("theirs", "sap"), ["evidence", "supervision"]].tolist() == ["claimed", "none"]
+    assert frame.loc[("beta_vae", "mig"), ["evidence", "supervision"]].isna().all()
+
+
+@pytest.mark.parametrize("value", [float("inf"), True, "0.5", [0.5]])
+def test_a_score_that_is_no_finite_number_is_left_out(tmp_path, value):
+    evaluation = evaluate(write_run(tmp_path, "a"), {"mig": 0.5})
+    path = evaluation / "results/aggregate/evaluation.json"
+    path.write_text(
+        path.read_text().replace('"evaluation_results.mig": 0.5', f'"evaluation_results.mig": {json.dumps(value)}')
+    )
+    frame, (problem,) = collect(tmp_path)
+    assert frame.empty
+    assert "the score mig must be a finite number, not" in problem
+
+
+@pytest.mark.parametrize("names", [[], None, "mig"])
+def test_an_evaluation_without_names_of_scores_is_left_out(tmp_path, names):
+    evaluation = evaluate(write_run(tmp_path, "a"), {"mig": 0.5})
+    path = evaluation / "results/aggregate/evaluation.json"
+    entries = json.loads(path.read_text())
+    path.write_text(json.dumps({**entries, "evaluation_results.score_names": names}))
+    frame, (problem,) = collect(tmp_path)
+    assert frame.empty
+    assert "score_names" in problem
+
+
+def test_nothing_that_can_be_used_is_refused_and_what_is_left_out_is_named(tmp_path, capsys):
+    with pytest.raises(
+        UserError, match=r"no evaluation below .* can be shown \(none was found\); run dlib_bvae_evaluate"
+    ):
+        collect_some(tmp_path, "be shown")
+    for name in ("a", "b"):
+        broken = evaluate(write_run(tmp_path, name), {"mig": 0.5}) / "results/aggregate/evaluation.json"
+        broken.write_text("{")
+    with pytest.raises(UserError, match=r"can be shown \(all 2 found were left out\)"):
+        collect_some(tmp_path, "be shown")
+    assert capsys.readouterr().err.count("left out: ") == 2
+    evaluate(write_run(tmp_path, "c"), {"mig": 0.5})
+    assert len(collect_some(tmp_path, "be shown")) == 1
+
+
+def test_the_garbage_collector_is_on_again_afterwards(tmp_path):
+    evaluate(write_run(tmp_path, "a"), {"mig": 0.5})
+    assert gc.isenabled()
+    collect(tmp_path)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        collect(tmp_path)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_a_directory_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    evaluate(write_run(tmp_path, "a"), {"mig": 0.5})
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr(os, "scandir", refuse)
+    frame, problems = collect(tmp_path)
+    assert len(frame) == 1
+    assert problems == [f"{tmp_path / 'closed'} cannot be read (Permission denied)"]
+
+
+def test_an_evaluation_may_itself_be_the_folder(tmp_path):
+    place = evaluate(write_run(tmp_path, "a"), {"mig": 0.5}, place="m")
+    frame, problems = collect(place)
+    assert (frame["path"].tolist(), problems) == (["."], [])
+
+
+def test_former_gin_names_are_read_as_today_s_and_tell_configurations_apart_as_before(tmp_path):
+    for name, key in {"a": "fid.every_steps", "b": "frechet_curve.every_steps"}.items():
+        evaluate(write_run(tmp_path, name, config={key: 500}), {"mig": 0.5})
+    frame, _ = collect(tmp_path)
+    assert frame["train_config.frechet_curve.every_steps"].tolist() == [500, 500]
+    assert "train_config.fid.every_steps" not in frame
+    assert frame["config"].nunique() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 
 import numpy as np
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dlib_bvae.analysis import performance_profile, pooled, probability_of_improvement, ranks
-from dlib_bvae.analysis.intervals import intervals, trimmed
+from dlib_bvae.analysis.intervals import counts, intervals, percentiles, trim, trimmed
 from dlib_bvae.errors import UserError
+
+module = importlib.import_module("dlib_bvae.analysis.intervals")  # the package has a function of this name
 
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=30)
 
@@ -179,3 +182,80 @@ def test_what_a_comparison_refuses():
         pooled([np.array([])])
     with pytest.raises(UserError, match="no statistic over tasks is called 'mod'"):
         pooled(TASKS, "mod")
+
+
+@pytest.mark.parametrize(
+    ("n", "iqm", "median"), [(1, 0, 0), (2, 0, 0), (3, 0, 1), (4, 1, 1), (5, 1, 2), (7, 1, 3), (8, 2, 3), (9, 2, 4)]
+)
+def test_how_many_values_are_left_out_at_each_end(n, iqm, median):
+    assert (trim("mean", n), trim("iqm", n), trim("median", n)) == (0, iqm, median)
+
+
+@pytest.mark.parametrize("wrong", [{"seed": -1}, {"reps": 0}, {"level": -0.1}, {"level": 1.1}])
+def test_numbers_of_a_bootstrap_out_of_range(wrong):
+    with pytest.raises(UserError, match=f"{next(iter(wrong))} must be"):
+        intervals(np.ones((1, 3)), **wrong)
+    with pytest.raises(UserError, match=f"{next(iter(wrong))} must be"):
+        pooled(TASKS, **wrong)
+    intervals(np.ones((1, 3)), seed=0, reps=1, level=0)
+    intervals(np.ones((1, 3)), level=1)
+
+
+def test_the_middle_of_resampled_statistics():
+    resampled = np.arange(101.0)[::-1]
+    assert percentiles(resampled, 0.9).tolist() == pytest.approx([5, 95])
+    assert percentiles(np.stack([resampled, 2 * resampled]), 0.5).tolist() == [[25, 75], [50, 150]]
+    assert percentiles(resampled, 1).tolist() == [0, 100]
+    assert percentiles(resampled, 0).tolist() == [50, 50]
+
+
+def test_a_resample_has_as_many_values_as_there_are():
+    found = counts(5, 200, np.random.default_rng(0))
+    assert (found.shape, found.dtype) == ((200, 5), np.float64)
+    assert (found.sum(axis=1) == 5).all()
+    assert found.mean(axis=0) == pytest.approx(np.ones(5), abs=0.25)
+
+
+def test_many_rows_are_resampled_in_blocks_alike(monkeypatch):
+    values = np.random.default_rng(0).random((7, 5))
+    whole = intervals(values, reps=64)
+    monkeypatch.setattr(module, "_BLOCK_VALUES", 128)  # two rows at a time
+    np.testing.assert_allclose(intervals(values, reps=64), whole)
+    monkeypatch.setattr(module, "_BLOCK_VALUES", 1)
+    np.testing.assert_allclose(intervals(values, reps=64), whole)
+
+
+def test_pooled_resamples_in_blocks_alike_in_distribution(monkeypatch):
+    expected = pooled(TASKS, "mean", reps=3_000)
+    monkeypatch.setattr(module, "_BLOCK", 7)
+    found = pooled(TASKS, "mean", reps=3_000)
+    assert found == pytest.approx(expected, abs=0.03)
+    assert pooled(TASKS, "mean", seed=0, reps=20) != pooled(TASKS, "mean", seed=1, reps=20)
+
+
+def test_one_run_a_task_has_a_value_and_no_interval():
+    for found in (pooled([[0.25], [0.75]], "mean"), probability_of_improvement([[0.5]], [[0.25]], reps=10)):
+        assert np.isnan(found[1:]).all()
+    assert pooled([[0.25], [0.75]], "mean")[0] == 0.5
+    assert probability_of_improvement([[0.5]], [[0.25]], reps=10)[0] == 1
+    assert not np.isnan(pooled([[0.25], [0.5, 0.75]], "mean", reps=10)[1:]).any()
+    assert not np.isnan(probability_of_improvement([[0.5, 0.1]], [[0.25]], reps=10)[1:]).any()
+    share, low, high = performance_profile([[0.25], [0.75]], [0.5], reps=10)
+    assert share.tolist() == [0.5]
+    assert np.isnan([low, high]).all()
+    assert not np.isnan(performance_profile([[0.25], [0.75, 0.5]], [0.5], reps=10)[1]).any()
+
+
+def test_a_profile_s_band_is_that_of_the_binomial_distribution():
+    task = np.array([0.0, 1.0])
+    share, low, high = performance_profile([task], [0.5], reps=4_000, level=0.4)
+    assert (share[0], low[0], high[0]) == (0.5, 0.5, 0.5)  # half of the resamples are even
+    share, low, high = performance_profile([task], [0.5], reps=4_000, level=0.9)
+    assert (low[0], high[0]) == (0.0, 1.0)  # a quarter at each end
+    both = performance_profile([task, np.zeros(2)], [0.5], reps=4_000, level=0.9)
+    assert [each[0] for each in both] == [0.25, 0.0, 0.5]  # tasks weigh the same
+
+
+def test_tasks_weigh_the_same_in_an_improvement():
+    point, low, high = probability_of_improvement([[1.0], [0.0] * 9], [[0.0], [1.0] * 9], reps=50)
+    assert (point, low, high) == (0.5, 0.5, 0.5)

@@ -1,6 +1,7 @@
 """selection.py: what each rule reports."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,3 +87,34 @@ def test_over_configurations_all_runs_of_a_method_compete():
     assert found.loc[["all", "best"], "value"].tolist() == pytest.approx([0.45, 0.8])
     with pytest.raises(UserError, match="no way to select over is called 'models'"):
         selections(frame_of(*rows), over="models")
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"), [([1.0], 1.0), ([1.0, 2.0], 2.0), ([1.0, 2.0, 4.0], 3.0), ([1.0, 2.0, 3.0, 5.0], 4.0)]
+)
+def test_the_better_half_is_rounded_up(scores, expected):
+    assert select("top_half", np.array(scores)) == expected
+    assert select("top_half", -np.array(scores), higher=False) == -expected
+
+
+def test_rules_refuse_what_they_cannot_use():
+    with pytest.raises(UserError, match="no selection rule is called 'bset'; did you mean best"):
+        select("bset", SCORES)
+    with pytest.raises(UserError, match="^the rule best needs a score of each run$"):
+        select("best", np.array([]))
+    with pytest.raises(UserError, match="the rule elbo needs a score of each run, and its elbo"):
+        select("elbo", SCORES, by=SCORES[:2])
+
+
+def test_scores_without_a_direction_are_left_out_and_runs_are_counted():
+    rows = [
+        {"seed": seed, "scores": {"elbo": -1.0, "kl": 3.0, "reconstruction": 2.0 + seed}, "metric": "elbo"}
+        for seed in range(3)
+    ]
+    table = selections(frame_of(*rows))
+    assert set(table["score"]) == {"reconstruction"}
+    assert set(table["runs"]) == {3}
+    assert table.set_index("rule")["adds"].to_dict() == pytest.approx(
+        {"all": 0, "top_half": 0.5, "best": 1.0, "median": 0, "elbo": 0, "udr": np.nan}, nan_ok=True
+    )
+    assert selections(pd.DataFrame()).columns.tolist()[-5:] == ["rule", "value", "adds", "uses_score", "runs"]

@@ -201,3 +201,23 @@ def test_the_command_says_what_to_run_first(tmp_path):
     with pytest.raises(UserError, match=r"\(all 1 found were left out\)"):
         tables.run(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_column_is_shown_only_where_rows_would_look_the_same_without_it(tmp_path):
+    for name, beta in {"a": 1.0, "b": 4.0}.items():
+        evaluate(write_run(tmp_path / "models", name, model=name, beta=beta), {"mig": 0.5}, metric="mig")
+    assert "config" not in tables.render(table_of(tmp_path / "models"))
+    for name, fingerprint in {"a": "abcdefghijklm", "b": "bcdefghijklmn"}.items():
+        evaluate(write_run(tmp_path / "data", name, fingerprint=fingerprint), {"mig": 0.5}, metric="mig")
+    shown = tables.render(table_of(tmp_path / "data"))
+    assert "fingerprint" in shown
+    assert " abcdefghij " in shown
+    assert "abcdefghijk" not in shown
+    assert "config" not in shown
+
+
+def test_a_run_without_a_score_counts_for_the_others_only(tmp_path):
+    for seed, scores in enumerate([{"x": 1.0, "y": 3.0}, {"x": 2.0, "y": None}, {"y": 5.0}]):
+        evaluate(write_run(tmp_path, f"r{seed}", seed=seed), scores, metric="mig")
+    table = tables.aggregate(collect(tmp_path)[0]).set_index("score")
+    assert table[["mean", "seeds", "runs"]].to_numpy().tolist() == [[1.5, 2, 2], [4.0, 2, 2]]

@@ -73,3 +73,24 @@ def test_what_has_no_shares():
     assert np.isnan(nested_squares(np.ones(3), "abc", "abc")["method"][2])
     with pytest.raises(UserError, match="at least two trained models; got 1"):
         nested_squares(np.ones(1), "a", "a")
+
+
+def test_a_board_with_two_values_has_shares_and_one_with_one_has_none():
+    rows = [{"seed": seed, "scores": {"discrete_mig": float(seed)}} for seed in range(2)]
+    table = variance_shares(frame_of(*rows, {"scores": {"sap": 1.0}, "metric": "sap"})).set_index("source")
+    assert table["score"].tolist() == ["discrete_mig"] * 3
+    assert table["sum_of_squares"].tolist() == [0.0, 0.0, 0.5]
+    assert table["degrees_of_freedom"].tolist() == [0, 0, 1]
+    assert table["share"].tolist() == [0.0, 0.0, 1.0]
+    assert table["share_by_chance"].tolist() == [0.0, 0.0, 1.0]
+
+
+def test_a_setting_counts_within_its_method():
+    rows = [
+        {"model": "a", "config": config, "seed": seed, "scores": {"discrete_mig": value}}
+        for config, seed, value in [("one", 0, 1.0), ("one", 1, 1.0), ("two", 0, 3.0), ("two", 1, 3.0)]
+    ]
+    objective = {"train_config.model.model": "@vae()"}
+    table = variance_shares(frame_of(*({**row, **objective} for row in rows))).set_index("source")
+    assert table["share"].to_dict() == {"method": 0.0, "hyperparameter": 1.0, "seed": 0.0}
+    assert table["sum_of_squares"].to_dict() == {"method": 0.0, "hyperparameter": 4.0, "seed": 0.0}

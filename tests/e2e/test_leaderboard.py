@@ -38,6 +38,7 @@ def reader(chromium, page):
     assert chromium.execute_script("return performance.getEntriesByType('resource').length") == 0
 
 
+OPEN, CLOSED = "document.querySelector('dialog').open", "!document.querySelector('dialog').open"
 MODELS, MEANS = "#body td.model .open", "#body td.mean"
 
 
@@ -59,24 +60,21 @@ def test_the_command_writes_the_board(command, tmp_path):
 
 def test_a_head_sorts_and_says_so(reader):
     reader.open("#metric=mig&data=dsprites_rendered@aaaaaaaa")
+    sort = "return document.querySelector('th[data-column=mean]').getAttribute('aria-sort')"
     for direction, order in (("descending", -1), ("ascending", 1)):
         reader.click("th[data-column=mean] button")
-        means = [float(text.split()[0]) for text in reader.texts(MEANS)]
-        assert len(means) == len(METHODS)
+        reader.expect(lambda: reader.run(sort), direction)
+        means = [float(text.split()[0]) for text in reader.shows(MEANS, lambda texts: len(texts) == len(METHODS))]
         assert means == sorted(means, key=lambda mean: order * mean)
-        assert (
-            reader.driver.find_element("css selector", "th[data-column=mean]").get_attribute("aria-sort") == direction
-        )
-    assert "sort=mean&dir=asc" in reader.place()
+    reader.at("sort=mean&dir=asc")
     reader.click("th[data-column=model] button")
-    assert reader.texts(MODELS) == sorted(METHODS)
+    reader.shows(MODELS, sorted(METHODS))
 
 
 def test_what_has_no_value_stands_last_in_both_orders(reader):
     for direction in ("desc", "asc"):
         reader.open(f"#metric=mig&sort=interval&dir={direction}")
-        intervals = reader.texts("#body td.interval")
-        assert intervals[-5:] == ["one seed"] * 5
+        intervals = reader.shows("#body td.interval", lambda texts: texts[-5:] == ["one seed"] * 5)
         assert "one seed" not in intervals[:-5]
 
 
@@ -95,34 +93,36 @@ def test_what_has_no_value_stands_last_in_both_orders(reader):
 def test_a_filter_leaves_its_rows(reader, field, value, models):
     reader.open()
     reader.choose(field, value)
-    assert set(reader.texts(MODELS)) == models
+    reader.shows(MODELS, lambda texts: set(texts) == models)
     reader.click("#reset")
-    assert reader.texts("#count") == ["21 of 21 rows"]
+    reader.shows("#count", ["21 of 21 rows"])
 
 
-def test_drawn_and_official_data_stand_apart(reader):
+def test_rendered_and_official_data_stand_apart(reader):
     reader.open("#metric=mig&q=labelled")
-    assert sorted(reader.texts("#body td.dataset .badge")) == ["drawn", "official"]
+    reader.shows("#body td.dataset .badge", lambda texts: sorted(texts) == ["official", "rendered"])
 
 
 def test_search_finds_all_terms(reader):
     reader.open()
     reader.keys("/")
+    reader.until("document.activeElement.id === 'search'")
     reader.keys("MIG", " ", "ada")
-    assert set(reader.texts(MODELS)) == {"ada"}
-    assert set(reader.texts("#body td.metric")) == {"mig\ndiscrete_mig ↑"}
+    reader.shows(MODELS, lambda texts: set(texts) == {"ada"})
+    reader.shows("#body td.metric", lambda texts: set(texts) == {"mig\ndiscrete_mig ↑"})
     reader.keys("zzz")
-    assert reader.texts("#nothing") == ["No row matches these filters."]
+    reader.shows("#nothing", ["No row matches these filters."])
 
 
 def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page):
     reader.open("#metric=mig&method=vae&data=dsprites_full@bbbbbbbb")
     reader.click(MODELS)
-    assert reader.texts("dialog h2") == ["beta_vae"]
+    reader.shows("dialog h2", ["beta_vae"])
     seeds = reader.texts(".seeds tbody tr")
     assert [line.split()[:2] for line in seeds] == [["0", "0.2000"], ["1", "0.2100"], ["2", "0.2200"]]
     reader.click(".seeds tbody tr:nth-child(2) .open")
-    train_arguments, score_arguments = map(arguments_of, reader.texts(".command pre"))
+    reader.until("document.querySelector('.seeds tbody tr:nth-child(2)').className === 'chosen'")
+    train_arguments, score_arguments = map(arguments_of, reader.shows(".command pre", lambda texts: len(texts) == 2))
     run = page.parents[1] / "runs" / "dsprites_full beta_vae 1"
     told = json.loads((run / "train/results/json/train_config.json").read_text(encoding="utf-8"))
     assert train_arguments[0] == "--model_dir=runs/dsprites_full beta_vae 1-again"
@@ -135,25 +135,25 @@ def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page)
     }
     assert "model.random_seed" in "".join(reader.texts(".settings"))
     reader.until("document.querySelector('.pictures img').naturalWidth === 1")
-    assert reader.texts(".others .open") == ["reconstruction_error · squared_error"]
+    reader.shows(".others .open", ["reconstruction_error · squared_error"])
     reader.click(".others .open")
-    assert "squared_error" in reader.texts("dialog p")[0]
+    reader.shows("dialog p", lambda texts: "squared_error" in texts[0])
     reader.click("#close")
-    assert reader.run("return document.querySelector('dialog').open") is False
+    reader.until(CLOSED)
 
 
 def test_a_submission_shows_its_evidence_and_how_to_verify_it(reader):
     reader.open("#q=submitted")
-    assert reader.texts("#body td.evidence .badge") == ["recomputed", "holds factors"]
+    reader.shows("#body td.evidence .badge", ["recomputed", "holds factors"])
     reader.click(MODELS)
-    assert reader.texts(".command pre") == ["dlib_bvae_leaderboard verify submissions/submitted"]
-    assert "PCA" in reader.texts("dialog dd")
+    reader.shows(".command pre", ["dlib_bvae_leaderboard verify submissions/submitted"])
+    reader.shows("dialog dd", lambda texts: "PCA" in texts)
 
 
 def test_a_saved_model_from_elsewhere_is_scored_again_by_its_path(reader):
     reader.open("#q=exported")
     reader.click(MODELS)
-    (text,) = reader.texts(".command pre")
+    (text,) = reader.shows(".command pre", lambda texts: len(texts) == 1)
     flags = ["--metric=mig", "--saved_model=my models/exported", "--name=exported", "--training_seed=3"]
     assert arguments_of(text)[:4] == flags
     assert bindings_of(arguments_of(text))["dataset.name"] == "dsprites_rendered"
@@ -175,12 +175,13 @@ def bindings_of(arguments):
 def test_a_name_is_text_on_the_page_and_in_its_commands(reader, name):
     title = "dlib_bvae leaderboard"
     reader.open("#method=vae&data=dsprites_rendered@ffffffff")
-    (place,) = [place for place, shown in enumerate(reader.texts(MODELS)) if shown == name]
+    (place,) = [place for place, shown in enumerate(reader.shows(MODELS, lambda texts: name in texts)) if shown == name]
     reader.driver.find_elements("css selector", MODELS)[place].click()
-    assert reader.texts("dialog h2") == [name]
+    reader.shows("dialog h2", [name])
     assert bindings_of(arguments_of(reader.texts(".command pre")[0]))["note.text"] == name
     assert reader.driver.title == title
     reader.open("#view=pareto&data=dsprites_rendered@ffffffff")
+    reader.until("document.querySelectorAll('#pareto .point').length > 0")
     assert reader.driver.title == title
     assert reader.run("return document.querySelectorAll('img[src=x]').length") == 0
 
@@ -190,50 +191,58 @@ def test_the_address_keeps_the_place(reader):
     reader.choose("#filter-origin", "official")
     reader.choose("#theme", "dark")
     reader.click("th[data-column=mean] button")
+    reader.at("origin=official", "theme=dark", "sort=mean")
     reader.click(MODELS)
-    before = reader.place(), reader.texts(MODELS), reader.texts("dialog h2"), reader.colour()
+    reader.at("row=")
+    reader.until(OPEN)
+    state = lambda: (reader.place(), reader.texts(MODELS), reader.texts("dialog h2"), reader.colour())
+    before = state()
     reader.driver.refresh()
-    assert (reader.place(), reader.texts(MODELS), reader.texts("dialog h2"), reader.colour()) == before
-    assert reader.run("return document.querySelector('dialog').open")
+    reader.expect(state, before)
+    reader.until(OPEN)
     reader.driver.back()
-    reader.until("!document.querySelector('dialog').open")
-    assert "row=" not in reader.place()
+    reader.until(CLOSED)
+    reader.at("-row=")
     reader.open("#view=nonsense&page=-3&sort=nonsense&row=nonsense&__proto__=1&theme=nonsense")
-    assert reader.texts("#count") == ["21 of 21 rows"]
+    reader.shows("#count", ["21 of 21 rows"])
 
 
 def test_the_keyboard_is_enough(reader):
     from selenium.webdriver.common.keys import Keys
 
     reader.open("#metric=mig&data=dsprites_full@bbbbbbbb")
-    shown = reader.texts(MODELS)
+    shown = reader.shows(MODELS, lambda texts: len(texts) == len(METHODS))
+    focused = lambda: reader.run("return document.activeElement.innerText")
     for _ in range(40):  # to the first row, past fields, tabs and heads
+        before = reader.driver.switch_to.active_element
         if reader.run("return document.activeElement.closest('#body') !== null"):
             break
         reader.keys(Keys.TAB)
-    focused = "return document.activeElement.innerText"
-    assert reader.run(focused) == shown[0]
+        reader.expect(lambda before=before: reader.driver.switch_to.active_element != before, True)
+    assert focused() == shown[0]
     assert reader.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    reader.keys(Keys.ARROW_DOWN)
-    reader.keys(Keys.ARROW_DOWN)
-    reader.keys(Keys.ARROW_UP)
-    assert reader.run(focused) == shown[1]
+    for key, place in ((Keys.ARROW_DOWN, 1), (Keys.ARROW_DOWN, 2), (Keys.ARROW_UP, 1)):
+        reader.keys(key)
+        reader.expect(focused, shown[place])
     reader.keys(Keys.ENTER)
-    assert reader.texts("dialog h2") == [shown[1]]
+    reader.shows("dialog h2", [shown[1]])
+    reader.at("row=")
     reader.keys(Keys.ESCAPE)
-    assert not reader.run("return document.querySelector('dialog').open")
-    assert reader.run(focused) == shown[1]
-    assert "row=" not in reader.place()
+    reader.until(CLOSED)
+    reader.expect(focused, shown[1])
+    reader.at("-row=")
     reader.keys(Keys.END)
-    assert reader.run(focused) == shown[-1]
+    reader.expect(focused, shown[-1])
 
 
 @pytest.mark.parametrize("view", ["table", "pareto", "agreement"])
 def test_a_phone_scrolls_in_one_direction(reader, view):
     reader.open(f"#view={view}", width=390, height=844)
+    reader.until(f"!document.getElementById('view-{view}').hidden")
     assert not reader.scrolls_sideways()
     if view == "table":
         reader.click(MODELS)
+        reader.until(OPEN)
         assert not reader.run("const box = document.querySelector('dialog'); return box.scrollWidth > box.clientWidth")
         assert not reader.scrolls_sideways()
         assert reader.run("return document.querySelector('dialog').getBoundingClientRect().left") >= 0
@@ -246,30 +255,30 @@ def test_no_width_scrolls_sideways(reader, width):
 
 def test_light_and_dark_follow_the_system_and_the_switch(reader):
     light, dark = "rgb(251, 251, 249)", "rgb(20, 23, 26)"
-    assert reader.open().colour() == light
-    assert reader.open(dark=True).colour() == dark
-    assert reader.open("#theme=light", dark=True).colour() == light
+    for place, system, colour in (("", False, light), ("", True, dark), ("#theme=light", True, light)):
+        reader.open(place, dark=system)
+        reader.expect(reader.colour, colour)
     reader.choose("#theme", "dark")
-    assert reader.colour() == dark
-    assert "theme=dark" in reader.place()
+    reader.expect(reader.colour, dark)
+    reader.at("theme=dark")
 
 
 def test_the_pareto_front_is_that_of_the_data_set(reader):
     reader.open("#view=pareto&data=dsprites_full@bbbbbbbb")
-    assert reader.texts("#pareto .legend li") == ["ada_gvae", "random_encoder", "s2_vae", "vae"]
-    assert reader.texts("#front li .open") == ["labelled"]  # best in both; the reference does not compete
+    reader.shows("#pareto .legend li", ["ada_gvae", "random_encoder", "s2_vae", "vae"])
+    reader.shows("#front li .open", ["labelled"])  # best in both; the reference does not compete
     assert len(reader.driver.find_elements("css selector", "#pareto .point")) == len(METHODS)
     reader.choose("#axes label:nth-child(3) select", "training: parameters")
-    assert "y=training" in reader.place()
-    assert reader.texts("#front li .open") == ["labelled", "ada", "beta_vae"]
+    reader.at("y=training")
+    reader.shows("#front li .open", ["labelled", "ada", "beta_vae"])
     reader.click("#front li .open")
-    assert reader.texts("dialog h2") == ["labelled"]
+    reader.shows("dialog h2", ["labelled"])
 
 
 def test_agreement_is_shown_as_numbers_with_their_names(reader):
     reader.open("#view=agreement&data=dsprites_full@bbbbbbbb")
     names = ["1 mig.discrete_mig", "2 reconstruction_error.squared_error"]
-    assert reader.texts(".heat tbody th") == names
+    reader.shows(".heat tbody th", names)
     cells = reader.texts(".heat td")
     assert cells[0] == cells[3] == "1.00"
     assert cells[1] == cells[2]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import report_rows
-from support.browser import browser, console_errors
+from support.browser import browser, console_errors, expect
 
 from dlib_bvae.re_beta_vae.figures import Gallery
 
@@ -41,11 +41,12 @@ def test_the_page_in_a_browser(page, width):
         driver.get(page.as_uri())
         run = driver.execute_script
         assert run("return document.compatMode") == "CSS1Compat"
-        assert run("return window.innerWidth") == width
+        expect(driver, lambda: run("return window.innerWidth"), width)
         assert run("return document.scrollingElement.scrollWidth") <= width
-        pictures = run("return [...document.images].map(each => [each.naturalWidth, each.clientWidth, each.alt])")
+        asked = "return [...document.images].map(each => [each.naturalWidth, each.clientWidth, each.alt])"
+        pictures = expect(driver, lambda: run(asked), lambda found: found and all(natural > 0 for natural, *_ in found))
         assert len(pictures) == 3
-        assert all(natural > 0 and 0 < shown <= width and alt for natural, shown, alt in pictures)
+        assert all(0 < shown <= width and alt for _, shown, alt in pictures)
         headings = run("return [...document.querySelectorAll('h2')].map(each => each.textContent)")
         assert len(headings) == 17
         boxes = run(
@@ -64,6 +65,11 @@ def test_text_stands_out_in_both_schemes(page, scheme):
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         driver.get(page.as_uri())
+        expect(
+            driver,
+            lambda: driver.execute_script(f"return matchMedia('(prefers-color-scheme: {scheme})').matches"),
+            True,
+        )
         colours = driver.execute_script(
             "const of = (what, name) => getComputedStyle(document.querySelector(what))[name].match(/[0-9]+/g).map(Number);"
             "return [of('body', 'color'), of('body', 'backgroundColor'), of('.note', 'color'), of('figure', 'backgroundColor')]"

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from support.browser import browser, console_errors
+from support.browser import browser, console_errors, expect
 
 FEW = (
     "--gin_bindings=visualize.num_values = 3",
@@ -52,7 +52,9 @@ def test_a_browser_shows_every_picture_and_the_page_does_not_scroll_sideways(dra
     chromium.get((drawn[1] / "index.html").resolve().as_uri())
     ask = chromium.execute_script
     assert ask("return document.images.length") == len(list(drawn[1].glob("*.png"))) + 1
-    assert ask("return [...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    loaded = "return [...document.images].map(image => image.complete && image.naturalWidth > 0)"
+    expect(chromium, lambda: ask(loaded), all)
+    expect(chromium, lambda: ask("return innerWidth"), width)
     assert ask("return document.documentElement.scrollWidth") <= width
     hidden = "[...document.images].filter(i => i.width > i.parentElement.clientWidth + 1)"
     assert ask(f"return {hidden}.every(i => getComputedStyle(i.parentElement).overflowX === 'auto')")

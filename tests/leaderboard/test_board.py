@@ -14,7 +14,7 @@ from dlib_bvae import leaderboard
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import config_dict
 from dlib_bvae.errors import UserError
-from dlib_bvae.leaderboard.board import build, gin_text, shared_and_own
+from dlib_bvae.leaderboard.board import build, gin_text, shared_and_differing
 
 
 def board_of(root, output=None):
@@ -44,7 +44,7 @@ def test_a_row_has_its_names_statistics_costs_and_seeds(runs):
         "supervision": "none",
         "evidence": "trained here",
         "dataset": "dsprites_rendered",
-        "origin": "drawn",
+        "origin": "rendered",
         "fingerprint": "f" * 16,
         "representation": "mean",
         "num_images": 1000,
@@ -79,9 +79,9 @@ def test_evaluations_of_one_run_are_one_value_with_both_paths(runs):
 @pytest.mark.parametrize(
     ("results", "origins"),
     [
-        ({"dataset": "dsprites_full"}, ["drawn", "official"]),
-        ({"fingerprint": "e" * 16}, ["drawn", "drawn"]),
-        ({"dataset": "noisy(dsprites_full)"}, ["drawn", "official"]),
+        ({"dataset": "dsprites_full"}, ["official", "rendered"]),
+        ({"fingerprint": "e" * 16}, ["rendered", "rendered"]),
+        ({"dataset": "noisy(dsprites_full)"}, ["official", "rendered"]),
     ],
 )
 def test_data_sets_and_fingerprints_are_never_mixed(runs, results, origins):
@@ -198,7 +198,7 @@ def test_codes_from_elsewhere_have_a_source_and_state_no_supervision(runs):
     score(bring(runs, "mine", source="codes.npy"), "mig", {"discrete_mig": 0.5})
     board = board_of(runs)
     (row,), (run,) = board["rows"], board["runs"]
-    assert (row["model"], row["method"]) == ("mine", "brought codes")
+    assert (row["model"], row["method"]) == ("mine", "external codes")
     assert (row["supervision"], row["evidence"]) == ("not stated", "scored here")
     assert (run["source"], run["own"], run["parameters"]) == ("codes.npy", {}, None)
 
@@ -259,5 +259,5 @@ def test_references_stay_references(value):
 
 def test_what_is_shared_stands_once():
     every = [{"a": "1", "b": "2"}, {"a": "1", "b": "3"}, {"a": "1", "c": "4"}]
-    assert shared_and_own(every) == ({"a": "1"}, [{"b": "2"}, {"b": "3"}, {"c": "4"}])
-    assert shared_and_own([{"a": "1"}]) == ({"a": "1"}, [{}])
+    assert shared_and_differing(every) == ({"a": "1"}, [{"b": "2"}, {"b": "3"}, {"c": "4"}])
+    assert shared_and_differing([{"a": "1"}]) == ({"a": "1"}, [{}])

@@ -35,7 +35,7 @@ def test_a_spreadsheet_finds_no_formula(files):
     assert sorted(row["model"].removeprefix("'") for row in rows) == sorted(HARMFUL)
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
     told = [tuple(row[name] for name in ("mean", "origin", "seeds", "images")) for row in rows]
-    assert set(told) == {("0.125", "drawn", "1", "6400")}
+    assert set(told) == {("0.125", "rendered", "1", "6400")}
 
 
 def test_parquet_keeps_names_and_numbers_as_they_are(files):
@@ -51,6 +51,7 @@ def test_markdown_has_one_line_a_row_without_html_links_or_code(files):
     columns = header.count("|")
     assert header.startswith("| rank | model | data set | origin | metric |")
     assert len(lines) == len(HARMFUL)
+    assert all(line.endswith("| ffffffff |") for line in lines)  # of a fingerprint its beginning
     for line in [rule, *lines]:
         assert line.replace("\\|", "").count("|") == columns
         assert "<" not in line

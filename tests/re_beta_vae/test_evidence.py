@@ -1,14 +1,24 @@
-"""Reading rows: from run directories and from tables, what is of the study and what is left out."""
+"""evidence.py: rows from run directories and tables, what is of the study and what is left out; scores by cell."""
 
 import pytest
 from support import report_rows
-from support.report_rows import beta_vae, cell, training
+from support.report_rows import FOUR, beta_vae, cell, scored, training
 
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import write_stage
 from dlib_bvae.errors import UserError
-from dlib_bvae.re_beta_vae.evidence import of_study, read, value
+from dlib_bvae.re_beta_vae.evidence import (
+    Evidence,
+    Subject,
+    best_half,
+    distances,
+    median,
+    of_study,
+    read,
+    summary,
+    value,
+)
 
 CONFIG = {
     "model.model": "@vae()",
@@ -57,6 +67,17 @@ def test_runs_and_their_rows_say_the_same(tmp_path):
 def test_a_hash_that_looks_like_a_number_stays_a_hash(tmp_path):
     report_rows.frame(cell("dsprites_rendered", "4-VAE", [50], "MLP")).to_csv(tmp_path / "runs.csv", index=False)
     assert read([tmp_path / "runs.csv"])[0]["config"].tolist() == ["1e10000000"]
+
+
+@pytest.mark.parametrize("name", ["runs.parquet", "runs.csv"])
+def test_former_gin_names_in_a_table_are_read_as_today_s(tmp_path, name):
+    former = {"train_config.fid.every_steps": 500, "train_config.validation.every": 100, "train_config.vae.beta": 4.0}
+    rows = report_rows.frame([{**row, **former} for row in cell("dsprites_rendered", "4-VAE", [50, 60], "MLP")])
+    rows.to_parquet(tmp_path / name) if name.endswith("parquet") else rows.to_csv(tmp_path / name, index=False)
+    (frame, _) = read([tmp_path / name])
+    today = ["train_config.frechet_curve.every_steps", "train_config.validation.every_steps", "train_config.vae.beta"]
+    assert [[value(each) for each in row] for row in frame[today].to_numpy()] == [[500, 100, 4.0]] * 2
+    assert not set(former).difference(today) & set(frame.columns)
 
 
 def test_an_unfinished_evaluation_is_named(tmp_path):
@@ -147,3 +168,116 @@ def test_values_of_mixed_columns():
         None,
         3,
     ]
+
+
+MLP = Subject("dsprites_rendered", "MLP")
+
+
+def evidence(rows: list) -> Evidence:
+    return Evidence(of_study(report_rows.frame(rows))[0])
+
+
+def test_selection_rules():
+    values = [70.0, 90.0, 80.0, 60.0, 50.0]
+    assert best_half(values).tolist() == [90, 80, 70]
+    assert median(values) == 70
+    assert summary([1.0, 3.0]) == (2.0, pytest.approx(2**0.5), 2)
+    assert summary([1.0]) == (1.0, None, 1)
+    assert (summary([]), median([])) == (None, None)
+
+
+def test_a_seed_counts_once_and_the_larger_of_two_evaluations():
+    row = training("dsprites_rendered", "4-VAE", 1, "MLP")
+    small = {**beta_vae(row, 10), "evaluation_results.metric_parameters.num_train": 100}
+    found = evidence([beta_vae(row, 60), beta_vae(row, 80), small]).scores(MLP, "4-VAE")
+    assert found == pytest.approx([70])
+
+
+def test_sampled_codes_and_held_out_points_are_not_scores_of_the_study():
+    row = training("dsprites_rendered", "4-VAE", 1, "MLP")
+    sampled = {**beta_vae(row, 10), "postprocess_results.representation": "sampled"}
+    held_out = {**beta_vae(row, 20), "evaluation_config.evaluation.split": "out"}
+    assert evidence([beta_vae(row, 60), sampled, held_out]).scores(MLP, "4-VAE") == pytest.approx([60])
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [([], []), ([3.0], [3.0]), ([1.0, 2.0], [2.0]), ([1.0, 3.0, 2.0], [3.0, 2.0]), ([4.0, 1.0, 3.0, 2.0], [4.0, 3.0])],
+)
+def test_the_better_half_is_rounded_up(values, kept):
+    assert best_half(values).tolist() == kept
+
+
+def test_values_by_seed_are_means_over_evaluations_with_a_value():
+    row = training("dsprites_rendered", "4-VAE", 7, "MLP")
+    rows = [scored(row, "mig", discrete_mig=each) for each in (0.25, 0.75, None)]
+    rows.append({**scored(row, "mig", discrete_mig=0.9), "postprocess_results.representation": "sampled"})
+    rows.append(scored(training("dsprites_rendered", "4-VAE", 3, "MLP"), "mig", discrete_mig="0.125"))
+    found = evidence(rows)
+    name = "evaluation_results.discrete_mig"
+    assert found.by_seed(MLP, "4-VAE", name, representation="mean") == {3: 0.125, 7: 0.5}
+    assert found.by_seed(MLP, "4-VAE", name, representation="sampled") == {7: 0.9}
+    assert found.by_seed(MLP, "4-VAE", "not.there") == {}
+    assert found.by_seed(MLP, "1-VAE", name) == {}
+
+
+def test_scores_are_percent_in_the_order_of_the_seeds_by_setting():
+    rows = [
+        beta_vae(training("dsprites_rendered", "4-VAE", seed, "MLP"), percent) for seed, percent in ((9, 60), (2, 80))
+    ]
+    rows += cell("dsprites_rendered", "4-VAE", [10], "MLP", factors=["shape", "scale"])
+    rows += cell("dsprites_rendered", "4-VAE", [30], "MLP", factors=FOUR) + cell("dsprites_rendered", "PCA", [40])
+    found = evidence(rows)
+    assert found.scores(MLP, "4-VAE").tolist() == pytest.approx([80, 60])
+    assert found.score_by_seed(MLP, "4-VAE", "all") == pytest.approx({2: 80, 9: 60})
+    assert found.scores(MLP, "4-VAE", asked="shape, scale").tolist() == pytest.approx([10])
+    assert found.scores(MLP, "4-VAE", asked="without shape").tolist() == pytest.approx([30])
+    assert found.scores(MLP, "PCA").tolist() == found.scores(Subject(MLP.dataset, "Conv"), "PCA").tolist() == [40.0]
+    assert found.scores(MLP, "4-VAE", pairs=16).size == found.scores(MLP, "4-VAE", classifier="mlp").size == 0
+
+
+def test_subjects_are_what_the_paper_trained_and_what_else_has_runs():
+    found = evidence(cell("shapes3d_rendered", "4-VAE", [10], "MLP") + cell("dsprites_rendered", "PCA", [40]))
+    assert found.subjects("2Dshapes", "3Dshapes", "MPI3D-toy") == [
+        ("dsprites_rendered", "MLP"),
+        ("dsprites_rendered", "Conv"),
+        ("shapes3d_rendered", "Conv"),
+        ("shapes3d_rendered", "MLP"),
+        ("mpi3d_toy", "Conv"),
+    ]
+    assert [each for each in found.subjects("2Dshapes", "3Dshapes") if found.has_runs(each)] == [
+        ("shapes3d_rendered", "MLP")
+    ]
+    assert found.datasets("CIFAR-10") == ["cifar10"]
+    assert (str(MLP), MLP.family, Subject("other", "MLP").family) == ("dsprites_rendered, MLP", "2Dshapes", "other")
+
+
+def test_distances_are_by_name_codes_and_images_and_fid_stands_first():
+    rows = []
+    for seed, value_ in ((1, 3.0), (2, 5.0)):
+        row = training("cifar10", "4-VAE", seed, "Conv")
+        rows.append(
+            scored(row, "image_quality", fd_net_sample=value_, fd_net_sample_std=0.1, protocol__images_each_side=500)
+        )
+        rows.append(scored(row, "image_quality", fid_sample=10 * value_, protocol__images_each_side=500))
+    rows.append(scored(training("cifar10", "1-VAE", 1, "Conv"), "image_quality", fid_sample=7.0))
+    found = distances(evidence(rows), Subject("cifar10", "Conv"))
+    assert [(str(each), by_model["1-VAE"], by_model["4-VAE"]) for each, by_model in found.items()] == [
+        ("fid_sample (mean codes, 500 images a side)", [], [30.0, 50.0]),
+        ("fid_sample (mean codes)", [7.0], []),
+        ("fd_net_sample (mean codes, 500 images a side)", [], [3.0, 5.0]),
+        ("fid_reconstruction", [], []),
+    ]
+    assert list(distances(evidence(rows), Subject("cifar100", "Conv"))) == [
+        ("fid_reconstruction", None, None),
+        ("fid_sample", None, None),
+    ]
+
+
+def test_the_size_of_a_fitted_model_is_the_images_that_it_was_fitted_to():
+    kept, _ = of_study(
+        report_rows.frame(cell("dsprites_rendered", "PCA", [40]) + cell("dsprites_rendered", "4-VAE", [50], "MLP"))
+    )
+    assert kept[["model", "architecture", "size"]].to_numpy().tolist() == [["PCA", "", 25000], ["4-VAE", "MLP", 6000]]
+    assert kept["seed"].tolist() == [1, 1]
+    assert kept["beta"].tolist()[1] == 4.0

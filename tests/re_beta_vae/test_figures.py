@@ -33,7 +33,7 @@ def evidence(tmp_path):
 
 def test_the_highest_score_whose_directory_is_here_stands_for_a_cell(evidence):
     run = figures.shown(evidence, MLP, "1-VAE")
-    assert (run.seed, run.folder.name, run.told) == (3, "1-3", "seed 3: 60.0 %, the highest score of 2")
+    assert (run.seed, run.folder.name, run.chosen) == (3, "1-3", "seed 3: 60.0 %, the highest score of 2")
     assert figures.shown(evidence, MLP, "4-VAE").seed == 1  # of equal ones the least
     assert figures.shown(evidence, MLP, "10-VAE") is None
 
@@ -41,7 +41,7 @@ def test_the_highest_score_whose_directory_is_here_stands_for_a_cell(evidence):
 def test_a_run_whose_model_is_here_goes_before_one_whose_model_is_gone(evidence, tmp_path):
     (tmp_path / "1-1" / "train" / "saved_model").mkdir()
     run = figures.shown(evidence, MLP, "1-VAE")
-    assert (run.seed, run.told) == (1, "seed 1: 50.0 %, the highest score of 1")
+    assert (run.seed, run.chosen) == (1, "seed 1: 50.0 %, the highest score of 1")
     assert figures.shown(evidence, MLP, "4-VAE").seed == 1
 
 

@@ -120,3 +120,68 @@ def test_a_curve_of_events_has_each_step_once_the_later_file_counting(run):
     assert models.of_events(run / "train", "reconstruction") == ([10, 20, 30], [120.0, 140.0, 150.0])
     with pytest.raises(UserError, match="has no events with loss"):
         models.of_events(run / "train", "loss")
+
+
+def test_curves_of_results():
+    stem = "train_results.fid_curve."
+    record = {f"{stem}name": "fd_x_small_64", f"{stem}steps": "[10, 20]", f"{stem}values": "[3.5, 2.5]"}
+    record |= {f"{stem}reconstruction_loss": "[90.0, 80.0]"}
+    assert models.of_results(record) == ("fd_x_small_64", ([10, 20], [3.5, 2.5]), ([10, 20], [90.0, 80.0]))
+    assert models.of_results({**record, f"{stem}values": None}) is None
+    assert models.of_results({}) is None
+
+
+class Few(datasets.ImageData):
+    """Images without factors, each of its index."""
+
+    observation_shape, max_pixel, name, fingerprint = (2, 2, 1), 255, "few", "few"
+
+    def __init__(self, num_images):
+        self._num_images = num_images
+
+    @property
+    def num_images(self):
+        return self._num_images
+
+    def images_at(self, indices):
+        return np.broadcast_to(np.asarray(indices, np.uint8)[:, None, None, None], (len(indices), 2, 2, 1))
+
+
+@pytest.mark.parametrize(("images", "rows"), [(10, [10]), (11, [10, 1]), (40, [10, 10])])
+def test_samples_are_two_rows_of_ten_where_there_are_as_many(monkeypatch, images, rows):
+    kept = []
+    monkeypatch.setattr(pictures, "labelled", lambda rows, *_: kept.extend(rows) or np.zeros((2, 2, 3), np.uint8))
+    models.samples(Few(images))
+    assert [len(row) for row in kept] == rows
+    seen = np.concatenate(kept)[:, 0, 0, 0]
+    assert len(set(seen.tolist())) == sum(rows)  # no image twice
+
+
+def test_a_set_without_factors_starts_at_its_first_image_and_has_no_walk(run, monkeypatch):
+    assert models._median(Few(40)).tolist() == [0]
+    data = datasets.load("dummy_data")
+    assert data.factors_at(models._median(data)).tolist() == [[size // 2 for size in data.factor_sizes]]
+    assert models._rows(Few(40)).tolist() == list(range(40))
+    assert len(models._rows(Few(3_000))) == 2_000
+    monkeypatch.setattr(models, "_opened", lambda folder: (Few(40), None))
+    with pytest.raises(UserError, match="few has no factors to walk through"):
+        models.walk(run)
+
+
+def test_reconstructions_stand_below_ten_images(run, drawn):
+    models.reconstructions(run)
+    assert [(label, len(images)) for label, images in drawn] == [("images", 10), ("decoded", 10)]
+
+
+def test_a_curve_of_results_needs_all_of_its_parts_and_the_former_stem_is_read():
+    for stem in ("train_results.frechet_curve.", "train_results.fid_curve."):
+        record = {
+            f"{stem}name": "fd",
+            f"{stem}steps": "[10]",
+            f"{stem}values": "[3.5]",
+            f"{stem}reconstruction_loss": "[90.0]",
+        }
+        assert models.of_results(record) == ("fd", ([10], [3.5]), ([10], [90.0]))
+        for name in record:
+            assert models.of_results({**record, name: None}) is None
+        assert models.of_results({**record, f"{stem}steps": "[]"}) is None

@@ -1,13 +1,12 @@
 """Rows with known scores → the cells of the tables."""
 
 import pandas as pd
-import pytest
 from support import report_rows
-from support.report_rows import FOUR, beta_vae, cell, scored, training
+from support.report_rows import FOUR, cell, scored, training
 
 from dlib_bvae.re_beta_vae import paper, tables
-from dlib_bvae.re_beta_vae.claims import of_claims
-from dlib_bvae.re_beta_vae.evidence import Evidence, Subject, best_half, median, of_study, summary
+from dlib_bvae.re_beta_vae.evidence import Evidence, Subject, of_study
+from dlib_bvae.re_beta_vae.page import _markdown
 from dlib_bvae.re_beta_vae.tables import Table
 
 MLP = Subject("dsprites_rendered", "MLP")
@@ -22,26 +21,12 @@ def at(table: Table, row: str, column: str) -> str:
     return line[table.header.index(column)]
 
 
-def test_the_papers_means_agree_with_each_other():
-    means = [score.mean for model in paper.VAES for score in paper.TABLE_1[model]]
-    assert sum(means) / len(means) == pytest.approx(paper.TABLE_2["2Dshapes"]["linear"][0], abs=0.005)
-
-
-def test_selection_rules():
-    values = [70.0, 90.0, 80.0, 60.0, 50.0]
-    assert best_half(values).tolist() == [90, 80, 70]
-    assert median(values) == 70
-    assert summary([1.0, 3.0]) == (2.0, pytest.approx(2**0.5), 2)
-    assert summary([1.0]) == (1.0, None, 1)
-    assert (summary([]), median([])) == (None, None)
-
-
 def test_table_1_has_ours_beside_the_papers_and_names_what_is_missing():
     rows = cell("dsprites_rendered", "4-VAE", [70, 80, 90, 60], "MLP")
     rows += cell("dsprites_rendered", "4-VAE", [91, 93], "MLP", factors=FOUR)
     rows += cell("dsprites_rendered", "4-VAE", [10, 10], "MLP", pairs=16) + cell("dsprites_rendered", "PCA", [33])
     mlp, conv = tables.table_1(evidence(rows))
-    assert "dsprites_rendered (drawn here, not the official files), MLP" in mlp.title
+    assert "dsprites_rendered (rendered here, not the official files), MLP" in mlp.title
     assert at(mlp, "4-VAE", "5 factors, mean ± std") == "75.00 ± 12.91"
     assert at(mlp, "4-VAE", "5 factors, median") == "75.00"
     assert at(mlp, "4-VAE", "5 factors, median: paper") == "76.62"
@@ -55,21 +40,7 @@ def test_table_1_has_ours_beside_the_papers_and_names_what_is_missing():
     assert not any("paper" in name for name in conv.header)
 
 
-def test_a_seed_counts_once_and_the_larger_of_two_evaluations():
-    row = training("dsprites_rendered", "4-VAE", 1, "MLP")
-    small = {**beta_vae(row, 10), "evaluation_results.metric_parameters.num_train": 100}
-    found = evidence([beta_vae(row, 60), beta_vae(row, 80), small]).scores(MLP, "4-VAE")
-    assert found == pytest.approx([70])
-
-
-def test_sampled_codes_and_held_out_points_are_not_scores_of_the_study():
-    row = training("dsprites_rendered", "4-VAE", 1, "MLP")
-    sampled = {**beta_vae(row, 10), "postprocess_results.representation": "sampled"}
-    held_out = {**beta_vae(row, 20), "evaluation_config.evaluation.split": "out"}
-    assert evidence([beta_vae(row, 60), sampled, held_out]).scores(MLP, "4-VAE") == pytest.approx([60])
-
-
-def test_drawn_data_never_stand_under_an_official_name():
+def test_rendered_data_never_stand_under_an_official_name():
     rows = cell("dsprites_rendered", "4-VAE", [70, 80], "MLP") + cell("dsprites_full", "4-VAE", [20, 30], "MLP")
     found = {
         each.title: at(each, "4-VAE", "5 factors, median")
@@ -78,9 +49,9 @@ def test_drawn_data_never_stand_under_an_official_name():
     }
     assert list(found.values()) == ["25.00", "75.00"]
     assert "dsprites_full (official files)" in next(iter(found))
-    only_drawn = evidence(cell("dsprites_rendered", "4-VAE", [70, 80], "MLP"))
-    assert all("dsprites_full" not in each.title for each in tables.table_1(only_drawn))
-    assert any("shapes3d (official files)" in each[0] for each in tables.figure_3(only_drawn).rows)
+    only_rendered = evidence(cell("dsprites_rendered", "4-VAE", [70, 80], "MLP"))
+    assert all("dsprites_full" not in each.title for each in tables.table_1(only_rendered))
+    assert any("shapes3d (official files)" in each[0] for each in tables.figure_3(only_rendered).rows)
 
 
 def test_seeds_under_each_rule():
@@ -131,27 +102,28 @@ def test_distances_stand_under_their_own_names():
     assert at(hundred, "paper: FID of reconstructions (sampled codes)", "0.1-VAE") == "132.1"
 
 
-def test_claims_are_decided_by_the_rows():
-    found = Evidence(of_study(report_rows.whole_study())[0])
-    verdicts = {
-        (place, each.subject): each.verdict.status
-        for place, claim in enumerate(of_claims(found), start=1)
-        for _, verdicts in claim.findings
-        for each in verdicts
-    }
-    assert verdicts[1, "dsprites_rendered, MLP"] == "holds"
-    assert verdicts[2, "mpi3d_toy, Conv"] == "not enough runs"
-    assert verdicts[3, "dsprites_rendered, MLP (without shape)"] == "not enough runs"
-    assert verdicts[4, "cifar10, Conv"] == "holds"
-    assert verdicts[4, "dsprites_rendered, MLP"] == "does not hold"  # the same loss at every β
-    assert verdicts[4, "cifar10, Conv, fid_reconstruction (mean codes, 10,000 images a side)"] == "holds"
-    assert verdicts[5, "dsprites_rendered, MLP"] == "does not hold"  # all rise by the same
-    assert not any("fid_sample" in subject for _, subject in verdicts)
-
-
 def test_no_rows_of_the_study_leave_every_cell_empty():
     rows = of_study(report_rows.frame(cell("dummy_data", "4-VAE", [50, 60], "MLP")))
     assert rows[0].empty
     found = Evidence(rows[0])
     assert {at(tables.table_1(found)[0], model, "seeds") for model in paper.MODELS} == {"0"}
     assert isinstance(found.rows, pd.DataFrame)
+
+
+def rows_of(table: Table) -> list[str]:
+    return [f"| {' | '.join(map(_markdown, row))} |" for row in (table.header, *table.rows)]
+
+
+def test_the_committed_rows_give_the_committed_tables(committed_evidence, committed_report):
+    found = committed_evidence
+    every = [tables.trained(found), tables.fitted(found), *tables.table_1(found), *tables.selection(found)]
+    every += [tables.figure_3(found), *tables.figure_6(found), tables.table_2(found), *tables.table_3(found)]
+    committed = [
+        line.rstrip() for line in committed_report if line.startswith("|") and not line.startswith(("| ---", "|  ---"))
+    ]
+    assert [line for each in every for line in rows_of(each)] == committed
+    assert [f"**{_markdown(each.title)}**" for each in every] == [
+        line for line in committed_report if line.startswith("**")
+    ]
+    notes = {_markdown(note) for each in every for note in each.notes}
+    assert notes <= set(committed_report)

@@ -1,11 +1,16 @@
-"""complete.py: which runs are started when hours are limited."""
+"""complete.py: what is executed, and how it is said to have ended."""
 
 import math
+import signal
 import threading
 
 import pytest
+from support.study_runs import finish
 
+from dlib_bvae.errors import UserError
 from dlib_bvae.studies import complete, state
+from dlib_bvae.studies.executors import Executor
+from dlib_bvae.studies.local import Outcome
 from dlib_bvae.studies.state import RuntimeEstimator, Seconds
 
 
@@ -49,3 +54,127 @@ def test_the_hours_end():
     with complete._deadline(stop, None) as left:
         assert left() == math.inf
     assert not stop.wait(timeout=0.4)
+
+
+def executor_of(outcomes, done=()):
+    """An executor that has no child: how each run of the parts ends, and which runs it finishes."""
+    calls = []
+
+    def execute(study, store, workers, report, stop, fits):
+        calls.append((study, store, workers))
+        ended = {}
+        for run in study.runs:
+            if run.part in outcomes and fits(run):
+                report(run, None)
+                if run.part in done:
+                    finish(run, store)
+                ended[run.digest] = Outcome(outcomes[run.part], f"{run.part} is {outcomes[run.part]}", 1.0)
+                report(run, ended[run.digest])
+        return ended
+
+    return Executor(execute, lambda study: 7), calls
+
+
+@pytest.fixture
+def begin(tiny, tmp_path, monkeypatch):
+    """begin(executor, absent, flags…): complete.run of the tiny study in tmp_path/store."""
+
+    def run(executor, absent=None, bindings=(), **flags):
+        monkeypatch.setattr(complete, "check", lambda runs: absent or {})
+        tiny(*bindings)
+        complete.run([str(tmp_path / "tiny.gin")], bindings, tmp_path / "store", executor=executor, **flags)
+
+    return run
+
+
+def test_what_is_missing_is_executed_and_what_is_done_is_said(begin, tiny, tmp_path, capsys):
+    executor, calls = executor_of({"vae": "done", "pca": "done"}, done=("vae", "pca"))
+    begin(executor)
+    ((study, store, workers),) = calls
+    assert (len(study.runs), store, workers) == (3, tmp_path / "store", 7)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("3 of 3 runs done · 0 s so far")
+    begin(executor)
+    assert capsys.readouterr().out == f"{tmp_path / 'store'}: all is done (3 runs)\n"
+    assert len(calls) == 1
+
+
+def test_runs_that_fail_are_named_and_counted_at_the_end(begin, tmp_path, capsys):
+    executor, _ = executor_of({"vae": "timeout", "pca": "failed"})
+    with pytest.raises(UserError, match="^3 runs failed; the lines above say why; the same command tries them again$"):
+        begin(executor, workers=2)
+    lines = capsys.readouterr().out.splitlines()
+    failed = [line for line in lines if line.startswith("failed: ")]
+    assert [line.split(" (")[0] for line in failed] == [
+        "failed: vae: vae is timeout",
+        "failed: pca random_seed=0: pca is failed",
+        "failed: pca random_seed=1: pca is failed",
+    ]
+    assert all(line.endswith("log.txt)") for line in failed)
+
+
+def test_runs_of_others_are_left_out_and_are_no_failure(begin, capsys):
+    executor, _ = executor_of({"vae": "done", "pca": "busy"}, done=("vae",))
+    begin(executor)
+    assert "left out: 2 runs that another process works on" in capsys.readouterr().out.splitlines()
+
+
+def test_runs_without_their_data_set_are_left_out_and_refused_at_the_end(begin, capsys):
+    executor, calls = executor_of({"vae": "done", "pca": "done"}, done=("vae", "pca"))
+    with pytest.raises(UserError, match="^the data sets of others cannot be had; the lines above say why"):
+        begin(executor, {"pca dummy_data": "no file"})
+    assert [run.part for run in calls[0][0].runs] == ["vae"]
+    assert "left out: 2 runs on dummy_data: no file" in capsys.readouterr().out.splitlines()
+
+
+def test_done_runs_stay_in_the_counts_where_their_data_set_is_gone(begin, tiny, tmp_path, capsys):
+    executor, calls = executor_of({"vae": "done", "pca": "done"}, done=("vae", "pca"))
+    finish(tiny().runs[1], tmp_path / "store")
+    with pytest.raises(UserError, match="the data sets of others cannot be had"):
+        begin(executor, {"pca dummy_data": "no file"})
+    assert [run.part for run in calls[0][0].runs] == ["vae", "pca"]
+    assert "left out: 1 run on dummy_data: no file" in capsys.readouterr().out.splitlines()
+
+
+def test_a_dry_run_starts_nothing(begin, capsys):
+    executor, calls = executor_of({})
+    begin(executor, dry_run=True, workers=5)
+    assert calls == []
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .endswith("3 runs, 0 trained, 0 done; 3 evaluations, 0 done; 5 at a time")
+    )
+
+
+def test_hours_that_are_over_are_said(begin, capsys):
+    begin(executor_of({"vae": "stopped"})[0], max_hours=1.5)
+    said = "the 1.5 hours are over, or too short for what is left; run the same command again to continue"
+    assert said in capsys.readouterr().out.splitlines()
+    begin(executor_of({"vae": "done", "pca": "done"}, done=("vae", "pca"))[0], max_hours=1.5)
+    assert said not in capsys.readouterr().out
+    for name, value in {"--max_hours": {"max_hours": 0.0}, "--workers": {"workers": 0}}.items():
+        with pytest.raises(UserError, match=name):
+            begin(executor_of({})[0], **value)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_and_is_handed_on_unless_all_was_done(begin, signum):
+    before = signal.getsignal(signum)
+    finished, _ = executor_of({"vae": "done", "pca": "done"}, done=("vae", "pca"))
+    seen = []
+
+    def execute(study, store, workers, report, stop, fits):
+        signal.raise_signal(signum)
+        seen.append(stop.is_set())
+        return {}
+
+    with pytest.raises(complete.Stopped, match="what was in training has a checkpoint") as stopped:
+        begin(Executor(execute, lambda study: 1))
+    assert (stopped.value.signum, seen) == (signum, [True])
+    assert signal.getsignal(signum) is before
+
+    def all_done(*given):
+        signal.raise_signal(signum)
+        return finished.execute(*given)
+
+    begin(Executor(all_done, lambda study: 1))

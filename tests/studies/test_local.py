@@ -1,4 +1,4 @@
-"""local.py and supervise.py, with real children: what fails, hangs, is killed, is stopped, and what two executors share."""
+"""local.py: what fails, hangs, is killed, is stopped, and what two executors share with real children, then with played attempts."""
 
 import json
 import os
@@ -149,3 +149,112 @@ def test_shares_of_cores_and_gpus(tiny, monkeypatch):
     assert local.share(3)["OMP_NUM_THREADS"] == local.share(3)["TF_NUM_INTRAOP_THREADS"] == "3"
     assert "CUDA_VISIBLE_DEVICES" not in local.share(3)
     assert local.share(1, ["a", "b"])["CUDA_VISIBLE_DEVICES"] == "a,b"
+
+
+@pytest.mark.parametrize(
+    ("code", "ended_by", "lines", "expected"),
+    [
+        (0, "", ["all is well"], ("done", "")),
+        (0, "timeout", [], ("done", "")),  # it ended just in time
+        (-15, "timeout", ["x"], ("timeout", "it ran longer than 9 s")),
+        (-15, "stopped", ["x"], ("stopped", "")),
+        (75, "", ["in use"], ("busy", "another process works on it")),
+        (-9, "", ["x"], ("failed", "it was ended by SIGKILL")),
+        (2, "", ["first", "dlib_bvae.studies.worker: vae.beta is wrong"], ("failed", "vae.beta is wrong")),
+        (3, "", [], ("failed", "it ended with status 3")),
+    ],
+)
+def test_how_an_attempt_ended(code, ended_by, lines, expected):
+    assert local._outcome(code, ended_by, lines, 9.0, 1.5) == (*expected, 1.5)
+
+
+def test_the_last_lines_of_an_attempt_are_kept(tmp_path):
+    log = tmp_path / "log.txt"
+    log.write_bytes(b"of an earlier attempt\n" + b"".join(b"line %d\n\n" % place for place in range(30)) + b"50%\r100%")
+    lines = local._tail(log, len(b"of an earlier attempt\n"))
+    assert lines == [*(f"line {place}" for place in range(12, 30)), "50%", "100%"]
+    log.write_bytes(b"a\nb")
+    assert local._tail(log, 2) == ["b"]
+    log.write_bytes(b"x" * 2**17)
+    assert local._tail(log, 0) == ["x" * 2**16]
+
+
+def test_a_failure_is_on_record_until_an_attempt_succeeds(tmp_path):
+    path = tmp_path / "failure.json"
+    for status in ("failed", "timeout"):
+        local._record(path, local.Outcome(status, "why", 2.0), ["last"])
+        record = json.loads(path.read_text())
+        assert (record["status"], record["message"], record["seconds"], record["output"]) == (
+            status,
+            "why",
+            2.0,
+            ["last"],
+        )
+    for status in ("stopped", "busy"):
+        local._record(path, local.Outcome(status, "", 2.0), [])
+        assert json.loads(path.read_text()) == record
+    local._record(path, local.Outcome("done", "", 2.0), [])
+    assert not path.exists()
+    local._record(path, local.Outcome("done", "", 2.0), [])
+
+
+@pytest.fixture
+def played(tiny, tmp_path, monkeypatch):
+    """played(endings, workers): execute() whose attempts end so, by part and in turn; → (outcomes by part, parts tried)."""
+
+    def play(endings, workers=1, *bindings, **given):
+        endings, tried = {part: list(each) for part, each in endings.items()}, []
+
+        def attempt_of(run, store, timeout, environment, stop):
+            tried.append(run.part)
+            ending = endings[run.part].pop(0)
+            if isinstance(ending, Exception):
+                raise ending
+            return local.Outcome(ending, "", 0.0)
+
+        monkeypatch.setattr(local, "attempt", attempt_of)
+        asked = tiny("pca/part.grid = {'model.random_seed': [0]}", *bindings)
+        outcomes = local.execute(asked, tmp_path / "played", workers, **given)
+        return {run.part: outcomes[run.digest].status for run in asked.runs if run.digest in outcomes}, tried
+
+    return play
+
+
+def test_a_failure_is_tried_as_often_as_the_study_says(played):
+    assert played({"vae": ["failed"], "pca": ["done"]}) == ({"vae": "failed", "pca": "done"}, ["vae", "pca"])
+    twice = "study.attempts = 2"
+    assert played({"vae": ["failed", "done"], "pca": ["timeout"] * 2}, 1, twice) == (
+        {"vae": "done", "pca": "timeout"},
+        ["vae", "vae", "pca", "pca"],
+    )
+    assert played({"vae": ["stopped"], "pca": ["busy", "busy"]}, 1, twice)[1] == ["vae", "pca", "pca"]
+
+
+def test_a_run_in_use_is_looked_at_again_after_the_others_once(played):
+    assert played({"vae": ["busy", "done"], "pca": ["done"]}) == ({"vae": "done", "pca": "done"}, ["vae", "pca", "vae"])
+    assert played({"vae": ["busy", "busy"], "pca": ["done"]}) == ({"vae": "busy", "pca": "done"}, ["vae", "pca", "vae"])
+
+
+def test_what_an_attempt_raises_ends_the_others(played):
+    stop = threading.Event()
+    with pytest.raises(UserError, match="the disk is full"):
+        played({"vae": [UserError("the disk is full")], "pca": []}, stop=stop)
+    assert stop.is_set()
+
+
+def test_no_attempt_is_made_again_after_stop(played):
+    stop = threading.Event()
+    report = lambda run, outcome: stop.set()
+    assert played({"vae": ["failed"] * 3, "pca": []}, 1, "study.attempts = 3", stop=stop, report=report) == (
+        {"vae": "failed"},
+        ["vae"],
+    )
+
+
+def test_a_child_that_does_not_end_is_killed(monkeypatch):
+    monkeypatch.setattr(local, "_GRACE", 0.5)
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(300)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as child:
+        assert child.stdout.readline() == b"1\n"
+        local._end(child)
+        assert child.returncode == -signal.SIGKILL

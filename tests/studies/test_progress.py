@@ -5,38 +5,17 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 
 import pytest
 from rich.console import Console
+from support.study_runs import finish
 
-from dlib_bvae.artifacts import run_lock, write_stage
+from dlib_bvae.artifacts import run_lock
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies import progress, state
 from dlib_bvae.studies.local import Outcome
 from dlib_bvae.studies.state import states
-
-
-def finish(run, store, seconds):
-    directory = run.directory(store)
-    for folder, stage in (("train", "train"), ("mean", "postprocess"), (run.evaluations[0].folder, "evaluation")):
-        earlier = None if stage == "train" else directory / "train"
-        results = {"elapsed_time": seconds}
-        write_stage(directory / folder, stage, results=results, config={}, gin_text="", earlier=earlier)
-
-
-def test_time_left_is_that_of_done_runs_of_the_part(tiny, tmp_path):
-    study = tiny("vae/part.grid = {'vae.beta': [1.0, 4.0]}")
-    finish(study.runs[0], tmp_path, 60.0)
-    found = state.states(study.runs, tmp_path)
-    known = state.RuntimeEstimator(study.runs, found, tmp_path)
-    assert known.left(study.runs[0], found[0]) == 0
-    assert known.left(study.runs[1], found[1]) == 180
-    assert known.left(study.runs[1], found[1]._replace(step=750, phase="training")) == 135
-    assert known.left(study.runs[1], found[1]._replace(step=1000, trained=True, phase="scoring")) == 120
-    assert known.left(study.runs[2], found[2]) is None
-    finish(study.runs[2], tmp_path, 10.0)
-    known.learn(study.runs[2])
-    assert known.left(study.runs[3], found[3]) == 30
 
 
 @pytest.mark.parametrize(
@@ -134,3 +113,115 @@ def test_results_that_are_not_there(tiny, tmp_path):
     tiny()
     with pytest.raises(UserError, match="there is no .*nowhere; start the sweep first"):
         progress.show([str(tmp_path / "tiny.gin")], results=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (Outcome("done", "", 61.0), "done in 61 s"),
+        (Outcome("failed", "it diverged", 5.0), "failed: it diverged"),
+        (Outcome("timeout", "it ran longer than 5 s", 5.0), "failed: it ran longer than 5 s"),
+        (Outcome("busy", "another process", 0.0), "left out: another process"),
+        (Outcome("lost", "its node", 0.0), "lost: its node"),
+        (Outcome("stopped", "", 9.0), "stopped"),
+    ],
+)
+def test_endings_in_words(outcome, said):
+    assert progress.ending(outcome) == said
+
+
+def test_where_a_run_is_in_words():
+    begun = state.State("training", False, 1000, 6000, 0, 3, True, "")
+    assert progress.described(begun) == "training, step 1,000 of 6,000"
+    assert progress.described(begun._replace(steps=None)) == "training, step 1,000"
+    assert progress.described(begun._replace(step=0)) == "training"
+    assert progress.described(begun._replace(phase="scoring", scored=2)) == "scoring, 2 of 3"
+    assert progress.described(begun._replace(phase="waiting")) == "starting"
+    assert progress.described(begun._replace(phase="failed")) == "failed"
+
+
+def test_a_label_has_the_part_and_what_differs_within_it(tiny):
+    runs = tiny("vae/part.grid = {'vae.beta': [1.0, 4.0], 'model.batch_size': [8]}").runs
+    assert list(progress.labels(runs).values()) == [
+        "vae beta=1.0",
+        "vae beta=4.0",
+        "pca random_seed=0",
+        "pca random_seed=1",
+    ]
+    assert list(progress.labels(runs).keys()) == [run.digest for run in runs]
+
+
+def test_a_summary_counts_what_is_done_running_and_failed(tiny, tmp_path):
+    study = tiny("vae/part.grid = {'vae.beta': [1.0, 4.0]}")
+    finish(study.runs[0], tmp_path, 100.0)
+    failed = study.runs[2].directory(tmp_path)
+    failed.mkdir()
+    (failed / "failure.json").write_text('{"message": "no"}')
+    stop = threading.Event()
+    console = Console(file=io.StringIO(), width=120)
+    display = progress.Progress(study, state.states(study.runs, tmp_path), tmp_path, 2, console, stop)
+    display.report(study.runs[1], None)
+    assert display.summary() == "1 of 4 runs done · 1 running · 1 failed · 0 s so far · at least 2 min left"
+    stop.set()
+    assert "1 failed · stopping, with checkpoints · 0 s so far" in display.summary()
+    display.report(study.runs[1], Outcome("stopped", "", 1.0))
+    assert display.summary() == "1 of 4 runs done · 1 failed · 0 s so far · at least 2 min left"
+    finish(study.runs[1], tmp_path, 100.0)
+    display.report(study.runs[1], Outcome("done", "", 1.0))
+    assert display.summary() == "2 of 4 runs done · 1 failed · 0 s so far"  # of the last part no run is done
+
+
+def test_the_time_left_is_shared_among_the_workers(tiny, tmp_path):
+    study = tiny("study.parts = [@pca/part()]", "pca/part.grid = {'model.random_seed': [0, 1, 2, 3]}")
+    finish(study.runs[0], tmp_path, 100.0)
+    display, _ = shown(study, tmp_path)
+    assert display.summary().endswith("about 8 min left")  # 3 × 300 s ÷ 2
+    display._workers = 64
+    assert display.summary().endswith("about 5 min left")  # three at a time
+
+
+def test_more_running_runs_than_lines_are_counted(tiny, tmp_path):
+    study = tiny("study.parts = [@pca/part()]", f"pca/part.grid = {{'model.random_seed': {list(range(20))}}}")
+    display, _ = shown(study, tmp_path)
+    for run in study.runs[:16]:
+        display.report(run, None)
+    assert len(display._running_lines()) == 16
+    for run in study.runs[16:]:
+        display.report(run, None)
+    assert display._running_lines()[15:] == ["  pca random_seed=15: starting", "  and 4 more"]
+
+
+def test_sixteen_lines_are_not_cut_short():
+    pairs = [(str(place), "no") for place in range(16)]
+    assert progress._first(pairs) == [f"  {place}: no" for place in range(16)]
+    assert progress._first([*pairs, ("16", "no")])[15:] == ["  15: no", "  and 1 more"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (99.4, "99 s"),
+        (100.0, "2 min"),
+        (3569, "59 min"),
+        (172_700, "47 h 58 min"),
+        (172_800, "2 d 0 h"),
+        (90_000 * 3, "3 d 3 h"),
+    ],
+)
+def test_durations_at_their_edges(seconds, said):
+    assert progress.duration(seconds) == said
+
+
+def test_a_terminal_watches_until_all_is_done(tiny, tmp_path, monkeypatch):
+    study = tiny("study.parts = [@pca/part()]", "pca/part.grid = {'model.random_seed': [0]}")
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        finish(study.runs[0], tmp_path)
+
+    monkeypatch.setattr(progress.time, "sleep", sleep)
+    console = Console(file=io.StringIO(), width=120, force_terminal=True)
+    progress._watch(study, tmp_path, console)
+    assert [seconds >= 2.0 for seconds in slept] == [True, True]
+    assert "1 of 1 runs done" in console.file.getvalue()

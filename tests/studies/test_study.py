@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from support.study_runs import finish
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies import study
@@ -95,3 +97,89 @@ def test_what_is_wrong_is_said(tmp_path, text, said):
 def test_no_study_is_refused():
     with pytest.raises(UserError, match="no study"):
         study.load([])
+
+
+def test_a_training_that_another_study_calls_otherwise_is_found(tmp_path):
+    run = loaded(tmp_path).runs[0]
+    store = tmp_path / "store"
+    usual = run.directory(store)
+    assert usual == store / f"beta4_dsprites_rendered-{run.digest}"
+    for name in ("zeta", "other"):
+        (store / f"{name}-{run.digest}").mkdir(parents=True)
+    assert run.directory(store) == store / f"other-{run.digest}"
+    usual.mkdir()
+    assert run.directory(store) == usual
+
+
+def test_a_directory_s_name_has_plain_letters_only(tmp_path):
+    config = {"model.name": "a b/ä", "dataset.name": "noisy(x)", "model.random_seed": 7}
+    run = Run("", (), (), (), config)
+    assert run.directory(tmp_path).name == f"a_b__noisy_x_-{run.digest}"
+    assert run.digest.endswith("-seed7")
+    assert Run("", (), (), (), {}).directory(tmp_path).name.startswith("run_data-")
+    assert Run("", (), (), (), {}).seed == 0
+
+
+def test_what_is_missing_of_a_run(tmp_path):
+    run = loaded(tmp_path).runs[2]
+    assert (run.is_trained(tmp_path), run.missing(tmp_path)) == (False, list(run.evaluations))
+    finish(run, tmp_path)
+    assert run.is_trained(tmp_path)
+    assert [each.folder for each in run.missing(tmp_path)] == [
+        "mean/metrics/mig",
+        "mean/metrics/beta_vae-batch_size=16",
+    ]
+
+
+def test_evaluations_of_a_grid_and_of_files():
+    given = {
+        "metric": "dci",
+        "gin_config": ["gin/metrics/dci.gin"],
+        "gin_bindings": ["a.b = 1"],
+        "grid": {"c.d": [2, "x"]},
+    }
+    files = ("gin/metrics/dci.gin",)
+    found = [(each.metric, each.gin_config, each.gin_bindings) for each in study.evaluations(["mig", given, "mig"])]
+    assert found == [
+        ("mig", (), ()),
+        ("dci", files, ("a.b = 1", "c.d = 2")),
+        ("dci", files, ("a.b = 1", "c.d = 'x'")),
+    ]
+
+
+@pytest.mark.parametrize("wrong", [3, {"metric": 3}, {"gin_config": []}, {"metric": "mig", "seed": 1}, None])
+def test_what_is_no_evaluation_is_refused_with_its_value(wrong):
+    with pytest.raises(UserError, match=f"a study's metrics are names, .*got {re.escape(repr(wrong))}"):
+        study.evaluations([wrong])
+
+
+@pytest.mark.parametrize(
+    ("binding", "said"),
+    [
+        ("study.cpus = 0", "study.cpus must be an integer >= 1; got 0"),
+        ("study.attempts = 0", "study.attempts must be an integer >= 1; got 0"),
+        ("study.gpus = -1", "study.gpus must be a finite number >= 0; got -1"),
+        ("study.timeout = -1", "study.timeout must be a finite number >= 0; got -1"),
+        ("study.parts = @conv/part()", "study.parts must be a list"),
+        ("conv/part.grid = {'vae.beta': []}", r"part.grid\['vae.beta'\] must be a list of values; got \[\]"),
+    ],
+)
+def test_values_out_of_range(tmp_path, binding, said):
+    with pytest.raises(UserError, match=said):
+        loaded(tmp_path, f"{TINY}\n{binding}\n")
+
+
+def test_the_least_values_are_taken(tmp_path):
+    found = loaded(tmp_path, TINY + "\nstudy.cpus = 1\nstudy.attempts = 1\nstudy.gpus = 0\nstudy.timeout = 0\n")
+    assert (found.cpus, found.attempts, found.gpus, found.timeout) == (1, 1, 0, 0)
+    assert (loaded(tmp_path).cpus, loaded(tmp_path).attempts, loaded(tmp_path).gpus, loaded(tmp_path).timeout) == (
+        1,
+        1,
+        0,
+        0,
+    )
+
+
+def test_the_installed_studies_are_named_as_they_are_typed():
+    assert "gin/studies/re_beta_vae_small.gin" in study.installed()
+    assert len(study.installed()) == len(set(study.installed()))

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from dlib_bvae.studies import state
+from dlib_bvae.re_beta_vae.evidence import read
+from dlib_bvae.studies import state, study
 
-SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "study_results.py"))
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPT = runpy.run_path(str(BENCHMARKS / "study_results.py"))
+SMALL = BENCHMARKS / "results" / "re_beta_vae_small"
 
 
 def finish(store, run, *, scored):
@@ -47,3 +50,30 @@ def test_an_archive_with_another_file_is_refused_whole(tmp_path, name):
     with pytest.raises(SystemExit, match="no result file"):
         SCRIPT["unpack"](tmp_path / "runs.tar.xz", tmp_path / "there")
     assert not (tmp_path / "there").exists()
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def test_the_committed_results_count_as_done_for_the_study_as_it_is_configured(tmp_path, monkeypatch):
+    monkeypatch.setitem(
+        SCRIPT["unpack"].__globals__, "write_atomic", write
+    )  # a flushed file at a time takes half a minute
+    assert SCRIPT["unpack"](SMALL / "runs.tar.xz", tmp_path) == 4032
+    runs = study.load(["gin/studies/re_beta_vae_small.gin"]).runs
+    assert len(runs) == len(list(tmp_path.iterdir())) == 64
+    assert [run.digest for run, each in zip(runs, state.states(runs, tmp_path), strict=True) if not each.done] == []
+    (rows, problems), (committed, _) = read([tmp_path]), read([SMALL / "runs.parquet"])
+    assert problems == []
+    assert set(rows.columns) - {"folder"} == set(committed.columns)
+    pairs = [each.set_index("evaluation_results.uuid").sort_index() for each in (rows, committed)]
+    assert pairs[0].index.equals(pairs[1].index)
+    for name in (
+        "config",
+        "metric_parameters",
+        "train_config.validation.every_steps",
+        "evaluation_results.eval_accuracy",
+    ):
+        assert pairs[0][name].dropna().tolist() == pairs[1][name].dropna().tolist()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+from support.browser import expect
 from support.leaderboard_runs import bring, score, train
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
@@ -54,21 +56,36 @@ class Reader:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
         self.driver.get("about:blank")
         self.driver.get(f"{self.page.as_uri()}{place}")
+        self.shows("#summary", lambda texts: texts and texts[0])  # which the script fills in
         return self
 
-    def until(self, question):
-        """Waits for what the page does by itself, such as loading a picture; fails when it does not happen."""
-        from selenium.webdriver.support.wait import WebDriverWait  # the module itself is imported where selenium is not
+    def expect(self, ask, wanted):
+        """Waits until `ask()` gives `wanted`, a value or a condition on it; see browser.expect."""
+        return expect(self.driver, ask, wanted)
 
-        WebDriverWait(self.driver, 30).until(lambda _: self.run(f"return {question}"), question)
+    def shows(self, css, wanted):
+        """Waits until the texts of `css` are `wanted`, or until `wanted` is true of them."""
+        return self.expect(lambda: self.texts(css), wanted)
+
+    def until(self, question):
+        """Waits until the JavaScript expression `question` is true."""
+        self.expect(lambda: (question, self.run(f"return Boolean({question})")), (question, True))
+
+    def at(self, *parts):
+        """Waits until the address has each of `parts`, and none of those that begin with "-"."""
+        self.expect(
+            self.place, lambda place: all(each in place if each[0] != "-" else each[1:] not in place for each in parts)
+        )
 
     def texts(self, css):
         return self.run("return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText.trim())", css)
 
     def click(self, css):
+        self.expect(lambda: self.driver.find_element("css selector", css).is_displayed(), True)
         self.driver.find_element("css selector", css).click()
 
     def choose(self, css, value):
+        self.until(f"document.querySelector({json.dumps(css)}) !== null")
         self.run(
             "const field = document.querySelector(arguments[0]); field.value = arguments[1];"
             "field.dispatchEvent(new Event('change', {bubbles: true}));",

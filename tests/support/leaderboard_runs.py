@@ -43,9 +43,14 @@ def train(root: Path, name: str, *, seed: int = 0, config: Mapping[str, Any] | N
 
 
 def score(
-    encoded: Path, metric: str, scores: Mapping[str, float], parameters: Mapping[str, Any] | None = None, seed: int = 0
+    encoded: Path,
+    metric: str,
+    scores: Mapping[str, float],
+    parameters: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    **more: Any,
 ) -> Path:
-    """An evaluation of an encoded run; returns its directory."""
+    """An evaluation of an encoded run, with `more` in its results; returns its directory."""
     parameters = {"num_train": 10} if parameters is None else parameters
     directory = encoded / "metrics" / "-".join([metric, *map(str, parameters.values()), str(seed)])
     results = {
@@ -54,6 +59,7 @@ def score(
         "random_seed": seed,
         "score_names": list(scores),
         **scores,
+        **more,
     }
     told = {"evaluation.random_seed": seed, **{f"{metric}.{key}": value for key, value in parameters.items()}}
     _write(directory, "evaluation", told, encoded, results)

@@ -122,13 +122,13 @@ const pointName = ({ row }) => [row.model, row.configNote].filter(Boolean).join(
 
 function mark(point, place, onFront, methods, across, up, px, py) {
   const [x, y] = [px(across.at(point)), py(up.at(point))], whole = up.whole(point), row = whole ?? across.whole(point) ?? point.row;
-  const told = `${pointName(point)}: ${across.text} ${number(across.at(point))}, ${up.text} ${number(up.at(point))}${onFront ? ", on the front" : ""}`;
+  const label = `${pointName(point)}: ${across.text} ${number(across.at(point))}, ${up.text} ${number(up.at(point))}${onFront ? ", on the front" : ""}`;
   const open = () => go({ row: row.id }, { step: true });
   const group = make("g", { class: `point ${colourOf(point.row.method, methods)}${onFront ? " on-front" : ""}${point.row.reference ? " reference" : ""}`, role: "button",
-    tabindex: place === 0 ? 0 : -1, "aria-label": told, onclick: open, onkeydown: (event) => {
+    tabindex: place === 0 ? 0 : -1, "aria-label": label, onclick: open, onkeydown: (event) => {
       if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(); }
     } });
-  group.append(make("title", {}, told));
+  group.append(make("title", {}, label));
   if (whole && whole.low !== null) group.append(make("line", { class: "whisker", x1: x, x2: x, y1: py(whole.low), y2: py(whole.high) }));
   group.append(make("circle", { cx: x, cy: y, r: onFront ? 6 : 4.5 }));
   if (onFront) group.append(make("text", { class: "label", x: x + 10, y: y - 7 }, String(onFront)));

@@ -53,14 +53,14 @@ function differences(dictionaries) {
   const varying = [...values.keys()].filter((key) => values.get(key).size > 1);
   const optional = [...values.keys()].filter((key) => values.get(key).size === 1 && dictionaries.some((each) => !Object.hasOwn(each, key)));
   const notes = dictionaries.map((each) => note(each, varying));
-  const fuller = retold(notes, (place) => note(dictionaries[place], [...varying, ...optional]));
-  return retold(fuller, (place, text) => `${text} #${place + 1}`.trim());
+  const fuller = distinct(notes, (place) => note(dictionaries[place], [...varying, ...optional]));
+  return distinct(fuller, (place, text) => `${text} #${place + 1}`.trim());
 }
 
-// The texts, with those that stand there more than once told anew.
-function retold(texts, tell) {
+// The texts, with those that stand there more than once renamed.
+function distinct(texts, rename) {
   const alike = grouped(texts, (text) => text);
-  return texts.map((text, place) => (alike.get(text).length === 1 ? text : tell(place, text)));
+  return texts.map((text, place) => (alike.get(text).length === 1 ? text : rename(place, text)));
 }
 
 // "beta = 4, classifier = mlp": an entry that is empty says nothing.

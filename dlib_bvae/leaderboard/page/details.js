@@ -4,13 +4,13 @@ const shell = (text) => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text
 const bindings = (settings) => Object.entries(settings).sort().map(([key, value]) => `--gin_bindings=${shell(`${key} = ${value}`)}`);
 const line = (parts) => parts.join(" \\\n  ");
 
-// Beside the run that is there: a stage that is done is not done again.
+// Next to the run that is there: a stage that is done is not done again.
 const again = (run) => `${run.directory}-again`;
 
 function trainCommand(run) {
-  const told = { ...board.configs[run.config], ...run.own };
-  if (Object.keys(told).length === 0) return null;
-  return line(["dlib_bvae_train", `--model_dir=${shell(again(run))}`, ...bindings(told)]);
+  const settings = { ...board.configs[run.config], ...run.own };
+  if (Object.keys(settings).length === 0) return null;
+  return line(["dlib_bvae_train", `--model_dir=${shell(again(run))}`, ...bindings(settings)]);
 }
 
 function evaluateCommand(row, run, from) {
@@ -18,8 +18,8 @@ function evaluateCommand(row, run, from) {
   const evaluation = board.evaluations[row.evaluation];
   const settings = bindings({ ...evaluation.settings, ...evaluation.own[from] });
   if (evaluation.run_set) return line(["dlib_bvae_rank", `--metric=${shell(row.metric)}`, ...settings, ...evaluation.run_set.map(shell)]);
-  const brought = run.source !== null ? `--codes=${shell(run.source)}` : run.saved_model !== null ? `--saved_model=${shell(run.saved_model)}` : null;
-  const what = brought === null ? [`--model_dir=${shell(again(run))}`] : [brought, `--name=${shell(row.model)}`, `--training_seed=${run.seed}`];
+  const external = run.source !== null ? `--codes=${shell(run.source)}` : run.saved_model !== null ? `--saved_model=${shell(run.saved_model)}` : null;
+  const what = external === null ? [`--model_dir=${shell(again(run))}`] : [external, `--name=${shell(row.model)}`, `--training_seed=${run.seed}`];
   return line(["dlib_bvae_evaluate", `--metric=${shell(row.metric)}`, ...what, ...settings]);
 }
 

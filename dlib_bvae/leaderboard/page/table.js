@@ -17,14 +17,14 @@ function bar(low, point, high, [from, to]) {
 }
 
 function meanCell(row) {
-  const spread = row.std === null ? "" : ` ± ${number(row.std)}`;
-  return [number(row.mean), make("span", { class: "quiet" }, spread), make("span", { class: "narrow" }, bar(row.low, row.iqm, row.high, scaleOf(row)))];
+  const deviation = row.std === null ? "" : ` ± ${number(row.std)}`;
+  return [number(row.mean), make("span", { class: "quiet" }, deviation), make("span", { class: "narrow" }, bar(row.low, row.iqm, row.high, scaleOf(row)))];
 }
 
 function scoreName(row) {
   if (row.higher_is_better === null) return row.score;
-  const [arrow, told] = row.higher_is_better ? ["↑", "higher is better"] : ["↓", "lower is better"];
-  return make("span", {}, `${row.score} `, make("span", { title: told, role: "img", "aria-label": told }, arrow));
+  const [arrow, meaning] = row.higher_is_better ? ["↑", "higher is better"] : ["↓", "lower is better"];
+  return make("span", {}, `${row.score} `, make("span", { title: meaning, role: "img", "aria-label": meaning }, arrow));
 }
 
 function intervalCell(row) {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from dlib_bvae import datasets, metrics
 from dlib_bvae.artifacts import read_results
 from dlib_bvae.config import configuration
+from dlib_bvae.datasets.derived.subsets import Subsample
+from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.leaderboard.submissions import Claim, Entry, Retrain
 from dlib_bvae.leaderboard.submissions.scores import Outcome, bindings_of, differences
@@ -22,7 +23,7 @@ _INCLUDE = re.compile(r"""^\s*include\s+["'](.*)["']""", re.MULTILINE)
 _BATCH = 1_000
 
 
-def check(entry: Entry, data: Any, model_dir: Path) -> None:
+def check(entry: Entry, data: GroundTruthData | Subsample, model_dir: Path) -> None:
     """Trains the entry's gin file by its training seed in `model_dir`; nothing is returned.
 
     data: the images whose codes were submitted; the posterior means of the new model are scored on them by every claim.
@@ -33,7 +34,7 @@ def check(entry: Entry, data: Any, model_dir: Path) -> None:
     _check_safe(retrain.gin_config)
     with configuration([str(retrain.gin_config)], [], train.REGISTRIES):
         trained_on = datasets.load()
-    if trained_on.fingerprint != (data.data if entry.probe else data).fingerprint:
+    if trained_on.fingerprint != (data.data if isinstance(data, Subsample) else data).fingerprint:
         raise UserError(f"{retrain.gin_config} trains on {trained_on.name}; the codes are of {entry.dataset}")
     train.run([str(retrain.gin_config)], [f"model.random_seed = {entry.training_seed}"], model_dir)
     codes = _codes(model_dir, data)
@@ -59,7 +60,7 @@ def _check_safe(path: Path) -> None:
             raise UserError(f"{path} includes {name!r}; it may include files of the installed gin/ only")
 
 
-def _codes(model_dir: Path, data: Any) -> np.ndarray:
+def _codes(model_dir: Path, data: GroundTruthData | Subsample) -> np.ndarray:
     """Posterior means, float32 (images, latents)."""
     encode = postprocess.load_encoder(model_dir / "train" / "saved_model")
     starts = range(0, data.num_images, _BATCH)
@@ -67,7 +68,7 @@ def _codes(model_dir: Path, data: Any) -> np.ndarray:
     return np.concatenate([np.asarray(encode(data.observations_at(each))[0]) for each in rows])
 
 
-def _scored(claim: Claim, data: Any, codes: np.ndarray) -> Outcome:
+def _scored(claim: Claim, data: GroundTruthData | Subsample, codes: np.ndarray) -> Outcome:
     with configuration([], bindings_of(claim), REGISTRIES):
         metric = metrics.METRICS.get(claim.metric)
         try:

@@ -50,7 +50,7 @@ def rows_of(claim: Claim, representation: Representation, configured: Configured
     name = metrics.METRICS.canonical(claim.metric)
     with configured(bindings_of(claim)):
         try:
-            with contextlib.redirect_stdout(io.StringIO()):  # it would tell of a scratch folder
+            with contextlib.redirect_stdout(io.StringIO()):  # it would name a scratch folder
                 folder = score_once(name, representation, overwrite=True)
         except NotApplicable as error:
             _write_claimed(name, claim, representation)

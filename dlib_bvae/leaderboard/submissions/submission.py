@@ -14,9 +14,22 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError, unknown
 
 META = "meta.json"
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "null": type(None),
+}
+_BATCH = 1_000
+_SAME = 1e-3  # standard deviations of a code that two encodings of one image may differ by: batches are computed in other orders
+_EXACT = 1e-6  # of a factor's variance that an exact copy leaves unexplained
+_ROWS_A_CODE = 10  # fewer images for each code would fit any factor
 
 
 @dataclass(frozen=True)
@@ -87,8 +100,8 @@ def read(folder: Path) -> Submission:
     places = [(each.dataset, each.probe, each.training_seed) for each in entries]
     if twice := [place for place in places if places.count(place) > 1]:
         raise UserError(f"{path} has two entries for {twice[0][0]} and training seed {twice[0][2]}; give each once")
-    told = {key: value.get(key) for key in ("name", "method", "supervision", "paper", "code")}
-    return Submission(folder=folder, entries=entries, **told)
+    given = {key: value.get(key) for key in ("name", "method", "supervision", "paper", "code")}
+    return Submission(folder=folder, entries=entries, **given)
 
 
 def _entry(folder: Path, value: dict[str, Any], where: str) -> Entry:
@@ -116,19 +129,9 @@ def _file(folder: Path, name: str, where: str) -> Path:
     return path
 
 
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "null": type(None),
-}
-
-
 @functools.cache
 def schema() -> dict[str, Any]:
-    """The schema of meta.json, which lies beside this file."""
+    """The schema of meta.json, which lies next to this file."""
     return json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
 
 
@@ -170,13 +173,7 @@ def _is(value: Any, kind: str) -> bool:
     return isinstance(value, _TYPES[kind])
 
 
-_BATCH = 1_000
-_SAME = 1e-3  # deviations of a code that two encodings of one image may differ by: batches are computed in other orders
-_EXACT = 1e-6  # of a factor's variance that an exact copy leaves unexplained
-_ROWS_A_CODE = 10  # fewer images for each code would fit any factor
-
-
-def duplicates(data: Any) -> list[np.ndarray]:
+def duplicates(data: ImageData) -> list[np.ndarray]:
     """Groups of indices (two or more each) of the images of `data` that are the same, pixel by pixel."""
     found: dict[bytes, list[int]] = {}
     for start in range(0, data.num_images, _BATCH):
@@ -190,7 +187,7 @@ def unequal_duplicate(codes: np.ndarray, groups: list[np.ndarray]) -> tuple[int,
     """The first two rows of codes (images, latents) that belong to one image and differ; None when there are none.
 
     Codes that hang on the order of rows, or on factors that the image does not show, differ so. A difference below a
-    thousandth of a code's deviation does not count.
+    thousandth of a code's standard deviation does not count.
     """
     codes = np.asarray(codes, np.float64)
     allowed = _SAME * codes.std(axis=0) + 1e-12
@@ -226,8 +223,8 @@ def _linear(codes: np.ndarray, factors: np.ndarray) -> set[int]:
 def _named(codes: np.ndarray, factor: np.ndarray) -> bool:
     """Whether some code has one value for each value of the factor, and another for every other."""
     groups = np.unique(factor, return_inverse=True)[1]
-    spread = codes.std(axis=0)
-    alive = codes[:, spread > 0] / spread[spread > 0]
+    deviations = codes.std(axis=0)
+    alive = codes[:, deviations > 0] / deviations[deviations > 0]
     if not alive.shape[1]:
         return False
     means = np.stack([np.bincount(groups, code) for code in alive.T], axis=1) / np.bincount(groups)[:, None]

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.derived.subsets import Subsample
+from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import UserError, check_number
 from dlib_bvae.leaderboard.submissions import Entry, Submission, duplicates, exact_factors, read, unequal_duplicate
 from dlib_bvae.leaderboard.submissions.scores import Outcome, differences, rows_of
@@ -30,6 +30,8 @@ from dlib_bvae.stages.inputs import Representation
 TOLERANCE = 1e-3  # other versions of numerical libraries move a score by less
 STAGE = "submission"
 
+Images = GroundTruthData | Subsample  # the whole grid, or a probe of it
+
 
 def run(
     folder: Path,
@@ -41,34 +43,34 @@ def run(
 
     Every claimed score is computed again from the codes by the metric's seed and parameters, and must be within
     `tolerance` (times the score where that is above 1). retrain: also train each entry that has a gin file again, and
-    compare within its own tolerance. Rows are evaluations like others; their `evidence` is "recomputed", "retrained", or
+    compare within the entry's tolerance. Rows are evaluations like others; their `evidence` is "recomputed", "retrained", or
     "claimed" where the metric cannot be computed from these codes. Returns the folders of the entries, one each.
 
     Raises UserError, and writes nothing, for codes with another checksum, data with another fingerprint, images that are
     the same and have different codes, and scores that differ. Codes that hold the factors exactly without supervision are
-    told on standard output and in the rows (submission_results.exact_factors), not refused.
+    named on standard output and in the rows (submission_results.exact_factors), not refused.
     """
     check_number("tolerance", tolerance, 0)
     submission = read(folder)
     final = output_dir or RUNS / "submissions" / submission.name
     with tempfile.TemporaryDirectory() as scratch:
-        made = [_verified(submission, entry, Path(scratch), tolerance, retrain) for entry in submission.entries]
+        verified = [_verified(submission, entry, Path(scratch), tolerance, retrain) for entry in submission.entries]
         with run_lock(final):
-            places = _put_in_place(made, final, submission.name)
+            places = _put_in_place(verified, final, submission.name)
     print(f"{submission.name}: {len(places)} entries verified; rows in {final}")
     return places
 
 
-def _put_in_place(made: list[Path], final: Path, name: str) -> list[Path]:
+def _put_in_place(verified: list[Path], final: Path, name: str) -> list[Path]:
     """Moves the entries below `final` in place of the submission's earlier ones. Raises UserError for others' folders."""
     before = [each.parents[3] for each in final.glob(f"*/codes/results/json/{STAGE}_results.json")]
-    own = [each for each in before if read_results(each / "codes", STAGE)["name"] == name]
-    targets = [final / place.name for place in made]
-    if foreign := [each for each in targets if each.exists() and each not in own]:
+    earlier = [each for each in before if read_results(each / "codes", STAGE)["name"] == name]
+    targets = [final / place.name for place in verified]
+    if foreign := [each for each in targets if each.exists() and each not in earlier]:
         raise UserError(f"{foreign[0]} is not a folder of the submission {name}; choose another output directory")
-    for each in own:
+    for each in earlier:
         shutil.rmtree(each)
-    for place, target in zip(made, targets, strict=True):
+    for place, target in zip(verified, targets, strict=True):
         part = target.with_name(f"{target.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(place, part)  # the scratch folder may lie on another disk
@@ -81,9 +83,9 @@ def _verified(submission: Submission, entry: Entry, scratch: Path, tolerance: fl
     data, codes = _opened(entry)
     exact = _check_honest(submission, entry, data, codes)
     place = scratch / f"{entry.dataset}-seed{entry.training_seed}{f'-probe{entry.probe[1]}' if entry.probe else ''}"
-    own = ExternalCodes(submission.name, place, entry.codes, None, None, entry.dataset, entry.training_seed)
+    external_codes = ExternalCodes(submission.name, place, entry.codes, None, None, entry.dataset, entry.training_seed)
     with _configured([]):
-        representation = external.represent(own, data, codes, overwrite=False)
+        representation = external.represent(external_codes, data, codes, overwrite=False)
     evidence = "recomputed"
     if entry.retrain is not None and retrain:
         load_tensorflow()
@@ -97,7 +99,7 @@ def _verified(submission: Submission, entry: Entry, scratch: Path, tolerance: fl
     return place
 
 
-def _opened(entry: Entry) -> tuple[Any, np.ndarray]:
+def _opened(entry: Entry) -> tuple[Images, np.ndarray]:
     """The probe, or the whole grid, and the codes of its images. Raises UserError for what does not fit."""
     found = sha256_of(entry.codes)
     if found != entry.sha256:
@@ -116,8 +118,8 @@ def _opened(entry: Entry) -> tuple[Any, np.ndarray]:
     return data, codes
 
 
-def _check_honest(submission: Submission, entry: Entry, data: Any, codes: np.ndarray) -> list[str]:
-    """The factors that the codes hold exactly, told. Raises UserError for codes that are no function of the image."""
+def _check_honest(submission: Submission, entry: Entry, data: Images, codes: np.ndarray) -> list[str]:
+    """The factors that the codes hold exactly, printed too. Raises UserError for codes that are no function of the image."""
     if submission.supervision == "factors":
         return []
     if pair := unequal_duplicate(codes, duplicates(data)):
@@ -158,13 +160,15 @@ def _write_submission(
     write_stage(representation.directory, STAGE, results=results, config={}, gin_text="", earlier=None)
 
 
-def _check_claims(submission: Submission, entry: Entry, data: Any, outcomes: list[Outcome], tolerance: float) -> None:
-    """Tells what was computed. Raises UserError, which lists them, for scores that differ."""
+def _check_claims(
+    submission: Submission, entry: Entry, data: Images, outcomes: list[Outcome], tolerance: float
+) -> None:
+    """Prints what was computed. Raises UserError, which lists them, for scores that differ."""
     for claim, found, reason in outcomes:
         for score, claimed in claim.scores.items():
-            told = f"recomputed {found[score]:.6g}" if found and score in found else f"not recomputed: {reason}"
+            computed = f"recomputed {found[score]:.6g}" if found and score in found else f"not recomputed: {reason}"
             print(
-                f"{data.name}, training seed {entry.training_seed}: {claim.metric}.{score} claimed {claimed:.6g}, {told}"
+                f"{data.name}, training seed {entry.training_seed}: {claim.metric}.{score} claimed {claimed:.6g}, {computed}"
             )
     apart = [text for outcome in outcomes for text in differences(outcome, tolerance)]
     if apart:

@@ -1,81 +1,19 @@
 """verify.py: submissions of dummy_data, honest, mistaken and tampered with."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.submissions import IMAGES, PARAMETERS, claim, noisy, rows
 
 from dlib_bvae import analysis, datasets, metrics
-from dlib_bvae.analysis.frame import collect
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError
 from dlib_bvae.leaderboard.submissions import verify
 
 EXAMPLE = Path(__file__).parents[3] / "benchmarks" / "submissions" / "pca_example"
-IMAGES = 300
-PARAMETERS = {"num_train": 200}
-TRAINING = [
-    "include 'gin/beta4_dsprites.gin'",
-    "dataset.name = 'dummy_data'",
-    "model.batch_size = 16",
-    "model.log_every = 10",
-    "model.checkpoint_every = 10",
-    "model.training_steps = 10",
-]
-
-
-@pytest.fixture
-def probe():
-    return Subsample("dummy_data", IMAGES, 5)
-
-
-@pytest.fixture
-def submit(tmp_path, monkeypatch, probe):
-    """submit(codes, scores=…, …) → the folder of a submission in a working directory of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path / "cache"))
-    folder = tmp_path / "submissions" / "mine"
-    folder.mkdir(parents=True)
-
-    def make(codes, claims=None, supervision="none", **entry):
-        np.save(folder / "codes.npy", codes)
-        if claims is None:
-            score = metrics.score("mig", probe, codes, 3, **PARAMETERS)["discrete_mig"]
-            claims = [claim("mig", {"discrete_mig": score}, PARAMETERS)]
-        entries = {
-            "dataset": "dummy_data",
-            "fingerprint": probe.fingerprint,
-            "probe": {"images": IMAGES, "seed": 5},
-            "training_seed": 0,
-            "codes": "codes.npy",
-            "sha256": hashlib.sha256((folder / "codes.npy").read_bytes()).hexdigest(),
-            "claims": claims,
-            **entry,
-        }
-        meta = {"name": "mine", "method": "noisy factors", "supervision": supervision, "entries": [entries]}
-        (folder / "meta.json").write_text(json.dumps(meta))
-        return folder
-
-    return make
-
-
-def claim(metric, scores, parameters=None, seed=3):
-    return {"metric": metric, "metric_seed": seed, "scores": scores, "parameters": parameters or {}}
-
-
-def noisy(probe):
-    """Codes of the images that know their factors, not exactly: equal for equal images."""
-    pixels = probe.images_at(np.arange(IMAGES)).reshape(IMAGES, -1) @ np.random.default_rng(0).normal(size=(256, 4))
-    return (probe.factors_at(np.arange(IMAGES)) / [1, 3, 7, 7] + 0.02 * pixels).astype(np.float32)
-
-
-def rows():
-    frame, problems = collect(verify.RUNS)
-    assert problems == []
-    return frame
 
 
 def one_sentence(caught):
@@ -212,45 +150,3 @@ def test_verified_again_the_rows_are_replaced_and_others_are_left(submit, probe,
     with pytest.raises(UserError, match="is not a folder of the submission mine; choose another output directory"):
         verify.run(folder)
     assert place.is_dir()
-
-
-def test_a_model_is_trained_again(submit, probe, tmp_path, capsys):
-    from dlib_bvae.stages import postprocess, train
-
-    train.run(["gin/beta4_dsprites.gin"], [*TRAINING[1:], "model.random_seed = 7"], tmp_path / "theirs")
-    encode = postprocess.load_encoder(tmp_path / "theirs" / "train" / "saved_model")
-    codes = np.asarray(encode(probe.observations_at(np.arange(IMAGES)))[0])
-    gin_file = tmp_path / "submissions" / "mine" / "train.gin"
-    gin_file.write_text("\n".join(TRAINING))
-    retrain = {"gin_config": "train.gin", "tolerance": 0.05}
-    folder = submit(codes, training_seed=7, retrain=retrain)
-    verify.run(folder)
-    assert rows()["evidence"].tolist() == ["recomputed"]
-    verify.run(folder, retrain=True)
-    assert rows()["evidence"].tolist() == ["retrained"]
-    assert "trained again by seed 7" in capsys.readouterr().out
-    submit(noisy(probe), training_seed=7, retrain=retrain)
-    with pytest.raises(UserError, match="trained again by seed 7, mig.discrete_mig: claimed"):
-        verify.run(folder, retrain=True)
-
-
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ("import this", "imports a module, which is never run for a submission"),
-        ("  from os import path", "imports a module"),
-        ("include 'evil.gin'", "includes 'evil.gin'; it may include files of the installed gin/ only"),
-        ("include 'gin/../evil.gin'", "it may include files of the installed gin/ only"),
-        (
-            "dataset.name = 'subset'\nsubset.data = 'dummy_data'\nsubset.values = {'row': [0]}",
-            "trains on .*; the codes are of",
-        ),
-    ],
-)
-def test_gin_files_that_are_not_run(submit, probe, tmp_path, line, told):
-    gin_file = tmp_path / "submissions" / "mine" / "train.gin"
-    gin_file.write_text("\n".join([*TRAINING, line]))
-    folder = submit(noisy(probe), retrain={"gin_config": "train.gin", "tolerance": 0.05})
-    with pytest.raises(UserError, match=told):
-        verify.run(folder, retrain=True)
-    assert not list(verify.RUNS.rglob("*.json"))

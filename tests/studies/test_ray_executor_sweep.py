@@ -1,0 +1,272 @@
+"""ray_executor.py over a Ray that is played: what becomes of each run, however its attempt ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import types
+from concurrent.futures import Future
+
+import pytest
+from support.study_runs import finish
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.studies import ray_executor, study
+from dlib_bvae.studies.local import Outcome
+from dlib_bvae.studies.ray_executor import task_of
+
+
+class RayError(Exception):
+    """As Ray's: the worker or node was lost."""
+
+
+class TaskCancelledError(RayError):
+    """As Ray's."""
+
+
+class RayTaskError(RayError):
+    """As Ray's: `cause` was raised in the task."""
+
+    def __init__(self, cause):
+        super().__init__("a traceback\nof many lines")
+        self.cause = cause
+
+
+class Played:
+    """The part of Ray that a sweep uses. plays: digest's part → how its attempts end, in turn: an Outcome or an error."""
+
+    exceptions = types.SimpleNamespace(
+        RayError=RayError, TaskCancelledError=TaskCancelledError, RayTaskError=RayTaskError
+    )
+
+    def __init__(self, plays, store):
+        self.plays, self.store, self.options = {part: list(endings) for part, endings in plays.items()}, store, None
+        self.tasks, self.most, self.held, self.cancelled = [], 0, {}, []
+
+    def remote(self, **options):
+        self.options = options
+        return lambda function: types.SimpleNamespace(remote=self.hand)
+
+    def hand(self, task):
+        self.tasks.append(task)
+        self.held[len(self.tasks)] = study.Run.from_json(task["run"])
+        self.most = max(self.most, len(self.held))
+        return len(self.tasks)
+
+    def wait(self, references, num_returns, timeout):
+        ready = [each for each in references if self.plays[self.held[each].part] or each in self.cancelled]
+        return ready[:num_returns], None
+
+    def get(self, reference):
+        run = self.held.pop(reference)
+        if reference in self.cancelled:
+            raise TaskCancelledError
+        ending = self.plays[run.part].pop(0)
+        if isinstance(ending, Exception):
+            raise ending
+        if ending.status == "done":
+            finish(run, self.store)
+        return tuple(ending)
+
+    def cancel(self, reference):
+        self.cancelled.append(reference)
+
+
+DONE = Outcome("done", "", 1.0)
+
+
+@pytest.fixture
+def sweep(tiny, tmp_path, monkeypatch):
+    """sweep(plays, workers, …) → (Ray, outcomes by part, what was reported by part)."""
+    monkeypatch.setattr(ray_executor, "_PERIOD", 0.0)
+    monkeypatch.setattr(ray_executor, "_BUSY", 0.03)
+
+    def play(plays, workers=1, bindings=(), **given):
+        asked = tiny("study.parts = [@vae/part()]", *bindings) if "pca" not in plays else tiny(*bindings)
+        ray = Played(plays, tmp_path)
+        monkeypatch.setattr(ray_executor, "cluster", lambda *_: contextlib.nullcontext(ray))
+        told = []
+        report = lambda run, outcome: told.append((run.part, outcome and outcome.status))
+        outcomes = ray_executor.execute(asked, tmp_path, workers, report, **given)
+        return ray, {run.part: outcomes.get(run.digest) for run in asked.runs}, told
+
+    return play
+
+
+def test_a_run_is_handed_over_once_with_its_share(sweep):
+    ray, outcomes, told = sweep({"vae": [DONE]}, bindings=["study.cpus = 3", "study.gpus = 0.5", "study.timeout = 9.0"])
+    assert ray.options == {"num_cpus": 3, "num_gpus": 0.5, "max_retries": 0}
+    assert outcomes == {"vae": DONE}
+    assert told == [("vae", None), ("vae", "done")]
+    (task,) = ray.tasks
+    assert task["environment"]["OMP_NUM_THREADS"] == "3"
+    assert task["environment"]["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert task["timeout"] == 9.0
+    run = study.Run.from_json(task["run"])
+    file = run.directory(ray.store) / "run.json"
+    assert study.Run.from_json(json.loads(file.read_text())) == run
+    assert sweep({"vae": []})[1:] == ({"vae": None}, [])  # it is done
+
+
+def test_without_gpus_nothing_is_said_of_their_memory(sweep):
+    assert "TF_FORCE_GPU_ALLOW_GROWTH" not in sweep({"vae": [DONE]})[0].tasks[0]["environment"]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_so_many_at_a_time(sweep, workers):
+    ray, outcomes, _ = sweep({"vae": [DONE], "pca": [DONE, DONE]}, workers)
+    assert ray.most == workers
+    assert outcomes == {"vae": DONE, "pca": DONE}
+
+
+def test_a_failure_is_tried_as_often_as_the_study_says(sweep):
+    broken, slow = Outcome("failed", "broken", 1.0), Outcome("timeout", "slow", 1.0)
+    assert sweep({"vae": [broken, DONE]})[1:] == ({"vae": broken}, [("vae", None), ("vae", "failed")])
+    ray, outcomes, told = sweep({"vae": [broken, slow, DONE]}, bindings=["study.attempts = 2"])
+    assert outcomes == {"vae": slow}
+    assert [status for _, status in told] == [None, "failed", None, "timeout"]
+
+
+def test_a_lost_run_is_no_failure_and_is_given_up_after_twenty_losses(sweep):
+    ray, outcomes, told = sweep({"vae": [RayError(), RayError(), DONE]})
+    assert outcomes == {"vae": DONE}
+    assert [status for _, status in told] == [None, "lost", None, "lost", None, "done"]
+
+
+def test_a_run_that_kills_every_worker_is_given_up(sweep):
+    ray, outcomes, _ = sweep({"vae": [RayError()] * 20})
+    assert (outcomes["vae"][:2], len(ray.tasks)) == (("failed", "its worker or node was lost 20 times"), 20)
+
+
+def test_a_run_in_use_is_waited_for_and_then_left_to_the_other(sweep):
+    busy = Outcome("busy", "another process works on it", 0.0)
+    ray, outcomes, told = sweep({"vae": [busy, busy, DONE]})
+    assert outcomes == {"vae": DONE}
+    assert [status for _, status in told] == [None, "busy", None, "busy", None, "done"]
+
+
+def test_a_run_that_stays_in_use_is_left_to_the_other(sweep):
+    busy = Outcome("busy", "another process works on it", 0.0)
+    ray, outcomes, _ = sweep({"vae": [busy] * 1_000})
+    assert outcomes == {"vae": busy}
+    assert 2 <= len(ray.tasks) < 1_000
+
+
+def test_what_a_task_raises_is_its_failure_or_the_node_s(sweep):
+    _, outcomes, _ = sweep({"vae": [RayTaskError(ValueError("first\nlast line"))]})
+    assert outcomes["vae"] == ("failed", "last line", 0.0)
+    _, outcomes, _ = sweep({"vae": [RayTaskError(None)]})
+    assert outcomes["vae"] == ("failed", "of many lines", 0.0)
+
+
+def test_a_node_that_cannot_do_runs_ends_the_sweep_and_the_others(sweep):
+    with pytest.raises(UserError, match="^the node x has other gin files$"):
+        sweep({"vae": [RayTaskError(UserError("the node x has other gin files"))], "pca": []}, workers=3)
+
+
+def test_a_stopped_sweep_cancels_what_ray_has(sweep):
+    stop = threading.Event()
+    told = []
+
+    def fits(run):
+        told.append(run.part)
+        if len(told) == 2:
+            stop.set()
+        return True
+
+    ray, outcomes, _ = sweep({"vae": [], "pca": [DONE]}, workers=2, stop=stop, fits=fits)
+    assert len(ray.tasks) == 2
+    assert outcomes["vae"] == ("stopped", "", 0.0)
+    assert ray.cancelled
+    stop.set()
+    assert sweep({"vae": [DONE]}, stop=stop)[0].tasks == []
+
+
+def test_what_does_not_fit_is_not_handed_over(sweep):
+    ray, outcomes, _ = sweep({"vae": [DONE], "pca": [DONE, DONE]}, workers=3, fits=lambda run: run.part == "pca")
+    assert outcomes == {"vae": None, "pca": DONE}
+    assert [study.Run.from_json(task["run"]).part for task in ray.tasks] == ["pca", "pca"]
+
+
+def test_a_run_that_another_process_has_done_meanwhile_is_done(sweep, tiny, tmp_path):
+    def fits(run):
+        finish(run, tmp_path)
+        return True
+
+    ray, outcomes, told = sweep({"vae": []}, fits=fits)
+    assert (outcomes, ray.tasks) == ({"vae": ("done", "", 0.0)}, [])
+    assert told == [("vae", None), ("vae", "done")]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "node", "fit"),
+    [
+        (1, 0.0, {"CPU": 4.0}, 4),
+        (3, 0.0, {"CPU": 8.0}, 2),
+        (1, 0.0, {}, 0),
+        (1, 0.5, {"CPU": 8.0, "GPU": 2.0}, 4),
+        (1, 0.5, {"CPU": 3.0, "GPU": 2.0}, 3),
+        (1, 0.1, {"CPU": 8.0, "GPU": 0.3}, 3),  # 0.3 / 0.1 is 2.99…
+        (1, 1.0, {"CPU": 8.0}, 0),
+    ],
+)
+def test_how_many_runs_a_node_has_room_for(tiny, cpus, gpus, node, fit):
+    asked = tiny(f"study.cpus = {cpus}", f"study.gpus = {gpus}")
+    assert ray_executor._fit(asked, node) == fit
+
+
+def test_the_room_of_a_cluster_is_that_of_its_nodes_that_are_alive(tiny, monkeypatch, capsys):
+    asked = tiny("study.cpus = 2")
+    nodes = [
+        {"Resources": {"CPU": 4.0}, "Alive": True},
+        {"Resources": {"CPU": 64.0}, "Alive": False},
+        {"Resources": {"CPU": 3.0}, "Alive": True},
+    ]
+    ray = types.SimpleNamespace(nodes=lambda: nodes)
+    monkeypatch.setattr(ray_executor, "cluster", lambda *_: contextlib.nullcontext(ray))
+    assert ray_executor.room(asked, "auto") == 3
+    nodes[:] = nodes[1:2]
+    assert ray_executor.room(asked, "auto") == 1
+    with pytest.raises(UserError, match=r"a run needs 2 CPUs and 0 GPUs .* which this machine has not"):
+        ray_executor._check_room(ray, asked, started=True)
+    ray_executor._check_room(ray, asked, started=False)
+    assert "no node of the cluster has 2 CPUs and 0 GPUs" in capsys.readouterr().err
+
+
+def test_a_cancelled_task_asks_its_child_to_end(monkeypatch):
+    outcome: Future = Future()
+    stop = threading.Event()
+    calls = []
+
+    def result(timeout):
+        calls.append(timeout)
+        if len(calls) == 1:
+            raise TimeoutError
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return DONE
+
+    monkeypatch.setattr(outcome, "result", result)
+    monkeypatch.setattr(ray_executor, "TimeoutError", TimeoutError, raising=False)
+    assert ray_executor._waited_for(outcome, stop) == DONE
+    assert (stop.is_set(), len(calls)) == (True, 3)
+
+
+def test_a_task_is_plain_values(tiny, tmp_path):
+    run = tiny().runs[0]
+    task = task_of(run, tmp_path, 5.0, {"A": "1"})
+    assert study.Run.from_json(json.loads(json.dumps(task))["run"]) == run
+    assert (task["store"], task["timeout"], task["environment"]) == (str(tmp_path), 5.0, {"A": "1"})
+
+
+def test_what_ray_prints_of_lost_raylets_is_not_shown():
+    stream = types.SimpleNamespace(texts=[], encoding="utf-8")
+    stream.write = lambda text: stream.texts.append(text) or len(text)
+    quiet = ray_executor._WithoutRaylets(stream)
+    assert quiet.write("mine") == 4
+    assert quiet.encoding == "utf-8"
+    listener = threading.Thread(target=quiet.write, args=("pages",), name="ray_listen_error_messages")
+    listener.start()
+    listener.join()
+    assert stream.texts == ["mine"]

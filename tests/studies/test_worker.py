@@ -1,0 +1,70 @@
+"""worker.py: what is missing of one run is done, in this process; children are in test_local.py."""
+
+import json
+
+import pytest
+
+from dlib_bvae.artifacts import InUse
+from dlib_bvae.errors import UserError
+from dlib_bvae.stages import evaluate, train
+from dlib_bvae.studies import worker
+from dlib_bvae.studies.state import state_of
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What the stages are asked for: their names, a metric behind that of an evaluation."""
+    found = []
+    monkeypatch.setattr(train, "run", lambda *given: found.append(("train", given)))
+    monkeypatch.setattr(evaluate, "run", lambda metric, *given: found.append((metric, given)))
+    return found
+
+
+def test_a_run_is_trained_and_scored_and_what_is_done_is_left_alone(tiny, tmp_path, calls):
+    run = tiny("study.metrics = ['mig', 'sap']", "study.parts = [@pca/part()]").runs[0]
+    directory = run.directory(tmp_path)
+    worker.work(run, tmp_path)
+    assert calls == [
+        ("train", (run.gin_config, run.gin_bindings, directory)),
+        ("mig", ((), (), directory)),
+        ("sap", ((), (), directory)),
+    ]
+    for folder, stage in (("train", "train"), (run.evaluations[0].folder, "evaluation")):
+        (directory / folder / "results" / "json").mkdir(parents=True)
+        (directory / folder / "results" / "json" / f"{stage}_results.json").write_text("{}")
+    calls.clear()
+    worker.work(run, tmp_path)
+    assert [name for name, _ in calls] == ["sap"]
+    assert not state_of(run, directory, None).done
+
+
+def test_every_evaluation_is_tried_before_one_is_refused(tiny, tmp_path, calls, monkeypatch):
+    run = tiny("study.metrics = ['mig', 'sap', 'dci']", "study.parts = [@pca/part()]").runs[0]
+    tried = []
+
+    def refuse(metric, *_):
+        tried.append(metric)
+        if metric != "sap":
+            raise UserError(f"no {metric}")
+
+    monkeypatch.setattr(evaluate, "run", refuse)
+    with pytest.raises(UserError, match="^mig: no mig; dci: no dci$"):
+        worker.work(run, tmp_path)
+    assert tried == ["mig", "sap", "dci"]
+
+
+def test_a_run_in_use_ends_with_its_status(tiny, tmp_path, calls, capsys, monkeypatch):
+    run = tiny("study.parts = [@pca/part()]").runs[0]
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(run.to_json()))
+    worker._call(file, tmp_path, with_parent=False)
+    assert [name for name, _ in calls] == ["train", "mig"]
+
+    def refuse(*_):
+        raise InUse("in use by process 7")
+
+    monkeypatch.setattr(worker, "work", refuse)
+    with pytest.raises(SystemExit) as stop:
+        worker._call(file, tmp_path, with_parent=False)
+    assert stop.value.code == worker.IN_USE == 75
+    assert capsys.readouterr().err == "in use by process 7\n"

@@ -1,0 +1,16 @@
+"""Run directories of a study with the results that its stages leave, without a model."""
+
+from pathlib import Path
+
+from dlib_bvae.artifacts import write_stage
+from dlib_bvae.studies.study import Run
+
+
+def finish(run: Run, store: Path, seconds: float = 1.0, scored: bool = True) -> None:
+    """Results of a training, and where `scored` of an encoding and of the first evaluation, each of so many seconds."""
+    directory = run.directory(store)
+    stages = [("train", "train"), ("mean", "postprocess"), (run.evaluations[0].folder, "evaluation")]
+    for folder, stage in stages if scored else stages[:1]:
+        earlier = None if stage == "train" else directory / "train"
+        results = {"elapsed_time": seconds}
+        write_stage(directory / folder, stage, results=results, config={}, gin_text="", earlier=earlier)
