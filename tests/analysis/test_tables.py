@@ -203,7 +203,8 @@ def test_the_command_says_what_to_run_first(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_column_is_shown_only_where_rows_would_look_the_same_without_it(tmp_path):
+def test_a_column_is_shown_only_where_rows_would_look_the_same_without_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     for name, beta in {"a": 1.0, "b": 4.0}.items():
         evaluate(write_run(tmp_path / "models", name, model=name, beta=beta), {"mig": 0.5}, metric="mig")
     assert "config" not in tables.render(table_of(tmp_path / "models"))

@@ -1,4 +1,4 @@
-"""local.py: what fails, hangs, is killed, is stopped, and what two executors share with real children, then with played attempts."""
+"""local.py: what fails, hangs, is killed, is stopped, and and what two executors share, with real children and without."""
 
 import json
 import os
