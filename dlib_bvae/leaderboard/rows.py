@@ -39,7 +39,7 @@ def make_row(
         **names,
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
-        "supervision": cell.get("supervision") or supervision_of(method),
+        "supervision": cell.get("supervision") or records[0].get("train_results.supervision") or supervision_of(method),
         "evidence": cell.get("evidence") or (SCORED_HERE if method == BROUGHT else TRAINED_HERE),
         "reference": (cell["model"] if method == BROUGHT else method) in REFERENCES,
         "origin": origin_of(cell["dataset"]),

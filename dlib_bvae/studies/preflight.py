@@ -90,7 +90,7 @@ def _made(run: Run) -> Any:
     from dlib_bvae.stages import train
 
     with configuration(run.gin_config, run.gin_bindings, train.REGISTRIES):
-        train.training()
+        train.TrainingSettings()
         try:
             data = datasets.load()
             return _absence(data) or data

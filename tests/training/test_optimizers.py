@@ -5,8 +5,7 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.training.optimizers import adagrad, adam, adamw, sgd
-from dlib_bvae.training.schedules import constant, cosine, step_decay, warm_up
+from dlib_bvae.training.optimizers import adagrad, adam, adamw, constant, cosine, sgd, step_decay, warm_up
 
 GRADIENTS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.1]], np.float32)
 

@@ -10,8 +10,7 @@ import tensorflow as tf
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import check_positive, check_whole
 from dlib_bvae.models.layers import Dense
-from dlib_bvae.models.objectives.base import Batch, Objective, Wants, stream
-from dlib_bvae.models.objectives.weights import Weight, check_weight
+from dlib_bvae.models.objectives.base import Batch, Objective, Wants, Weight, check_weight, stream
 from dlib_bvae.models.random_numbers import normal, uniform
 
 
@@ -97,6 +96,9 @@ class Adversarial(Objective):
 @gin.configurable
 class factor_vae(Adversarial):
     """ELBO + γ TC, with TC from a discriminator's logits; FactorVAE (Kim & Mnih 2018, Eq. 2). gamma: >= 0 or a schedule."""
+
+    summary = "total correlation by a discriminator, two batches"
+    paper = "Kim & Mnih 2018"
 
     def __init__(
         self, gamma: float | Weight = 10.0, discriminator_learning_rate: float = 1e-4, width: int = 1000, depth: int = 6

@@ -8,8 +8,7 @@ from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import Wants
 from dlib_bvae.training.feed import MemoryFeed
-from dlib_bvae.training.partners import make_partners
-from dlib_bvae.training.plan import Plan
+from dlib_bvae.training.plan import Plan, make_partners
 
 DATA = DummyData()
 

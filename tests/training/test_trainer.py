@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.training.gradients import Average, LossScale, make_clip
+from dlib_bvae.training.trainer import Average, LossScale, make_clip
 
 GRADIENTS = [tf.constant([3.0, -0.5]), tf.constant([[4.0]])]
 

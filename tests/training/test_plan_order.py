@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.training.order import make_order
+from dlib_bvae.training.plan import make_order
 
 
 class Weighted(DummyData):
