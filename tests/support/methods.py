@@ -95,3 +95,8 @@ def small_trainer(name: str, parameters: dict | None = None, **settings):
         for key, value in (parameters or {}).items():
             gin.bind_parameter(f"{name}.{key}", value)
         return build(DATA, dataclasses.replace(TrainingSettings(), **settings))[0]
+
+
+def defaults(method: type) -> dict:
+    """The parameters of a method with their defaults."""
+    return {key: value.default for key, value in inspect.signature(method).parameters.items()}
