@@ -144,15 +144,16 @@ def _advance(
             stop = min(limit, *(session.begin() for session in group))
             with raised_by(*trainers), chunk.timed(stop - step) as count:
                 finite = ensemble.run(tf.constant(count, tf.int64)).numpy()
+            stopping = bool(caught)  # a signal from now on waits for the next checkpoints, which all members write
             for session, good in zip(group, finite, strict=True):
                 try:
-                    session.reach(bool(good), bool(caught))
+                    session.reach(bool(good), stopping)
                 except UserError as error:
                     errors[session] = error
                     print(f"{session.directory}: {error}; the others go on", file=sys.stderr, flush=True)
             step = group[0].step
             line.update(step, _mean([trainer.means() for trainer in trainers]))
-            if caught and not all(trainer.done for trainer in trainers):
+            if stopping and not all(trainer.done for trainer in trainers):
                 raise Interrupted(caught[0], step)
     return errors
 

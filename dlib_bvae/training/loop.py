@@ -50,9 +50,10 @@ def train(
             stop = profiler.before(session.step, session.begin())
             with raised_by(trainer), chunk.timed(stop - session.step) as count:
                 finite = bool(trainer.run(tf.constant(count, tf.int64)))
-            session.reach(finite, bool(caught))
+            stopping = bool(caught)  # a signal from now on waits for the next checkpoint
+            session.reach(finite, stopping)
             line.update(session.step, trainer.means())
-            if caught and not trainer.done:
+            if stopping and not trainer.done:
                 raise Interrupted(caught[0], session.step)
     return session.outcome()
 

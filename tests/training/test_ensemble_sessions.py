@@ -134,7 +134,7 @@ def test_stopped_by_a_signal_it_saves_and_goes_on(whole, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", save_and_stop)
-        with pytest.raises(Interrupted, match="stopped at step 2 with a checkpoint") as stopped:
+        with pytest.raises(Interrupted, match="stopped at step 3 with a checkpoint") as stopped:
             together(tmp_path, (0, 1))
     assert stopped.value.signum == signal.SIGTERM
     check_same(together(tmp_path, (0, 1))[0], whole[0])
