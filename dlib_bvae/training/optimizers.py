@@ -162,7 +162,7 @@ class adagrad(tf.Module):
             )
 
 
-@gin.configurable
+@gin.configurable(module="dlib_bvae.training.schedules")  # gin.constant exists, so files say @schedules.constant()
 class constant:
     """The same learning rate at every step."""
 
