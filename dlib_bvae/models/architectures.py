@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Protocol
 
 import gin
 import tensorflow as tf
@@ -33,6 +35,30 @@ ARCHITECTURES = Registry(
 )
 
 Shape = tuple[int, int, int]
+
+
+class Part(Protocol):
+    """An encoder or a decoder, which is a tf.Module."""
+
+    @property
+    def submodules(self) -> Sequence[tf.Module]:
+        """Its layers, and modules in them."""
+
+
+class Encoder(Part, Protocol):
+    """Made by (observation_shape, num_latent, seed)."""
+
+    def __call__(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Observations (batch, H, W, C) in [0, 1] → mean and log variance, each (batch, num_latent), of the dtype of x."""
+
+
+class Decoder(Part, Protocol):
+    """Made by (observation_shape, num_latent, seed)."""
+
+    def __call__(self, z: tf.Tensor) -> tf.Tensor:
+        """Latents (batch, num_latent) → logits (batch, H, W, C), of the dtype of z."""
+
+
 _FIXED = ["observation_shape", "num_latent", "seed"]
 _CHANNELS = 32
 _CONVOLUTIONS = 3

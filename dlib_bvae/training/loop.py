@@ -6,7 +6,6 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -102,7 +101,7 @@ class Profile:
     def __enter__(self) -> Profile:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop()
         if self._first < self._last and not self._written:
             print(f"profile: none, as no step of {self._first} … {self._last - 1} was taken now")

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from dlib_bvae.datasets.ground_truth import FactorDataset
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models import Model
@@ -34,7 +35,7 @@ class CodedData(Protocol):
     name: str
     num_images: int
 
-    def observations_at(self, indices: Any) -> np.ndarray:
+    def observations_at(self, indices: np.ndarray) -> np.ndarray:
         """Indices (n,) → codes float32 (n, latents)."""
 
     def encode(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -74,12 +75,12 @@ class Baseline(abc.ABC):
         """
 
     @classmethod
-    def coded(cls, data: Any) -> CodedData:
+    def coded(cls, data: FactorDataset) -> CodedData:
         """The codes of `data`, for a method that has `codes`."""
         raise NotImplementedError(f"{cls.__name__} has an encoder")
 
 
-def coded_data(codes: str, data: Any) -> CodedData:
+def coded_data(codes: str, data: FactorDataset) -> CodedData:
     """`data` as the method sees it whose results record `codes`. Raises UserError when no installed one does."""
     for name in BASELINES.names():
         method = BASELINES.get(name)

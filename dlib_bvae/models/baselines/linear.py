@@ -28,7 +28,9 @@ class LinearNetwork(tf.Module):
     mean: (pixels · channels,). encoder: (pixels · channels, latents). decoder: (latents, pixels · channels); all float32.
     """
 
-    def __init__(self, observation_shape: tuple[int, int, int], mean: Any, encoder: Any, decoder: Any):
+    def __init__(
+        self, observation_shape: tuple[int, int, int], mean: np.ndarray, encoder: np.ndarray, decoder: np.ndarray
+    ):
         super().__init__("linear")
         self.observation_shape, self.num_latent = tuple(observation_shape), encoder.shape[1]
         self.mean = tf.Variable(mean, name="mean", dtype=tf.float32)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import gin
 import numpy as np
 
 from dlib_bvae.datasets import as_factor_dataset
-from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.ground_truth import FactorDataset, GroundTruthData
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.models.vae import GaussianVAE
@@ -40,9 +40,9 @@ class oracle(Baseline):
         return None, {}
 
     @classmethod
-    def coded(cls, data: Any) -> FactorView:
+    def coded(cls, data: FactorDataset) -> FactorView:
         """The factors of `data` as codes."""
-        return FactorView(data)
+        return FactorView(cast(GroundTruthData, data))  # a subsample of a grid has all that is used of it
 
 
 class FactorView:
@@ -58,7 +58,7 @@ class FactorView:
         self._last, self._middle = sizes - 1, (sizes - 1) / 2
         self._deviation = np.sqrt(np.maximum(sizes**2 - 1, 1) / 12)
 
-    def observations_at(self, indices: Any) -> np.ndarray:
+    def observations_at(self, indices: np.ndarray) -> np.ndarray:
         """Indices (n,) → codes float32 (n, factors)."""
         return ((self.data.factors_at(indices) - self._middle) / self._deviation).astype(np.float32)
 

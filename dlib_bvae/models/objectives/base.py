@@ -188,7 +188,7 @@ class cyclical_weight(Weight):
         return tf.where(step < self.steps, self.first + (self.last - self.first) * risen, self.last)
 
 
-def check_weight(name: str, value: Any) -> float | Weight:
+def check_weight(name: str, value: object) -> float | Weight:
     """The parameter `name`: a number >= 0 as a float, or a Weight as it is. Raises UserError for anything else."""
     if isinstance(value, Weight):
         return value

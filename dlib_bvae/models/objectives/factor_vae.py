@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import gin
 import tensorflow as tf
@@ -75,7 +75,7 @@ class Adversarial(Objective):
         batch.measured["discriminator_accuracy"] = tf.reduce_mean(tf.cast(right, tf.float32))
         self._adam(variables, tape.gradient(loss, variables), batch.step)
 
-    def _adam(self, variables: Any, gradients: Any, step: tf.Tensor) -> None:
+    def _adam(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor], step: tf.Tensor) -> None:
         # The room of optimisers lies above this one; Kim & Mnih's β₁ = 0.5, β₂ = 0.9.
         power = tf.cast(step + 1, tf.float32)
         for variable, first, second, gradient in zip(variables, self.first, self.second, gradients, strict=True):

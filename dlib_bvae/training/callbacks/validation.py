@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class TrainingSplit(ImageData):
         """The data set's."""
         return self._data.num_images
 
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: np.ndarray) -> np.ndarray:
         """The data set's."""
         return self._data.images_at(indices)
 
@@ -103,7 +104,7 @@ class Validation(Callback):
         self._batches = [data.images_at(part) for part in rows.reshape(-1, batch_size)]
         self._max_pixel = np.float32(data.max_pixel)
         self.best = Best(network)
-        self._losses: Any = None
+        self._losses: Callable[..., dict[str, tf.Tensor]] | None = None
 
     @property
     def kept(self) -> tf.Module:
