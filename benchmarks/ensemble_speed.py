@@ -36,7 +36,7 @@ def measure(kind: str, members: int, flags: argparse.Namespace) -> dict[str, lis
         bindings += [f"dataset.name = '{flags.dataset}'"]
         with configuration([CONFIGS[kind]], bindings, stage.REGISTRIES):
             shared = trainers[0].feed if trainers else None
-            trainers.append(stage.build(datasets.load(), stage.training(), shared=shared)[0])
+            trainers.append(stage.build(datasets.load(), stage.TrainingSettings(), shared=shared)[0])
     fused, loop = (Ensemble(trainers, way, flags.xla) for way in ("fused", "loop"))
     calls = {"fused": fused.run, "loop": loop.run, "one_after_another": lambda n: [t.run(n) for t in trainers]}
     rates: dict[str, list[float]] = {way: [] for way in WAYS}

@@ -74,7 +74,7 @@ def measure(case: str, folder: Path, seconds: float) -> float:
     data = random_images(folder / "random.npy") if name == "memory map" else datasets.load(name)
     bindings = ["model.batch_size = 64", f"feed.max_mib = {max_mib}", "model.training_steps = 1000000"]
     with configuration(["gin/beta4_dsprites.gin"], bindings, stage.REGISTRIES):
-        trainer, _ = stage.build(data, stage.training())
+        trainer, _ = stage.build(data, stage.TrainingSettings())
         trainer.feed.start(0, trainer.total)
         trainer.run(tf.constant(5, tf.int64))
         began, steps = time.perf_counter(), 0

@@ -44,12 +44,12 @@ def make_data() -> Any:
 
 def make_trainer(name: str, data: Any) -> Any:
     """The trainer of the method `name` with its own defaults, on the network that it asks for, with the same layers."""
+    from dlib_bvae.models import MODELS
     from dlib_bvae.models.objectives import OBJECTIVES
-    from dlib_bvae.models.registry import MODELS
     from dlib_bvae.training.feed import MemoryFeed
     from dlib_bvae.training.optimizers import adam
     from dlib_bvae.training.plan import Plan
-    from dlib_bvae.training.schedules import constant
+    from dlib_bvae.training.settings import TrainingSettings
     from dlib_bvae.training.trainer import Trainer
 
     objective = OBJECTIVES.get(name)()
@@ -59,7 +59,8 @@ def make_trainer(name: str, data: Any) -> Any:
     network = make(data.observation_shape, 0, **options)
     objective.build(network.num_latent, data, 0)
     feed = MemoryFeed(data, Plan(data, BATCH, 0, objective.wants))
-    return Trainer(network, objective, adam(network.trainable_variables), feed, constant(), total=10**9, seed=0)
+    settings = TrainingSettings(model=objective, training_steps=10**9)
+    return Trainer(network, adam(network.trainable_variables), feed, settings)
 
 
 class Method:

@@ -52,7 +52,7 @@ def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[
         configuration(*settings(kind, batch, precision, 10), stage.REGISTRIES),
         tempfile.TemporaryDirectory() as folder,
     ):
-        given = stage.training()
+        given = stage.TrainingSettings()
         trainer, examples = stage.build(datasets.load(), given)
         run = lambda: train(trainer, Path(folder), checkpoint_every=1000, log_every=100, examples=examples)
         run()

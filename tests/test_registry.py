@@ -138,7 +138,7 @@ def test_the_rooms_list_their_names_without_heavy_imports():
     code = """
 import sys
 from dlib_bvae import datasets, metrics
-from dlib_bvae.models.registry import MODELS
+from dlib_bvae.models import MODELS
 from dlib_bvae.representations.codes import REPRESENTATIONS
 assert "dsprites_rendered" in datasets.names() and "beta_vae" in metrics.names(), metrics.names()
 assert MODELS.names() and REPRESENTATIONS.names() and metrics.CLASSIFIERS.names()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import dlib_bvae
 from dlib_bvae import analysis
-from dlib_bvae.analysis.cells import OBJECTIVE, REFERENCES, score_info
+from dlib_bvae.analysis.cells import OBJECTIVE, REFERENCES, SUPERVISION, score_info
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.artifacts.record import is_done, read_config, read_json
@@ -117,7 +117,7 @@ def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _records(frame: pd.DataFrame) -> list[Record]:
     """The rows of the frame with the columns a board needs; a column that the frame lacks has no values."""
     scores = [name for name in frame.columns if name.startswith("evaluation_results.") and name != SCORE_NAMES]
-    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, *KEYS.values(), *COLUMNS, *scores])
+    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, SUPERVISION, *KEYS.values(), *COLUMNS, *scores])
     return _plain(frame.reindex(columns=list(wanted)))
 
 
@@ -176,7 +176,7 @@ def make_row(
         **names,
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
-        "supervision": cell.get("supervision") or supervision_of(method),
+        "supervision": cell.get("supervision") or records[0][SUPERVISION] or supervision_of(method),
         "evidence": cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE),
         "reference": (cell["model"] if method == EXTERNAL else method) in REFERENCES,
         "origin": origin_of(cell["dataset"]),

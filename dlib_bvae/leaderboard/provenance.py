@@ -1,42 +1,15 @@
-"""What a board says of a row besides its scores: the method, its supervision, and where its images come from."""
+"""What a board says of a row besides its scores: the method, what it learns of the factors, where its images come from."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
-# What a method's training is told of the factors beside the images: "none", "pairs" of images that share most of them,
-# the "labels" of some images, or the "factors" of all. The one table; a test holds it against Objective.wants.
-SUPERVISION = {
-    **dict.fromkeys(
-        (
-            "annealed_vae",
-            "beta_tc_vae",
-            "control_vae",
-            "dip_vae",
-            "factor_qvae",
-            "factor_vae",
-            "fast_ica",
-            "hfs",
-            "info_vae",
-            "joint_vae",
-            "mr_vae",
-            "pca",
-            "qlae",
-            "random_encoder",
-            "vae",
-            "vq_vae",
-            "wae_mmd",
-        ),
-        "none",
-    ),
-    "ada_gvae": "pairs",
-    "ada_ml_vae": "pairs",
-    "s2_vae": "labels",
-    "oracle": "factors",
-}
+from dlib_bvae.errors import UserError
+
 NOT_STATED = "not stated"
-EXTERNAL = "external codes"  # the method of codes that were not computed here
+EXTERNAL = "external codes"  # the method of external codes
 
 _EXTERNAL_FILES = ("from_file", "image_folder")
 _PROBED = re.compile(r", \d+ images, seed \d+$")  # what a probe says of itself after the data set
@@ -51,9 +24,25 @@ def method_of(config: Mapping[str, object]) -> str:
     return reference.removeprefix("@").removesuffix("()").split("/")[-1].split(".")[-1]
 
 
+@functools.cache
 def supervision_of(method: str) -> str:
-    """An entry of SUPERVISION; NOT_STATED for external codes and for methods of other packages."""
-    return SUPERVISION.get(method, NOT_STATED)
+    """What the training of a method learns of the factors besides the images, of results that do not record it.
+
+    "none", "pairs" of images that share most of them, the "labels" of some images, or the "factors" of all; NOT_STATED for
+    external codes, and for a method of a package that is not installed or cannot be imported. Imports TensorFlow.
+    """
+    if method == EXTERNAL:
+        return NOT_STATED
+    from dlib_bvae.models.baselines import BASELINES
+    from dlib_bvae.models.objectives import OBJECTIVES
+
+    try:
+        if method in OBJECTIVES:
+            wants = getattr(OBJECTIVES.get(method), "wants", None)
+            return getattr(wants, "supervision", NOT_STATED)
+        return getattr(BASELINES.get(method), "supervision", NOT_STATED)
+    except UserError:  # unknown, or a plug-in that cannot be imported
+        return NOT_STATED
 
 
 def origin_of(dataset: str) -> str:

@@ -1,4 +1,4 @@
-"""Autoencoders without a posterior: codes are numbers, free or out of a codebook."""
+"""Autoencoders without a posterior: codes are numbers, free or out of a codebook, or vectors out of one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import check_integer
+from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.models.layers import initial_weights
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.vae import Adapt, GaussianVAE
 
@@ -81,6 +82,76 @@ class quantized_autoencoder(GaussianVAE):
         reconstruction, measured = self.compare(observations, self.decode_logits(latent))
         used = tf.reduce_max(tf.one_hot(self.indices(codes), self.codebook.shape[1]), axis=0)
         measured["values_used"] = tf.reduce_mean(tf.reduce_sum(used, axis=1))
+        extras = {
+            "quantization": tf.reduce_mean(tf.square(tf.stop_gradient(codes) - quantized), axis=1),
+            "commitment": tf.reduce_mean(tf.square(codes - tf.stop_gradient(quantized)), axis=1),
+        }
+        fields = {"key": key, "encode": self.encode, "extras": extras, "measured": measured, **given}
+        return Batch(quantized, tf.fill(tf.shape(codes), float("-inf")), latent, reconstruction, None, **fields)
+
+
+@gin.configurable(denylist=_FIXED)
+class vector_quantized_autoencoder(GaussianVAE):
+    """encoder.num_latent numbers are encoder.num_latent / dim vectors, each the nearest of a shared codebook (van den Oord 2017).
+
+    A code is the quantised vectors, one after another. Gradients pass straight through. num_vectors: of the codebook, >= 2;
+    they start uniform in ±√(3 / dim), as in the baseline of Hsu et al. 2023. Raises UserError unless dim divides num_latent.
+    """
+
+    latents = "vector_quantized"
+
+    def __init__(
+        self,
+        observation_shape: tuple[int, int, int],
+        seed: int,
+        precision: str = "float32",
+        dim: int = 64,
+        num_vectors: int = 512,
+    ):
+        super().__init__(observation_shape, seed, precision)
+        check_integer("vector_quantized_autoencoder.dim", dim, 1)
+        check_integer("vector_quantized_autoencoder.num_vectors", num_vectors, 2)
+        if self.num_latent % dim:
+            raise UserError(
+                f"encoder.num_latent must be a multiple of vector_quantized_autoencoder.dim, {dim}, as it counts the numbers "
+                f"of all vectors; got {self.num_latent}"
+            )
+        self.codebook = tf.Variable(initial_weights((num_vectors, dim), dim, 1.0, seed, "codebook"), name="codebook")
+
+    def indices(self, codes: tf.Tensor) -> tf.Tensor:
+        """The places of the nearest vectors: float32 (batch, vectors · dim) → int64 (batch, vectors)."""
+        size, dim = self.codebook.shape
+        rows = tf.reshape(codes, [-1, dim])
+        # |row|² is the same for all vectors of the codebook, so it is left out.
+        distances = tf.reduce_sum(tf.square(self.codebook), axis=1) - 2.0 * tf.matmul(
+            rows, self.codebook, transpose_b=True
+        )
+        return tf.reshape(tf.argmin(distances, axis=1), [-1, self.num_latent // dim])
+
+    def quantize(self, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The nearest vectors, float32 (batch, vectors · dim), whose gradient goes to the codebook; and their `indices`."""
+        indices = self.indices(codes)
+        # Through a reshape the codebook's gradient is dense, as the optimisers' kernels need it.
+        found = tf.gather(tf.reshape(self.codebook, self.codebook.shape), indices)
+        return tf.reshape(found, tf.shape(codes)), indices
+
+    def encode(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Observations (batch, H, W, C) in [0, 1] → quantised vectors and −∞, float32 (batch, vectors · dim)."""
+        codes, _ = self.quantize(super().encode(observations)[0])
+        return codes, tf.fill(tf.shape(codes), float("-inf"))
+
+    def batch(self, observations: tf.Tensor, key: tf.Tensor, adapt: Adapt | None = None, **given: Any) -> Batch:
+        """One pass. extras: quantization and commitment, the squared distances that train codebook and encoder.
+
+        Each is a mean over numbers. Logs perplexity, the exponential of the entropy of the codebook's use in the batch:
+        1 … num_vectors, 1 where it has collapsed.
+        """
+        codes, _ = super().encode(observations)
+        quantized, indices = self.quantize(codes)
+        latent = codes + tf.stop_gradient(quantized - codes)
+        reconstruction, measured = self.compare(observations, self.decode_logits(latent))
+        used = tf.reduce_mean(tf.one_hot(tf.reshape(indices, [-1]), self.codebook.shape[0]), axis=0)
+        measured["perplexity"] = tf.exp(-tf.reduce_sum(tf.math.xlogy(used, used)))
         extras = {
             "quantization": tf.reduce_mean(tf.square(tf.stop_gradient(codes) - quantized), axis=1),
             "commitment": tf.reduce_mean(tf.square(codes - tf.stop_gradient(quantized)), axis=1),

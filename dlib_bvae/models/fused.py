@@ -11,7 +11,7 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.layers import Conv, Deconv, Dense, Layer, shape_of
 from dlib_bvae.models.objectives import Batch
-from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.models.vae import Adapt, GaussianVAE
 
 _SEPARATE = ("encode", "decode_logits", "sample", "batch", "batch_of")
 _TOLERANCE = 1e-2  # of the largest number: products in TensorFloat-32 differ by 1e-3
@@ -46,7 +46,7 @@ class FusedVAE:
         self,
         observations: Sequence[tf.Tensor],
         keys: Sequence[tf.Tensor],
-        adapts: Sequence[Any],
+        adapts: Sequence[Adapt | None],
         given: Sequence[dict[str, Any]],
     ) -> list[Batch]:
         """GaussianVAE.batch of every network; observations: (batch, H, W, C) each, of one batch size."""

@@ -103,7 +103,7 @@ class multi_rate_vae(GaussianVAE):
         with self._default():
             return super().decode_logits(latents)
 
-    def _default(self) -> Any:
+    def _default(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext() if self._rate.value is not None else self.at(tf.convert_to_tensor(self.rate))
 
     def batch(self, observations: tf.Tensor, key: tf.Tensor, adapt: Adapt | None = None, **given: Any) -> Batch:

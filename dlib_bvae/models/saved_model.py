@@ -9,9 +9,10 @@ from typing import Any
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.models import Model
 
 
-def export(network: Any, directory: Path) -> None:
+def export(network: Model, directory: Path) -> None:
     """Writes `network` with three functions, all on float32 and any batch size.
 
     encode: observations (n, H, W, C) in [0, 1] → mean and log_variance (n, latents); decode: latents (n, latents) →
@@ -42,7 +43,8 @@ def load(directory: Path) -> Any:
     """Reads a SavedModel. Raises UserError when there is none or it is damaged."""
     if not directory.exists():
         raise UserError(
-            f"there is no SavedModel {directory}: an oracle's run has none; train another method's again with --overwrite"
+            f"there is no SavedModel {directory}: a run of a method without an encoder, such as the oracle, has none; "
+            "train another method's again with --overwrite"
         )
     try:
         return tf.saved_model.load(str(directory))

@@ -103,7 +103,7 @@ def _caller(signature: Any, name: str, directory: Path) -> Callable[[np.ndarray]
     inputs = signature.structured_input_signature[1]
     if len(inputs) != 1:
         raise UserError(
-            f"{name} of the SavedModel {directory} must have one input; it has {', '.join(inputs) or 'none'}"
+            f"{name} of the SavedModel {directory} must have one input; it has {', '.join(sorted(inputs)) or 'none'}"
         )
     ((key, spec),) = inputs.items()
     if not spec.dtype.is_floating:

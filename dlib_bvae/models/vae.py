@@ -9,9 +9,9 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer
-from dlib_bvae.models.architectures import burgess_decoder, burgess_encoder
+from dlib_bvae.models.architectures import Decoder, Encoder, burgess_decoder, burgess_encoder
 from dlib_bvae.models.layers import shape_of
-from dlib_bvae.models.likelihoods import bernoulli_loss
+from dlib_bvae.models.likelihoods import Likelihood, bernoulli_loss
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.random_numbers import normal
 
@@ -25,8 +25,8 @@ def build_encoder(
     seed: int,
     further: int = 0,
     num_latent: int = 10,
-    encoder_fn: Callable = burgess_encoder,
-) -> tuple[Any, int]:
+    encoder_fn: Callable[..., Encoder] = burgess_encoder,
+) -> tuple[Encoder, int]:
     """Returns the encoder of num_latent + `further` numbers, and that sum.
 
     Raises UserError when num_latent is not an integer >= 1.
@@ -37,14 +37,17 @@ def build_encoder(
 
 @gin.configurable("decoder", denylist=["observation_shape", "num_latent", "seed"])
 def build_decoder(
-    observation_shape: tuple[int, int, int], num_latent: int, seed: int, decoder_fn: Callable = burgess_decoder
-) -> Any:
+    observation_shape: tuple[int, int, int],
+    num_latent: int,
+    seed: int,
+    decoder_fn: Callable[..., Decoder] = burgess_decoder,
+) -> Decoder:
     """Returns the decoder."""
     return decoder_fn(observation_shape, num_latent, seed)
 
 
 @gin.configurable("reconstruction_loss")
-def build_likelihood(loss_fn: Callable = bernoulli_loss) -> Any:
+def build_likelihood(loss_fn: Callable[[], Likelihood] = bernoulli_loss) -> Likelihood:
     """Returns the likelihood."""
     return loss_fn()
 

@@ -1,16 +1,17 @@
-"""The training stage of one model, or of many that are trained together."""
+"""The training stage of models that are trained together: a gin configuration with ensemble.seeds → a run directory a member."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gin
-import tensorflow as tf
+import numpy as np
 
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import run_lock
@@ -18,10 +19,11 @@ from dlib_bvae.artifacts.lifecycle import start
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.baselines.base import Baseline
+from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.stages import train
-from dlib_bvae.stages.members import Member, ensemble, without_ensemble
-from dlib_bvae.training.ensemble_loop import train_ensemble
+from dlib_bvae.training.devices import make_deterministic
+from dlib_bvae.training.ensemble import WAYS, train_ensemble
+from dlib_bvae.training.settings import TrainingSettings
 from dlib_bvae.training.trainer import Trainer
 
 _COMMON = (
@@ -34,6 +36,7 @@ _COMMON = (
     "devices",
     "deterministic",
 )
+_LITERALS = (bool, int, float, str)
 
 
 def run(
@@ -45,13 +48,13 @@ def run(
 ) -> list[Path]:
     """Trains what the configuration says and returns the run directories.
 
-    Without ensemble.seeds that is train.run. With them it is a model for each seed, all at once; each has a run directory of
-    its own, as if it had been trained alone: model_dir (default: runs/<name of the last gin file>) and "-seed<seed>". Those
+    Without ensemble.seeds that is train.run. With them it is a model for each seed, all at once; each has its run directory
+    as if it had been trained alone: model_dir (default: runs/<name of the last gin file>) and "-seed<seed>". Those
     that are finished are left out, interrupted ones continue. profile: see train.run. Raises UserError for bad input,
     and at the end for members that diverged.
     """
     model_dir = train.directory_of(gin_config, gin_bindings, model_dir)
-    # A configuration of its own: what was called in it would stand in the results.
+    # A separate configuration, as what is called in it stands in the results.
     with configuration(gin_config, gin_bindings, train.REGISTRIES):
         members, way = ensemble()
     if not members:
@@ -81,31 +84,31 @@ class _Built:
     started: str
     text: str
     data: ImageData
-    settings: dict[str, Any]
+    settings: TrainingSettings
     trainer: Trainer
-    examples: tf.Tensor
+    examples: np.ndarray
 
 
 def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool) -> list[_Built]:
     """Builds `member` under the present configuration, on the data of the `first`; nothing where it is trained already."""
-    started = without_ensemble(gin.config_str())
+    started = train.without_ensemble(gin.config_str())
     if train.is_trained(final, started, overwrite):
         return []
-    data, settings = datasets.load(), train.training()
-    if isinstance(settings["model"], Baseline):
+    data, settings = datasets.load(), TrainingSettings()
+    if isinstance(settings.model, Baseline):
         raise UserError(
-            f"{type(settings['model']).__name__} is fitted, not trained step by step; leave out ensemble.seeds"
+            f"{type(settings.model).__name__} is fitted, not trained step by step; leave out ensemble.seeds"
         )
     for other in first:
-        differing = [f"model.{key}" for key in _COMMON if settings[key] != other.settings[key]]
+        differing = [f"model.{key}" for key in _COMMON if getattr(settings, key) != getattr(other.settings, key)]
         differing += ["the data set"] if data.fingerprint != other.data.fingerprint else []
         if differing:
             raise UserError(
                 f"the members of an ensemble share {differing[0]}; leave it out of ensemble.each ({member.suffix})"
             )
         data = other.data
-    if settings["deterministic"]:
-        tf.config.experimental.enable_op_determinism()
+    if settings.deterministic:
+        make_deterministic()
     trainer, examples = train.build(data, settings, shared=first[0].trainer.feed if first else None)
     return [_Built(final, started, gin.operative_config_str(), data, settings, trainer, examples)]
 
@@ -118,8 +121,10 @@ def _train(built: Sequence[_Built], size: int, way: str, began: float, overwrite
         [member.trainer for member in built],
         parts,
         way=way,
+        xla=settings.xla,
+        checkpoint_every=settings.checkpoint_every,
+        log_every=settings.log_every,
         examples=built[0].examples,
-        **{key: settings[key] for key in ("xla", "checkpoint_every", "log_every")},
     )
     for member, outcome in zip(built, outcomes, strict=True):
         if not isinstance(outcome, UserError):
@@ -128,3 +133,62 @@ def _train(built: Sequence[_Built], size: int, way: str, began: float, overwrite
             train.finish(member.final, network, member.data, member.settings, began, measured, member.text)
     if failed := [outcome for outcome in outcomes if isinstance(outcome, UserError)]:
         raise UserError(f"{len(failed)} of {size} members diverged; of the first: {failed[0]}")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One training: gin `bindings` that come after all others, and what is added to the run directory's name."""
+
+    bindings: tuple[str, ...]
+    suffix: str
+
+    def directory(self, model_dir: Path) -> Path:
+        """Where it is trained: beside `model_dir`."""
+        return model_dir.with_name(f"{model_dir.name}-{self.suffix}")
+
+
+@gin.configurable("ensemble")
+def ensemble(
+    seeds: Sequence[int] = (), each: Mapping[str, Sequence[Any]] | None = None, way: str = "auto"
+) -> tuple[list[Member], str]:
+    """The members that are trained together, none without `seeds`, and how they are computed (see Ensemble).
+
+    seeds: one a member, in place of model.random_seed. each: further parameters that differ, such as
+    {"vae.beta": [1.0, 4.0, 4.0]}, with one number, text or truth value a member; what all members share, such as the data
+    set or the number of steps, is refused when members are built. Raises UserError for lists of other lengths, other
+    values, and two equal members.
+    """
+    if way not in WAYS:
+        raise UserError(f"ensemble.way must be one of {', '.join(WAYS)}; got {way!r}")
+    if not isinstance(seeds, (list, tuple)):
+        raise UserError(f"ensemble.seeds must be a list of seeds such as [1, 2, 3]; got {seeds!r}")
+    columns = {"model.random_seed": seeds, **_checked(each or {}, len(seeds))}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    members = [Member(tuple(f"{key} = {value!r}" for key, value in row.items()), _suffix(row)) for row in rows]
+    for place, member in enumerate(members):
+        if member.suffix in (earlier.suffix for earlier in members[:place]):
+            raise UserError(f"two members of the ensemble would be called {member.suffix}; give each seed once")
+    return members, way
+
+
+def _checked(each: Any, count: int) -> dict[str, Sequence[Any]]:
+    """`each`, when it is a dictionary of lists of `count` literals."""
+    if not isinstance(each, Mapping):
+        raise UserError(f'ensemble.each must be a dictionary such as {{"vae.beta": [1.0, 4.0]}}; got {each!r}')
+    for key, values in each.items():
+        if not isinstance(key, str) or not re.fullmatch(r"[\w./]+", key):
+            raise UserError(f'ensemble.each must name parameters such as "vae.beta"; got {key!r}')
+        if key == "model.random_seed":
+            raise UserError("the seeds of an ensemble are ensemble.seeds; leave model.random_seed out of ensemble.each")
+        if not isinstance(values, (list, tuple)) or len(values) != count:
+            raise UserError(f"ensemble.each[{key!r}] must be a list of {count} values, one a seed; got {values!r}")
+        if odd := [value for value in values if not isinstance(value, _LITERALS)]:
+            raise UserError(f"ensemble.each[{key!r}] may hold numbers, texts and truth values; got {odd[0]!r}")
+    return dict(each)
+
+
+def _suffix(row: Mapping[str, Any]) -> str:
+    """vae.beta 4.0, seed 1 → "vae.beta=4.0-seed1"."""
+    parts = [f"{key}={value}" for key, value in row.items() if key != "model.random_seed"]
+    text = "-".join([*parts, f"seed{row['model.random_seed']}"])
+    return re.sub(r"[^A-Za-z0-9_.,=+-]+", "_", text)

@@ -16,7 +16,6 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import GroundTruthData, ImageData
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import check_integer
-from dlib_bvae.models.baselines.oracle import CODES, FactorView
 from dlib_bvae.representations.codes import REPRESENTATIONS, encode_all, mean_representation
 from dlib_bvae.runtime import load_tensorflow
 from dlib_bvae.stages.inputs import same_data, trained_run
@@ -144,26 +143,33 @@ def _begun_for(part: Path) -> str | None:
 
 
 def _encoder_of(model_dir: Path, data: Any) -> tuple[Callable, Any]:
-    """How a run encodes, and what it encodes: the images, or for an oracle the factors."""
-    if is_oracle(model_dir):
-        view = FactorView(data)
-        return view.encode, view
+    """How a run encodes, and what it encodes: the images, or of a method without an encoder what has its codes."""
+    if codes := codes_of(model_dir):
+        coded = _coded_data(codes, data)
+        return coded.encode, coded
     return load_encoder(model_dir / "train" / "saved_model"), data
 
 
 def decoder_of(model_dir: Path, data: Any) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The decoder of a run on `data`, see `decoder`; an oracle's looks the nearest factors up."""
-    return FactorView(data).decode if is_oracle(model_dir) else decoder(model_dir / "train" / "saved_model")
+    """The decoder of a run on `data`, see `decoder`."""
+    codes = codes_of(model_dir)
+    return _coded_data(codes, data).decode if codes else decoder(model_dir / "train" / "saved_model")
 
 
 def model_of(model_dir: Path) -> Any:
-    """What the SavedModel of a run can do, see saved_model; None of an oracle, which has none."""
-    return None if is_oracle(model_dir) else saved_model(model_dir / "train" / "saved_model")
+    """What the SavedModel of a run can do, see saved_model; None of a method without an encoder, which has none."""
+    return None if codes_of(model_dir) else saved_model(model_dir / "train" / "saved_model")
 
 
-def is_oracle(model_dir: Path) -> bool:
-    """Whether the codes of a run are the factors themselves."""
-    return CODES.items() <= read_results(model_dir / "train", "train").items()
+def codes_of(model_dir: Path) -> str | None:
+    """What the codes of a run are where no encoder makes them (see Baseline.codes): "factors"; None for all others."""
+    return read_results(model_dir / "train", "train").get("codes")
+
+
+def _coded_data(codes: str, data: Any) -> Any:
+    from dlib_bvae.models.baselines import coded_data
+
+    return coded_data(codes, data)
 
 
 def load_encoder(directory: Path) -> Callable:

@@ -143,8 +143,8 @@ def _seed() -> int:
 
 def _member(representation: Path, data: Any) -> Member:
     model_dir = representation.parent
-    if postprocess.is_oracle(model_dir):
-        raise UserError(f"{model_dir} is an oracle, whose codes are the factors; rank runs of models that see images")
+    if codes := postprocess.codes_of(model_dir):
+        raise UserError(f"{model_dir} has no encoder, its codes are the {codes}; rank runs of models that see images")
     encode = postprocess.load_encoder(model_dir / "train" / "saved_model")
     return Member(read_codes(representation), encode, postprocess.decoder_of(model_dir, data))
 

@@ -1,7 +1,9 @@
-"""The training stage."""
+"""The training stage: a gin configuration → a run directory with weights, a SavedModel and results."""
 
 from __future__ import annotations
 
+import re
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,41 +11,38 @@ from typing import Any
 
 import gin
 import numpy as np
-import tensorflow as tf
 
-from dlib_bvae import datasets
+from dlib_bvae import datasets, models  # models first: TensorFlow is to start without its lines
 from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
 from dlib_bvae.artifacts.lifecycle import check_same, commit, recover, start, work_dir
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.curve import frechet_curve
 from dlib_bvae.image_quality.extractors import EXTRACTORS
+from dlib_bvae.models import Model
 from dlib_bvae.models.architectures import ARCHITECTURES
-from dlib_bvae.models.baselines.base import BASELINES, Baseline
+from dlib_bvae.models.baselines import BASELINES, Baseline
 from dlib_bvae.models.likelihoods import LIKELIHOODS
-from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
-from dlib_bvae.models.registry import MODELS
+from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS
 from dlib_bvae.models.saved_model import export
-from dlib_bvae.models.vae import GaussianVAE, build_likelihood
+from dlib_bvae.models.vae import build_likelihood
 from dlib_bvae.runtime import RUNS
-from dlib_bvae.stages import fitting
-from dlib_bvae.stages.members import without_ensemble
 from dlib_bvae.training.callbacks.divergence import Divergence
 from dlib_bvae.training.callbacks.validation import make_validation
-from dlib_bvae.training.devices import choose_strategy, scope
+from dlib_bvae.training.devices import choose_strategy, make_deterministic, scope
 from dlib_bvae.training.feed import Feed, make_feed
+from dlib_bvae.training.loop import steps_of
 from dlib_bvae.training.loop import train as run_loop
-from dlib_bvae.training.optimizers import OPTIMIZERS, adam
+from dlib_bvae.training.optimizers import OPTIMIZERS, SCHEDULES
 from dlib_bvae.training.plan import Plan
-from dlib_bvae.training.profile import steps_of
-from dlib_bvae.training.schedules import SCHEDULES, constant
+from dlib_bvae.training.settings import TrainingSettings
 from dlib_bvae.training.trainer import Trainer
 from dlib_bvae.visualize.pictures import save_reconstructions
 
 REGISTRIES = (
     datasets.DATASETS,
-    MODELS,
+    models.MODELS,
     OBJECTIVES,
     WEIGHTS,
     BASELINES,
@@ -54,6 +53,11 @@ REGISTRIES = (
     EXTRACTORS,
 )
 _EXAMPLES = 8
+_OF_FITS = ("model", "name", "random_seed")  # what a baseline reads of the settings
+_OF_STEPS = re.compile(rf"^model\.(?!(?:{'|'.join(_OF_FITS)}) )\w+ = .*\n(?:    .*\n)*", re.MULTILINE)
+
+# What learns: the directory where it continues → the network (None: see Baseline.fit), and results with the seconds it took.
+Learn = Callable[[Path], tuple[Model | None, dict[str, Any]]]
 
 
 def run(
@@ -94,15 +98,23 @@ def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
     if is_trained(final, gin_text, overwrite):
         return
     began = time.time()
-    data, settings = datasets.load(), training()
-    fitted = isinstance(settings["model"], Baseline)
-    if fitted and profile is not None:
+    data, settings = datasets.load(), TrainingSettings()
+    baseline = settings.model if isinstance(settings.model, Baseline) else None
+    if baseline is not None and profile is not None:
         raise UserError("--profile profiles training steps, and a fitted model has none; leave it out")
-    learn = fitting.prepare(data, settings) if fitted else _prepare(data, settings, profile)
+    learn = _training(data, settings, profile) if baseline is None else fit_of(baseline, data, settings)
     part = start(final, gin_text, overwrite)
     network, measured = learn(part)
-    text = fitting.operative_config() if fitted else gin.operative_config_str()
+    text = gin.operative_config_str()
+    if baseline is not None:
+        text = _OF_STEPS.sub("", text)  # gin lists the defaults of training steps as in force
     finish(final, network, data, settings, began, measured, text)
+
+
+def without_ensemble(gin_text: str) -> str:
+    """What gin.config_str() gave, without the parameters of `ensemble`: a member's configuration as if it were alone."""
+    sections = gin_text.split("\n\n")
+    return "\n\n".join(text for text in sections if not text.startswith("# Parameters for ensemble:"))
 
 
 def is_trained(final: Path, gin_text: str, overwrite: bool) -> bool:
@@ -116,14 +128,14 @@ def is_trained(final: Path, gin_text: str, overwrite: bool) -> bool:
 
 def finish(
     final: Path,
-    network: Any,
+    network: Model | None,
     data: ImageData,
-    settings: dict[str, Any],
+    settings: TrainingSettings,
     began: float,
     measured: dict[str, Any],
     text: str,
 ) -> None:
-    """Exports `network`, where there is one, writes what was learnt beside it, and puts all in its place, `final`.
+    """Exports `network`, where there is one, writes the results, and renames the directory to `final`.
 
     began: seconds since 1970. measured: further results, with the seconds it took. text: the operative configuration.
     """
@@ -132,10 +144,11 @@ def finish(
         _export(network, _examples(data), part)
     seconds = measured.pop("seconds")
     results = {
-        "model": settings["name"] or type(settings["model"]).__name__,
+        "model": settings.method,
         "dataset": data.name,
         "fingerprint": data.fingerprint,
-        "seed": settings["random_seed"],
+        "seed": settings.random_seed,
+        "supervision": settings.model.supervision,
         "elapsed_time": seconds,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         "device": device(),
@@ -150,144 +163,83 @@ def finish(
     print(f"{final}: {done} in {seconds:,.0f} s{loss}")
 
 
-def _prepare(
-    data: ImageData, settings: dict[str, Any], profile: str | None
-) -> Callable[[Path], tuple[GaussianVAE, dict[str, Any]]]:
-    """Returns the training: a directory, where it continues → (network, results with the seconds it took)."""
-    profiled = (0, 0) if profile is None else steps_of(profile, settings["training_steps"])
-    if settings["deterministic"]:
-        tf.config.experimental.enable_op_determinism()
+def _training(data: ImageData, settings: TrainingSettings, profile: str | None) -> Learn:
+    """Makes a training with steps ready."""
+    profiled = (0, 0) if profile is None else steps_of(profile, settings.training_steps)
+    if settings.deterministic:
+        make_deterministic()
     trainer, examples = build(data, settings)
-    every = {key: settings[key] for key in ("checkpoint_every", "log_every")}
+    every = {"checkpoint_every": settings.checkpoint_every, "log_every": settings.log_every}
 
-    def learn(part: Path) -> tuple[GaussianVAE, dict[str, Any]]:
+    def learn(part: Path) -> tuple[Model, dict[str, Any]]:
         return trained(trainer, settings, run_loop(trainer, part, examples=examples, profile=profiled, **every))
 
     return learn
 
 
-def trained(
-    trainer: Trainer, settings: dict[str, Any], measured: dict[str, float]
-) -> tuple[GaussianVAE, dict[str, Any]]:
+def fit_of(baseline: Baseline, data: ImageData, settings: TrainingSettings) -> Learn:
+    """Makes a fit ready. An interrupted fit starts anew, and one that is refused leaves no part behind.
+
+    Raises UserError when the configuration binds what a baseline does not read.
+    """
+    for key in config_dict(gin.config_str()):
+        selector, _, parameter = key.split("/")[-1].partition(".")
+        if selector in baseline.unused or (selector == "model" and parameter not in _OF_FITS):
+            name = type(baseline).__name__
+            raise UserError(f"{key} changes nothing about {name}, which is fitted without training steps; leave it out")
+
+    def learn(part: Path) -> tuple[Model | None, dict[str, Any]]:
+        began = time.monotonic()
+        try:
+            network, measured = baseline.fit(data, settings.random_seed)
+        except UserError:
+            shutil.rmtree(part)
+            raise
+        variables = () if network is None else network.trainable_variables
+        size = sum(int(variable.shape.num_elements()) for variable in variables)
+        coded = {} if baseline.codes is None else {"codes": baseline.codes}
+        return network, {"num_parameters": size, **coded, **measured, "seconds": time.monotonic() - began}
+
+    return learn
+
+
+def trained(trainer: Trainer, settings: TrainingSettings, measured: dict[str, float]) -> tuple[Model, dict[str, Any]]:
     """The network with the weights to export, and the results of a training whose loop returned `measured`."""
     trainer.use_exported()
-    results = {
+    results: dict[str, Any] = {
         "steps": int(trainer.state.step),
-        "num_parameters": sum(int(tf.size(v)) for v in trainer.variables),
-        "deterministic": settings["deterministic"],
+        "num_parameters": sum(int(variable.shape.num_elements()) for variable in trainer.variables),
+        "deterministic": settings.deterministic,
         "devices": 1 if trainer.strategy is None else trainer.strategy.num_replicas_in_sync,
     }
-    if trainer.validation is not None:
-        results["validation"] = trainer.validation.results()
-    if trainer.curve is not None:
-        results["frechet_curve"] = trainer.curve.results()
+    results |= {callback.key: found for callback in trainer.callbacks if (found := callback.results())}
     return trainer.network, {**results, **measured}
 
 
-def _export(network: Any, examples: tf.Tensor, part: Path) -> None:
+def _export(network: Model, examples: np.ndarray, part: Path) -> None:
     """Writes the SavedModel and a picture of its reconstructions."""
     export(network, part / "saved_model")
-    save_reconstructions(part / "reconstructions.png", examples.numpy(), network.reconstruct(examples).numpy())
+    save_reconstructions(part / "reconstructions.png", examples, network.reconstruct(examples).numpy())
 
 
-@gin.configurable("model")
-def training(
-    model: Any = gin.REQUIRED,
-    network: Callable = GaussianVAE,
-    name: str = "",
-    batch_size: int = 64,
-    training_steps: int = 300_000,
-    random_seed: int = 0,
-    optimizer: Callable = adam,
-    schedule: Any = None,
-    precision: str = "float32",
-    xla: bool = False,
-    clip_norm: float = 0.0,
-    clip_value: float = 0.0,
-    average_decay: float = 0.0,
-    deterministic: bool = False,
-    devices: int = 0,
-    checkpoint_every: int = 1_000,
-    log_every: int = 100,
-) -> dict[str, Any]:
-    """Checks and returns the settings of one training.
-
-    model: the objective, or a fitted model, which reads name and random_seed only. network: the model's class. name: in
-    results and tables; the method's when empty.
-    batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32",
-    "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
-    gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
-    of this decay, 0 for the last ones. deterministic: operations give the same bits every time, which a CPU's do anyway; on a
-    GPU it is slower, and what has no such kernel is refused. devices: how many share a batch, 0 for all GPUs. Raises
-    UserError for values out of range.
-    """
-    positive = {
-        "batch_size": batch_size,
-        "training_steps": training_steps,
-        "checkpoint_every": checkpoint_every,
-        "log_every": log_every,
-    }
-    for key, value in positive.items():
-        check_integer(f"model.{key}", value, 1)
-    if not isinstance(random_seed, int) or not 0 <= random_seed < 2**31:
-        raise UserError(f"model.random_seed must be an integer in 0 … 2^31 - 1; got {random_seed!r}")
-    if deterministic and xla and tf.config.list_physical_devices("GPU"):
-        raise UserError(
-            "model.deterministic cannot be kept with model.xla on a GPU, where XLA chooses its kernels by timing them; "
-            "set one of the two to False"
-        )
-    if not isinstance(model, (Objective, Baseline)):
-        raise UserError(
-            f"model.model must be an objective such as @vae(), or a fitted model such as @pca(); got {model!r}"
-        )
-    return {
-        **positive,
-        "model": model,
-        "network": network,
-        "name": name,
-        "random_seed": random_seed,
-        "optimizer": optimizer,
-        "schedule": schedule or constant(),
-        "precision": precision,
-        "xla": xla,
-        "clip_norm": clip_norm,
-        "clip_value": clip_value,
-        "average_decay": average_decay,
-        "deterministic": deterministic,
-        "devices": devices,
-    }
-
-
-def build(data: ImageData, settings: dict[str, Any], shared: Feed | None = None) -> tuple[Trainer, tf.Tensor]:
+def build(data: ImageData, settings: TrainingSettings, shared: Feed | None = None) -> tuple[Trainer, np.ndarray]:
     """The trainer on `data`, and the observations whose reconstructions are logged. shared: see make_feed."""
-    seed, objective = settings["random_seed"], settings["model"]
-    strategy = choose_strategy(
-        settings["devices"], objective, build_likelihood(), settings["batch_size"], settings["xla"]
-    )
+    seed, objective = settings.random_seed, settings.objective
+    strategy = choose_strategy(settings.devices, objective, build_likelihood(), settings.batch_size, settings.xla)
     with scope(strategy):
-        network = settings["network"](data.observation_shape, seed, settings["precision"])
-        optimizer = settings["optimizer"](network.trainable_variables)
-    validation = make_validation(data, network, settings["batch_size"], objective.wants)
-    shown = data if validation is None else validation.rest
+        network = settings.network(data.observation_shape, seed, settings.precision)
+        optimizer = settings.optimizer(network.trainable_variables)
+    validation = make_validation(data, network, settings.batch_size, objective.wants)
+    shown = data if validation is None else validation.remaining
     objective.build(network.num_latent, shown, seed)
-    trainer = Trainer(
-        network,
-        objective,
-        optimizer,
-        make_feed(shown, Plan(shown, settings["batch_size"], seed, objective.wants), shared=shared),
-        settings["schedule"],
-        total=settings["training_steps"],
-        seed=seed,
-        validation=validation,
-        divergence=Divergence(),
-        curve=frechet_curve(data, settings["training_steps"]),
-        strategy=strategy,
-        **{key: settings[key] for key in ("xla", "clip_norm", "clip_value", "average_decay")},
-    )
-    return trainer, _examples(data)
+    feed = make_feed(shown, Plan(shown, settings.batch_size, seed, objective.wants), shared=shared)
+    # In this order they are called: what validation ends is ended before the curve's last point.
+    callbacks = (Divergence(settings.log_every), validation, frechet_curve(data, settings.training_steps))
+    watching = [callback for callback in callbacks if callback is not None]
+    return Trainer(network, optimizer, feed, settings, watching, strategy), _examples(data)
 
 
-def _examples(data: ImageData) -> tf.Tensor:
+def _examples(data: ImageData) -> np.ndarray:
     """A few observations to be reconstructed."""
     rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
-    return tf.constant(data.observations_at(rows))
+    return data.observations_at(rows)

@@ -79,7 +79,7 @@ def _data_set(run: Run) -> ImageData | str:
     from dlib_bvae.stages import train
 
     with configuration(run.gin_config, run.gin_bindings, train.REGISTRIES):
-        train.training()
+        train.TrainingSettings()
         try:
             data = datasets.load()
             return _absence(data) or data

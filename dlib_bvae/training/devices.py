@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import Any
 
 import tensorflow as tf
 
@@ -40,9 +39,14 @@ def choose_strategy(
     return None
 
 
-def scope(strategy: tf.distribute.Strategy | None) -> Any:
+def scope(strategy: tf.distribute.Strategy | None) -> contextlib.AbstractContextManager[object]:
     """The strategy's scope, in which variables get a copy a device; nothing for None."""
     return contextlib.nullcontext() if strategy is None else strategy.scope()
+
+
+def make_deterministic() -> None:
+    """From now on operations give the same bits every time; what has no such kernel on a GPU is refused."""
+    tf.config.experimental.enable_op_determinism()
 
 
 def averaged(gradients: list[tf.Tensor]) -> list[tf.Tensor]:

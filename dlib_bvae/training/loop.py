@@ -1,15 +1,23 @@
-"""The training loop: many steps a call inside one tf.function, checkpoints, exact resumption."""
+"""The training loop: many steps a call inside one tf.function, a progress line, a profile of a few steps, exact resumption."""
 
 from __future__ import annotations
 
+import re
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dlib_bvae.training.profile import Profile
-from dlib_bvae.training.progress import ProgressLine
+from dlib_bvae.errors import UserError
 from dlib_bvae.training.session import Chunk, Interrupted, TrainingSession, raised_by, signals
 from dlib_bvae.training.trainer import Trainer
+
+_SECONDS_BETWEEN_LINES = 30.0
+_SHOWN = {"loss": "loss", "reconstruction": "rec", "kl": "KL"}
 
 
 def train(
@@ -18,7 +26,7 @@ def train(
     *,
     checkpoint_every: int,
     log_every: int,
-    examples: tf.Tensor,
+    examples: np.ndarray,
     profile: tuple[int, int] = (0, 0),
 ) -> dict[str, float]:
     """Trains to the end from the newest checkpoint under `directory`/checkpoint; returns the losses and the rate.
@@ -41,8 +49,86 @@ def train(
             stop = profiler.before(session.step, session.begin())
             with raised_by(trainer), chunk.timed(stop - session.step) as count:
                 finite = bool(trainer.run(tf.constant(count, tf.int64)))
-            session.reach(finite, bool(caught))
+            stopping = bool(caught)  # a signal from now on waits for the next checkpoint
+            session.reach(finite, stopping)
             line.update(session.step, trainer.means())
-            if caught and not trainer.done:
+            if stopping and not trainer.done:
                 raise Interrupted(caught[0], session.step)
     return session.outcome()
+
+
+class ProgressLine:
+    """Step, images/s, loss, reconstruction, KL and time left: live on a terminal, a line now and then in a log."""
+
+    def __init__(self, first: int, total: int, batch_size: int):
+        self.total, self.batch_size = total, batch_size
+        self.live = sys.stderr.isatty()
+        self._start, self._first, self._last_line = time.monotonic(), first, 0.0
+        columns = (BarColumn(bar_width=20), TextColumn("{task.description}"), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), disable=not self.live)
+        self._task = self._progress.add_task("starting", total=total, completed=first)
+
+    def __enter__(self) -> ProgressLine:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def update(self, step: int, values: dict[str, float]) -> None:
+        """Shows the state after `step` steps. Losses in nats, summed over pixels, averaged over the batch."""
+        now = time.monotonic()
+        rate = (step - self._first) * self.batch_size / max(now - self._start, 1e-9)
+        shown = (f"{label} {values[name]:.2f}" for name, label in _SHOWN.items() if name in values)
+        text = " · ".join([f"step {step}/{self.total}", f"{rate:,.0f} images/s", *shown])
+        self._progress.update(self._task, completed=step, description=text)
+        if not self.live and (now - self._last_line > _SECONDS_BETWEEN_LINES or step == self.total):
+            left = (self.total - step) * self.batch_size / max(rate, 1e-9)
+            print(f"{text} · {left:,.0f} s left", file=sys.stderr, flush=True)
+            self._last_line = now
+
+
+class Profile:
+    """Profiles the steps `first` … `last` - 1 into `directory`/plugins/profile; nothing where they are equal.
+
+    A context: a profile that is begun is written when the block ends, however it does.
+    """
+
+    def __init__(self, directory: Path, first: int = 0, last: int = 0):
+        self._directory, self._first, self._last = directory, first, last
+        self._running = self._written = False
+
+    def __enter__(self) -> Profile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+        if self._first < self._last and not self._written:
+            print(f"profile: none, as no step of {self._first} … {self._last - 1} was taken now")
+
+    def before(self, step: int, stop: int) -> int:
+        """Starts or stops the profile before `step` is taken; returns how far to go without asking again, at most `stop`."""
+        if not self._running and self._first <= step < self._last:
+            tf.profiler.experimental.start(str(self._directory))
+            self._running = True
+        elif step >= self._last:
+            self._stop()
+        return min([stop, *(place for place in (self._first, self._last) if place > step)])
+
+    def _stop(self) -> None:
+        if self._running:
+            self._running, self._written = False, True
+            tf.profiler.experimental.stop()
+            print("profile: written into plugins/profile beside the scalars; tensorboard-plugin-profile shows it")
+
+
+def steps_of(text: str, total: int) -> tuple[int, int]:
+    """ "100:110" → (100, 110), the steps to profile. Raises UserError unless 0 <= first < last and first < `total`."""
+    match = re.fullmatch(r"(\d+):(\d+)", text)
+    first, last = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not first < min(last, total):
+        raise UserError(
+            f"--profile must be two steps FIRST:LAST of the training, the second larger, such as 100:110, and FIRST below "
+            f"model.training_steps = {total}; got {text!r}"
+        )
+    return first, last

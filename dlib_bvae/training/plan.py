@@ -1,23 +1,32 @@
-"""Which images a training step wants, by index: those it trains on, their partners, and a second batch."""
+"""Which images a training step sees, by index: a pure function of seed and step, so that a resumed run sees what it would have.
+
+Order: the images that a step trains on. Partners: for weak supervision, for every image another that differs in a few factors.
+Plan: all that an objective wants: images, their partners, and a second batch.
+"""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from dlib_bvae.datasets.ground_truth import grid_strides
 from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import Wants
-from dlib_bvae.training.order import Order, labelled, make_order
-from dlib_bvae.training.partners import factor_grid, factors_of, make_partners
 
+Order = Callable[[tf.Tensor], tf.Tensor]
+_PARTNERS = 0x70616972  # keeps their stream apart from noise and order, which are keyed by (seed, step) as well
 _NOTHING = Wants()
 
 
 class Plan:
     """Step → indices of images, a pure function of seed and step.
 
-    wants: what the objective needs beside a batch. counts: images a step, by the name of the input that they become.
+    wants: what the objective needs besides a batch. counts: images a step, by the name of the input that they become.
     """
 
     def __init__(self, data: ImageData, batch_size: int, seed: int, wants: Wants = _NOTHING):
@@ -56,3 +65,125 @@ def _second_order(data: ImageData, batch_size: int, seed: int, wants: Wants) -> 
     if wants.labelled:
         return labelled(data, batch_size, other, wants.labelled)
     return make_order(data, batch_size, other) if wants.independent else None
+
+
+def make_order(data: ImageData, batch_size: int, seed: int) -> Order:
+    """Returns step int64 () → image indices int64 (batch_size,).
+
+    Without training weights, or with equal ones, the images are walked epoch by epoch, each in its own pseudo-random order;
+    with others every index is drawn by itself. Raises UserError for weights that are none.
+    """
+    weights = data.training_weights()
+    if weights is None:
+        return epochs(data.num_images, batch_size, seed)
+    weights = np.asarray(weights, np.float64)
+    if weights.shape != (data.num_images,) or not np.isfinite(weights).all() or weights.min() < 0 or weights.max() <= 0:
+        raise UserError(
+            f"the training weights of {data.name} must be {data.num_images} finite numbers >= 0, not all 0; "
+            f"got shape {weights.shape}"
+        )
+    shown = np.flatnonzero(weights)
+    if np.ptp(weights[shown]) == 0:
+        walk, rows = epochs(len(shown), batch_size, seed), tf.constant(shown)
+        return lambda step: tf.gather(rows, walk(step))
+    return draws(weights, batch_size, seed)
+
+
+def epochs(num_images: int, batch_size: int, seed: int) -> Order:
+    """Every image once an epoch."""
+
+    def order(step: tf.Tensor) -> tf.Tensor:
+        position = step * batch_size + tf.range(batch_size, dtype=tf.int64)
+        epoch = tf.cast(position // num_images, tf.int32)
+        seeds = tf.stack([tf.fill([batch_size], seed), epoch, tf.zeros_like(epoch)], axis=1)
+        # The public index_shuffle pads a batch of seeds along the wrong axis (TensorFlow 2.21), and its 4 rounds leave
+        # neighbours together; from 8 rounds on no correlation is left.
+        return tf.raw_ops.RandomIndexShuffle(
+            index=position % num_images,
+            seed=tf.cast(seeds, tf.uint32),
+            max_index=tf.constant(num_images - 1, tf.int64),
+            rounds=16,
+        )
+
+    return order
+
+
+def draws(weights: np.ndarray, batch_size: int, seed: int) -> Order:
+    """Independent indices with probabilities in proportion to `weights`, float64 (images,)."""
+    cumulated = np.cumsum(weights)
+    edges = tf.constant(cumulated / cumulated[-1])
+
+    def order(step: tf.Tensor) -> tf.Tensor:
+        # The key's first number keeps this stream apart from the posterior noise, which is keyed by (seed, step).
+        key = tf.stack([tf.constant(~seed & 0xFFFFFFFF, tf.int64), step])
+        uniform = tf.random.stateless_uniform([batch_size], key, dtype=tf.float64)
+        return tf.searchsorted(edges, uniform, side="right", out_type=tf.int64)
+
+    return order
+
+
+def labelled(data: ImageData, batch_size: int, seed: int, count: int) -> Order:
+    """Epochs over `count` of the images that training shows, chosen by the seed. Raises UserError when it has fewer."""
+    weights = data.training_weights()
+    shown = np.arange(data.num_images) if weights is None else np.flatnonzero(weights)
+    if count > len(shown):
+        raise UserError(f"{data.name} has {len(shown)} images to label; got {count}")
+    rows = tf.constant(np.random.default_rng(seed).choice(shown, count, replace=False), tf.int64)
+    walk = epochs(count, batch_size, seed)
+    return lambda step: tf.gather(rows, walk(step))
+
+
+def factor_grid(data: Any) -> tuple[int, ...]:
+    """The number of values of each factor. Raises UserError when `data` has no factors, or several images of one cell."""
+    sizes = getattr(data, "factor_sizes", None)
+    if sizes is None:
+        raise UserError(f"this method needs the factors of its images, which {data.name} does not know; take another")
+    if data.images_per_cell != 1:
+        raise UserError(
+            f"this method needs one image for every combination of factors; {data.name} has {data.images_per_cell}"
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def factors_of(indices: tf.Tensor, sizes: tuple[int, ...]) -> tf.Tensor:
+    """Grid indices int64 (n,) → factor values int64 (n, factors)."""
+    return indices[:, None] // grid_strides(sizes) % np.array(sizes, np.int64)
+
+
+def make_partners(data: ImageData, changed: int, seed: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Returns (indices int64 (n,), step int64 ()) → the partners' indices int64 (n,).
+
+    A partner differs in exactly `changed` factors, or for -1 in a number uniform in 1 … factors - 1 (Locatello et al. 2020);
+    which ones and their new values are uniform. Factors of one value never change. Raises UserError when the data set has
+    too few factors, or shows only a part of its grid.
+    """
+    sizes = factor_grid(data)
+    free = [i for i, size in enumerate(sizes) if size > 1]
+    if data.training_weights() is not None:
+        raise UserError(
+            f"pairs of images need the whole grid, of which {data.name} shows a part; take another data set"
+        )
+    if not (changed == -1 or 1 <= changed <= len(free)) or len(free) < 2:
+        raise UserError(
+            f"pairs must differ in 1 … {len(free)} factors of {data.name}, or -1 for any number; got {changed}"
+        )
+    values, strides = (np.asarray(x, np.int64)[free] for x in (sizes, grid_strides(sizes)))
+
+    def partners(indices: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        key = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(seed, tf.int64), step]), _PARTNERS)
+        keys = tf.random.split(key, 3)
+        count = indices.shape[0]
+        if changed == -1:
+            number = tf.random.stateless_uniform([count, 1], keys[0], 1, len(free), tf.int64)
+        else:
+            number = tf.constant(changed, tf.int64)
+        order = tf.argsort(tf.random.stateless_uniform([count, len(free)], keys[1], dtype=tf.float64), axis=1)
+        chosen = tf.cast(tf.argsort(order, axis=1), tf.int64) < number
+        # A shift of 1 … size - 1 is every other value with equal probability.
+        uniform = tf.random.stateless_uniform([count, len(free)], keys[2], dtype=tf.float64)
+        shift = 1 + tf.cast(uniform * (values - 1.0), tf.int64)
+        old = indices[:, None] // strides % values
+        moved = (tf.where(chosen, (old + shift) % values, old) - old) * strides
+        return indices + tf.reduce_sum(moved, axis=1)
+
+    return partners

@@ -1,4 +1,4 @@
-"""What happens between the steps of a training: time, logs, watching and checkpoints of one trainer in its run directory."""
+"""One training in its run directory: between steps it counts the time, logs, calls callbacks and writes checkpoints."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.training.checkpoints import Checkpoints
 from dlib_bvae.training.trainer import Trainer
+
+_KEEP = 2
 
 
 class Interrupted(Exception):
@@ -23,6 +25,40 @@ class Interrupted(Exception):
         self.signum = signum
 
 
+class Checkpoints:
+    """Saves and restores `state` (a tf.Module) under `directory`; the last two are kept."""
+
+    def __init__(self, directory: Path, state: tf.Module):
+        self.directory = directory
+        self._checkpoint = tf.train.Checkpoint(state=state)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=_KEEP)
+
+    def save(self, step: int) -> None:
+        """Writes the state of `step`; the checkpoint before stays until this one is complete."""
+        self._manager.save(checkpoint_number=step)
+
+    def steps(self) -> list[int]:
+        """The steps whose state is kept, oldest saving first."""
+        # A process that is killed while it deletes a checkpoint leaves its name behind.
+        kept = [path for path in self._manager.checkpoints if Path(f"{path}.index").is_file()]
+        return [int(path.rsplit("-", 1)[1]) for path in kept]
+
+    def restore(self, step: int | None = None) -> bool:
+        """Reads the checkpoint of `step`, None for the newest; False where there is none. Raises UserError when damaged."""
+        newest = self._manager.latest_checkpoint
+        if newest is None:
+            return False
+        path = newest if step is None else f"{newest.rsplit('-', 1)[0]}-{step}"
+        try:
+            self._checkpoint.restore(path).assert_consumed()
+        except (tf.errors.OpError, ValueError, AssertionError, IndexError, RuntimeError) as error:
+            raise UserError(
+                f"the checkpoint {path} is damaged or of another model; delete the folder {self.directory} "
+                "to start this run again, or use --overwrite"
+            ) from error
+        return True
+
+
 class TrainingSession:
     """One trainer, continued from the newest checkpoint under `directory`/checkpoint, and what it writes there.
 
@@ -30,12 +66,11 @@ class TrainingSession:
     """
 
     def __init__(
-        self, trainer: Trainer, directory: Path, *, checkpoint_every: int, log_every: int, examples: tf.Tensor
+        self, trainer: Trainer, directory: Path, *, checkpoint_every: int, log_every: int, examples: np.ndarray
     ):
         self.trainer, self.directory = trainer, directory
-        self._checkpoint_every, self._log_every, self._examples = checkpoint_every, log_every, examples
-        self._periods = [checkpoint_every, log_every]
-        self._periods += [each.every_steps for each in (trainer.validation, trainer.curve) if each is not None]
+        self._checkpoint_every, self._log_every, self._examples = checkpoint_every, log_every, tf.constant(examples)
+        self._periods = [checkpoint_every, log_every, *(callback.every_steps for callback in trainer.callbacks)]
         self._checkpoints = Checkpoints(directory / "checkpoint", trainer.state)
         self.restore()
         self._writer = tf.summary.create_file_writer(str(directory))
@@ -69,7 +104,7 @@ class TrainingSession:
     def reach(self, finite: bool, stopping: bool) -> None:
         """Counts the time and does what is due after the steps that were taken since `begin`. stopping: save in any case.
 
-        finite: whether the last loss was. Raises UserError when it was not, and when the training has diverged.
+        finite: whether the last loss was. Raises UserError when it was not, and when a callback ends the training.
         """
         trainer, step, now = self.trainer, self.step, time.monotonic()
         trainer.state.seconds.assign_add(now - self._last)
@@ -78,9 +113,9 @@ class TrainingSession:
             raise self._not_finite()
         if step % self._log_every == 0 or step == trainer.total:
             self._log(trainer.means())
-            self._watch()
-        self._validate()
-        self._extend_curve()
+        for callback in trainer.callbacks:
+            if callback.due(trainer, step) and (measured := callback.run(trainer, step, self.directory)):
+                self._log(measured)
         if step % self._checkpoint_every == 0 or trainer.done or stopping:
             if not trainer.weights_finite():
                 raise self._not_finite()
@@ -104,30 +139,6 @@ class TrainingSession:
         with self._writer.as_default(step=self.step):
             tf.summary.image("reconstructions", images, max_outputs=8)
         self._writer.flush()
-
-    def _validate(self) -> None:
-        """Measures and logs the validation losses where they are due."""
-        validation, step = self.trainer.validation, self.step
-        if validation is not None and (step % validation.every_steps == 0 or step == self.trainer.total):
-            losses = validation.run(self.trainer, step)
-            self._log({f"validation/{name}": value for name, value in losses.items()})
-
-    def _extend_curve(self) -> None:
-        """Measures and logs the next point of the curve where it is due; validation may have ended the training."""
-        curve, step = self.trainer.curve, self.step
-        if curve is not None and (step % curve.every_steps == 0 or self.trainer.done):
-            self._log(curve.run(self.trainer, step))
-
-    def _watch(self) -> None:
-        """Raises UserError at the end of a window when the training has diverged."""
-        watch, step = self.trainer.divergence, self.step
-        if watch is not None and step % self._log_every == 0 and watch.observe(self.trainer.means()["loss"]):
-            raise UserError(
-                f"the training has diverged: at step {step} the loss had been far above its best, {float(watch.best):.2f} nats, "
-                f"for {watch.windows} windows of {self._log_every} steps; lower the learning rate or change the objective's "
-                f"weights, and train in another --model_dir ({self.directory / 'checkpoint'} has the last checkpoint), or set "
-                "divergence.factor to 0"
-            )
 
     def _not_finite(self) -> UserError:
         return UserError(
@@ -169,14 +180,14 @@ def signals() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def raised_by(*trainers: Trainer) -> Iterator[None]:
-    """Tells an error of a step as what it was: the data set's own, or a device that cannot be deterministic."""
+    """Raises an error of a step as what it was: what the data set raised, or a device that cannot be deterministic."""
     try:
         yield
     except tf.errors.OpError as error:
-        own = next((trainer.feed.error for trainer in trainers if trainer.feed.error is not None), None)
-        if own is None and isinstance(error, tf.errors.UnimplementedError) and "determinis" in error.message:
+        raised = next((trainer.feed.error for trainer in trainers if trainer.feed.error is not None), None)
+        if raised is None and isinstance(error, tf.errors.UnimplementedError) and "determinis" in error.message:
             raise UserError(
                 f"model.deterministic cannot be kept on this device ({error.message.splitlines()[0]}); train without it, or on "
                 "a CPU, which gives the same bits every time anyway"
             ) from error
-        raise own or error from error
+        raise raised or error from error

@@ -1,34 +1,36 @@
-"""What is trained: the state that a checkpoint holds, and one step of it."""
+"""One step of training: a batch of the feed → a loss and its gradients → new weights; and the state that a checkpoint holds."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError
-from dlib_bvae.models import replicas
+from dlib_bvae.errors import UserError, check_number
 from dlib_bvae.models.objectives import Batch, Objective
+from dlib_bvae.models.random_numbers import share
 from dlib_bvae.models.vae import GaussianVAE
-from dlib_bvae.training.callbacks.divergence import Divergence
-from dlib_bvae.training.callbacks.frechet_curve import Curve
-from dlib_bvae.training.callbacks.validation import Validation
+from dlib_bvae.training.callbacks import Callback
 from dlib_bvae.training.devices import averaged, scope
 from dlib_bvae.training.feed import Feed
-from dlib_bvae.training.gradients import Average, LossScale, make_clip
+from dlib_bvae.training.optimizers import Optimizer
+from dlib_bvae.training.settings import TrainingSettings
+
+_FIRST_SCALE, _STEPS_TO_DOUBLE = 2.0**15, 2_000
 
 
 class State(tf.Module):
     """Everything that a checkpoint must hold to continue bit for bit.
 
     Weights, optimiser, the objective's own variables, step, and the sums of `num_logged` scalars over the `counted` steps
-    since the last log; seconds: trained so far, of all processes. extras: what the options of training keep.
+    since the last log; seconds: trained so far, of all processes. extras: what averages, loss scale and callbacks keep.
     """
 
-    def __init__(self, network: GaussianVAE, objective: Objective, optimizer: Any, extras: list, num_logged: int):
+    def __init__(
+        self, network: GaussianVAE, objective: Objective, optimizer: Optimizer, extras: list[tf.Module], num_logged: int
+    ):
         super().__init__("state")
         self.network, self.objective, self.optimizer, self.extras = network, objective, optimizer, extras
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -43,53 +45,42 @@ class State(tf.Module):
 
 
 class Trainer:
-    """Steps of one network under one objective.
+    """Steps of one network under the objective settings.model.
 
-    Noise is drawn from (seed, step) and data from (seed, step), so the state is all there is to restore. clip_norm,
-    clip_value: bounds of the gradients, 0 for none. average_decay: of the weights' moving average, 0 for none. validation,
-    divergence, curve: what watches the training from the outside, between steps. strategy: the devices that share a batch, in
-    whose scope network and optimizer were made; None for one device.
+    Noise is drawn from (seed, step) and data from (seed, step), so the state is all there is to restore. callbacks: what watches
+    the training between steps. strategy: the devices that share a batch, in whose scope network and optimizer were made; None
+    for one device. Raises UserError for a network of a kind that the objective does not train.
     """
 
     def __init__(
         self,
         network: GaussianVAE,
-        objective: Objective,
-        optimizer: Any,
+        optimizer: Optimizer,
         feed: Feed,
-        schedule: Any,
-        *,
-        total: int,
-        seed: int,
-        xla: bool = False,
-        clip_norm: float = 0.0,
-        clip_value: float = 0.0,
-        average_decay: float = 0.0,
-        validation: Validation | None = None,
-        divergence: Divergence | None = None,
-        curve: Curve | None = None,
+        settings: TrainingSettings,
+        callbacks: Sequence[Callback] = (),
         strategy: tf.distribute.Strategy | None = None,
     ):
+        objective = settings.objective
         if network.latents not in objective.latents:
             raise UserError(
                 f"the objective {type(objective).__name__} trains a network with {' or '.join(objective.latents)} latents; "
                 f"model.network makes {network.latents} ones"
             )
-        self.network, self.objective, self.optimizer = network, objective, optimizer
-        self.feed, self.schedule, self.total, self.seed = feed, schedule, total, seed
+        self.network, self.objective, self.optimizer, self.feed = network, objective, optimizer, feed
+        self.schedule, self.total, self.seed = settings.learning_rates, settings.training_steps, settings.random_seed
         self.variables = network.trainable_variables
-        self.clip = make_clip(clip_norm, clip_value)
-        self.strategy = strategy
+        self.clip = make_clip(settings.clip_norm, settings.clip_value)
+        self.callbacks, self.strategy = tuple(callbacks), strategy
         with scope(strategy):
-            self.average = Average(self.variables, average_decay) if average_decay else None
+            self.average = Average(self.variables, settings.average_decay) if settings.average_decay else None
             self.scale = LossScale() if network.compute_dtype == tf.float16 else None
         taken = self.step if strategy is None else partial(self._shared_step, strategy)
-        self.traced: Callable = tf.function(taken, jit_compile=xla or None, autograph=False)
+        self.traced: Callable = tf.function(taken, jit_compile=settings.xla or None, autograph=False)
         traced = self.traced.get_concrete_function(step=tf.TensorSpec([], tf.int64), **feed.specs)
         self.names = sorted(traced.structured_outputs)
-        self.validation, self.divergence, self.curve = validation, divergence, curve
-        best = None if validation is None else validation.best
-        extras = [part for part in (self.average, self.scale, best, divergence, curve) if part is not None]
+        extras = [part for part in (self.average, self.scale) if part is not None]
+        extras += [callback.kept for callback in self.callbacks]
         self.state = State(network, objective, optimizer, extras, len(self.names))
         self.run = tf.function(self._run, input_signature=[tf.TensorSpec([], tf.int64)], autograph=False)
 
@@ -108,7 +99,7 @@ class Trainer:
         """A step whose batch is split over the devices of `strategy`."""
 
         def replica() -> dict[str, tf.Tensor]:
-            return self.step(step=step, **{name: replicas.share(rows) for name, rows in inputs.items()})
+            return self.step(step=step, **{name: share(rows) for name, rows in inputs.items()})
 
         mean = lambda values: strategy.reduce(tf.distribute.ReduceOp.MEAN, values, axis=None)
         return {name: mean(values) for name, values in strategy.run(replica).items()}
@@ -168,9 +159,9 @@ class Trainer:
         return {name: float(total) / counted for name, total in zip(self.names, self.state.sums.numpy(), strict=True)}
 
     def use_exported(self) -> None:
-        """Gives the network, at the end, the weights to export: the best of validation where kept, else the averages, if any."""
-        best = self.validation is not None and self.validation.use_best()
-        if self.average is not None and not best:
+        """Gives the network, at the end, the weights to export: those that a callback has chosen, else the averages, if any."""
+        chosen = [callback.choose_weights() for callback in self.callbacks]
+        if self.average is not None and not any(chosen):
             self.average.use()
 
     @contextlib.contextmanager
@@ -189,10 +180,84 @@ class Trainer:
 
     @property
     def done(self) -> bool:
-        """Whether all steps are taken, or validation has stopped the training."""
-        return int(self.state.step) >= self.total or (self.validation is not None and self.validation.stopped)
+        """Whether all steps are taken, or a callback has stopped the training."""
+        return int(self.state.step) >= self.total or any(callback.stopped for callback in self.callbacks)
 
     def weights_finite(self) -> bool:
         """Whether no weight is NaN or infinite."""
         variables = (*self.variables, *self.objective.variables)
         return all(bool(tf.reduce_all(tf.math.is_finite(v))) for v in variables if v.dtype.is_floating)
+
+
+def make_clip(norm: float, value: float) -> Callable[[Sequence[tf.Tensor]], Sequence[tf.Tensor]]:
+    """Returns gradients → gradients, whose numbers lie in ±value and whose common norm is at most `norm`; 0: no bound.
+
+    Raises UserError for a negative bound.
+    """
+    norm, value = check_number("model.clip_norm", norm, 0), check_number("model.clip_value", value, 0)
+
+    def clip(gradients: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+        if value:
+            gradients = [tf.clip_by_value(gradient, -value, value) for gradient in gradients]
+        return tf.clip_by_global_norm(gradients, norm)[0] if norm else gradients
+
+    return clip
+
+
+class LossScale(tf.Module):
+    """A factor on the loss that keeps float16 gradients in range (Micikevicius et al. 2018).
+
+    It is halved, and the update left out, when a gradient is not finite; it is doubled after 2,000 good steps.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("loss_scale")
+        self.factor = tf.Variable(_FIRST_SCALE, trainable=False)
+        self.good = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def apply(self, gradients: Sequence[tf.Tensor], update: Callable[[Sequence[tf.Tensor]], None]) -> tf.Tensor:
+        """Calls `update` with the unscaled gradients where they are finite; returns whether they were."""
+        unscaled = [gradient / self.factor for gradient in gradients]
+        finite = tf.reduce_all(tf.stack([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in unscaled]))
+
+        def accept() -> tf.Tensor:
+            update(unscaled)
+            return tf.constant(0)
+
+        tf.cond(finite, accept, lambda: tf.constant(0))
+        good = tf.where(finite, self.good + 1, 0)
+        double = good >= _STEPS_TO_DOUBLE
+        change = tf.where(finite, tf.where(double, 2.0, 1.0), 0.5)
+        _assign(self.factor, tf.maximum(self.factor * change, 1.0))
+        _assign(self.good, tf.where(double, tf.zeros_like(good), good))
+        return finite
+
+
+class Average(tf.Module):
+    """Exponential moving averages of `variables`; the decay is smaller in the first steps, min(decay, (1 + t) / (10 + t)).
+
+    Raises UserError unless 0 < decay < 1.
+    """
+
+    def __init__(self, variables: Sequence[tf.Variable], decay: float):
+        super().__init__("average")
+        self.decay = check_number("model.average_decay", decay, 0, 1 - 1e-12)
+        self._followed = tuple(variables)
+        self.averages = [tf.Variable(variable, trainable=False) for variable in variables]
+
+    def follow(self, step: tf.Tensor) -> None:
+        """Moves the averages towards the variables; step: int64, 0 at the first."""
+        done = tf.cast(step, tf.float32)
+        share = 1.0 - tf.minimum(self.decay, (1.0 + done) / (10.0 + done))
+        for average, variable in zip(self.averages, self._followed, strict=True):
+            _assign(average, average + share * (variable - average))
+
+    def use(self) -> None:
+        """Gives the variables their averages."""
+        for average, variable in zip(self.averages, self._followed, strict=True):
+            variable.assign(average)
+
+
+def _assign(variable: tf.Variable, value: tf.Tensor) -> None:
+    # Of a variable with a copy a replica, assign() refuses to change one copy; here every replica gives its own the same value.
+    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)

@@ -10,18 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.methods import NETWORKS, SETTINGS
+from support.methods import small
 
 from dlib_bvae.models.objectives import OBJECTIVES
 
-CONFIG = "gin/models/burgess_conv.gin"
 COMMON = {
     "dataset.name": "dummy_data",
     "model.batch_size": 8,
     "model.training_steps": 100,
     "model.checkpoint_every": 20,
     "model.log_every": 10,
-    "encoder.num_latent": 4,
 }
 MORE = {
     "control_vae": ["model.average_decay = 0.9"],
@@ -45,13 +43,10 @@ for config, lines, folder in json.loads(sys.argv[1]):
 OF_TIME = ("elapsed_time", "environment", "images_per_second", "peak_memory_mib", "started", "uuid")
 
 
-def bindings(name):
-    objective = OBJECTIVES.get("vae" if name == "ensemble" else name)
-    network, parameters = NETWORKS[objective.latents[0]]
-    tiny = {f"{objective.__name__}.{key}": value for key, value in SETTINGS.get(name, {}).items()}
-    tiny |= {f"{network}.{key}": value for key, value in parameters.items()}
-    lines = [f"{key} = {value!r}" for key, value in {**COMMON, **tiny}.items()]
-    return [*lines, f"model.model = @{objective.__name__}()", f"model.network = @{network}", *MORE.get(name, [])]
+def configured(name):
+    """The gin file of a training, and its bindings."""
+    file, lines = small("vae" if name == "ensemble" else name)
+    return file, [*lines, *(f"{key} = {value!r}" for key, value in COMMON.items()), *MORE.get(name, [])]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +54,7 @@ def whole(request, tmp_path_factory):
     """A folder with the uninterrupted training of every test that was selected, by one process that computes as the command."""
     folder = tmp_path_factory.mktemp("whole")
     names = [item.callspec.params["name"] for item in request.session.items if item.path == request.path]
-    trainings = [(CONFIG, bindings(name), str(folder / name / "run")) for name in names]
+    trainings = [(*configured(name), str(folder / name / "run")) for name in names]
     done = subprocess.run(
         [sys.executable, "-c", TRAIN, json.dumps(trainings)], capture_output=True, text=True, check=False
     )
@@ -99,7 +94,8 @@ def results(run):
     "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 )
 def test_a_killed_training_ends_as_an_uninterrupted_one(name, whole, command, tmp_path):
-    flags = [f"--gin_config={CONFIG}", *(f"--gin_bindings={line}" for line in bindings(name)), "--model_dir=run"]
+    file, lines = configured(name)
+    flags = [f"--gin_config={file}", *(f"--gin_bindings={line}" for line in lines), "--model_dir=run"]
     kill_after_a_checkpoint(flags, tmp_path)
     resumed = command(tmp_path, "dlib_bvae_train", *flags)
     assert resumed.returncode == 0, resumed.stderr

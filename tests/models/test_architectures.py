@@ -9,13 +9,16 @@ from dlib_bvae.models.architectures import (
     ARCHITECTURES,
     burgess_decoder,
     burgess_encoder,
+    conv_encoder,
+    deconv_decoder,
     fc_decoder,
     fc_encoder,
     higgins_decoder,
     higgins_encoder,
+    residual_decoder,
+    residual_encoder,
+    spatial_broadcast_decoder,
 )
-from dlib_bvae.models.broadcast import spatial_broadcast_decoder
-from dlib_bvae.models.conv_architectures import conv_encoder, deconv_decoder, residual_decoder, residual_encoder
 
 BURGESS_ENCODER = (16 * 1 + 1) * 32 + 2 * (16 * 32 + 1) * 32 + (2048 + 1) * 256 + (256 + 1) * 256 + (256 + 1) * 20
 BURGESS_DECODER = (10 + 1) * 256 + (256 + 1) * 256 + (256 + 1) * 2048 + 2 * (16 * 32 + 1) * 32 + (16 * 32 + 1)

@@ -1,11 +1,12 @@
-"""Gaussian likelihoods against float64, tensorflow-probability and the equivalence of σ² and β."""
+"""Bernoulli and Gaussian likelihoods against float64, tensorflow-probability and the equivalence of σ² and β."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.methods import defaults
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.likelihoods import gaussian_loss, optimal_sigma_loss, sigma_loss, soft_clip
+from dlib_bvae.models.likelihoods import bernoulli_loss, gaussian_loss, optimal_sigma_loss, sigma_loss, soft_clip
 from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.vae import GaussianVAE
 
@@ -102,3 +103,44 @@ def test_a_fixed_variance_is_a_beta():
 def test_a_sigma_that_is_none_is_refused(sigma):
     with pytest.raises(UserError, match="gaussian_loss.sigma must be a finite number > 0"):
         gaussian_loss(sigma)
+
+
+def test_bernoulli_agrees_with_float64_and_tensorflow_probability():
+    tfd = pytest.importorskip("tensorflow_probability").distributions
+    rng = np.random.default_rng(0)
+    x = rng.integers(2, size=(4, 8, 8, 1)).astype(np.float32)
+    logits = rng.normal(scale=5, size=x.shape).astype(np.float32)
+    got = bernoulli_loss().negative_log_likelihood(x, logits).numpy()
+    p = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    np.testing.assert_allclose(got, -np.log(np.where(x == 1, p, 1 - p)).sum((1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(got, -tfd.Bernoulli(logits).log_prob(x).numpy().sum((1, 2, 3)), rtol=1e-5)
+
+
+def test_gradients_are_finite_at_extreme_logits():
+    logits = tf.constant([[[[1e4], [-1e4]]]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = bernoulli_loss().negative_log_likelihood(tf.constant([[[[0.0], [1.0]]]]), logits)
+    assert np.isfinite(tape.gradient(loss, logits).numpy()).all()
+    assert loss.numpy() == pytest.approx(2e4)
+
+
+def test_gradients_of_the_bernoulli_loss_are_tensorflow_s_for_images_and_logits():
+    rng = np.random.default_rng(1)
+    x, logits = (tf.constant(rng.uniform(*ends, size=(3, 8, 8, 2)), tf.float32) for ends in ((0, 1), (-8, 8)))
+    weights = tf.constant([1.0, -2.0, 0.5])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x, logits])
+        ours = tf.reduce_sum(weights * bernoulli_loss().negative_log_likelihood(x, logits))
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits)
+        theirs = tf.reduce_sum(weights * tf.reduce_sum(losses, axis=[1, 2, 3]))
+    for each in (x, logits):
+        np.testing.assert_allclose(tape.gradient(ours, each), tape.gradient(theirs, each), rtol=1e-5, atol=1e-6)
+
+
+def test_only_the_optimal_variance_ties_the_images_of_a_batch_together():
+    kinds = (bernoulli_loss, gaussian_loss, sigma_loss, optimal_sigma_loss)
+    assert [kind.separable for kind in kinds] == [True, True, True, False]
+    assert [defaults(kind) for kind in kinds[1:]] == [{"sigma": 1.0}, {"least": -6.0}, {"least": -6.0}]
+    assert bernoulli_loss().measured(IMAGES, LOGITS) == {}
+    np.testing.assert_allclose(bernoulli_loss().mean_image(LOGITS), MEANS, rtol=1e-5)

@@ -1,10 +1,12 @@
 """Noise: TensorFlow's own numbers without XLA, and the same with it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlib_bvae.models.random_numbers import normal, uniform
+from dlib_bvae.models.random_numbers import count_replicas, normal, share, uniform
 
 KEY = tf.constant([3, 123_456_789], tf.int64)
 
@@ -30,3 +32,30 @@ def test_normal_numbers_are_normal():
     assert abs(numbers.std() - 1) < 0.02
     assert abs((np.abs(numbers) < 1).mean() - 0.6827) < 0.01
     assert np.abs(numbers).max() < 6
+
+
+def test_alone_a_batch_is_not_shared():
+    rows = tf.reshape(tf.range(6), [3, 2])
+    assert count_replicas() == 1
+    assert share(rows) is rows
+
+
+@pytest.mark.parametrize("replica", [0, 2])
+def test_a_replica_has_its_rows_of_what_is_drawn_for_the_whole_batch(replica, monkeypatch):
+    whole = normal([6, 2], KEY), uniform([6, 2], KEY)
+    context = SimpleNamespace(num_replicas_in_sync=3, replica_id_in_sync_group=replica)
+    monkeypatch.setattr(tf.distribute, "get_replica_context", lambda: context)
+    assert count_replicas() == 3
+    np.testing.assert_array_equal(share(tf.reshape(tf.range(12), [6, 2])), np.arange(12).reshape(3, 2, 2)[replica])
+    for expected, got in zip(whole, (normal([2, 2], KEY), uniform([2, 2], KEY)), strict=True):
+        np.testing.assert_array_equal(got, expected[2 * replica : 2 * replica + 2])
+
+
+def test_between_replicas_there_is_one_batch(monkeypatch):
+    monkeypatch.setattr(tf.distribute, "get_replica_context", lambda: None)
+    assert count_replicas() == 1
+
+
+def test_an_odd_number_of_normals_is_the_beginning_of_one_more():
+    np.testing.assert_array_equal(normal([5], KEY), normal([6], KEY)[:5])
+    assert abs(float(normal([1], KEY)[0])) < 6

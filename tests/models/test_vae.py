@@ -5,10 +5,9 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.likelihoods import bernoulli_loss
-from dlib_bvae.models.objectives import Batch
-from dlib_bvae.models.objectives.vae import vae
-from dlib_bvae.models.vae import GaussianVAE, kl_to_standard_normal
+from dlib_bvae.models.architectures import fc_decoder, fc_encoder
+from dlib_bvae.models.likelihoods import gaussian_loss
+from dlib_bvae.models.vae import GaussianVAE, build_decoder, build_encoder, kl_to_standard_normal
 
 
 @pytest.fixture(scope="module")
@@ -26,52 +25,6 @@ def test_kl_agrees_with_tensorflow_probability(posterior):
 
 def test_kl_of_the_prior_is_zero():
     assert np.all(kl_to_standard_normal(tf.zeros([3, 4]), tf.zeros([3, 4])).numpy() == 0)
-
-
-def test_bernoulli_agrees_with_float64_and_tensorflow_probability():
-    tfd = pytest.importorskip("tensorflow_probability").distributions
-    rng = np.random.default_rng(0)
-    x = rng.integers(2, size=(4, 8, 8, 1)).astype(np.float32)
-    logits = rng.normal(scale=5, size=x.shape).astype(np.float32)
-    got = bernoulli_loss().negative_log_likelihood(x, logits).numpy()
-    p = 1 / (1 + np.exp(-logits.astype(np.float64)))
-    np.testing.assert_allclose(got, -np.log(np.where(x == 1, p, 1 - p)).sum((1, 2, 3)), rtol=1e-5)
-    np.testing.assert_allclose(got, -tfd.Bernoulli(logits).log_prob(x).numpy().sum((1, 2, 3)), rtol=1e-5)
-
-
-def test_gradients_are_finite_at_extreme_logits():
-    logits = tf.constant([[[[1e4], [-1e4]]]])
-    with tf.GradientTape() as tape:
-        tape.watch(logits)
-        loss = bernoulli_loss().negative_log_likelihood(tf.constant([[[[0.0], [1.0]]]]), logits)
-    assert np.isfinite(tape.gradient(loss, logits).numpy()).all()
-    assert loss.numpy() == pytest.approx(2e4)
-
-
-def test_gradients_of_the_bernoulli_loss_are_tensorflow_s_for_images_and_logits():
-    rng = np.random.default_rng(1)
-    x, logits = (tf.constant(rng.uniform(*ends, size=(3, 8, 8, 2)), tf.float32) for ends in ((0, 1), (-8, 8)))
-    weights = tf.constant([1.0, -2.0, 0.5])
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch([x, logits])
-        ours = tf.reduce_sum(weights * bernoulli_loss().negative_log_likelihood(x, logits))
-        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits)
-        theirs = tf.reduce_sum(weights * tf.reduce_sum(losses, axis=[1, 2, 3]))
-    for each in (x, logits):
-        np.testing.assert_allclose(tape.gradient(ours, each), tape.gradient(theirs, each), rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("beta", [0.0, 0.1, 4.0])
-def test_the_loss_is_reconstruction_plus_beta_kl(beta):
-    values = tf.constant([1.0, 3.0]), tf.constant([0.5, 1.5])
-    terms = vae(beta=beta).terms(Batch(None, None, None, *values))
-    assert {k: float(v) for k, v in terms.items()} == pytest.approx({"reconstruction": 2.0, "weighted_kl": beta})
-
-
-@pytest.mark.parametrize("beta", [-1, float("nan"), float("inf"), "4", True])
-def test_a_beta_that_is_no_weight_is_refused(beta):
-    with pytest.raises(UserError, match="vae.beta must be a finite number >= 0"):
-        vae(beta=beta)
 
 
 def test_one_key_gives_one_sample():
@@ -92,3 +45,75 @@ def test_bfloat16_networks_keep_a_float32_posterior_and_about_the_same_values():
 def test_an_unknown_precision_is_refused():
     with pytest.raises(UserError, match="float32, mixed_bfloat16, mixed_float16; got 'half'"):
         GaussianVAE((16, 16, 1), 0, "half")
+
+
+def test_kl_by_hand():
+    mean, variance = np.array([[1.0, 0.0], [2.0, -1.0]]), np.array([[1.0, 4.0], [0.5, 1.0]])
+    expected = 0.5 * (mean**2 + variance - np.log(variance) - 1).sum(1)
+    np.testing.assert_allclose(
+        kl_to_standard_normal(*(tf.constant(x, tf.float32) for x in (mean, np.log(variance)))), expected, rtol=1e-6
+    )
+
+
+@pytest.fixture(scope="module")
+def network():
+    return GaussianVAE((16, 16, 1), 0)
+
+
+IMAGES = tf.random.stateless_uniform([3, 16, 16, 1], [0, 1])
+
+
+def test_a_batch_is_a_sample_of_the_posterior_decoded_and_compared(network):
+    key = tf.constant([1, 2], tf.int64)
+    batch = network.batch(IMAGES, key, step=tf.constant(7, tf.int64))
+    mean, log_variance = network.encode(IMAGES)
+    noise = tf.random.stateless_normal([3, 10], key)
+    np.testing.assert_allclose(batch.latent, mean + tf.exp(0.5 * log_variance) * noise, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(batch.mean, mean)
+    np.testing.assert_allclose(batch.kl, kl_to_standard_normal(mean, log_variance), rtol=1e-6)
+    losses = network.likelihood.negative_log_likelihood(IMAGES, network.decode_logits(batch.latent))
+    np.testing.assert_allclose(batch.reconstruction, losses, rtol=1e-5)
+    measured = {name: float(value) for name, value in batch.measured.items()}
+    assert measured == pytest.approx({"kl": np.mean(batch.kl), "reconstruction": np.mean(losses)}, rel=1e-5)
+    assert (int(batch.step), batch.key is key) == (7, True)
+    np.testing.assert_array_equal(batch.encode(IMAGES)[0], mean)
+
+
+def test_an_adapted_posterior_is_the_one_that_is_sampled_and_weighed(network):
+    batch = network.batch(IMAGES, tf.constant([1, 2]), lambda mean, log: (mean + 1.0, log - 60.0))
+    np.testing.assert_allclose(batch.latent, network.encode(IMAGES)[0] + 1.0, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(batch.kl, kl_to_standard_normal(batch.mean, batch.log_variance), rtol=1e-6)
+
+
+def test_a_reconstruction_is_the_expected_image_of_the_mean(network):
+    expected = tf.sigmoid(network.decode_logits(network.encode(IMAGES)[0]))
+    np.testing.assert_allclose(network.reconstruct(IMAGES), expected, rtol=1e-6)
+
+
+def test_the_log_likelihood_that_is_exported_is_minus_the_loss(network):
+    (call, specs) = network.functions()["log_likelihood"]
+    latents = tf.zeros([3, 10])
+    expected = -network.likelihood.negative_log_likelihood(IMAGES, network.decode_logits(latents))
+    np.testing.assert_allclose(call(IMAGES, latents)["log_likelihood"], expected, rtol=1e-6)
+    assert [spec.shape.as_list() for spec in specs] == [[None, 16, 16, 1], [None, 10]]
+
+    class Other(GaussianVAE):
+        latents = "quantized"
+
+    assert Other((16, 16, 1), 0).functions() == {}
+
+
+def test_the_parts_are_what_was_asked_for():
+    encoder, count = build_encoder((16, 16, 1), 0, further=3, num_latent=2, encoder_fn=fc_encoder)
+    assert (count, encoder.posterior.bias.shape[0]) == (5, 10)
+    assert build_encoder((16, 16, 1), 0)[1] == 10
+    assert isinstance(build_decoder((16, 16, 1), 2, 0, decoder_fn=fc_decoder), fc_decoder)
+    with pytest.raises(UserError, match="encoder.num_latent must be an integer >= 1"):
+        build_encoder((16, 16, 1), 0, num_latent=0)
+    assert build_encoder((16, 16, 1), 0, num_latent=1)[1] == 1
+
+
+def test_what_a_likelihood_measures_is_logged(network):
+    other = GaussianVAE((16, 16, 1), 0)
+    other.likelihood = gaussian_loss(0.5)
+    assert float(other.batch(IMAGES, tf.constant([0, 1])).measured["sigma"]) == pytest.approx(0.5)

@@ -7,7 +7,7 @@ from dlib_bvae import datasets
 from dlib_bvae.artifacts import read_results
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.baselines.oracle import FactorView
+from dlib_bvae.models.baselines.references import FactorView
 from dlib_bvae.stages import evaluate, postprocess, rank, train
 
 MOST = "postprocess.max_images = 300"

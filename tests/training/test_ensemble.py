@@ -13,9 +13,9 @@ from dlib_bvae.models.objectives import OBJECTIVES
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.training.ensemble import Ensemble
 from dlib_bvae.training.feed import MemoryFeed, StreamFeed
-from dlib_bvae.training.optimizers import adam
+from dlib_bvae.training.optimizers import adam, cosine
 from dlib_bvae.training.plan import Plan
-from dlib_bvae.training.schedules import cosine
+from dlib_bvae.training.settings import TrainingSettings
 from dlib_bvae.training.trainer import Trainer
 
 DATA = DummyData()
@@ -70,7 +70,8 @@ def make(seed, name="vae", rate=1e-3, network=GaussianVAE, feed=MemoryFeed, opti
     plan = Plan(DATA, 6, seed, objective.wants)
     optimizer = adam(net.trainable_variables, learning_rate=rate)
     options = {"clip_norm": 20.0, "average_decay": 0.9} if options is None else options
-    return Trainer(net, objective, optimizer, feed(DATA, plan), cosine(), total=100, seed=seed, **options)
+    settings = TrainingSettings(model=objective, schedule=cosine(), training_steps=100, random_seed=seed, **options)
+    return Trainer(net, optimizer, feed(DATA, plan), settings)
 
 
 def run(runner, trainers):

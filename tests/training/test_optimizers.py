@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.methods import defaults
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.training.optimizers import adagrad, adam, adamw, sgd
-from dlib_bvae.training.schedules import constant, cosine, step_decay, warm_up
+from dlib_bvae.training.optimizers import adagrad, adam, adamw, constant, cosine, sgd, step_decay, warm_up
 
 GRADIENTS = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.1]], np.float32)
 
@@ -82,3 +82,51 @@ def test_a_warm_up_rises_to_the_schedule_that_follows():
     factors = [float(schedule(tf.constant(step, tf.int64), 100)) for step in (0, 4, 9, 50, 80)]
     assert factors == pytest.approx([0.1, 0.5, 1.0, 1.0, 0.2])
     assert float(warm_up(steps=10)(tf.constant(99, tf.int64), 100)) == 1.0
+
+
+def test_defaults():
+    found = {
+        kind.__name__: {k: v for k, v in defaults(kind).items() if k != "variables"}
+        for kind in (adam, adamw, sgd, adagrad)
+    }
+    moments = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+    assert found["adam"] == {"learning_rate": 1e-4, **moments}
+    assert found["adamw"] == {"learning_rate": 1e-3, "weight_decay": 0.01, **moments}
+    assert found["sgd"] == {"learning_rate": 1e-4, "momentum": 0.9}
+    assert found["adagrad"] == {"learning_rate": 1e-2, "epsilon": 1e-10}
+    assert (defaults(step_decay), defaults(cosine)) == ({"factor": 0.2, "start": 0.75}, {"final": 0.0})
+    assert defaults(warm_up) == {"steps": 1_000, "then": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "good", "bad"),
+    [
+        (adam, "beta1", [0.0, 1.0], [-0.1, 1.1]),
+        (adam, "beta2", [0.0, 1.0], [-0.1, 1.1]),
+        (adam, "epsilon", [1e-12], [0.0]),
+        (adamw, "weight_decay", [0.0, 5.0], [-0.1]),
+        (sgd, "momentum", [0.0, 1.0], [-0.1, 1.1]),
+        (adagrad, "epsilon", [1e-12], [0.0]),
+        (step_decay, "factor", [1e-9, 1.0], [0.0, 1.1]),
+        (step_decay, "start", [0.0, 1.0], [-0.1, 1.1]),
+        (cosine, "final", [0.0, 1.0], [-0.1, 1.1]),
+        (warm_up, "steps", [1], [0]),
+    ],
+)
+def test_bounds(kind, name, good, bad):
+    given = ([tf.Variable([1.0])],) if "variables" in defaults(kind) else ()
+    for value in good:
+        kind(*given, **{name: value})
+    for value in bad:
+        with pytest.raises(UserError, match=name):
+            kind(*given, **{name: value})
+
+
+def test_what_follows_a_warm_up_is_a_schedule():
+    with pytest.raises(UserError, match="warm_up.then must be a schedule such as @cosine"):
+        warm_up(then=3)
+
+
+def test_a_cosine_is_half_a_wave():
+    found = [float(cosine(0.2)(tf.constant(step, tf.int64), 8)) for step in (0, 2, 8)]
+    assert found == pytest.approx([1.0, 0.2 + 0.8 * 0.5 * (1 + np.cos(np.pi / 4)), 0.2])

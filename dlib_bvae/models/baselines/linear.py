@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError, check_integer, check_positive
-from dlib_bvae.models.baselines.base import Baseline
+from dlib_bvae.models.baselines import Baseline
 
 _BATCH = 1024
 _CONTRASTS = ("logcosh", "exp", "cube")
@@ -28,7 +28,9 @@ class LinearNetwork(tf.Module):
     mean: (pixels · channels,). encoder: (pixels · channels, latents). decoder: (latents, pixels · channels); all float32.
     """
 
-    def __init__(self, observation_shape: tuple[int, int, int], mean: Any, encoder: Any, decoder: Any):
+    def __init__(
+        self, observation_shape: tuple[int, int, int], mean: np.ndarray, encoder: np.ndarray, decoder: np.ndarray
+    ):
         super().__init__("linear")
         self.observation_shape, self.num_latent = tuple(observation_shape), encoder.shape[1]
         self.mean = tf.Variable(mean, name="mean", dtype=tf.float32)
@@ -59,6 +61,8 @@ class pca(Baseline):
     several, or all that training shows where there are fewer. Memory: 4 bytes a pixel and channel of the sample, about twice.
     """
 
+    summary = "whitened PCA of flattened images (scikit-learn)"
+
     def __init__(self, num_latent: int = 10, num_samples: int | None = None):
         self.num_latent, self.num_samples = _checked("pca", num_latent, num_samples)
 
@@ -86,6 +90,9 @@ class fast_ica(Baseline):
     of the fixed-point iteration. tol: change of the unmixing matrix, 0 … 1, at which it has converged.
     """
 
+    summary = "FastICA on whitened components (scikit-learn)"
+    paper = "Hyvärinen 1999"
+
     def __init__(
         self,
         num_latent: int = 10,
@@ -108,12 +115,12 @@ class fast_ica(Baseline):
         images = sample(data, self.num_samples or (2_500 if data.observation_shape[2] == 1 else 1_000), seed)
         white = _whitening("fast_ica", self.num_latent, images, "full", seed)
         ica, sources, converged = self._rotate(white.transform(images), seed)
-        spread, scale = sources.std(axis=0)[:, None], np.sqrt(white.explained_variance_)[:, None]
+        deviation, scale = sources.std(axis=0)[:, None], np.sqrt(white.explained_variance_)[:, None]
         network = LinearNetwork(
             data.observation_shape,
             white.mean_,
-            (ica.components_ / spread @ (white.components_ / scale)).T,
-            np.linalg.inv(ica.components_ / spread).T @ (white.components_ * scale),
+            (ica.components_ / deviation @ (white.components_ / scale)).T,
+            np.linalg.inv(ica.components_ / deviation).T @ (white.components_ * scale),
         )
         return network, {"num_samples": len(images), "iterations": int(ica.n_iter_), "converged": converged}
 
@@ -121,7 +128,7 @@ class fast_ica(Baseline):
         """Whitened codes (count, latents) → the fitted rotation, the sources (count, latents), and whether it converged."""
         # Whitened before: FastICA's own takes the signs of the first pixel's loadings, and is lost where that pixel is constant.
         ica = FastICA(whiten=False, random_state=seed, **self.options)
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 sources = ica.fit_transform(white)
@@ -130,7 +137,7 @@ class fast_ica(Baseline):
                     f"FastICA came to NaN or infinite numbers with fast_ica.fun = {self.options['fun']!r}; choose another fun, "
                     "or another model.random_seed"
                 ) from error
-        converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in told)
+        converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
         if not converged:
             advice = "raise fast_ica.max_iter or fast_ica.tol, or report it"
             print(f"FastICA has not converged in {ica.n_iter_} iterations; {advice}", file=sys.stderr)

@@ -18,6 +18,9 @@ class annealed_vae(Objective):
     A training shorter than iteration_threshold never reaches c_max.
     """
 
+    summary = "a capacity that the KL has to meet"
+    paper = "Burgess et al. 2018"
+
     def __init__(self, c_max: float = 25.0, gamma: float = 1000.0, iteration_threshold: int = 100_000):
         super().__init__("annealed_vae")
         self.c_max = check_number("annealed_vae.c_max", c_max, 0)

@@ -1,15 +1,27 @@
-"""What an objective is: named loss terms of a batch, and the few hooks that some methods need beside them."""
+"""What an objective is: a batch as a network sees it → named loss terms; hooks that some methods need; schedules of weights."""
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, field
 from typing import Any
 
+import gin
 import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.models.objectives.weights import Weight
+from dlib_bvae.errors import UserError, check_integer, check_number, check_positive
+from dlib_bvae.registry import Registry
+
+WEIGHTS = Registry(
+    "weight schedule",
+    "dlib_bvae.weights",
+    {
+        name: f"dlib_bvae.models.objectives.base:{name}"
+        for name in ("linear_weight", "logistic_weight", "cyclical_weight")
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -21,7 +33,7 @@ class Batch:
     encoder is deterministic. key: int64 (2,), the seed of this batch's noise. step: int64 (), 0 at the first.
     second: the second batch that Wants asked for, float32 (batch, H, W, C). factors: its labels, int64 (batch, factors).
     encode: the network's, observations → posterior. extras: what one kind of network gives its own objectives,
-    float32. measured: scalars that are logged beside the terms; an objective may add to it.
+    float32. measured: scalars that are logged with the terms; an objective may add to it.
     """
 
     mean: tf.Tensor
@@ -40,7 +52,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Wants:
-    """What an objective needs beside a batch of observations.
+    """What an objective needs besides a batch of observations.
 
     independent: a second batch drawn by itself. labelled: a second batch out of so many images, chosen once, with their
     factors. partners: every observation is followed, batch_size rows later, by one that differs in this many factors
@@ -51,17 +63,30 @@ class Wants:
     labelled: int = 0
     partners: int = 0
 
+    @property
+    def supervision(self) -> str:
+        """What training learns of the factors: "pairs" of images that share most of them, "labels" of some images, or "none"."""
+        return "pairs" if self.partners else "labels" if self.labelled else "none"
+
 
 class Objective(tf.Module):
     """A method: the loss is the sum of its terms, each averaged over the batch, in nats.
 
     Its tf.Variables are part of every checkpoint. latents: the kinds of network it trains (see GaussianVAE.latents). separable:
-    whether terms and what is measured are means over the images, so that devices can share a batch.
+    whether terms and what is measured are means over the images, so that devices can share a batch. wants: also of the class
+    where it asks for pairs or labels, as the board reads the supervision there. summary, paper: its row in tables of methods.
     """
 
+    summary: str = ""
+    paper: str = ""
     latents: tuple[str, ...] = ("gaussian",)
     wants = Wants()
     separable = False
+
+    @property
+    def supervision(self) -> str:
+        """What training learns of the factors besides the images (see Wants)."""
+        return self.wants.supervision
 
     def build(self, num_latent: int, data: ImageData, seed: int) -> None:
         """Makes what depends on the network or the data set; called once, before the first step."""
@@ -94,3 +119,81 @@ def shown_images(data: ImageData) -> int:
     """How many different images training sees."""
     weights = data.training_weights()
     return data.num_images if weights is None else int(np.count_nonzero(weights))
+
+
+class Weight(abc.ABC):
+    """A weight >= 0 that depends on the step alone."""
+
+    @abc.abstractmethod
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """int64 (), 0 at the first step → float32 ()."""
+
+
+@gin.configurable
+class linear_weight(Weight):
+    """`first` up to step `start`, then a straight line that meets `last` after `steps` more (warm-up; Sønderby et al. 2016).
+
+    first, last: >= 0, in either order.
+    """
+
+    def __init__(self, last: float = 1.0, first: float = 0.0, steps: int = 10_000, start: int = 0):
+        self.last = check_number("linear_weight.last", last, 0)
+        self.first = check_number("linear_weight.first", first, 0)
+        check_integer("linear_weight.steps", steps, 1)
+        check_integer("linear_weight.start", start, 0)
+        self.steps, self.start = steps, start
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """See Weight."""
+        risen = tf.clip_by_value(tf.cast(step - self.start, tf.float32) / self.steps, 0.0, 1.0)
+        return self.first + (self.last - self.first) * risen
+
+
+@gin.configurable
+class logistic_weight(Weight):
+    """last · σ((step − middle) / width): KL annealing by a logistic function (Bowman et al. 2016).
+
+    last: >= 0. middle: steps, where half of it is reached. width: steps, > 0.
+    """
+
+    def __init__(self, last: float = 1.0, middle: int = 5_000, width: float = 1_000.0):
+        self.last = check_number("logistic_weight.last", last, 0)
+        check_integer("logistic_weight.middle", middle, 0)
+        self.middle, self.width = middle, check_positive("logistic_weight.width", width)
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """See Weight."""
+        return self.last * tf.sigmoid(tf.cast(step - self.middle, tf.float32) / self.width)
+
+
+@gin.configurable
+class cyclical_weight(Weight):
+    """`cycles` equal cycles over `steps` steps, then `last` (cyclical annealing; Fu et al. 2019).
+
+    A cycle rises linearly from `first` to `last` over its fraction `rise`, in 0 … 1, and stays there. first, last: >= 0.
+    """
+
+    def __init__(self, last: float = 1.0, first: float = 0.0, steps: int = 100_000, cycles: int = 4, rise: float = 0.5):
+        self.last = check_number("cyclical_weight.last", last, 0)
+        self.first = check_number("cyclical_weight.first", first, 0)
+        check_integer("cyclical_weight.cycles", cycles, 1)
+        check_integer("cyclical_weight.steps", steps, cycles)
+        self.steps, self.cycles, self.rise = steps, cycles, check_number("cyclical_weight.rise", rise, 0, 1)
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """See Weight."""
+        # Integers, so that a cycle begins at the same step everywhere.
+        done = tf.cast(step * self.cycles % self.steps, tf.float32) / self.steps
+        risen = tf.minimum(done / self.rise, 1.0) if self.rise else tf.ones([])
+        return tf.where(step < self.steps, self.first + (self.last - self.first) * risen, self.last)
+
+
+def check_weight(name: str, value: object) -> float | Weight:
+    """The parameter `name`: a number >= 0 as a float, or a Weight as it is. Raises UserError for anything else."""
+    if isinstance(value, Weight):
+        return value
+    if callable(value):
+        raise UserError(
+            f"{name} must be a number or a schedule with its parentheses, such as @linear_weight(); got {value!r}"
+        )
+    return check_number(name, value, 0)

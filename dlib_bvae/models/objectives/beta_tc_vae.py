@@ -10,8 +10,7 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.objectives.base import Batch, Objective, shown_images
-from dlib_bvae.models.objectives.weights import Weight, check_weight
+from dlib_bvae.models.objectives.base import Batch, Objective, Weight, check_weight, shown_images
 
 ESTIMATORS = ("weighted", "stratified")
 
@@ -23,6 +22,9 @@ class beta_tc_vae(Objective):
     estimator: "weighted" or "stratified" minibatch sampling (their appendix C). Estimates hold for one batch size only: a
     small batch makes the weighted TC too large. beta: >= 0 or a schedule. Raises UserError for values out of range.
     """
+
+    summary = "total correlation by minibatch estimators"
+    paper = "Chen et al. 2018"
 
     def __init__(self, beta: float | Weight = 6.0, estimator: str = "weighted"):
         super().__init__("beta_tc_vae")

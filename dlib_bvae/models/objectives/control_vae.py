@@ -18,6 +18,9 @@ class control_vae(Objective):
     kp: >= 0. ki: <= 0. Raises UserError for values out of range.
     """
 
+    summary = "β from a PI controller of the KL"
+    paper = "Shao et al. 2020"
+
     def __init__(
         self,
         c_max: float = 18.0,

@@ -6,8 +6,7 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_number
-from dlib_bvae.models.objectives.base import Batch, Objective
-from dlib_bvae.models.objectives.weights import Weight, check_weight
+from dlib_bvae.models.objectives.base import Batch, Objective, Weight, check_weight
 
 
 @gin.configurable
@@ -18,6 +17,9 @@ class dip_vae(Objective):
     diagonal ("ii"). λ_d = lambda_d_factor · lambda_od; 10 is usual for "i", 1 for "ii". Both >= 0, lambda_od
     or a schedule; UserError otherwise.
     """
+
+    summary = "moments of the aggregate posterior, I and II"
+    paper = "Kumar et al. 2018"
 
     def __init__(self, lambda_od: float | Weight = 5.0, lambda_d_factor: float = 10.0, dip_type: str = "i"):
         super().__init__("dip_vae")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import gin
 import tensorflow as tf
@@ -10,8 +10,7 @@ import tensorflow as tf
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import check_integer, check_positive
 from dlib_bvae.models.layers import Dense
-from dlib_bvae.models.objectives.base import Batch, Objective, Wants, stream
-from dlib_bvae.models.objectives.weights import Weight, check_weight
+from dlib_bvae.models.objectives.base import Batch, Objective, Wants, Weight, check_weight, stream
 from dlib_bvae.models.random_numbers import normal, uniform
 
 
@@ -76,7 +75,7 @@ class Adversarial(Objective):
         batch.measured["discriminator_accuracy"] = tf.reduce_mean(tf.cast(right, tf.float32))
         self._adam(variables, tape.gradient(loss, variables), batch.step)
 
-    def _adam(self, variables: Any, gradients: Any, step: tf.Tensor) -> None:
+    def _adam(self, variables: Sequence[tf.Variable], gradients: Sequence[tf.Tensor], step: tf.Tensor) -> None:
         # The room of optimisers lies above this one; Kim & Mnih's β₁ = 0.5, β₂ = 0.9.
         power = tf.cast(step + 1, tf.float32)
         for variable, first, second, gradient in zip(variables, self.first, self.second, gradients, strict=True):
@@ -97,6 +96,9 @@ class Adversarial(Objective):
 @gin.configurable
 class factor_vae(Adversarial):
     """ELBO + γ TC, with TC from a discriminator's logits; FactorVAE (Kim & Mnih 2018, Eq. 2). gamma: >= 0 or a schedule."""
+
+    summary = "total correlation by a discriminator, two batches"
+    paper = "Kim & Mnih 2018"
 
     def __init__(
         self, gamma: float | Weight = 10.0, discriminator_learning_rate: float = 1e-4, width: int = 1000, depth: int = 6

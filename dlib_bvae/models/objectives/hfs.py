@@ -6,8 +6,7 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer
-from dlib_bvae.models.objectives.base import Batch, Objective, stream
-from dlib_bvae.models.objectives.weights import Weight, check_weight
+from dlib_bvae.models.objectives.base import Batch, Objective, Weight, check_weight, stream
 from dlib_bvae.models.random_numbers import uniform
 
 
@@ -18,6 +17,9 @@ class hfs(Objective):
 
     pairs: how many pairs of latents are drawn at each step (all where there are fewer). beta, gamma: >= 0 or schedules.
     """
+
+    summary = "Hausdorff factorised support"
+    paper = "Roth et al. 2023"
 
     def __init__(self, gamma: float | Weight = 1.0, beta: float | Weight = 1.0, pairs: int = 25):
         super().__init__("hfs")

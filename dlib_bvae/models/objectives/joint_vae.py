@@ -17,6 +17,8 @@ class joint_vae(Objective):
     steps; a categorical KL cannot pass Σ log size, so neither does its capacity. model.network is @categorical_vae.
     """
 
+    summary = "Gaussian and categorical latents, a capacity each"
+    paper = "Dupont 2018"
     latents = ("categorical",)
 
     def __init__(

@@ -20,6 +20,9 @@ class info_vae(Objective):
     Raises UserError unless α + λ > 1, where λ is lambda_.
     """
 
+    summary = "maximum mean discrepancy to the prior and a weighted KL"
+    paper = "Zhao et al. 2017"
+
     def __init__(self, alpha: float = 0.0, lambda_: float = 1000.0):
         super().__init__("info_vae")
         self.alpha = check_number("info_vae.alpha", alpha, most=1)
@@ -44,6 +47,8 @@ class wae_mmd(Objective):
     @deterministic_autoencoder.
     """
 
+    summary = "maximum mean discrepancy instead of the KL"
+    paper = "Tolstikhin et al. 2018"
     latents = ("deterministic",)
 
     def __init__(self, lambda_: float = 1000.0):

@@ -15,6 +15,8 @@ class mr_vae(Objective):
     model.network is @multi_rate_vae, which draws β.
     """
 
+    summary = "one model for every β"
+    paper = "Bae et al. 2023"
     latents = ("multi_rate",)
     separable = True
 

@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import check_number
-from dlib_bvae.models.objectives.base import Batch, Objective
+from dlib_bvae.models.objectives.base import Batch, Objective, Weight
 from dlib_bvae.models.objectives.factor_vae import Adversarial
-from dlib_bvae.models.objectives.weights import Weight
 
 
 class Quantization:
@@ -46,6 +45,8 @@ class qlae(Objective):
     lambda_quantize, lambda_commit: >= 0.
     """
 
+    summary = "each latent quantised by its own codebook"
+    paper = "Hsu et al. 2023"
     latents = ("quantized",)
 
     def __init__(self, lambda_quantize: float = 0.01, lambda_commit: float = 0.01):
@@ -69,6 +70,8 @@ class vq_vae(Objective):
     Hsu et al. 2023. lambda_quantize, lambda_commit: >= 0.
     """
 
+    summary = "vectors out of one codebook; codes are the quantised vectors"
+    paper = "van den Oord et al. 2017"
     latents = ("vector_quantized",)
 
     def __init__(self, lambda_quantize: float = 1.0, lambda_commit: float = 0.25):
@@ -92,6 +95,8 @@ class factor_qvae(Adversarial):
     lambda_quantize, lambda_commit: >= 0.
     """
 
+    summary = "QLAE, and total correlation by a discriminator"
+    paper = "Baykal et al. 2024"
     latents = ("quantized",)
 
     def __init__(

@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError, check_integer
-from dlib_bvae.models.objectives.base import Batch, Objective, Wants
-from dlib_bvae.models.objectives.weights import Weight, check_weight
+from dlib_bvae.models.objectives.base import Batch, Objective, Wants, Weight, check_weight
 
 SUPERVISIONS = ("xent", "l2")
 
@@ -24,6 +23,9 @@ class s2_vae(Objective):
     by the seed. beta, gamma_sup: >= 0 or schedules. Raises UserError when there are fewer latents than factors.
     """
 
+    summary = "some labelled images"
+    paper = "Locatello et al. 2020"
+    wants = Wants(labelled=100)
     separable = True
 
     def __init__(
@@ -38,7 +40,7 @@ class s2_vae(Objective):
         check_integer("s2_vae.num_labelled", num_labelled, 1)
         if supervision not in SUPERVISIONS:
             raise UserError(f"s2_vae.supervision must be one of {', '.join(SUPERVISIONS)}; got {supervision!r}")
-        self.supervision, self.wants = supervision, Wants(labelled=num_labelled)
+        self.errors, self.wants = supervision, Wants(labelled=num_labelled)
 
     def build(self, num_latent: int, data: ImageData, seed: int) -> None:
         """Keeps the factors' sizes."""
@@ -53,7 +55,7 @@ class s2_vae(Objective):
         """The β-VAE's terms and the supervised one."""
         targets = tf.cast(batch.factors, tf.float32) / self.most
         predicted = batch.encode(batch.second)[0][:, : len(self.most)]
-        if self.supervision == "xent":
+        if self.errors == "xent":
             errors = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=predicted)
         else:
             errors = tf.square(predicted - targets)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gin
 import tensorflow as tf
 
-from dlib_bvae.models.objectives.base import Batch, Objective
-from dlib_bvae.models.objectives.weights import Weight, check_weight
+from dlib_bvae.models.objectives.base import Batch, Objective, Weight, check_weight
 
 
 @gin.configurable
@@ -16,6 +15,8 @@ class vae(Objective):
     beta: weight of the KL, >= 0, or its schedule, e.g. @linear_weight(). Raises UserError when it is neither.
     """
 
+    summary = "VAE, β-VAE"
+    paper = "Kingma & Welling 2014; Higgins et al. 2017"
     separable = True
 
     def __init__(self, beta: float | Weight = 1.0):

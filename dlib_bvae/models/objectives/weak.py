@@ -8,8 +8,7 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer
-from dlib_bvae.models.objectives.base import Batch, Objective, Wants
-from dlib_bvae.models.objectives.weights import Weight, check_weight
+from dlib_bvae.models.objectives.base import Batch, Objective, Wants, Weight, check_weight
 
 
 class Adaptive(Objective):
@@ -18,6 +17,8 @@ class Adaptive(Objective):
     A latent counts as shared where KL(q₁ ‖ q₂) lies below the middle between the pair's smallest and largest
     (Locatello et al. 2020, section 4). The first half of a batch are first images, the second half their partners.
     """
+
+    wants = Wants(partners=1)
 
     def __init__(self, name: str, beta: float | Weight, changed: int):
         super().__init__(name)
@@ -56,6 +57,9 @@ class ada_gvae(Adaptive):
     1 … factors - 1.
     """
 
+    summary = "pairs of images as weak supervision"
+    paper = "Locatello et al. 2020"
+
     def __init__(self, beta: float | Weight = 1.0, changed: int = 1):
         super().__init__("ada_gvae", beta, changed)
 
@@ -71,6 +75,9 @@ class ada_ml_vae(Adaptive):
     beta: >= 0 or a schedule. changed: in how many factors the images of a pair differ, or -1 for a number uniform in
     1 … factors - 1.
     """
+
+    summary = "pairs of images as weak supervision"
+    paper = "Locatello et al. 2020"
 
     def __init__(self, beta: float | Weight = 1.0, changed: int = 1):
         super().__init__("ada_ml_vae", beta, changed)

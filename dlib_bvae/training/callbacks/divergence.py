@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer, check_number
+from dlib_bvae.training.callbacks import Callback, Training
 
 
-@gin.configurable("divergence")
-class Divergence(tf.Module):
-    """Tells when the mean loss of `windows` windows of model.log_every steps, one after the other, was too far above the best.
+@gin.configurable("divergence", denylist=["every_steps"])
+class Divergence(tf.Module, Callback):
+    """Ends a training when the mean loss of `windows` consecutive windows of model.log_every steps was too far above the best.
 
     Too far is more than factor times the best window's mean; of a loss that is negative or small, more than
     (factor − 1) · max(|best|, 1 nat) above it. factor: > 1, or 0 for never, as the loss of some methods rises on purpose (a
-    weight or a capacity that grows). Raises UserError for values out of range.
+    weight or a capacity that grows). every_steps: of a window. Raises UserError for values out of range.
     """
 
-    def __init__(self, factor: float = 0.0, windows: int = 10):
+    def __init__(self, every_steps: int, factor: float = 0.0, windows: int = 10):
         super().__init__("divergence")
+        self.every_steps = every_steps
         self.factor = check_number("divergence.factor", factor, 0)
         if 0 < self.factor <= 1:
             raise UserError(f"divergence.factor must be > 1, or 0 for never; got {factor}")
@@ -26,6 +30,26 @@ class Divergence(tf.Module):
         self.windows = windows
         self.best = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
         self.far = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    @property
+    def kept(self) -> tf.Module:
+        """The best window's loss, and how many windows were too far above it."""
+        return self
+
+    def due(self, training: Training, step: int) -> bool:
+        """At the end of a whole window."""
+        return step % self.every_steps == 0
+
+    def run(self, training: Training, step: int, directory: Path) -> dict[str, float]:
+        """Raises UserError when the training has diverged; returns nothing."""
+        if self.observe(training.means()["loss"]):
+            raise UserError(
+                f"the training has diverged: at step {step} the loss had been far above its best, {float(self.best):.2f} nats, "
+                f"for {self.windows} windows of {self.every_steps} steps; lower the learning rate or change the objective's "
+                f"weights, and train in another --model_dir ({directory / 'checkpoint'} has the last checkpoint), or set "
+                "divergence.factor to 0"
+            )
+        return {}
 
     def observe(self, loss: float) -> bool:
         """Takes the mean loss of a window, in nats; returns whether the training has diverged."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.models.vae import GaussianVAE
-
-if TYPE_CHECKING:
-    from dlib_bvae.training.trainer import Trainer
+from dlib_bvae.training.callbacks import Callback, Training
 
 
 class Figures(Protocol):
@@ -26,11 +25,13 @@ class Figures(Protocol):
         """The scalars by their keys; nothing of the network may change."""
 
 
-class Curve(tf.Module):
+class Curve(tf.Module, Callback):
     """`figures` of the weights to export, every `every_steps` of `total` steps and at the end; part of every checkpoint.
 
     A step that an interrupted training goes back to is measured again, and stands in the curve once.
     """
+
+    key = "frechet_curve"
 
     def __init__(self, figures: Figures, every_steps: int, total: int):
         super().__init__("curve")
@@ -40,10 +41,15 @@ class Curve(tf.Module):
         self.values = tf.Variable(np.zeros((points, len(figures.tags))), trainable=False)
         self.count = tf.Variable(0, dtype=tf.int64, trainable=False)
 
-    def run(self, trainer: Trainer, step: int) -> dict[str, float]:
-        """Measures after `step` steps and keeps the scalars; returns them by their names in TensorBoard."""
-        with trainer.exported():
-            found = self.figures(trainer.network)
+    @property
+    def kept(self) -> tf.Module:
+        """The points of the curve."""
+        return self
+
+    def run(self, training: Training, step: int, directory: Path) -> dict[str, float]:
+        """Measures after `step` steps and keeps the scalars; returns them by their tags in TensorBoard."""
+        with training.exported():
+            found = self.figures(training.network)
         place = int(self.count)
         self.steps[place].assign(step)
         self.values[place].assign([found[key] for key in self.figures.tags])

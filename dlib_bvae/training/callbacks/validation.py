@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import gin
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.models.objectives import Wants
 from dlib_bvae.models.objectives.base import shown_images, stream
 from dlib_bvae.models.vae import GaussianVAE
-
-if TYPE_CHECKING:
-    from dlib_bvae.training.trainer import Trainer
+from dlib_bvae.training.callbacks import Callback, Training
 
 _STREAM = zlib.crc32(b"validation") & 0x7FFFFFFF  # keeps this noise apart from that of training
 KEPT = ("last", "best")
@@ -45,7 +46,7 @@ class TrainingSplit(ImageData):
         """The data set's."""
         return self._data.num_images
 
-    def images_at(self, indices: Any) -> np.ndarray:
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
         """The data set's."""
         return self._data.images_at(indices)
 
@@ -78,12 +79,14 @@ class Best(tf.Module):
         self.stale = tf.Variable(0, dtype=tf.int64, trainable=False)
 
 
-class Validation:
+class Validation(Callback):
     """The loss on `rows` of `data`, in batches as large as training's, and the choice of the best weights.
 
-    rest: the data set to train on. every_steps: between two validations. keep: whether the weights of the best validation or
+    remaining: the data set to train on. every_steps: between two validations. keep: whether the weights of the best validation or
     the last ones are exported. patience: training stops after so many validations without a better one; 0: never.
     """
+
+    key = "validation"
 
     def __init__(
         self,
@@ -96,32 +99,37 @@ class Validation:
         keep: str,
         patience: int,
     ):
-        self.network, self.rows, self.rest = network, rows, TrainingSplit(data, rows)
+        self.network, self.rows, self.remaining = network, rows, TrainingSplit(data, rows)
         self.seed, self.every_steps, self.keep, self.patience = seed, every_steps, keep, patience
         # Held in memory: the data set may be read by another thread while training runs.
         self._batches = [data.images_at(part) for part in rows.reshape(-1, batch_size)]
         self._max_pixel = np.float32(data.max_pixel)
         self.best = Best(network)
-        self._losses: Any = None
+        self._losses: Callable[..., dict[str, tf.Tensor]] | None = None
+
+    @property
+    def kept(self) -> tf.Module:
+        """The best weights, and losses and steps."""
+        return self.best
 
     @property
     def stopped(self) -> bool:
         """Whether patience is at its end."""
         return 0 < self.patience <= int(self.best.stale)
 
-    def losses(self, trainer: Trainer) -> dict[str, float]:
-        """Means over the validation images of the terms and of what is logged beside them, under the weights to export.
+    def losses(self, training: Training) -> dict[str, float]:
+        """Means over the validation images of the terms and of what else is logged, under the weights to export.
 
         The noise is the same every time, and so is the step that the objective sees, the last one: with weights of terms that
         change in training, the losses of two steps can be compared.
         """
-        self._losses = self._losses or tf.function(partial(_losses, trainer), autograph=False)
+        self._losses = self._losses or tf.function(partial(loss_terms, training), autograph=False)
         batches = self._batches
         sums: dict[str, float] = {}
-        with trainer.exported():
+        with training.exported():
             for number, images in enumerate(batches):
                 given = {"observations": images}
-                if trainer.objective.wants.independent:
+                if training.objective.wants.independent:
                     given["second"] = batches[(number + 1) % len(batches)]
                 inputs = {name: tf.constant(x.astype(np.float32) / self._max_pixel) for name, x in given.items()}
                 key = stream(tf.constant([self.seed, number], tf.int64), _STREAM)
@@ -129,23 +137,23 @@ class Validation:
                     sums[name] = sums.get(name, 0.0) + float(value)
         return {name: value / len(batches) for name, value in sums.items()}
 
-    def run(self, trainer: Trainer, step: int) -> dict[str, float]:
-        """Measures the losses after `step` steps, keeps the weights when the loss is the best so far, and returns them."""
-        losses, best = self.losses(trainer), self.best
+    def run(self, training: Training, step: int, directory: Path) -> dict[str, float]:
+        """Measures the losses after `step` steps and keeps the weights when the loss is the best so far."""
+        losses, best = self.losses(training), self.best
         best.last_loss.assign(losses["loss"])
         best.last_step.assign(step)
         if losses["loss"] < float(best.loss):
             best.loss.assign(losses["loss"])
             best.step.assign(step)
             best.stale.assign(0)
-            with trainer.exported():
+            with training.exported():
                 for kept, variable in zip(best.weights, self.network.variables, strict=True):
                     kept.assign(variable)
         else:
             best.stale.assign_add(1)
-        return losses
+        return {f"validation/{name}": value for name, value in losses.items()}
 
-    def use_best(self) -> bool:
+    def choose_weights(self) -> bool:
         """Gives the network the best weights where they are to be exported; returns whether it did."""
         chosen = self.keep == "best" and int(self.best.step) >= 0
         if chosen:
@@ -236,11 +244,12 @@ def _weights(data: ImageData) -> np.ndarray:
     return np.ones(data.num_images) if weights is None else np.asarray(weights, np.float64)
 
 
-def _losses(trainer: Trainer, observations: tf.Tensor, key: tf.Tensor, **given: tf.Tensor) -> dict[str, tf.Tensor]:
-    step, variables = tf.constant(trainer.total - 1, tf.int64), trainer.objective.variables
+def loss_terms(training: Training, observations: tf.Tensor, key: tf.Tensor, **given: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The scalars of a batch by the present weights, as the last step would log them; changes no variable. given: see Batch."""
+    step, variables = tf.constant(training.total - 1, tf.int64), training.objective.variables
     before = [variable.read_value() for variable in variables]
-    batch = trainer.network.batch(observations, key, trainer.objective.adapt, step=step, **given)
-    losses, _ = trainer.losses(batch)
+    batch = training.network.batch(observations, key, training.objective.adapt, step=step, **given)
+    losses, _ = training.losses(batch)
     for variable, value in zip(variables, before, strict=True):  # terms may move them, as a controller's do
         variable.assign(value)
     return {**losses, **batch.measured}

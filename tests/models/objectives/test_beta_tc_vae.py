@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.methods import defaults
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
@@ -98,3 +99,21 @@ def test_gradients_are_finite_at_extreme_posteriors(make_batch, estimator, mean,
         joint, marginals = aggregate_log_density(latent, means, logs, 512, estimator)
         loss = tf.reduce_mean(joint - marginals)
     assert all(np.isfinite(gradient).all() for gradient in tape.gradient(loss, [means, logs]))
+
+
+def test_its_other_terms_are_the_elbo_s(make_batch):
+    batch = make_batch(4, 3)
+    method = beta_tc_vae()
+    method.build(3, DummyData(), 0)
+    terms = method.terms(batch)
+    assert float(terms["reconstruction"]) == pytest.approx(np.mean(batch.reconstruction), rel=1e-5)
+    assert float(terms["weighted_kl"]) == pytest.approx(np.mean(batch.kl), rel=1e-5)
+    assert len(terms) == 3
+
+
+def test_its_defaults_are_the_study_s_and_others_are_checked():
+    assert defaults(beta_tc_vae) == {"beta": 6.0, "estimator": "weighted"}
+    with pytest.raises(UserError, match="beta_tc_vae.estimator must be one of weighted, stratified; got 'exact'"):
+        beta_tc_vae(estimator="exact")
+    with pytest.raises(UserError, match="a batch of 2 … 8 images"):
+        stratified_weights(1, 8)

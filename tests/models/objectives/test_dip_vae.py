@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.methods import defaults
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.dip_vae import dip_vae
@@ -30,3 +31,18 @@ def test_type_ii_with_zero_means_is_the_mean_variances(make_batch):
 def test_another_type_is_refused():
     with pytest.raises(UserError, match='dip_type must be "i" or "ii"; got \'iii\''):
         dip_vae(dip_type="iii")
+
+
+def test_its_other_terms_are_the_elbo_s(make_batch):
+    batch = make_batch()
+    terms = dip_vae().terms(batch)
+    assert float(terms["reconstruction"]) == pytest.approx(np.mean(batch.reconstruction), rel=1e-5)
+    assert float(terms["weighted_kl"]) == pytest.approx(np.mean(batch.kl), rel=1e-5)
+    assert len(terms) == 4
+
+
+def test_its_defaults_are_the_study_s_and_others_are_checked():
+    assert defaults(dip_vae) == {"lambda_od": 5.0, "lambda_d_factor": 10.0, "dip_type": "i"}
+    dip_vae(lambda_d_factor=0.0)
+    with pytest.raises(UserError, match="dip_vae.lambda_d_factor must be a finite number >= 0"):
+        dip_vae(lambda_d_factor=-1e-9)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.methods import defaults
 
 from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.base import stream
 from dlib_bvae.models.objectives.factor_vae import factor_vae, permute_latents
 
@@ -101,3 +103,47 @@ def test_gradients_are_finite_at_extreme_codes(make_batch):
     method.update(batch)
     assert np.isfinite(float(batch.measured["discriminator_loss"]))
     assert all(np.isfinite(v).all() for v in method.trainable_variables)
+
+
+def test_an_update_is_a_step_of_adam_with_the_paper_s_betas_and_the_accuracy_is_a_share(make_batch):
+    other = make_batch(seed=1)
+    batch = make_batch(
+        second=tf.zeros([1]), encode=lambda _: (other.mean, other.log_variance), step=tf.constant(1, tf.int64)
+    )
+    method = build(discriminator_learning_rate=1e-3)
+    noise = tf.random.stateless_normal([8, 3], stream(batch.key, 1))
+    permuted = permute_latents(other.mean + tf.exp(0.5 * other.log_variance) * noise, stream(batch.key, 2))
+    codes, labels = tf.concat([batch.latent, permuted], axis=0), tf.constant([0] * 8 + [1] * 8)
+    kernel = method.discriminator.output.kernel
+    with tf.GradientTape() as tape:
+        logits = method.discriminator(codes)
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+    gradient, before = tape.gradient(loss, kernel).numpy().astype(float), kernel.numpy().astype(float)
+    method.update(batch)
+    first, second = 0.5 * gradient, 0.1 * gradient**2  # the second step, after one whose gradients were 0
+    expected = before - 1e-3 * first / (1 - 0.5**2) / (np.sqrt(second / (1 - 0.9**2)) + 1e-8)
+    np.testing.assert_allclose(kernel, expected, rtol=1e-5, atol=1e-7)
+    right = (logits.numpy().argmax(1) == labels.numpy()).mean()
+    assert float(batch.measured["discriminator_accuracy"]) == pytest.approx(right)
+
+
+def test_its_defaults_and_bounds():
+    assert defaults(factor_vae) == {"gamma": 10.0, "discriminator_learning_rate": 1e-4, "width": 1000, "depth": 6}
+    factor_vae(width=1, depth=1)
+    for name in ("width", "depth"):
+        with pytest.raises(UserError, match=f"factor_vae.{name} must be an integer >= 1"):
+            factor_vae(**{name: 0})
+
+
+def test_a_leaky_unit_lets_a_fifth_through_and_the_seed_makes_the_weights(make_batch):
+    method = build(depth=1)
+    method.discriminator.hidden[0].kernel.assign(-tf.ones_like(method.discriminator.hidden[0].kernel))
+    method.discriminator.output.kernel.assign(tf.ones_like(method.discriminator.output.kernel))
+    np.testing.assert_allclose(method.discriminator(tf.ones([1, 3])), [[-4.8, -4.8]], rtol=1e-5)  # 8 units of −3 · 0.2
+    kernels = []
+    for seed in (0, 0, 1):
+        other = factor_vae(width=8, depth=2)
+        other.build(3, DummyData(), seed)
+        kernels.append(other.discriminator.output.kernel.numpy())
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert (kernels[0] != kernels[2]).any()

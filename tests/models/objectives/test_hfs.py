@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.methods import defaults
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.objectives.base import stream
 from dlib_bvae.models.objectives.hfs import draw_pairs, hfs, support_distance
 
 
@@ -57,3 +59,19 @@ def test_the_terms_are_weighted(make_batch):
 def test_one_latent_is_refused(make_batch):
     with pytest.raises(UserError, match="at least 2 latents"):
         hfs().terms(make_batch(latents=1))
+
+
+def test_its_defaults():
+    assert defaults(hfs) == {"gamma": 1.0, "beta": 1.0, "pairs": 25}
+    hfs(pairs=1)
+    with pytest.raises(UserError, match="hfs.pairs must be an integer >= 1"):
+        hfs(pairs=0)
+
+
+def test_it_logs_the_distance_and_draws_its_pairs_from_the_batch_s_key(make_batch):
+    batch, other = make_batch(8, 6), make_batch(8, 6, key=tf.constant([0, 2], tf.int64))
+    terms = hfs(pairs=3).terms(batch)
+    assert float(terms["reconstruction"]) == pytest.approx(np.mean(batch.reconstruction), rel=1e-5)
+    expected = support_distance(batch.mean, draw_pairs(6, 3, stream(batch.key, 1)))
+    assert float(batch.measured["support_distance"]) == pytest.approx(float(expected))
+    assert float(hfs(pairs=3).terms(other)["weighted_support_distance"]) != float(expected)

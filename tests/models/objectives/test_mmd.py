@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.methods import defaults
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.base import stream
@@ -52,3 +53,24 @@ def test_weights_that_are_none_are_refused():
         info_vae(alpha=0.5, lambda_=0.5)
     with pytest.raises(UserError, match="at least 2 images"):
         squared_mmd(tf.zeros([1, 2]), tf.zeros([1, 2]))
+
+
+def test_the_other_terms_and_defaults(make_batch):
+    batch = make_batch()
+    for method, count in ((info_vae(), 3), (wae_mmd(), 2)):
+        terms = method.terms(batch)
+        assert float(terms["reconstruction"]) == pytest.approx(np.mean(batch.reconstruction), rel=1e-5)
+        assert len(terms) == count
+        assert float(terms["weighted_mmd"]) == pytest.approx(method.weight * float(batch.measured["mmd"]), rel=1e-5)
+    assert defaults(info_vae) == {"alpha": 0.0, "lambda_": 1000.0}
+    assert defaults(wae_mmd) == {"lambda_": 1000.0}
+
+
+def test_the_bounds_of_the_weights():
+    assert info_vae(alpha=1.0, lambda_=0.5).weight == 0.5
+    with pytest.raises(UserError, match="info_vae.alpha must be a finite number <= 1"):
+        info_vae(alpha=1.0001)
+    wae_mmd(lambda_=0.0)
+    with pytest.raises(UserError, match="wae_mmd.lambda_ must be a finite number >= 0"):
+        wae_mmd(lambda_=-1e-9)
+    assert np.isfinite(squared_mmd(tf.zeros([2, 2]), tf.ones([2, 2])))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.methods import defaults
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.weak import ada_gvae, ada_ml_vae
@@ -56,3 +57,24 @@ def test_gradients_are_finite_at_extreme_variances(kind):
 def test_a_number_of_changes_that_is_none_is_refused(changed):
     with pytest.raises(UserError, match="ada_gvae.changed must be an integer >= 1"):
         ada_gvae(changed=changed)
+
+
+@pytest.mark.parametrize("kind", [ada_gvae, ada_ml_vae])
+def test_the_terms_are_the_beta_vae_s(kind, make_batch):
+    batch = make_batch()
+    terms = {name: float(value) for name, value in kind(beta=3.0).terms(batch).items()}
+    expected = {"reconstruction": np.mean(batch.reconstruction), "weighted_kl": 3 * np.mean(batch.kl)}
+    assert terms == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [ada_gvae, ada_ml_vae])
+def test_what_they_want_by_default_and_as_given(kind):
+    assert defaults(kind) == {"beta": 1.0, "changed": 1}
+    assert (kind.wants.partners, kind().wants.partners, kind(changed=-1).wants.partners) == (1, 1, -1)
+    assert kind(changed=3).supervision == "pairs"
+
+
+def test_a_batch_that_is_not_of_pairs_is_refused(make_batch):
+    batch = make_batch(5, 3)
+    with pytest.raises(UserError, match="pairs make a batch of an even number of images; got 5"):
+        ada_gvae().adapt(batch.mean, batch.log_variance)

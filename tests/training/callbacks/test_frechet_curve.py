@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.models.objectives import OBJECTIVES
-from dlib_bvae.stages.train import build, training
+from dlib_bvae.stages.train import build
 from dlib_bvae.training import loop
 from dlib_bvae.training.callbacks.frechet_curve import Curve
-from dlib_bvae.training.checkpoints import Checkpoints
-from dlib_bvae.training.session import TrainingSession
+from dlib_bvae.training.session import Checkpoints, TrainingSession
+from dlib_bvae.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.usefixtures("tiny_networks")
 DATA = DummyData()
@@ -33,7 +33,7 @@ def make(monkeypatch):
     def built(every=0, total=14, average_decay=0.0):
         curve = Curve(Brightness(), every, total) if every else None
         monkeypatch.setattr("dlib_bvae.stages.train.frechet_curve", lambda data, total: curve)
-        settings = training(
+        settings = TrainingSettings(
             model=OBJECTIVES.get("vae")(), batch_size=16, training_steps=total, average_decay=average_decay
         )
         return build(DATA, settings)
@@ -47,6 +47,10 @@ def train(made, folder):
     return loop.train(trainer, folder, checkpoint_every=6, log_every=5, examples=examples)
 
 
+def curve_of(made):
+    return next(callback for callback in made[0].callbacks if isinstance(callback, Curve))
+
+
 def tags(folder):
     events = [event for path in folder.glob("events*") for event in tf.compat.v1.train.summary_iterator(str(path))]
     return {(value.tag, event.step) for event in events for value in event.summary.value}
@@ -55,7 +59,7 @@ def tags(folder):
 def test_points_are_measured_every_so_many_steps_and_at_the_end(make, tmp_path):
     made = make(every=4)
     train(made, tmp_path)
-    found = made[0].curve.results()
+    found = curve_of(made).results()
     assert found["num_images"] == 7
     assert found["steps"] == [4, 8, 12, 14]
     assert found["mean"][-1] == Brightness()(made[0].network)["mean"]
@@ -63,14 +67,14 @@ def test_points_are_measured_every_so_many_steps_and_at_the_end(make, tmp_path):
     assert {("brightness/mean", step) for step in found["steps"]} <= tags(tmp_path)
     made = make(every=7)
     train(made, tmp_path / "even")
-    assert made[0].curve.results()["steps"] == [7, 14], "the last point stands twice"
+    assert curve_of(made).results()["steps"] == [7, 14], "the last point stands twice"
 
 
 def test_it_changes_nothing_of_the_training(make, tmp_path):
     without, with_curve = make(average_decay=0.9), make(every=2, average_decay=0.9)
     losses = [train(made, tmp_path / name) for made, name in ((without, "without"), (with_curve, "with"))]
     assert losses[0]["loss"] == losses[1]["loss"]
-    kept = set(map(id, with_curve[0].curve.variables))
+    kept = set(map(id, curve_of(with_curve).variables))
     mine = lambda state: [v.numpy() for v in state.variables if v is not state.seconds and id(v) not in kept]
     for one, other in zip(mine(without[0].state), mine(with_curve[0].state), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -79,9 +83,9 @@ def test_it_changes_nothing_of_the_training(make, tmp_path):
 def test_it_is_of_the_averages_where_those_are_exported(make, tmp_path):
     trainer, _ = made = make(every=14, average_decay=0.9)
     train(made, tmp_path)
-    assert trainer.curve.results()["mean"] != [Brightness()(trainer.network)["mean"]]
+    assert curve_of(made).results()["mean"] != [Brightness()(trainer.network)["mean"]]
     trainer.use_exported()
-    assert trainer.curve.results()["mean"] == [Brightness()(trainer.network)["mean"]]
+    assert curve_of(made).results()["mean"] == [Brightness()(trainer.network)["mean"]]
 
 
 @pytest.mark.parametrize(
@@ -108,4 +112,4 @@ def test_a_killed_run_ends_with_the_same_curve(owner, moment, often, make, tmp_p
             continue
     assert len(calls) > 2
     assert int(made[0].state.step) == 14
-    assert made[0].curve.results() == whole[0].curve.results()
+    assert curve_of(made).results() == curve_of(whole).results()

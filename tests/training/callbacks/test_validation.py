@@ -8,14 +8,14 @@ import tensorflow as tf
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import OBJECTIVES
-from dlib_bvae.models.objectives.weights import linear_weight
-from dlib_bvae.stages.train import build, training
+from dlib_bvae.models.objectives.base import linear_weight
+from dlib_bvae.stages.train import build
 from dlib_bvae.training import loop
-from dlib_bvae.training.callbacks.divergence import Divergence
 from dlib_bvae.training.callbacks.validation import Validation, make_validation, split_rows
-from dlib_bvae.training.checkpoints import Checkpoints
 from dlib_bvae.training.optimizers import adam
 from dlib_bvae.training.plan import Plan
+from dlib_bvae.training.session import Checkpoints
+from dlib_bvae.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.usefixtures("tiny_networks")
 DATA = DummyData()
@@ -31,7 +31,7 @@ def make(name="vae", network=None, weights=None, average_decay=0.0, total=24, **
     for key, value in validation.items():
         gin.bind_parameter(f"validation.{key}", value)
     given = {} if network is None else {"network": network}
-    settings = training(
+    settings = TrainingSettings(
         model=OBJECTIVES.get(name)(**(weights or {})),
         batch_size=16,
         training_steps=total,
@@ -48,15 +48,19 @@ def train(made, folder):
     return loop.train(trainer, folder, checkpoint_every=6, log_every=5, examples=examples)
 
 
+def validation_of(trainer):
+    return next(callback for callback in trainer.callbacks if isinstance(callback, Validation))
+
+
 def values(trainer):
     return [v.numpy() for v in trainer.state.variables if v is not trainer.state.seconds]
 
 
 def test_images_of_the_split_are_never_trained_on():
     trainer, _ = make()
-    rows = trainer.validation.rows
+    rows = validation_of(trainer).rows
     assert len(rows) == len(set(rows)) == 32
-    plan = Plan(trainer.validation.rest, 16, 0)
+    plan = Plan(validation_of(trainer).remaining, 16, 0)
     shown = np.concatenate([plan.indices(tf.constant(step, tf.int64))["observations"] for step in range(30)])
     assert sorted(shown) == sorted(set(range(512)) - set(rows))
     np.testing.assert_array_equal(trainer.feed.plan.indices(tf.constant(3, tf.int64))["observations"], shown[48:64])
@@ -69,20 +73,20 @@ def test_the_split_follows_from_its_seed_and_from_the_training_weights():
     rows = np.concatenate([split_rows(Weighted(), 32, 32, seed) for seed in range(20)])
     assert rows.min() >= 128
     assert (rows < 256).mean() > 0.75
-    rest = make_validation(Weighted(), make()[0].network, 32, OBJECTIVES.get("vae").wants, num_images=32).rest
-    assert np.count_nonzero(rest.training_weights()) == 384 - 32
-    assert rest.factor_sizes == DATA.factor_sizes
+    remaining = make_validation(Weighted(), make()[0].network, 32, OBJECTIVES.get("vae").wants, num_images=32).remaining
+    assert np.count_nonzero(remaining.training_weights()) == 384 - 32
+    assert remaining.factor_sizes == DATA.factor_sizes
 
 
 def test_the_losses_are_those_of_the_exported_weights():
     trainer, _ = make(weights={"beta": linear_weight(last=4.0, steps=20)}, average_decay=0.9)
     trainer.run(tf.constant(5, tf.int64))
     weights = [variable.numpy() for variable in trainer.variables]
-    losses = trainer.validation.losses(trainer)
-    assert losses == trainer.validation.losses(trainer)
+    losses = validation_of(trainer).losses(trainer)
+    assert losses == validation_of(trainer).losses(trainer)
     assert all((one == two.numpy()).all() for one, two in zip(weights, trainer.variables, strict=True))
     trainer.average.use()
-    mean, log_variance = (x.numpy() for x in trainer.network.encode(DATA.observations_at(trainer.validation.rows)))
+    mean, log_variance = (x.numpy() for x in trainer.network.encode(DATA.observations_at(validation_of(trainer).rows)))
     kl = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).sum(1).mean()
     assert losses["kl"] == pytest.approx(kl, rel=1e-4)
     assert losses["beta"] == 4.0, "not that of the last step"
@@ -95,16 +99,16 @@ def test_it_changes_nothing_of_the_training(name):
     trainer, _ = make(name)
     trainer.run(tf.constant(3, tf.int64))
     before = values(trainer)
-    trainer.validation.losses(trainer)
+    validation_of(trainer).losses(trainer)
     for one, other in zip(before, values(trainer), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("moment", ["run", "save", "use_best"])
+@pytest.mark.parametrize("moment", ["run", "save", "choose_weights"])
 def test_a_killed_run_ends_with_the_same_best_weights(moment, tmp_path, monkeypatch):
     whole = make(keep="best")
     expected = train(whole, tmp_path / "whole")
-    whole[0].validation.use_best()
+    validation_of(whole[0]).choose_weights()
     owner = Checkpoints if moment == "save" else Validation
     method, calls = getattr(owner, moment), []
 
@@ -119,14 +123,14 @@ def test_a_killed_run_ends_with_the_same_best_weights(moment, tmp_path, monkeypa
         made = make(keep="best")
         try:
             got = train(made, tmp_path / "killed")
-            made[0].validation.use_best()
-            if moment != "use_best" or len(calls) > 2:
+            validation_of(made[0]).choose_weights()
+            if moment != "choose_weights" or len(calls) > 2:
                 break
         except KeyboardInterrupt:
             continue
     assert len(calls) > 2
     assert got["loss"] == expected["loss"]
-    assert made[0].validation.results() == whole[0].validation.results()
+    assert validation_of(made[0]).results() == validation_of(whole[0]).results()
     for one, other in zip(values(whole[0]), values(made[0]), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -144,16 +148,16 @@ def test_the_best_weights_are_kept_and_patience_ends_the_training(tmp_path, monk
     train(made, tmp_path)
     assert int(trainer.state.step) == 16
     found = {"num_images": 32, "best_step": 8, "best_loss": 3.0, "last_step": 16, "last_loss": 3.5, "exported_step": 8}
-    assert trainer.validation.results() == found
-    assert trainer.validation.use_best()
+    assert validation_of(trainer).results() == found
+    assert validation_of(trainer).choose_weights()
     for one, other in zip(seen[1], trainer.variables, strict=True):
         np.testing.assert_array_equal(one, other.numpy())
     again = make(keep="best", patience=2)
     train(again, tmp_path)
     assert int(again[0].state.step) == 16
-    assert again[0].validation.results() == found
+    assert validation_of(again[0]).results() == found
     last = make(keep="last")[0]
-    assert not last.validation.use_best()
+    assert not validation_of(last).choose_weights()
 
 
 @pytest.mark.parametrize(
@@ -177,22 +181,3 @@ def test_bad_settings_are_refused(bindings, told):
 def test_an_objective_of_pairs_or_labels_is_refused(name):
     with pytest.raises(UserError, match="trains on pairs or labels cannot be validated"):
         make(name)
-
-
-def test_divergence_is_a_loss_that_stays_far_above_its_best():
-    watch = Divergence(factor=2.0, windows=2)
-    assert [watch.observe(loss) for loss in (100.0, 50.0, 101.0, 99.0, 101.0, 102.0)] == [False] * 5 + [True]
-    negative = Divergence(factor=1.5, windows=1)
-    assert [negative.observe(loss) for loss in (-100.0, -51.0, -49.0)] == [False, False, True]
-    assert not any(Divergence(factor=0.0, windows=1).observe(loss) for loss in (1.0, 1e9))
-    with pytest.raises(UserError, match="divergence.factor must be > 1, or 0 for never; got 1"):
-        Divergence(factor=1)
-
-
-def test_a_training_that_diverges_is_ended(tmp_path):
-    gin.bind_parameter("divergence.factor", 1.2)
-    gin.bind_parameter("divergence.windows", 1)
-    made = make(weights={"beta": linear_weight(last=1e4, steps=10)}, total=40)
-    with pytest.raises(UserError, match="the training has diverged: at step .* for 1 windows of 5 steps") as raised:
-        train(made, tmp_path)
-    assert "\n" not in str(raised.value)

@@ -7,9 +7,10 @@ import tensorflow as tf
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import WEIGHTS
+from dlib_bvae.models.objectives.base import cyclical_weight, linear_weight, logistic_weight
 from dlib_bvae.models.objectives.vae import vae
-from dlib_bvae.models.objectives.weights import cyclical_weight, linear_weight, logistic_weight
-from dlib_bvae.stages.train import REGISTRIES, training
+from dlib_bvae.stages.train import REGISTRIES
+from dlib_bvae.training.settings import TrainingSettings
 
 
 def values(weight, steps):
@@ -42,7 +43,7 @@ def test_cycles_are_those_of_the_paper(steps, cycles, rise):
 def test_gin_gives_a_schedule_to_a_weight():
     files = ["gin/models/beta_vae.gin", "gin/models/burgess_conv.gin", "gin/models/cyclical_beta.gin"]
     with configuration(files, ["cyclical_weight.last = 2.5"], REGISTRIES):
-        objective = training()["model"]
+        objective = TrainingSettings().model
     assert isinstance(objective, vae)
     assert isinstance(objective.beta, WEIGHTS.get("cyclical_weight"))
     assert objective.beta.last == 2.5

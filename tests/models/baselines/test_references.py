@@ -10,7 +10,7 @@ from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.baselines.oracle import FactorView
+from dlib_bvae.models.baselines.references import FactorView
 from dlib_bvae.models.saved_model import load
 from dlib_bvae.stages import evaluate, postprocess, train
 
@@ -37,7 +37,7 @@ def test_the_oracle_s_codes_are_the_factors_and_score_best(tmp_path):
     assert error["squared_error"] == 0
     table = tables.aggregate(collect(tmp_path)[0])
     assert set(table["model"]) == {"oracle"}
-    with pytest.raises(UserError, match="an oracle's run has none"):
+    with pytest.raises(UserError, match="a run of a method without an encoder, such as the oracle, has none"):
         load(run / "train/saved_model")
 
 

@@ -6,15 +6,16 @@ import pytest
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.vae import vae
-from dlib_bvae.stages.train import build, training
+from dlib_bvae.stages.train import build
 from dlib_bvae.training import loop
-from dlib_bvae.training.profile import Profile, steps_of
+from dlib_bvae.training.loop import Profile, steps_of
+from dlib_bvae.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.usefixtures("tiny_networks")
 
 
 def train(folder, **options):
-    trainer, examples = build(DummyData(), training(model=vae(), batch_size=16, training_steps=12))
+    trainer, examples = build(DummyData(), TrainingSettings(model=vae(), batch_size=16, training_steps=12))
     loop.train(trainer, folder, checkpoint_every=5, log_every=4, examples=examples, **options)
     return [v.numpy() for v in trainer.state.variables if v is not trainer.state.seconds]
 

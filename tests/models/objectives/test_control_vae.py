@@ -1,20 +1,12 @@
-"""Annealed and controlled KL against the formulas."""
+"""The controller of β against the formulas in float64."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.methods import defaults
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.objectives.annealed_vae import annealed_vae
 from dlib_bvae.models.objectives.control_vae import control_vae
-
-
-@pytest.mark.parametrize(("step", "capacity"), [(0, 0.0), (25, 5.0), (50, 10.0), (100, 20.0), (10**6, 20.0)])
-def test_the_capacity_rises_and_stays(make_batch, step, capacity):
-    batch = make_batch(step=tf.constant(step, tf.int64))
-    terms = annealed_vae(c_max=20.0, gamma=3.0, iteration_threshold=100).terms(batch)
-    assert float(batch.measured["capacity"]) == pytest.approx(capacity)
-    assert float(terms["capacity_penalty"]) == pytest.approx(3.0 * abs(np.mean(batch.kl) - capacity), rel=1e-5)
 
 
 def slow_controller(kls, set_points, kp, ki, low, high):
@@ -70,3 +62,36 @@ def test_bounds_the_wrong_way_round_are_refused():
         control_vae(beta_min=2.0, beta_max=1.0)
     with pytest.raises(UserError, match="control_vae.ki must be a finite number <= 0"):
         control_vae(ki=0.1)
+
+
+def test_the_terms_are_weighted_by_what_the_controller_says(make_batch):
+    batch = make_batch(step=tf.constant(20, tf.int64))
+    method = control_vae(c_start=2.0, c_step=0.5, every=10, kp=0.5, ki=-0.25, beta_min=0.5)
+    terms = method.terms(batch)
+    kl, set_point = float(np.mean(batch.kl)), 3.0
+    # Before the first step the value is 0, below beta_min, so the integral stays 0.
+    beta = 0.5 / (1 + np.exp(set_point - kl)) + 0.5
+    assert {name: float(value) for name, value in terms.items()} == pytest.approx(
+        {"reconstruction": float(np.mean(batch.reconstruction)), "weighted_kl": beta * kl}, rel=1e-5
+    )
+    assert float(batch.measured["beta"]) == pytest.approx(beta, rel=1e-5)
+    assert float(batch.measured["capacity"]) == set_point
+
+
+def test_its_defaults_are_the_paper_s_for_dsprites():
+    found = defaults(control_vae)
+    assert (found["c_max"], found["c_start"], found["c_step"], found["every"]) == (18.0, 0.5, 0.15, 5_000)
+    assert (found["kp"], found["ki"], found["beta_min"], found["beta_max"]) == (0.01, -0.001, 1.0, 100.0)
+
+
+@pytest.mark.parametrize("name", ["c_max", "c_start", "c_step", "kp", "beta_min"])
+def test_a_number_below_zero_is_refused(name):
+    control_vae(**{name: 0.0})
+    with pytest.raises(UserError, match=f"control_vae.{name} must be a finite number >= 0"):
+        control_vae(**{name: -1e-9})
+
+
+def test_equal_bounds_and_a_controller_without_an_integral_are_allowed():
+    assert control_vae(beta_min=2.0, beta_max=2.0, ki=0.0, every=1).beta_max == 2.0
+    with pytest.raises(UserError, match="control_vae.every must be an integer >= 1"):
+        control_vae(every=0)

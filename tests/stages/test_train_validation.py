@@ -30,8 +30,8 @@ def tags(folder):
 def test_the_best_weights_are_exported_and_recorded(tmp_path, monkeypatch):
     kept, run = {}, Validation.run
 
-    def noted(self, trainer, step):
-        losses = run(self, trainer, step)
+    def noted(self, trainer, step, directory):
+        losses = run(self, trainer, step, directory)
         self.best.loss.assign(0.0)  # no loss after the first is better
         kept[step] = trainer.network.encode(DummyData().observations_at([0, 99]))[0].numpy()
         return losses

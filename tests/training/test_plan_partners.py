@@ -8,8 +8,7 @@ from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import Wants
 from dlib_bvae.training.feed import MemoryFeed
-from dlib_bvae.training.partners import make_partners
-from dlib_bvae.training.plan import Plan
+from dlib_bvae.training.plan import Plan, make_partners
 
 DATA = DummyData()
 
@@ -103,3 +102,56 @@ def test_labelled_images_are_few_and_have_their_own_factors():
     assert len(seen) == 5
     with pytest.raises(UserError, match="has 512 images to label; got 600"):
         Plan(DATA, 8, 0, Wants(labelled=600))
+
+
+@pytest.mark.parametrize(
+    ("wants", "second", "partners"),
+    [
+        (Wants(), None, []),
+        (Wants(independent=True), [196, 78, 104, 331, 467, 53], []),
+        (Wants(labelled=7), [67, 478, 122, 67, 165, 176], []),
+        (Wants(partners=-1), None, [106, 256, 245, 206, 463, 111]),
+        (Wants(partners=2), None, [106, 312, 244, 206, 463, 103]),
+    ],
+)
+def test_the_indices_of_a_seed_and_step_never_change(wants, second, partners):
+    """As recorded once: a version that shows other images would neither continue nor repeat the trainings of the ones before."""
+    plan = Plan(DATA, 6, 3, wants)
+    found = {name: rows.numpy().tolist() for name, rows in plan.indices(tf.constant(100, tf.int64)).items()}
+    assert found.pop("observations") == [298, 0, 36, 75, 332, 104, *partners]
+    assert found == ({} if second is None else {"second": second})
+    assert plan.counts == {"observations": 6 + len(partners)} | ({} if second is None else {"second": 6})
+
+
+def test_factors_of_one_value_never_change_and_two_others_are_needed():
+    class Flat(DummyData):
+        factor_sizes = (2, 1, 8, 8)
+
+    before = tf.range(128, dtype=tf.int64)
+    after = make_partners(Flat(), 3, 0)(before, tf.constant(0, tf.int64))
+    assert ((Flat().factors_at(before) != Flat().factors_at(after)).sum(axis=1) == 3).all()
+
+    class One(DummyData):
+        factor_sizes = (1, 1, 8, 1)
+
+    for changed in (1, -1):
+        with pytest.raises(UserError, match="pairs must differ in 1 … 1 factors"):
+            make_partners(One(), changed, 0)
+
+
+def test_labels_are_known_of_the_second_batch_only():
+    plan = Plan(DATA, 4, 0, Wants(labelled=512))
+    rows = plan.indices(tf.constant(0, tf.int64))
+    np.testing.assert_array_equal(plan.labels(rows)["factors"], DATA.factors_at(rows["second"].numpy()))
+    assert plan.label_specs["factors"].shape == (4, 4)
+    assert Plan(DATA, 4, 0).label_specs == {}
+    shown = np.unique(np.concatenate([plan.indices(tf.constant(step, tf.int64))["second"] for step in range(128)]))
+    assert len(shown) == 512
+
+
+def test_data_without_factors_is_refused():
+    class Images:
+        name = "pixels"
+
+    with pytest.raises(UserError, match="needs the factors of its images, which pixels does not know"):
+        make_partners(Images(), 1, 0)

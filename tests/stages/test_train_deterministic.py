@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.vae import vae
-from dlib_bvae.stages.train import training
 from dlib_bvae.training.session import raised_by
+from dlib_bvae.training.settings import TrainingSettings
 
 # Three trainings in a process of their own, as the switch cannot be taken back.
 SCRIPT = """
@@ -56,6 +56,6 @@ def test_an_operation_without_such_a_kernel_is_one_sentence():
 def test_xla_on_a_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a GPU"])
     with pytest.raises(UserError, match="cannot be kept with model.xla on a GPU"):
-        training(model=vae(), deterministic=True, xla=True)
+        TrainingSettings(model=vae(), deterministic=True, xla=True)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
-    assert training(model=vae(), deterministic=True, xla=True)["deterministic"]
+    assert TrainingSettings(model=vae(), deterministic=True, xla=True).deterministic

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.autoencoders import vector_quantized_autoencoder
 from dlib_bvae.models.objectives.quantized import vq_vae
 from dlib_bvae.models.vae import GaussianVAE
-from dlib_bvae.models.vector_quantized import vector_quantized_autoencoder
 
 IMAGES = tf.constant(DummyData().observations_at(np.arange(0, 512, 64)))
 KEY = tf.constant([0, 1])

@@ -15,14 +15,13 @@ from dlib_bvae.models.objectives import Wants
 from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.training.callbacks.validation import make_validation
-from dlib_bvae.training.checkpoints import Checkpoints
-from dlib_bvae.training.ensemble_loop import train_ensemble
+from dlib_bvae.training.ensemble import train_ensemble
 from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.loop import train
 from dlib_bvae.training.optimizers import adam
 from dlib_bvae.training.plan import Plan
-from dlib_bvae.training.schedules import constant
-from dlib_bvae.training.session import Interrupted, TrainingSession
+from dlib_bvae.training.session import Checkpoints, Interrupted, TrainingSession
+from dlib_bvae.training.settings import TrainingSettings
 from dlib_bvae.training.trainer import Trainer
 
 DATA = DummyData()
@@ -44,12 +43,11 @@ def make(seed, patience=None):
     network = GaussianVAE((16, 16, 1), seed)
     optimizer = adam(network.trainable_variables, learning_rate=1e-3)
     feed = MemoryFeed(DATA, Plan(DATA, 4, seed))
-    options = {}
+    callbacks = []
     if patience is not None:
-        options["validation"] = make_validation(
-            DATA, network, 4, Wants(), num_images=4, every_steps=2, patience=patience
-        )
-    return Trainer(network, vae(), optimizer, feed, constant(), total=TOTAL, seed=seed, **options)
+        callbacks = [make_validation(DATA, network, 4, Wants(), num_images=4, every_steps=2, patience=patience)]
+    settings = TrainingSettings(model=vae(), training_steps=TOTAL, random_seed=seed)
+    return Trainer(network, optimizer, feed, settings, callbacks)
 
 
 def together(folder, seeds, trainers=None):
@@ -136,7 +134,7 @@ def test_stopped_by_a_signal_it_saves_and_goes_on(whole, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", save_and_stop)
-        with pytest.raises(Interrupted, match="stopped at step 2 with a checkpoint") as stopped:
+        with pytest.raises(Interrupted, match="stopped at step 3 with a checkpoint") as stopped:
             together(tmp_path, (0, 1))
     assert stopped.value.signum == signal.SIGTERM
     check_same(together(tmp_path, (0, 1))[0], whole[0])
@@ -155,7 +153,7 @@ def test_a_member_that_is_new_catches_up(whole, tmp_path, monkeypatch):
 
 def test_a_member_that_stops_early_does_not_stop_the_others(tmp_path):
     trainers = [make(seed, patience) for seed, patience in ((0, 1), (1, 0))]
-    trainers[0].validation.best.loss.assign(-1.0)
+    trainers[0].callbacks[0].best.loss.assign(-1.0)
     together(tmp_path, (0, 1), trainers)
     assert [int(trainer.state.step) for trainer in trainers] == [2, TOTAL]
     assert (kept(tmp_path / "0"), kept(tmp_path / "1")) == ([2], [4, 6])

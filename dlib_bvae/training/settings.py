@@ -1,0 +1,77 @@
+"""What one training is: the parameters `model.…` of gin, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import gin
+import tensorflow as tf
+
+from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.models.baselines import Baseline
+from dlib_bvae.models.objectives import Objective
+from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.training.optimizers import Optimizer, Schedule, adam, constant
+
+
+@gin.configurable("model")
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The settings of one training.
+
+    model: the objective, or a baseline, which reads name and random_seed only. network: the model's class. name: in results
+    and tables; the method's when empty. schedule: of the learning rate, None for a constant one.
+    batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32",
+    "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
+    gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
+    of this decay, 0 for the last ones. deterministic: operations give the same bits every time, which a CPU's do anyway; on a
+    GPU it is slower, and what has no such kernel is refused. devices: how many share a batch, 0 for all GPUs. Raises
+    UserError for values out of range.
+    """
+
+    model: Objective | Baseline = gin.REQUIRED
+    network: Callable[..., GaussianVAE] = GaussianVAE
+    name: str = ""
+    batch_size: int = 64
+    training_steps: int = 300_000
+    random_seed: int = 0
+    optimizer: Callable[..., Optimizer] = adam
+    schedule: Schedule | None = None
+    precision: str = "float32"
+    xla: bool = False
+    clip_norm: float = 0.0
+    clip_value: float = 0.0
+    average_decay: float = 0.0
+    deterministic: bool = False
+    devices: int = 0
+    checkpoint_every: int = 1_000
+    log_every: int = 100
+    learning_rates: Schedule = field(init=False)  # `schedule`, or the constant one
+
+    def __post_init__(self) -> None:
+        for key in ("batch_size", "training_steps", "checkpoint_every", "log_every"):
+            check_integer(f"model.{key}", getattr(self, key), 1)
+        if not isinstance(self.random_seed, int) or not 0 <= self.random_seed < 2**31:
+            raise UserError(f"model.random_seed must be an integer in 0 … 2^31 - 1; got {self.random_seed!r}")
+        if self.deterministic and self.xla and tf.config.list_physical_devices("GPU"):
+            raise UserError(
+                "model.deterministic cannot be kept with model.xla on a GPU, where XLA chooses its kernels by timing them; "
+                "set one of the two to False"
+            )
+        if not isinstance(self.model, (Objective, Baseline)):
+            raise UserError(
+                f"model.model must be an objective such as @vae(), or a fitted model such as @pca(); got {self.model!r}"
+            )
+        object.__setattr__(self, "learning_rates", self.schedule or constant())
+
+    @property
+    def method(self) -> str:
+        """What results and tables call it."""
+        return self.name or type(self.model).__name__
+
+    @property
+    def objective(self) -> Objective:
+        """The model as what it is in a training with steps."""
+        assert isinstance(self.model, Objective)
+        return self.model
