@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
 
+_PROBED = 64  # images of a duck type that are in its fingerprint
+
 RandomState: TypeAlias = int | np.random.RandomState | np.random.Generator
 
 
@@ -168,9 +170,6 @@ class LabelledImages(ImageData):
     @abc.abstractmethod
     def factors_at(self, indices: ArrayLike) -> np.ndarray:
         """Indices (n,) → factor values int64 (n, factors)."""
-
-
-_PROBED = 64
 
 
 class FromDuckType(GroundTruthData):

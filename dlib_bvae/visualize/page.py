@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from dlib_bvae.visualize.latents import Latents
 from dlib_bvae.visualize.sections import Drawn
 
+_TEMPLATE = Path(__file__).parent / "templates" / "run.html"
+
 
 class Section(NamedTuple):
     """A title, its anchor in the page, and what was drawn; `left_out` says why nothing was."""
@@ -17,9 +19,6 @@ class Section(NamedTuple):
     anchor: str
     drawn: Drawn | None
     left_out: str
-
-
-_TEMPLATE = Path(__file__).parent / "templates" / "run.html"
 
 
 def page(

@@ -11,6 +11,10 @@ from dlib_bvae.visualize.diagrams import short
 from dlib_bvae.visualize.pictures import gif, labelled, panels, png, there_and_back
 from dlib_bvae.visualize.sections import Drawn, Picture, Run
 
+_WIDTHS = 2.0  # standard deviations
+_STARTS = 3  # pictures that start from real images
+_MILLISECONDS = 90  # a frame of the animation
+
 
 def normal_quantiles(num: int, coverage: float) -> np.ndarray:
     """`num` quantiles of N(0, 1) at evenly spaced probabilities, which span the central `coverage`: float64 (num,).
@@ -53,11 +57,6 @@ def traverse(start: np.ndarray, latents: np.ndarray, values: np.ndarray) -> np.n
     for row, (latent, positions) in enumerate(zip(latents, values, strict=True)):
         codes[row, :, latent] = positions
     return codes
-
-
-_WIDTHS = 2.0  # standard deviations
-_STARTS = 3  # pictures that start from real images
-_MILLISECONDS = 90  # a frame of the animation
 
 
 class Range(NamedTuple):

@@ -151,3 +151,12 @@ def test_sizes_have_a_unit_that_fits(size, words, tmp_path):
     with (tmp_path / "x").open("wb") as file:
         file.truncate(size)
     assert catalogue._size(tmp_path / "x") == words
+
+
+def test_verify_of_a_folder_says_that_it_has_no_checksum(given, capsys, tmp_path):
+    data, _ = writers.tiny_celeba(tmp_path, extracted=True)
+    given(data)
+    catalogue.verify("celeba")
+    folder = tmp_path / "img_align_celeba"
+    words = "a folder has no checksum; its images are counted and checked when they are read"
+    assert capsys.readouterr().out == f"{folder}: {words}\n"

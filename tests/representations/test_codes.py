@@ -160,6 +160,16 @@ def test_all_bytes_are_reserved_before_the_first_code(tmp_path, bars):
     assert np.load(tmp_path / "codes.npy").shape == (512, 3)
 
 
+def test_the_file_has_its_size_before_it_is_mapped(tmp_path, monkeypatch):
+    sizes, load = [], np.load
+    monkeypatch.setattr(
+        codes.np, "load", lambda path, **flags: sizes.append(path.stat().st_size) or load(path, **flags)
+    )
+    for images in (99, 100, 101, 512):
+        assert codes._create(tmp_path / "codes.npy", (images, 3)).shape == (images, 3)
+        assert sizes.pop() == 128 + images * 3 * 4
+
+
 @pytest.mark.parametrize("size", [0, 10, 200, -1])
 def test_a_truncated_file_is_refused(tmp_path, bars, size):
     encode_all(tmp_path, bars)

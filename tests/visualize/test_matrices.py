@@ -128,6 +128,22 @@ def test_what_is_no_matrix_is_passed_over_without_matplotlib(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.1, -0.004], ["0.10", "0.00"]),
+        ([0.09, 0.001], ["0.09", "0.001"]),
+        ([99.9, 0.006], ["99.90", "0.01"]),
+        ([100.5, 3.0], ["1e+02", "3"]),
+        ([99_999.0, -7.0], ["99999", "-7"]),
+        ([100_000.0, 1.0], ["1e+05", "1"]),
+    ],
+)
+def test_numbers_have_the_form_that_fits_the_largest(values, expected, tmp_path, drawn):
+    save_matrices(tmp_path, {"m": [values]}, {}, Grid())
+    assert cells(drawn[0]) == expected
+
+
 def test_a_key_is_a_safe_file_name(tmp_path):
     (path,) = save_matrices(tmp_path, {"../10:confusion": [[1.0]]}, {}, Grid())
     assert path.parent == tmp_path

@@ -20,6 +20,7 @@ from dlib_bvae.datasets.derived.pixels import full_range
 from dlib_bvae.errors import UserError, check_integer
 
 PICTURE_SIZE = (274, 350)  # height, width
+_STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
 
 
 def colored(data: DataLike, seed: int = 0) -> ImageData:
@@ -170,9 +171,6 @@ scream_dsprites = _named("scream_dsprites", _scream, "dsprites_full")
 scream_dsprites_rendered = _named("scream_dsprites_rendered", _scream, "dsprites_rendered")
 dsprites_noshape = _named("dsprites_noshape", _without_shape, "dsprites_full")
 dsprites_noshape_rendered = _named("dsprites_noshape_rendered", _without_shape, "dsprites_rendered")
-
-
-_STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
 
 
 def words(seed: int, indices: np.ndarray, count: int) -> np.ndarray:

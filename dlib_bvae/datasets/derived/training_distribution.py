@@ -19,6 +19,8 @@ from dlib_bvae.datasets.official.dsprites_full import DSpritesFull
 from dlib_bvae.datasets.official.shapes3d import Shapes3D
 from dlib_bvae.errors import UserError, unknown
 
+SPLITS = ("in", "out")
+
 Pairs = list[tuple[str, str]]
 
 
@@ -150,9 +152,6 @@ def _checked_sigmas(sigma: Any, pairs: int) -> list[float]:
         if not isinstance(value, Real) or isinstance(value, bool) or math.isnan(value) or value <= 0:
             raise UserError(f"correlated.sigma must be > 0; got {value!r}")
     return [float(value) for value in sigmas]
-
-
-SPLITS = ("in", "out")
 
 
 @gin.configurable("held_out")

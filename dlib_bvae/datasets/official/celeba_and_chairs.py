@@ -11,8 +11,9 @@ from dlib_bvae.datasets.formats.archives import SIZE, decoded, read_pictures, re
 from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.datasets.official.files import OfficialFile, Source
 
-_WIDTH, _HEIGHT = 178, 218
+_WIDTH, _HEIGHT = 178, 218  # pixels of a face
 _TOP = (_HEIGHT - _WIDTH) // 2
+_SIDE = 600  # pixels of a chair
 
 
 class CelebA(OfficialData):
@@ -39,9 +40,6 @@ class CelebA(OfficialData):
 
 def _face(content: bytes) -> np.ndarray:
     return resized(decoded(content, (_WIDTH, _HEIGHT), "RGB")[_TOP : _TOP + _WIDTH])
-
-
-_SIDE = 600
 
 
 class Chairs(OfficialData):

@@ -5,10 +5,13 @@ import io
 import tarfile
 import zipfile
 
+import numpy as np
 import pytest
+from PIL import Image
 from support import writers
 
-from dlib_bvae.datasets.formats.archives import open_files, tar_members
+from dlib_bvae.datasets.formats import archives
+from dlib_bvae.datasets.formats.archives import decoded, open_files, read_pictures, resized, tar_members
 from dlib_bvae.errors import UserError
 
 MEMBERS = {"d/b": b"bb", "d/a": b"a", "../evil": b"e", "/evil": b"e", "./d/c": b"ccc", "other": b"o"}
@@ -100,3 +103,50 @@ def test_a_gzip_is_checked_before_its_first_member(tmp_path):
     path.write_bytes(content)
     with pytest.raises(gzip.BadGzipFile, match="CRC"):
         next(tar_members(path, lambda name: True, 100))
+
+
+def png(value, size=(5, 4)):
+    """A picture of one gray."""
+    file = io.BytesIO()
+    Image.new("L", size, value).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A zip with five pictures in another order than that of their names."""
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as file:
+        for k in (3, 0, 4, 1, 2):
+            file.writestr(f"d/{k}.png", png(10 * k))
+    return tmp_path / "x.zip"
+
+
+def mean_of(content):
+    return decoded(content, (5, 4), "L")[:1, :1]
+
+
+@pytest.mark.parametrize("first", [0, 1, 2, 4])
+def test_pictures_come_by_name_in_blocks_from_any_row(pictures, monkeypatch, first):
+    monkeypatch.setattr(archives, "_PICTURES", 2)
+    blocks = list(read_pictures(pictures, r"d/\d\.png", 5, first, mean_of))
+    assert [len(block) for block in blocks] == [2] * ((5 - first) // 2) + [1] * ((5 - first) % 2)
+    assert np.concatenate(blocks).ravel().tolist() == [10 * k for k in range(first, 5)]
+
+
+@pytest.mark.parametrize("number", [4, 6])
+def test_another_number_of_pictures_is_refused(pictures, number):
+    with pytest.raises(UserError, match=f"it has 5 pictures instead of {number}"):
+        list(read_pictures(pictures, r"d/\d\.png", number, 0, mean_of))
+
+
+def test_a_picture_is_decoded_at_its_size_and_mode_only():
+    assert decoded(png(7), (5, 4), "L").tolist() == [[7] * 5] * 4
+    assert decoded(png(7), (5, 4), "RGB").shape == (4, 5, 3)
+    with pytest.raises(ValueError, match=r"a picture has \(5, 4\) pixels instead of \(4, 5\)"):
+        decoded(png(7), (4, 5), "L")
+
+
+def test_resized_is_pillows_lanczos():
+    image = np.random.default_rng(0).integers(256, size=(90, 70, 3)).astype(np.uint8)
+    assert np.array_equal(resized(image), np.asarray(Image.fromarray(image).resize((64, 64), Image.Resampling.LANCZOS)))
+    assert resized(image[..., 0]).shape == (64, 64)

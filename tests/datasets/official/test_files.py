@@ -112,6 +112,13 @@ def test_whatever_an_earlier_start_left_ends_well(kind, part, source, tmp_path):
     assert files(tmp_path) == ["data.bin"]
 
 
+def test_a_server_that_sends_the_whole_file_is_asked_once(source, server, tmp_path):
+    (tmp_path / "data.bin.part").write_bytes(CONTENT[:5000])
+    download(source("whole"), tmp_path)
+    assert server.asked == [("whole", 5000)]
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+
+
 def test_a_finished_part_needs_no_server(source, server, tmp_path):
     (tmp_path / "data.bin.part").write_bytes(CONTENT)
     download(source("gone"), tmp_path)
