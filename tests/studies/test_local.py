@@ -1,4 +1,4 @@
-"""local.py, with real children: what fails, hangs, is killed, is stopped or shared by two executors; then with played attempts."""
+"""local.py, with real children: what fails, hangs, is killed, stopped or shared by two executors; then with played attempts."""
 
 import json
 import os
