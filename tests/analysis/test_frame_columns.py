@@ -66,3 +66,12 @@ def test_equal_texts_are_kept_once():
         columns.add({"a": text})
     (part,) = columns._parts["a"]
     assert len({id(text) for text in part[1]}) == 1
+
+
+def test_equal_lists_are_one_text():
+    columns = Columns()
+    for _ in range(600):
+        columns.add({"a": [1, "x"]})
+    (part,) = columns._parts["a"]
+    assert len({id(text) for text in part[1]}) == 1
+    assert columns.arrays()["a"].tolist() == ['[1, "x"]'] * 600

@@ -1,4 +1,4 @@
-"""local.py: what fails, hangs, is killed, is stopped, and and what two executors share, with real children and without."""
+"""local.py, with real children: what fails, hangs, is killed, stopped or shared by two executors; then with played attempts."""
 
 import json
 import os

@@ -1,7 +1,10 @@
 """preflight.py: a study that is wrong is refused before anything is trained."""
 
+import types
+
 import pytest
 
+from dlib_bvae import datasets, runtime
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies import preflight, progress
 
@@ -57,3 +60,41 @@ def test_data_sets_that_cannot_be_had_are_named_once(tiny, tmp_path, monkeypatch
 
 def test_a_metric_that_does_not_apply_is_no_error(tiny):
     assert preflight.check(tiny("study.metrics = ['mig', 'reconstruction_error', 'elbo', 'image_quality']").runs) == {}
+
+
+@pytest.mark.parametrize(("cached", "found"), [(False, None), (False, "file"), (True, None), (True, "file")])
+def test_a_data_set_is_absent_without_its_file_and_its_cache(tmp_path, monkeypatch, cached, found):
+    monkeypatch.setenv("DLIB_BVAE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path / "cache"))
+    data = datasets.load("shapes3d")
+    monkeypatch.setattr(type(data), "cache_path", tmp_path if cached else tmp_path / "none")
+    monkeypatch.setattr(type(data), "found", lambda self: found)
+    wrapped = types.SimpleNamespace(data=types.SimpleNamespace(data=data))
+    for each in (data, wrapped):
+        absence = preflight._absence(each)
+        assert absence == "" if cached or found else absence.startswith("there is no 3dshapes.h5 in")
+    assert preflight._absence(types.SimpleNamespace(data=None)) == preflight._absence(types.SimpleNamespace()) == ""
+
+
+def test_an_evaluation_is_tried_once_a_data_set(tiny, monkeypatch):
+    tried = []
+    monkeypatch.setattr(runtime, "load_tensorflow", lambda: None)
+    monkeypatch.setattr(preflight, "_data_set", lambda run: "no file" if run.part == "pca" else object())
+    monkeypatch.setattr(
+        preflight, "_try_evaluations", lambda fresh, data: tried.append([each.metric for each in fresh])
+    )
+    runs = tiny("study.metrics = ['mig', 'sap']", "vae/part.grid = {'vae.beta': [1.0, 4.0]}").runs
+    assert preflight._try(runs) == {"pca dummy_data": "no file"}
+    assert tried == [["mig", "sap"], []]
+
+
+def test_a_child_that_says_nothing_is_named_by_its_status(tiny, monkeypatch):
+    done = types.SimpleNamespace(returncode=3, stderr="\n", stdout="")
+    monkeypatch.setattr(preflight.subprocess, "run", lambda *_, **__: done)
+    with pytest.raises(UserError, match=r"^dlib_bvae.studies.preflight ended by 3$"):
+        preflight.check(tiny().runs)
+    done.stderr = "first\ndlib_bvae.studies.preflight: it is wrong\n\n"
+    with pytest.raises(UserError, match="^it is wrong$"):
+        preflight.check(tiny().runs)
+    done.returncode, done.stdout = 0, 'noise\n{"vae dummy_data": "why"}\n'
+    assert preflight.check(tiny().runs) == {"vae dummy_data": "why"}

@@ -129,3 +129,4 @@ def test_damaged_results_teach_nothing(tiny, tmp_path):
     (run.directory(tmp_path) / "train/results/json/train_results.json").write_text("{")
     known = state.RuntimeEstimator([run], state.states([run], tmp_path), tmp_path)
     assert known.left(run, state.states([run], tmp_path)[0]._replace(phase="training")) is None
+    assert known.left(run, state.states([run], tmp_path)[0]) == 0  # it is done

@@ -104,9 +104,9 @@ def test_a_training_that_another_study_calls_otherwise_is_found(tmp_path):
     store = tmp_path / "store"
     usual = run.directory(store)
     assert usual == store / f"beta4_dsprites_rendered-{run.digest}"
-    for name in ("zeta", "other"):
+    for name in ("zeta", "alpha"):
         (store / f"{name}-{run.digest}").mkdir(parents=True)
-    assert run.directory(store) == store / f"other-{run.digest}"
+    assert run.directory(store) == store / f"alpha-{run.digest}"
     usual.mkdir()
     assert run.directory(store) == usual
 

@@ -1,6 +1,8 @@
 """worker.py: what is missing of one run is done, in this process; children are in test_local.py."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -68,3 +70,21 @@ def test_a_run_in_use_ends_with_its_status(tiny, tmp_path, calls, capsys, monkey
         worker._call(file, tmp_path, with_parent=False)
     assert stop.value.code == worker.IN_USE == 75
     assert capsys.readouterr().err == "in use by process 7\n"
+
+
+def test_it_ends_with_its_parent_where_it_is_asked_to(tiny, tmp_path, calls, monkeypatch):
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(tiny("study.parts = [@pca/part()]").runs[0].to_json()))
+    asked = []
+    monkeypatch.setattr(worker, "end_with_parent", lambda: asked.append(len(calls)))
+    worker._call(file, tmp_path, with_parent=False)
+    assert asked == []
+    worker._call(file, tmp_path, with_parent=True)
+    assert asked == [2]  # before the run's work begins again
+
+
+def test_it_is_a_command(tmp_path):
+    command = [sys.executable, "-m", worker.PROGRAM, str(tmp_path / "none.json"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "none.json" in done.stderr

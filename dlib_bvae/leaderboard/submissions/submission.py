@@ -93,7 +93,7 @@ def read(folder: Path) -> Submission:
         raise UserError(f"{folder} is no submission: it lacks {META}") from None
     except (ValueError, RecursionError, OSError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
-    check(value, schema(), str(path))
+    check_json(value, schema(), str(path))
     if value["name"] != folder.resolve().name:
         raise UserError(f"{path}: the name {value['name']!r} must be that of its folder, {folder.resolve().name!r}")
     entries = tuple(_entry(folder, each, f"{path}.entries[{i}]") for i, each in enumerate(value["entries"]))
@@ -135,7 +135,7 @@ def schema() -> dict[str, Any]:
     return json.loads(Path(__file__).with_name("schema.json").read_text(encoding="utf-8"))
 
 
-def check(value: Any, rules: Mapping[str, Any], where: str) -> None:
+def check_json(value: Any, rules: Mapping[str, Any], where: str) -> None:
     """Raises UserError, which names the place below `where`, unless the JSON value keeps to the rules of a schema."""
     kinds = rules.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
@@ -154,7 +154,7 @@ def check(value: Any, rules: Mapping[str, Any], where: str) -> None:
         _check_object(value, rules, where)
     if isinstance(value, list):
         for place, each in enumerate(value):
-            check(each, rules.get("items", {}), f"{where}[{place}]")
+            check_json(each, rules.get("items", {}), f"{where}[{place}]")
 
 
 def _check_object(value: dict[str, Any], rules: Mapping[str, Any], where: str) -> None:
@@ -164,7 +164,7 @@ def _check_object(value: dict[str, Any], rules: Mapping[str, Any], where: str) -
     for key, entry in value.items():
         if key not in known and others is False:
             raise unknown(f"entry of {where}", key, known)
-        check(entry, known.get(key, others), f"{where}.{key}")
+        check_json(entry, known.get(key, others), f"{where}.{key}")
 
 
 def _is(value: Any, kind: str) -> bool:
