@@ -12,7 +12,7 @@ import dlib_bvae
 from dlib_bvae import analysis
 from dlib_bvae.analysis.tables import KEYS, RUN, SCORE_NAMES
 from dlib_bvae.leaderboard import runs as of_runs
-from dlib_bvae.leaderboard.rows import MODEL, Record, make_row
+from dlib_bvae.leaderboard.rows import MODEL, SUPERVISION, Record, make_row
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _records(frame: pd.DataFrame) -> list[Record]:
     """The rows of the frame with the columns a board is made of; a column that the frame lacks has no values."""
     scores = [name for name in frame.columns if name.startswith("evaluation_results.") and name != SCORE_NAMES]
-    wanted = dict.fromkeys(["path", RUN, MODEL, *KEYS.values(), *of_runs.COLUMNS, *scores])
+    wanted = dict.fromkeys(["path", RUN, MODEL, SUPERVISION, *KEYS.values(), *of_runs.COLUMNS, *scores])
     return _plain(frame.reindex(columns=list(wanted)))
 
 

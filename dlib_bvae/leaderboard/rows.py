@@ -18,6 +18,7 @@ SCORED_HERE = "scored here"  # codes of others, which are no submission
 STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
 COSTS = ("parameters", "seconds", "images", "reconstruction")
 MODEL = "train_config.model.model"
+SUPERVISION = "train_results.supervision"  # not in results of versions before 0.2
 _ID_DIGITS = 10
 
 Record = Mapping[str, Any]
@@ -34,12 +35,13 @@ def make_row(
     method = method_of({"model.model": records[0][MODEL]})
     values = _values(f"evaluation_results.{cell['score']}", records, places)
     known = score_info(cell["metric"], cell["score"])
+    recorded = next((record[SUPERVISION] for record in records if record[SUPERVISION]), None)
     return {
         "id": row_id(names),
         **names,
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
-        "supervision": cell.get("supervision") or records[0].get("train_results.supervision") or supervision_of(method),
+        "supervision": cell.get("supervision") or recorded or supervision_of(method),
         "evidence": cell.get("evidence") or (SCORED_HERE if method == BROUGHT else TRAINED_HERE),
         "reference": (cell["model"] if method == BROUGHT else method) in REFERENCES,
         "origin": origin_of(cell["dataset"]),
