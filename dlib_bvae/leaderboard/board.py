@@ -171,12 +171,13 @@ def make_row(
     method = method_of({"model.model": records[0][OBJECTIVE]})
     values = _values(f"evaluation_results.{cell['score']}", records, places)
     known = score_info(cell["metric"], cell["score"])
+    recorded = next((record[SUPERVISION] for record in records if record[SUPERVISION]), None)
     return {
         "id": row_id(names),
         **names,
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
-        "supervision": cell.get("supervision") or records[0][SUPERVISION] or supervision_of(method),
+        "supervision": cell.get("supervision") or recorded or supervision_of(method),
         "evidence": cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE),
         "reference": (cell["model"] if method == EXTERNAL else method) in REFERENCES,
         "origin": origin_of(cell["dataset"]),

@@ -1,5 +1,8 @@
 """What methods say of their supervision; origins of data sets against the registry."""
 
+import subprocess
+import sys
+
 import pytest
 
 from dlib_bvae.datasets import DATASETS, DERIVED
@@ -64,3 +67,19 @@ def test_every_data_set_is_rendered_or_official():
 )
 def test_a_derived_set_has_the_origin_of_the_one_below(name, origin):
     assert origin_of(name) == origin
+
+
+def test_a_run_that_records_its_supervision_is_believed_without_importing_the_methods(tmp_path):
+    code = f"""
+import pathlib, sys
+from support.leaderboard_runs import score, train
+from dlib_bvae.analysis import tables
+from dlib_bvae.leaderboard.board import build
+root = pathlib.Path({str(tmp_path / "runs")!r})
+score(train(root, "run", supervision="labels"), "mig", {{"discrete_mig": 0.5}})
+(row,) = build(tables.collect(root)[0], root, root.parent / "board")["rows"]
+assert row["supervision"] == "labels", row
+assert "tensorflow" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -113,3 +113,9 @@ def test_a_killed_run_ends_with_the_same_curve(owner, moment, often, make, tmp_p
     assert len(calls) > 2
     assert int(made[0].state.step) == 14
     assert curve_of(made).results() == curve_of(whole).results()
+
+
+@pytest.mark.parametrize(("every", "total", "points"), [(4, 14, 4), (7, 14, 3), (20, 14, 1)])
+def test_a_checkpoint_has_room_for_as_many_points_as_there_can_be(every, total, points):
+    curve = Curve(Brightness(), every, total)
+    assert (curve.steps.shape, curve.values.shape) == ((points,), (points, 2))
