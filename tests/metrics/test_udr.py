@@ -6,7 +6,7 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import Lasso
 from support.run_set import DATA, HALF, LATENTS, SHUFFLED, STRAIGHT, member, scores, turned
 
-from dlib_bvae.errors import UnknownName
+from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.udr import agreement, udr
 
 
@@ -64,3 +64,13 @@ def test_a_collapsed_run_agrees_with_none():
 def test_an_unknown_correlation_is_refused():
     with pytest.raises(UnknownName, match=r"no udr\.correlation is called 'pearson'"):
         udr(DATA, [STRAIGHT, STRAIGHT], 0, correlation="pearson")
+
+
+@pytest.mark.parametrize(("parameter", "least"), [("num_train", 2), ("num_kl", 1)])
+def test_numbers_out_of_range_are_refused(parameter, least):
+    with pytest.raises(UserError, match=rf"udr\.{parameter} must be a whole number >= {least}; got {least - 1}"):
+        udr(DATA, [STRAIGHT, STRAIGHT], 0, **{parameter: least - 1})
+    udr(DATA, [STRAIGHT, SHUFFLED], 0, **{"num_train": 50, parameter: least})
+    for name in ("kl_threshold", "alpha"):
+        with pytest.raises(UserError, match=rf"udr\.{name} must be a number >= 0; got -1"):
+            udr(DATA, [STRAIGHT, STRAIGHT], 0, **{name: -1})
