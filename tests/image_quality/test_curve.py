@@ -123,7 +123,7 @@ def test_members_of_an_ensemble_have_the_curves_that_they_have_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bindings", "told"),
+    ("bindings", "message"),
     [
         (["frechet_curve.extractor = 'inception_2015'"], "the Inception graph of 2015 is missing; get .* in "),
         (["frechet_curve.extractor = 'inceptoin_2015'"], "did you mean inception_2015"),
@@ -135,9 +135,9 @@ def test_members_of_an_ensemble_have_the_curves_that_they_have_alone(tmp_path):
         (["model.model = @random_encoder()"], "frechet_curve.every_steps changes nothing about random_encoder"),
     ],
 )
-def test_what_cannot_be_is_refused_before_the_training(bindings, told, tmp_path):
+def test_what_cannot_be_is_refused_before_the_training(bindings, message, tmp_path):
     files = [] if "model.model" in bindings[0] else FILES
     given = ["dataset.name = 'dummy_data'", "frechet_curve.every_steps = 4"] if not files else BINDINGS
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         train.run(files, [*given, *bindings], tmp_path / "run")
     assert not (tmp_path / "run/train.part").exists()

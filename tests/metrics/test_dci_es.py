@@ -31,8 +31,8 @@ def test_two_halves_are_read_by_smaller_probes_than_four_fields():
     few = {**FEW, "widths": [2, 4, 8, 16, 32, 64]}
     results = [dci_es(grid, codes, 0, **few) for codes in (clear, fields)]
     assert max(result["losses"][-1][0] for result in results) < 0.1
-    told = [result["explicitness_per_factor"]["factor_0"] for result in results]
-    assert told[0] > told[1] + 0.1
+    observed = [result["explicitness_per_factor"]["factor_0"] for result in results]
+    assert observed[0] > observed[1] + 0.1
 
 
 def test_noise_is_never_read():

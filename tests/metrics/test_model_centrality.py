@@ -11,8 +11,8 @@ from dlib_bvae.metrics.run_sets import mean_kl
 
 
 def test_the_medoid_is_the_run_that_the_others_are_like():
-    told = scores("model_centrality", [STRAIGHT, SHUFFLED, EVEN, SHUFFLED])
-    assert min(told[0], told[1], told[3]) > told[2] + 0.1
+    observed = scores("model_centrality", [STRAIGHT, SHUFFLED, EVEN, SHUFFLED])
+    assert min(observed[0], observed[1], observed[3]) > observed[2] + 0.1
     assert scores("model_centrality", [STRAIGHT, SHUFFLED]) == [1, 1]
 
 

@@ -12,9 +12,9 @@ from dlib_bvae.metrics.udr import agreement, udr
 
 @pytest.mark.parametrize("correlation", ["lasso", "spearman"])
 def test_the_same_latents_in_another_order_agree_and_rotations_do_not(correlation):
-    told = scores("udr", [STRAIGHT, SHUFFLED, turned(0), turned(1), SHUFFLED], correlation=correlation)
-    assert min(told[0], told[1], told[4]) > 0.6
-    assert max(told[2:4]) < 0.55
+    observed = scores("udr", [STRAIGHT, SHUFFLED, turned(0), turned(1), SHUFFLED], correlation=correlation)
+    assert min(observed[0], observed[1], observed[4]) > 0.6
+    assert max(observed[2:4]) < 0.55
     alone = scores("udr", [STRAIGHT, SHUFFLED], correlation="spearman")
     assert alone == pytest.approx([1, 1], abs=0.15)  # other latents correlate by chance
 
