@@ -5,6 +5,7 @@ import pytest
 from support.known_codes import GRID, Grid
 
 from dlib_bvae import datasets
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.metrics.engine.sampling import Sampler, factor_names
 
@@ -95,3 +96,17 @@ def test_as_many_codes_as_allowed_and_as_few_factors_are_taken():
 
 def test_data_without_factor_names_have_numbered_ones():
     assert factor_names(GRID) == ["factor_0", "factor_1", "factor_2", "factor_3"]
+
+
+def test_images_without_factors_have_a_sample_without_factors():
+    class Plain(ImageData):
+        name, fingerprint, num_images, observation_shape = "plain", "plain", 5, (1, 1, 1)
+
+        def images_at(self, indices):
+            return np.zeros((len(indices), 1, 1, 1), np.uint8)
+
+    sample = Sampler("m", Plain(), np.arange(5.0)[:, None], 0, least_factors=0).draw("num", 40)
+    assert set(sample.codes[:, 0]) == {0, 1, 2, 3, 4}
+    assert sample.factors.shape == (40, 0)
+    with pytest.raises(NotApplicable, match="a metric needs known factors; plain has images only"):
+        Sampler("m", Plain(), np.arange(5.0)[:, None], 0)
