@@ -26,7 +26,7 @@ ABOUT = {
         ("batch_size", "classifier", "factors"),
         "Higgins et al. 2017",
         "seconds",
-    ),
+    )
 }
 
 _CHUNK_PAIRS = 65_536

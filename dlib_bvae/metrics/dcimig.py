@@ -21,7 +21,7 @@ ABOUT = {
         ("dcimig",),
         ("num_bins",),
         "Sepliarskaia et al. 2020",
-    ),
+    )
 }
 
 

@@ -25,10 +25,7 @@ ABOUT = {
         "Kim & Mnih 2018",
     ),
     "factor_vae_score_dlib": About(
-        "the same, active codes counted as there",
-        ("eval_accuracy",),
-        ("batch_size",),
-        "Locatello et al. 2019",
+        "the same, active codes counted as there", ("eval_accuracy",), ("batch_size",), "Locatello et al. 2019"
     ),
 }
 

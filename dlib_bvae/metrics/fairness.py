@@ -23,7 +23,7 @@ ABOUT = {
         ("predictor", "num_test_points_per_class"),
         "Locatello et al. 2019",
         "seconds",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000

@@ -19,12 +19,8 @@ MATRICES = {"fos_per_pair": Matrix("code", "code", "squared distance")}
 SAMPLING = Sampling(images=("num_train", "batch_size"))
 ABOUT = {
     "fos": About(
-        "factorisation of the codes' support",
-        ("fos",),
-        ("num_train", "batch_size"),
-        "Roth et al. 2023",
-        "seconds",
-    ),
+        "factorisation of the codes' support", ("fos",), ("num_train", "batch_size"), "Roth et al. 2023", "seconds"
+    )
 }
 
 _MOST_CODES = 100  # every pair of codes is compared

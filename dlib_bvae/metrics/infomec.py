@@ -37,7 +37,7 @@ ABOUT = {
         ("discrete", "neighbours"),
         "Hsu et al. 2023",
         "seconds",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000

@@ -20,18 +20,8 @@ SCORES = {"IRS": UNIT._replace(low=None), "num_active_dims": COUNT._replace(low=
 MATRICES = {"irs_matrix": Matrix("active code", "factor", "1 − relative deviation", high=1.0)}
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {
-    "irs": About(
-        "how little codes move when other factors do",
-        ("IRS",),
-        ("diff_quantile",),
-        "Suter et al. 2019",
-    ),
-    "irs_dlib": About(
-        "the same with binned factors",
-        ("IRS",),
-        ("num_bins",),
-        "Locatello et al. 2019",
-    ),
+    "irs": About("how little codes move when other factors do", ("IRS",), ("diff_quantile",), "Suter et al. 2019"),
+    "irs_dlib": About("the same with binned factors", ("IRS",), ("num_bins",), "Locatello et al. 2019"),
 }
 
 

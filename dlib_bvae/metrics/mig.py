@@ -20,7 +20,7 @@ ABOUT = {
         ("discrete_mig",),
         ("num_bins",),
         "Chen et al. 2018",
-    ),
+    )
 }
 
 

@@ -25,7 +25,7 @@ ABOUT = {
         ("num_votes", "kl_threshold"),
         "Lin et al. 2020",
         "seconds",
-    ),
+    )
 }
 
 

@@ -25,7 +25,7 @@ ABOUT = {
         ("num_images",),
         "–",
         "seconds",
-    ),
+    )
 }
 
 

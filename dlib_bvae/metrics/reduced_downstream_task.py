@@ -33,7 +33,7 @@ ABOUT = {
         ("*_other_factors",),
         ("num_factors_to_remove", "num_train", "importance"),
         "disentanglement_lib",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000

@@ -26,10 +26,7 @@ ABOUT = {
         "Kumar et al. 2018",
     ),
     "sap_dlib": About(
-        "the same by linear classifiers",
-        ("SAP_score",),
-        ("continuous_factors",),
-        "Locatello et al. 2019",
+        "the same by linear classifiers", ("SAP_score",), ("continuous_factors",), "Locatello et al. 2019"
     ),
 }
 

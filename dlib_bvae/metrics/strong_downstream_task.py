@@ -27,7 +27,7 @@ ABOUT = {
         ("n_experiment", "num_train"),
         "Locatello et al. 2020",
         "seconds",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000

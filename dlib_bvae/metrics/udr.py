@@ -23,7 +23,7 @@ ABOUT = {
         ("correlation", "kl_threshold"),
         "Duan et al. 2020",
         "seconds",
-    ),
+    )
 }
 
 
