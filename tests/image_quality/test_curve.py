@@ -1,5 +1,6 @@
 """The distance of a few reconstructions while a model is trained, from gin to the results."""
 
+import inspect
 import json
 
 import numpy as np
@@ -80,6 +81,13 @@ def test_the_images_features_are_kept(monkeypatch, tmp_path):
     before = path.stat().st_mtime_ns
     assert FewImages(DATA, 50, "rows", seed=0)(Rows()) == first
     assert path.stat().st_mtime_ns == before
+
+
+def test_no_curve_is_measured_unless_it_is_asked_for():
+    assert page.frechet_curve(DATA, 10) is None
+    defaults = {key: each.default for key, each in inspect.signature(page.frechet_curve).parameters.items()}
+    expected = {"every_steps": 0, "num_images": 500, "extractor": "factor_cnn", "seed": 0}
+    assert {key: defaults[key] for key in expected} == expected
 
 
 def tags(folder):
