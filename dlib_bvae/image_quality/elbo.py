@@ -38,7 +38,7 @@ ABOUT = {
         ("num_images", "num_samples"),
         "Burda et al. 2016",
         "minutes",
-    ),
+    )
 }
 
 

@@ -35,7 +35,7 @@ ABOUT = {
         ("extractor", "num_images"),
         "Heusel et al. 2017; Bińkowski et al. 2018",
         "minutes",
-    ),
+    )
 }
 RESIZES = ("bicubic", "bilinear", "tf1_bilinear")
 _Decode = Callable[[np.ndarray], np.ndarray]

@@ -13,14 +13,7 @@ from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
 
 SCORES = {"active_units": Score(0, None, None), "active_fraction": Score(0, 1, None)}
 SAMPLING = Sampling(images=("num_train",))
-ABOUT = {
-    "active_units": About(
-        "codes that vary",
-        ("active_units",),
-        ("threshold",),
-        "Burda et al. 2016",
-    ),
-}
+ABOUT = {"active_units": About("codes that vary", ("active_units",), ("threshold",), "Burda et al. 2016")}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

@@ -1,4 +1,4 @@
-"""The β-VAE metric of Higgins et al. 2017: can a classifier tell which factor two batches of images agree on?"""
+"""The β-VAE metric of Higgins et al. 2017: does a classifier name the factor that two batches of images share?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ABOUT = {
         ("batch_size", "classifier", "factors"),
         "Higgins et al. 2017",
         "seconds",
-    ),
+    )
 }
 
 _CHUNK_PAIRS = 65_536
@@ -148,7 +148,7 @@ def points_of_sizes(
 
 
 def _fit(model: Classifier, features: np.ndarray, labels: np.ndarray) -> bool:
-    """Fits `model`; returns whether it converged. Only the warning that it did not is kept back: the result tells it."""
+    """Fits `model`; returns whether it converged. Only the warning that it did not is suppressed: the result says it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(features, labels)

@@ -1,4 +1,4 @@
-"""Codes made of a grid's factors, whose scores are known, and perturbations that worsen them in one way each."""
+"""Codes computed from a grid's factors, whose scores are known, and perturbations that worsen them in one way each."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class FactorGrid:
         return np.random.default_rng(seed).normal(size=(len(self.factors()), latents))
 
     def rotated(self, degrees: float = 45) -> np.ndarray:
-        """The codes of four factors, turned in two planes one after the other; 45° mixes each into all alike."""
+        """The codes of four factors, rotated in two planes one after the other; 45° mixes each into all alike."""
         angle = np.radians(degrees)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         return self.identity() @ np.kron(turn, turn)
 
 
 class Perturbation(NamedTuple):
-    """One way to spoil codes.
+    """One way to worsen codes.
 
-    label: what the values are. values: from untouched to spoilt. make: (grid, value, rng) → codes (images, latents).
+    label: what the values are. values: from none of it to the most. make: (grid, value, rng) → codes (images, latents).
     ideal: what a metric of disentanglement should do, in a few words.
     """
 
@@ -56,7 +56,7 @@ class Perturbation(NamedTuple):
 
 
 def noisy(grid: FactorGrid, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Codes of deviation 1, `share` of it noise: 1 knows nothing."""
+    """Codes of standard deviation 1, `share` of it noise: 1 is noise alone."""
     codes = grid.identity()
     codes = codes / codes.std(axis=0)
     return np.sqrt(1 - share**2) * codes + share * rng.normal(size=codes.shape)
@@ -98,7 +98,7 @@ def missing(grid: FactorGrid, number: float, rng: np.random.Generator) -> np.nda
 
 
 def bent(grid: FactorGrid, power: float, rng: np.random.Generator) -> np.ndarray:
-    """Each code is raised to `power`, with its sign: it still tells every value, in uneven steps."""
+    """Each code is raised to `power`, with its sign: every value keeps a code, in uneven steps."""
     del rng
     codes = grid.identity()
     return np.sign(codes) * np.abs(codes) ** power

@@ -128,16 +128,11 @@ def dci_lasso(
         from sklearn.linear_model import Lasso
 
         train, test = standardised(train, test)
-        mean, deviation = train.factors.mean(axis=0), train.factors.std(axis=0)
-        models = [
-            Lasso(alpha=alpha, random_state=seed).fit(train.codes, y) for y in ((train.factors - mean) / deviation).T
-        ]
+        mean, std = train.factors.mean(axis=0), train.factors.std(axis=0)
+        models = [Lasso(alpha=alpha, random_state=seed).fit(train.codes, y) for y in ((train.factors - mean) / std).T]
         weights = np.abs(np.stack([model.coef_ for model in models], axis=1))
         explained = [
-            [
-                max(0.0, m.score(part.codes, y))
-                for m, y in zip(models, ((part.factors - mean) / deviation).T, strict=True)
-            ]
+            [max(0.0, m.score(part.codes, y)) for m, y in zip(models, ((part.factors - mean) / std).T, strict=True)]
             for part in (train, test)
         ]
         return weights, np.array(explained[0]), np.array(explained[1])

@@ -29,7 +29,7 @@ ABOUT = {
         ("widths", "penalty"),
         "Eastwood et al. 2023",
         "seconds",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000

@@ -21,7 +21,7 @@ ABOUT = {
         ("dcimig",),
         ("num_bins",),
         "Sepliarskaia et al. 2020",
-    ),
+    )
 }
 
 
@@ -29,27 +29,27 @@ ABOUT = {
 def dcimig(
     data: MetricData, codes: Codes, random_state: RandomState, *, num_train: int = 10_000, num_bins: int = 20
 ) -> Result:
-    """How much of the factors' entropy is told by codes that tell one factor each.
+    """How much of the factors' entropy is in codes that inform of one factor each.
 
     Sepliarskaia, Kiseleva & de Rijke 2020, "How to not measure disentanglement": each code's gap between the factor it
     informs of most and the second, in nats, goes to that factor; a factor keeps the largest gap that it got; the score is
     their sum over the sum of the factors' entropies. A code twice does no harm, a code for two factors does.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Codes are in num_bins equal-width bins. Returns dcimig in
-    [0, 1], dcimig_per_factor (shares of the factor's own entropy), best_codes (by factor, of the code that told it; None
-    where none did) and mutual_information in nats (latents × factors).
+    [0, 1], dcimig_per_factor (shares of the factor's entropy), best_codes (by factor, the code whose gap it got; None
+    where it got none) and mutual_information in nats (latents × factors).
     Raises UserError for numbers out of range and fewer than two factors.
     """
     check_integer("dcimig.num_bins", num_bins, 2)
     sampler = Sampler("dcimig", data, codes, random_state, least_factors=2)
     sample = sampler.draw_varied("num_train", num_train)
     information = mutual_information(binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes))
-    told = assigned_gaps(information)
+    gaps = assigned_gaps(information)
     entropies = factor_entropies(sample.factors, sampler.sizes)
-    best = [int(j) if told[j, k] > 0 else None for k, j in enumerate(told.argmax(axis=0))]
+    best = [int(j) if gaps[j, k] > 0 else None for k, j in enumerate(gaps.argmax(axis=0))]
     return {
-        "dcimig": float(told.max(axis=0).sum() / entropies.sum()),
-        "dcimig_per_factor": sampler.by_factor(told.max(axis=0) / entropies),
+        "dcimig": float(gaps.max(axis=0).sum() / entropies.sum()),
+        "dcimig_per_factor": sampler.by_factor(gaps.max(axis=0) / entropies),
         "best_codes": dict(zip(sampler.factor_names, best, strict=True)),
         "mutual_information": information.tolist(),
     }
@@ -57,6 +57,6 @@ def dcimig(
 
 def assigned_gaps(information: np.ndarray) -> np.ndarray:
     """(latents, factors) → the same shape: each code's gap of its top two factors, at its first; 0 elsewhere."""
-    told = np.zeros_like(information)
-    told[np.arange(len(told)), information.argmax(axis=1)] = gap_of_top_two(information.T)
-    return told
+    gaps = np.zeros_like(information)
+    gaps[np.arange(len(gaps)), information.argmax(axis=1)] = gap_of_top_two(information.T)
+    return gaps

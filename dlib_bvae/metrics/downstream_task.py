@@ -27,7 +27,7 @@ ABOUT = {
         ("num_train", "predictor"),
         "Locatello et al. 2019",
         "seconds",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000

@@ -1,4 +1,4 @@
-"""The FactorVAE metric of Kim & Mnih 2018: does the least varying code name the factor that was held still?"""
+"""The FactorVAE metric of Kim & Mnih 2018: does the least varying code name the fixed factor?"""
 
 from __future__ import annotations
 
@@ -25,10 +25,7 @@ ABOUT = {
         "Kim & Mnih 2018",
     ),
     "factor_vae_score_dlib": About(
-        "the same, active codes counted as there",
-        ("eval_accuracy",),
-        ("batch_size",),
-        "Locatello et al. 2019",
+        "the same, active codes counted as there", ("eval_accuracy",), ("batch_size",), "Locatello et al. 2019"
     ),
 }
 
@@ -75,7 +72,7 @@ def factor_vae_score_dlib(
     num_variance_estimate: int = 10_000,
     prune_threshold: float = 0.05,
 ) -> Result:
-    """factor_vae_score with the number of active codes as disentanglement_lib's factor_vae_score tells it.
+    """factor_vae_score with the number of active codes as disentanglement_lib's factor_vae_score counts it.
 
     That code returns the length of its mask, so num_active_dims is the number of all codes unless none is active. The
     accuracies are those of factor_vae_score; parameters, returns and errors too.
@@ -86,7 +83,7 @@ def factor_vae_score_dlib(
 
 
 def votes(sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int, batch_size: int) -> np.ndarray:
-    """`num` votes, counted by the factor that was held still and the code that varied least, int64 (factors, latents).
+    """`num` votes, counted by the fixed factor and the code that varied least, int64 (factors, latents).
 
     variances: of each code over the data set, (latents,). active: indices of the codes that may vote; without any there
     are no votes.

@@ -23,7 +23,7 @@ ABOUT = {
         ("predictor", "num_test_points_per_class"),
         "Locatello et al. 2019",
         "seconds",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000
@@ -51,7 +51,7 @@ def fairness(
     "prefix:predI:sensJ" by places among all factors, "prefix:predI:mean_sens", "prefix:predI:max_sens",
     "prefix:sensJ:mean_pred", "prefix:sensJ:max_pred", and the means and maxima of these, such as
     "mean_fairness:mean_pred:mean_sens", the paper's score; all in [0, 1]; and under the prefix itself the matrix
-    (predicted factors × sensitive factors), 0 on the diagonal, where there is nothing to tell.
+    (predicted factors × sensitive factors), 0 on the diagonal, which has no meaning.
     Raises UserError for unknown names, numbers out of range, fewer than two factors and more than 1,000 codes.
     """
     make_classifier = CLASSIFIERS.get(predictor)

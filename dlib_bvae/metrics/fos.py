@@ -19,12 +19,8 @@ MATRICES = {"fos_per_pair": Matrix("code", "code", "squared distance")}
 SAMPLING = Sampling(images=("num_train", "batch_size"))
 ABOUT = {
     "fos": About(
-        "factorisation of the codes' support",
-        ("fos",),
-        ("num_train", "batch_size"),
-        "Roth et al. 2023",
-        "seconds",
-    ),
+        "factorisation of the codes' support", ("fos",), ("num_train", "batch_size"), "Roth et al. 2023", "seconds"
+    )
 }
 
 _MOST_CODES = 100  # every pair of codes is compared
@@ -38,7 +34,7 @@ def fos(
 
     Roth et al. 2023, "Disentanglement of correlated factors via Hausdorff factorized support": within a batch, for each
     pair of codes, the largest squared distance from a point (code a of one image, code b of another) to the nearest
-    image. fos is the sum over pairs, averaged over the num_train // batch_size batches, in the codes' own units squared,
+    image. fos is the sum over pairs, averaged over the num_train // batch_size batches, in the codes' units squared,
     so that it shrinks with them; fos_standardised the mean over pairs of the codes that vary, in units of their variance.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns fos and fos_standardised (both 0 with one code) and

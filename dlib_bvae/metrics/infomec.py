@@ -37,7 +37,7 @@ ABOUT = {
         ("discrete", "neighbours"),
         "Hsu et al. 2023",
         "seconds",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000
@@ -63,7 +63,7 @@ def infomec(
     factor over the factor's entropy: by `neighbours` nearest neighbours, or from counts where the codes are discrete.
     Over the active codes (range above a 20th of the largest; discrete: more than one value) InfoM is the mean over codes
     of their largest share of NMI, InfoC the mean over factors of theirs, both from 0 (even) to 1. InfoE is the share of a
-    factor's entropy that a logistic regression without penalty, stopped after max_iter steps, takes away: on its own
+    factor's entropy that a logistic regression without penalty, stopped after max_iter steps, takes away: on the
     training images as in the paper, and on num_test others (infoe_test, below 0 where it overfits). The authors' code
     balances the classes in the fit and not in the loss, which here, with factors uniform, is the same.
 

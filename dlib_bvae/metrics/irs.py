@@ -20,18 +20,8 @@ SCORES = {"IRS": UNIT._replace(low=None), "num_active_dims": COUNT._replace(low=
 MATRICES = {"irs_matrix": Matrix("active code", "factor", "1 − relative deviation", high=1.0)}
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {
-    "irs": About(
-        "how little codes move when other factors do",
-        ("IRS",),
-        ("diff_quantile",),
-        "Suter et al. 2019",
-    ),
-    "irs_dlib": About(
-        "the same with binned factors",
-        ("IRS",),
-        ("num_bins",),
-        "Locatello et al. 2019",
-    ),
+    "irs": About("how little codes move when other factors do", ("IRS",), ("diff_quantile",), "Suter et al. 2019"),
+    "irs_dlib": About("the same with binned factors", ("IRS",), ("num_bins",), "Locatello et al. 2019"),
 }
 
 
@@ -39,7 +29,7 @@ ABOUT = {
 def irs(
     data: MetricData, codes: Codes, random_state: RandomState, *, num_train: int = 10_000, diff_quantile: float = 0.99
 ) -> Result:
-    """How little each code moves, at most, when the factor that it follows is held and all others change.
+    """How little each code moves, at most, when the factor that it follows is fixed and all others change.
 
     Suter et al. 2019, section 4. For a factor's value: the diff_quantile of |code − mean code| among images with that
     value (1.0: their largest, the paper's), averaged over values, over the code's largest deviation from its mean among
@@ -66,7 +56,7 @@ def irs_dlib(
 ) -> Result:
     """irs as disentanglement_lib computes it: factor values go into num_bins bins too, and num_active_dims is wrong.
 
-    A factor with more values than bins is held only within a bin, which lowers its score. num_active_dims is the sum of
+    A factor with more values than bins is fixed only to a bin, which lowers its score. num_active_dims is the sum of
     all values of the active codes, which means nothing. Parameters, returns and errors otherwise as in irs.
     """
     sampler, sample = _sample("irs_dlib", data, codes, random_state, num_train, diff_quantile)

@@ -1,4 +1,4 @@
-"""JEMMIG: a gap that also counts what a code tells besides (Do & Tran 2020)."""
+"""JEMMIG: a gap that also counts what else a code informs of (Do & Tran 2020)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,7 @@ from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampl
 SCORES = {"jemmig": UNIT}
 MATRICES = INFORMATION
 SAMPLING = Sampling(images=("num_train",))
-ABOUT = {
-    "jemmig": About(
-        "the lead, less what else the code informs of",
-        ("jemmig",),
-        ("num_bins",),
-        "Do & Tran 2020",
-    ),
-}
+ABOUT = {"jemmig": About("the lead, less what else the code informs of", ("jemmig",), ("num_bins",), "Do & Tran 2020")}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -39,7 +32,7 @@ def jemmig(
 
     Do & Tran 2020, section 4.3: the joint entropy of a factor with the code that informs of it most, less the lead in
     mutual information over the second, is 0 (score 1) only where code and factor are one another's function and no other
-    code tells anything; a code of two factors has the entropy of both.
+    code informs of it; a code of two factors has the entropy of both.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Codes are in num_bins equal-width bins. Returns jemmig in
     [0, 1], jemmig_per_factor, jemmig_nats_per_factor (the entropy less the gap) and mutual_information in nats

@@ -27,7 +27,7 @@ ABOUT = {
         ("disentanglement", "completeness"),
         ("num_bins", "top_k"),
         "Cao et al. 2022",
-    ),
+    )
 }
 
 

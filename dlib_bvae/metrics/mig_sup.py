@@ -21,7 +21,7 @@ ABOUT = {
         ("mig_sup",),
         ("num_bins", "active_threshold"),
         "Li et al. 2020",
-    ),
+    )
 }
 
 

@@ -25,7 +25,7 @@ ABOUT = {
         ("num_votes", "kl_threshold"),
         "Lin et al. 2020",
         "seconds",
-    ),
+    )
 }
 
 
@@ -45,11 +45,11 @@ def model_centrality(
     """How well the encoder of one run finds the latents of another in its generated images, and the other way round.
 
     Lin et al. 2020, "InfoGAN-CR and ModelCentrality", section 5. Run i generates images from latents drawn from the
-    prior; the FactorVAE score of run j's means, with those latents for factors, is A (i, j): a vote holds one latent
-    still in batch_size images, num_votes votes of which the first two thirds settle what each code stands for and the
-    rest are scored. A run's score is the mean of (A + Aᵀ) / 2 over the others; the highest is the medoid. Only latents
-    whose mean KL over num_kl images is above kl_threshold nats are held still, as no encoder can find the others (the
-    authors hold all: kl_threshold=0). Codes whose standard deviation over num_variance_estimate generated images is below
+    prior; the FactorVAE score of run j's means, with those latents for factors, is A (i, j): a vote fixes one latent
+    in batch_size images, num_votes votes of which the first two thirds settle what each code stands for and the
+    others are scored. A run's score is the mean of (A + Aᵀ) / 2 over the others; the highest is the medoid. Only latents
+    whose mean KL over num_kl images is above kl_threshold nats are fixed, as no encoder can find the others (the
+    authors fix all: kl_threshold=0). Codes whose standard deviation over num_variance_estimate generated images is below
     prune_threshold do not vote.
 
     data: an ImageData, for the KL. members: at least two. random_state: see dlib_bvae.metrics.score. Returns for each
@@ -72,15 +72,15 @@ def model_centrality(
     check_threshold("model_centrality.prune_threshold", prune_threshold)
     rng = np.random.default_rng(int(draw(as_rng(random_state), 2**31 - 1, 1)[0]))
     rows = rng.integers(len(members[0].codes), size=num_kl)
-    held = [np.flatnonzero(mean_kl(member, data, rows) > kl_threshold) for member in members]
+    informative = [np.flatnonzero(mean_kl(member, data, rows) > kl_threshold) for member in members]
     numbers = (batch_size, num_votes, num_variance_estimate, prune_threshold)
-    found = np.array([_found(members, i, held[i], *numbers, rng) for i in range(len(members))])
+    found = np.array([_found(members, i, informative[i], *numbers, rng) for i in range(len(members))])
     alike = (found + found.T) / 2
     others = ~np.eye(len(members), dtype=bool)
     return [
         {
             "model_centrality": float(alike[i, others[i]].mean()),
-            "num_informative": len(held[i]),
+            "num_informative": len(informative[i]),
             "similarities": [float(each) if k != i else None for k, each in enumerate(alike[i])],
         }
         for i in range(len(members))
@@ -90,33 +90,35 @@ def model_centrality(
 def _found(
     members: Sequence[Member],
     generator: int,
-    held: np.ndarray,
+    informative: np.ndarray,
     batch_size: int,
     num_votes: int,
     num_variance_estimate: int,
     prune_threshold: float,
     rng: np.random.Generator,
 ) -> list[float]:
-    """The score of every run's encoder on images of run `generator`, whose latents `held` are held still in turn."""
-    if not len(held):
+    """The score of every run's encoder on images of run `generator`, whose latents `informative` are fixed in turn."""
+    if not len(informative):
         return [0.0] * len(members)
     latents = members[generator].codes.shape[1]
     free = rng.standard_normal((num_variance_estimate, latents), np.float32)
     variances = [codes.var(axis=0, ddof=1) for codes in _codes(members, generator, free)]
     active = [np.flatnonzero((np.sqrt(each) >= prune_threshold) & (each > 0)) for each in variances]
-    labels = rng.integers(len(held), size=num_votes)
+    labels = rng.integers(len(informative), size=num_votes)
     votes = np.full((len(members), num_votes), -1)
     step = max(1, _IMAGES // batch_size)
     for start in range(0, num_votes, step):
         label = labels[start : start + step]
         drawn = rng.standard_normal((len(label), batch_size, latents), np.float32)
         which = np.arange(len(label))
-        drawn[which, :, held[label]] = drawn[which, :1, held[label]]
+        drawn[which, :, informative[label]] = drawn[which, :1, informative[label]]
         for j, codes in enumerate(_codes(members, generator, drawn.reshape(-1, latents))):
             if len(active[j]):
-                spread = codes.reshape(len(label), batch_size, -1)[..., active[j]].var(axis=1, ddof=1)
-                votes[j, start : start + step] = active[j][np.argmin(spread / variances[j][active[j]], axis=1)]
-    return [majority_accuracy(votes[j], labels, len(held)) if len(active[j]) else 0.0 for j in range(len(members))]
+                variance = codes.reshape(len(label), batch_size, -1)[..., active[j]].var(axis=1, ddof=1)
+                votes[j, start : start + step] = active[j][np.argmin(variance / variances[j][active[j]], axis=1)]
+    return [
+        majority_accuracy(votes[j], labels, len(informative)) if len(active[j]) else 0.0 for j in range(len(members))
+    ]
 
 
 def majority_accuracy(votes: np.ndarray, labels: np.ndarray, classes: int) -> float:

@@ -63,7 +63,7 @@ def modularity_explicitness(
 
     Ridgeway & Mozer 2018, section 3. With the mutual information I between a code (in num_bins equal-width bins) and
     the factors, its modularity is 1 − Σ_others I² / ((factors − 1) max I²), averaged here over the active codes, those
-    with variance above active_threshold: what dead codes seem to tell is chance. Explicitness is the one-vs-rest area
+    with variance above active_threshold: what dead codes seem to inform of is chance. Explicitness is the one-vs-rest area
     under the ROC curve of a logistic regression on all standardised codes, ½ where it knows nothing, averaged over the
     values that occur in the sample, then over factors.
 
@@ -114,17 +114,17 @@ def modularity_per_code(information: np.ndarray) -> np.ndarray:
 def mean_auc(labels: np.ndarray, classes: np.ndarray, probabilities: np.ndarray) -> float:
     """One-vs-rest area under the ROC curve, averaged over those `classes` that some, not all, `labels` (n,) have.
 
-    probabilities: float (n, classes). Ties count half. 0.5 when no class can be told from another.
+    probabilities: float (n, classes). Ties count half. 0.5 when no class can be separated from another.
     """
     from scipy.stats import rankdata
 
     positive = labels[:, None] == classes
     ones = positive.sum(axis=0)
-    told = (ones > 0) & (ones < len(labels))
-    if not told.any():
+    present = (ones > 0) & (ones < len(labels))
+    if not present.any():
         return 0.5
-    ranks = np.where(positive, rankdata(probabilities, axis=0), 0).sum(axis=0)[told]
-    ones = ones[told]
+    ranks = np.where(positive, rankdata(probabilities, axis=0), 0).sum(axis=0)[present]
+    ones = ones[present]
     return float(np.mean((ranks - ones * (ones + 1) / 2) / (ones * (len(labels) - ones))))
 
 

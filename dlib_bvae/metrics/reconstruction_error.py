@@ -25,7 +25,7 @@ ABOUT = {
         ("num_images",),
         "–",
         "seconds",
-    ),
+    )
 }
 
 
@@ -41,7 +41,7 @@ def reconstruction_error(
     """Mean error of the decoded codes over `num_images` images drawn without repetition (all, where there are fewer).
 
     data, codes, random_state: see dlib_bvae.metrics.score; data may have no factors. decode: latents float32 (n, latents)
-    → images (n, H, W, C) in [0, 1]; dlib_bvae_evaluate gives the run's own. Returns squared_error, summed over pixels and
+    → images (n, H, W, C) in [0, 1]; dlib_bvae_evaluate gives the run's. Returns squared_error, summed over pixels and
     averaged over images, and bernoulli_error, the cross entropy in nats, likewise: lower is better. For held-out
     combinations see Montero et al. 2021.
     Raises NotApplicable without a decoder, UserError for images of another shape.
@@ -63,10 +63,10 @@ def reconstruction_error(
         latents = np.asarray(codes(seen) if callable(codes) else codes[part], np.float32)
         if not np.isfinite(latents).all():
             raise UserError("a code is NaN or infinite; encode the data set again")
-        made = np.asarray(decode(latents), np.float64)
-        if made.shape != seen.shape:
-            raise UserError(f"decode must give images {seen.shape}; got {made.shape}")
-        squared += float(np.sum((seen - made) ** 2))
-        sure = np.clip(made, _SMALLEST, 1 - _SMALLEST)
+        decoded = np.asarray(decode(latents), np.float64)
+        if decoded.shape != seen.shape:
+            raise UserError(f"decode must give images {seen.shape}; got {decoded.shape}")
+        squared += float(np.sum((seen - decoded) ** 2))
+        sure = np.clip(decoded, _SMALLEST, 1 - _SMALLEST)
         bernoulli -= float(np.sum(seen * np.log(sure) + (1 - seen) * np.log1p(-sure)))
     return {"squared_error": squared / len(rows), "bernoulli_error": bernoulli / len(rows)}

@@ -1,4 +1,4 @@
-"""What is left of a factor, and of the others, without the codes that tell most of it."""
+"""What is left of a factor, and of the others, without the codes that are most important for it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ABOUT = {
         ("*_other_factors",),
         ("num_factors_to_remove", "num_train", "importance"),
         "disentanglement_lib",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000
@@ -99,24 +99,24 @@ def _kept(sampler: Sampler, train: Sample, factor: int, remove: int, importance:
     for _ in range(remove):
         part = Sample(train.codes[:, kept], train.factors[:, [factor]])
         if importance == "mutual_information":
-            told = mutual_information(binned_tables(part.codes, 20, part.factors, [sampler.sizes[factor]]))[:, 0]
+            gains = mutual_information(binned_tables(part.codes, 20, part.factors, [sampler.sizes[factor]]))[:, 0]
         else:
             models = fit_all(lambda seed: CLASSIFIERS.get(importance)(random_state=seed), part, sampler.seed())
-            told = models[0].feature_importances_
-        del kept[int(np.argmax(told))]
+            gains = models[0].feature_importances_
+        del kept[int(np.argmax(gains))]
     return kept
 
 
 def _scores(size: str, part: str, matrix: np.ndarray, places: list[int]) -> dict[str, float]:
     """The reference's keys of accuracies (factor whose codes are gone, factor predicted)."""
     others = ~np.eye(len(matrix), dtype=bool)
-    own, rest = np.diag(matrix), np.array([row[mask].mean() for row, mask in zip(matrix, others, strict=True)])
+    reduced, remaining = np.diag(matrix), np.array([row[mask].mean() for row, mask in zip(matrix, others, strict=True)])
     scores = {
-        f"{size}:mean_{part}_accuracy_reduced_factor": own.mean(),
-        f"{size}:mean_{part}_accuracy_other_factors": rest.mean(),
+        f"{size}:mean_{part}_accuracy_reduced_factor": reduced.mean(),
+        f"{size}:mean_{part}_accuracy_other_factors": remaining.mean(),
     }
     for i, k in enumerate(places):
         start = f"{size}:reduced_factor_{k}:mean_{part}_accuracy"
         scores |= {f"{start}_factor_{other}": value for other, value in zip(places, matrix[i], strict=True)}
-        scores |= {f"{start}_reduced_factor": own[i], f"{start}_non_reduced_factor": rest[i]}
+        scores |= {f"{start}_reduced_factor": reduced[i], f"{start}_non_reduced_factor": remaining[i]}
     return {key: float(value) for key, value in scores.items()}

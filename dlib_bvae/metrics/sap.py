@@ -26,10 +26,7 @@ ABOUT = {
         "Kumar et al. 2018",
     ),
     "sap_dlib": About(
-        "the same by linear classifiers",
-        ("SAP_score",),
-        ("continuous_factors",),
-        "Locatello et al. 2019",
+        "the same by linear classifiers", ("SAP_score",), ("continuous_factors",), "Locatello et al. 2019"
     ),
 }
 
@@ -52,7 +49,7 @@ def sap(
     Kumar et al. 2018, section 3. A discrete factor with K values is predicted by up to K − 1 thresholds on the code (a
     tree with K leaves, classes balanced), scored by the balanced accuracy on num_test images, which is 1/K for a code
     that knows nothing. A continuous factor is scored by the squared correlation with the code among num_train images.
-    sap_dlib is the reference suite's number: there a linear classifier on one code cannot tell the middle values of a
+    sap_dlib is the reference suite's number: there a linear classifier on one code cannot separate the middle values of a
     factor, so that scores of factors with many values are pressed towards 0.
 
     data, codes, random_state: see dlib_bvae.metrics.score. continuous_factors: True, False, or the names of those that

@@ -1,4 +1,4 @@
-"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING and ABOUT beside the functions.
+"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING and ABOUT next to its functions.
 
 A metric of another package may say any of them in its module, and need not.
 """
@@ -78,7 +78,7 @@ def _at_most(default: int | Sequence[int], limit: int) -> int | list[int]:
 class About(NamedTuple):
     """ABOUT = {metric: About}: its row in README's table of metrics (see dlib_bvae.metrics.table).
 
-    measures: in a few words. scores: the keys of SCORES to look at first. parameters: those to change, beside num_train
+    measures: in a few words. scores: the keys of SCORES to look at first. parameters: those to change, apart from num_train
     and num_test. paper: authors and year, or – for none. cost: CPU time on cached codes of dSprites in words, as
     benchmarks/metrics_cost.py measures it.
     """

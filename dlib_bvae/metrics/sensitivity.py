@@ -1,4 +1,4 @@
-"""How much the β-VAE metric depends on its own settings: pairs a point, classifier, factors that are asked for."""
+"""How much the β-VAE metric depends on its settings: pairs a point, classifier, factors that are asked for."""
 
 from __future__ import annotations
 

@@ -15,14 +15,7 @@ from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampl
 SCORES = {"snc": UNIT._replace(low=None, chance=0.0), "snc_accuracy": UNIT}
 MATRICES = INFORMATION
 SAMPLING = Sampling(images=("num_train", "num_test"))
-ABOUT = {
-    "snc": About(
-        "one code a factor, one interval a value",
-        ("snc",),
-        ("num_bins",),
-        "Mahon et al. 2023",
-    ),
-}
+ABOUT = {"snc": About("one code a factor, one interval a value", ("snc",), ("num_bins",), "Mahon et al. 2023")}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -35,7 +28,7 @@ def snc(
     num_test: int = 5_000,
     num_bins: int = 20,
 ) -> Result:
-    """How well each factor is read from one code of its own, cut into as many intervals as the factor has values.
+    """How well each factor is read from a code that serves no other, cut into as many intervals as the factor has values.
 
     Mahon, Sha & Lukasiewicz, "Correcting flaws in common disentanglement metrics". Factors and codes are matched one to
     one so that the sum of their mutual information (codes in num_bins equal-width bins) is largest. The matched code is
@@ -73,7 +66,7 @@ def snc(
 
 
 def match(gain: np.ndarray) -> list[int | None]:
-    """(rows, columns) → for each column a row of its own, so that the sum of gains is largest; None for columns left over."""
+    """(rows, columns) → for each column a row that no other has, with the largest sum of gains; None for columns left over."""
     from scipy.optimize import linear_sum_assignment
 
     found = {int(k): int(j) for j, k in zip(*linear_sum_assignment(gain, maximize=True), strict=True)}

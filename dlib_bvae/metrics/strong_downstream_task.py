@@ -1,4 +1,4 @@
-"""Learning a factor while another is held at one value, then meeting its other values (Locatello et al. 2020)."""
+"""Learning a factor while another is fixed to one value, then with its other values (Locatello et al. 2020)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ABOUT = {
         ("n_experiment", "num_train"),
         "Locatello et al. 2020",
         "seconds",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000
@@ -89,11 +89,11 @@ def strong_downstream_task(
 def _shifted(sampler: Sampler, train: np.ndarray, test: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
     """The grid indices with a factor that is not `target` at one value in training and at the others in the test."""
     rng = np.random.default_rng(sampler.seed())
-    held = int(rng.choice([k for k in range(len(sampler.kept)) if k != target]))
-    size = sampler.sizes[held]
+    fixed = int(rng.choice([k for k in range(len(sampler.kept)) if k != target]))
+    size = sampler.sizes[fixed]
     value = int(rng.integers(size))
     others = (value + rng.integers(1, size, size=len(test))) % size
-    return sampler.moved(train, held, value), sampler.moved(test, held, others)
+    return sampler.moved(train, fixed, value), sampler.moved(test, fixed, others)
 
 
 def _accuracies(

@@ -23,7 +23,7 @@ ABOUT = {
         ("correlation", "kl_threshold"),
         "Duan et al. 2020",
         "seconds",
-    ),
+    )
 }
 
 
@@ -128,7 +128,7 @@ CORRELATIONS: dict[str, Callable[[Sequence[np.ndarray], float], np.ndarray]] = {
 
 
 def _standardised(codes: np.ndarray) -> np.ndarray:
-    """Codes (n, latents) → float64 of mean 0 and deviation 1; constant codes become 0."""
+    """Codes (n, latents) → float64 of mean 0 and standard deviation 1; constant codes become 0."""
     codes = np.asarray(codes, np.float64)
-    deviation = codes.std(axis=0)
-    return (codes - codes.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+    std = codes.std(axis=0)
+    return (codes - codes.mean(axis=0)) / np.where(std > 0, std, 1)

@@ -44,7 +44,7 @@ ABOUT = {
         ("num_bins", "n_estimators"),
         "Locatello et al. 2020",
         "half a minute",
-    ),
+    )
 }
 _MOST_CODES = 1_000
 

@@ -26,7 +26,7 @@ ABOUT = {
         ("gaussian_total_correlation", "mutual_info_score"),
         ("num_bins",),
         "Locatello et al. 2019",
-    ),
+    )
 }
 
 _MOST_CODES = 1_000  # every pair of codes has a contingency table

@@ -1,5 +1,6 @@
 """The distance of a few reconstructions while a model is trained, from gin to the results."""
 
+import inspect
 import json
 
 import numpy as np
@@ -82,6 +83,13 @@ def test_the_images_features_are_kept(monkeypatch, tmp_path):
     assert path.stat().st_mtime_ns == before
 
 
+def test_no_curve_is_measured_unless_it_is_asked_for():
+    assert page.frechet_curve(DATA, 10) is None
+    defaults = {key: each.default for key, each in inspect.signature(page.frechet_curve).parameters.items()}
+    expected = {"every_steps": 0, "num_images": 500, "extractor": "factor_cnn", "seed": 0}
+    assert {key: defaults[key] for key in expected} == expected
+
+
 def tags(folder):
     events = [event for path in folder.glob("events*") for event in tf.compat.v1.train.summary_iterator(str(path))]
     return {(value.tag, event.step) for event in events for value in event.summary.value}
@@ -123,7 +131,7 @@ def test_members_of_an_ensemble_have_the_curves_that_they_have_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bindings", "told"),
+    ("bindings", "message"),
     [
         (["frechet_curve.extractor = 'inception_2015'"], "the Inception graph of 2015 is missing; get .* in "),
         (["frechet_curve.extractor = 'inceptoin_2015'"], "did you mean inception_2015"),
@@ -135,9 +143,9 @@ def test_members_of_an_ensemble_have_the_curves_that_they_have_alone(tmp_path):
         (["model.model = @random_encoder()"], "frechet_curve.every_steps changes nothing about random_encoder"),
     ],
 )
-def test_what_cannot_be_is_refused_before_the_training(bindings, told, tmp_path):
+def test_what_cannot_be_is_refused_before_the_training(bindings, message, tmp_path):
     files = [] if "model.model" in bindings[0] else FILES
     given = ["dataset.name = 'dummy_data'", "frechet_curve.every_steps = 4"] if not files else BINDINGS
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         train.run(files, [*given, *bindings], tmp_path / "run")
     assert not (tmp_path / "run/train.part").exists()

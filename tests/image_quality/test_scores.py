@@ -187,3 +187,13 @@ def test_a_damaged_file_of_features_is_told(tmp_path):
         path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(UserError, match="damaged"):
         score(compare=("data",))
+
+
+def test_the_least_numbers_are_taken_and_those_below_refused():
+    least = {"subsets": 1, "subset_size": 2, "neighbours": 1, "infinity_smallest": 2, "num_images": 2}
+    score(**{**least, "num_images": 4, "infinity_points": 2}, compare=("data",))
+    for name, value in least.items():
+        with pytest.raises(
+            UserError, match=rf"image_quality\.{name} must be a whole number >= {value}; got {value - 1}"
+        ):
+            score(**{**least, name: value - 1}, compare=("data",))

@@ -101,11 +101,11 @@ def test_dead_latents_change_no_feature_and_hardly_the_score():
 def test_codes_that_know_one_factor_score_well_on_that_one_alone():
     codes = identity(BIG)[:, 3:4]
     scores = beta_vae(BIG, codes, 0, num_train=2000, num_eval=1000)
-    told = scores["eval_accuracy_per_factor"]
-    assert told["factor_3"] > 0.99
+    observed = scores["eval_accuracy_per_factor"]
+    assert observed["factor_3"] > 0.99
     confusion = np.array(scores["confusion"])
     assert confusion[3].sum() - confusion[3, 3] + confusion[:, 3].sum() - confusion[3, 3] < 10
-    # The other four cannot be told from each other.
+    # The other four cannot be separated from each other.
     assert scores["eval_accuracy"] == pytest.approx(1 / 5 + 4 / 5 / 4, abs=0.06)
 
 

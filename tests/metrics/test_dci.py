@@ -96,8 +96,8 @@ def test_importances_are_those_of_scikit_learn_s_boosted_trees():
     models = [GradientBoostingClassifier(n_estimators=5, random_state=0).fit(train.codes, y) for y in train.factors.T]
     theirs = np.stack([m.feature_importances_ for m in models], axis=1)
     assert np.array(result["importance"]) == pytest.approx(theirs, abs=0.01)  # both draw among equally good splits
-    told = [np.mean(m.predict(test.codes) == y) for m, y in zip(models, test.factors.T, strict=True)]
-    assert list(result["informativeness_per_factor"].values()) == pytest.approx(told, abs=0.01)
+    observed = [np.mean(m.predict(test.codes) == y) for m, y in zip(models, test.factors.T, strict=True)]
+    assert list(result["informativeness_per_factor"].values()) == pytest.approx(observed, abs=0.01)
 
 
 def test_with_scikit_learn_s_public_class_the_result_is_that_class_s(monkeypatch):

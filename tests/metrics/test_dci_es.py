@@ -31,8 +31,8 @@ def test_two_halves_are_read_by_smaller_probes_than_four_fields():
     few = {**FEW, "widths": [2, 4, 8, 16, 32, 64]}
     results = [dci_es(grid, codes, 0, **few) for codes in (clear, fields)]
     assert max(result["losses"][-1][0] for result in results) < 0.1
-    told = [result["explicitness_per_factor"]["factor_0"] for result in results]
-    assert told[0] > told[1] + 0.1
+    observed = [result["explicitness_per_factor"]["factor_0"] for result in results]
+    assert observed[0] > observed[1] + 0.1
 
 
 def test_noise_is_never_read():
@@ -89,3 +89,26 @@ def test_order_of_codes_hardly_matters_scale_and_offset_do_not():
 def test_bad_widths_are_refused(widths):
     with pytest.raises(UserError, match=r"dci_es\.widths must"):
         dci_es(GRID, ONE_HOT, 0, widths=widths)
+
+
+def test_the_most_features_and_two_widths_are_the_bounds():
+    with pytest.raises(UserError, match=r"widths must ascend, to at most 16384; got \[8, 16385\]"):
+        dci_es(GRID, ONE_HOT, 0, widths=[8, 16_385])
+    with pytest.raises(UserError, match=r"every entry of dci_es\.widths must be a whole number >= 1; got 0"):
+        dci_es(GRID, ONE_HOT, 0, widths=[0, 8])
+    with pytest.raises(UserError, match=r"dci_es\.penalty must be a number >= 0; got -1"):
+        dci_es(GRID, ONE_HOT, 0, **FEW, penalty=-1)
+    result = dci_es(GRID, ONE_HOT, 0, num_train=100, num_test=50, widths=[1, 2])
+    assert result["widths"] == [1, 2]
+
+
+def test_explicitness_is_that_of_the_losses_of_the_result():
+    result = dci_es(GRID, mixed(GRID), 0, **FEW)
+    losses, capacities = np.array(result["losses"]), np.log(result["widths"])
+    above = losses - losses.min(axis=0)
+    area = ((above[1:] + above[:-1]) / 2 * np.diff(capacities)[:, None]).sum(axis=0)
+    guess = 1 - 1 / np.array(GRID.factors_num_values)
+    expected = 1 - 2 * area / (np.log(128 / 8) * guess)
+    assert list(result["explicitness_per_factor"].values()) == pytest.approx(expected.tolist())
+    assert result["explicitness"] == pytest.approx(expected.mean())
+    assert result["best_accuracy"] == pytest.approx(1 - losses[-1].mean())

@@ -20,10 +20,10 @@ def test_more_labels_teach_more_and_the_keys_are_the_reference_s():
     result = downstream_task(GRID, GRID.rotated(), 0, num_train=[10, 300], num_test=500)
     assert result["10:mean_test_accuracy"] < result["300:mean_test_accuracy"]
     for part in ("train", "test"):
-        told = [result[f"300:{part}_accuracy_factor_{k}"] for k in range(4)]
-        assert result[f"300:mean_{part}_accuracy"] == pytest.approx(np.mean(told))
-        assert result[f"300:min_{part}_accuracy"] == min(told)
-        assert result[f"{part}_accuracy"][1] == told
+        observed = [result[f"300:{part}_accuracy_factor_{k}"] for k in range(4)]
+        assert result[f"300:mean_{part}_accuracy"] == pytest.approx(np.mean(observed))
+        assert result[f"300:min_{part}_accuracy"] == min(observed)
+        assert result[f"{part}_accuracy"][1] == observed
     assert result["num_train"] == [10, 300]
     assert len(result) == 2 * 2 * (2 + 4) + 3
 

@@ -53,8 +53,8 @@ def test_without_an_active_code_all_is_0(threshold):
 
 
 def test_codes_that_know_one_factor_name_it():
-    told = factor_vae_score(LARGE, LARGE.identity()[:, 2:3], 0, **FEW)["eval_accuracy_per_factor"]
-    assert sorted(told.values()) == [0, 0, 0, 1]  # the only code always votes, for the most frequent factor
+    observed = factor_vae_score(LARGE, LARGE.identity()[:, 2:3], 0, **FEW)["eval_accuracy_per_factor"]
+    assert sorted(observed.values()) == [0, 0, 0, 1]  # the only code always votes, for the most frequent factor
 
 
 def votes_slowly(grid, codes, num, batch_size, variances, rng):

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from support.known_codes import GRID, ONE_HOT, Grid
+from sklearn.linear_model import LogisticRegression
+from support.known_codes import GRID, ONE_HOT, Grid, mixed
 
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.fairness import fairness, unfairness
 
 PAIR = Grid(2, 2, 30)  # the third is as good as noise
@@ -53,3 +55,26 @@ def test_a_code_that_mixes_two_factors_is_unfair():
     result = fairness(PAIR, mixed, 0, num_train=800)
     # The sum 1 is called 0 or 1 always: of one sensitive value all predictions are the same, of the other half.
     assert result["mean_fairness:pred0:sens1"] == pytest.approx(0.25, abs=0.05)
+
+
+def test_it_agrees_with_scikit_learn_on_the_images_drawn():
+    codes = mixed(GRID)
+    result = fairness(GRID, codes, 4, num_train=150, num_test_points_per_class=30)
+    sampler = Sampler("fairness", GRID, codes, 4)
+    train = sampler.draw("num_train", 150)
+    sampler.seed()
+    mean, std = train.codes.mean(axis=0), train.codes.std(axis=0)
+    for target in range(4):
+        model = LogisticRegression(max_iter=5000).fit((train.codes - mean) / std, train.factors[:, target])
+        for sensitive in {0, 1, 2, 3} - {target}:
+            factors = sampler.at(sampler.draw_rows("num_test_points_per_class", 30)).factors
+            rates = []
+            for value in range(GRID.factors_num_values[sensitive]):
+                factors[:, sensitive] = value
+                seen = codes[np.ravel_multi_index(factors.T, GRID.factors_num_values)]
+                named = model.predict((seen - mean) / std)
+                rates.append(np.bincount(named, minlength=GRID.factors_num_values[target]) / 30)
+            distances = np.abs(np.array(rates) - np.mean(rates, axis=0)).sum(axis=1) / 2
+            key = f"pred{target}:sens{sensitive}"
+            assert result[f"mean_fairness:{key}"] == pytest.approx(distances.mean())
+            assert result[f"max_fairness:{key}"] == pytest.approx(distances.max())

@@ -96,3 +96,17 @@ def test_continuous_codes_are_not_taken_for_discrete_ones():
         infomec(GRID, BOTH, 0, discrete="auto")
     with pytest.raises(UserError, match=r"infomec\.neighbours"):
         infomec(GRID, BOTH, 0, neighbours=0)
+
+
+@pytest.mark.parametrize(("share", "active"), [(0.04, 4), (0.06, 5)])
+def test_a_twentieth_of_the_largest_range_is_active(share, active):
+    codes = np.hstack([GRID.identity(), share * GRID.identity()[:, :1]])
+    assert infomec(GRID, codes, 0, **FEW)["num_active_codes"] == active
+    assert infomec(GRID, codes, 0, **FEW, discrete=True)["num_active_codes"] == 5
+
+
+def test_numbers_out_of_range_are_refused():
+    for parameter in ("neighbours", "max_iter"):
+        with pytest.raises(UserError, match=rf"infomec\.{parameter} must be a whole number >= 1; got 0"):
+            infomec(GRID, BOTH, 0, **{parameter: 0})
+        infomec(GRID, BOTH, 0, **FEW, **{parameter: 1})

@@ -65,11 +65,11 @@ def test_it_agrees_with_a_slow_one_from_the_definition():
     sample = Sampler("mig", GRID, codes, 4).draw("num_train", 1000)
     gaps = []
     for factor in sample.factors.T:
-        told = []
+        observed = []
         for code in sample.codes.T:
             edges = np.histogram(code, 20)[1]
-            told.append(mutual_info_score(factor, np.digitize(code, edges[:-1])))
-        first, second = sorted(told, reverse=True)[:2]
+            observed.append(mutual_info_score(factor, np.digitize(code, edges[:-1])))
+        first, second = sorted(observed, reverse=True)[:2]
         gaps.append((first - second) / mutual_info_score(factor, factor))
     result = mig(GRID, codes, 4, num_train=1000)
     assert result["discrete_mig"] == pytest.approx(np.mean(gaps))

@@ -31,10 +31,10 @@ def test_codes_in_one_hot_form_are_explicit():
 
 
 def test_values_that_share_a_code_are_half_told_apart():
-    told = modularity_explicitness(GRID, GRID.factors()[:, 1:2] % 2, 0, **FEW)["explicitness_per_factor"]
+    observed = modularity_explicitness(GRID, GRID.factors()[:, 1:2] % 2, 0, **FEW)["explicitness_per_factor"]
     # Of 4 values each shares its code with one other: it leads over 2 of the 3 others and ties with one.
-    assert told["factor_1"] == pytest.approx(5 / 6, abs=0.02)
-    assert told["factor_2"] == pytest.approx(0.5, abs=0.05)
+    assert observed["factor_1"] == pytest.approx(5 / 6, abs=0.02)
+    assert observed["factor_2"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_noise_is_read_as_a_guess():

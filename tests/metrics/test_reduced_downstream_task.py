@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
-from support.known_codes import GRID, Grid
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import mutual_info_score
+from support.known_codes import GRID, Grid, mixed
 
 from dlib_bvae.errors import UnknownName, UserError
+from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.reduced_downstream_task import reduced_downstream_task
 
 FEW = {"num_train": [500], "num_test": 1000}
@@ -42,3 +45,33 @@ def test_what_cannot_be_removed_or_is_unknown_is_refused():
         reduced_downstream_task(GRID, GRID.identity(), 0, **FEW, num_factors_to_remove=4)
     with pytest.raises(UnknownName, match="did you mean mutual_information"):
         reduced_downstream_task(GRID, GRID.identity(), 0, importance="mutual_info")
+
+
+def test_it_agrees_with_scikit_learn_on_the_images_drawn():
+    codes = mixed(GRID)
+    result = reduced_downstream_task(GRID, codes, 4, num_train=[150], num_test=300)
+    sampler = Sampler("reduced_downstream_task", GRID, codes, 4)
+    train, test = sampler.draw("num_train", 150), sampler.draw("num_test", 300)
+    mean, std = train.codes.mean(axis=0), train.codes.std(axis=0)
+    bins = [np.digitize(code, np.histogram(code, 20)[1][:-1]) for code in train.codes.T]
+    tables = {"train": np.zeros((4, 4)), "test": np.zeros((4, 4))}
+    for gone in range(4):
+        information = [mutual_info_score(b, train.factors[:, gone]) for b in bins]
+        kept = [j for j in range(5) if j != np.argmax(information)]
+        for k in range(4):
+            model = LogisticRegression(max_iter=5000)
+            model.fit(((train.codes - mean) / std)[:, kept], train.factors[:, k])
+            for part, sample in (("train", train), ("test", test)):
+                tables[part][gone, k] = model.score(((sample.codes - mean) / std)[:, kept], sample.factors[:, k])
+    for part, table in tables.items():
+        assert np.array(result[f"{part}_accuracy"]) == pytest.approx(table)
+        others = (table.sum(axis=1) - np.diag(table)) / 3
+        assert result[f"150:mean_{part}_accuracy_reduced_factor"] == pytest.approx(np.mean(np.diag(table)))
+        assert result[f"150:mean_{part}_accuracy_other_factors"] == pytest.approx(np.mean(others))
+        assert result[f"150:reduced_factor_2:mean_{part}_accuracy_non_reduced_factor"] == pytest.approx(others[2])
+        assert result[f"150:reduced_factor_2:mean_{part}_accuracy_reduced_factor"] == pytest.approx(table[2, 2])
+
+
+def test_no_code_to_remove_is_refused():
+    with pytest.raises(UserError, match=r"num_factors_to_remove must be a whole number >= 1; got 0"):
+        reduced_downstream_task(GRID, GRID.identity(), 0, **FEW, num_factors_to_remove=0)

@@ -1,9 +1,14 @@
 """run_sets.py: the KL of a run's latents, and what every metric of a set of runs owes."""
 
+import inspect
+
+import gin
 import numpy as np
 import pytest
 from support.run_set import DATA, FEW, HALF, LATENTS, STRAIGHT, scores, turned
 
+from dlib_bvae.artifacts import config_dict
+from dlib_bvae.config import configuration
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics import run_sets
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, mean_kl
@@ -56,3 +61,27 @@ def test_broken_posteriors_and_models_without_variance_are_refused():
 def test_what_is_known_of_scores_is_what_the_file_says():
     assert run_sets.scores_of("model_centrality")["model_centrality"] == (0, 1, True, None)
     assert set(run_sets.scores_of("udr")) == {"udr", "num_informative"}
+
+
+DEFAULTS = {
+    "udr": {"num_train": 10_000, "num_kl": 1_000, "correlation": "lasso", "kl_threshold": 0.01, "alpha": 0.1},
+    "model_centrality": {
+        "batch_size": 100,
+        "num_votes": 1_000,
+        "num_variance_estimate": 10_000,
+        "num_kl": 1_000,
+        "kl_threshold": 0.01,
+        "prune_threshold": 0.05,
+    },
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_gin_and_signature_have_the_same_defaults(name):
+    parameters = inspect.signature(RUN_SET_METRICS.get(name)).parameters.values()
+    assert {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY} == DEFAULTS[name]
+    with configuration([f"gin/metrics/{name}.gin"], [], [RUN_SET_METRICS]):
+        bound = config_dict(gin.config_str())
+    assert bound
+    for key, value in bound.items():
+        assert value == DEFAULTS[name][key.removeprefix(f"{name}.")]

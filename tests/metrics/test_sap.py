@@ -49,9 +49,9 @@ def test_noise_and_dead_codes_have_a_gap_of_chance_size(metric):
 def test_one_code_for_two_factors_predicts_both():
     factors = GRID.factors()
     codes = np.stack([factors[:, 0] * 4 + factors[:, 1], 0 * factors[:, 0]], axis=1).astype(float)
-    told = np.array(sap(GRID, codes, 0, **FEW)["predictability"])[0]
-    assert told[0] == 1  # in order
-    assert 1 / 4 < told[1] < 1  # each value is in three places, and there are three thresholds
+    observed = np.array(sap(GRID, codes, 0, **FEW)["predictability"])[0]
+    assert observed[0] == 1  # in order
+    assert 1 / 4 < observed[1] < 1  # each value is in three places, and there are three thresholds
 
 
 def test_a_rotation_loses_most_of_it():

@@ -21,9 +21,9 @@ def test_a_matrix_goes_from_zero_as_far_as_it_goes_unless_it_says_otherwise():
 
 
 def test_small_parameters_are_the_defaults_but_for_those_that_are_larger():
-    defaults = {"num": 100, "few": 3, "sizes": (5, 70, 80), "large": (90, 95), "trees": 50, "other": 999}
+    defaults = {"num": 100, "few": 3, "sizes": (5, 60, 65), "large": (90, 95), "trees": 50, "other": 999}
     sampling = Sampling(images=("num", "few", "sizes", "large", "absent"), fits=("trees", "missing"))
-    assert sampling.small(defaults, 70, 4) == {"num": 70, "few": 3, "sizes": [5, 70], "large": [70], "trees": 4}
+    assert sampling.small(defaults, 70, 4) == {"num": 70, "few": 3, "sizes": [5, 60], "large": [70], "trees": 4}
     assert sampling.small({}, 70, 4) == Sampling().small(defaults, 70, 4) == {}
 
 

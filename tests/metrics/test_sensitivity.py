@@ -1,11 +1,15 @@
 """sensitivity.py: every cell is the metric as beta_vae defines it."""
 
+import inspect
 import json
 
+import gin
 import numpy as np
 import pytest
 from support.known_codes import GRID, Grid, mixed
 
+from dlib_bvae.artifacts import config_dict
+from dlib_bvae.config import configuration
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.beta_vae import beta_vae, points, points_of_sizes
 from dlib_bvae.metrics.engine.codes import CodeReader
@@ -99,3 +103,20 @@ def test_more_pairs_and_fewer_factors_score_higher():
 def test_bad_parameters_are_refused(parameters, message):
     with pytest.raises((UserError, UnknownName), match=message):
         beta_vae_sensitivity(SHAPES, mixed(SHAPES), 0, **parameters)
+
+
+def test_gin_and_signature_have_the_same_defaults():
+    parameters = inspect.signature(beta_vae_sensitivity).parameters.values()
+    defaults = {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
+    expected = {
+        "batch_sizes": (16, 64, 128, 256),
+        "classifiers": ("linear", "mlp", "random_forest", "logistic_regression"),
+        "without": None,
+        "num_train": 10_000,
+        "num_eval": 5_000,
+    }
+    assert defaults == expected
+    with configuration(["gin/metrics/beta_vae_sensitivity.gin"], [], []):
+        for key, value in config_dict(gin.config_str()).items():
+            default = defaults[key.removeprefix("beta_vae_sensitivity.")]
+            assert value == (list(default) if isinstance(default, tuple) else default)

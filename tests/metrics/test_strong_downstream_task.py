@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
-from support.known_codes import GRID, ONE_HOT
+from sklearn.linear_model import LogisticRegression
+from support.known_codes import GRID, ONE_HOT, Grid, mixed
 
+from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.strong_downstream_task import _shifted, strong_downstream_task
 
@@ -43,3 +45,41 @@ def test_codes_that_move_with_another_factor_are_not():
     assert by_factor.shape == (1, 4)
     assert by_factor.mean() == pytest.approx(result["500:mean_strong_test_accuracy"])
     assert by_factor[0].argmax() == 3  # the last: the difference of the two codes, whatever the others are
+
+
+def accuracies_slowly(sampler, train_rows, test_rows, factors):
+    """Accuracies on training and on test images of a logistic regression of each factor, (factors, 2)."""
+    train, test = sampler.at(train_rows), sampler.at(test_rows)
+    sampler.seed()
+    mean, std = train.codes.mean(axis=0), train.codes.std(axis=0)
+    found = []
+    for k in factors:
+        model = LogisticRegression(max_iter=5000).fit((train.codes - mean) / std, train.factors[:, k])
+        found.append([model.score((each.codes - mean) / std, each.factors[:, k]) for each in (train, test)])
+    return np.array(found)
+
+
+def test_it_agrees_with_scikit_learn_on_the_images_drawn():
+    codes = mixed(GRID)
+    few = {"num_train": [80, 150], "num_test": 300, "n_experiment": 2}
+    result = strong_downstream_task(GRID, codes, 4, **few)
+    sampler = Sampler("strong_downstream_task", GRID, codes, 4)
+    for i, size in enumerate([80, 150]):
+        rows = sampler.draw_rows("num_train", size), sampler.draw_rows("num_test", 300)
+        plain = accuracies_slowly(sampler, *rows, range(4)).mean(axis=0)
+        strong = [
+            [accuracies_slowly(sampler, *_shifted(sampler, *rows, target), [target])[0] for _ in range(2)]
+            for target in range(4)
+        ]
+        expected = [*plain, *np.mean(strong, axis=(0, 1))]
+        names = ("train_accuracy", "test_accuracy", "strong_train_accuracy", "strong_test_accuracy")
+        assert [result[f"{size}:mean_{name}"] for name in names] == pytest.approx(expected, abs=1e-9)
+        assert result[f"{size}:strong_generalization_gap"] == pytest.approx(1 - expected[3] / expected[1])
+        assert result["strong_test_accuracy"][i] == pytest.approx(np.mean(strong, axis=1)[:, 1])
+
+
+def test_one_experiment_a_factor_is_the_least():
+    with pytest.raises(UserError, match=r"strong_downstream_task\.n_experiment must be a whole number >= 1; got 0"):
+        strong_downstream_task(GRID, ONE_HOT, 0, n_experiment=0)
+    result = strong_downstream_task(Grid(2, 3), Grid(2, 3).factors(), 0, num_train=[50], num_test=40, n_experiment=1)
+    assert np.array(result["strong_test_accuracy"]).shape == (1, 2)

@@ -6,15 +6,15 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import Lasso
 from support.run_set import DATA, HALF, LATENTS, SHUFFLED, STRAIGHT, member, scores, turned
 
-from dlib_bvae.errors import UnknownName
+from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.udr import agreement, udr
 
 
 @pytest.mark.parametrize("correlation", ["lasso", "spearman"])
 def test_the_same_latents_in_another_order_agree_and_rotations_do_not(correlation):
-    told = scores("udr", [STRAIGHT, SHUFFLED, turned(0), turned(1), SHUFFLED], correlation=correlation)
-    assert min(told[0], told[1], told[4]) > 0.6
-    assert max(told[2:4]) < 0.55
+    observed = scores("udr", [STRAIGHT, SHUFFLED, turned(0), turned(1), SHUFFLED], correlation=correlation)
+    assert min(observed[0], observed[1], observed[4]) > 0.6
+    assert max(observed[2:4]) < 0.55
     alone = scores("udr", [STRAIGHT, SHUFFLED], correlation="spearman")
     assert alone == pytest.approx([1, 1], abs=0.15)  # other latents correlate by chance
 
@@ -64,3 +64,13 @@ def test_a_collapsed_run_agrees_with_none():
 def test_an_unknown_correlation_is_refused():
     with pytest.raises(UnknownName, match=r"no udr\.correlation is called 'pearson'"):
         udr(DATA, [STRAIGHT, STRAIGHT], 0, correlation="pearson")
+
+
+@pytest.mark.parametrize(("parameter", "least"), [("num_train", 2), ("num_kl", 1)])
+def test_numbers_out_of_range_are_refused(parameter, least):
+    with pytest.raises(UserError, match=rf"udr\.{parameter} must be a whole number >= {least}; got {least - 1}"):
+        udr(DATA, [STRAIGHT, STRAIGHT], 0, **{parameter: least - 1})
+    udr(DATA, [STRAIGHT, SHUFFLED], 0, **{"num_train": 50, parameter: least})
+    for name in ("kl_threshold", "alpha"):
+        with pytest.raises(UserError, match=rf"udr\.{name} must be a number >= 0; got -1"):
+            udr(DATA, [STRAIGHT, STRAIGHT], 0, **{name: -1})

@@ -97,8 +97,8 @@ def test_matrices_are_those_of_the_single_metrics():
     assert np.array(result["mutual_information_matrix"]) == pytest.approx(np.array(information))
     for j, k in np.ndindex(5, 4):
         model = OneCodeSVM(0.01).fit(train.codes[:, j], train.factors[:, k])
-        told = np.mean(model.predict(test.codes[:, j]) == test.factors[:, k])
-        assert result["accuracy_svm_matrix"][j][k] == told
+        observed = np.mean(model.predict(test.codes[:, j]) == test.factors[:, k])
+        assert result["accuracy_svm_matrix"][j][k] == observed
     entropies = [entropy(np.bincount(y)) for y in train.factors.T]
     for name in MATRIX_NAMES:
         for key, value in summaries(np.array(result[name]), np.array(entropies)).items():

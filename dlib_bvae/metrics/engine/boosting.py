@@ -23,7 +23,7 @@ _DEPTH = 3
 _RATE = 0.1
 _CUTS = 254  # between the 255 levels that one column of a histogram has; a code of more values has several columns
 _LEAST_CURVATURE = 1e-150  # scikit-learn's, below which a leaf takes no step
-_lock = threading.Lock()  # classifiers of several factors are made in threads
+_lock = threading.Lock()  # classifiers of several factors are created in threads
 _exact_models = [0]  # classifiers that the public class was taken for, in this process
 
 
@@ -103,7 +103,7 @@ class BoostedTrees:
     within a class. Codes of at most 255 values, and all codes in the first stage, so give that class's trees; others give
     its accuracies and importances to about what another sample moves them (benchmarks/boosted_trees.py).
     (HistGradientBoostingClassifier itself has no importances and splits by another rule.) Among equally good splits the
-    code is drawn at random, not the same as there; values closer than 1e-7 are told apart here and not there.
+    code is drawn at random, not the same as there; values closer than 1e-7 are separated here and not there.
     """
 
     def __init__(self, n_estimators: int = 100, random_state: int = 0):
@@ -194,7 +194,7 @@ class _Grower:
             _middle(self._columns[code], places, node) for code, node in zip(codes, splits, strict=True)
         ]
         gains = np.array([node.split_info.gain for node in splits])
-        # The first gain is told against a prediction of 0, the others against the mean of the node.
+        # The first gain is measured against a prediction of 0, the others against the mean of the node.
         gains[:1] -= residual.sum() ** 2 / len(residual)
         np.add.at(self.importance, codes, gains)
         return tree
@@ -203,7 +203,7 @@ class _Grower:
 def _code_levels(column: np.ndarray, truth: np.ndarray) -> list[np.ndarray]:
     """A code (n,) and the truth of each class (classes, n) → the columns of its levels for each, uint8 (columns, n).
 
-    A column tells 255 levels apart, so that further levels, in the order of the code, take further columns.
+    A column separates 255 levels, so that further levels, in the order of the code, take further columns.
     """
     values, which, counts = np.unique(column, return_inverse=True, return_counts=True)
     even = np.diff(np.arange(len(values)) * (_CUTS + 1) // len(values)) > 0

@@ -1,4 +1,4 @@
-"""Codes at the door of a metric: an array of the whole grid, or a function of observations."""
+"""Takes codes as they come to a metric, an array of all images or a function of observations; hands on checked codes by index."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ _DIFFERENT = object()  # stands for the mean of what has none
 def combined(
     results: Sequence[dict[str, Any]], seeds: Sequence[int], of_active: Collection[str] = ()
 ) -> dict[str, Any]:
-    """At least two results of one metric, by seed → one: every score is the mean; `repeats` tells what it is a mean of.
+    """At least two results of one metric, by seed → one: every score is the mean; `repeats` says what it is a mean of.
 
     Floats below the scores (by factor, by code, in matrices) are averaged too. Anything else (names, indices) stays where
     all results agree and is left out where they do not, and so are the entries `of_active`, which have one row an active
     code, where active_codes differ. A score that one result lacks is None.
     `repeats`: seeds; scores, {score: its value by each seed}; std (divisor n − 1); interval_95, [low, high] of Student's
-    t about the mean, which may reach beyond the score's range. They tell how far the drawn images move the score of these
+    t about the mean, which may reach beyond the score's range. They say how far the drawn images move the score of these
     very codes, not what training does; a metric that uses every image has a std of 0.
     """
     scores = {key: [result.get(key) for result in results] for key, value in results[0].items() if _is_score(value)}

@@ -1,4 +1,4 @@
-"""What a metric scores: codes and factor values of images drawn uniformly from the grid."""
+"""Takes data and codes; hands on what a metric scores: codes and factor values of images drawn uniformly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Sample(NamedTuple):
 
 
 class Sampler:
-    """Draws samples for the metric `name`, each from a stream of its own; all streams come from `random_state`.
+    """Draws samples for the metric `name`, each from a separate random stream; all streams come from `random_state`.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Factors with one value say nothing and are left out.
     least_factors: how many factors must vary; with 0 the data may have none. most_codes: refuses more latents, where

@@ -14,7 +14,7 @@ class OneCodeSVM:
     One-vs-rest, squared hinge loss, L2 on weight and intercept: for each class the two numbers (w, b) that minimise
     ½ (w² + b²) + Σ C_i max(0, 1 − y_i (w x_i + b))². A convex, piecewise quadratic function of two variables, so
     Newton's method ends at its minimum after a few steps, for all classes at once. As in liblinear the balancing weight
-    n / (classes · n_class) multiplies C of a class's own images, and of both classes where there are but two.
+    n / (classes · n_class) multiplies C of a class's images, and of both classes where there are but two.
     """
 
     def __init__(self, penalty: float):
@@ -44,9 +44,9 @@ class _HingeLoss:
         self.codes = codes[order]
         self.classes = np.arange(classes)
         powers = np.stack([np.ones_like(self.codes), self.codes, self.codes**2], axis=1)
-        own = np.zeros((len(codes) + 1, classes, 3))
-        own[1 + np.arange(len(codes)), which[order]] = powers
-        self.own = np.cumsum(own, axis=0)  # (n + 1, classes, 3): Σ (1, x, x²) of each class up to a place
+        members = np.zeros((len(codes) + 1, classes, 3))
+        members[1 + np.arange(len(codes)), which[order]] = powers
+        self.members = np.cumsum(members, axis=0)  # (n + 1, classes, 3): Σ (1, x, x²) of each class up to a place
         self.all = np.concatenate([np.zeros((1, 3)), np.cumsum(powers, axis=0)])
 
     def active(self, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -55,41 +55,41 @@ class _HingeLoss:
         with np.errstate(divide="ignore", invalid="ignore"):
             places = np.searchsorted(self.codes, (np.array([[1.0], [-1.0]]) - intercept) / weight)
         rising = (weight >= 0)[:, None]
-        own_low, other_low = (self.own[place, self.classes] for place in places)
-        own, every = self.own[-1], self.all[-1]
+        member_low, other_low = (self.members[place, self.classes] for place in places)
+        members, every = self.members[-1], self.all[-1]
         others_low = self.all[places[1]] - other_low
         return (
-            np.where(rising, own_low, own - own_low),
-            np.where(rising, every - own - others_low, others_low),
+            np.where(rising, member_low, members - member_low),
+            np.where(rising, every - members - others_low, others_low),
         )
 
 
-def minimise(loss: _HingeLoss, own_cost: np.ndarray, other_cost: np.ndarray) -> np.ndarray:
+def minimise(loss: _HingeLoss, member_cost: np.ndarray, other_cost: np.ndarray) -> np.ndarray:
     """The minimising (w, b) of each class against the others, float64 (2, classes)."""
-    point = np.zeros((2, len(own_cost)))
-    value, gradient, hessian = _objective(loss, own_cost, other_cost, point)
+    point = np.zeros((2, len(member_cost)))
+    value, gradient, hessian = _objective(loss, member_cost, other_cost, point)
     for _ in range(_MOST_STEPS):
         step = -np.linalg.solve(hessian, gradient[..., None])[..., 0].T
         decrease = -np.einsum("ci,ic->c", gradient, step)
         if (decrease <= _ROUNDING * value).all():
             break
         length = np.ones(len(value))
-        tried = _objective(loss, own_cost, other_cost, point + step)
+        tried = _objective(loss, member_cost, other_cost, point + step)
         while (worse := tried[0] > value - 1e-4 * length * decrease + _ROUNDING * value).any() and length.min() > 1e-9:
             length[worse] /= 2
-            tried = _objective(loss, own_cost, other_cost, point + length * step)
+            tried = _objective(loss, member_cost, other_cost, point + length * step)
         point = point + length * step
         value, gradient, hessian = tried
     return point
 
 
 def _objective(
-    loss: _HingeLoss, own_cost: np.ndarray, other_cost: np.ndarray, point: np.ndarray
+    loss: _HingeLoss, member_cost: np.ndarray, other_cost: np.ndarray, point: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Value (classes,), gradient (classes, 2) and Hessian (classes, 2, 2)."""
     w, b = point
     value, gradient, hessian = 0.5 * (w**2 + b**2), point.copy(), np.zeros((2, 2, len(w)))
-    for sign, cost, sums in zip((1, -1), (own_cost, other_cost), loss.active(point), strict=True):
+    for sign, cost, sums in zip((1, -1), (member_cost, other_cost), loss.active(point), strict=True):
         n, x, xx = sums.T
         margin = 1 - sign * b
         value = value + cost * (n * margin**2 - 2 * sign * w * margin * x + w**2 * xx)

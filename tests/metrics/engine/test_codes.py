@@ -7,6 +7,7 @@ import pytest
 from support.known_codes import GRID, mixed
 
 from dlib_bvae import datasets
+from dlib_bvae.datasets import GroundTruthData
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.beta_vae import beta_vae
 from dlib_bvae.metrics.engine import codes as page
@@ -182,3 +183,37 @@ def test_a_function_is_given_few_images_at_a_time():
     grid = np.array(list(np.ndindex(SIZES)), np.float32)
     whole = encode(np.pad(grid, [(0, 0), (0, 61)])[:, None, :, None])
     assert np.array_equal(codes, whole[rows])
+
+
+def test_codes_up_to_the_largest_that_fits_are_taken(bars):
+    codes = np.zeros((512, 2))
+    codes[:2] = [[1e15, -1e15], [1e15, 1e15]]
+    assert CodeReader(bars, codes).at(np.array([0, 1, 2]), RNG)[0].tolist() == [1e15, -1e15]
+    assert page.unusable(np.empty((0, 2))) is None
+
+
+def test_as_many_codes_as_fit_are_taken_and_one_more_is_refused(bars):
+    many = np.zeros((512, 20_001), np.int8)
+    assert CodeReader(bars, many[:, :-1]).latents == 20_000
+    with pytest.raises(UserError, match="codes may have at most 20000 numbers an image, .*; got 20001"):
+        CodeReader(bars, many)
+
+
+def test_no_more_images_are_worked_on_at_once_than_fit(bars):
+    assert CodeReader(bars, np.zeros((512, 2))).at_once(1000) == 1000
+    assert CodeReader(bars, np.zeros((512, 2))).at_once(10**9) == 2**28 // 16
+    assert CodeReader(bars, lambda images: images).at_once(10**9) == 2**28 // 8
+
+
+def test_of_several_images_of_a_cell_one_is_drawn():
+    class Cells(GroundTruthData):
+        name, fingerprint, observation_shape = "cells", "cells", (1, 1, 1)
+        factor_names, factor_sizes, images_per_cell = ("a",), (3,), 4
+
+        def images_at(self, indices):
+            return np.zeros((len(indices), 1, 1, 1), np.uint8)
+
+    source = CodeReader(Cells(), np.arange(12.0)[:, None])
+    drawn = source.at(np.array([0, 1, 2] * 50), np.random.RandomState(0))[:, 0].reshape(50, 3)
+    for cell in range(3):
+        assert set(drawn[:, cell]) == {4 * cell, 4 * cell + 1, 4 * cell + 2, 4 * cell + 3}

@@ -10,7 +10,7 @@ from support.known_codes import GRID, ONE_HOT
 
 from dlib_bvae.errors import UnknownName
 from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.engine.probes import Constant, fit_all, standardised
+from dlib_bvae.metrics.engine.probes import Constant, accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 
 NAMES = (
@@ -87,12 +87,12 @@ def test_cross_validation_takes_the_penalty_that_does_best_on_the_folds():
     means, penalties = [], np.logspace(-4, 4, 10)
     folds = np.array_split(np.arange(200), 5)
     for penalty in penalties:
-        accuracies = []
+        each_fold = []
         for fold in folds:
             others = np.setdiff1d(np.arange(200), fold)
             each = LogisticRegression(C=penalty, max_iter=1000).fit(features[others], labels[others])
-            accuracies.append(each.score(features[fold], labels[fold]))
-        means.append(np.mean(accuracies))
+            each_fold.append(each.score(features[fold], labels[fold]))
+        means.append(np.mean(each_fold))
     best = int(np.argmax(means))
     assert means[best] > sorted(means)[-2] or means.count(max(means)) > 1
     assert np.unique(model.C_) == pytest.approx(penalties[best])
@@ -123,3 +123,55 @@ def test_warnings_are_passed_on_once():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit_all(lambda seed: LogisticRegression(max_iter=1000), train, 0)
+
+
+SETTINGS = {
+    "linear": {
+        "hidden_layer_sizes": (),
+        "learning_rate_init": 1e-2,
+        "max_iter": 500,
+        "tol": 1e-4,
+        "n_iter_no_change": 10,
+    },
+    "logistic_regression": {"C": 1.0, "max_iter": 5000},
+    "logistic_regression_cv": {"Cs": 10, "max_iter": 100, "scoring": "accuracy"},
+    "mlp": {
+        "hidden_layer_sizes": (256,),
+        "learning_rate_init": 1e-3,
+        "max_iter": 500,
+        "tol": 1e-4,
+        "n_iter_no_change": 10,
+    },
+    "random_forest": {"n_estimators": 150},
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_settings_are_the_report_s_or_the_reference_s(name):
+    model = CLASSIFIERS.get(name)(random_state=7)
+    model = getattr(model, "steps", [("", model)])[-1][1]
+    found = model.get_params()
+    assert {key: found[key] for key in SETTINGS[name]} == SETTINGS[name]
+    assert found["random_state"] == 7
+    assert CLASSIFIERS.get("gradient_boosting_classifier")(random_state=7).n_estimators == 100
+
+
+def test_the_accuracies_are_those_of_each_factor_s_classifier():
+    train = Sampler("m", GRID, ONE_HOT, 0).draw("num", 200)
+    models = fit_all(lambda seed: LogisticRegression(), train, 0)
+    shuffled = train._replace(factors=np.where(np.arange(200)[:, None] < 50, -1, train.factors))
+    assert accuracies(models, train).tolist() == [1, 1, 1, 1]
+    assert accuracies(models, shuffled).tolist() == [0.75] * 4
+
+
+def test_every_factor_s_classifier_has_its_own_seed():
+    seeds = []
+    fit_all(lambda seed: seeds.append(seed) or LogisticRegression(), Sampler("m", GRID, ONE_HOT, 0).draw("num", 200), 3)
+    assert sorted(seeds) == sorted(np.random.default_rng(3).integers(2**31 - 1, size=4).tolist())
+
+
+def test_a_constant_answers_with_the_only_label_it_saw():
+    model = Constant().fit(np.zeros((5, 3)), np.full(5, 4))
+    assert model.predict(np.zeros((2, 3))).tolist() == [4, 4]
+    assert model.classes_.tolist() == [4]
+    assert model.feature_importances_.tolist() == [0, 0, 0]

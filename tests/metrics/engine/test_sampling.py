@@ -5,7 +5,8 @@ import pytest
 from support.known_codes import GRID, Grid
 
 from dlib_bvae import datasets
-from dlib_bvae.errors import UserError
+from dlib_bvae.datasets import ImageData
+from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.metrics.engine.sampling import Sampler, factor_names
 
 
@@ -71,3 +72,41 @@ def test_a_factor_that_does_not_vary_in_the_sample_is_refused():
 def test_too_many_codes_are_refused():
     with pytest.raises(UserError, match="m takes at most 3 codes an image, .*; got 4"):
         Sampler("m", GRID, np.zeros((360, 4)), 0, most_codes=3).draw("num", 2)
+
+
+def test_the_fewest_images_that_can_be_asked_for():
+    sampler = Sampler("m", GRID, GRID.factors(), 0)
+    assert len(sampler.draw("num", 1).codes) == 1
+    assert len(sampler.draw_rows("num", 1)) == 1
+    for draw, least in ((sampler.draw, 1), (sampler.draw_rows, 1), (sampler.draw_varied, 2)):
+        with pytest.raises(UserError, match=rf"m\.num must be a whole number >= {least}; got {least - 1}"):
+            draw("num", least - 1)
+    two = Sampler("m", Grid(2), np.arange(2.0)[:, None], 0)
+    assert any(len(np.unique(two.draw("num", 2).factors)) == 2 for _ in range(20))
+
+
+def test_as_many_codes_as_allowed_and_as_few_factors_are_taken():
+    assert Sampler("m", GRID, np.zeros((360, 3)), 0, most_codes=3).draw("num", 2).codes.shape == (2, 3)
+    with pytest.raises(UserError, match="m takes at most 3 codes an image"):
+        Sampler("m", GRID, lambda seen: np.zeros((len(seen), 4)), 0, most_codes=3).draw("num", 2)
+    assert Sampler("m", Grid(1, 5), np.zeros((5, 2)), 0).kept == [1]
+    with pytest.raises(NotApplicable, match="at least 1 factors"):
+        Sampler("m", Grid(1, 1), np.zeros((1, 2)), 0)
+
+
+def test_data_without_factor_names_have_numbered_ones():
+    assert factor_names(GRID) == ["factor_0", "factor_1", "factor_2", "factor_3"]
+
+
+def test_images_without_factors_have_a_sample_without_factors():
+    class Plain(ImageData):
+        name, fingerprint, num_images, observation_shape = "plain", "plain", 5, (1, 1, 1)
+
+        def images_at(self, indices):
+            return np.zeros((len(indices), 1, 1, 1), np.uint8)
+
+    sample = Sampler("m", Plain(), np.arange(5.0)[:, None], 0, least_factors=0).draw("num", 40)
+    assert set(sample.codes[:, 0]) == {0, 1, 2, 3, 4}
+    assert sample.factors.shape == (40, 0)
+    with pytest.raises(NotApplicable, match="a metric needs known factors; plain has images only"):
+        Sampler("m", Plain(), np.arange(5.0)[:, None], 0)
