@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.errors import UserError
-from dlib_bvae.image_quality.extractors import Extractor
+from dlib_bvae.image_quality import Extractor
 
 _FILE = "efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

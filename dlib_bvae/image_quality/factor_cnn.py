@@ -13,7 +13,8 @@ import tensorflow as tf
 from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked, sha256_of
 from dlib_bvae.errors import UserError, check_integer, check_positive
-from dlib_bvae.image_quality.extractors import Extractor
+from dlib_bvae.image_quality import Extractor
+from dlib_bvae.image_quality.features import to_network
 from dlib_bvae.models.layers import Conv, Dense
 from dlib_bvae.training.optimizers import Moments
 
@@ -102,8 +103,6 @@ def _restore(network: FactorNetwork, path: Path) -> None:
 
 def _train(network: FactorNetwork, data: ImageData, factors_at: Callable, steps: int, rate: float, seed: int) -> None:
     """Images of other than a square's sides are resized to the network's size."""
-    from dlib_bvae.image_quality.features import to_network
-
     variables = network.trainable_variables
     # Not gin's adam, whose parameters are those of the model that is trained.
     optimizer = Moments("factor_cnn", variables, rate, (0.9, 0.999), 1e-8)

@@ -17,8 +17,8 @@ import tensorflow as tf
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked
 from dlib_bvae.errors import UserError
+from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality.distances import Moments
-from dlib_bvae.image_quality.extractors import Extractor
 
 BATCH = 64
 _SLACK = 1e-3

@@ -14,7 +14,7 @@ from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.official.files import OfficialFile, Source, data_dir
 from dlib_bvae.datasets.official.files import download as download_files
 from dlib_bvae.errors import UserError
-from dlib_bvae.image_quality.extractors import Extractor
+from dlib_bvae.image_quality import Extractor
 
 _GRAPH = "classify_image_graph_def.pb"
 _ARCHIVE = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"

@@ -15,7 +15,8 @@ import numpy as np
 from dlib_bvae.datasets import ImageData, as_dataset
 from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import NotApplicable, UserError, check_integer
-from dlib_bvae.image_quality.extractors import EXTRACTORS, Extractor
+from dlib_bvae.image_quality import Extractor
+from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
 

@@ -11,12 +11,11 @@ import numpy as np
 
 from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.visualize.latents import Latents, short
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-    from dlib_bvae.visualize.latents import Latents
 
 
 # Okabe and Ito's colours, which readers who confuse red and green tell apart; dashes and marks for those who print in grey.
@@ -26,7 +25,6 @@ _MARKS = "osD^vP*X<>"
 _GREY = "0.8"
 _DPI = 130
 _MOST_NUMBERS = 24  # bars with their number above: beyond, they become too narrow
-_MOST_LETTERS = 24  # of a factor's name in a label
 _LOSSES = ("loss", "reconstruction", "kl")
 _VALIDATION = "validation/"
 
@@ -288,9 +286,3 @@ def figure_png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI)
     return buffer.getvalue()
-
-
-def short(name: str) -> str:
-    """A name on one line, at most 24 letters."""
-    plain = " ".join(name.split())
-    return plain if len(plain) <= _MOST_LETTERS else f"{plain[: _MOST_LETTERS - 1]}…"

@@ -10,9 +10,10 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import NotApplicable
 from dlib_bvae.metrics.engine.information import binned_tables, gaussian_kl, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.visualize.diagrams import short
 
 _BINS = 20  # of a code, as in dlib_bvae.metrics.mig
+
+_MOST_LETTERS = 24  # of a factor's name in a label
 
 
 class Latents(NamedTuple):
@@ -94,3 +95,9 @@ def kl_per_latent(means: np.ndarray, log_variances: np.ndarray | None) -> np.nda
     known = np.isfinite(log_variances).all(axis=0)
     kl = gaussian_kl(means, np.where(known, log_variances, 0.0)).mean(axis=0)
     return np.where(known, np.maximum(kl, 0.0), np.nan)  # rounding can take a KL of 0 below it
+
+
+def short(name: str) -> str:
+    """A name on one line, at most 24 letters."""
+    plain = " ".join(name.split())
+    return plain if len(plain) <= _MOST_LETTERS else f"{plain[: _MOST_LETTERS - 1]}…"

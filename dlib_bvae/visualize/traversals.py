@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dlib_bvae.errors import NotApplicable
-from dlib_bvae.visualize.diagrams import short
+from dlib_bvae.visualize.latents import short
 from dlib_bvae.visualize.pictures import gif, labelled, panels, png, there_and_back
 from dlib_bvae.visualize.sections import Drawn, Picture, Run
 

@@ -10,10 +10,10 @@ import tensorflow as tf
 from dlib_bvae.artifacts import read_results
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
+from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality import curve as page
 from dlib_bvae.image_quality.curve import FewImages
 from dlib_bvae.image_quality.distances import Moments, frechet_distance
-from dlib_bvae.image_quality.extractors import Extractor
 from dlib_bvae.stages import ensemble, evaluate, train
 
 DATA = DummyData()

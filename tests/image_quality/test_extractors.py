@@ -5,7 +5,8 @@ import inspect
 import numpy as np
 import pytest
 
-from dlib_bvae.image_quality.extractors import EXTRACTORS, Extractor
+from dlib_bvae.image_quality import Extractor
+from dlib_bvae.image_quality.extractors import EXTRACTORS
 
 DEFAULTS = {
     "efficientnet_lite0": {"path": ""},

@@ -7,7 +7,7 @@ import pytest
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.image_quality.extractors import Extractor
+from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality.features import (
     _RESIZE,
     Protocol,

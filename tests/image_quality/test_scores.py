@@ -5,9 +5,9 @@ import pytest
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
+from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality import scores as page
 from dlib_bvae.image_quality.distances import Moments, frechet_distance
-from dlib_bvae.image_quality.extractors import Extractor
 from dlib_bvae.image_quality.features import Protocol, reference_features
 from dlib_bvae.metrics.score_info import info_of
 
@@ -193,7 +193,5 @@ def test_the_least_numbers_are_taken_and_those_below_refused():
     least = {"subsets": 1, "subset_size": 2, "neighbours": 1, "infinity_smallest": 2, "num_images": 2}
     score(**{**least, "num_images": 4, "infinity_points": 2}, compare=("data",))
     for name, value in least.items():
-        with pytest.raises(
-            UserError, match=rf"image_quality\.{name} must be a whole number >= {value}; got {value - 1}"
-        ):
+        with pytest.raises(UserError, match=rf"image_quality\.{name} must be an integer >= {value}; got {value - 1}"):
             score(**{**least, name: value - 1}, compare=("data",))

@@ -94,7 +94,7 @@ def test_bad_widths_are_refused(widths):
 def test_the_most_features_and_two_widths_are_the_bounds():
     with pytest.raises(UserError, match=r"widths must ascend, to at most 16384; got \[8, 16385\]"):
         dci_es(GRID, ONE_HOT, 0, widths=[8, 16_385])
-    with pytest.raises(UserError, match=r"every entry of dci_es\.widths must be a whole number >= 1; got 0"):
+    with pytest.raises(UserError, match=r"every entry of dci_es\.widths must be an integer >= 1; got 0"):
         dci_es(GRID, ONE_HOT, 0, widths=[0, 8])
     with pytest.raises(UserError, match=r"dci_es\.penalty must be a number >= 0; got -1"):
         dci_es(GRID, ONE_HOT, 0, **FEW, penalty=-1)

@@ -107,6 +107,6 @@ def test_a_twentieth_of_the_largest_range_is_active(share, active):
 
 def test_numbers_out_of_range_are_refused():
     for parameter in ("neighbours", "max_iter"):
-        with pytest.raises(UserError, match=rf"infomec\.{parameter} must be a whole number >= 1; got 0"):
+        with pytest.raises(UserError, match=rf"infomec\.{parameter} must be an integer >= 1; got 0"):
             infomec(GRID, BOTH, 0, **{parameter: 0})
         infomec(GRID, BOTH, 0, **FEW, **{parameter: 1})

@@ -89,7 +89,7 @@ def test_it_agrees_with_a_slow_one_from_the_definition(monkeypatch):
     ("parameter", "least"), [("batch_size", 2), ("num_votes", 3), ("num_kl", 1), ("num_variance_estimate", 2)]
 )
 def test_numbers_out_of_range_are_refused(parameter, least):
-    with pytest.raises(UserError, match=rf"model_centrality\.{parameter} must be a whole number >= {least}; got"):
+    with pytest.raises(UserError, match=rf"model_centrality\.{parameter} must be an integer >= {least}; got"):
         model_centrality(DATA, [STRAIGHT, STRAIGHT], 0, **{parameter: least - 1})
     model_centrality(DATA, [STRAIGHT, STRAIGHT], 0, **{**FEW["model_centrality"], parameter: least})
 

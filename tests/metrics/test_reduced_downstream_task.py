@@ -73,5 +73,5 @@ def test_it_agrees_with_scikit_learn_on_the_images_drawn():
 
 
 def test_no_code_to_remove_is_refused():
-    with pytest.raises(UserError, match=r"num_factors_to_remove must be a whole number >= 1; got 0"):
+    with pytest.raises(UserError, match=r"num_factors_to_remove must be an integer >= 1; got 0"):
         reduced_downstream_task(GRID, GRID.identity(), 0, **FEW, num_factors_to_remove=0)

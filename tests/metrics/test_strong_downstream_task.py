@@ -79,7 +79,7 @@ def test_it_agrees_with_scikit_learn_on_the_images_drawn():
 
 
 def test_one_experiment_a_factor_is_the_least():
-    with pytest.raises(UserError, match=r"strong_downstream_task\.n_experiment must be a whole number >= 1; got 0"):
+    with pytest.raises(UserError, match=r"strong_downstream_task\.n_experiment must be an integer >= 1; got 0"):
         strong_downstream_task(GRID, ONE_HOT, 0, n_experiment=0)
     result = strong_downstream_task(Grid(2, 3), Grid(2, 3).factors(), 0, num_train=[50], num_test=40, n_experiment=1)
     assert np.array(result["strong_test_accuracy"]).shape == (1, 2)

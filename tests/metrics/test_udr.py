@@ -68,7 +68,7 @@ def test_an_unknown_correlation_is_refused():
 
 @pytest.mark.parametrize(("parameter", "least"), [("num_train", 2), ("num_kl", 1)])
 def test_numbers_out_of_range_are_refused(parameter, least):
-    with pytest.raises(UserError, match=rf"udr\.{parameter} must be a whole number >= {least}; got {least - 1}"):
+    with pytest.raises(UserError, match=rf"udr\.{parameter} must be an integer >= {least}; got {least - 1}"):
         udr(DATA, [STRAIGHT, STRAIGHT], 0, **{parameter: least - 1})
     udr(DATA, [STRAIGHT, SHUFFLED], 0, **{"num_train": 50, parameter: least})
     for name in ("kl_threshold", "alpha"):

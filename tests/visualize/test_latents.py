@@ -5,8 +5,7 @@ import pytest
 import tensorflow_probability as tfp
 
 from dlib_bvae import datasets
-from dlib_bvae.visualize.diagrams import short
-from dlib_bvae.visualize.latents import Latents, kl_per_latent, latents_of
+from dlib_bvae.visualize.latents import Latents, kl_per_latent, latents_of, short
 
 NONE = float("-inf")
 

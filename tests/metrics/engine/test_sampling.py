@@ -79,7 +79,7 @@ def test_the_fewest_images_that_can_be_asked_for():
     assert len(sampler.draw("num", 1).codes) == 1
     assert len(sampler.draw_rows("num", 1)) == 1
     for draw, least in ((sampler.draw, 1), (sampler.draw_rows, 1), (sampler.draw_varied, 2)):
-        with pytest.raises(UserError, match=rf"m\.num must be a whole number >= {least}; got {least - 1}"):
+        with pytest.raises(UserError, match=rf"m\.num must be an integer >= {least}; got {least - 1}"):
             draw("num", least - 1)
     two = Sampler("m", Grid(2), np.arange(2.0)[:, None], 0)
     assert any(len(np.unique(two.draw("num", 2).factors)) == 2 for _ in range(20))
