@@ -1,4 +1,4 @@
-"""The errors that a user can mend: commands print them as one sentence and exit with status 2."""
+"""Errors of the user, who can correct them: commands print them as one sentence and exit with status 2."""
 
 from __future__ import annotations
 

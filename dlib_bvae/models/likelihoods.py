@@ -35,7 +35,7 @@ class Likelihood(tf.Module):
         raise NotImplementedError
 
     def measured(self, observations: tf.Tensor, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Scalars to log beside the loss."""
+        """Scalars to log in addition to the loss."""
         del observations, logits
         return {}
 

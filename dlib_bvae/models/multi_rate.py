@@ -51,7 +51,7 @@ class multi_rate_vae(GaussianVAE):
     """Trained with log β uniform in log beta_low … log beta_high, image by image; Multi-Rate VAE (Bae et al. 2023).
 
     Gates stand behind every layer of encoder and decoder. encode, decode and reconstruct work at the β of `rate`, a
-    variable that starts at beta; the SavedModel has `functions` beside them, which take any β. Raises UserError unless
+    variable that starts at beta; the SavedModel has `functions` in addition, which take any β. Raises UserError unless
     0 < beta_low < beta_high and beta lies between them.
     """
 
@@ -125,7 +125,7 @@ class multi_rate_vae(GaussianVAE):
         return {"rate": found.kl, "distortion": found.reconstruction}
 
     def functions(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
-        """What a SavedModel of it has beside encode, decode and reconstruct: name → function, specifications of its inputs."""
+        """What a SavedModel of it has in addition to encode, decode and reconstruct: name → function, specifications of its inputs."""
         images = tf.TensorSpec([None, *self.observation_shape], tf.float32, name="observations")
         beta = tf.TensorSpec([], tf.float32, name="beta")
         return {

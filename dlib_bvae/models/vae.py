@@ -62,7 +62,7 @@ class GaussianVAE(tf.Module):
 
     latents = "gaussian"
 
-    further = 0  # numbers that the encoder gives beside encoder.num_latent Gaussians
+    further = 0  # numbers that the encoder gives in addition to encoder.num_latent Gaussians
 
     def __init__(self, observation_shape: tuple[int, int, int], seed: int, precision: str = "float32"):
         super().__init__("gaussian_vae")
@@ -92,7 +92,7 @@ class GaussianVAE(tf.Module):
         return self.decode(self.encode(observations)[0])
 
     def functions(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
-        """What a SavedModel of it has beside encode, decode and reconstruct: name → function, specifications of its inputs.
+        """What a SavedModel of it has in addition to encode, decode and reconstruct: name → function, specifications of its inputs.
 
         log_likelihood: observations (n, H, W, C) and latents (n, latents) → log p(x|z), nats (n,), where latents are Gaussian.
         """

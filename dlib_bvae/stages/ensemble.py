@@ -143,7 +143,7 @@ class Member:
     suffix: str
 
     def directory(self, model_dir: Path) -> Path:
-        """Where it is trained: beside `model_dir`."""
+        """Where it is trained: next to `model_dir`."""
         return model_dir.with_name(f"{model_dir.name}-{self.suffix}")
 
 

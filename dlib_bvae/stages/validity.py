@@ -1,4 +1,4 @@
-"""The validity bench: what metrics make of codes that are spoilt in known ways, as a table and a picture."""
+"""The validity bench: what metrics make of codes that are perturbed in known ways, as a table and a picture."""
 
 from __future__ import annotations
 

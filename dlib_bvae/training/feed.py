@@ -38,7 +38,7 @@ class Feed(abc.ABC):
     @abc.abstractmethod
     def inputs(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
         """int64 () → everything that a training step sees, inside a graph: observations float32 (n, H, W, C) in [0, 1],
-        and what the objective wants beside them.
+        and what the objective wants in addition to them.
         """
 
     @property

@@ -119,7 +119,7 @@ class Profile:
         if self._running:
             self._running, self._written = False, True
             tf.profiler.experimental.stop()
-            print("profile: written into plugins/profile beside the scalars; tensorboard-plugin-profile shows it")
+            print("profile: written into plugins/profile next to the scalars; tensorboard-plugin-profile shows it")
 
 
 def steps_of(text: str, total: int) -> tuple[int, int]:

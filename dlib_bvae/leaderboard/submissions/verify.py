@@ -142,7 +142,7 @@ def _write_submission(
     exact: list[str],
     tolerance: float,
 ) -> None:
-    """Beside the codes, so that every row has it."""
+    """Next to the codes, so that every row has it."""
     results = {
         "name": submission.name,
         "method": submission.method,

@@ -1,4 +1,4 @@
-"""The total correlation of the codes, estimated by a discriminator that is trained beside the network."""
+"""The total correlation of the codes, estimated by a discriminator that is trained together with the network."""
 
 from __future__ import annotations
 

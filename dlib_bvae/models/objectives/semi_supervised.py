@@ -1,4 +1,4 @@
-"""A β-VAE whose first latents are told a few images' factors."""
+"""A β-VAE whose first latents are supervised by the factors of a few images."""
 
 from __future__ import annotations
 
