@@ -22,7 +22,7 @@ REFERENCES = ("random_encoder", "oracle")
 # What must be equal for two rows to be compared; methods, configurations and representations compete.
 BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", "score"]
 OBJECTIVE = "train_config.model.model"  # "@vae()", "@train/factor_vae()"; codes from elsewhere have none
-SUPERVISION = "train_results.supervision"
+RECORDED_SUPERVISION = "train_results.supervision"
 COLUMNS = [*GROUP, "mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised"]
 EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
 SUPERVISION = "supervision"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import dlib_bvae
 from dlib_bvae import analysis
-from dlib_bvae.analysis.cells import OBJECTIVE, REFERENCES, SUPERVISION, score_info
+from dlib_bvae.analysis.cells import OBJECTIVE, RECORDED_SUPERVISION, REFERENCES, score_info
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.artifacts.record import is_done, read_config, read_json
@@ -116,9 +116,14 @@ def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _records(frame: pd.DataFrame) -> list[Record]:
     """The rows of the frame with the columns a board needs; a column that the frame lacks has no values."""
-    scores = [name for name in frame.columns if name.startswith("evaluation_results.") and name != SCORE_NAMES]
-    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, SUPERVISION, *KEYS.values(), *COLUMNS, *scores])
-    return _plain(frame.reindex(columns=list(wanted)))
+    import pandas as pd
+
+    named = set().union(*map(json.loads, frame[SCORE_NAMES].unique()))
+    scores = [f"evaluation_results.{name}" for name in sorted(named)]
+    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, RECORDED_SUPERVISION, *KEYS.values(), *COLUMNS, *scores])
+    # A key that is a score of one metric and a matrix of another is a column of texts.
+    numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in scores}
+    return _plain(frame.reindex(columns=list(wanted)).assign(**numbers))
 
 
 def _plain(frame: pd.DataFrame) -> list[Record]:
@@ -171,7 +176,7 @@ def make_row(
     method = method_of({"model.model": records[0][OBJECTIVE]})
     values = _values(f"evaluation_results.{cell['score']}", records, places)
     known = score_info(cell["metric"], cell["score"])
-    recorded = next((record[SUPERVISION] for record in records if record[SUPERVISION]), None)
+    recorded = next((record[RECORDED_SUPERVISION] for record in records if record[RECORDED_SUPERVISION]), None)
     return {
         "id": row_id(names),
         **names,

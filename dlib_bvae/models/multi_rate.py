@@ -125,7 +125,7 @@ class multi_rate_vae(GaussianVAE):
         return {"rate": found.kl, "distortion": found.reconstruction}
 
     def functions(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
-        """What a SavedModel of it has in addition to encode, decode and reconstruct: name → function, specifications of its inputs."""
+        """What a SavedModel has besides encode, decode and reconstruct: name → function, specifications of its inputs."""
         images = tf.TensorSpec([None, *self.observation_shape], tf.float32, name="observations")
         beta = tf.TensorSpec([], tf.float32, name="beta")
         return {

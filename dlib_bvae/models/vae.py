@@ -92,7 +92,7 @@ class GaussianVAE(tf.Module):
         return self.decode(self.encode(observations)[0])
 
     def functions(self) -> dict[str, tuple[Callable, list[tf.TensorSpec]]]:
-        """What a SavedModel of it has in addition to encode, decode and reconstruct: name → function, specifications of its inputs.
+        """What a SavedModel has besides encode, decode and reconstruct: name → function, specifications of its inputs.
 
         log_likelihood: observations (n, H, W, C) and latents (n, latents) → log p(x|z), nats (n,), where latents are Gaussian.
         """

@@ -261,3 +261,12 @@ def test_what_is_shared_stands_once():
     every = [{"a": "1", "b": "2"}, {"a": "1", "b": "3"}, {"a": "1", "c": "4"}]
     assert shared_and_differing(every) == ({"a": "1"}, [{"b": "2"}, {"b": "3"}, {"c": "4"}])
     assert shared_and_differing([{"a": "1"}]) == ({"a": "1"}, [{}])
+
+
+def test_a_key_may_be_a_score_of_one_metric_and_a_matrix_of_another(runs):
+    encoded = train(runs, "a", seed=1)
+    score(encoded, "beta_vae", {"train_accuracy": 0.75, "eval_accuracy": 0.5})
+    score(encoded, "downstream_task", {"10:mean_test_accuracy": 0.25}, train_accuracy=[[0.1, 0.2], [0.3, 0.4]])
+    board = board_of(runs)
+    assert [one(board, score=name)["runs"][0]["value"] for name in ("train_accuracy", "eval_accuracy")] == [0.75, 0.5]
+    assert one(board, score="10:mean_test_accuracy")["mean"] == 0.25

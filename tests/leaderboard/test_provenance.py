@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,12 +73,13 @@ def test_a_derived_set_has_the_origin_of_the_one_below(name, origin):
 def test_a_run_that_records_its_supervision_is_believed_without_importing_the_methods(tmp_path):
     code = f"""
 import pathlib, sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from support.leaderboard_runs import score, train
-from dlib_bvae.analysis import tables
+from dlib_bvae.analysis.frame import collect
 from dlib_bvae.leaderboard.board import build
 root = pathlib.Path({str(tmp_path / "runs")!r})
 score(train(root, "run", supervision="labels"), "mig", {{"discrete_mig": 0.5}})
-(row,) = build(tables.collect(root)[0], root, root.parent / "board")["rows"]
+(row,) = build(collect(root)[0], root, root.parent / "board")["rows"]
 assert row["supervision"] == "labels", row
 assert "tensorflow" not in sys.modules
 """
