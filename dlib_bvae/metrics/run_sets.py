@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.metrics.engine.information import gaussian_kl
 from dlib_bvae.metrics.score_info import Score, said_by
 from dlib_bvae.registry import Registry
@@ -43,14 +43,15 @@ def scores_of(name: str) -> dict[str, Score]:
 def mean_kl(member: Member, data: ImageData, rows: np.ndarray) -> np.ndarray:
     """KL to the standard normal prior of each latent, averaged over the images `rows` of `data`, nats, (latents,).
 
-    Raises UserError when it is not finite, or the model has no log variance.
+    Raises NotApplicable for a model whose posterior has no variance, UserError when the divergence is not finite.
     """
     total = np.zeros(member.codes.shape[1])
     for start in range(0, len(rows), _BATCH):
         mean, log_variance = member.encode(data.observations_at(rows[start : start + _BATCH]))
-        if log_variance is None:
-            raise UserError(
-                "a model of the set gives no log variance, so which of its latents say something is not known"
+        if log_variance is None or np.isneginf(log_variance).any():
+            raise NotApplicable(
+                "a model of the set has no Gaussian posterior (as PCA and autoencoders have none), so "
+                "which of its latents are used is not known; leave its run out"
             )
         total += gaussian_kl(mean, log_variance).sum(axis=0)
     if not np.isfinite(total).all():

@@ -65,6 +65,10 @@ def _checked(model_dirs: Sequence[Path]) -> list[Path]:
             f"ranking compares runs and needs at least two of them; got {', '.join(map(str, runs)) or 'none'}"
         )
     trained = [read_results(each / "train", "train") for each in runs]
+    first: dict[str, Path] = {}
+    for each, results in zip(runs, trained, strict=True):
+        if (other := first.setdefault(results["uuid"], each)) is not each:
+            raise UserError(f"{other} and {each} are copies of one run; give each run once")
     for each, results in zip(runs, trained, strict=True):
         for key in ("dataset", "fingerprint"):
             if results[key] != trained[0][key]:

@@ -9,7 +9,7 @@ from support.run_set import DATA, FEW, HALF, LATENTS, STRAIGHT, scores, turned
 
 from dlib_bvae.artifacts import config_dict
 from dlib_bvae.config import configuration
-from dlib_bvae.errors import UnknownName, UserError
+from dlib_bvae.errors import NotApplicable, UnknownName, UserError
 from dlib_bvae.metrics import run_sets
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, mean_kl
 
@@ -53,9 +53,10 @@ def test_broken_posteriors_and_models_without_variance_are_refused():
     broken = STRAIGHT._replace(encode=lambda pictures: (np.full((len(pictures), LATENTS), np.nan),) * 2)
     with pytest.raises(UserError, match="NaN or infinite"):
         mean_kl(broken, DATA, np.arange(5))
-    plain = STRAIGHT._replace(encode=lambda pictures: (STRAIGHT.encode(pictures)[0], None))
-    with pytest.raises(UserError, match="gives no log variance"):
-        mean_kl(plain, DATA, np.arange(5))
+    for log_variance in (None, np.full((5, LATENTS), -np.inf), np.array([[0.0] * (LATENTS - 1) + [-np.inf]] * 5)):
+        plain = STRAIGHT._replace(encode=lambda pictures, given=log_variance: (STRAIGHT.encode(pictures)[0], given))
+        with pytest.raises(NotApplicable, match="has no Gaussian posterior .*; leave its run out"):
+            mean_kl(plain, DATA, np.arange(5))
 
 
 def test_what_is_known_of_scores_is_what_the_file_says():

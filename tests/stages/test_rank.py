@@ -1,6 +1,7 @@
 """rank.py: three runs of ten steps are ranked, and the tables have their scores."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,9 @@ def test_the_command_needs_no_tensorflow_for_its_help(tmp_path):
     )
     assert done.returncode == 0
     assert "RUN_DIR" in done.stdout
+
+
+def test_a_copy_of_a_run_is_no_second_run(runs, tmp_path):
+    shutil.copytree(runs / "a", tmp_path / "copy")
+    with pytest.raises(UserError, match=r"/a and .*/copy are copies of one run; give each run once"):
+        rank.run("udr", [runs / "a", runs / "b", tmp_path / "copy"], [], FEW)
