@@ -67,3 +67,9 @@ def test_missing_codes_are_dead_and_bent_ones_in_order():
     for column, straight in zip(made("bent", 4).T, IDENTITY.T, strict=True):
         assert np.array_equal(np.argsort(column, kind="stable"), np.argsort(straight, kind="stable"))
         assert len(np.unique(column)) == len(np.unique(straight))
+
+
+def test_observations_have_the_shape_that_the_grid_says():
+    observed = GRID.sample_observations_from_factors(GRID.factors(), None)
+    assert observed.shape == (360, *GRID.observation_shape)
+    assert np.array_equal(observed[:, 0, :, 0], GRID.factors())

@@ -120,3 +120,9 @@ def test_gin_and_signature_have_the_same_defaults():
         for key, value in config_dict(gin.config_str()).items():
             default = defaults[key.removeprefix("beta_vae_sensitivity.")]
             assert value == (list(default) if isinstance(default, tuple) else default)
+
+
+def test_two_factors_are_enough():
+    grid = Grid(3, 4)
+    cells = beta_vae_sensitivity(grid, grid.identity(), 0, **{**TWO, "classifiers": ["logistic_regression"]})
+    assert [cell["eval_accuracy"] for cell in cells] == [1.0, 1.0]
