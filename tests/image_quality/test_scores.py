@@ -195,3 +195,10 @@ def test_the_least_numbers_are_taken_and_those_below_refused():
     for name, value in least.items():
         with pytest.raises(UserError, match=rf"image_quality\.{name} must be an integer >= {value}; got {value - 1}"):
             score(**{**least, name: value - 1}, compare=("data",))
+
+
+def test_as_many_neighbours_as_images_are_refused_and_one_less_is_taken():
+    measures = page._Measures(subsets=1, subset_size=2, neighbours=5, infinity_points=0, infinity_smallest=2)
+    measures.check_sizes(6)
+    with pytest.raises(UserError, match="neighbours must be less than the 5 images of each side; got 5; lower it"):
+        measures.check_sizes(5)

@@ -127,3 +127,26 @@ def test_a_residual_block_starts_as_the_identity_and_learns():
 
 def test_every_registered_architecture_can_be_imported():
     assert len({ARCHITECTURES.get(name) for name in ARCHITECTURES.names()}) == len(ARCHITECTURES.names()) >= 11
+
+
+# Number of variables and the sum of the absolute initial weights, at 64×64×3, 10 latents, seed 0.
+INITIAL = {
+    "burgess_decoder": (12, 49938.066777),
+    "burgess_encoder": (12, 21521.940486),
+    "conv_encoder": (12, 13604.561402),
+    "deconv_decoder": (12, 30534.823152),
+    "fc_decoder": (8, 444072.795889),
+    "fc_encoder": (6, 214411.049308),
+    "higgins_decoder": (8, 444072.795889),
+    "higgins_encoder": (6, 214411.049308),
+    "residual_decoder": (28, 78305.822781),
+    "residual_encoder": (28, 41785.775001),
+    "spatial_broadcast_decoder": (10, 10879.596807),
+}
+
+
+@pytest.mark.parametrize("name", INITIAL)
+def test_initial_weights_are_those_of_every_version_before(name):
+    variables = ARCHITECTURES.get(name)((64, 64, 3), 10, 0).trainable_variables
+    total = sum(float(np.abs(variable.numpy().astype(np.float64)).sum()) for variable in variables)
+    assert (len(variables), total) == (INITIAL[name][0], pytest.approx(INITIAL[name][1], rel=1e-6))

@@ -155,3 +155,9 @@ def test_the_command(rows, tmp_path, monkeypatch, capsys):
         run_command("report")
     assert stop.value.code == 2
     assert "there is no nowhere.parquet" in capsys.readouterr().err
+
+
+def test_a_percent_sign_stays_on_the_line_of_its_number_in_html_only(written):
+    html_page, markdown = (path.read_text(encoding="utf-8") for path in written)
+    assert "\N{NO-BREAK SPACE}%" in html_page
+    assert "\N{NO-BREAK SPACE}%" not in markdown

@@ -225,3 +225,14 @@ def test_a_terminal_watches_until_all_is_done(tiny, tmp_path, monkeypatch):
     progress._watch(study, tmp_path, console)
     assert [seconds >= 2.0 for seconds in slept] == [True, True]
     assert "1 of 1 runs done" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(("status", "learnt"), [("done", 1), ("failed", 0), ("stopped", 0)])
+def test_only_runs_that_are_done_say_how_long_others_take(tiny, tmp_path, monkeypatch, status, learnt):
+    study = tiny()
+    seen = []
+    shown_progress, _ = shown(study, tmp_path)
+    monkeypatch.setattr(shown_progress.pace, "learn", seen.append)
+    shown_progress.report(study.runs[0], None)
+    shown_progress.report(study.runs[0], Outcome(status, "", 1.0))
+    assert len(seen) == learnt

@@ -1,8 +1,11 @@
 """worker.py: what is missing of one run is done, in this process; children are in test_local.py."""
 
 import json
+import signal
 import subprocess
 import sys
+import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -88,3 +91,23 @@ def test_it_is_a_command(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "none.json" in done.stderr
+
+
+def test_the_closed_standard_input_of_a_worker_ends_it(monkeypatch):
+    asked, sent, ended = [], [], threading.Event()
+
+    def read(descriptor, count):
+        asked.append((descriptor, count))
+        return b"" if len(asked) == 2 else b"x"
+
+    def kill(pid, signum):
+        sent.append((pid, signum))
+        if signum == signal.SIGKILL:
+            ended.set()
+
+    monkeypatch.setattr(worker, "os", SimpleNamespace(read=read, kill=kill, getpid=lambda: 7))
+    monkeypatch.setattr(worker, "time", SimpleNamespace(sleep=sent.append))
+    worker.end_with_parent()
+    assert ended.wait(timeout=60)
+    assert asked == [(0, 1), (0, 1)]
+    assert sent == [(7, signal.SIGTERM), worker._GRACE, (7, signal.SIGKILL)]
