@@ -95,3 +95,8 @@ def test_equal_bounds_and_a_controller_without_an_integral_are_allowed():
     assert control_vae(beta_min=2.0, beta_max=2.0, ki=0.0, every=1).beta_max == 2.0
     with pytest.raises(UserError, match="control_vae.every must be an integer >= 1"):
         control_vae(every=0)
+
+
+def test_the_integral_stands_only_below_the_least_weight_not_at_it():
+    controller = control_vae(kp=0.0, ki=-1.0, beta_min=0.0)
+    assert float(controller.control(tf.constant(1.0), tf.constant(0.0))) == 1.0

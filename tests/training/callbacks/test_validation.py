@@ -1,5 +1,8 @@
 """Validation: never trained on, a function of the weights, and the same best weights however often a run is killed."""
 
+import contextlib
+from types import SimpleNamespace
+
 import gin
 import numpy as np
 import pytest
@@ -8,10 +11,11 @@ import tensorflow as tf
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import OBJECTIVES
-from dlib_bvae.models.objectives.base import linear_weight
+from dlib_bvae.models.objectives.base import Wants, linear_weight
+from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.stages.train import build
 from dlib_bvae.training import loop
-from dlib_bvae.training.callbacks.validation import Validation, make_validation, split_rows
+from dlib_bvae.training.callbacks.validation import Validation, loss_terms, make_validation, split_rows
 from dlib_bvae.training.optimizers import adam
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.session import Checkpoints
@@ -181,3 +185,39 @@ def test_bad_settings_are_refused(bindings, told):
 def test_an_objective_of_pairs_or_labels_is_refused(name):
     with pytest.raises(UserError, match="trains on pairs or labels cannot be validated"):
         make(name)
+
+
+def test_the_objective_sees_the_last_step_and_its_variables_stay():
+    count = tf.Variable(3.0)
+
+    def batch(observations, key, adapt, step, **given):
+        return SimpleNamespace(step=step, measured={"key": key, **given})
+
+    def losses(batch):
+        count.assign_add(1.0)
+        return {"loss": batch.step}, batch.step
+
+    objective = SimpleNamespace(variables=[count], adapt=None)
+    training = SimpleNamespace(total=10, objective=objective, network=SimpleNamespace(batch=batch), losses=losses)
+    assert loss_terms(training, None, key=7, second=8) == {"loss": 9, "key": 7, "second": 8}
+    assert float(count) == 3.0
+
+
+def test_the_second_batch_is_the_next_one_of_the_same_images(tiny_networks):
+    network = GaussianVAE((16, 16, 1), 0)
+    validation = make_validation(DATA, network, 8, Wants(independent=True), num_images=24)
+    seen = []
+
+    def losses(key, observations, second):
+        seen.append((observations.numpy(), second.numpy()))
+        return {"loss": tf.constant(float(len(seen)))}
+
+    validation._losses = losses
+    training = SimpleNamespace(
+        exported=contextlib.nullcontext, objective=SimpleNamespace(wants=Wants(independent=True))
+    )
+    assert validation.losses(training) == {"loss": 2.0}
+    images = DATA.observations_at(validation.rows).reshape(3, 8, 16, 16, 1)
+    for (first, second), number in zip(seen, range(3), strict=True):
+        assert np.array_equal(first, images[number])
+        assert np.array_equal(second, images[(number + 1) % 3])
