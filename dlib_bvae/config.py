@@ -93,7 +93,7 @@ def _parse(files: list[str], bindings: list[str], names: list[str], skip_unknown
     quiet = lambda record: not str(record.msg).startswith("Path not found")
     logging.getLogger().addFilter(quiet)
     try:
-        with _renamed(files) as current:
+        with _renamed(files, say=not skip_unknown) as current:
             # gin's last check refuses what is known but bound to something unknown, such as model.model = @vae().
             gin.parse_config_files_and_bindings(
                 current, _current(_lines(bindings)), finalize_config=not skip_unknown, skip_unknown=skip_unknown
@@ -122,27 +122,31 @@ def _say(notes: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def _renamed(files: Sequence[str]) -> Iterator[list[str]]:
-    """Gives the files to parse: copies in today's names of those that have former ones, themselves or in what they include."""
+def _renamed(files: Sequence[str], say: bool) -> Iterator[list[str]]:
+    """Gives the files to parse: copies in today's names of those that have former ones, themselves or in what they include.
+
+    say: whether the former names are named, as those of a run's own results need not be.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        yield [_copy(file, folder) or file for file in files]
+        yield [_copy(file, folder, say) or file for file in files]
 
 
-def _copy(file: str, folder: str, above: tuple[str, ...] = ()) -> str | None:
+def _copy(file: str, folder: str, say: bool, above: tuple[str, ...] = ()) -> str | None:
     """A copy of `file` in today's names; None where it has no former names, or is not there."""
     found = next((each for each in (home / file for home in (Path(), *_HOMES)) if each.is_file()), None)
     if found is None:
         if file in FORMER_FILES:
             _say([f"{file} is now called {FORMER_FILES[file]}"])
-            return _copy(FORMER_FILES[file], folder, above) or FORMER_FILES[file]
+            return _copy(FORMER_FILES[file], folder, say, above) or FORMER_FILES[file]
         return None
     if file in above:  # gin says what is wrong with a file that includes itself
         return None
     text, notes = current_names(found.read_text(encoding="utf-8"))
-    _say(f"{note} ({file})" for note in notes)
+    if say:
+        _say(f"{note} ({file})" for note in notes)
     lines, changed = text.splitlines(), bool(notes)
     for number, line in enumerate(lines):
-        if (included := _INCLUDE.match(line)) and (copy := _copy(included[2], folder, (*above, file))):
+        if (included := _INCLUDE.match(line)) and (copy := _copy(included[2], folder, say, (*above, file))):
             lines[number], changed = f"include {copy!r}", True
     if not changed:
         return None

@@ -106,3 +106,11 @@ def test_a_former_file_is_found(tmp_path, monkeypatch, capsys):
     with configuration(["gin/models/fid_curve.gin"], [], [stages.train.EXTRACTORS]):
         assert "frechet_curve.every_steps = 5000" in gin.config_str()
     assert capsys.readouterr().err.startswith("gin/models/fid_curve.gin is now called gin/models/frechet_curve.gin")
+
+
+def test_former_names_in_the_configuration_of_a_run_are_read_without_a_word(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(errors, "_warned", set())
+    (tmp_path / "train.gin").write_text("fid.seed = 3\nno_such.thing = 1\n")
+    with configuration([str(tmp_path / "train.gin")], [], [stages.train.EXTRACTORS], skip_unknown=True):
+        assert "frechet_curve.seed = 3" in gin.config_str()
+    assert capsys.readouterr().err == ""
