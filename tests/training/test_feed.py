@@ -1,5 +1,7 @@
 """The feed: epochs are permutations, the order follows from seed and step."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -102,3 +104,14 @@ def test_what_the_data_set_raises_while_streaming_is_kept():
     with pytest.raises(tf.errors.OpError):
         inputs(feed, 0, 1)
     assert isinstance(feed.error, UserError)
+
+
+@pytest.mark.parametrize(("max_mib", "kind"), [(3, MemoryFeed), (2, StreamFeed)])
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_takes_more_than_so_many_mebibytes_is_streamed(monkeypatch, max_mib, kind, packed):
+    for each in (MemoryFeed, StreamFeed):
+        monkeypatch.setattr(each, "__init__", lambda *given: None)
+    data = SimpleNamespace(num_images=3 * 2**8, observation_shape=(64, 64, 1), packed=lambda: None)
+    if packed:
+        data = SimpleNamespace(num_images=1, observation_shape=(1, 1, 1), packed=lambda: np.zeros(3 * 2**20, np.uint8))
+    assert type(make_feed(data, None, max_mib=max_mib)) is kind

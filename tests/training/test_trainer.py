@@ -160,3 +160,14 @@ def test_half_precision_has_a_scale_that_does_not_change_the_loss():
     assert float(losses["loss"]) == 4.0
     assert float(scaled) == 4.0 * 2.0**15
     assert make().scale is None
+
+
+@pytest.mark.usefixtures("tiny_networks")
+def test_without_averages_the_last_weights_are_the_ones_to_export():
+    trainer = make()
+    trainer.run(tf.constant(1, tf.int64))
+    last = trainer.variables[0].numpy()
+    with trainer.exported():
+        np.testing.assert_array_equal(trainer.variables[0], last)
+    trainer.use_exported()
+    np.testing.assert_array_equal(trainer.variables[0], last)
