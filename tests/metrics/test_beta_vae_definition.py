@@ -5,34 +5,11 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from support.known_codes import Pictures, encode, factors_of
 
 from dlib_bvae import metrics
 from dlib_bvae.metrics.beta_vae import _fit, points
 from dlib_bvae.metrics.engine.codes import CodeReader
-
-SIZES = (2, 4, 3)
-
-
-class Pictures:
-    """The factors as pictures of 64 × 64 pixels: 16 KiB each."""
-
-    num_factors = 3
-    factors_num_values = SIZES
-    observation_shape = (64, 64, 1)
-
-    def sample_observations_from_factors(self, factors, random_state):
-        pictures = np.zeros((len(factors), 64, 64, 1), np.float32)
-        pictures[:, 0, :3, 0] = factors
-        return pictures
-
-
-def factors_of(pictures):
-    return pictures[:, 0, :3, 0]
-
-
-def encode(pictures):
-    x = factors_of(pictures).astype(np.float64)
-    return np.stack([x @ [1, 0.9, 0.2], np.sin(7 * x @ [3, 1, 2])], axis=1)
 
 
 def test_features_and_score_are_the_definition_s_on_the_images_that_were_drawn():

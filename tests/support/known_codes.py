@@ -36,3 +36,30 @@ def slow_information(codes, seed, num):
     sample = Sampler("any", GRID, codes, seed).draw("num_train", num)
     bins = [np.digitize(code, np.histogram(code, 20)[1][:-1]) for code in sample.codes.T]
     return np.array([[mutual_info_score(b, f) for f in sample.factors.T] for b in bins]), bins, sample.factors.T
+
+
+PICTURE_SIZES = (2, 4, 3)
+
+
+class Pictures:
+    """The factors as pictures of 64 × 64 pixels: 16 KiB each."""
+
+    num_factors = 3
+    factors_num_values = PICTURE_SIZES
+    observation_shape = (64, 64, 1)
+
+    def sample_observations_from_factors(self, factors, random_state):
+        pictures = np.zeros((len(factors), 64, 64, 1), np.float32)
+        pictures[:, 0, :3, 0] = factors
+        return pictures
+
+
+def factors_of(pictures):
+    """The factors that Pictures shows."""
+    return pictures[:, 0, :3, 0]
+
+
+def encode(pictures):
+    """Two codes of Pictures that know the factors in part."""
+    x = factors_of(pictures).astype(np.float64)
+    return np.stack([x @ [1, 0.9, 0.2], np.sin(7 * x @ [3, 1, 2])], axis=1)

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from support.known_codes import GRID, mixed
+from support.known_codes import GRID, PICTURE_SIZES, Pictures, encode, mixed
 
 from dlib_bvae import datasets
 from dlib_bvae.datasets import GroundTruthData
@@ -15,7 +15,6 @@ from dlib_bvae.metrics.engine.codes import CodeReader
 from dlib_bvae.metrics.factor_vae_score import factor_vae_score
 
 RNG = np.random.RandomState(0)
-SIZES = (2, 4, 3)
 
 
 @pytest.fixture
@@ -144,28 +143,6 @@ def test_of_wide_codes_a_pruned_one_has_no_vote_in_any_part(monkeypatch):
     assert not np.any(np.array(result["votes"])[:, 4:])
 
 
-class Pictures:
-    """The factors as pictures of 64 × 64 pixels: 16 KiB each."""
-
-    num_factors = 3
-    factors_num_values = SIZES
-    observation_shape = (64, 64, 1)
-
-    def sample_observations_from_factors(self, factors, random_state):
-        pictures = np.zeros((len(factors), 64, 64, 1), np.float32)
-        pictures[:, 0, :3, 0] = factors
-        return pictures
-
-
-def factors_of(pictures):
-    return pictures[:, 0, :3, 0]
-
-
-def encode(pictures):
-    x = factors_of(pictures).astype(np.float64)
-    return np.stack([x @ [1, 0.9, 0.2], np.sin(7 * x @ [3, 1, 2])], axis=1)
-
-
 def test_a_function_is_given_few_images_at_a_time():
     seen = []
 
@@ -180,7 +157,7 @@ def test_a_function_is_given_few_images_at_a_time():
     tracemalloc.stop()
     assert sum(seen) == 20_000
     assert peak < 100 * 2**20  # all pictures at once would be 312 MiB
-    grid = np.array(list(np.ndindex(SIZES)), np.float32)
+    grid = np.array(list(np.ndindex(PICTURE_SIZES)), np.float32)
     whole = encode(np.pad(grid, [(0, 0), (0, 61)])[:, None, :, None])
     assert np.array_equal(codes, whole[rows])
 
