@@ -7,6 +7,7 @@ from dlib_bvae.datasets.dummy import DummyData
 
 def test_a_bar_lies_where_its_factors_say():
     data = DummyData()
+    assert data.images_at([0]).shape == (1, *data.observation_shape)
     # orientation, length, row, column: a horizontal bar of 3 pixels, a vertical one of 9, both 2 thick
     images = data.images_at(data.index_of([[0, 0, 5, 2], [1, 3, 7, 7]]))[..., 0]
     for image, rows, columns in zip(images, ((5, 7), (7, 16)), ((2, 5), (7, 9)), strict=True):

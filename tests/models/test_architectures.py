@@ -150,3 +150,10 @@ def test_initial_weights_are_those_of_every_version_before(name):
     variables = ARCHITECTURES.get(name)((64, 64, 3), 10, 0).trainable_variables
     total = sum(float(np.abs(variable.numpy().astype(np.float64)).sum()) for variable in variables)
     assert (len(variables), total) == (INITIAL[name][0], pytest.approx(INITIAL[name][1], rel=1e-6))
+
+
+def test_the_logits_of_a_broadcast_map_as_large_as_the_image_start_small():
+    """The last kernel has variance 1 / fan-in: it is uniform within √(3 / fan-in)."""
+    kernel = spatial_broadcast_decoder((16, 16, 1), 10, 0).output.kernel.numpy()
+    bound = np.sqrt(3 / np.prod(kernel.shape[:3]))
+    assert 0.99 * bound < np.abs(kernel).max() <= bound * (1 + 1e-6)

@@ -172,3 +172,10 @@ def test_a_damaged_index(tmp_path, text):
     (tmp_path / "figures.json").write_text(text)
     with pytest.raises(UserError, match="is damaged; delete it"):
         Gallery(tmp_path, True)
+
+
+def test_charts_of_nothing_are_missing(evidence, tmp_path, monkeypatch):
+    monkeypatch.setattr(evidence, "subjects", lambda *families: [])
+    for chart in (figures.scores_by_beta, figures.scores_by_pairs):
+        found = chart(Gallery(tmp_path / "figures", True), evidence)
+        assert (found.path, found.missing) == (None, "not run")

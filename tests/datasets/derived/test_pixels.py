@@ -40,10 +40,10 @@ def test_gray_is_pillows_up_to_rounding():
 
 def test_gray_is_rounded_to_the_nearest():
     # 0.456, 0.57, 76.245, 117.4, 26.448: a thousandth more of a colour would show in the last three.
-    pixels = [(0, 0, 4), (0, 0, 5), (255, 0, 0), (0, 200, 0), (0, 0, 232), (255, 255, 255)]
+    pixels = [(0, 0, 4), (0, 0, 5), (255, 0, 0), (0, 200, 0), (0, 0, 232), (255, 255, 255), (0, 245, 6)]
     data = Colours()
     data.images_at = lambda indices: np.array([[pixels]], np.uint8)
-    assert grayscale(data).images_at([0]).ravel().tolist() == [0, 1, 76, 117, 26, 255]
+    assert grayscale(data).images_at([0]).ravel().tolist() == [0, 1, 76, 117, 26, 255, 144]  # the last is 144.499
 
 
 def test_binary_images_get_the_full_range(bars):

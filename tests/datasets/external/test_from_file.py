@@ -229,3 +229,10 @@ def test_labels_that_make_no_grid_are_kept_in_the_file_s_order(tmp_path):
     assert data.fingerprint != from_file(path, key="imgs").fingerprint
     with pytest.raises(UserError, match=r"full_grid = False goes with from_file.labels"):
         from_file(path, key="imgs", full_grid=False)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_images_may_have_one_to_four_channels(tmp_path, channels):
+    images = np.random.default_rng(0).integers(256, size=(6, 4, 5, channels), dtype=np.uint8)
+    data = from_file(str(saved(tmp_path, "npy", images)))
+    assert np.array_equal(data.images_at(np.arange(6)), images)
