@@ -16,7 +16,7 @@ from dlib_bvae.metrics.engine.information import gaussian_kl
 from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
 
 if TYPE_CHECKING:
-    from dlib_bvae.models.signatures import Model
+    from dlib_bvae.models.signatures import SavedModel
 
 _BATCH = 64
 _SSIM_WINDOW = 11
@@ -48,7 +48,7 @@ def elbo(
     codes: Codes,
     random_state: RandomState,
     *,
-    model: Model | None = None,
+    model: SavedModel | None = None,
     num_images: int = 1_000,
     num_samples: int = 16,
 ) -> Result:
@@ -82,7 +82,7 @@ def elbo(
     return {**{key: float(values.mean()) for key, values in joined.items()}, "kl_per_latent": kl_per_latent.tolist()}
 
 
-def _batch(model: Model, seen: np.ndarray, rng: np.random.RandomState, num_samples: int) -> dict[str, np.ndarray]:
+def _batch(model: SavedModel, seen: np.ndarray, rng: np.random.RandomState, num_samples: int) -> dict[str, np.ndarray]:
     """Each figure of each image, (n,), and kl_per_latent (n, latents)."""
     mean, log_variance = (np.asarray(each, np.float64) for each in model.encode(seen))
     if not (np.isfinite(mean).all() and np.isfinite(log_variance).all()):

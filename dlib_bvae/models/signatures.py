@@ -13,7 +13,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.models.saved_model import load
 
 
-class Model(NamedTuple):
+class SavedModel(NamedTuple):
     """What a SavedModel can do, on numpy arrays.
 
     encode: observations float32 (n, H, W, C) in [0, 1] → mean and log variance (n, latents), the second None where it
@@ -26,10 +26,10 @@ class Model(NamedTuple):
     log_likelihood: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
 
 
-def model(directory: Path) -> Model:
+def model(directory: Path) -> SavedModel:
     """All functions of a SavedModel, which is loaded once. Raises UserError as encoder and decoder do."""
     loaded = load(directory)
-    return Model(encoder(directory, loaded), decoder(directory, loaded), log_likelihood(directory, loaded))
+    return SavedModel(encoder(directory, loaded), decoder(directory, loaded), log_likelihood(directory, loaded))
 
 
 _Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]

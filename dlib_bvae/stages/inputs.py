@@ -16,7 +16,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.runtime import RUNS
 
 if TYPE_CHECKING:
-    from dlib_bvae.models.signatures import Model
+    from dlib_bvae.models.signatures import SavedModel
 
 _TRAINED = Path("train", "results", "json", "train_results.json")
 _CONFIGURATION = Path("train", "results", "gin", "train.gin")
@@ -32,7 +32,7 @@ class Representation(NamedTuple):
     data: ImageData
     codes: np.ndarray
     decoder: Callable[[], Callable[[np.ndarray], np.ndarray] | None]
-    model: Callable[[], Model | None]
+    model: Callable[[], SavedModel | None]
 
 
 def trained_run(model_dir: Path | None) -> Path:

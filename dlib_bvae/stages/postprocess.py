@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gin
 import numpy as np
@@ -19,6 +19,9 @@ from dlib_bvae.errors import check_integer
 from dlib_bvae.representations.codes import REPRESENTATIONS, encode_all, mean_representation
 from dlib_bvae.runtime import load_tensorflow
 from dlib_bvae.stages.inputs import same_data, trained_run
+
+if TYPE_CHECKING:
+    from dlib_bvae.models.signatures import SavedModel
 
 
 def run(
@@ -156,7 +159,7 @@ def decoder_of(model_dir: Path, data: Any) -> Callable[[np.ndarray], np.ndarray]
     return _coded_data(codes, data).decode if codes else decoder(model_dir / "train" / "saved_model")
 
 
-def model_of(model_dir: Path) -> Any:
+def model_of(model_dir: Path) -> SavedModel | None:
     """What the SavedModel of a run can do, see saved_model; None of a method without an encoder, which has none."""
     return None if codes_of(model_dir) else saved_model(model_dir / "train" / "saved_model")
 
@@ -188,8 +191,8 @@ def decoder(directory: Path) -> Callable[[np.ndarray], np.ndarray] | None:
     return signatures.decoder(directory)
 
 
-def saved_model(directory: Path) -> Any:
-    """All functions of a SavedModel, dlib_bvae.models.signatures.Model."""
+def saved_model(directory: Path) -> SavedModel:
+    """All functions of a SavedModel on numpy arrays."""
     load_tensorflow()
     from dlib_bvae.models import signatures
 

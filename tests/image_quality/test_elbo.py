@@ -9,7 +9,7 @@ from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.elbo import elbo
 from dlib_bvae.metrics.score_info import info_of
-from dlib_bvae.models.signatures import Model
+from dlib_bvae.models.signatures import SavedModel
 
 DATA = DummyData()
 PIXELS = 256
@@ -33,7 +33,7 @@ def linear_model(tightness=1.0):
         away = (x.reshape(len(x), -1) - z @ loadings - OFFSET) / DEVIATION
         return -0.5 * (away**2).sum(axis=1) - PIXELS * np.log(DEVIATION * np.sqrt(2 * np.pi))
 
-    return Model(encode, lambda z: (z @ loadings + OFFSET).reshape(-1, 16, 16, 1), log_likelihood)
+    return SavedModel(encode, lambda z: (z @ loadings + OFFSET).reshape(-1, 16, 16, 1), log_likelihood)
 
 
 def marginal():
@@ -62,7 +62,7 @@ def test_the_kl_is_told_for_each_latent():
 
 
 def test_errors_of_images_that_are_met():
-    model = Model(
+    model = SavedModel(
         lambda x: (x.reshape(len(x), -1), np.zeros((len(x), PIXELS))),
         lambda z: z.reshape(-1, 16, 16, 1),
         lambda x, z: np.zeros(len(x)),
@@ -117,7 +117,7 @@ class Pictures(ImageData):
 
 @pytest.mark.parametrize("side", [10, 11])
 def test_structural_similarity_needs_eleven_pixels_a_side(side):
-    identity = Model(
+    identity = SavedModel(
         lambda x: (x.reshape(len(x), -1), np.zeros((len(x), side * 12))),
         lambda z: z.reshape(-1, side, 12, 1),
         lambda x, z: np.zeros(len(x)),
