@@ -14,7 +14,7 @@ from pathlib import Path
 
 import gin
 
-from dlib_bvae.errors import NotApplicable, UserError, unknown, warn_once
+from dlib_bvae.errors import NotApplicable, UnknownName, UserError, unknown, warn_once
 from dlib_bvae.former_names import FORMER_FILES, current_names
 from dlib_bvae.registry import Registry
 
@@ -60,7 +60,9 @@ def configuration(
         _parse(list(files), list(bindings), names, skip_unknown)
         yield
     except UserError as error:
-        kind = NotApplicable if isinstance(error, NotApplicable) else UserError  # gin raises a class of its own
+        kind = next(
+            each for each in (NotApplicable, UnknownName, UserError) if isinstance(error, each)
+        )  # gin raises a class of its own
         raise kind(_without_gin_trace(str(error))) from error
     except (RuntimeError, TypeError) as error:
         if explained := missing_binding(error):

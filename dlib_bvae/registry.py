@@ -23,6 +23,7 @@ class Registry:
         self.group = group
         self._addresses = dict(addresses)
         self._plugins: dict[str, metadata.EntryPoint] | None = None
+        self._added: dict[str, Any] = {}
 
     def names(self) -> list[str]:
         """All names, sorted; imports none of them."""
@@ -33,7 +34,11 @@ class Registry:
         return self._aliases.get(name, name)
 
     def __contains__(self, name: str) -> bool:
-        return self.canonical(name) in self._addresses or name in self._entry_points()
+        return self.canonical(name) in self._addresses or name in self._entry_points() or name in self._added
+
+    def add(self, name: str, entry: Any) -> None:
+        """Makes `entry`, of a module that is imported already, known in this process; names() does not list it."""
+        self._added[name] = entry
 
     def get(self, name: str) -> Any:
         """Imports and returns the entry `name`.
@@ -46,6 +51,8 @@ class Registry:
             return getattr(importlib.import_module(module), attribute)
         if name in self._entry_points():
             return self._load_plugin(self._entry_points()[name])
+        if name in self._added:
+            return self._added[name]
         raise unknown(self.kind, name, self.names())
 
     def import_all(self) -> list[str]:

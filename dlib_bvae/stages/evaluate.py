@@ -84,15 +84,19 @@ def run(
 ) -> list[Path]:
     """Scores the codes of `model_dir`, or of `source`, by every metric in the comma-separated `metric` ("all" for all).
 
+    A name is one of the registry, or of a metric in a module that a gin file imports.
     Each result goes to <representation>/metrics/<metric>; parameters other than the metric's own stand in the name.
     Encodes first where that was not done, as postprocess.postprocess_fn says. repeats: sets evaluation.repeats.
     A metric that refuses does not stop those after it. Raises UserError for an unknown metric before any is scored, and
     at the end for refusals, except that "all" names what cannot apply to these codes and data and leaves it out.
     """
-    names = _metrics(metric)
     bindings = [*gin_bindings, *([] if repeats is None else [f"evaluation.repeats = {repeats}"])]
+    registries = REGISTRIES if source is None else [*REGISTRIES, DATASETS]
+    bindings = bindings if source is None else source.bindings(bindings)
+    configured = functools.partial(configuration, gin_config, bindings, registries)
+    with configured():
+        names = _metrics(metric)
     if source is not None:
-        configured = functools.partial(configuration, gin_config, source.bindings(bindings), [*REGISTRIES, DATASETS])
         with configured():
             data, codes = external.opened(source)
         if codes is None:
@@ -100,7 +104,6 @@ def run(
         with configured(), run_lock(source.output_dir, "--output_dir"):
             representation = external.represent(source, data, codes, overwrite)
     else:
-        configured = functools.partial(configuration, gin_config, bindings, REGISTRIES)
         representation = _of_run(trained_run(model_dir), names, configured)
     with run_lock(representation.directory.parent, "--model_dir" if source is None else "--output_dir"):
         return _score(names, representation, metric == "all", configured, overwrite)
@@ -121,7 +124,10 @@ def _of_run(model_dir: Path, names: Sequence[str], configured: Configured) -> Re
 
 
 def _metrics(text: str) -> list[str]:
-    """The registry's names in `text`, each once. Raises UnknownName, and UserError for one that gin does not know."""
+    """The metrics' names in `text`, each once; those of modules that the open configuration imports are added to the registry.
+
+    Raises UnknownName, and UserError for one that gin does not know.
+    """
     if text == "all":
         wrong = {name: why for name in metrics.installed() if (why := _unknown_to_gin(name))}
         for why in wrong.values():
@@ -129,9 +135,22 @@ def _metrics(text: str) -> list[str]:
         return [name for name in metrics.installed() if name not in wrong]
     names = [metrics.METRICS.canonical(name.strip()) for name in text.split(",")]
     for name in names:
+        _add_imported(name)
         if why := _unknown_to_gin(name):
             raise UserError(why)
     return list(dict.fromkeys(names))
+
+
+def _add_imported(name: str) -> None:
+    """Adds a metric that no registry has and a gin file's import has brought: a configurable (data, codes, random_state, …)."""
+    if name in metrics.METRICS:
+        return
+    try:
+        found = gin.get_configurable(name)
+    except ValueError:
+        return
+    if list(inspect.signature(found).parameters)[:3] == ["data", "codes", "random_state"]:
+        metrics.METRICS.add(name, found)
 
 
 def _unknown_to_gin(name: str) -> str | None:

@@ -9,8 +9,10 @@ import pytest
 
 from dlib_bvae import errors, metrics
 from dlib_bvae.analysis.frame import collect
-from dlib_bvae.errors import UserError
+from dlib_bvae.artifacts import read_results
+from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.stages import evaluate
+from dlib_bvae.stages.external import external_codes
 
 DENIED = ["data", "codes", "random_state"]
 
@@ -98,3 +100,33 @@ def test_a_defect_of_the_package_is_shown_as_it_is(mine, score_external, monkeyp
     monkeypatch.setattr(evaluate, "_scores", broken)
     with pytest.raises(ZeroDivisionError):
         score_external("mig", codes=mine)
+
+
+IMPORTED = """
+import gin
+
+@gin.configurable
+def imported_range(data, codes, random_state, *, power=1.0):
+    return {"imported_range": float((codes.max() - codes.min()) ** power)}
+
+@gin.configurable
+def no_metric(x=1):
+    return x
+"""
+
+
+def test_a_metric_may_come_from_a_module_that_the_gin_file_imports(codes, monkeypatch, tmp_path):
+    np.save("mine.npy", codes)
+    Path("module_with_a_metric.py").write_text(IMPORTED)
+    Path("mine.gin").write_text("import module_with_a_metric\nimported_range.power = 2.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = external_codes(codes=Path("mine.npy"), dataset="dummy_data")
+    with pytest.raises(UnknownName, match="no metric is called 'imported_range'"):
+        evaluate.run("imported_range", source=source)
+    (path,) = evaluate.run("imported_range", ["mine.gin"], source=source)
+    found = read_results(path, "evaluation")
+    assert found["imported_range"] == pytest.approx(float(codes.max() - codes.min()) ** 2, rel=1e-5)
+    assert found["metric_parameters"] == {"power": 2.0}
+    assert path.name == "imported_range-power=2.0"
+    with pytest.raises(UnknownName, match="no metric is called 'no_metric'"):
+        evaluate.run("no_metric", ["mine.gin"], source=source)

@@ -1,6 +1,8 @@
 """Rows as dlib_bvae_aggregate writes them, with scores that a test chooses."""
 
 import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -101,3 +103,16 @@ def whole_study() -> pd.DataFrame:
             scores = {"fid_reconstruction": 100 + beta, "fid_sample": 200 + beta, "fd_other_reconstruction": 7 + beta}
             rows.append(scored(row, "image_quality", **scores, protocol__images_each_side=10000))
     return frame(rows)
+
+
+def assert_alike(found: Sequence[str], expected: Sequence[str]) -> None:
+    """The same lines; a number may differ by one in its last digit, as versions of numpy round a half either way."""
+    assert [_NUMBER.sub("#", line) for line in found] == [_NUMBER.sub("#", line) for line in expected]
+    for one, other in zip(found, expected, strict=True):
+        for first, second in zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True):
+            decimals = len(first.partition(".")[2])
+            apart = abs(float(first.replace(",", "")) - float(second.replace(",", "")))
+            assert apart <= (1.01 * 10.0**-decimals if decimals else 0), (one, other)
+
+
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
