@@ -179,3 +179,13 @@ def test_charts_of_nothing_are_missing(evidence, tmp_path, monkeypatch):
     for chart in (figures.scores_by_beta, figures.scores_by_pairs):
         found = chart(Gallery(tmp_path / "figures", True), evidence)
         assert (found.path, found.missing) == (None, "not run")
+
+
+def test_a_picture_of_the_same_source_has_today_s_caption_and_one_of_another_its_own(tmp_path):
+    gallery = Gallery(tmp_path, True)
+    gallery.picture("a.png", "before", "alt before", "run 1", lambda: b"1")
+    never = lambda: pytest.fail("it was drawn again")
+    same = gallery.picture("a.png", "today", "alt today", "run 1", never)
+    assert (same.caption, same.alt) == ("today", "alt today")
+    other = gallery.picture("a.png", "today", "alt today", None, never)
+    assert (other.caption, other.alt) == ("before", "alt before")
