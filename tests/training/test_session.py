@@ -190,3 +190,15 @@ def test_a_loss_or_a_weight_that_is_not_finite_ends_the_training_without_a_check
     with pytest.raises(UserError, match=r"became NaN or infinite at step 1; the last good checkpoint is kept in"):
         run(trainer, tmp_path)
     assert not list(tmp_path.glob("checkpoint/*.index"))
+
+
+def test_a_device_that_cannot_be_deterministic_is_said_unless_the_data_failed_first():
+    error = tf.errors.UnimplementedError(None, None, "no deterministic kernel for this\nmore")
+    fine, broken = (SimpleNamespace(feed=SimpleNamespace(error=each)) for each in (None, OSError("the disk is gone")))
+    expected = (
+        r"model\.deterministic cannot be kept on this device \(no deterministic kernel for this\); train without it"
+    )
+    with pytest.raises(UserError, match=expected), raised_by(fine):
+        raise error
+    with pytest.raises(OSError, match="the disk is gone"), raised_by(fine, broken):
+        raise error

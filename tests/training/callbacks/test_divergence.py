@@ -21,6 +21,8 @@ def test_divergence_is_a_loss_that_stays_far_above_its_best():
     assert [watch.observe(loss) for loss in (100.0, 50.0, 101.0, 99.0, 101.0, 102.0)] == [False] * 5 + [True]
     negative = Divergence(5, factor=1.5, windows=1)
     assert [negative.observe(loss) for loss in (-100.0, -51.0, -49.0)] == [False, False, True]
+    small = Divergence(5, factor=2.0, windows=1)  # of a best near 0 more than 1 nat above it is far
+    assert [small.observe(loss) for loss in (0.1, 1.0, 1.2)] == [False, False, True]
     assert not any(Divergence(5, factor=0.0, windows=1).observe(loss) for loss in (1.0, 1e9))
     with pytest.raises(UserError, match="divergence.factor must be > 1, or 0 for never; got 1"):
         Divergence(5, factor=1)
