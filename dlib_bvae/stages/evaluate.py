@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import hashlib
 import inspect
@@ -11,9 +10,9 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gin
 import numpy as np
@@ -31,16 +30,15 @@ from dlib_bvae.artifacts import (
 )
 from dlib_bvae.artifacts.lifecycle import commit, recover, start
 from dlib_bvae.config import configuration
-from dlib_bvae.datasets import DATASETS, ImageData
-from dlib_bvae.datasets.derived.subsets import Subset
-from dlib_bvae.datasets.derived.training_distribution import SPLITS
-from dlib_bvae.datasets.derived.training_distribution import split as split_of
-from dlib_bvae.errors import NotApplicable, UserError, check_integer, is_disk_full, warn_once
+from dlib_bvae.datasets import DATASETS
+from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.boosting import recorded_trees
 from dlib_bvae.metrics.engine.repeats import combined
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import external, postprocess
+from dlib_bvae.stages.dry_run import refuse_early
+from dlib_bvae.stages.evaluation_settings import Settings, evaluation, split_subset
 from dlib_bvae.stages.external import ExternalCodes
 from dlib_bvae.stages.inputs import Representation, same_data, trained_run
 from dlib_bvae.visualize.matrices import save_matrices
@@ -49,28 +47,6 @@ Configured = Callable[[], contextlib.AbstractContextManager[None]]
 REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, EXTRACTORS, REPRESENTATIONS]
 _LONGEST_NAME = 80
 _MOST_SHOWN = 8  # scores in the line that tells of a result
-
-
-class Settings(NamedTuple):
-    """What evaluation() says."""
-
-    random_seed: int
-    split: str
-    repeats: int
-
-
-@gin.configurable("evaluation")
-def evaluation(random_seed: int = 0, split: str = "all", repeats: int = 1) -> Settings:
-    """The seed of the metrics, and what they are scored on: "all" images, or of a data set with held-out combinations
-    the images "in" training or left "out" (dlib_bvae.datasets.derived.training_distribution.split).
-
-    repeats: score with as many seeds, random_seed and those that follow it; see dlib_bvae.metrics.engine.repeats.
-    """
-    check_integer("evaluation.random_seed", random_seed, 0)
-    check_integer("evaluation.repeats", repeats, 1)
-    if split not in ("all", *SPLITS):
-        raise UserError(f"evaluation.split must be one of all, {', '.join(SPLITS)}; got {split!r}")
-    return Settings(random_seed, split, repeats)
 
 
 def run(
@@ -275,11 +251,6 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     return final
 
 
-def split_subset(data: ImageData, split: str) -> Subset | None:
-    """The images of a split that are scored; None for "all"."""
-    return None if split == "all" else split_of(data, split)
-
-
 def _scores(name: str, data: Any, codes: np.ndarray, settings: Settings, wanted: dict[str, Any]) -> dict[str, Any]:
     """What the metric returns; of several repeats what metrics.repeats makes of them."""
     metric = metrics.METRICS.get(name)
@@ -362,51 +333,3 @@ def _shown(results: dict[str, Any]) -> str:
     std = results.get("repeats", {}).get("std", {})
     shown = [f"{name} {results[name]:.4f}" + (f" ± {std[name]:.4f}" if std else "") for name in names[:_MOST_SHOWN]]
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-
-
-class _CodesAsked(Exception):
-    """The metric took its parameters, and went on to ask for codes."""
-
-
-def _ask(*given: Any) -> Any:
-    raise _CodesAsked
-
-
-def _without_images(data: Any) -> Any:
-    """`data` that raises _CodesAsked where an image would be drawn, read or converted to be encoded."""
-    seen = copy.copy(data)
-    seen.sample_observations_from_factors = seen.observations_at = _ask
-    return seen
-
-
-def try_parameters(name: str, data: ImageData) -> bool:
-    """Calls the metric `name` as the open configuration says, until it asks for the first code of `data`; whether it did.
-
-    Raises UserError for what it refuses until then, but not for what does not apply to `data`. Not tried are metrics of
-    images, which work for minutes before, and plug-ins, which may not take a function for codes.
-    """
-    metric = metrics.METRICS.get(name)
-    if name in metrics.names() and metric.__module__.startswith("dlib_bvae."):
-        settings = evaluation()
-        with contextlib.suppress(NotApplicable):
-            try:
-                metric(_without_images(split_subset(data, settings.split) or data), _ask, settings.random_seed)
-            except _CodesAsked:
-                return True
-    return False
-
-
-def refuse_early(
-    names: Iterable[str], data: ImageData, configured: Callable[[], contextlib.AbstractContextManager[None]]
-) -> None:
-    """Raises UserError when no metric of `names` would take its parameters: then nothing has to be encoded for it."""
-    refused = None
-    for name in names:
-        try:
-            with configured():
-                try_parameters(name, data)
-            return
-        except UserError as refusal:
-            refused = refused or refusal
-    if refused:
-        raise refused

@@ -1,4 +1,4 @@
-"""What a stage works on: the run directory that a command means, the data set it was trained on, a representation."""
+"""What a stage works on: a run directory, the data set it was trained on, a representation."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, Member, scores_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.evaluate import evaluation, parameters, variant
+from dlib_bvae.stages.evaluate import parameters, variant
+from dlib_bvae.stages.evaluation_settings import evaluation
 from dlib_bvae.stages.inputs import same_data, trained_run
 
 

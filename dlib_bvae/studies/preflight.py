@@ -92,11 +92,11 @@ def _data_set(run: Run) -> ImageData | str:
 def _try_evaluations(evaluations: Sequence[Evaluation], data: ImageData) -> None:
     from dlib_bvae.config import configuration
     from dlib_bvae.metrics import METRICS
-    from dlib_bvae.stages import evaluate
+    from dlib_bvae.stages import dry_run, evaluate
 
     for each in evaluations:
         with configuration(each.gin_config, each.gin_bindings, evaluate.REGISTRIES):
-            evaluate.try_parameters(METRICS.canonical(each.metric), data)
+            dry_run.try_parameters(METRICS.canonical(each.metric), data)
 
 
 def _absence(data: ImageData) -> str:

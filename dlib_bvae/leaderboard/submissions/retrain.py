@@ -16,7 +16,8 @@ from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.leaderboard.submissions import Claim, Entry, Retrain
 from dlib_bvae.leaderboard.submissions.scores import Outcome, bindings_of, differences
 from dlib_bvae.stages import postprocess, train
-from dlib_bvae.stages.evaluate import REGISTRIES, evaluation
+from dlib_bvae.stages.evaluate import REGISTRIES
+from dlib_bvae.stages.evaluation_settings import evaluation
 
 _IMPORT = re.compile(r"^\s*(import|from)\b", re.MULTILINE)
 _INCLUDE = re.compile(r"""^\s*include\s+["'](.*)["']""", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""evaluate.py: a metric's parameters are refused before anything is encoded for it."""
+"""dry_run.py: a metric's parameters are refused before anything is encoded for it."""
 
 import inspect
 
@@ -7,12 +7,12 @@ import pytest
 from dlib_bvae import datasets, metrics
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError
-from dlib_bvae.stages import evaluate
+from dlib_bvae.stages import dry_run, evaluate
 
 
 def tried(name, *bindings):
     with configuration([], bindings, evaluate.REGISTRIES):
-        return evaluate.try_parameters(name, datasets.load("dummy_data"))
+        return dry_run.try_parameters(name, datasets.load("dummy_data"))
 
 
 @pytest.mark.parametrize("name", metrics.METRICS.names())
@@ -25,7 +25,7 @@ def test_what_does_not_apply_is_no_refusal():
     images = datasets.load("dummy_data")
     images.factor_sizes = (512,)
     with configuration([], [], evaluate.REGISTRIES):
-        assert evaluate.try_parameters("dci", images) is False
+        assert dry_run.try_parameters("dci", images) is False
 
 
 def test_no_image_is_drawn_for_it(monkeypatch):
@@ -33,7 +33,7 @@ def test_no_image_is_drawn_for_it(monkeypatch):
     monkeypatch.setattr(type(data), "images_at", lambda *given: pytest.fail("an image was drawn"))
     with configuration([], [], evaluate.REGISTRIES):
         for name in metrics.names():
-            assert evaluate.try_parameters(name, data) is (name != "reconstruction_error"), name
+            assert dry_run.try_parameters(name, data) is (name != "reconstruction_error"), name
     assert not {"observations_at", "sample_observations_from_factors"} & vars(data).keys()
 
 

@@ -1,0 +1,61 @@
+"""Whether a metric's parameters can be used, found out before there are codes."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dlib_bvae import metrics
+from dlib_bvae.datasets import ImageData
+from dlib_bvae.errors import NotApplicable, UserError
+from dlib_bvae.stages.evaluation_settings import evaluation, split_subset
+
+
+class _CodesAsked(Exception):
+    """The metric took its parameters, and went on to ask for codes."""
+
+
+def _ask(*given: Any) -> Any:
+    raise _CodesAsked
+
+
+def _without_images(data: Any) -> Any:
+    """`data` that raises _CodesAsked where an image would be drawn, read or converted to be encoded."""
+    seen = copy.copy(data)
+    seen.sample_observations_from_factors = seen.observations_at = _ask
+    return seen
+
+
+def try_parameters(name: str, data: ImageData) -> bool:
+    """Calls the metric `name` as the open configuration says, until it asks for the first code of `data`; whether it did.
+
+    Raises UserError for what it refuses until then, but not for what does not apply to `data`. Not tried are metrics of
+    images, which work for minutes before, and plug-ins, which may not take a function for codes.
+    """
+    metric = metrics.METRICS.get(name)
+    if name in metrics.names() and metric.__module__.startswith("dlib_bvae."):
+        settings = evaluation()
+        with contextlib.suppress(NotApplicable):
+            try:
+                metric(_without_images(split_subset(data, settings.split) or data), _ask, settings.random_seed)
+            except _CodesAsked:
+                return True
+    return False
+
+
+def refuse_early(
+    names: Iterable[str], data: ImageData, configured: Callable[[], contextlib.AbstractContextManager[None]]
+) -> None:
+    """Raises UserError when no metric of `names` would take its parameters: then nothing has to be encoded for it."""
+    refused = None
+    for name in names:
+        try:
+            with configured():
+                try_parameters(name, data)
+            return
+        except UserError as refusal:
+            refused = refused or refusal
+    if refused:
+        raise refused

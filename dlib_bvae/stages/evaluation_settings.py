@@ -1,0 +1,40 @@
+"""What one evaluation is: the parameters `evaluation.…` of gin, checked, which only commands that score know."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import gin
+
+from dlib_bvae.datasets import ImageData
+from dlib_bvae.datasets.derived.subsets import Subset
+from dlib_bvae.datasets.derived.training_distribution import SPLITS
+from dlib_bvae.datasets.derived.training_distribution import split as split_of
+from dlib_bvae.errors import UserError, check_integer
+
+
+class Settings(NamedTuple):
+    """What evaluation() says."""
+
+    random_seed: int
+    split: str
+    repeats: int
+
+
+@gin.configurable("evaluation")
+def evaluation(random_seed: int = 0, split: str = "all", repeats: int = 1) -> Settings:
+    """The seed of the metrics, and what they are scored on: "all" images, or of a data set with held-out combinations
+    the images "in" training or left "out" (dlib_bvae.datasets.derived.training_distribution.split).
+
+    repeats: score with as many seeds, random_seed and those that follow it; see dlib_bvae.metrics.engine.repeats.
+    """
+    check_integer("evaluation.random_seed", random_seed, 0)
+    check_integer("evaluation.repeats", repeats, 1)
+    if split not in ("all", *SPLITS):
+        raise UserError(f"evaluation.split must be one of all, {', '.join(SPLITS)}; got {split!r}")
+    return Settings(random_seed, split, repeats)
+
+
+def split_subset(data: ImageData, split: str) -> Subset | None:
+    """The images of a split that are scored; None for "all"."""
+    return None if split == "all" else split_of(data, split)
