@@ -1,11 +1,14 @@
-"""Registry: a name → an address 'module:attribute', imported when it is asked for; plug-ins add entries."""
+"""Registry: a name → an address 'module:attribute', imported when it is asked for; plug-ins add entries.
+
+And the decorator of what gin configures, which declares the parameters that do not tell two results apart.
+"""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar
 
 from dlib_bvae.errors import UserError, unknown, warn_once
 
@@ -91,3 +94,46 @@ class Registry:
                 f"the plug-in {point.value!r} ({self.kind} {point.name!r}) cannot be imported: {error}; "
                 "repair or uninstall the package that brings it"
             ) from error
+
+
+# What a parameter is when it is no ordinary one, which changes a result and tells two apart:
+SEED = "seed"  # changes it; results that differ in seeds only are samples of one thing
+LABEL = "label"  # names or paces the work
+EXECUTION = "execution"  # how it is computed, which changes a result by rounding only
+ADDITION = "addition"  # what else is kept of the work
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+_kinds: dict[str, str] = {}  # "model.random_seed" → SEED
+
+
+def configurable(
+    name: str | None = None,
+    *,
+    module: str | None = None,
+    denylist: Sequence[str] | None = None,
+    seeds: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    execution: Sequence[str] = (),
+    additions: Sequence[str] = (),
+) -> Callable[[_Decorated], _Decorated]:
+    """gin.configurable with a declaration of the parameters that are no ordinary ones, for plug-ins too.
+
+    name, module, denylist: as of gin.configurable. seeds: parameters that results are pooled over. labels: names, and how often
+    something is logged or saved. execution: devices, compilers, and what else moves a result by rounding only. additions:
+    what is kept besides the result. Any other parameter tells results apart.
+    """
+    kinds = {SEED: seeds, LABEL: labels, EXECUTION: execution, ADDITION: additions}
+
+    def decorate(decorated: _Decorated) -> _Decorated:
+        import gin
+
+        selector = (name or decorated.__name__).rpartition(".")[2]
+        _kinds.update({f"{selector}.{each}": kind for kind, names in kinds.items() for each in names})
+        return gin.configurable(name, module=module, denylist=denylist)(decorated)
+
+    return decorate
+
+
+def kind_of(key: str) -> str | None:
+    """SEED, LABEL, EXECUTION or ADDITION of a parameter "scope/module.configurable.parameter" as declared; None: ordinary."""
+    return _kinds.get(".".join(key.split("/")[-1].split(".")[-2:]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 
@@ -15,6 +14,7 @@ from dlib_bvae.image_quality.distances import Moments, bias_warning, frechet_dis
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.image_quality.features import BATCH, Protocol, features_of, moments_of, reference_features
 from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.registry import configurable
 from dlib_bvae.training.callbacks.frechet_curve import Curve
 
 
@@ -55,7 +55,7 @@ class FewImages:
         return {"values": distance, "reconstruction_loss": loss}
 
 
-@gin.configurable("frechet_curve", denylist=["data", "total"])
+@configurable("frechet_curve", denylist=["data", "total"], seeds=["seed"])
 def frechet_curve(
     data: ImageData,
     total: int,

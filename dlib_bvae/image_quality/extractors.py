@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import gin
 
 from dlib_bvae.image_quality import Extractor
-from dlib_bvae.registry import Registry
+from dlib_bvae.registry import Registry, configurable
 
 if TYPE_CHECKING:
     from dlib_bvae.datasets import ImageData
@@ -58,7 +58,7 @@ def inception_tfgan(data: ImageData | None, path: str = "", download: bool = Fal
     return inception.inception_tfgan(path, download)
 
 
-@gin.configurable(denylist=["data"])
+@configurable(denylist=["data"], seeds=["seed"])
 def factor_cnn(data: ImageData, training_steps: int = 2_000, learning_rate: float = 1e-3, seed: int = 0) -> Extractor:
     """See factor_cnn.factor_cnn."""
     with gin.unlock_config():  # its imports make things known to gin

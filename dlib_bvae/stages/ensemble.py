@@ -20,6 +20,7 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines import Baseline
+from dlib_bvae.registry import configurable
 from dlib_bvae.stages import train
 from dlib_bvae.training.devices import make_deterministic
 from dlib_bvae.training.ensemble import WAYS, train_ensemble
@@ -147,7 +148,7 @@ class Member:
         return model_dir.with_name(f"{model_dir.name}-{self.suffix}")
 
 
-@gin.configurable("ensemble")
+@configurable("ensemble", seeds=["seeds"], execution=["way"])
 def ensemble(
     seeds: Sequence[int] = (), each: Mapping[str, Sequence[Any]] | None = None, way: str = "auto"
 ) -> tuple[list[Member], str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import gin
-
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.derived.subsets import Subset
 from dlib_bvae.datasets.derived.training_distribution import SPLITS
 from dlib_bvae.datasets.derived.training_distribution import split as split_of
 from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.registry import configurable
 
 
 class Settings(NamedTuple):
@@ -21,7 +20,7 @@ class Settings(NamedTuple):
     repeats: int
 
 
-@gin.configurable("evaluation")
+@configurable("evaluation", seeds=["random_seed"])
 def evaluation(random_seed: int = 0, split: str = "all", repeats: int = 1) -> Settings:
     """The seed of the metrics, and what they are scored on: "all" images, or of a data set with held-out combinations
     the images "in" training or left "out" (dlib_bvae.datasets.derived.training_distribution.split).

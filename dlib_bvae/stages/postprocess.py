@@ -16,6 +16,7 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import GroundTruthData, ImageData
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import check_integer
+from dlib_bvae.registry import configurable
 from dlib_bvae.representations.codes import REPRESENTATIONS, encode_all, mean_representation
 from dlib_bvae.runtime import load_tensorflow
 from dlib_bvae.stages.inputs import same_data, trained_run
@@ -49,7 +50,7 @@ class Settings(NamedTuple):
     max_images: int
 
 
-@gin.configurable("postprocess")
+@configurable("postprocess", seeds=["random_seed"])
 def postprocessing(
     postprocess_fn: Callable = mean_representation, random_seed: int = 0, max_images: int = 2_000_000
 ) -> Settings:

@@ -26,6 +26,7 @@ from dlib_bvae.config import configuration
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
+from dlib_bvae.registry import configurable
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages import postprocess
@@ -61,7 +62,7 @@ def run(
     return write(parts, output_dir)
 
 
-@gin.configurable("sensitivity")
+@configurable("sensitivity", seeds=["random_seed"])
 def settings(random_seed: int = 0) -> int:
     """The seed of the study."""
     check_integer("sensitivity.random_seed", random_seed, 0)

@@ -25,6 +25,7 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.images import training_sample
 from dlib_bvae.errors import NotApplicable, UserError, check_integer, check_number
+from dlib_bvae.registry import configurable
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.inputs import same_data, trained_run
@@ -51,7 +52,7 @@ SECTIONS = {
 }
 
 
-@gin.configurable("visualize")
+@configurable("visualize", seeds=["random_seed"])
 def visualizing(
     random_seed: int = 0,
     num_images: int = 2_000,

@@ -6,12 +6,12 @@ import abc
 import math
 import threading
 
-import gin
 import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import check_integer
+from dlib_bvae.registry import configurable
 from dlib_bvae.training.plan import Plan
 
 _AHEAD = 4  # steps read before they are asked for
@@ -48,7 +48,7 @@ class Feed(abc.ABC):
         return {name: tf.TensorSpec([n, *self.shape], tf.float32) for name, n in counts} | self.plan.label_specs
 
 
-@gin.configurable("feed", denylist=["data", "plan", "shared"])
+@configurable("feed", denylist=["data", "plan", "shared"], execution=["max_mib"])
 def make_feed(data: ImageData, plan: Plan, max_mib: int = 4096, shared: Feed | None = None) -> Feed:
     """A MemoryFeed when all of `data` takes at most `max_mib` MiB as uint8 (or bit-packed), else a StreamFeed.
 

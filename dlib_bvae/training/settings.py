@@ -12,10 +12,16 @@ from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.models.objectives import Objective
 from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.registry import configurable
 from dlib_bvae.training.optimizers import Optimizer, Schedule, adam, constant
 
 
-@gin.configurable("model")
+@configurable(
+    "model",
+    seeds=["random_seed"],
+    labels=["name", "checkpoint_every", "log_every"],
+    execution=["xla", "devices", "deterministic"],
+)
 @dataclass(frozen=True)
 class TrainingSettings:
     """The settings of one training.

@@ -18,6 +18,7 @@ from dlib_bvae.datasets import DataLike, ImageData, as_dataset, as_factor_datase
 from dlib_bvae.datasets.derived.base import Regridded, combined, factor_index, mapped
 from dlib_bvae.datasets.derived.pixels import full_range
 from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.registry import configurable
 
 PICTURE_SIZE = (274, 350)  # height, width
 _STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
@@ -150,7 +151,7 @@ def _named(name: str, make: Callable[[str, int], ImageData], base: str) -> Calla
 
     variant.__name__ = variant.__qualname__ = name
     variant.__doc__ = f"{name}: {(make.__doc__ or '').splitlines()[0]} Of {base}; seed: an integer >= 0."
-    return gin.configurable(name, module=__name__)(variant)
+    return configurable(name, module=__name__, seeds=["seed"])(variant)
 
 
 def _without_shape(data: str, seed: int) -> ImageData:

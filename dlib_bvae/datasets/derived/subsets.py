@@ -13,6 +13,7 @@ from dlib_bvae.datasets import DataLike, as_factor_dataset
 from dlib_bvae.datasets.derived.base import DerivedImages, Regridded, factor_values
 from dlib_bvae.datasets.ground_truth import LabelledImages
 from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.registry import configurable
 
 
 @gin.configurable("subset")
@@ -39,7 +40,7 @@ class Subset(Regridded):
         return np.ravel_multi_index(kept, self._sizes).astype(np.int64)
 
 
-@gin.configurable("probe")
+@configurable("probe", seeds=["seed"])
 class Subsample(DerivedImages, LabelledImages):
     """`images` images of `data`, drawn by `seed` without repetition and uniformly over the grid, in ascending order.
 

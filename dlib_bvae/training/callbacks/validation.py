@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gin
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
@@ -18,6 +17,7 @@ from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.models.objectives import Wants
 from dlib_bvae.models.objectives.base import shown_images, stream
 from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.registry import configurable
 from dlib_bvae.training.callbacks import Callback, Training
 
 _STREAM = zlib.crc32(b"validation") & 0x7FFFFFFF  # keeps this noise apart from that of training
@@ -174,7 +174,7 @@ class Validation(Callback):
         }
 
 
-@gin.configurable("validation", denylist=["data", "network", "batch_size", "wants"])
+@configurable("validation", denylist=["data", "network", "batch_size", "wants"], seeds=["seed"])
 def make_validation(
     data: ImageData,
     network: GaussianVAE,
