@@ -6,16 +6,19 @@ import contextlib
 import functools
 import inspect
 import logging
+import math
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import tokenize
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import gin
 
 from dlib_bvae.errors import NotApplicable, UnknownName, UserError, unknown, warn_once
-from dlib_bvae.former_names import FORMER_FILES, current_names
+from dlib_bvae.former_names import FORMER_FILES, current_key, current_names
 from dlib_bvae.registry import Registry
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -42,7 +45,7 @@ _DOORS = (
 @contextlib.contextmanager
 def configuration(
     files: Sequence[str], bindings: Sequence[str], registries: Iterable[Registry], skip_unknown: bool = False
-) -> Iterator[None]:
+) -> Iterator[Configuration]:
     """Parses gin `files`, then `bindings`, with every name of `registries` known; clears gin when the block ends.
 
     skip_unknown: leave out what names other things, to read one part of a whole run's configuration.
@@ -58,7 +61,7 @@ def configuration(
     try:
         names = [name for registry in registries for name in registry.names()]
         _parse(list(files), list(bindings), names, skip_unknown)
-        yield
+        yield Configuration(config_dict("\n".join(_lines(list(bindings)))))
     except UserError as error:
         kind = next(
             each for each in (NotApplicable, UnknownName, UserError) if isinstance(error, each)
@@ -217,3 +220,98 @@ def plain_text(file: str) -> str:
 def installed() -> list[str]:
     """The experiments that come with the package, as typed after --gin_config."""
     return [f"gin/{path.name}" for path in sorted((_HOMES[0] / "gin").glob("*.gin"))] if _HOMES else []
+
+
+def config_dict(gin_text: str) -> dict[str, Any]:
+    """The bindings of a gin operative configuration as JSON values: {"vae.beta": 4.0, "train/encoder.num_latent": 10}.
+
+    What JSON lacks is given as its text: references ("@vae()"), macros ("%beta"), bytes, complex and infinite numbers.
+    Tuples become lists. Nothing is imported and no configurable has to be registered.
+
+    Raises UserError when `gin_text` is not gin, or includes another file, whose bindings would be missing.
+    """
+    import gin.config_parser as config_parser
+
+    class Texts(config_parser.ParserDelegate):
+        def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> str:
+            return f"@{scoped_configurable_name}{'()' if evaluate else ''}"
+
+        def macro(self, scoped_macro_name: str) -> str:
+            return f"%{scoped_macro_name}"
+
+    config: dict[str, Any] = {}
+    try:
+        for statement in config_parser.ConfigParser(gin_text, Texts()):
+            if isinstance(statement, config_parser.IncludeStatement):
+                raise UserError(
+                    f"the gin configuration includes {statement.filename!r}; give the operative one instead"
+                )
+            if isinstance(statement, config_parser.BindingStatement):
+                scope, selector, parameter, value = statement[:4]
+                name = current_key(f"{selector}.{parameter}") if parameter else selector  # a macro has no parameter
+                config[f"{scope}/{name}" if scope else name] = _json_value(value)
+    except (SyntaxError, tokenize.TokenError) as error:
+        raise UserError(f"the gin configuration cannot be parsed: {error}") from error
+    return config
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else str(key): _json_value(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(entry) for entry in value]
+    if value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)
+
+
+def bound() -> dict[str, Any]:
+    """PROVISIONAL"""
+    return config_dict(gin.config_str())
+
+
+def used() -> dict[str, Any]:
+    """PROVISIONAL"""
+    return config_dict(gin.operative_config_str())
+
+
+def current(keys: Iterable[str]) -> dict[str, Any]:
+    """PROVISIONAL"""
+    b = bound()
+    out = {}
+    for key in keys:
+        selector, _, parameter = key.rpartition(".")
+        if key in b:
+            out[key] = b[key]
+            continue
+        try:
+            default = inspect.signature(gin.get_configurable(selector.split("/")[-1])).parameters[parameter].default
+        except (ValueError, KeyError):
+            continue
+        if callable(default):
+            out[key] = "@" + default.__name__
+        else:
+            out[key] = _json_value(default)
+    return out
+
+
+def without(text: str, left_out: Callable[[str], bool]) -> str:
+    """PROVISIONAL"""
+    return text
+
+
+class Configuration:
+    def __init__(self, typed: dict) -> None:
+        self.typed = typed
+        self.bound = bound()
+
+
+def say_unused(typed: dict[str, Any], used: Iterable[str]) -> None:
+    """PROVISIONAL"""
+
+
+def default(key: str) -> Any:
+    """PROVISIONAL"""
+    selector, _, parameter = key.rpartition(".")
+    value = inspect.signature(gin.get_configurable(selector.split("/")[-1])).parameters[parameter].default
+    return "@" + value.__name__ if callable(value) else _json_value(value)

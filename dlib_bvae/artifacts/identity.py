@@ -1,50 +1,123 @@
-"""What makes two configurations the same: parameters without seeds, in canonical JSON, and the digest of them."""
+"""What makes two results the same: stage, version, parameters, inputs, in canonical JSON; and the digest of them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from dlib_bvae.former_names import FORMER_NAMES, current_key
+from dlib_bvae.registry import SEED, kind_of
 
 _HASHED_AS = {new: old for old, new in FORMER_NAMES.items()}  # a renamed parameter makes no other configuration
-_NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every")
+_NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every", "model.export_steps")
+# Parameters that earlier versions lacked, with the value that these had: results of both are of one configuration.
+_ADDED = {"model.loss_window": 100, "model.initial_weights": ""}
 
 
-def config_hash(config: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class Identity:
+    """What one result is.
+
+    parameters: every parameter that the result uses, ordinary ones and seeds, as JSON values. inputs: digests of the results and
+    files that it is made from. recorded: labels, parameters of execution and additions, which stand beside the identity.
+    seeds: the names of those parameters that are seeds. sources: uuids of the very results that it was made from. bound: the
+    names of those that a configuration bound.
+    """
+
+    stage: str
+    version: int
+    parameters: dict[str, Any]
+    inputs: dict[str, Any] = field(default_factory=dict)
+    recorded: dict[str, Any] = field(default_factory=dict)
+    seeds: tuple[str, ...] = ()
+    sources: dict[str, Any] = field(default_factory=dict)
+    bound: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(
+        stage: str,
+        version: int,
+        used: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        sources: Mapping[str, Any],
+        bound: Collection[str] = (),
+    ) -> Identity:
+        """The identity of a result that used the parameters `used` ("model.random_seed": 0), of whatever kind."""
+        kinds = {key: kind_of(key) for key in used}
+        in_it = {key: used[key] for key, kind in kinds.items() if kind in (None, SEED)}
+        recorded = {key: value for key, value in used.items() if key not in in_it}
+        seeds = tuple(sorted(key for key, kind in kinds.items() if kind == SEED))
+        known = tuple(sorted(in_it.keys() & {*bound}))
+        return Identity(stage, version, in_it, dict(inputs), recorded, seeds, dict(sources), known)
+
+    @property
+    def digest(self) -> str:
+        """40 hexadecimal digits of stage, version, parameters and inputs."""
+        named = {"stage": self.stage, "version": self.version, "parameters": self.parameters, "inputs": self.inputs}
+        return hashlib.sha256(canonical(named).encode()).hexdigest()[:40]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values, with the digest; from_json reads them."""
+        return {**{name: getattr(self, name) for name in self.__dataclass_fields__}, "digest": self.digest}
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> Identity:
+        """What to_json gave."""
+        fields = {name: value[name] for name in Identity.__dataclass_fields__}
+        return Identity(**{**fields, "seeds": tuple(fields["seeds"]), "bound": tuple(fields["bound"])})
+
+
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], ignored: Collection[str] = ()
+) -> dict[str, tuple[Any, Any]]:
+    """What differs, sorted: {name: (before, now)}, None for what one of the two lacks; 4 and 4.0 are one value."""
+    keys = sorted({*before, *now} - {*ignored})
+    pairs = {key: (before.get(key), now.get(key)) for key in keys}
+    return {key: pair for key, pair in pairs.items() if canonical(pair[0]) != canonical(pair[1])}
+
+
+def config_hash(config: Mapping[str, Any], seeds: Collection[str] | None = None) -> str:
     """Ten hexadecimal digits that name a training configuration, given as {"vae.beta": 4.0, …}.
 
-    What cannot change a result does not count: the run's name, how often it logs and saves, seeds (parameters called
-    seed, random_seed or …_seed), and macros used by nothing else; 4 and 4.0 are one value.
+    What cannot change a result does not count: the run's name, how often it logs and saves, seeds, and macros used by nothing
+    else; 4 and 4.0 are one value. seeds: the names of the seeds, as an Identity has them; None for results of earlier
+    versions, whose seeds are called seed, random_seed or …_seed.
     """
-    config = {current_key(key, _HASHED_AS): value for key, value in config.items()}
-    kept = {key: value for key, value in config.items() if not _is_seed(key) and key.split("/")[-1] not in _NO_EFFECT}
+    given = {key: value for key, value in config.items() if _ADDED.get(key.split("/")[-1], ...) != value}
+    config = {current_key(key, _HASHED_AS): value for key, value in given.items()}
+    former = None if seeds is None else {current_key(key, _HASHED_AS) for key in seeds}
+    is_seed = _named_like_a_seed if former is None else former.__contains__
+    kept = {key: value for key, value in config.items() if not is_seed(key) and key.split("/")[-1] not in _NO_EFFECT}
     left_out = [value for key, value in config.items() if key not in kept and isinstance(value, str)]
     in_use = json.dumps(list(kept.values()))
     for macro in {value[1:] for value in left_out if value.startswith("%")}:
         if f'"%{macro}"' not in in_use:
             kept.pop(macro, None)
-    return hashlib.sha1(_canonical(kept).encode(), usedforsecurity=False).hexdigest()[:10]
+    return hashlib.sha1(canonical(kept).encode(), usedforsecurity=False).hexdigest()[:10]
 
 
-def without_seeds(parameters: Mapping[str, Any]) -> str:
-    """`parameters` but for the seeds among them, as canonical JSON."""
-    return _canonical({name: value for name, value in parameters.items() if not _is_seed(name)})
+def without_seeds(parameters: Mapping[str, Any], seeds: Collection[str] | None = None) -> str:
+    """`parameters` but for the seeds among them, as canonical JSON. seeds: as of config_hash."""
+    is_seed = _named_like_a_seed if seeds is None else seeds.__contains__
+    return canonical({name: value for name, value in parameters.items() if not is_seed(name)})
 
 
-def _is_seed(key: str) -> bool:
-    last = key.split("/")[-1].split(".")[-1]
-    return last == "seed" or last.endswith("_seed")
+def canonical(value: Any) -> str:
+    """JSON with sorted keys, in which a whole number is an integer: equal values have equal text."""
 
-
-def _canonical(value: Any) -> str:
     def whole(entry: Any) -> Any:
-        if isinstance(entry, dict):
+        if isinstance(entry, Mapping):
             return {key: whole(each) for key, each in entry.items()}
-        if isinstance(entry, list):
+        if isinstance(entry, (list, tuple)):
             return [whole(each) for each in entry]
         return int(entry) if isinstance(entry, float) and entry.is_integer() else entry
 
     return json.dumps(whole(value), sort_keys=True, ensure_ascii=False)
+
+
+def _named_like_a_seed(key: str) -> bool:
+    last = key.split("/")[-1].split(".")[-1]
+    return last == "seed" or last.endswith("_seed")

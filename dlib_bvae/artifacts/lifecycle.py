@@ -1,56 +1,339 @@
-"""The life of a stage's directory: worked on as <name>.part next to its place, renamed when its results are written."""
+"""The life of every stage's result: looked for, compared, continued or begun in <name>.part, written, renamed to its place."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
 import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dlib_bvae.artifacts import config_dict, is_done, write_atomic
+import gin
+
+from dlib_bvae import config
+from dlib_bvae.artifacts.identity import Identity, differences
+from dlib_bvae.artifacts.lock import run_lock
+from dlib_bvae.artifacts.record import is_done, read_identity, read_results, relabel, write_atomic, write_stage
 from dlib_bvae.errors import UserError
+from dlib_bvae.registry import LABEL, SEED, kind_of
+
+PART, OLD = ".part", ".old"
+GROWN_FROM = "continued_from"
+_LONGEST_NAME = 80  # bytes
+_BEGUN = "begun.json"  # in a part: the identity of the work, {} until all that it uses is known
+_OF_EARLIER_VERSIONS = "started.gin"
 
 
-def work_dir(final: Path) -> Path:
-    """Where an unfinished stage works."""
-    return final.with_name(f"{final.name}.part")
+@dataclass(frozen=True)
+class Stage:
+    """What a stage is to the engine.
+
+    name: of its files. version: raised when the same parameters give another result than before. again: what is done where
+    something differs, as in "; scoring again". way_out: None, or what to do instead, where doing it again is too dear: then
+    what differs is refused. continues: an interrupted one goes on in its part. grows, kept: a parameter that may become larger,
+    by which a finished one goes on, from copies of what the patterns `kept` name.
+    """
+
+    name: str
+    version: int = 1
+    again: str = "doing it again"
+    way_out: str | None = None
+    continues: bool = False
+    grows: str = ""
+    kept: tuple[str, ...] = ()
 
 
-def recover(final: Path, stage: str) -> bool:
-    """Finishes an interrupted renaming and says whether the stage is done."""
-    part = work_dir(final)
-    if is_done(part, stage):
-        commit(final)
-    return is_done(final, stage)
+class Work:
+    """One result of a stage under the open configuration.
+
+    directory: where it stands, or will. given: parameters that are not gin's, or stand for a value of gin's. inputs: digests of
+    what it is made from; sources: uuids of the very results. unused: parameters of gin that change nothing about it.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        directory: Path,
+        *,
+        given: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        sources: Mapping[str, Any] | None = None,
+        unused: Callable[[str], bool] = lambda key: False,
+    ):
+        self.stage, self.directory = stage, directory
+        self.given, self.inputs, self.sources = dict(given or {}), dict(inputs or {}), dict(sources or {})
+        self.unused = unused
+        self.grown_from: list[Any] = []  # the values that the parameter by which it grows had before
+        self._seen: tuple[dict[str, Any], str] = {}, ""
+        self._bound: frozenset[str] = frozenset()
+        self._named = True
+
+    @classmethod
+    def among(cls, stage: Stage, parent: Path, **what: Any) -> Work:
+        """The work that one of the results in `parent` is of, by its parameters alone, else a new one (see name).
+
+        what: see Work.
+        """
+        for directory in finished(parent, stage.name):
+            work = cls(stage, directory, **what)
+            if not work._parameters_differ(read_identity(directory, stage.name)):
+                return work
+        work = cls(stage, parent / stage.name, **what)
+        work._named = False
+        return work
+
+    @property
+    def part(self) -> Path:
+        """Where it is worked on."""
+        return part_of(self.directory)
+
+    def done(self, overwrite: bool = False) -> bool:
+        """Whether the result is there and the same; says what differs where it is to be made again.
+
+        overwrite: make it again in any case. Raises UserError, which names the first difference and the way out, where that
+        is refused.
+        """
+        if overwrite or not self._named:
+            remove(self.part)
+            return False
+        final = None
+        if is_done(self.directory, self.stage.name):
+            final = self.differ(read_identity(self.directory, self.stage.name))
+        begun = self._begun()
+        differ = None if begun is None else self.differ(begun)
+        if final == {}:
+            if differ == {}:
+                remove(self.part)
+            return True
+        if begun is not None and (differ == {} or self._larger(differ)):
+            self.grown_from = [*begun.recorded.get(GROWN_FROM, []), *self._larger(differ)]
+            return False
+        if self._larger(final):
+            self._grow(self._larger(final))
+            return False
+        self._refuse(final, differ)
+        if final:
+            print(f"{self.directory}: was made with {_first(final)}; {self.stage.again}")
+        remove(self.part)
+        return False
+
+    def name(self, text: str) -> None:
+        """Gives a new result the name `text`, in letters that every file system takes; where another has it, with a digest."""
+        if self._named:
+            return
+        digest = self.identity().digest[:10]
+        safe = re.sub(r"[^\w.,=+-]+", "_", text)
+        if len(safe.encode()) > _LONGEST_NAME:
+            safe = f"{safe.encode()[: _LONGEST_NAME - 11].decode(errors='ignore')}-{digest}"
+        place = self.directory.with_name(safe)
+        self.directory = place.with_name(f"{safe}-{digest}") if place.exists() else place
+        self._named = True
+
+    def begin(self) -> Path:
+        """The directory to work in, which holds what an interrupted work left where that continues."""
+        if self._begun() is None and not self.grown_from:
+            make_part(self.directory)
+        return self.part
+
+    def begun(self) -> None:
+        """Notes what the work uses, once all of it has been called: an interrupted work of another kind does not go on."""
+        write_atomic(self.part / _BEGUN, json.dumps(self.identity().to_json()))
+
+    def abandon(self) -> None:
+        """Removes what was worked on."""
+        remove(self.part)
+
+    def identity(self) -> Identity:
+        """By what has been used until now."""
+        if text := gin.operative_config_str():
+            self._seen, self._bound = (config.used(), text), frozenset(config.bound())
+        used = {**self._seen[0], **self.given}
+        left_out = [key for key in used if key not in self.given and self.unused(key)]
+        in_it = {key: value for key, value in used.items() if key not in left_out}
+        identity = Identity.of(self.stage.name, self.stage.version, in_it, self.inputs, self.sources, self._bound)
+        identity.recorded.update({key: used[key] for key in left_out})
+        if self.grown_from:
+            identity.recorded[GROWN_FROM] = self.grown_from
+        return identity
+
+    def finish(self, results: Mapping[str, Any], earlier: Path | None = None) -> dict[str, Any]:
+        """Writes `results` with the identity (see write_stage), puts all in its place, and returns them as they stand there."""
+        identity = self.identity()
+        text = config.without(self._seen[1], self.unused)
+        written = write_stage(self.part, identity, results=results, gin_text=text, earlier=earlier)
+        commit(self.directory)
+        return written
+
+    def results(self) -> dict[str, Any]:
+        """What stands there."""
+        return read_results(self.directory, self.stage.name)
+
+    def used(self) -> set[str]:
+        """The names of all parameters of gin that the result, or the work until now, used."""
+        if not is_done(self.directory, self.stage.name):
+            return {*self._seen[0]}
+        before = read_identity(self.directory, self.stage.name)
+        return {*before.parameters, *before.recorded, *self._seen[0]}
+
+    def labels(self) -> dict[str, tuple[Any, Any]]:
+        """The labels of the result that are others now: {name: (before, now)}."""
+        before = read_identity(self.directory, self.stage.name).recorded
+        known = config.current(key for key in before if kind_of(key) == LABEL)
+        return differences({key: before[key] for key in known}, known)
+
+    def relabel(self, results: Mapping[str, Any]) -> None:
+        """Writes the present labels, and entries of `results` that follow from them, into the result and all made from it."""
+        relabel(self.directory, self.stage.name, {key: now for key, (_, now) in self.labels().items()}, results)
+
+    def differ(self, before: Identity) -> dict[str, tuple[Any, Any]]:
+        """What differs between the result `before` and this one: {name: (before, now)}, parameters first."""
+        found = self._parameters_differ(before)
+        found |= differences(
+            {"the version of the stage": before.version}, {"the version of the stage": self.stage.version}
+        )
+        for old, now in ((before.inputs, self.inputs), (before.sources, self.sources)):
+            both = old.keys() & now.keys()  # results of earlier versions do not say all
+            found |= differences({key: old[key] for key in both}, {key: now[key] for key in both})
+        return found
+
+    def _parameters_differ(self, before: Identity) -> dict[str, tuple[Any, Any]]:
+        if found := differences({key: before.parameters.get(key) for key in self.given}, self.given):
+            return found
+        known = config.current(before.parameters.keys() - self.given.keys())
+        for key in before.parameters.keys() - known.keys():
+            if (
+                key not in before.bound
+            ):  # of what is not imported yet, so it cannot be bound: it has its default, as before
+                known[key] = before.parameters[key]
+        selectors = {key.rpartition(".")[0] for key in before.parameters}
+        for key, value in config.bound().items():
+            new = key not in before.parameters and key not in before.recorded and not self.unused(key)
+            if new and key.rpartition(".")[0] in selectors and kind_of(key) in (None, SEED):
+                known[key] = value
+        ignored = {GROWN_FROM, *(key for key in before.parameters if self.unused(key))}
+        return differences(before.parameters, {**known, **self.given}, ignored)
+
+    def _begun(self) -> Identity | None:
+        """What an interrupted work that can go on was begun as."""
+        if not self.stage.continues:
+            return None
+        try:
+            return Identity.from_json(json.loads((self.part / _BEGUN).read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _larger(self, differ: Mapping[str, tuple[Any, Any]] | None) -> list[Any]:
+        """[What the parameter was by which the stage grows], where it is larger now and nothing else differs."""
+        if not differ or list(differ) != [self.stage.grows]:
+            return []
+        before, now = differ[self.stage.grows]
+        return [before] if now > before else []
+
+    def _grow(self, before: list[Any]) -> None:
+        """Begins with what the finished result keeps to go on from, which stays as it is."""
+        make_part(self.directory)
+        for pattern in self.stage.kept:
+            for path in self.directory.glob(pattern):
+                copy = shutil.copytree if path.is_dir() else shutil.copy2
+                copy(path, self.part / path.name)
+        self.grown_from = [*read_identity(self.directory, self.stage.name).recorded.get(GROWN_FROM, []), *before]
+
+    def _refuse(self, final: Mapping[str, tuple[Any, Any]] | None, begun: Mapping[str, tuple[Any, Any]] | None) -> None:
+        if self.stage.way_out is None:
+            return
+        if differ := final or begun:
+            raise UserError(
+                f"{self.directory if final else self.part} was made with {_first(differ)}; {self.stage.way_out}"
+            )
+        if self.stage.continues and (self.part / _OF_EARLIER_VERSIONS).exists():
+            raise UserError(f"{self.part} was begun by an earlier version of this package; {self.stage.way_out}")
+
+
+@contextlib.contextmanager
+def open_run(directory: Path, flag: str = "--model_dir") -> Iterator[None]:
+    """Keeps other processes out of a run directory (see run_lock), and puts in order what a killed one left in it."""
+    with run_lock(directory, flag):
+        for pattern in ("*", "*/*", "*/metrics/*"):
+            for ending in (PART, OLD):
+                for path in directory.glob(pattern + ending):
+                    _settle(path)
+        yield
+
+
+@contextlib.contextmanager
+def reading(directory: Path) -> Iterator[None]:
+    """PROVISIONAL"""
+    yield
+
+
+def finished(parent: Path, stage: str) -> list[Path]:
+    """The directories in `parent` that hold a result of `stage`, by name."""
+    places = sorted(parent.iterdir()) if parent.is_dir() else []
+    return [each for each in places if each.suffix not in (PART, OLD) and is_done(each, stage)]
+
+
+def part_of(final: Path) -> Path:
+    """Where an unfinished result is worked on."""
+    return final.with_name(final.name + PART)
 
 
 def commit(final: Path) -> None:
     """Puts the finished part in its place; a directory that was there goes only after."""
-    old = final.with_name(f"{final.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
+    part, old = part_of(final), final.with_name(final.name + OLD)
+    (part / _BEGUN).unlink(missing_ok=True)
+    remove(old)
     if final.exists():
         final.rename(old)
-    work_dir(final).rename(final)
-    shutil.rmtree(old, ignore_errors=True)
+    part.rename(final)
+    remove(old)
 
 
-def start(final: Path, gin_text: str, overwrite: bool) -> Path:
-    """Makes or finds the part to work in. Raises UserError when it was begun with another configuration."""
-    part = work_dir(final)
-    started = part / "started.gin"
-    if overwrite:
-        shutil.rmtree(part, ignore_errors=True)
-    if started.exists():
-        check_same(started.read_text(encoding="utf-8"), gin_text, part)
-    part.mkdir(parents=True, exist_ok=True)
-    write_atomic(started, gin_text)
+def remove(directory: Path) -> None:
+    """Removes a directory of this engine, its marks last: what a kill leaves of it can still be told from a user's files."""
+    if not directory.is_dir():
+        return
+    marks = ("results", _BEGUN)
+    for path in sorted(directory.iterdir(), key=lambda each: each.name in marks):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    directory.rmdir()
+
+
+def make_part(final: Path) -> Path:
+    """An empty directory to work on what is to stand at `final`; commit puts it there."""
+    part = part_of(final)
+    remove(part)
+    part.mkdir(parents=True)
+    write_atomic(part / _BEGUN, "{}")
     return part
 
 
-def check_same(before: str, now: str, directory: Path) -> None:
-    """Raises UserError naming the first difference of two gin configurations."""
-    old, new = config_dict(before), config_dict(now)
-    for key in sorted({*old, *new}):
-        if old.get(key) != new.get(key):
-            raise UserError(
-                f"{directory} was made with {key} = {old.get(key)!r}, now it is {new.get(key)!r}; choose another "
-                "--model_dir, or --overwrite to begin again"
-            )
+def _settle(path: Path) -> None:
+    """Finishes the renaming of a finished part, removes a part that cannot go on; leaves what is not this engine's."""
+    final = path.with_name(path.name.removesuffix(path.suffix))
+    if not path.is_dir():
+        return
+    if path.suffix == PART and _has_results(path):
+        commit(final)
+    elif path.suffix == PART:
+        with contextlib.suppress(OSError):
+            if not any(path.iterdir()) or (path / _BEGUN).read_text(encoding="utf-8") == "{}":
+                remove(path)
+    elif _has_results(final):
+        remove(path)
+    elif _has_results(path):
+        path.rename(final)
+
+
+def _has_results(directory: Path) -> bool:
+    return next((directory / "results" / "json").glob("*_results.json"), None) is not None
+
+
+def _first(differ: Mapping[str, tuple[Any, Any]]) -> str:
+    key, (before, now) = next(iter(differ.items()))
+    return f"{key} = {before!r}, now it is {now!r}"

@@ -7,14 +7,16 @@ import errno
 import json
 import math
 import os
-import tokenize
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
+from dlib_bvae.artifacts.identity import Identity
+from dlib_bvae.config import config_dict, without
 from dlib_bvae.errors import UserError
 from dlib_bvae.former_names import current_key
 
@@ -36,39 +38,36 @@ def write_atomic(path: Path, text: str | bytes | Iterable[str]) -> None:
 
 
 def write_stage(
-    directory: Path,
-    stage: str,
-    *,
-    results: Mapping[str, Any],
-    config: Mapping[str, Any],
-    gin_text: str,
-    earlier: Path | None,
+    directory: Path, identity: Identity, *, results: Mapping[str, Any], gin_text: str, earlier: Path | None
 ) -> dict[str, Any]:
-    """Writes the four files of a finished stage under `directory`/results and returns its results as they stand there.
+    """Writes the files of a finished stage under `directory`/results and returns its results as they stand there.
 
-    `results` must hold `elapsed_time` (seconds) and gets a new `uuid`; `config` is the stage's configuration (see
-    `config_dict`) and `gin_text` the operative gin configuration. `earlier` is the directory of the stage before, whose
-    entries are copied into results/aggregate/<stage>.json, or None for the first stage. <stage>_results.json is written
-    last, as a stage is done exactly when it exists.
+    `results` must hold `elapsed_time` (seconds) and gets a new `uuid` and the digest of `identity`; `gin_text` is the operative
+    gin configuration. `earlier` is the directory of the stage before, whose entries are copied into
+    results/aggregate/<stage>.json, or None for the first stage. <stage>_results.json is written last, as a stage is done
+    exactly when it exists.
 
     Raises UserError when a value is NaN or infinite (a result that is no number is no result: nothing is written), when
     `earlier` holds no readable results or the disk is full; TypeError when JSON cannot hold a value; ValueError when
     `elapsed_time` is missing or two keys are the same once flattened.
     """
+    stage = identity.stage
     if "elapsed_time" not in results:
         raise ValueError(f"the results of {stage} lack elapsed_time (seconds); they have {sorted(results)}")
-    config = _plain(config, f"{stage}_config")
-    results = _plain({**results, "uuid": str(uuid.uuid4())}, f"{stage}_results")
+    config = _plain(config_dict(gin_text), f"{stage}_config")
+    results = _plain({**results, "uuid": str(uuid.uuid4()), "identity": identity.digest}, f"{stage}_results")
     aggregate = {
         **(_merged(earlier) if earlier is not None else {}),
         **flatten(config, f"{stage}_config"),
         **flatten(results, f"{stage}_results"),
+        f"{stage}_identity.seeds": list(identity.seeds),
     }
     done = _json_path(directory, f"{stage}_results")
     files: dict[Path, str | bytes] = {
         directory / "results" / "gin" / f"{stage}.gin": gin_text,
         _json_path(directory, f"{stage}_config"): _dump(config),
         directory / "results" / "aggregate" / f"{stage}.json": _dump(aggregate),
+        _json_path(directory, f"{stage}_identity"): _dump(_plain(identity.to_json(), f"{stage}_identity")),
         done: _dump(results),
     }
     with _written_next_to(files) as parts:
@@ -76,6 +75,29 @@ def write_stage(
         for path, part in parts.items():
             os.replace(part, path)
     return dict(results)
+
+
+def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Mapping[str, Any]) -> None:
+    """Writes the parameters `labels` and entries of `results` into a finished stage and into all below the run made from it."""
+    identity, before = read_identity(directory, stage), read_results(directory, stage)
+    gin_path = directory / "results" / "gin" / f"{stage}.gin"
+    text = without(gin_path.read_text(encoding="utf-8"), labels.__contains__)
+    changed = {**flatten(labels, f"{stage}_config"), **flatten(results, f"{stage}_results")}
+    files: dict[Path, str | bytes | Iterable[str]] = {
+        gin_path: text + "".join(f"{key} = {value!r}\n" for key, value in labels.items()),
+        _json_path(directory, f"{stage}_config"): _dump({**read_config(directory, stage), **labels}),
+        _json_path(directory, f"{stage}_identity"): _dump(
+            replace(identity, recorded={**identity.recorded, **labels}).to_json()
+        ),
+        _json_path(directory, f"{stage}_results"): _dump({**before, **results}),
+    }
+    for path in directory.parent.rglob("results/aggregate/*.json"):
+        entries = read_json(path, stage)
+        if entries.get(f"{stage}_results.uuid") == before["uuid"]:
+            files[path] = _dump({**entries, **changed})
+    with _written_next_to(files) as parts:
+        for path, part in parts.items():
+            os.replace(part, path)
 
 
 def is_done(directory: Path | str, stage: str) -> bool:
@@ -94,9 +116,34 @@ def read_config(directory: Path, stage: str) -> dict[str, Any]:
     return read_json(_json_path(directory, f"{stage}_config"), stage)
 
 
+def read_identity(directory: Path, stage: str) -> Identity:
+    """The identity of a finished stage; of a result of an earlier version, which has none, what its other files say of it.
+
+    Raises UserError when a file is damaged.
+    """
+    path = _json_path(directory, f"{stage}_identity")
+    if path.exists():
+        value = read_json(path, stage)
+        try:
+            return Identity.from_json(value)
+        except (KeyError, TypeError) as error:
+            raise UserError(
+                f"{path} is damaged (it lacks {error}); run {_command(stage)} again with --overwrite"
+            ) from error
+    results = read_results(directory, stage)
+    used = {current_key(key): value for key, value in read_config(directory, stage).items() if "." in key}
+    more = {**results, **results.get("metric_parameters", {})}
+    given = {key: more[key] for key in ("metric", "run_set", "codes_key", "training_seed") if key in more}
+    sources: dict[str, Any] = {key: results[key] for key in ("trained", "probe", "encoded") if key in results}
+    inputs: dict[str, Any] = (
+        {"data": results["fingerprint"]} if "fingerprint" in results and stage != "sensitivity" else {}
+    )
+    return Identity.of(stage, 1, {**used, **given}, inputs, sources)
+
+
 def read_json(path: Path, stage: str) -> dict[str, Any]:
     """The JSON object in `path`, a file of `stage`; UserError, which names the command to run, when it is no such."""
-    command = COMMANDS.get(stage, f"the stage {stage}")
+    command = _command(stage)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -106,6 +153,10 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError(f"{path} is damaged (it holds no JSON object); run {command} again with --overwrite")
     return value
+
+
+def _command(stage: str) -> str:
+    return COMMANDS.get(stage, f"the stage {stage}")
 
 
 def flatten(nested: Mapping[str, Any], stem: str) -> dict[str, Any]:
@@ -121,49 +172,6 @@ def flatten(nested: Mapping[str, Any], stem: str) -> dict[str, Any]:
             raise ValueError(f"two entries are called {twice[0]!r} once nested dictionaries are flattened; rename one")
         flat.update(entries)
     return flat
-
-
-def config_dict(gin_text: str) -> dict[str, Any]:
-    """The bindings of a gin operative configuration as JSON values: {"vae.beta": 4.0, "train/encoder.num_latent": 10}.
-
-    What JSON lacks is given as its text: references ("@vae()"), macros ("%beta"), bytes, complex and infinite numbers.
-    Tuples become lists. Nothing is imported and no configurable has to be registered.
-
-    Raises UserError when `gin_text` is not gin, or includes another file, whose bindings would be missing.
-    """
-    import gin.config_parser as config_parser
-
-    class Texts(config_parser.ParserDelegate):
-        def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> str:
-            return f"@{scoped_configurable_name}{'()' if evaluate else ''}"
-
-        def macro(self, scoped_macro_name: str) -> str:
-            return f"%{scoped_macro_name}"
-
-    config: dict[str, Any] = {}
-    try:
-        for statement in config_parser.ConfigParser(gin_text, Texts()):
-            if isinstance(statement, config_parser.IncludeStatement):
-                raise UserError(
-                    f"the gin configuration includes {statement.filename!r}; give the operative one instead"
-                )
-            if isinstance(statement, config_parser.BindingStatement):
-                scope, selector, parameter, value = statement[:4]
-                name = current_key(f"{selector}.{parameter}") if parameter else selector  # a macro has no parameter
-                config[f"{scope}/{name}" if scope else name] = _json_value(value)
-    except (SyntaxError, tokenize.TokenError) as error:
-        raise UserError(f"the gin configuration cannot be parsed: {error}") from error
-    return config
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key if isinstance(key, str) else str(key): _json_value(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json_value(entry) for entry in value]
-    if value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return str(value)
 
 
 def _json_path(directory: Path, stem: str) -> Path:

@@ -46,7 +46,7 @@ def try_parameters(name: str, data: ImageData) -> bool:
 
 
 def refuse_early(
-    names: Iterable[str], data: ImageData, configured: Callable[[], contextlib.AbstractContextManager[None]]
+    names: Iterable[str], data: ImageData, configured: Callable[[], contextlib.AbstractContextManager[object]]
 ) -> None:
     """Raises UserError when no metric of `names` would take its parameters: then nothing has to be encoded for it."""
     refused = None

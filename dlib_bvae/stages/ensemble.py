@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gin
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import run_lock
-from dlib_bvae.artifacts.lifecycle import start
+from dlib_bvae.artifacts import Work, open_run
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
@@ -64,14 +62,14 @@ def run(
         raise UserError("--profile shows the steps of one model; leave out ensemble.seeds")
     directories = [member.directory(model_dir) for member in members]
     began, built = time.time(), list[_Built]()
-    with contextlib.ExitStack() as locks:
+    with contextlib.ExitStack() as opened:
         for directory in directories:
-            locks.enter_context(run_lock(directory))
+            opened.enter_context(open_run(directory))
         for member, directory in zip(members, directories, strict=True):
             with configuration(gin_config, [*gin_bindings, *member.bindings], train.REGISTRIES):
                 built += _build(member, directory / "train", built[:1], overwrite)
         if built:
-            _train(built, len(members), way, began, overwrite)
+            _train(built, len(members), way, began)
     for directory in directories:
         print(directory)
     return directories
@@ -79,11 +77,9 @@ def run(
 
 @dataclass(frozen=True)
 class _Built:
-    """A member that is to be trained to `final`. started, text: its configuration as given, and as it was in force."""
+    """A member that is to be trained."""
 
-    final: Path
-    started: str
-    text: str
+    work: Work
     data: ImageData
     settings: TrainingSettings
     trainer: Trainer
@@ -92,10 +88,10 @@ class _Built:
 
 def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool) -> list[_Built]:
     """Builds `member` under the present configuration, on the data of the `first`; nothing where it is trained already."""
-    started = train.without_ensemble(gin.config_str())
-    if train.is_trained(final, started, overwrite):
+    work, data = train.look(final)
+    if train.is_trained(work, overwrite):
         return []
-    data, settings = datasets.load(), TrainingSettings()
+    data, settings = data or datasets.load(), TrainingSettings()
     if isinstance(settings.model, Baseline):
         raise UserError(
             f"{type(settings.model).__name__} is fitted, not trained step by step; leave out ensemble.seeds"
@@ -111,12 +107,14 @@ def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool
     if settings.deterministic:
         make_deterministic()
     trainer, examples = train.build(data, settings, shared=first[0].trainer.feed if first else None)
-    return [_Built(final, started, gin.operative_config_str(), data, settings, trainer, examples)]
+    work.begin()
+    work.begun()
+    return [_Built(work, data, settings, trainer, examples)]
 
 
-def _train(built: Sequence[_Built], size: int, way: str, began: float, overwrite: bool) -> None:
+def _train(built: Sequence[_Built], size: int, way: str, began: float) -> None:
     """Trains and finishes all. size: of the whole ensemble. Raises UserError for those that diverged."""
-    parts = [start(member.final, member.started, overwrite) for member in built]
+    parts = [member.work.part for member in built]
     settings = built[0].settings
     outcomes, way = train_ensemble(
         [member.trainer for member in built],
@@ -131,7 +129,7 @@ def _train(built: Sequence[_Built], size: int, way: str, began: float, overwrite
         if not isinstance(outcome, UserError):
             network, measured = train.trained(member.trainer, member.settings, outcome)
             measured["ensemble"] = {"members": size, "way": way}
-            train.finish(member.final, network, member.data, member.settings, began, measured, member.text)
+            train.finish(member.work, network, member.data, member.settings, began, measured)
     if failed := [outcome for outcome in outcomes if isinstance(outcome, UserError)]:
         raise UserError(f"{len(failed)} of {size} members diverged; of the first: {failed[0]}")
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import inspect
-import re
 import sys
 import time
 import traceback
@@ -17,35 +15,36 @@ from typing import Any
 import gin
 import numpy as np
 
-from dlib_bvae import metrics
+from dlib_bvae import config, metrics
 from dlib_bvae.artifacts import (
-    config_dict,
+    Stage,
+    Work,
     describe,
     device,
     is_done,
+    open_run,
     peak_memory_mib,
+    read_identity,
     read_results,
-    run_lock,
-    write_stage,
 )
-from dlib_bvae.artifacts.lifecycle import commit, recover, start
-from dlib_bvae.config import configuration
+from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.boosting import recorded_trees
 from dlib_bvae.metrics.engine.repeats import combined
+from dlib_bvae.registry import SEED, kind_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import external, postprocess
 from dlib_bvae.stages.dry_run import refuse_early
 from dlib_bvae.stages.evaluation_settings import Settings, evaluation, split_subset
 from dlib_bvae.stages.external import ExternalCodes
-from dlib_bvae.stages.inputs import Representation, same_data, trained_run
+from dlib_bvae.stages.inputs import Representation, TrainedRun, opened_run
 from dlib_bvae.visualize.matrices import save_matrices
 
-Configured = Callable[[], contextlib.AbstractContextManager[None]]
+Configured = Callable[[], contextlib.AbstractContextManager[Configuration]]
 REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, EXTRACTORS, REPRESENTATIONS]
-_LONGEST_NAME = 80
+EVALUATION = Stage("evaluation", again="scoring again")
 _MOST_SHOWN = 8  # scores in the line that tells of a result
 
 
@@ -57,12 +56,15 @@ def run(
     overwrite: bool = False,
     repeats: int | None = None,
     source: ExternalCodes | None = None,
+    step: int | None = None,
+    output_dir: Path | None = None,
 ) -> list[Path]:
     """Scores the codes of `model_dir`, or of `source`, by every metric in the comma-separated `metric` ("all" for all).
 
     A name is one of the registry, or of a metric in a module that a gin file imports.
     Each result goes to <representation>/metrics/<metric>; parameters other than the metric's own stand in the name.
-    Encodes first where that was not done, as postprocess.postprocess_fn says. repeats: sets evaluation.repeats.
+    Encodes first where that was not done, as postprocess.postprocess_fn says. repeats: sets evaluation.repeats. step,
+    output_dir: see postprocess.run.
     A metric that refuses does not stop those after it. Raises UserError for an unknown metric before any is scored, and
     at the end for refusals, except that "all" names what cannot apply to these codes and data and leaves it out.
     """
@@ -72,31 +74,43 @@ def run(
     configured = functools.partial(configuration, gin_config, bindings, registries)
     with configured():
         names = _metrics(metric)
-    if source is not None:
-        with configured():
-            data, codes = external.opened(source)
-        if codes is None:
-            refuse_early(names, data, configured)
-        with configured(), run_lock(source.output_dir, "--output_dir"):
-            representation = external.represent(source, data, codes, overwrite)
-    else:
-        representation = _of_run(trained_run(model_dir), names, configured)
-    with run_lock(representation.directory.parent, "--model_dir" if source is None else "--output_dir"):
-        return _score(names, representation, metric == "all", configured, overwrite)
+    with contextlib.ExitStack() as opened:
+        if source is None:
+            trained = opened.enter_context(opened_run(model_dir, output_dir, step))
+            representation, used = _of_run(trained, names, configured)
+        else:
+            opened.enter_context(open_run(source.output_dir, "--output_dir"))
+            representation, used = _external(source, names, configured, overwrite)
+        works, refused = _score(names, representation, metric == "all", configured, overwrite)
+    with configured() as configured_by:
+        say_unused(configured_by.typed, used.union(*(work.used() for work in works)))
+    if refused is not None:
+        raise refused
+    return [work.directory for work in works]
 
 
-def _of_run(model_dir: Path, names: Sequence[str], configured: Configured) -> Representation:
-    with run_lock(model_dir):
-        data = same_data(model_dir)
-        with configured():
-            stage = postprocess.stage_of(model_dir, postprocess.postprocessing()[0])
-        if not is_done(stage, "postprocess"):
-            refuse_early(names, data, configured)
-        with configured():
-            directory, part = postprocess.encode_once(model_dir, data)
-        decoder = functools.partial(postprocess.decoder_of, model_dir, data)
-        model = functools.partial(postprocess.model_of, model_dir)
-        return Representation(directory, part, read_codes(directory), decoder, model)
+def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -> tuple[Representation, set[str]]:
+    with configured():
+        stage = trained.output / postprocess.stage_name(trained.step)
+    if not is_done(stage, "postprocess"):
+        refuse_early(names, trained.data, configured)
+    with configured():
+        work, part = postprocess.encode_once(trained)
+        used = work.used()
+    codes = read_codes(work.directory)
+    return Representation(work.directory, stage, part, codes, trained.decoder, trained.model), used
+
+
+def _external(
+    source: ExternalCodes, names: Sequence[str], configured: Configured, overwrite: bool
+) -> tuple[Representation, set[str]]:
+    with configured():
+        data, codes = external.opened(source)
+    if codes is None:
+        refuse_early(names, data, configured)
+    with configured():
+        representation, work = external.represent(source, data, codes, overwrite)
+        return representation, work.used()
 
 
 def _metrics(text: str) -> list[str]:
@@ -148,9 +162,12 @@ def _score(
     skip_inapplicable: bool,
     configured: Configured,
     overwrite: bool,
-) -> list[Path]:
-    """Scores by each metric; skip_inapplicable: those that cannot apply are left out, which is no error."""
-    done: list[Path] = []
+) -> tuple[list[Work], UserError | None]:
+    """Scores by each metric; skip_inapplicable: those that cannot apply are left out, which is no error.
+
+    Returns the works that are done, and what to raise for the others.
+    """
+    done: list[Work] = []
     refusals: dict[str, UserError] = {}
     for name in names:
         try:
@@ -163,23 +180,23 @@ def _score(
             if is_disk_full(error) or (len(names) == 1 and _is_ours(name)):
                 raise
             refusals[name] = _defect(name, error)
-    _tell(refusals, len(names), skip_inapplicable)
-    return done
+    return done, _refusal(refusals, len(names), skip_inapplicable)
 
 
-def _tell(refusals: dict[str, UserError], asked: int, skip_inapplicable: bool) -> None:
-    """Names what was refused on standard error; raises UserError where that is an error."""
+def _refusal(refusals: dict[str, UserError], asked: int, skip_inapplicable: bool) -> UserError | None:
+    """Names what was refused on standard error; returns what to raise where that is an error."""
     if asked == 1 and refusals:
-        raise next(iter(refusals.values()))
+        return next(iter(refusals.values()))
     skipped = [name for name, refusal in refusals.items() if skip_inapplicable and isinstance(refusal, NotApplicable)]
     for name, refusal in refusals.items():
         print(f"{'left out' if name in skipped else 'refused'}: {name}: {refusal}", file=sys.stderr)
     if refused := [name for name in refusals if name not in skipped]:
-        raise UserError(
+        return UserError(
             f"{len(refused)} of {asked} metrics could not be scored: {', '.join(refused)}; the lines above say why"
         )
     if len(skipped) == asked:
-        raise UserError("no metric applies to these codes and data; the lines above say why")
+        return UserError("no metric applies to these codes and data; the lines above say why")
+    return None
 
 
 def _is_ours(name: str) -> bool:
@@ -197,19 +214,15 @@ def _defect(name: str, error: Exception) -> UserError:
     )
 
 
-def score_once(name: str, representation: Representation, overwrite: bool) -> Path:
-    """Scores by the metric `name` as the open configuration says, once; returns the folder of its results.
+def score_once(name: str, representation: Representation, overwrite: bool) -> Work:
+    """Scores by the metric `name` as the open configuration says, once; returns the work, whose directory has the results.
 
     Raises UserError for what the metric refuses; nothing is written then.
     """
-    final = representation.directory / "metrics" / variant(name, config_dict(gin.config_str()))
-    encoded = read_results(representation.directory, "postprocess")["uuid"]
-    if recover(final, "evaluation") and not overwrite:
-        before = read_results(final, "evaluation")
-        if before["encoded"] == encoded:
-            print(f"{final}: scored already: {_shown(before)}")
-            return final
-        print(f"{final}: scored codes of an earlier encoding; scoring again")
+    work = look(name, representation)
+    if work.done(overwrite):
+        print(f"{work.directory}: scored already: {_shown(work.results())}")
+        return work
     began = time.monotonic()
     settings = evaluation()
     subset = split_subset(representation.data, settings.split)
@@ -218,37 +231,42 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Pa
     with recorded_trees() as trees:
         scores = _scores(name, data, codes, settings, _wanted(name, representation))
     seconds = time.monotonic() - began
-    text = gin.operative_config_str()
-    config = config_dict(text)
     ours = {
         "score_names": [key for key, value in scores.items() if type(value) in (int, float)],
         "metric": name,
-        "metric_parameters": {
-            **parameters(name, config),
-            **_below(config, used_classifier(config)),
-            **_on(settings),
-            **trees,
-        },
+        "metric_parameters": {**parameters(name), **_on(settings), **trees},
         "num_images": data.num_images,
         "random_seed": settings.random_seed,
-        "encoded": encoded,
+        "encoded": work.sources["encoded"],
         "elapsed_time": seconds,
         "device": device(),
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
     }
-    if taken := sorted(scores.keys() & {*ours, "uuid"}):
+    if taken := sorted(scores.keys() & {*ours, "uuid", "identity"}):
         raise UserError(
             f"the metric {name} calls a score {taken[0]!r}, which results have already; it must rename that"
         )
     results = {**scores, **ours}
-    # An interrupted evaluation left nothing worth keeping: it takes seconds.
-    part = start(final, gin.config_str(), overwrite=True)
-    save_matrices(part, scores, metrics.matrices(name), data)
-    write_stage(part, "evaluation", results=results, config=config, gin_text=text, earlier=representation.directory)
-    commit(final)
-    print(f"{final}: {_shown(results)} ({seconds:.1f} s)")
-    return final
+    work.name(folder(name))
+    save_matrices(work.begin(), scores, metrics.matrices(name), data)
+    work.finish(results, earlier=representation.directory)
+    print(f"{work.directory}: {_shown(results)} ({seconds:.1f} s)")
+    return work
+
+
+def look(name: str, representation: Representation, stage: Stage = EVALUATION, **given: Any) -> Work:
+    """The evaluation of codes by the metric `name` as the open configuration says: one that is there, or a new one.
+
+    given: what else tells it from others.
+    """
+    return Work.among(
+        stage,
+        representation.output / "metrics",
+        given={"metric": name, **given},
+        inputs={"codes": read_identity(representation.directory, "postprocess").digest},
+        sources={"encoded": read_results(representation.directory, "postprocess")["uuid"]},
+    )
 
 
 def _scores(name: str, data: Any, codes: np.ndarray, settings: Settings, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -285,46 +303,23 @@ def _wanted(name: str, representation: Representation) -> dict[str, Any]:
     return {key: value for key, value in functions.items() if value is not None}
 
 
-def variant(name: str, bound: dict[str, Any]) -> str:
-    """The folder of a metric: its name, and every binding that is not the metric's default."""
-    defaults = {
-        f"{selector}.{key}": list(value.default) if isinstance(value.default, tuple) else value.default
-        for selector in (name, "evaluation")
-        for key, value in inspect.signature(gin.get_configurable(selector)).parameters.items()
-    }
-    selectors = (name, "evaluation", *metrics.CLASSIFIERS.names(), *EXTRACTORS.names())
-    kept = {
+def folder(name: str) -> str:
+    """What the results of a metric are called: its name, and every parameter that was used and is not the default."""
+    differing = {
         key.removeprefix(f"{name}."): value
-        for key, value in sorted(bound.items())
-        if key.split(".")[0] in selectors and value != defaults.get(key, "")
+        for key, value in sorted(config.used().items())
+        if kind_of(key) in (None, SEED) and value != config.default(key)
     }
-    if not kept:
+    if not differing:
         return name
-    text = ",".join(f"{key}={value}" for key, value in kept.items())
-    safe = re.sub(r"[^A-Za-z0-9_.,=+-]+", "_", text)
-    if len(safe) > _LONGEST_NAME:
-        safe = safe[: _LONGEST_NAME - 11] + "-" + hashlib.sha256(text.encode()).hexdigest()[:10]
-    return f"{name}-{safe}"
+    text = ",".join(f"{key}={value}" for key, value in differing.items())
+    return f"{name}-{text}"
 
 
-def used_classifier(config: dict[str, Any]) -> list[str]:
-    """The classifiers that ran, by the operative configuration."""
-    return sorted({key.split(".")[0] for key in config} & set(metrics.CLASSIFIERS.names()))
-
-
-def parameters(name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Every parameter of the metric that was in force."""
-    signature = inspect.signature(gin.get_configurable(name)).parameters
-    defaults = {
-        key: value.default
-        for key, value in signature.items()
-        if value.kind is inspect.Parameter.KEYWORD_ONLY and key not in ("decode", "model")
-    }
-    return {**defaults, **{k.removeprefix(f"{name}."): v for k, v in config.items() if k.startswith(f"{name}.")}}
-
-
-def _below(config: dict[str, Any], selectors: list[str]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key.split(".")[0] in selectors}
+def parameters(name: str) -> dict[str, Any]:
+    """Every parameter that the metric used, those of other functions with their names, but for seeds."""
+    used = {key.removeprefix(f"{name}."): value for key, value in config.used().items() if kind_of(key) is None}
+    return {key: value for key, value in used.items() if not key.startswith("evaluation.")}
 
 
 def _shown(results: dict[str, Any]) -> str:

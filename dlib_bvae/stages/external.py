@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gin
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import config_dict, describe, read_results, write_stage
-from dlib_bvae.artifacts.lifecycle import commit, recover, start
+from dlib_bvae.artifacts import Stage, Work, describe
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.external.arrays import open_array
@@ -20,17 +19,12 @@ from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.engine.codes import check_codes, unusable
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.runtime import RUNS
-from dlib_bvae.stages.inputs import Representation
-from dlib_bvae.stages.postprocess import (
-    decoder,
-    encode_by,
-    encoded_part,
-    load_encoder,
-    postprocessing,
-    saved_model,
-    stage_of,
-)
+from dlib_bvae.stages.inputs import Representation, load_decoder, load_encoder, load_model
+from dlib_bvae.stages.postprocess import POSTPROCESS, encode, encoded_part, stage_name, unused
 
+_WAY_OUT = "choose another --name or --output_dir, or --overwrite to replace the codes and their scores"
+_CODES = Stage("postprocess", way_out=_WAY_OUT)
+_SAVED_MODEL = replace(POSTPROCESS, way_out=_WAY_OUT)
 _BLOCK_VALUES = 2**22  # of the codes that are looked at in one go
 
 
@@ -100,39 +94,41 @@ def opened(source: ExternalCodes) -> tuple[ImageData, np.ndarray | None]:
     return data, codes
 
 
-def represent(source: ExternalCodes, data: ImageData, codes: np.ndarray | None, overwrite: bool) -> Representation:
+def represent(
+    source: ExternalCodes, data: ImageData, codes: np.ndarray | None, overwrite: bool
+) -> tuple[Representation, Work]:
     """Writes the stage of these codes, or encodes `data` (postprocess.encoded_part of it) by the SavedModel, once.
 
     Raises UserError when the folder holds another representation, unless `overwrite` is to replace it.
     """
     data = data if source.codes else encoded_part(data)
     paths = [source.codes] if source.codes else sorted(path for path in source.saved_model.rglob("*") if path.is_file())  # type: ignore[union-attr]
-    identity = {
-        "trained": content_sha256([path for path in paths if path is not None]),
+    sha256 = content_sha256([path for path in paths if path is not None])
+    recorded = {
+        "trained": sha256,
         "codes_key": source.codes_key,
         "model": source.name,
         "training_seed": source.training_seed,
         "dataset": data.name,
         "fingerprint": data.fingerprint,
     }
-    final = source.output_dir / "codes" if codes is not None else stage_of(source.output_dir, postprocessing()[0])
-    known = recover(final, "postprocess")
-    if known and (changed := _difference(read_results(final, "postprocess"), identity)):
-        if not overwrite:
-            raise UserError(
-                f"{final} holds other codes ({changed}); choose another --name or --output_dir, or --overwrite to replace "
-                "them and their scores"
-            )
-        known = False
+    work = Work(
+        _CODES if codes is not None else _SAVED_MODEL,
+        source.output_dir / ("codes" if codes is not None else stage_name()),
+        given={"codes_key": source.codes_key, "training_seed": source.training_seed},
+        inputs={"sha256": sha256, "data": data.fingerprint},
+        sources={"trained": sha256},
+        unused=unused() if codes is None else lambda key: not key.startswith("dataset."),
+    )
     if codes is not None:
-        if not known:
-            _write(final, source, identity, codes)
-        return Representation(final, data, codes, lambda: None, lambda: None)
+        if not work.done(overwrite):
+            _write(work, source, recorded, codes)
+        return Representation(work.directory, work.directory, data, codes, lambda: None, lambda: None), work
     model: Path = source.saved_model  # type: ignore[assignment]
-    recorded = {"saved_model": model}
-    encode_by(lambda: (load_encoder(model), data), identity, source.output_dir, overwrite=not known, recorded=recorded)
-    functions = (lambda: decoder(model), lambda: saved_model(model))
-    return Representation(final, data, read_codes(final, advice=f"delete {final}"), *functions)
+    encode(work, lambda: (load_encoder(model), data), {**recorded, "saved_model": model}, overwrite)
+    found = read_codes(work.directory, advice=f"delete {work.directory}")
+    functions = (lambda: load_decoder(model), lambda: load_model(model))
+    return Representation(work.directory, work.directory, data, found, *functions), work
 
 
 def check_values(codes: np.ndarray, path: Path) -> None:
@@ -143,21 +139,12 @@ def check_values(codes: np.ndarray, path: Path) -> None:
             raise UserError(f"{path}: the code of image {start_row + bad[0]} is {bad[1]}")
 
 
-def _difference(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """The first entry of `now` that `before` has otherwise, as text."""
-    names = {"trained": "sha256", "model": "name"}
-    for key, value in now.items():
-        if before.get(key) != value:
-            return f"{names.get(key, key)} {before.get(key)!r}, now {value!r}"
-    return None
-
-
-def _write(final: Path, source: ExternalCodes, identity: dict[str, Any], codes: np.ndarray) -> None:
+def _write(work: Work, source: ExternalCodes, recorded: dict[str, Any], codes: np.ndarray) -> None:
     began = time.monotonic()
-    part = start(final, gin.config_str(), overwrite=True)
+    work.begin()
     results = {
-        **identity,
-        "representation": final.name,
+        **recorded,
+        "representation": work.directory.name,
         "source": source.codes,
         "num_images": len(codes),
         "num_latents": codes.shape[1],
@@ -165,6 +152,4 @@ def _write(final: Path, source: ExternalCodes, identity: dict[str, Any], codes: 
         "elapsed_time": time.monotonic() - began,
         "environment": describe(),
     }
-    text = gin.operative_config_str()
-    write_stage(part, "postprocess", results=results, config=config_dict(text), gin_text=text, earlier=None)
-    commit(final)
+    work.finish(results)

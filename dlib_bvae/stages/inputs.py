@@ -1,38 +1,109 @@
-"""What a stage works on: a run directory, the data set it was trained on, a representation."""
+"""What a stage works on: a trained run, opened for one process, with its data set and model; a representation of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import read_results
+from dlib_bvae.artifacts import Identity, open_run, read_identity, read_results, reading
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
-from dlib_bvae.runtime import RUNS
+from dlib_bvae.runtime import RUNS, load_tensorflow
 
 if TYPE_CHECKING:
     from dlib_bvae.models.signatures import SavedModel
 
 _TRAINED = Path("train", "results", "json", "train_results.json")
 _CONFIGURATION = Path("train", "results", "gin", "train.gin")
+_EXPORTED = "saved_model"
+
+Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+Decode = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished training in `directory` and its data set. output: where stages write. step: of its model, None for the last."""
+
+    directory: Path
+    output: Path
+    data: ImageData
+    step: int | None = None
+    results: dict[str, Any] = field(init=False)  # of the training
+    identity: Identity = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "results", read_results(self.directory / "train", "train"))
+        object.__setattr__(self, "identity", read_identity(self.directory / "train", "train"))
+
+    @property
+    def codes(self) -> str | None:
+        """What the codes are where no encoder makes them (see Baseline.codes): "factors"; None for all others."""
+        return self.results.get("codes")
+
+    @property
+    def saved_model(self) -> Path:
+        """The SavedModel. Raises UserError where training kept none of `step`."""
+        train = self.directory / "train"
+        if self.step is None or self.step == self.results.get("steps"):
+            return train / _EXPORTED
+        kept = sorted(int(path.name.rpartition("-")[2]) for path in train.glob(f"{_EXPORTED}-[0-9]*"))
+        if self.step not in kept:
+            raise UserError(
+                f"{self.directory} keeps no model of step {self.step} (kept: {', '.join(map(str, kept)) or 'none'}, and the "
+                f"last); train with model.export_steps = [{self.step}]"
+            )
+        return train / f"{_EXPORTED}-{self.step}"
+
+    def encoder(self, data: Any) -> tuple[Encode, Any]:
+        """How the run encodes, and what of `data`: the images, or of a method without an encoder what has its codes."""
+        if self.codes:
+            coded = _coded_data(self.codes, data)
+            return coded.encode, coded
+        return load_encoder(self.saved_model), data
+
+    def decoder(self) -> Decode | None:
+        """Latents float32 (n, latents) → images (n, H, W, C) in [0, 1]; None where it has none."""
+        return _coded_data(self.codes, self.data).decode if self.codes else load_decoder(self.saved_model)
+
+    def model(self) -> SavedModel | None:
+        """All that the SavedModel can do; None of a method without an encoder, which has none."""
+        return None if self.codes else load_model(self.saved_model)
 
 
 class Representation(NamedTuple):
-    """Codes (images, latents) of `data` in index order; the directory of their stage.
+    """Codes (images, latents) of `data` in index order; `directory` of their stage, `output`: where what is made of them goes.
 
     decoder: makes the function latents → images, or None where there is none. model: makes all that the model can do, or None.
     """
 
     directory: Path
+    output: Path
     data: ImageData
     codes: np.ndarray
-    decoder: Callable[[], Callable[[np.ndarray], np.ndarray] | None]
+    decoder: Callable[[], Decode | None]
     model: Callable[[], SavedModel | None]
+
+
+@contextlib.contextmanager
+def opened_run(model_dir: Path | None, output_dir: Path | None = None, step: int | None = None) -> Iterator[TrainedRun]:
+    """The trained run in `model_dir` (None: the most recent, which is said), in this process alone until the block ends.
+
+    output_dir: where to write instead, next to a run that is only read. Raises UserError for no trained run, InUse where another
+    process works in it.
+    """
+    model_dir = trained_run(model_dir)
+    lock = open_run(model_dir) if output_dir is None else open_run(output_dir, "--output_dir")
+    with lock, contextlib.nullcontext() if output_dir is None else reading(model_dir):
+        model_dir = trained_run(model_dir)  # once more, as it was not ours before
+        yield TrainedRun(model_dir, output_dir or model_dir, same_data(model_dir), step)
 
 
 def trained_run(model_dir: Path | None) -> Path:
@@ -45,7 +116,10 @@ def trained_run(model_dir: Path | None) -> Path:
         print(f"run: {model_dir} (the most recent; --model_dir chooses another)")
     elif not model_dir.is_dir():
         raise UserError(f"there is no run directory {model_dir}; train it with dlib_bvae_train --model_dir={model_dir}")
-    elif not (model_dir / _TRAINED).is_file():
+    elif (
+        not (model_dir / _TRAINED).is_file()
+        and not (model_dir / "train.part" / _TRAINED.relative_to("train")).is_file()
+    ):
         if (model_dir / "train.part").is_dir():
             raise UserError(f"the training in {model_dir} is not finished; run its dlib_bvae_train command again")
         raise UserError(f"{model_dir} is not a run directory of dlib_bvae_train: it lacks {_TRAINED}")
@@ -66,3 +140,33 @@ def same_data(model_dir: Path) -> ImageData:
             f"{data.fingerprint}; use the package version that trained it, or train again"
         )
     return data
+
+
+def load_encoder(directory: Path) -> Encode:
+    """The SavedModel's encode as a numpy function: observations → (mean, log_variance or None)."""
+    load_tensorflow()
+    from dlib_bvae.models.signatures import encoder
+
+    return encoder(directory)
+
+
+def load_decoder(directory: Path) -> Decode | None:
+    """The SavedModel's decode: latents float32 (n, latents) → images (n, H, W, C) in [0, 1]; None where it has none."""
+    load_tensorflow()
+    from dlib_bvae.models import signatures
+
+    return signatures.decoder(directory)
+
+
+def load_model(directory: Path) -> SavedModel:
+    """All functions of a SavedModel on numpy arrays."""
+    load_tensorflow()
+    from dlib_bvae.models import signatures
+
+    return signatures.model(directory)
+
+
+def _coded_data(codes: str, data: Any) -> Any:
+    from dlib_bvae.models.baselines import coded_data
+
+    return coded_data(codes, data)

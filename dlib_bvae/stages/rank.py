@@ -7,20 +7,16 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import gin
-
-from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, read_results, run_lock, write_stage
-from dlib_bvae.artifacts.lifecycle import commit, recover, start
-from dlib_bvae.config import configuration
+from dlib_bvae.artifacts import Work, describe, device, peak_memory_mib, read_results
+from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, Member, scores_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.evaluate import parameters, variant
+from dlib_bvae.stages.evaluate import folder, look, parameters
 from dlib_bvae.stages.evaluation_settings import evaluation
-from dlib_bvae.stages.inputs import same_data, trained_run
+from dlib_bvae.stages.inputs import Representation, TrainedRun, opened_run, trained_run
 
 
 def run(
@@ -40,23 +36,29 @@ def run(
     names = RUN_SET_METRICS.names() if metric == "all" else [name.strip() for name in metric.split(",")]
     for name in names:
         RUN_SET_METRICS.get(name)
-    runs = _checked(model_dirs)
     registries = [RUN_SET_METRICS, REPRESENTATIONS]
-    with contextlib.ExitStack() as locks:
-        for each in runs:
-            locks.enter_context(run_lock(each))
-        data = same_data(runs[0])
-        with configuration(gin_config, gin_bindings, registries):
-            encoded = [postprocess.encode_once(each, data) for each in runs]
+    with contextlib.ExitStack() as opened:
+        runs = [opened.enter_context(opened_run(each)) for each in _distinct(model_dirs)]
+        _check(runs)
+        with configuration(gin_config, gin_bindings, registries) as configured:
+            representations, used = [], set[str]()
+            for each in runs:
+                work, part = postprocess.encode_once(each)
+                codes = read_codes(work.directory)
+                representations.append(
+                    Representation(work.directory, work.directory, part, codes, each.decoder, each.model)
+                )
+                used |= work.used()
         members: list[Member] = []
-        done = []
+        done: list[Work] = []
         for name in names:
             with configuration(gin_config, gin_bindings, registries):
-                done += _rank_once(name, encoded[0][1], [each for each, _ in encoded], members, overwrite)
-        return done
+                done += _rank_once(name, runs, representations, members, overwrite)
+        say_unused(configured.typed, used.union(*(work.used() for work in done)))
+        return [work.directory for work in done]
 
 
-def _checked(model_dirs: Sequence[Path]) -> list[Path]:
+def _distinct(model_dirs: Sequence[Path]) -> list[Path]:
     """The runs, sorted by path, so that their order on the command line does not matter."""
     runs = sorted(trained_run(each) for each in model_dirs)
     if len({each.resolve() for each in runs}) < len(runs):
@@ -65,73 +67,65 @@ def _checked(model_dirs: Sequence[Path]) -> list[Path]:
         raise UserError(
             f"ranking compares runs and needs at least two of them; got {', '.join(map(str, runs)) or 'none'}"
         )
-    trained = [read_results(each / "train", "train") for each in runs]
-    first: dict[str, Path] = {}
-    for each, results in zip(runs, trained, strict=True):
-        if (other := first.setdefault(results["uuid"], each)) is not each:
-            raise UserError(f"{other} and {each} are copies of one run; give each run once")
-    for each, results in zip(runs, trained, strict=True):
-        for key in ("dataset", "fingerprint"):
-            if results[key] != trained[0][key]:
-                raise UserError(
-                    f"{each} was trained on {results['dataset']} {results['fingerprint']}, {runs[0]} on "
-                    f"{trained[0]['dataset']} {trained[0]['fingerprint']}; rank runs on one data set"
-                )
     return runs
 
 
-def _rank_once(name: str, data: Any, representations: list[Path], members: list[Member], overwrite: bool) -> list[Path]:
-    """The results' directories, made where they are not all there; fills `members` when they are needed first."""
-    encoded = [read_results(each, "postprocess")["uuid"] for each in representations]
+def _check(runs: Sequence[TrainedRun]) -> None:
+    first: dict[str, Path] = {}
+    for each in runs:
+        if (other := first.setdefault(each.results["uuid"], each.directory)) is not each.directory:
+            raise UserError(f"{other} and {each.directory} are copies of one run; give each run once")
+    for each in runs:
+        for key in ("dataset", "fingerprint"):
+            if each.results[key] != runs[0].results[key]:
+                raise UserError(
+                    f"{each.directory} was trained on {each.results['dataset']} {each.results['fingerprint']}, "
+                    f"{runs[0].directory} on {runs[0].results['dataset']} {runs[0].results['fingerprint']}; rank runs on one "
+                    "data set"
+                )
+
+
+def _rank_once(
+    name: str,
+    runs: Sequence[TrainedRun],
+    representations: Sequence[Representation],
+    members: list[Member],
+    overwrite: bool,
+) -> list[Work]:
+    """The results, made where they are not all there; fills `members` when they are needed first."""
+    encoded = [read_results(each.directory, "postprocess")["uuid"] for each in representations]
     run_set = hashlib.sha256("".join(sorted(encoded)).encode()).hexdigest()[:10]
-    folder = f"{variant(name, config_dict(gin.config_str()))}-runs={run_set}"
-    finals = [each / "metrics" / folder for each in representations]
-    settled = [recover(final, "evaluation") for final in finals]
-    if all(settled) and not overwrite:
-        print(f"{name}: these {len(finals)} runs are ranked already")
-        _show(name, [read_results(final, "evaluation")[name] for final in finals], representations)
-        return finals
+    works = [look(name, each, run_set=run_set) for each in representations]
+    done = [work.done(overwrite) for work in works]  # all of them, as each says what differs
+    if all(done):
+        print(f"{name}: these {len(works)} runs are ranked already")
+        _show(name, [work.results()[name] for work in works], runs)
+        return works
     began = time.monotonic()
     if not members:
-        members += [_member(each, data) for each in representations]
-    seed = _seed()
+        members += [_member(run, each) for run, each in zip(runs, representations, strict=True)]
+    seed, data = _seed(), representations[0].data
     scores = RUN_SET_METRICS.get(name)(data, members, seed)
     common = {
         "metric": name,
-        "metric_parameters": {
-            **parameters(name, config_dict(gin.operative_config_str())),
-            "run_set": run_set,
-            "num_runs": len(finals),
-        },
-        "run_set": [
-            {"run": str(each.parent), "encoded": uuid} for each, uuid in zip(representations, encoded, strict=True)
-        ],
+        "metric_parameters": {**parameters(name), "run_set": run_set, "num_runs": len(works)},
+        "run_set": [{"run": str(run.directory), "encoded": uuid} for run, uuid in zip(runs, encoded, strict=True)],
         "num_images": data.num_images,
         "random_seed": seed,
         "elapsed_time": time.monotonic() - began,
-    }
-    for final, uuid, score in zip(finals, encoded, scores, strict=True):
-        _write(final, {**score, **common, "encoded": uuid})
-    print(f"{name}: ranked {len(finals)} runs in {common['elapsed_time']:.1f} s; results in <run>/…/metrics/{folder}")
-    _show(name, [score[name] for score in scores], representations)
-    return finals
-
-
-def _write(final: Path, results: dict[str, Any]) -> None:
-    """The result of one run as an evaluation."""
-    text = gin.operative_config_str()
-    fact_names = scores_of(results["metric"]).keys()
-    results = {
-        **results,
-        "score_names": sorted(fact_names & results.keys()),
+        "score_names": sorted(scores_of(name).keys() & scores[0].keys()),
         "device": device(),
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
     }
-    part = start(final, gin.config_str(), overwrite=True)
-    earlier = final.parents[1]
-    write_stage(part, "evaluation", results=results, config=config_dict(text), gin_text=text, earlier=earlier)
-    commit(final)
+    for work, representation, uuid, score in zip(works, representations, encoded, scores, strict=True):
+        work.name(f"{folder(name)}-runs={run_set}")
+        work.begin()
+        work.finish({**score, **common, "encoded": uuid}, earlier=representation.directory)
+    seconds = common["elapsed_time"]
+    print(f"{name}: ranked {len(works)} runs in {seconds:.1f} s; results in <run>/…/metrics/{works[0].directory.name}")
+    _show(name, [score[name] for score in scores], runs)
+    return works
 
 
 def _seed() -> int:
@@ -146,15 +140,15 @@ def _seed() -> int:
     return said.random_seed
 
 
-def _member(representation: Path, data: Any) -> Member:
-    model_dir = representation.parent
-    if codes := postprocess.codes_of(model_dir):
-        raise UserError(f"{model_dir} has no encoder, its codes are the {codes}; rank runs of models that see images")
-    encode = postprocess.load_encoder(model_dir / "train" / "saved_model")
-    return Member(read_codes(representation), encode, postprocess.decoder_of(model_dir, data))
+def _member(run: TrainedRun, representation: Representation) -> Member:
+    if run.codes:
+        raise UserError(
+            f"{run.directory} has no encoder, its codes are the {run.codes}; rank runs of models that see images"
+        )
+    return Member(representation.codes, run.encoder(run.data)[0], run.decoder())
 
 
-def _show(name: str, scores: list[float], representations: list[Path]) -> None:
+def _show(name: str, scores: list[float], runs: Sequence[TrainedRun]) -> None:
     """Prints the runs, best first."""
-    for score, representation in sorted(zip(scores, representations, strict=True), key=lambda pair: -pair[0]):
-        print(f"  {name} {score:.4f}  {representation.parent}")
+    for score, run in sorted(zip(scores, runs, strict=True), key=lambda pair: -pair[0]):
+        print(f"  {name} {score:.4f}  {run.directory}")

@@ -7,22 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import gin
-
 from dlib_bvae.artifacts import (
-    config_dict,
+    Stage,
+    Work,
     describe,
     device,
     peak_memory_mib,
     read_config,
+    read_identity,
     read_results,
-    run_lock,
     write_atomic,
-    write_stage,
 )
 from dlib_bvae.artifacts.identity import config_hash
-from dlib_bvae.artifacts.lifecycle import commit, recover, start
-from dlib_bvae.config import configuration
+from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
@@ -30,7 +27,7 @@ from dlib_bvae.registry import configurable
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.inputs import same_data, trained_run
+from dlib_bvae.stages.inputs import TrainedRun, opened_run, trained_run
 from dlib_bvae.visualize.diagrams import Axes, save_grid_of_curves
 
 if TYPE_CHECKING:
@@ -40,7 +37,7 @@ COLUMNS = [
     *("run", "model", "dataset", "fingerprint", "training_seed", "random_seed"),
     *("factors", "classifier", "batch_size", "train_accuracy", "eval_accuracy", "classifier_converged"),
 ]
-_STAGE = "sensitivity"
+SENSITIVITY = Stage("sensitivity", again="scoring again")
 _LABEL = "L (pairs a point)"
 
 
@@ -117,49 +114,55 @@ def model_labels(configs: list[dict[str, Any]], models: list[str]) -> list[str]:
 def _cells(model_dir: Path, gin_config: Sequence[str], gin_bindings: Sequence[str], overwrite: bool) -> dict[str, Any]:
     """The results of one run, computed where they are not there."""
     registries = [CLASSIFIERS, REPRESENTATIONS]
-    with run_lock(model_dir):
-        data = same_data(model_dir)
+    with opened_run(model_dir) as trained:
         with configuration(gin_config, gin_bindings, registries):
-            representation, data = postprocess.encode_once(model_dir, data)
-        with configuration(gin_config, gin_bindings, registries):
-            return _score_once(model_dir, data, representation, overwrite)
+            encoded, data = postprocess.encode_once(trained)
+            used = encoded.used()
+        with configuration(gin_config, gin_bindings, registries) as configured:
+            work = _score_once(trained, data, encoded.directory, overwrite)
+            say_unused(configured.typed, used | work.used())
+    return {**work.results(), **_of_training(trained)}
 
 
-def _score_once(model_dir: Path, data: Any, representation: Path, overwrite: bool) -> dict[str, Any]:
-    final, encoded = representation / _STAGE, read_results(representation, "postprocess")["uuid"]
-    if recover(final, _STAGE) and not overwrite:
-        before = read_results(final, _STAGE)
-        if before["encoded"] == encoded and before["configuration"] == gin.config_str():
-            print(f"{final}: scored already")
-            return before
+def _of_training(trained: TrainedRun) -> dict[str, Any]:
+    return {
+        "model": trained.results["model"],
+        "dataset": trained.results["dataset"],
+        "fingerprint": trained.results["fingerprint"],
+        "training_seed": trained.results["seed"],
+        "train_config": read_config(trained.directory / "train", "train"),
+    }
+
+
+def _score_once(trained: TrainedRun, data: Any, representation: Path, overwrite: bool) -> Work:
+    encoded = read_results(representation, "postprocess")["uuid"]
+    work = Work(
+        SENSITIVITY,
+        representation / SENSITIVITY.name,
+        inputs={"codes": read_identity(representation, "postprocess").digest},
+        sources={"encoded": encoded},
+    )
+    if work.done(overwrite):
+        print(f"{work.directory}: scored already")
+        return work
     began = time.monotonic()
     seed = settings()
     cells = beta_vae_sensitivity(data, read_codes(representation), seed)
-    text = gin.operative_config_str()
-    trained = read_results(model_dir / "train", "train")
     results = {
-        "run": str(model_dir),
-        "model": trained["model"],
-        "dataset": trained["dataset"],
-        "fingerprint": trained["fingerprint"],
-        "training_seed": trained["seed"],
-        "train_config": read_config(model_dir / "train", "train"),
+        "run": str(trained.directory),
+        **_of_training(trained),
         "cells": cells,
         "random_seed": seed,
         "encoded": encoded,
-        "configuration": gin.config_str(),
         "elapsed_time": time.monotonic() - began,
         "device": device(),
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
     }
-    part = start(final, gin.config_str(), overwrite=True)
-    written = write_stage(
-        part, _STAGE, results=results, config=config_dict(text), gin_text=text, earlier=representation
-    )
-    commit(final)
-    print(f"{final}: {len(cells)} cells in {results['elapsed_time']:,.0f} s", flush=True)
-    return written
+    work.begin()
+    work.finish(results, earlier=representation)
+    print(f"{work.directory}: {len(cells)} cells in {results['elapsed_time']:,.0f} s", flush=True)
+    return work
 
 
 def _table(frame: pd.DataFrame, keys: list[str], across: str) -> str:

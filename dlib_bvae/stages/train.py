@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import gin
 import numpy as np
 
-from dlib_bvae import datasets, models  # models first: TensorFlow is to start without its lines
-from dlib_bvae.artifacts import config_dict, describe, device, peak_memory_mib, run_lock, write_stage
-from dlib_bvae.artifacts.lifecycle import check_same, commit, recover, start, work_dir
-from dlib_bvae.config import configuration
+from dlib_bvae import config, datasets, models  # models first: TensorFlow is to start without its lines
+from dlib_bvae.artifacts import Stage, Work, describe, device, is_done, open_run, peak_memory_mib
+from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.curve import frechet_curve
@@ -54,7 +50,19 @@ REGISTRIES = (
 )
 _EXAMPLES = 8
 _OF_FITS = ("model", "name", "random_seed")  # what a baseline reads of the settings
-_OF_STEPS = re.compile(rf"^model\.(?!(?:{'|'.join(_OF_FITS)}) )\w+ = .*\n(?:    .*\n)*", re.MULTILINE)
+# What turns a part of training on, and its further parameters with it.
+_TURNED_ON_BY = {
+    "validation": ("fraction", "num_images"),
+    "frechet_curve": ("every_steps",),
+    "divergence": ("factor",),
+}
+TRAIN = Stage(
+    "train",
+    way_out="choose another --model_dir, or --overwrite to begin again",
+    continues=True,
+    grows="model.training_steps",
+    kept=("checkpoint", "events*", "saved_model-*"),
+)
 
 # What learns: the directory where it continues → the network (None: see Baseline.fit), and results with the seconds it took.
 Learn = Callable[[Path], tuple[Model | None, dict[str, Any]]]
@@ -69,12 +77,17 @@ def run(
 ) -> Path:
     """Trains what the configuration says into `model_dir` (default: runs/<name of the last gin file>) and returns it.
 
-    A finished run says so and does nothing, an interrupted one continues. profile: "FIRST:LAST", steps to profile for
-    TensorBoard. Raises UserError for bad input.
+    A finished run says so and does nothing, an interrupted one continues, and so does a finished one of fewer steps. profile:
+    "FIRST:LAST", steps to profile for TensorBoard. Raises UserError for bad input.
     """
     model_dir = directory_of(gin_config, gin_bindings, model_dir)
-    with configuration(gin_config, gin_bindings, REGISTRIES), run_lock(model_dir):
-        _train_once(model_dir, overwrite, profile)
+    with configuration(gin_config, gin_bindings, REGISTRIES) as configured, open_run(model_dir):
+        if [key for key in configured.bound if key.startswith("ensemble.")]:
+            raise UserError(
+                "parameters of ensemble need ensemble.seeds, a list of seeds, and dlib_bvae_train to train them"
+            )
+        work = _train_once(model_dir / "train", configured, overwrite, profile)
+        say_unused(configured.typed, work.used())
     return model_dir
 
 
@@ -89,59 +102,77 @@ def directory_of(gin_config: Sequence[str], gin_bindings: Sequence[str], model_d
     return model_dir
 
 
-def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
-    final, gin_text = model_dir / "train", gin.config_str()
-    if without_ensemble(gin_text) != gin_text:
-        raise UserError(
-            "parameters of ensemble need ensemble.seeds, a list of seeds, and dlib_bvae_train to train them"
-        )
-    if is_trained(final, gin_text, overwrite):
-        return
+def _train_once(final: Path, configured: Configuration, overwrite: bool, profile: str | None) -> Work:
+    work, data = look(final)
+    if is_trained(work, overwrite):
+        return work
     began = time.time()
-    data, settings = datasets.load(), TrainingSettings()
+    data, settings = data or datasets.load(), TrainingSettings()
     baseline = settings.model if isinstance(settings.model, Baseline) else None
     if baseline is not None and profile is not None:
         raise UserError("--profile profiles training steps, and a fitted model has none; leave it out")
-    learn = _training(data, settings, profile) if baseline is None else fit_of(baseline, data, settings)
-    part = start(final, gin_text, overwrite)
-    network, measured = learn(part)
-    text = gin.operative_config_str()
-    if baseline is not None:
-        text = _OF_STEPS.sub("", text)  # gin lists the defaults of training steps as in force
-    finish(final, network, data, settings, began, measured, text)
+    learn = _training(work, data, settings, profile) if baseline is None else fit_of(work, baseline, data, settings)
+    work.begin()
+    work.begun()
+    network, measured = learn(work.part)
+    finish(work, network, data, settings, began, measured)
+    return work
 
 
-def without_ensemble(gin_text: str) -> str:
-    """What gin.config_str() gave, without the parameters of `ensemble`: a member's configuration as if it were alone."""
-    sections = gin_text.split("\n\n")
-    return "\n\n".join(text for text in sections if not text.startswith("# Parameters for ensemble:"))
+def look(final: Path) -> tuple[Work, ImageData | None]:
+    """The training that the open configuration says, and its data set; None where that cannot be had and is not needed."""
+    work = Work(TRAIN, final, unused=_unused())
+    try:
+        data = datasets.load()
+    except UserError:
+        if not is_done(final, "train"):
+            raise
+        return work, None
+    work.inputs = {"data": data.fingerprint}
+    return work, data
 
 
-def is_trained(final: Path, gin_text: str, overwrite: bool) -> bool:
+def _unused() -> Callable[[str], bool]:
+    """Which parameters change nothing: those of what is turned off, and of a baseline all that belong to training steps."""
+    deciding = [f"{selector}.{each}" for selector, names in _TURNED_ON_BY.items() for each in names]
+    values = config.current([*deciding, "model.model"])
+    off = [
+        selector for selector, names in _TURNED_ON_BY.items() if not any(values.get(f"{selector}.{n}") for n in names)
+    ]
+    fitted = str(values.get("model.model", "")).split("/")[-1].strip("@()").split(".")[-1] in BASELINES
+
+    def unused(key: str) -> bool:
+        selector, _, parameter = key.split("/")[-1].rpartition(".")
+        turned_off = selector in off and parameter not in _TURNED_ON_BY[selector]
+        return turned_off or (fitted and selector == "model" and parameter not in _OF_FITS)
+
+    return unused
+
+
+def is_trained(work: Work, overwrite: bool) -> bool:
     """Whether there is nothing to do, which is said. Raises UserError when another configuration was trained."""
-    if not recover(final, "train") or overwrite:
+    if not work.done(overwrite):
         return False
-    check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
-    print(f"{final}: trained already; --overwrite trains again")
+    if "model.name" in work.labels():
+        work.relabel({"model": TrainingSettings().method})
+    print(f"{work.directory}: trained already; --overwrite trains again")
     return True
 
 
 def finish(
-    final: Path,
+    work: Work,
     network: Model | None,
     data: ImageData,
     settings: TrainingSettings,
     began: float,
     measured: dict[str, Any],
-    text: str,
 ) -> None:
-    """Exports `network`, where there is one, writes the results, and renames the directory to `final`.
+    """Exports `network`, where there is one, and writes the results of `work`.
 
-    began: seconds since 1970. measured: further results, with the seconds it took. text: the operative configuration.
+    began: seconds since 1970. measured: further results, with the seconds it took.
     """
-    part = work_dir(final)
     if network is not None:
-        _export(network, _examples(data), part)
+        _export(network, _examples(data), work.part)
     seconds = measured.pop("seconds")
     results = {
         "model": settings.method,
@@ -156,14 +187,13 @@ def finish(
         "environment": describe(),
         **measured,
     }
-    write_stage(part, "train", results=results, config=config_dict(text), gin_text=text, earlier=None)
-    commit(final)
+    work.finish(results)
     done = f"trained {results['steps']} steps" if "steps" in results else "fitted"
     loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
-    print(f"{final}: {done} in {seconds:,.0f} s{loss}")
+    print(f"{work.directory}: {done} in {seconds:,.0f} s{loss}")
 
 
-def _training(data: ImageData, settings: TrainingSettings, profile: str | None) -> Learn:
+def _training(work: Work, data: ImageData, settings: TrainingSettings, profile: str | None) -> Learn:
     """Makes a training with steps ready."""
     profiled = (0, 0) if profile is None else steps_of(profile, settings.training_steps)
     if settings.deterministic:
@@ -177,12 +207,12 @@ def _training(data: ImageData, settings: TrainingSettings, profile: str | None) 
     return learn
 
 
-def fit_of(baseline: Baseline, data: ImageData, settings: TrainingSettings) -> Learn:
+def fit_of(work: Work, baseline: Baseline, data: ImageData, settings: TrainingSettings) -> Learn:
     """Makes a fit ready. An interrupted fit starts anew, and one that is refused leaves no part behind.
 
     Raises UserError when the configuration binds what a baseline does not read.
     """
-    for key in config_dict(gin.config_str()):
+    for key in config.bound():
         selector, _, parameter = key.split("/")[-1].partition(".")
         if selector in baseline.unused or (selector == "model" and parameter not in _OF_FITS):
             name = type(baseline).__name__
@@ -193,7 +223,7 @@ def fit_of(baseline: Baseline, data: ImageData, settings: TrainingSettings) -> L
         try:
             network, measured = baseline.fit(data, settings.random_seed)
         except UserError:
-            shutil.rmtree(part)
+            work.abandon()
             raise
         variables = () if network is None else network.trainable_variables
         size = sum(int(variable.shape.num_elements()) for variable in variables)

@@ -7,33 +7,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gin
 import numpy as np
 
 from dlib_bvae.artifacts import (
-    config_dict,
+    Stage,
+    Work,
     describe,
     device,
     peak_memory_mib,
+    read_identity,
     read_results,
-    run_lock,
     write_atomic,
-    write_stage,
 )
-from dlib_bvae.artifacts.lifecycle import check_same, commit, recover, start
-from dlib_bvae.config import configuration
+from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.images import training_sample
 from dlib_bvae.errors import NotApplicable, UserError, check_integer, check_number
 from dlib_bvae.registry import configurable
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.inputs import same_data, trained_run
+from dlib_bvae.stages.inputs import TrainedRun, opened_run
 from dlib_bvae.visualize import sections, traversals
 from dlib_bvae.visualize.latents import latents_of
 from dlib_bvae.visualize.page import Section, page
 from dlib_bvae.visualize.sections import Run, Settings
 
+VISUALIZE = Stage("visualize", again="drawing again")
 _BATCH = 256
 _AMOUNTS = "latents"
 SECTIONS = {
@@ -95,62 +94,60 @@ def run(
     gin_bindings: Sequence[str] = (),
     model_dir: Path | None = None,
     overwrite: bool = False,
+    output_dir: Path | None = None,
 ) -> Path:
     """Draws the run `model_dir` (default: the most recent one) into <model_dir>/visualize and returns that directory.
 
     Encodes the data set first where that was not done. A finished stage says so and does nothing; pictures of an earlier training
-    are drawn anew. What does not apply to a model or its data is named on the page with the reason.
-    Raises UserError for no trained run, and for pictures that were made with another configuration.
+    or another configuration are drawn anew. What does not apply to a model or its data is named on the page with the reason.
+    output_dir: writes there instead of in the run directory, which is only read. Raises UserError for no trained run.
     """
-    model_dir = trained_run(model_dir)
-    with run_lock(model_dir):
+    with opened_run(model_dir, output_dir) as trained:
         with configuration(gin_config, gin_bindings, []):
             visualizing()  # before anything is encoded
-        data = same_data(model_dir)
         with configuration([], [], [REPRESENTATIONS]):
-            encoded, data = postprocess.encode_once(model_dir, data)
-        with configuration(gin_config, gin_bindings, []):
-            return _visualize_once(model_dir, data, encoded, overwrite)
+            encoded, data = postprocess.encode_once(trained)
+        with configuration(gin_config, gin_bindings, []) as configured:
+            work = _visualize_once(trained, data, encoded.directory, overwrite)
+            say_unused(configured.typed, work.used())
+    return work.directory
 
 
-def _visualize_once(model_dir: Path, data: ImageData, encoded: Path, overwrite: bool) -> Path:
-    final, gin_text = model_dir / "visualize", gin.config_str()
-    identity = {"encoded": read_results(encoded, "postprocess")["uuid"]}
-    if recover(final, "visualize") and not overwrite:
-        if read_results(final, "visualize")["encoded"] == identity["encoded"]:
-            check_same((final / "started.gin").read_text(encoding="utf-8"), gin_text, final)
-            print(f"{final}: drawn already; --overwrite draws again")
-            return final
-        print(f"{final}: holds pictures of an earlier encoding; drawing again")
+def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, overwrite: bool) -> Work:
+    uuid = read_results(encoded, "postprocess")["uuid"]
+    work = Work(
+        VISUALIZE,
+        trained.output / "visualize",
+        inputs={"codes": read_identity(encoded, "postprocess").digest},
+        sources={"encoded": uuid},
+    )
+    if work.done(overwrite):
+        print(f"{work.directory}: drawn already; --overwrite draws again")
+        return work
     began = time.monotonic()
     settings = visualizing()
-    part = start(final, gin_text, overwrite=True)  # an interrupted stage left nothing worth keeping
-    material = _material(model_dir, data, read_codes(encoded), settings, part)
+    material = _material(trained, data, read_codes(encoded), settings, work.begin())
     drawn = _draw(material)
-    _write_page(model_dir, material, drawn)
+    _write_page(trained, material, drawn)
     seconds = time.monotonic() - began
-    text = gin.operative_config_str()
-    results = {**identity, **_results(material, drawn), "elapsed_time": seconds}
-    write_stage(part, "visualize", results=results, config=config_dict(text), gin_text=text, earlier=encoded)
-    commit(final)
-    print(
-        f"{final / 'index.html'}: {sum(each.drawn is not None for each in drawn)} kinds of pictures in {seconds:,.0f} s"
-    )
-    return final
+    work.finish({"encoded": uuid, **_results(material, drawn), "elapsed_time": seconds}, earlier=encoded)
+    kinds = sum(each.drawn is not None for each in drawn)
+    print(f"{work.directory / 'index.html'}: {kinds} kinds of pictures in {seconds:,.0f} s")
+    return work
 
 
-def _material(model_dir: Path, data: ImageData, codes: np.ndarray, settings: Settings, directory: Path) -> Run:
+def _material(trained: TrainedRun, data: ImageData, codes: np.ndarray, settings: Settings, directory: Path) -> Run:
     """Everything that the pictures are made of."""
     seed = settings.random_seed
-    model = postprocess.model_of(model_dir)
+    model = trained.model()
     rows = np.sort(training_sample(data, settings.num_images, seed))
     log_variances = None if model is None else _log_variances(model, data, rows)
     latents = latents_of(np.asarray(codes[rows]), log_variances, data, codes, settings.num_codes, seed)
-    decode = postprocess.decoder_of(model_dir, data) if model is None else model.decode
+    decode = trained.decoder() if model is None else model.decode
     examples = training_sample(data, settings.num_examples, seed)
     shown = latents.order()[: settings.num_latents]
     columns = np.asarray(codes[:, shown])
-    return Run(data, codes, decode, latents, shown, columns, examples, model_dir / "train", directory, settings)
+    return Run(data, codes, decode, latents, shown, columns, examples, trained.directory / "train", directory, settings)
 
 
 def _log_variances(model: Any, data: ImageData, rows: np.ndarray) -> np.ndarray | None:
@@ -175,16 +172,16 @@ def _draw(material: Run) -> list[Section]:
     return drawn
 
 
-def _write_page(model_dir: Path, material: Run, drawn: list[Section]) -> None:
-    trained = read_results(model_dir / "train", "train")
+def _write_page(trained: TrainedRun, material: Run, drawn: list[Section]) -> None:
+    results = trained.results
     facts = [
-        ("run", model_dir.name),
-        ("data", f"{trained['dataset']} {trained['fingerprint']}"),
-        ("seed", trained["seed"]),
+        ("run", trained.directory.name),
+        ("data", f"{results['dataset']} {results['fingerprint']}"),
+        ("seed", results["seed"]),
     ]
-    facts += [(key, f"{trained[key]:,}") for key in ("steps",) if key in trained]
-    facts += [(key, f"{trained[key]:.2f} nats") for key in ("loss", "reconstruction", "kl") if key in trained]
-    title = f"{trained['model']} on {trained['dataset']}"
+    facts += [(key, f"{results[key]:,}") for key in ("steps",) if key in results]
+    facts += [(key, f"{results[key]:.2f} nats") for key in ("loss", "reconstruction", "kl") if key in results]
+    title = f"{results['model']} on {results['dataset']}"
     text = page(title, facts, drawn, material.latents, material.directory, _AMOUNTS)
     write_atomic(material.directory / "index.html", text)
 

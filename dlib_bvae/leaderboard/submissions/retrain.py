@@ -15,9 +15,10 @@ from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.leaderboard.submissions import Claim, Entry, Retrain
 from dlib_bvae.leaderboard.submissions.scores import Outcome, bindings_of, differences
-from dlib_bvae.stages import postprocess, train
+from dlib_bvae.stages import train
 from dlib_bvae.stages.evaluate import REGISTRIES
 from dlib_bvae.stages.evaluation_settings import evaluation
+from dlib_bvae.stages.inputs import load_encoder
 
 _IMPORT = re.compile(r"^\s*(import|from)\b", re.MULTILINE)
 _INCLUDE = re.compile(r"""^\s*include\s+["'](.*)["']""", re.MULTILINE)
@@ -63,7 +64,7 @@ def _check_safe(path: Path) -> None:
 
 def _codes(model_dir: Path, data: GroundTruthData | Subsample) -> np.ndarray:
     """Posterior means, float32 (images, latents)."""
-    encode = postprocess.load_encoder(model_dir / "train" / "saved_model")
+    encode = load_encoder(model_dir / "train" / "saved_model")
     starts = range(0, data.num_images, _BATCH)
     rows = [np.arange(start, min(start + _BATCH, data.num_images)) for start in starts]
     return np.concatenate([np.asarray(encode(data.observations_at(each))[0]) for each in rows])

@@ -7,17 +7,13 @@ import inspect
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import gin
-
 from dlib_bvae import metrics
-from dlib_bvae.artifacts import config_dict, describe, read_results, write_stage
-from dlib_bvae.artifacts.lifecycle import commit, start
+from dlib_bvae.artifacts import describe
 from dlib_bvae.errors import NotApplicable, unknown
 from dlib_bvae.leaderboard.submissions import Claim
-from dlib_bvae.stages.evaluate import parameters, score_once, variant
+from dlib_bvae.stages.evaluate import folder, look, parameters, score_once
 from dlib_bvae.stages.inputs import Representation
 
 Configured = Callable[[list[str]], AbstractContextManager]
@@ -51,11 +47,11 @@ def rows_of(claim: Claim, representation: Representation, configured: Configured
     with configured(bindings_of(claim)):
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # it would name a scratch folder
-                folder = score_once(name, representation, overwrite=True)
+                work = score_once(name, representation, overwrite=True)
         except NotApplicable as error:
             _write_claimed(name, claim, representation)
             return Outcome(claim, None, str(error))
-    return Outcome(claim, read_results(folder, "evaluation"), None)
+    return Outcome(claim, work.results(), None)
 
 
 def differences(outcome: Outcome, tolerance: float) -> list[str]:
@@ -76,19 +72,19 @@ def differences(outcome: Outcome, tolerance: float) -> list[str]:
 
 def _write_claimed(name: str, claim: Claim, representation: Representation) -> None:
     """The row of scores that nobody but the submitter has computed."""
-    final: Path = representation.directory / "metrics" / variant(name, config_dict(gin.config_str()))
+    work = look(name, representation)
     results = {
         **claim.scores,
         "score_names": list(claim.scores),
         "metric": name,
-        "metric_parameters": parameters(name, config_dict(gin.config_str())),
+        "metric_parameters": parameters(name),
         "num_images": representation.data.num_images,
         "random_seed": claim.metric_seed,
         "evidence": "claimed",
-        "encoded": read_results(representation.directory, "postprocess")["uuid"],
+        "encoded": work.sources["encoded"],
         "elapsed_time": 0.0,
         "environment": describe(),
     }
-    part = start(final, gin.config_str(), overwrite=True)
-    write_stage(part, "evaluation", results=results, config={}, gin_text="", earlier=representation.directory)
-    commit(final)
+    work.name(folder(name))
+    work.begin()
+    work.finish(results, earlier=representation.directory)

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import describe, read_results, run_lock, write_stage
+from dlib_bvae.artifacts import Identity, describe, open_run, read_results, write_stage
+from dlib_bvae.artifacts.lifecycle import commit, make_part
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.cache import sha256_of
@@ -55,7 +56,7 @@ def run(
     final = output_dir or RUNS / "submissions" / submission.name
     with tempfile.TemporaryDirectory() as scratch:
         verified = [_verified(submission, entry, Path(scratch), tolerance, retrain) for entry in submission.entries]
-        with run_lock(final):
+        with open_run(final, "--output_dir"):
             places = _put_in_place(verified, final, submission.name)
     print(f"{submission.name}: {len(places)} entries verified; rows in {final}")
     return places
@@ -68,13 +69,13 @@ def _put_in_place(verified: list[Path], final: Path, name: str) -> list[Path]:
     targets = [final / place.name for place in verified]
     if foreign := [each for each in targets if each.exists() and each not in earlier]:
         raise UserError(f"{foreign[0]} is not a folder of the submission {name}; choose another output directory")
-    for each in earlier:
-        shutil.rmtree(each)
     for place, target in zip(verified, targets, strict=True):
-        part = target.with_name(f"{target.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(place, part)  # the scratch folder may lie on another disk
-        part.rename(target)
+        shutil.copytree(place, make_part(target), dirs_exist_ok=True)  # the scratch folder may lie on another disk
+    for target in targets:
+        commit(target)
+    for each in earlier:
+        if each not in targets:
+            shutil.rmtree(each)
     return targets
 
 
@@ -85,7 +86,7 @@ def _verified(submission: Submission, entry: Entry, scratch: Path, tolerance: fl
     place = scratch / f"{entry.dataset}-seed{entry.training_seed}{f'-probe{entry.probe[1]}' if entry.probe else ''}"
     external_codes = ExternalCodes(submission.name, place, entry.codes, None, None, entry.dataset, entry.training_seed)
     with _configured([]):
-        representation = external.represent(external_codes, data, codes, overwrite=False)
+        representation, _ = external.represent(external_codes, data, codes, overwrite=False)
     evidence = "recomputed"
     if entry.retrain is not None and retrain:
         load_tensorflow()
@@ -157,7 +158,8 @@ def _write_submission(
         "environment": describe(),
         "elapsed_time": 0.0,
     }
-    write_stage(representation.directory, STAGE, results=results, config={}, gin_text="", earlier=None)
+    identity = Identity(STAGE, 1, {}, {"sha256": entry.sha256})
+    write_stage(representation.directory, identity, results=results, gin_text="", earlier=None)
 
 
 def _check_claims(
