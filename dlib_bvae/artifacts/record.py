@@ -7,7 +7,6 @@ import errno
 import json
 import math
 import os
-import tokenize
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
@@ -15,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.config import config_dict as config_dict
 from dlib_bvae.errors import UserError
-from dlib_bvae.former_names import current_key
 
 COMMANDS = {
     "train": "dlib_bvae_train",
@@ -121,49 +120,6 @@ def flatten(nested: Mapping[str, Any], stem: str) -> dict[str, Any]:
             raise ValueError(f"two entries are called {twice[0]!r} once nested dictionaries are flattened; rename one")
         flat.update(entries)
     return flat
-
-
-def config_dict(gin_text: str) -> dict[str, Any]:
-    """The bindings of a gin operative configuration as JSON values: {"vae.beta": 4.0, "train/encoder.num_latent": 10}.
-
-    What JSON lacks is given as its text: references ("@vae()"), macros ("%beta"), bytes, complex and infinite numbers.
-    Tuples become lists. Nothing is imported and no configurable has to be registered.
-
-    Raises UserError when `gin_text` is not gin, or includes another file, whose bindings would be missing.
-    """
-    import gin.config_parser as config_parser
-
-    class Texts(config_parser.ParserDelegate):
-        def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> str:
-            return f"@{scoped_configurable_name}{'()' if evaluate else ''}"
-
-        def macro(self, scoped_macro_name: str) -> str:
-            return f"%{scoped_macro_name}"
-
-    config: dict[str, Any] = {}
-    try:
-        for statement in config_parser.ConfigParser(gin_text, Texts()):
-            if isinstance(statement, config_parser.IncludeStatement):
-                raise UserError(
-                    f"the gin configuration includes {statement.filename!r}; give the operative one instead"
-                )
-            if isinstance(statement, config_parser.BindingStatement):
-                scope, selector, parameter, value = statement[:4]
-                name = current_key(f"{selector}.{parameter}") if parameter else selector  # a macro has no parameter
-                config[f"{scope}/{name}" if scope else name] = _json_value(value)
-    except (SyntaxError, tokenize.TokenError) as error:
-        raise UserError(f"the gin configuration cannot be parsed: {error}") from error
-    return config
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key if isinstance(key, str) else str(key): _json_value(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json_value(entry) for entry in value]
-    if value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return str(value)
 
 
 def _json_path(directory: Path, stem: str) -> Path:
