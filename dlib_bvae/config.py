@@ -1,30 +1,58 @@
-"""gin configuration of one stage: files are found, errors become one sentence, nothing stays bound afterwards."""
+"""gin configuration of one stage: resolved once, errors become one sentence, nothing stays bound afterwards."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import difflib
 import inspect
-import logging
 import math
-import os
 import re
-import tempfile
 import tokenize
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gin
+from gin.config import ConfigurableReference, parse_value
 
 from dlib_bvae.errors import NotApplicable, UnknownName, UserError, unknown, warn_once
-from dlib_bvae.former_names import FORMER_FILES, current_key, current_names
+from dlib_bvae.former_names import current_key
+from dlib_bvae.gin_text import (
+    IMPORT,
+    RENAMED,
+    Macro,
+    Macros,
+    Reference,
+    Statement,
+    bindings_of,
+    config_dict,
+    effective,
+    homes,
+    installed,
+    json_value,
+    literal,
+    statements,
+    without,
+)
 from dlib_bvae.registry import Registry
 
-_PACKAGE = Path(__file__).resolve().parent
-# The installed package carries the configurations inside it; a checkout has them next to it.
-_HOMES = [home for home in (_PACKAGE, _PACKAGE.parent) if (home / "gin" / "models").is_dir()]
-_INCLUDE = re.compile(r"""include\s+(["'])(.+)\1\s*(#.*)?$""")
+__all__ = [
+    "Configuration",
+    "config_dict",
+    "bound",
+    "configuration",
+    "current",
+    "default",
+    "flattened",
+    "homes",
+    "installed",
+    "missing_binding",
+    "say_unused",
+    "unused",
+    "used",
+    "without",
+]
+
 _DOORS = (
     "dataset",
     "feed",
@@ -42,26 +70,39 @@ _DOORS = (
 )
 
 
+@dataclass(frozen=True)
+class Configuration:
+    """What a configuration binds, with values in place of macros, as JSON values: {"vae.beta": 4.0, "model.model": "@vae()"}.
+
+    bound: every parameter, "scope/configurable.parameter". typed: those of them that bindings bind, not files; and the macros
+    that bindings define and that stand in no value, e.g. {"N": 2}.
+    """
+
+    bound: dict[str, Any]
+    typed: dict[str, Any]
+
+
 @contextlib.contextmanager
 def configuration(
     files: Sequence[str], bindings: Sequence[str], registries: Iterable[Registry], skip_unknown: bool = False
 ) -> Iterator[Configuration]:
-    """Parses gin `files`, then `bindings`, with every name of `registries` known; clears gin when the block ends.
+    """Binds what gin `files`, then `bindings`, say, with every name of `registries` known; clears gin when the block ends.
 
+    gin holds values in place of macros; the last definition of a macro holds wherever it stands.
     skip_unknown: leave out what names other things, to read one part of a whole run's configuration.
     A file is looked for from the working directory first, then among those installed with the package.
-    Raises UserError for a missing file, wrong syntax, or an unknown name or parameter, which names the near ones.
+    Raises UserError for a missing file, wrong syntax, a macro that is not defined or runs in a circle, or an unknown name or
+    parameter, which names the near ones.
     """
     registries = list(registries)
-    _search_installed()
     with gin.unlock_config():  # an earlier stage in this process has locked gin
         for registry in registries:
             registry.import_all()
     gin.clear_config()
     try:
         names = [name for registry in registries for name in registry.names()]
-        _parse(list(files), list(bindings), names, skip_unknown)
-        yield Configuration(config_dict("\n".join(_lines(list(bindings)))))
+        _opened.append(_bind(statements(files, bindings), names, skip_unknown))
+        yield _opened[-1]
     except UserError as error:
         kind = next(
             each for each in (NotApplicable, UnknownName, UserError) if isinstance(error, each)
@@ -72,14 +113,101 @@ def configuration(
             raise explained from error
         raise
     finally:
+        _opened.clear()
         gin.clear_config()
 
 
-@functools.cache
-def _search_installed() -> None:
-    """Lets gin find the installed files, once a process."""
-    for home in _HOMES:
-        gin.add_config_file_search_path(str(home))
+_opened: list[Configuration] = []
+
+
+def bound() -> dict[str, Any]:
+    """What the open configuration binds, see Configuration; nothing where none is open."""
+    return dict(_opened[-1].bound) if _opened else {}
+
+
+def flattened(files: Sequence[str], bindings: Sequence[str]) -> dict[str, Any]:
+    """What gin `files` and then `bindings` bind, with values in place of macros, as JSON values; imports nothing.
+
+    Keys are as written, in today's names. A name that does not exist is not found here; a macro that nothing defines, which may
+    be a constant of a plug-in, stays "%NAME".
+    Raises UserError for a missing file, wrong syntax, or macros that run in a circle.
+    """
+    parameters, macros = effective(statements(files, bindings))
+    values = Macros(macros)
+    return {key: json_value(values.resolve(each.value, each)) for key, each in parameters.items()}
+
+
+def used() -> dict[str, Any]:
+    """Every parameter of the configurables called in the open configuration, with its value, bound or default, as JSON values.
+
+    Functions that gin knows are "@name". A parameter that the caller gave, or whose value is no literal, is left out.
+    """
+    text = gin.operative_config_str()
+    found = {_canonical(key): _json(value) for key, value in bindings_of(text).items()}
+    called = [line.split()[-1].rstrip(":") for line in text.splitlines() if line.startswith("# Parameters for ")]
+    for scoped in called:
+        for parameter, value in _present(scoped).items():
+            key = _canonical(f"{scoped}.{parameter}")
+            # gin's text leaves out what it cannot write; what it could write but did not was given by the caller
+            if key not in found and not _gin_can_write(value) and _is_configurable(key):
+                with contextlib.suppress(_NoLiteral):
+                    found[key] = _json(_statement_value(value))
+    return found
+
+
+def current(keys: Iterable[str]) -> dict[str, Any]:
+    """The value that each parameter "scope/configurable.parameter" would have now, as in used().
+
+    It is what is bound in the scope or one around it, else the default. A key that gin does not know, or whose value is no literal, is absent.
+    """
+    found, present = dict[str, Any](), dict[str, dict[str, Any]]()
+    for key in keys:
+        scoped, _, parameter = current_key(key).rpartition(".")
+        with contextlib.suppress(_NoLiteral, ValueError, KeyError):
+            if scoped not in present:
+                present[scoped] = _present(scoped)
+            if _is_configurable(f"{scoped}.{parameter}"):
+                found[key] = _json(_statement_value(present[scoped][parameter]))
+    return found
+
+
+def default(key: str) -> Any:
+    """The value that a parameter of a configurable has where nothing binds it, as in used(); None where it has no literal one."""
+    scoped, _, parameter = key.rpartition(".")
+    try:
+        with gin.config_scope(None):
+            signature = inspect.signature(gin.get_configurable(scoped.rpartition("/")[2]))
+        return _json(_statement_value(signature.parameters[parameter].default))
+    except (_NoLiteral, ValueError, KeyError):
+        return None
+
+
+def say_unused(typed: Mapping[str, Any], used: Mapping[str, Any]) -> None:
+    """Names on standard error what was typed (see Configuration) and that nothing of `used`, with values, used; once a process.
+
+    What a value names, as a reference or in a registry, may be used later.
+    """
+    named = {str(value).strip("@()").split("/")[-1] for value in used.values()}
+    for sentence in unused({key: value for key, value in typed.items() if _parts(key)[1] not in named}, used):
+        warn_once(sentence)
+
+
+def unused(typed: Mapping[str, Any], used: Iterable[str]) -> list[str]:
+    """One sentence for each of `typed` (see Configuration) that is none of the parameters `used` and reaches none.
+
+    E.g. "nothing used beta_tc_vae.beta = 6; what was used: vae.beta", with up to three near ones: those of the same name first.
+    """
+    used, found = list(used), []
+    for key, value in typed.items():
+        shown = value if isinstance(value, str) and value.startswith(("@", "%")) else repr(value)
+        parameter = _parts(key)[2]
+        if not parameter:
+            found.append(f"nothing used the macro {key} = {shown}")
+        elif not any(_reaches(key, each) for each in used):
+            same = [each for each in used if _parts(each)[2] == parameter]
+            near = difflib.get_close_matches(key, same or used, n=3, cutoff=0.0 if same else 0.6)
+            found.append(f"nothing used {key} = {shown}" + (f"; what was used: {', '.join(near)}" if near else ""))
+    return found
 
 
 def missing_binding(error: Exception) -> UserError | None:
@@ -93,92 +221,70 @@ def missing_binding(error: Exception) -> UserError | None:
     )
 
 
-def _parse(files: list[str], bindings: list[str], names: list[str], skip_unknown: bool) -> None:
-    # gin logs an error for every place where a file is not, before it finds it in the next.
-    quiet = lambda record: not str(record.msg).startswith("Path not found")
-    logging.getLogger().addFilter(quiet)
+def _bind(found: list[Statement], names: list[str], skip_unknown: bool) -> Configuration:
+    for each in found:
+        if each.kind == RENAMED and not (skip_unknown and each.file):  # a run's results may have them
+            warn_once(f"{each.key}{f' ({each.file})' if each.file else ''}; the former name still works")
+    imports = _imported(found, names, skip_unknown)
+    parameters, macros = effective(found)
+    values = Macros(macros, not skip_unknown, _constant)
+    bound, typed = dict[str, Any](), dict[str, Any]()
+    for key, each in parameters.items():
+        if skip_unknown and not _is_known(_parts(key)[1]):
+            continue
+        value = values.resolve(each.value, each)
+        _tell_gin([*imports.get(each.file, []), f"{key} = {literal(value)}"], each.place, names, skip_unknown)
+        key = _canonical(key)
+        bound[key] = _json(value)
+        typed.pop(key, None)
+        if not each.file:
+            typed[key] = bound[key]
+    if not skip_unknown:
+        try:
+            gin.finalize()  # refuses what gin.REQUIRED stands for
+        except ValueError as error:
+            raise _friendly(error, names, "") from error
+    idle = {key: each for key, each in macros.items() if not each.file and key not in values.used}
+    return Configuration(bound, typed | {key: json_value(each.value) for key, each in idle.items()})
+
+
+def _imported(found: list[Statement], names: list[str], skip_unknown: bool) -> dict[str, list[str]]:
+    """Imports what `found` says; gives the imports that gin must see again before a binding, file → import statements."""
+    imports: dict[str, list[str]] = {}
+    for each in found:
+        if each.kind == IMPORT:
+            of_file = imports.setdefault(each.file, [])
+            of_file += [each.key] if each.key not in of_file else []
+            _tell_gin(of_file, each.place, names, skip_unknown)
+    dynamic = "from __gin__ import dynamic_registration"
+    return {file: of_file for file, of_file in imports.items() if dynamic in of_file}
+
+
+def _tell_gin(lines: list[str], place: str, names: list[str], skip_unknown: bool) -> None:
     try:
-        with _renamed(files, say=not skip_unknown) as current:
-            # gin's last check refuses what is known but bound to something unknown, such as model.model = @vae().
-            gin.parse_config_files_and_bindings(
-                current, _current(_lines(bindings)), finalize_config=not skip_unknown, skip_unknown=skip_unknown
-            )
-    except (ImportError, SyntaxError, ValueError, OSError) as error:
-        raise _friendly(error, names) from error
-    finally:
-        logging.getLogger().removeFilter(quiet)
+        gin.parse_config("\n".join(lines), skip_unknown=skip_unknown)
+    except (ImportError, SyntaxError, ValueError, OSError, LookupError, NameError, AttributeError) as error:
+        raise _friendly(error, names, place) from error
 
 
-def _lines(bindings: list[str]) -> list[str]:
-    """Each binding as one statement; several may stand in one flag, separated by line ends."""
-    return [line for binding in bindings for line in binding.splitlines() if line.strip()]
+def _constant(name: str) -> tuple[Any, ...]:
+    """(what a macro that is one of gin's constants stands for,): itself where the constant has no literal; (): it is none."""
+    try:
+        value = gin.query_parameter(name)
+    except (ValueError, LookupError):
+        return ()
+    try:
+        return (_statement_value(value),)
+    except _NoLiteral:
+        return (Macro(name),)
 
 
-def _current(bindings: list[str]) -> list[str]:
-    """The bindings in today's names; says which were not."""
-    text, notes = current_names("\n".join(bindings))
-    _say(notes)
-    return text.splitlines()
-
-
-def _say(notes: Iterable[str]) -> None:
-    for note in notes:
-        warn_once(f"{note}; the former name still works")
-
-
-@contextlib.contextmanager
-def _renamed(files: Sequence[str], say: bool) -> Iterator[list[str]]:
-    """Gives the files to parse: copies in today's names of those that have former ones, themselves or in what they include.
-
-    say: whether the former names are named, as those of a run's own results need not be.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        yield [_copy(file, folder, say) or file for file in files]
-
-
-def _copy(file: str, folder: str, say: bool, above: tuple[str, ...] = ()) -> str | None:
-    """A copy of `file` in today's names; None where it has no former names, or is not there."""
-    found = next((each for each in (home / file for home in (Path(), *_HOMES)) if each.is_file()), None)
-    if found is None:
-        if file in FORMER_FILES:
-            _say([f"{file} is now called {FORMER_FILES[file]}"])
-            return _copy(FORMER_FILES[file], folder, say, above) or FORMER_FILES[file]
-        return None
-    if file in above:  # gin says what is wrong with a file that includes itself
-        return None
-    text, notes = current_names(found.read_text(encoding="utf-8"))
-    if say:
-        _say(f"{note} ({file})" for note in notes)
-    lines, changed = text.splitlines(), bool(notes)
-    for number, line in enumerate(lines):
-        if (included := _INCLUDE.match(line)) and (copy := _copy(included[2], folder, say, (*above, file))):
-            lines[number], changed = f"include {copy!r}", True
-    if not changed:
-        return None
-    copy = os.path.join(tempfile.mkdtemp(dir=folder), found.name)
-    Path(copy).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return copy
-
-
-def _friendly(error: Exception, names: list[str]) -> UserError:
+def _friendly(error: Exception, names: list[str], where: str) -> UserError:
     text = str(error)
-    where = _place(text)
     if isinstance(error, ImportError):
         return UserError(
             f"the configuration imports a module that cannot be imported: {_without_gin_trace(text)}; install it, or put "
             f"its folder into PYTHONPATH{where}"
-        )
-    if isinstance(error, OSError) or "Unable to open file" in text:
-        path = re.search(r"Unable to open file: (\S+?)\.? ", text + " ")
-        return UserError(
-            f"there is no gin file {path[1] if path else text}; looked in the working directory and among the "
-            f"installed ones: {', '.join(installed())}"
-        )
-    if isinstance(error, SyntaxError):
-        line = f"line {error.lineno} of " if error.lineno else ""
-        return UserError(
-            f"gin syntax error in {line}{error.filename or '--gin_bindings'}: {error.msg}; expected "
-            "name.parameter = value"
         )
     if match := re.search(r"No configurable matching (?:reference )?'@?([^'()]+)", text):
         return UserError(str(unknown("gin name", match[1], [*names, *_DOORS])) + where)
@@ -188,130 +294,120 @@ def _friendly(error: Exception, names: list[str]) -> UserError:
     return UserError(f"the gin configuration cannot be used: {_without_gin_trace(text)}{where}")
 
 
-def _place(text: str) -> str:
-    match = re.search(r'In file "([^"]+)", line (\d+)', text)
-    if match:
-        return f" (line {match[2]} of {match[1]})"
-    match = re.search(r"In bindings string line (\d+)", text)
-    return f" (line {match[1]} of --gin_bindings)" if match else ""
-
-
 def _without_gin_trace(text: str) -> str:
     return text.split("\n")[0].strip()
 
 
-def homes() -> list[Path]:
-    """Where the installed gin/ folder lies."""
-    return list(_HOMES)
+class _NoLiteral(Exception):
+    """A value that gin cannot write."""
 
 
-def plain_text(file: str) -> str:
-    """The text of a gin file with what it includes in place of its include statements; found as configuration() finds it.
-
-    Raises UserError for a missing file.
-    """
-    for home in (Path(), *_HOMES):
-        if (home / file).is_file():
-            lines = (home / file).read_text(encoding="utf-8").splitlines()
-            return "\n".join(plain_text(found[2]) if (found := _INCLUDE.match(line)) else line for line in lines)
-    raise UserError(f"there is no gin file {file}; looked in the working directory and among the installed ones")
-
-
-def installed() -> list[str]:
-    """The experiments that come with the package, as typed after --gin_config."""
-    return [f"gin/{path.name}" for path in sorted((_HOMES[0] / "gin").glob("*.gin"))] if _HOMES else []
-
-
-def config_dict(gin_text: str) -> dict[str, Any]:
-    """The bindings of a gin operative configuration as JSON values: {"vae.beta": 4.0, "train/encoder.num_latent": 10}.
-
-    What JSON lacks is given as its text: references ("@vae()"), macros ("%beta"), bytes, complex and infinite numbers.
-    Tuples become lists. Nothing is imported and no configurable has to be registered.
-
-    Raises UserError when `gin_text` is not gin, or includes another file, whose bindings would be missing.
-    """
-    import gin.config_parser as config_parser
-
-    class Texts(config_parser.ParserDelegate):
-        def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> str:
-            return f"@{scoped_configurable_name}{'()' if evaluate else ''}"
-
-        def macro(self, scoped_macro_name: str) -> str:
-            return f"%{scoped_macro_name}"
-
-    config: dict[str, Any] = {}
-    try:
-        for statement in config_parser.ConfigParser(gin_text, Texts()):
-            if isinstance(statement, config_parser.IncludeStatement):
-                raise UserError(
-                    f"the gin configuration includes {statement.filename!r}; give the operative one instead"
-                )
-            if isinstance(statement, config_parser.BindingStatement):
-                scope, selector, parameter, value = statement[:4]
-                name = current_key(f"{selector}.{parameter}") if parameter else selector  # a macro has no parameter
-                config[f"{scope}/{name}" if scope else name] = _json_value(value)
-    except (SyntaxError, tokenize.TokenError) as error:
-        raise UserError(f"the gin configuration cannot be parsed: {error}") from error
-    return config
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key if isinstance(key, str) else str(key): _json_value(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_json_value(entry) for entry in value]
-    if value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value)):
+def _statement_value(value: Any) -> Any:
+    """A value that gin holds as one of a Statement; raises _NoLiteral when it has none."""
+    kind = type(value)
+    if kind in (list, tuple):
+        return kind(_statement_value(each) for each in value)
+    if kind is dict:
+        return {_statement_value(key): _statement_value(each) for key, each in value.items()}
+    if kind in (type(None), bool, int, str, bytes) or (kind is float and not math.isnan(value)):
         return value
-    return str(value)
+    if kind is ConfigurableReference:
+        return bindings_of(f"value = {value!r}")["value"]
+    if callable(value) and (name := _name_of(value)):
+        return Reference(name, False)
+    raise _NoLiteral
 
 
-def bound() -> dict[str, Any]:
-    """PROVISIONAL"""
-    return config_dict(gin.config_str())
+def _name_of(function: Any) -> str | None:
+    """The selector of a function or class that gin knows; None when it does not."""
+    try:
+        registered = gin.get_configurable(function)
+    except (ValueError, TypeError):
+        return None
+    name = getattr(function, "__name__", "")
+    full = f"{function.__module__}.{name}"
+    return next((_shortest(each) for each in (name, full) if _find(each) is registered), None)
 
 
-def used() -> dict[str, Any]:
-    """PROVISIONAL"""
-    return config_dict(gin.operative_config_str())
+def _gin_can_write(value: Any) -> bool:
+    try:
+        return bool(parse_value(repr(value)) == value)
+    except (SyntaxError, ValueError, LookupError, tokenize.TokenError):
+        return False
 
 
-def current(keys: Iterable[str]) -> dict[str, Any]:
-    """PROVISIONAL"""
-    b = bound()
-    out = {}
-    for key in keys:
-        selector, _, parameter = key.rpartition(".")
-        if key in b:
-            out[key] = b[key]
-            continue
-        try:
-            default = inspect.signature(gin.get_configurable(selector.split("/")[-1])).parameters[parameter].default
-        except (ValueError, KeyError):
-            continue
-        if callable(default):
-            out[key] = "@" + default.__name__
-        else:
-            out[key] = _json_value(default)
-    return out
+def _present(scoped: str) -> dict[str, Any]:
+    """parameter → the value, bound or default, that a call of "scope/configurable" has now, as gin holds it.
+
+    Raises ValueError when gin does not know it.
+    """
+    with gin.config_scope(None):
+        signature = inspect.signature(gin.get_configurable(scoped.rpartition("/")[2]))
+        bound = gin.get_bindings(scoped, resolve_references=False)
+    given = {name: each.default for name, each in signature.parameters.items() if each.default is not each.empty}
+    return {**given, **bound}
 
 
-def without(text: str, left_out: Callable[[str], bool]) -> str:
-    """PROVISIONAL"""
-    return text
+def _is_configurable(key: str) -> bool:
+    """Whether gin may bind the parameter, which is one."""
+    try:
+        gin.query_parameter(key)
+    except ValueError as error:
+        return "no bound parameters" in str(error) or "no value bound" in str(error)
+    return True
 
 
-class Configuration:
-    def __init__(self, typed: dict) -> None:
-        self.typed = typed
-        self.bound = bound()
+def _find(selector: str) -> Any:
+    """What gin knows by this selector; None where it is nothing, or several."""
+    try:
+        with gin.config_scope(None):
+            return gin.get_configurable(selector)
+    except (ValueError, LookupError):
+        return None
 
 
-def say_unused(typed: dict[str, Any], used: Iterable[str]) -> None:
-    """PROVISIONAL"""
+def _is_known(selector: str) -> bool:
+    try:
+        gin.get_configurable(selector)
+    except ValueError:
+        return False
+    except LookupError:  # it is several, which gin refuses
+        pass
+    return True
 
 
-def default(key: str) -> Any:
-    """PROVISIONAL"""
-    selector, _, parameter = key.rpartition(".")
-    value = inspect.signature(gin.get_configurable(selector.split("/")[-1])).parameters[parameter].default
-    return "@" + value.__name__ if callable(value) else _json_value(value)
+def _shortest(selector: str) -> str:
+    """The least of a selector that gin still knows it by: "dlib_bvae.metrics.mig.mig" → "mig"; any other as it is."""
+    parts = selector.split(".")
+    if len(parts) == 1 or (known := _find(selector)) is None:
+        return selector
+    ends = (".".join(parts[-length:]) for length in range(1, len(parts)))
+    return next((end for end in ends if _find(end) is known), selector)
+
+
+def _canonical(key: str) -> str:
+    scope, selector, parameter = _parts(key)
+    return f"{scope}{'/' if scope else ''}{_shortest(selector)}.{parameter}" if parameter else key
+
+
+def _json(value: Any) -> Any:
+    """json_value() with references by their shortest names."""
+    return json_value(value, lambda each: repr(_shortened(each)) if isinstance(each, Reference) else str(each))
+
+
+def _shortened(reference: Reference) -> Reference:
+    scope, slash, selector = reference.name.rpartition("/")
+    return Reference(scope + slash + _shortest(selector), reference.evaluate)
+
+
+def _parts(key: str) -> tuple[str, str, str]:
+    """(scope, configurable, parameter) of a key; of a macro's name, the parameter is empty."""
+    scope, _, name = key.rpartition("/")
+    selector, dot, parameter = name.rpartition(".")
+    return (scope, selector, parameter) if dot else (scope, name, "")
+
+
+def _reaches(key: str, other: str) -> bool:
+    """Whether the binding `key` is in force for the parameter `other`, of the same scope or one within it."""
+    (scope, *parameter), (within, *same) = _parts(key), _parts(other)
+    return parameter == same and (not scope or f"{within}/".startswith(f"{scope}/"))

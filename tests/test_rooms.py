@@ -14,6 +14,7 @@ ROOMS = (
         "errors",
         "runtime",
         "former_names",
+        "gin_text",
         "registry",
         "config",
         "artifacts",

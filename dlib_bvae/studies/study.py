@@ -14,7 +14,7 @@ import gin
 
 from dlib_bvae.artifacts import config_dict, is_done
 from dlib_bvae.artifacts.identity import config_hash
-from dlib_bvae.config import configuration, homes, plain_text
+from dlib_bvae.config import configuration, flattened, homes
 from dlib_bvae.errors import UserError, check_integer, check_number
 
 _SEED = "model.random_seed"
@@ -98,7 +98,7 @@ def resolved(files: Sequence[str], bindings: Sequence[str]) -> dict[str, Any]:
 
     Nothing is imported, so a name that does not exist is found when the run is trained. Raises UserError.
     """
-    return config_dict("\n".join([*(plain_text(file) for file in files), *bindings]))
+    return flattened(files, bindings)
 
 
 @functools.cache

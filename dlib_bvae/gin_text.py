@@ -1,0 +1,310 @@
+"""gin text → statements: files found and read as UTF-8 with what they include, macros resolved, values as JSON."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import tokenize
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gin import config_parser
+
+from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.former_names import FORMER_FILES, current_key
+
+_PACKAGE = Path(__file__).resolve().parent
+# The installed package carries the configurations inside it; a checkout has them next to it.
+_HOMES = [home for home in (_PACKAGE, _PACKAGE.parent) if (home / "gin" / "models").is_dir()]
+_MACROS = ("macro", "gin.macro")  # "N/macro.value = 3" and "@N/macro()" are the long forms of "N = 3" and "%N"
+
+BINDING, MACRO, IMPORT, INCLUDE, RENAMED = "binding", "macro", "import", "include", "renamed"
+
+
+@dataclass(frozen=True, repr=False)
+class Reference:
+    """A value "@scope/name" or "@scope/name()"."""
+
+    name: str
+    evaluate: bool
+
+    def __repr__(self) -> str:
+        return f"@{self.name}{'()' if self.evaluate else ''}"
+
+
+@dataclass(frozen=True, repr=False)
+class Macro:
+    """A value "%scope/name"."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"%{self.name}"
+
+
+class Statement(NamedTuple):
+    """One gin statement, in today's names.
+
+    kind: BINDING, MACRO, IMPORT, INCLUDE, or RENAMED, which says that a former name was read. key: the parameter, the macro, the
+    import statement, the file, or what RENAMED says. value: of a BINDING or MACRO, in Python's literals, Reference and Macro; not
+    to be changed. file: as it is named where it is used, "" for bindings. line: from 1; 0: no place.
+    """
+
+    kind: str
+    key: str
+    value: Any
+    file: str
+    line: int
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as error sentences end."""
+        return f" (line {self.line} of {self.file or '--gin_bindings'})" if self.line else ""
+
+
+def statements(files: Sequence[str], bindings: Sequence[str]) -> list[Statement]:
+    """The statements of gin `files`, with those that they include in their place, and then of `bindings`; no INCLUDE is left.
+
+    A file is looked for from the working directory first, then among those installed with the package. A binding may be several
+    statements, separated by line ends.
+    Raises UserError for a file that is missing, not UTF-8 or includes itself, and for wrong syntax.
+    """
+    lines = [line for binding in bindings for line in binding.splitlines() if line.strip()]
+    tops = [Statement(INCLUDE, file, None, "", 0) for file in files]
+    return list(_expanded([*tops, *_parsed_text("\n".join(lines), "")], ()))
+
+
+def effective(found: Iterable[Statement]) -> tuple[dict[str, Statement], dict[str, Statement]]:
+    """(parameter → the binding that holds, macro → the definition that holds): the last of each, in their order."""
+    last: dict[str, dict[str, Statement]] = {BINDING: {}, MACRO: {}}
+    for each in found:
+        if each.kind in last:
+            last[each.kind].pop(each.key, None)
+            last[each.kind][each.key] = each
+    return last[BINDING], last[MACRO]
+
+
+@dataclass
+class Macros:
+    """What macros stand for.
+
+    defined: name → its definition. strict: whether a macro that nothing defines is refused; else it stays as it is. constant:
+    name → (value,) or (), asked first, as gin's constants go before macros. used: the names that resolve() met.
+    """
+
+    defined: dict[str, Statement]
+    strict: bool = False
+    constant: Callable[[str], tuple[Any, ...]] = lambda _: ()
+    used: set[str] = field(default_factory=set)
+
+    def resolve(self, value: Any, user: Statement, above: tuple[str, ...] = ()) -> Any:
+        """`value`, which stands in the statement `user`, with values in place of macros, at any depth.
+
+        Raises UserError for macros that run in a circle or, if strict, are not defined.
+        """
+        if isinstance(value, Macro):
+            return self._of(value, user, above)
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.resolve(each, user, above) for each in value)
+        if isinstance(value, dict):
+            pairs = [(self.resolve(key, user, above), self.resolve(each, user, above)) for key, each in value.items()]
+            try:
+                return dict(pairs)
+            except TypeError as error:
+                raise UserError(
+                    f"{user.key} has a dictionary with a key that cannot be one: {error}{user.place}"
+                ) from None
+        return value
+
+    def _of(self, macro: Macro, user: Statement, above: tuple[str, ...]) -> Any:
+        name = macro.name
+        self.used.add(name)
+        if name in above:
+            circle = " → ".join(f"%{each}" for each in (*above[above.index(name) :], name))
+            raise UserError(f"macros run in a circle: {circle}; give one of them a value{user.place}")
+        if found := self.constant(name):
+            return found[0]
+        if name in self.defined:
+            return self.resolve(self.defined[name].value, user, (*above, name))
+        if self.strict:
+            raise UserError(f"{unknown('macro', name, self.defined)}{user.place}")
+        return macro
+
+
+def config_dict(gin_text: str) -> dict[str, Any]:
+    """The bindings of a gin operative configuration as JSON values: {"vae.beta": 4.0, "train/encoder.num_latent": 10}.
+
+    What JSON lacks is given as its text: references ("@vae()"), macros ("%beta"), bytes, complex and infinite numbers.
+    Tuples become lists. Nothing is imported and no configurable has to be registered.
+
+    Raises UserError when `gin_text` is not gin, or includes another file, whose bindings would be missing.
+    """
+    return {key: json_value(value) for key, value in bindings_of(gin_text).items()}
+
+
+def bindings_of(gin_text: str) -> dict[str, Any]:
+    """Like config_dict(), with the values as in a Statement."""
+    try:
+        found = list(_parsed(gin_text, ""))
+    except (SyntaxError, TypeError, tokenize.TokenError) as error:
+        raise UserError(f"the gin configuration cannot be parsed: {error}") from error
+    if included := [each.key for each in found if each.kind == INCLUDE]:
+        raise UserError(f"the gin configuration includes {included[0]!r}; give the operative one instead")
+    return {each.key: each.value for each in found if each.kind in (BINDING, MACRO)}
+
+
+def without(gin_text: str, left_out: Callable[[str], bool]) -> str:
+    """`gin_text` but for the bindings of the parameters that are left out; comments stay."""
+    lines = gin_text.splitlines(keepends=True)
+    starts = [(each.location.line_num, each) for each in config_parser.ConfigParser(gin_text, _Delegate())]
+    for (first, each), (after, _) in reversed(list(zip(starts, [*starts[1:], (len(lines) + 1, None)], strict=True))):
+        if isinstance(each, config_parser.BindingStatement) and each.arg_name:
+            last = after - 1
+            while last > first and (not lines[last - 1].strip() or lines[last - 1].startswith("#")):
+                last -= 1
+            if left_out(_binding(each, "", _Delegate()).key):
+                del lines[first - 1 : last]
+    return "".join(lines)
+
+
+def json_value(value: Any, text: Callable[[Any], str] = str) -> Any:
+    """A value of a Statement in JSON's types; see config_dict(). text: what stands for what JSON lacks."""
+    if isinstance(value, dict):
+        pairs = value.items()
+        return {key if isinstance(key, str) else text(key): json_value(entry, text) for key, entry in pairs}
+    if isinstance(value, (list, tuple)):
+        return [json_value(entry, text) for entry in value]
+    if value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return text(value)
+
+
+def literal(value: Any) -> str:
+    """A value of a Statement on one line, as gin reads it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(key)}: {literal(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(literal(each) for each in value)
+        return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
+    if isinstance(value, float) and math.isinf(value):
+        return "1e999" if value > 0 else "-1e999"  # gin knows no name for it
+    if isinstance(value, complex):
+        return literal(value.imag) + "j"  # all that gin can write of one
+    return repr(value)
+
+
+def homes() -> list[Path]:
+    """Where the installed gin/ folder lies."""
+    return list(_HOMES)
+
+
+def installed() -> list[str]:
+    """The experiments that come with the package, as typed after --gin_config."""
+    return [f"gin/{path.name}" for path in sorted((_HOMES[0] / "gin").glob("*.gin"))] if _HOMES else []
+
+
+def _expanded(found: Iterable[Statement], above: tuple[str, ...]) -> Iterator[Statement]:
+    for each in found:
+        if each.kind != INCLUDE:
+            yield each
+            continue
+        if each.key in above:
+            circle = " → ".join((*above[above.index(each.key) :], each.key))
+            raise UserError(f"{each.key} includes itself ({circle}); remove one of the include statements{each.place}")
+        path, name = _path(each.key), each.key
+        if path is None and name in FORMER_FILES:
+            name = FORMER_FILES[name]
+            yield Statement(RENAMED, f"{each.key} is now called {name}", None, "", 0)
+            path = _path(name)
+        if path is None:
+            raise UserError(
+                f"there is no gin file {name}; looked in the working directory and among the installed ones: "
+                f"{', '.join(installed())}{each.place}"
+            )
+        yield from _expanded(_parsed_file(path, name), (*above, each.key))
+
+
+def _path(file: str) -> str | None:
+    return next((path for home in ("", *map(str, _HOMES)) if os.path.isfile(path := os.path.join(home, file))), None)
+
+
+def _parsed_file(path: str, name: str) -> tuple[Statement, ...]:
+    status = os.stat(path)
+    return _parsed_version(os.path.abspath(path), name, (status.st_ino, status.st_mtime_ns, status.st_size))
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed_version(path: str, name: str, version: tuple[int, ...]) -> tuple[Statement, ...]:
+    """What `path` holds; `version` changes with the file."""
+    del version
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name} is not UTF-8 (byte {error.start}: {error.reason}); save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"the gin file {name} cannot be read: {error.strerror}") from error
+    return _parsed_text(text, name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed_text(text: str, file: str) -> tuple[Statement, ...]:
+    try:
+        return tuple(_parsed(text, file))
+    except (SyntaxError, TypeError, tokenize.TokenError) as error:
+        line = error.lineno if isinstance(error, SyntaxError) else error.args[1:] and error.args[1][0]
+        message = (error.msg if isinstance(error, SyntaxError) else str(error.args[0])).split("\n")[0]
+        where = f"{f'line {line} of ' if line else ''}{file or '--gin_bindings'}"
+        raise UserError(f"gin syntax error in {where}: {message}; expected name.parameter = value") from error
+
+
+def _parsed(text: str, file: str) -> Iterator[Statement]:
+    """The statements of `text`, each after the RENAMED ones of what is in it."""
+    delegate = _Delegate()
+    for each in config_parser.ConfigParser(text, delegate):
+        line = each.location.line_num
+        if isinstance(each, config_parser.IncludeStatement):
+            statement = Statement(INCLUDE, each.filename, None, file, line)
+        elif isinstance(each, config_parser.ImportStatement):
+            statement = Statement(IMPORT, each.format(), None, file, line)
+        elif isinstance(each, config_parser.BindingStatement):
+            statement = _binding(each, file, delegate)
+        else:
+            continue  # the head of a block; its bindings follow
+        yield from (Statement(RENAMED, f"{old} is now called {new}", None, file, line) for old, new in delegate.renamed)
+        delegate.renamed.clear()
+        yield statement
+
+
+def _binding(each: Any, file: str, delegate: _Delegate) -> Statement:
+    scope, slash = each.scope, "/" if each.scope else ""
+    if scope and each.selector in _MACROS and each.arg_name == "value":
+        return Statement(MACRO, scope, each.value, file, each.location.line_num)
+    if not each.arg_name:
+        return Statement(MACRO, f"{scope}{slash}{each.selector}", each.value, file, each.location.line_num)
+    key = f"{scope}{slash}{each.selector}.{each.arg_name}"
+    return Statement(BINDING, delegate.current(key, current_key(key)), each.value, file, each.location.line_num)
+
+
+class _Delegate(config_parser.ParserDelegate):
+    """Makes the values of statements; notes the former names."""
+
+    def __init__(self) -> None:
+        self.renamed: list[tuple[str, str]] = []
+
+    def current(self, former: str, today: str) -> str:
+        if former != today:
+            self.renamed.append((former, today))
+        return today
+
+    def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> Reference | Macro:
+        scope, _, selector = scoped_configurable_name.rpartition("/")
+        if scope and selector in _MACROS and evaluate:
+            return Macro(scope)
+        today = current_key(f"{scoped_configurable_name}.x").removesuffix(".x")
+        return Reference(self.current(scoped_configurable_name, today), evaluate)
+
+    def macro(self, scoped_macro_name: str) -> Macro:
+        return Macro(scoped_macro_name)
