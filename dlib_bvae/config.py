@@ -158,7 +158,8 @@ def used() -> dict[str, Any]:
 def current(keys: Iterable[str]) -> dict[str, Any]:
     """The value that each parameter "scope/configurable.parameter" would have now, as in used().
 
-    It is what is bound in the scope or one around it, else the default. A key that gin does not know, or whose value is no literal, is absent.
+    It is what is bound in the scope or one around it, else the default. A key that gin does not know, or whose value is no
+    literal, is absent.
     """
     found, present = dict[str, Any](), dict[str, dict[str, Any]]()
     for key in keys:

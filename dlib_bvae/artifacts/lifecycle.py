@@ -116,7 +116,7 @@ class Work:
             return False
         self._refuse(final, differ)
         if final:
-            print(f"{self.directory}: was made with {_first(final)}; {self.stage.again}")
+            print(f"{self.directory} {_first(final)}; {self.stage.again}")
         remove(self.part)
         return False
 
@@ -171,12 +171,12 @@ class Work:
         """What stands there."""
         return read_results(self.directory, self.stage.name)
 
-    def used(self) -> set[str]:
-        """The names of all parameters of gin that the result, or the work until now, used."""
+    def used(self) -> dict[str, Any]:
+        """All parameters of gin that the result, or the work until now, used, with their values."""
         if not is_done(self.directory, self.stage.name):
-            return {*self._seen[0]}
+            return dict(self._seen[0])
         before = read_identity(self.directory, self.stage.name)
-        return {*before.parameters, *before.recorded, *self._seen[0]}
+        return {**before.parameters, **before.recorded, **self._seen[0]}
 
     def labels(self) -> dict[str, tuple[Any, Any]]:
         """The labels of the result that are others now: {name: (before, now)}."""
@@ -246,7 +246,7 @@ class Work:
             return
         if differ := final or begun:
             raise UserError(
-                f"{self.directory if final else self.part} was made with {_first(differ)}; {self.stage.way_out}"
+                f"{self.directory if final else self.part} {_first(differ)}; {self.stage.way_out}"
             )
         if self.stage.continues and (self.part / _OF_EARLIER_VERSIONS).exists():
             raise UserError(f"{self.part} was begun by an earlier version of this package; {self.stage.way_out}")
@@ -334,6 +334,20 @@ def _has_results(directory: Path) -> bool:
     return next((directory / "results" / "json").glob("*_results.json"), None) is not None
 
 
+# Inputs and sources → what they are digests and uuids of.
+_MADE_FROM = {
+    "data": "data",
+    "train": "training",
+    "trained": "training",
+    "probe": "probe",
+    "codes": "encoding",
+    "encoded": "encoding",
+    "sha256": "file",
+}
+
+
 def _first(differ: Mapping[str, tuple[Any, Any]]) -> str:
     key, (before, now) = next(iter(differ.items()))
-    return f"{key} = {before!r}, now it is {now!r}"
+    if key in _MADE_FROM:
+        return f"was made from another {_MADE_FROM[key]}"
+    return f"was made with {key} = {before!r}, now it is {now!r}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from dlib_bvae.commands.flags import Command, parser
+
+_ELSEWHERE = "where the results go instead of into the run directory, which is then only read"
 
 
 def train() -> Command:
@@ -41,7 +44,10 @@ def postprocess() -> Command:
 
         postprocess.run(**given)
 
-    return parser("Encodes the whole data set of a trained run into codes.npy.", gin=True, model_dir=True), call
+    flags = parser("Encodes the whole data set of a trained run into codes.npy.", gin=True, model_dir=True)
+    _add_step(flags)
+    flags.add_argument("--output_dir", type=Path, help=_ELSEWHERE)
+    return flags, call
 
 
 def evaluate() -> Command:
@@ -51,6 +57,8 @@ def evaluate() -> Command:
     flags.add_argument(
         "--repeats", type=int, metavar="N", help="score with N seeds: mean, standard deviation and 95 %% interval"
     )
+    _add_step(flags)
+    flags.add_argument("--output_dir", type=Path, help=f"{_ELSEWHERE}; of codes from elsewhere (default: runs/NAME)")
     group = flags.add_argument_group("instead of a run", "codes or an encoder from elsewhere")
     group.add_argument(
         "--codes", type=Path, help="a .npy or .npz file (images, latents), one row an image in index order"
@@ -59,7 +67,6 @@ def evaluate() -> Command:
     group.add_argument("--saved_model", type=Path, help="a SavedModel with a signature encode: observations → mean")
     group.add_argument("--dataset", help="the data set's name; its parameters are gin bindings")
     group.add_argument("--name", help="what tables call it (default: the file's name)")
-    group.add_argument("--output_dir", type=Path, help="where the results go (default: runs/NAME)")
     group.add_argument(
         "--training_seed", type=int, help="the seed of its training: tables pool what differs in it (default: 0)"
     )
@@ -71,13 +78,15 @@ def evaluate() -> Command:
         gin_bindings: list[str],
         overwrite: bool,
         repeats: int | None,
+        step: int | None,
+        output_dir: Path | None,
         **external: Any,
     ) -> None:
         from dlib_bvae.stages import evaluate
         from dlib_bvae.stages.external import external_codes
 
-        chosen = external_codes(**external, model_dir=model_dir)
-        evaluate.run(metric, gin_config, gin_bindings, model_dir, overwrite, repeats, chosen)
+        chosen = external_codes(**external, output_dir=output_dir, model_dir=model_dir, step=step)
+        evaluate.run(metric, gin_config, gin_bindings, model_dir, overwrite, repeats, chosen, step, output_dir)
 
     return flags, call
 
@@ -93,4 +102,10 @@ def visualize() -> Command:
 
         visualize.run(**given)
 
-    return parser(description, gin=True, model_dir=True), call
+    flags = parser(description, gin=True, model_dir=True)
+    flags.add_argument("--output_dir", type=Path, help=_ELSEWHERE)
+    return flags, call
+
+
+def _add_step(flags: ArgumentParser) -> None:
+    flags.add_argument("--step", type=int, help="the model that training kept at this step (model.export_steps)")

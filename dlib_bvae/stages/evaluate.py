@@ -83,13 +83,17 @@ def run(
             representation, used = _external(source, names, configured, overwrite)
         works, refused = _score(names, representation, metric == "all", configured, overwrite)
     with configured() as configured_by:
-        say_unused(configured_by.typed, used.union(*(work.used() for work in works)))
+        say_unused(configured_by.typed, used | _used(works))
     if refused is not None:
         raise refused
     return [work.directory for work in works]
 
 
-def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -> tuple[Representation, set[str]]:
+def _used(works: Sequence[Work]) -> dict[str, Any]:
+    return {key: value for work in works for key, value in work.used().items()}
+
+
+def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -> tuple[Representation, dict[str, Any]]:
     with configured():
         stage = trained.output / postprocess.stage_name(trained.step)
     if not is_done(stage, "postprocess"):
@@ -103,7 +107,7 @@ def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -
 
 def _external(
     source: ExternalCodes, names: Sequence[str], configured: Configured, overwrite: bool
-) -> tuple[Representation, set[str]]:
+) -> tuple[Representation, dict[str, Any]]:
     with configured():
         data, codes = external.opened(source)
     if codes is None:

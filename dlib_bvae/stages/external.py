@@ -53,6 +53,7 @@ def external_codes(
     output_dir: Path | None = None,
     training_seed: int | None = None,
     model_dir: Path | None = None,
+    step: int | None = None,
 ) -> ExternalCodes | None:
     """What the flags of dlib_bvae_evaluate ask for; None: a trained run.
 
@@ -60,10 +61,12 @@ def external_codes(
     """
     source = codes or saved_model
     if source is None:
-        flags = {"codes_key": codes_key, "dataset": dataset, "name": name, "output_dir": output_dir}
+        flags = {"codes_key": codes_key, "dataset": dataset, "name": name}
         if given := [flag for flag, value in {**flags, "training_seed": training_seed}.items() if value is not None]:
             raise UserError(f"--{given[0]} goes with --codes or --saved_model; a trained run knows it")
         return None
+    if step is not None:
+        raise UserError("--step chooses a model that the training of a run kept; leave it out for codes from elsewhere")
     if codes is not None and saved_model is not None or model_dir is not None:
         raise UserError("give one of --codes, --saved_model and --model_dir: each says what to score")
     if saved_model is not None and codes_key is not None:

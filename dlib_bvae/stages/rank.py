@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from dlib_bvae.artifacts import Work, describe, device, peak_memory_mib, read_results
 from dlib_bvae.config import configuration, say_unused
@@ -41,7 +42,7 @@ def run(
         runs = [opened.enter_context(opened_run(each)) for each in _distinct(model_dirs)]
         _check(runs)
         with configuration(gin_config, gin_bindings, registries) as configured:
-            representations, used = [], set[str]()
+            representations, used = [], dict[str, Any]()
             for each in runs:
                 work, part = postprocess.encode_once(each)
                 codes = read_codes(work.directory)
@@ -54,7 +55,7 @@ def run(
         for name in names:
             with configuration(gin_config, gin_bindings, registries):
                 done += _rank_once(name, runs, representations, members, overwrite)
-        say_unused(configured.typed, used.union(*(work.used() for work in done)))
+        say_unused(configured.typed, used | {key: value for work in done for key, value in work.used().items()})
         return [work.directory for work in done]
 
 

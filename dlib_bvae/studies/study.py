@@ -109,7 +109,6 @@ def bound_by(statement: str) -> dict[str, Any]:
 
 @functools.cache
 def _folder(metric: str, gin_config: tuple[str, ...], gin_bindings: tuple[str, ...]) -> str:
-    import gin
 
     from dlib_bvae.config import configuration
     from dlib_bvae.metrics import METRICS
@@ -117,8 +116,7 @@ def _folder(metric: str, gin_config: tuple[str, ...], gin_bindings: tuple[str, .
 
     METRICS.get(metric)
     with configuration(gin_config, gin_bindings, evaluate.REGISTRIES):
-        codes = postprocess.stage_of(Path(), postprocess.postprocessing()[0])
-        return str(codes / "metrics" / evaluate.variant(METRICS.canonical(metric), config_dict(gin.config_str())))
+        return f"{postprocess.stage_name()}/metrics/{METRICS.canonical(metric)}"
 
 
 class Study(NamedTuple):
