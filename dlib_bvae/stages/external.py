@@ -126,10 +126,10 @@ def represent(source: ExternalCodes, data: ImageData, codes: np.ndarray | None, 
         known = False
     if codes is not None:
         if not known:
-            _write(final, source, identity, codes)
+            _write(final, source, {**identity, "origin": data.origin}, codes)
         return Representation(final, data, codes, lambda: None, lambda: None)
     model: Path = source.saved_model  # type: ignore[assignment]
-    recorded = {"saved_model": model}
+    recorded = {"saved_model": model, "origin": data.origin}
     encode_by(lambda: (load_encoder(model), data), identity, source.output_dir, overwrite=not known, recorded=recorded)
     functions = (lambda: decoder(model), lambda: saved_model(model))
     return Representation(final, data, read_codes(final, advice=f"delete {final}"), *functions)

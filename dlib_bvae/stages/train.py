@@ -147,6 +147,7 @@ def finish(
         "model": settings.method,
         "dataset": data.name,
         "fingerprint": data.fingerprint,
+        "origin": data.origin,
         "seed": settings.random_seed,
         "supervision": settings.model.supervision,
         "elapsed_time": seconds,
