@@ -36,6 +36,7 @@ KEYS = {
 }
 SEED = "train_results.seed"
 RUN = "train_results.uuid"
+ORIGIN = "train_results.origin"  # of the images; results of earlier versions lack it
 SCORE_NAMES = "evaluation_results.score_names"
 LEFTOVERS = (".part", ".old")  # endings of directories that a stage works in and replaces
 
@@ -44,6 +45,7 @@ _UNTRAINED = {
     "train_results.model": "postprocess_results.model",
     "train_results.dataset": "postprocess_results.dataset",
     "train_results.fingerprint": "postprocess_results.fingerprint",
+    ORIGIN: "postprocess_results.origin",
     SEED: "postprocess_results.training_seed",
     RUN: "postprocess_results.uuid",
 }

@@ -178,15 +178,15 @@ class Work:
         before = read_identity(self.directory, self.stage.name)
         return {**before.parameters, **before.recorded, **self._seen[0]}
 
-    def labels(self) -> dict[str, tuple[Any, Any]]:
-        """The labels of the result that are others now: {name: (before, now)}."""
+    def relabel(self, results: Mapping[str, Any]) -> None:
+        """Writes labels that are others now, and `results` that follow from them, into the result and all made from it."""
         before = read_identity(self.directory, self.stage.name).recorded
         known = config.current(key for key in before if kind_of(key) == LABEL)
-        return differences({key: before[key] for key in known}, known)
-
-    def relabel(self, results: Mapping[str, Any]) -> None:
-        """Writes the present labels, and entries of `results` that follow from them, into the result and all made from it."""
-        relabel(self.directory, self.stage.name, {key: now for key, (_, now) in self.labels().items()}, results)
+        labels = differences({key: before[key] for key in known}, known)
+        stands = self.results()
+        follow = {key: value for key, value in results.items() if stands.get(key) != value}
+        if labels or follow:
+            relabel(self.directory, self.stage.name, {key: now for key, (_, now) in labels.items()}, follow)
 
     def differ(self, before: Identity) -> dict[str, tuple[Any, Any]]:
         """What differs between the result `before` and this one: {name: (before, now)}, parameters first."""
@@ -245,9 +245,7 @@ class Work:
         if self.stage.way_out is None:
             return
         if differ := final or begun:
-            raise UserError(
-                f"{self.directory if final else self.part} {_first(differ)}; {self.stage.way_out}"
-            )
+            raise UserError(f"{self.directory if final else self.part} {_first(differ)}; {self.stage.way_out}")
         if self.stage.continues and (self.part / _OF_EARLIER_VERSIONS).exists():
             raise UserError(f"{self.part} was begun by an earlier version of this package; {self.stage.way_out}")
 

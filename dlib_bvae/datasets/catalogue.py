@@ -95,13 +95,14 @@ def _verified_files(data: OfficialData) -> list[str]:
 
 
 def info(name: str, data_dir: Path | None = None) -> None:
-    """Prints what is known of the data set: images, factors and their sizes, source, licence, files, fingerprint."""
+    """Prints what is known of the data set: images, factors and their sizes, origin, source, licence, files, fingerprint."""
     data = open_set(name, data_dir)
     lines = {
         "data set": name,
         "images": f"{data.num_images:,} of {_pixels(data)}, values 0 … {data.max_pixel}",
         "factors": _factors(data),
         "here": _state(data),
+        "origin": data.origin,
     }
     if isinstance(data, OfficialData):
         lines |= _source(data)

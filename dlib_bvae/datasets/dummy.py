@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.images import RENDERED
 
 _VERSION = "1"
 
@@ -19,6 +20,7 @@ class DummyData(GroundTruthData):
     """
 
     name = "dummy_data"
+    origin = RENDERED
     factor_names = ("orientation", "length", "row", "column")
     factor_sizes = (2, 4, 8, 8)
     observation_shape = (16, 16, 1)

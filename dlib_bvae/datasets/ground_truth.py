@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, TypeGuard, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.images import EXTERNAL, ImageData, check_origin
 from dlib_bvae.errors import UserError
 
 _PROBED = 64  # images of a duck type that are in its fingerprint
@@ -190,7 +190,8 @@ class FromDuckType(GroundTruthData):
     data: the object; its observations are float (n, height, width, channels) in [0, 1], kept in steps of 1/255.
     name: in results; the class's name when None. factor_names: those of the object, or factor_0, factor_1, …, when None.
     Observations that depend on random_state are drawn one by one, each from RandomState(index), so that an index is
-    one image. The fingerprint is of the name, the sizes, the factors' names and 64 images.
+    one image. The fingerprint is of the name, the sizes, the factors' names and 64 images. The origin is "external" unless
+    the object has an attribute `origin` that says another.
     Raises UserError for an object that lacks the duck type and for observations of another shape or range.
     """
 
@@ -201,6 +202,7 @@ class FromDuckType(GroundTruthData):
                 f"sample_observations_from_factors; got {data!r}"
             )
         self.data = data
+        self._origin = check_origin(getattr(data, "origin", EXTERNAL), type(data).__name__)
         self.name = name or str(getattr(data, "name", type(data).__name__))
         self.factor_sizes = tuple(int(size) for size in data.factors_num_values)
         default = [f"factor_{k}" for k in range(len(self.factor_sizes))]
@@ -212,6 +214,11 @@ class FromDuckType(GroundTruthData):
                 f"sizes; got {shape}, {self.factor_names}, {self.factor_sizes}"
             )
         self.observation_shape = shape
+
+    @property
+    def origin(self) -> str:
+        """As the object declares it; else "external"."""
+        return self._origin
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import abc
+import functools
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from dlib_bvae.errors import UserError
+
+OFFICIAL, RENDERED, EXTERNAL = ORIGINS = ("official", "rendered", "external")
 
 
 class ImageData(abc.ABC):
@@ -13,11 +19,32 @@ class ImageData(abc.ABC):
 
     name: the registry's name; that of a derived set has its base set's in parentheses. observation_shape: (height, width,
     channels) in pixels. max_pixel: the uint8 value that stands for 1.0 (255, or 1 for binary data).
+
+    A class of another package that is derived from one of this package has the origin "external" unless it says another:
+    `origin = "rendered"`, or `origin = OfficialData.origin` to have it as its base class. Raises UserError for a text that
+    is none of ORIGINS.
     """
 
     name: str
     observation_shape: tuple[int, int, int]
     max_pixel: int = 255
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        declaring = next(each for each in cls.__mro__ if "origin" in vars(each))
+        if _of_package(declaring) and not _of_package(cls):
+            cls.origin = EXTERNAL  # type: ignore[method-assign, assignment]
+        elif not isinstance(declared := vars(declaring)["origin"], (property, functools.cached_property)):
+            check_origin(declared, cls.__name__)
+
+    @property
+    def origin(self) -> str:
+        """Where the images come from, as results record it.
+
+        "official": files of the data set's authors, whose published checksums are compared; "rendered": drawn by this package;
+        "external": all others, such as files of the user. A derived set has the origin of the one that it is derived from.
+        """
+        return EXTERNAL
 
     @property
     @abc.abstractmethod
@@ -68,6 +95,17 @@ class ImageData(abc.ABC):
                 f"indices must be in 0 … {self.num_images - 1} for {self.name}; got {low if low < 0 else high}"
             )
         return rows.astype(np.int64)
+
+
+def _of_package(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def check_origin(origin: object, what: str) -> str:
+    """Returns `origin`, which `what` declares. Raises UserError when it is none of ORIGINS."""
+    if origin not in ORIGINS:
+        raise UserError(f"the origin of {what} must be one of {', '.join(ORIGINS)}; got {origin!r}")
+    return str(origin)
 
 
 def training_sample(data: ImageData, count: int, seed: int) -> np.ndarray:

@@ -22,7 +22,8 @@ EXTRACTORS = Registry(
 )
 
 
-@gin.configurable(denylist=["data"])
+# The file is the one of a known sha256, wherever it lies; of the Inceptions none is published, so a path may mean other weights.
+@configurable(denylist=["data"], labels=["path"])
 def efficientnet_lite0(data: ImageData | None, path: str = "") -> Extractor:
     """See efficientnet.efficientnet_lite0."""
     from dlib_bvae.image_quality import efficientnet
@@ -49,7 +50,7 @@ def inception_2015(data: ImageData | None, path: str = "") -> Extractor:
     return inception.inception_2015(path)
 
 
-@gin.configurable(denylist=["data"])
+@configurable(denylist=["data"], execution=["download"])
 def inception_tfgan(data: ImageData | None, path: str = "", download: bool = False) -> Extractor:
     """See inception.inception_tfgan."""
     from dlib_bvae.image_quality import inception

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from dlib_bvae.image_quality.distances import Moments
 
 BATCH = 64
 _SLACK = 1e-3
+_LONGEST_NAME = 60  # characters of a data set's name in a file's
 
 
 def _tf1_bilinear(images: tf.Tensor, size: int) -> tf.Tensor:
@@ -120,7 +122,8 @@ def reference_features(data: ImageData, rows: np.ndarray, extractor: Extractor, 
     They are kept in the cache directory, in a file whose name is a digest of all three.
     """
     key = json.dumps([data.name, str(data.fingerprint), asdict(protocol)], sort_keys=True).encode() + rows.tobytes()
-    path = cache_dir() / "features" / f"{data.name}-{extractor.name}-{hashlib.sha256(key).hexdigest()[:16]}.npy"
+    safe = re.sub(r"[/\\:]", "_", data.name)[:_LONGEST_NAME]
+    path = cache_dir() / "features" / f"{safe}-{extractor.name}-{hashlib.sha256(key).hexdigest()[:16]}.npy"
     with locked(path, "keep features", CACHE_VARIABLE, 4 * len(rows) * extractor.num_features):
         if not path.exists():
             part = path.with_suffix(".part")

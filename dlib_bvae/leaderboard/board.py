@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import dlib_bvae
 from dlib_bvae import analysis
 from dlib_bvae.analysis.cells import OBJECTIVE, RECORDED_SUPERVISION, REFERENCES, score_info
-from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES
+from dlib_bvae.analysis.frame import KEYS, ORIGIN, RUN, SCORE_NAMES
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.artifacts.record import is_done, read_config, read_json
 from dlib_bvae.leaderboard.provenance import EXTERNAL, method_of, origin_of, supervision_of
@@ -120,7 +120,7 @@ def _records(frame: pd.DataFrame) -> list[Record]:
 
     named = set().union(*map(json.loads, frame[SCORE_NAMES].unique()))
     scores = [f"evaluation_results.{name}" for name in sorted(named)]
-    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, RECORDED_SUPERVISION, *KEYS.values(), *COLUMNS, *scores])
+    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, RECORDED_SUPERVISION, ORIGIN, *KEYS.values(), *COLUMNS, *scores])
     # A key that is a score of one metric and a matrix of another is a column of texts.
     numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in scores}
     return _plain(frame.reindex(columns=list(wanted)).assign(**numbers))
@@ -185,7 +185,7 @@ def make_row(
         "supervision": cell.get("supervision") or recorded or supervision_of(method),
         "evidence": cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE),
         "reference": (cell["model"] if method == EXTERNAL else method) in REFERENCES,
-        "origin": origin_of(cell["dataset"]),
+        "origin": origin_of(cell["dataset"], [record[ORIGIN] for record in records]),
         **{name: cell[name] for name in STATISTICS},
         "higher_is_better": known.higher_is_better,
         "range": [known.low, known.high],

@@ -9,7 +9,7 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import check_number, check_positive
-from dlib_bvae.registry import Registry
+from dlib_bvae.registry import Registry, configurable
 
 LIKELIHOODS = Registry(
     "likelihood",
@@ -44,7 +44,7 @@ class Likelihood(tf.Module):
         return tf.nn.sigmoid(logits)
 
 
-@gin.configurable
+@configurable(labels=["name"])  # of the tf.Module; operative configurations have it
 class bernoulli_loss(Likelihood):
     """Independent Bernoulli pixels; pixels between 0 and 1 count as a mixture of the two (the field's usual relaxation)."""
 

@@ -89,7 +89,7 @@ class _Built:
 def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool) -> list[_Built]:
     """Builds `member` under the present configuration, on the data of the `first`; nothing where it is trained already."""
     work, data = train.look(final)
-    if train.is_trained(work, overwrite):
+    if train.is_trained(work, data, overwrite):
         return []
     data, settings = data or datasets.load(), TrainingSettings()
     if isinstance(settings.model, Baseline):

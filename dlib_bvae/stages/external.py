@@ -114,6 +114,7 @@ def represent(
         "training_seed": source.training_seed,
         "dataset": data.name,
         "fingerprint": data.fingerprint,
+        "origin": data.origin,
     }
     work = Work(
         _CODES if codes is not None else _SAVED_MODEL,
@@ -124,11 +125,14 @@ def represent(
         unused=unused() if codes is None else lambda key: not key.startswith("dataset."),
     )
     if codes is not None:
-        if not work.done(overwrite):
+        if work.done(overwrite):
+            work.relabel({key: recorded[key] for key in ("model", "dataset")})
+        else:
             _write(work, source, recorded, codes)
         return Representation(work.directory, work.directory, data, codes, lambda: None, lambda: None), work
     model: Path = source.saved_model  # type: ignore[assignment]
     encode(work, lambda: (load_encoder(model), data), {**recorded, "saved_model": model}, overwrite)
+    work.relabel({key: recorded[key] for key in ("model", "dataset")})
     found = read_codes(work.directory, advice=f"delete {work.directory}")
     functions = (lambda: load_decoder(model), lambda: load_model(model))
     return Representation(work.directory, work.directory, data, found, *functions), work

@@ -104,7 +104,7 @@ def directory_of(gin_config: Sequence[str], gin_bindings: Sequence[str], model_d
 
 def _train_once(final: Path, configured: Configuration, overwrite: bool, profile: str | None) -> Work:
     work, data = look(final)
-    if is_trained(work, overwrite):
+    if is_trained(work, data, overwrite):
         return work
     began = time.time()
     data, settings = data or datasets.load(), TrainingSettings()
@@ -149,12 +149,11 @@ def _unused() -> Callable[[str], bool]:
     return unused
 
 
-def is_trained(work: Work, overwrite: bool) -> bool:
+def is_trained(work: Work, data: ImageData | None, overwrite: bool) -> bool:
     """Whether there is nothing to do, which is said. Raises UserError when another configuration was trained."""
     if not work.done(overwrite):
         return False
-    if "model.name" in work.labels():
-        work.relabel({"model": TrainingSettings().method})
+    work.relabel({"model": TrainingSettings().method, **({} if data is None else {"dataset": data.name})})
     print(f"{work.directory}: trained already; --overwrite trains again")
     return True
 
@@ -178,6 +177,7 @@ def finish(
         "model": settings.method,
         "dataset": data.name,
         "fingerprint": data.fingerprint,
+        "origin": data.origin,
         "seed": settings.random_seed,
         "supervision": settings.model.supervision,
         "elapsed_time": seconds,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,8 @@ _MOST_TEXTS = int(
 )  # rows or columns with a number in each cell: beyond, the cells become too small
 _LETTER = 0.09  # inches
 _MOST_LETTERS = 60  # of a factor's name
-_UNSAFE = r"[^A-Za-z0-9_.,=+-]+"
+_UNSAFE = r"[^\w.,=+-]+"  # letters of all alphabets are kept
+_LONGEST_NAME = 100  # bytes
 
 
 def save_matrices(
@@ -31,16 +35,30 @@ def save_matrices(
 ) -> list[Path]:
     """Writes <key>.png into `directory` for every matrix in `results`, a list of equally long lists of numbers.
 
+    What a file name should not have becomes "_"; keys whose names would be the same, and long ones, end in a digest.
     known: what is known of them, see dlib_bvae.metrics.matrices; rows and columns of another matrix are called so.
     data: names the factors. Returns the paths; imports matplotlib only when there is a matrix.
     """
     paths = []
-    for key, value in results.items():
-        if (values := _as_matrix(value)) is not None:
-            matrix = known.get(key, Matrix("row", "column", key.replace("_", " ")))
-            labels = [_labels(axis, size, results, data) for axis, size in zip(matrix[:2], values.shape, strict=True)]
-            paths.append(_save(directory / f"{re.sub(_UNSAFE, '_', key)}.png", values, matrix, labels))
+    found = {key: values for key, value in results.items() if (values := _as_matrix(value)) is not None}
+    for (key, values), name in zip(found.items(), _file_names(found), strict=True):
+        title = key.replace("_", " ")
+        matrix = known.get(key, Matrix("row", "column", title))
+        labels = [_labels(axis, size, results, data) for axis, size in zip(matrix[:2], values.shape, strict=True)]
+        paths.append(_save(directory / f"{name}.png", title, values, matrix, labels))
     return paths
+
+
+def _file_names(keys: Iterable[str]) -> list[str]:
+    """A name for each key, no two the same on any file system: some do not tell upper case, or composed letters, apart."""
+    names = {key: re.sub(_UNSAFE, "_", key) for key in keys}
+    same = {key: unicodedata.normalize("NFC", name).casefold() for key, name in names.items()}
+    times = Counter(same.values())
+    for key, name in names.items():
+        if times[same[key]] > 1 or len(name.encode()) > _LONGEST_NAME:
+            digest = hashlib.sha256(key.encode()).hexdigest()[:10]
+            names[key] = f"{name.encode()[: _LONGEST_NAME - 11].decode(errors='ignore')}-{digest}"
+    return list(names.values())
 
 
 def _as_matrix(value: Any) -> np.ndarray | None:
@@ -66,14 +84,13 @@ def _labels(axis: str, size: int, results: Mapping[str, Any], data: MetricData) 
     return [text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…" for text in texts]
 
 
-def _save(path: Path, values: np.ndarray, matrix: Matrix, labels: list[list[str]]) -> Path:
+def _save(path: Path, title: str, values: np.ndarray, matrix: Matrix, labels: list[list[str]]) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     axes_names, labels = list(matrix[:2]), list(labels)
     if matrix.columns == "factor" and matrix.rows != "factor":  # their names are read more easily from left to right
         values, axes_names, labels = values.T, axes_names[::-1], labels[::-1]
-    title = path.stem.replace("_", " ")
     figure = Figure(figsize=_inches(values.shape, labels, axes_names, title), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

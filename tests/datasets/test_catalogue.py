@@ -56,6 +56,7 @@ def test_info_follows_the_files(given, capsys, tmp_path):
     assert "yes, unverified, converted at the first use" in before
     assert "fingerprint  of the pixels, when they are read" in before
     assert "no published checksum" in before
+    assert "origin       external\n" in before
     assert "CC-BY 4.0" in before
     data.images_at([0])
     catalogue.info("mpi3d_real_complex")
@@ -76,6 +77,7 @@ def test_info_of_an_absent_set_names_its_source_and_fingerprint(capsys):
     ):
         assert word in message
     assert datasets.load("mpi3d_toy").fingerprint in message
+    assert "origin       official\n" in message
 
 
 def test_verify_reads_the_file_and_the_cache(given, capsys, tmp_path):

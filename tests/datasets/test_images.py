@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dlib_bvae.datasets.images import ImageData, training_sample
+from dlib_bvae.errors import UserError
 
 
 class Pixels(ImageData):
@@ -75,3 +76,17 @@ def test_weights_that_differ_are_probabilities_and_images_come_again():
     assert counts.sum() == 4000
     assert counts[1] + counts[2] == 4000
     assert counts[2] / 4000 == pytest.approx(0.75, abs=0.03)
+
+
+def test_a_class_of_another_package_is_external_and_hands_what_it_says_to_its_subclasses():
+    drawn = type("Drawn", (Pixels,), {"origin": "rendered"})
+    assert Pixels().origin == "external"
+    assert drawn().origin == type("Redrawn", (drawn,), {})().origin == "rendered"
+    assert type("Mixed", (Pixels,), {"origin": property(lambda data: "official")})().origin == "official"
+
+
+@pytest.mark.parametrize("origin", ["offical", ("official",), 3])
+def test_an_origin_that_is_none_is_refused_where_it_is_declared(origin):
+    with pytest.raises(UserError, match=r"origin of Mine must be one of official, rendered, external; got") as caught:
+        type("Mine", (Pixels,), {"origin": origin})
+    assert "\n" not in str(caught.value)

@@ -113,6 +113,16 @@ def test_kept_features_are_found_by_data_protocol_and_rows_and_refused_where_the
             reference_features(data, np.arange(5), means, protocol)
 
 
+@pytest.mark.parametrize("name", ["../mine/größe", "x" * 300])
+def test_features_are_kept_whatever_the_data_set_is_called(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path))
+    means = Extractor("means", lambda x: np.asarray(x).mean(axis=(1, 2)), 3, None, "none")
+    data = DummyData()
+    data.name = name
+    reference_features(data, np.arange(5), means, Protocol.of(means, "bicubic", True))
+    assert len(list((tmp_path / "features").glob("*-means-*.npy"))) == 1
+
+
 @pytest.mark.parametrize("shape", [(2, 4), (3, 3), (2, 3, 1)])
 def test_features_of_another_shape_are_refused(shape):
     extractor = Extractor("odd", lambda images: np.zeros(shape), 3, None, "none")

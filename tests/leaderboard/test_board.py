@@ -76,6 +76,17 @@ def test_evaluations_of_one_run_are_one_value_with_both_paths(runs):
     assert evaluation["own"] == {path: {"evaluation.random_seed": str(n)} for n, path in enumerate(each["paths"])}
 
 
+def test_the_origin_is_the_recorded_one_and_not_that_of_the_name(runs):
+    named = {"dataset": "shapes3d", "origin": "external"}
+    score(train(runs, "users", **named), "mig", {"discrete_mig": 0.1})
+    score(
+        train(runs, "authors", **{**named, "origin": "official", "fingerprint": "e" * 16}), "mig", {"discrete_mig": 0.2}
+    )
+    score(bring(runs, "codes", "mine.npy", **named), "mig", {"discrete_mig": 0.3})
+    board = board_of(runs)
+    assert {row["mean"]: row["origin"] for row in board["rows"]} == {0.1: "external", 0.2: "official", 0.3: "external"}
+
+
 @pytest.mark.parametrize(
     ("results", "origins"),
     [

@@ -242,3 +242,10 @@ def test_a_probe_of_a_grid_is_scored_and_tells_its_seed(codes, score_external):
     assert encoded["dataset"] == "probe(dummy_data, 300 images, seed 7)"
     with pytest.raises(UserError, match="beta_vae compares images with chosen factors, so it needs one of every"):
         score_external("beta_vae", *bindings, codes=MINE, dataset="probe")
+
+
+def test_the_origin_of_the_images_is_recorded(codes, score_external):
+    score_external("mig", codes=saved(codes))
+    assert read_results(Path("runs/mine/codes"), "postprocess")["origin"] == "rendered"
+    frame, _ = collect(Path("runs"))
+    assert frame["train_results.origin"].tolist() == ["rendered"]

@@ -52,6 +52,7 @@ def test_one_output_of_any_name_is_the_code(codes, score_external):
     assert np.load("runs/theirs/mean/codes.npy")[[0, 300]] == pytest.approx(np.array(expected), rel=1e-5)
     frame, problems = collect(Path("runs"))
     assert problems == []
+    assert frame["train_results.origin"].tolist() == ["rendered"]
     assert tables.aggregate(frame)[["model", "representation"]].values.tolist() == [["theirs", "mean"]]
 
 

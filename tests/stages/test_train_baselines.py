@@ -88,3 +88,10 @@ def test_what_cannot_be_fitted_leaves_no_part_behind(tmp_path):
     with pytest.raises(UserError, match="pca.num_latent must be at most 60"):
         train.run([], [*PCA, "pca.num_latent = 61"], tmp_path / "run")
     assert results(train.run([], PCA, tmp_path / "run"))["model"] == "pca"
+
+
+def test_the_origin_of_the_images_is_recorded_whatever_they_are_called(tmp_path):
+    assert results(train.run([], PCA, tmp_path / "rendered"))["origin"] == "rendered"
+    np.save(tmp_path / "shapes3d.npy", np.random.default_rng(0).integers(0, 256, (70, 8, 8, 1), np.uint8))
+    mine = ["dataset.name = @from_file()", f"from_file.path = '{tmp_path / 'shapes3d.npy'}'"]
+    assert results(train.run([], [*PCA, *mine], tmp_path / "mine"))["origin"] == "external"

@@ -78,8 +78,9 @@ def bring(
     submission: Mapping[str, Any] | None = None,
     seed: int = 0,
     saved_model: str | None = None,
+    **more: Any,
 ) -> Path:
-    """Codes of another framework as dlib_bvae_evaluate writes them; returns the directory of the representation.
+    """Codes of another framework as dlib_bvae_evaluate writes them, with `more` in their results; returns their directory.
 
     source: of --codes; saved_model: of --saved_model, one of the two. submission: what verification adds beside them.
     """
@@ -92,6 +93,7 @@ def bring(
         "representation": "codes",
         "num_images": 1000,
         **({"source": source} if source is not None else {"saved_model": saved_model}),
+        **more,
     }
     _write(directory, "postprocess", {"dataset.name": "dsprites_rendered"}, None, results)
     if submission is not None:

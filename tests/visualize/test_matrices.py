@@ -150,6 +150,32 @@ def test_a_key_is_a_safe_file_name(tmp_path):
     assert path.name == ".._10_confusion.png"
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["größe", "gräße"],
+        ["размер", "форма"],
+        ["a/b", "a_b", "a b"],
+        ["Shape", "shape"],
+        ["ö", "o\u0308"],
+        ["x" * 300 + "1", "x" * 300 + "2"],
+        ["я" * 90 + "1", "я" * 90 + "2"],
+    ],
+)
+def test_two_keys_never_share_a_file(keys, tmp_path, drawn):
+    paths = save_matrices(tmp_path, {key: [[1.0]] for key in keys}, {}, Grid())
+    assert len({path.name.casefold() for path in paths}) == len(list(tmp_path.iterdir())) == len(keys)
+    assert all(path.parent == tmp_path and len(path.name.encode()) <= 104 for path in paths)
+    assert [figure.axes[0].get_title() for figure in drawn] == [key.replace("_", " ") for key in keys]
+    again = save_matrices(tmp_path, {key: [[1.0]] for key in reversed(keys)}, {}, Grid())
+    assert again == paths[::-1]
+
+
+def test_letters_of_all_alphabets_stay_in_a_file_name(tmp_path):
+    paths = save_matrices(tmp_path, {"größe": [[1.0]], "gräße": [[1.0]]}, {}, Grid())
+    assert [path.name for path in paths] == ["größe.png", "gräße.png"]
+
+
 def test_the_state_of_pyplot_is_left_alone(tmp_path):
     save_matrices(tmp_path, {"m": [[1.0]]}, {}, Grid())
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()

@@ -34,6 +34,11 @@ class DerivedImages(ImageData):
         return combined(self._identity, self.data.fingerprint)
 
     @property
+    def origin(self) -> str:
+        """That of `data`."""
+        return self.data.origin
+
+    @property
     def num_images(self) -> int:
         """Number of images."""
         return self.data.num_images
@@ -137,6 +142,11 @@ class Regridded(GroundTruthData):
         """Indices int64 (n,) of this set → indices int64 (n,) of `data`."""
         cells, images = np.divmod(indices, self.images_per_cell)
         return self.cells_of(cells) * self.images_per_cell + images
+
+    @property
+    def origin(self) -> str:
+        """That of `data`."""
+        return self.data.origin
 
     @functools.cached_property
     def rows(self) -> np.ndarray:

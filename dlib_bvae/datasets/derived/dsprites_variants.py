@@ -102,7 +102,7 @@ class WithoutFactor(Regridded):
         return np.ravel_multi_index(tuple(factors), self._sizes).astype(np.int64)
 
 
-@gin.configurable("scream")
+@configurable("scream", labels=["picture"])  # the fingerprint is of its pixels
 def scream_picture(picture: str = gin.REQUIRED) -> np.ndarray:
     """The background of scream_dsprites, uint8 (274, 350, 3): the file `picture` (Munch's The Scream there), resized.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 import struct
 import zipfile
@@ -120,7 +122,11 @@ def _member(path: Path, member: str) -> np.ndarray:
 
 def _unpacked(path: Path, member: str) -> Path:
     """The compressed member as a .npy file in the cache folder, unpacked by one process while others wait."""
-    target = cache_dir() / "unpacked" / f"{content_sha256([path])[:16]}-{member.replace('/', '_')}"
+    name = member
+    if not re.fullmatch(r"[a-z0-9_.-]{1,100}", member):  # no file name everywhere, or the same as another's somewhere
+        digest = hashlib.sha256(member.encode()).hexdigest()[:10]
+        name = f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', member.removesuffix('.npy'))[:80]}-{digest}.npy"
+    target = cache_dir() / "unpacked" / f"{content_sha256([path])[:16]}-{name}"
     part = target.with_suffix(".part")
     with locked(target, f"unpack {member} of {path.name}", CACHE_VARIABLE), zipfile.ZipFile(path) as archive:
         if not target.exists():

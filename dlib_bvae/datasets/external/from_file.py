@@ -18,11 +18,13 @@ from dlib_bvae.datasets.external.arrays import SUFFIXES, open_array
 from dlib_bvae.datasets.ground_truth import GroundTruthData, LabelledImages
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.registry import configurable
 
 _PROBED = 64
 
 
-@gin.configurable("from_file")
+# The fingerprint is of the content of both files and of the key that `labels` may be.
+@configurable("from_file", labels=["path", "labels"])
 def from_file(
     path: str = gin.REQUIRED,
     key: str | None = None,

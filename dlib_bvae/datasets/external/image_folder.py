@@ -16,13 +16,14 @@ from dlib_bvae.datasets.derived.base import combined
 from dlib_bvae.datasets.derived.pixels import check_filter
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.registry import configurable
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 _BLOCK = 256
 _MODES = {1: "L", 3: "RGB"}
 
 
-@gin.configurable("image_folder")
+@configurable("image_folder", labels=["path"])  # the fingerprint is of the pictures' content and order
 class ImageFolder(ImageData):
     """Every picture below a folder, sorted by path, resized to height × width; no factors.
 

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 
 from dlib_bvae.datasets import cache
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.images import EXTERNAL, OFFICIAL, ImageData
 from dlib_bvae.datasets.official.files import DATA_VARIABLE, Source, check, data_dir
 from dlib_bvae.errors import UserError
 
@@ -101,6 +101,11 @@ class OfficialData(ImageData):
     def verified(self) -> bool:
         """Whether the rows come, or will come, from files whose published checksums are compared."""
         return self.cache_path == self._path(True)
+
+    @property
+    def origin(self) -> str:
+        """ "official" where the files are verified, wherever they lie; else "external": nothing says whose they are."""
+        return OFFICIAL if self.verified else EXTERNAL
 
     @property
     def fingerprint(self) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from dlib_bvae.datasets.cache import cache_dir, open_or_write
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.images import RENDERED
 from dlib_bvae.datasets.official.dsprites_full import DSpritesFull
 
 SIZE = 64
@@ -45,6 +46,7 @@ class DSpritesRendered(GroundTruthData):
     """
 
     name = "dsprites_rendered"
+    origin = RENDERED
     factor_names = DSpritesFull.factor_names
     factor_sizes = (len(SHAPES), len(SCALES), len(ORIENTATIONS), len(POSITIONS), len(POSITIONS))
     observation_shape = (SIZE, SIZE, 1)

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from dlib_bvae.datasets.cache import cache_dir, open_or_write
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.images import RENDERED
 from dlib_bvae.datasets.official.mpi3d import MPI3DToy
 from dlib_bvae.datasets.rendered.mpi3d_toy_scene import (
     BACKGROUNDS,
@@ -72,6 +73,7 @@ class MPI3DToyRendered(GroundTruthData):
     """
 
     name = "mpi3d_toy_rendered"
+    origin = RENDERED
     factor_names = MPI3DToy.factor_names
     factor_sizes = (len(COLORS), len(SHAPES), len(SIZES), len(HEIGHTS), len(BACKGROUNDS), STEPS, STEPS)
     observation_shape = (SIZE, SIZE, 3)

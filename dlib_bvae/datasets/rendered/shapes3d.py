@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from dlib_bvae.datasets.cache import cache_dir, open_or_write
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.images import RENDERED
 from dlib_bvae.datasets.official.shapes3d import Shapes3D
 from dlib_bvae.datasets.rendered.shapes3d_scene import (
     FLOOR,
@@ -68,6 +69,7 @@ class Shapes3DRendered(GroundTruthData):
     """
 
     name = "shapes3d_rendered"
+    origin = RENDERED
     factor_names = Shapes3D.factor_names
     factor_sizes = (len(_HUES), len(_HUES), len(_HUES), *_GEOMETRIES)
     observation_shape = (SIZE, SIZE, 3)

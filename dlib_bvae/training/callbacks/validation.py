@@ -42,6 +42,11 @@ class TrainingSplit(ImageData):
         return self._data.fingerprint
 
     @property
+    def origin(self) -> str:
+        """The data set's."""
+        return self._data.origin
+
+    @property
     def num_images(self) -> int:
         """The data set's."""
         return self._data.num_images

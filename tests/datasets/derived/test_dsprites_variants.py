@@ -164,6 +164,14 @@ def test_the_picture_is_resized_and_refused_where_it_is_none(tmp_path):
             variants.scream_picture(str(tmp_path / name))
 
 
+def test_the_fingerprint_is_of_the_picture_wherever_it_lies(bars, tmp_path):
+    found = {}
+    for name, pixels in {"here.png": PICTURE, "there.png": PICTURE, "other.png": 255 - PICTURE}.items():
+        Image.fromarray(pixels).save(tmp_path / name)
+        found[name] = variants.on_picture(bars, variants.scream_picture(str(tmp_path / name))).fingerprint
+    assert found["here.png"] == found["there.png"] != found["other.png"]
+
+
 def test_bad_parameters_are_one_sentence(bars):
     with pytest.raises(UserError, match="one channel; color"):
         variants.colored(variants.colored(bars))

@@ -84,3 +84,11 @@ def test_a_compressed_member_is_unpacked_once(tmp_path, cache):
     open_array(tmp_path / "x.npz", None, (3,), "p")
     assert unpacked.stat().st_mtime_ns == before
     assert not list((cache / "unpacked").glob("*.part"))
+
+
+@pytest.mark.parametrize("names", [("a/b", "a_b"), ("größe", "gräße"), ("Images", "images")])
+def test_two_compressed_members_never_share_a_file(names, tmp_path, cache):
+    np.savez_compressed(tmp_path / "x.npz", **{names[0]: IMAGES, names[1]: 255 - IMAGES})
+    for name, expected in zip(names, (IMAGES, 255 - IMAGES), strict=True):
+        assert np.array_equal(open_array(tmp_path / "x.npz", name, (3,), "p"), expected)
+    assert len({path.name.casefold() for path in (cache / "unpacked").glob("*.npy")}) == 2

@@ -92,6 +92,8 @@ def test_labels_in_another_file(tmp_path):
     data = from_file(str(path), labels=str(tmp_path / "labels.npy"))
     assert np.array_equal(data.images_at([0, 23]), IMAGES[[0, 23]])
     before = data.fingerprint
+    np.save(tmp_path / "moved.npy", GRID[order])
+    assert from_file(str(path), labels=str(tmp_path / "moved.npy")).fingerprint == before
     np.save(tmp_path / "labels.npy", GRID)
     assert from_file(str(path), labels=str(tmp_path / "labels.npy")).fingerprint != before
 

@@ -14,6 +14,7 @@ from support import writers
 from dlib_bvae import datasets
 from dlib_bvae.datasets.official import base
 from dlib_bvae.datasets.official.base import OfficialData
+from dlib_bvae.datasets.official.cars3d import Cars3D
 from dlib_bvae.errors import UserError
 
 CHECKED = [
@@ -287,3 +288,21 @@ def test_an_unverified_folder_gives_way_to_the_official_file(tmp_path, monkeypat
     again = type(data)(tmp_path, tmp_path / "cache")
     assert again.fingerprint == official
     assert "unverified" not in again.cache_path.name
+
+
+class MyCars(Cars3D):
+    """A plug-in that reads the official files as the base class does, and says so."""
+
+    origin = OfficialData.origin
+
+
+def test_a_plug_in_may_be_official_where_the_checksums_are(tmp_path):
+    data, _ = writers.tiny_cars3d(tmp_path)
+    source, sizes = data.source, data.factor_sizes
+    folder, cache = tmp_path, tmp_path / "cache"
+    official = type("Mine", (MyCars,), {"source": source, "factor_sizes": sizes})
+    assert (official(folder, cache).verified, official(folder, cache).origin) == (True, "official")
+    unchecked = writers.tiny(MyCars, folder, sizes, checksum=None)
+    assert (unchecked.verified, unchecked.origin) == (False, "external")
+    silent = type("Mine", (Cars3D,), {"source": source, "factor_sizes": sizes})
+    assert (silent(folder, cache).verified, silent(folder, cache).origin) == (True, "external")

@@ -28,6 +28,7 @@ def test_recomputed_scores_are_rows(submit, probe, capsys):
     (row,) = rows().to_dict("records")
     assert (row["evidence"], row["supervision"], row["train_results.model"]) == ("recomputed", "none", "mine")
     assert row["train_results.fingerprint"] == probe.fingerprint
+    assert row["train_results.origin"] == "rendered"
     assert row["evaluation_results.random_seed"] == 3
     (cell,) = analysis.cells(rows()).to_dict("records")
     assert cell["mean"] == pytest.approx(metrics.score("mig", probe, codes, 3, **PARAMETERS)["discrete_mig"])

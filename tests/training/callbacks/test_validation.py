@@ -15,7 +15,7 @@ from dlib_bvae.models.objectives.base import Wants, linear_weight
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.stages.train import build
 from dlib_bvae.training import loop
-from dlib_bvae.training.callbacks.validation import Validation, loss_terms, make_validation, split_rows
+from dlib_bvae.training.callbacks.validation import TrainingSplit, Validation, loss_terms, make_validation, split_rows
 from dlib_bvae.training.optimizers import adam
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.session import Checkpoints
@@ -221,3 +221,8 @@ def test_the_second_batch_is_the_next_one_of_the_same_images(tiny_networks):
     for (first, second), number in zip(seen, range(3), strict=True):
         assert np.array_equal(first, images[number])
         assert np.array_equal(second, images[(number + 1) % 3])
+
+
+def test_the_images_that_are_left_have_the_origin_of_the_data_set():
+    data = DummyData()
+    assert TrainingSplit(data, np.arange(16)).origin == data.origin == "rendered"
