@@ -130,7 +130,7 @@ def used() -> dict[str, Any]:
     text = gin.operative_config_str()
     found = {_canonical(key): _json(value) for key, value in bindings_of(text).items()}
     called = [line.split()[-1].rstrip(":") for line in text.splitlines() if line.startswith("# Parameters for ")]
-    for scoped in called:
+    for scoped in filter(_find, called):
         for parameter, value in _present(scoped).items():
             key = _canonical(f"{scoped}.{parameter}")
             # gin's text leaves out what it cannot write; what it could write but did not was given by the caller
@@ -143,7 +143,8 @@ def used() -> dict[str, Any]:
 def current(keys: Iterable[str]) -> dict[str, Any]:
     """The value that each parameter "scope/configurable.parameter" would have now, as in used().
 
-    It is what is bound in the scope or one around it, else the default. A key that gin does not know, or whose value is no literal, is absent.
+    It is what is bound in the scope or one around it, else the default. Absent: a key that gin does not know, or whose value is
+    no literal.
     """
     found, present = dict[str, Any](), dict[str, dict[str, Any]]()
     for key in keys:
@@ -306,7 +307,7 @@ def _present(scoped: str) -> dict[str, Any]:
     Raises ValueError when gin does not know it.
     """
     with gin.config_scope(None):
-        signature = inspect.signature(gin.get_configurable(scoped.rpartition("/")[2]))
+        signature = inspect.signature(gin.get_configurable(_parts(f"{scoped}.")[1]))
         bound = gin.get_bindings(scoped, resolve_references=False)
     given = {name: each.default for name, each in signature.parameters.items() if each.default is not each.empty}
     return {**given, **bound}
@@ -322,10 +323,10 @@ def _is_configurable(key: str) -> bool:
 
 
 def _find(selector: str) -> Any:
-    """What gin knows by this selector; None where it is nothing, or several."""
+    """What gin knows by this selector, with or without a scope; None where it is nothing, or several."""
     try:
         with gin.config_scope(None):
-            return gin.get_configurable(selector)
+            return gin.get_configurable(selector.rpartition("/")[2])
     except (ValueError, LookupError):
         return None
 
