@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gin import config_parser
-
 from dlib_bvae.errors import UserError, unknown
 from dlib_bvae.former_names import FORMER_FILES, current_key
 
@@ -248,6 +246,8 @@ def _parsed_text(text: str, file: str) -> tuple[Statement, ...]:
 
 def _parsed(text: str, file: str) -> Iterator[Statement]:
     """The statements of `text`, each after the RENAMED ones of what is in it."""
+    from gin import config_parser  # here, as what only reads results shall start without gin
+
     delegate = _Delegate()
     for each in config_parser.ConfigParser(text, delegate):
         line = each.location.line_num
@@ -274,8 +274,8 @@ def _binding(each: Any, file: str, delegate: _Delegate) -> Statement:
     return Statement(BINDING, delegate.current(key, current_key(key)), each.value, file, each.location.line_num)
 
 
-class _Delegate(config_parser.ParserDelegate):
-    """Makes the values of statements; notes the former names."""
+class _Delegate:
+    """gin's ParserDelegate: makes the values of statements; notes the former names."""
 
     def __init__(self) -> None:
         self.renamed: list[tuple[str, str]] = []

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.config import config_dict as config_dict
 from dlib_bvae.errors import UserError
+from dlib_bvae.gin_text import config_dict as config_dict
 
 COMMANDS = {
     "train": "dlib_bvae_train",
