@@ -192,13 +192,15 @@ def _bind(found: list[Statement], names: list[str], skip_unknown: bool) -> Confi
             warn_once(f"{each.key}{f' ({each.file})' if each.file else ''}; the former name still works")
     imports = _imported(found, names, skip_unknown)
     parameters, macros = effective(found)
+    if not skip_unknown:
+        _check(macros, imports, names)
     values = Macros(macros, not skip_unknown, _constant)
     bound, typed = dict[str, Any](), dict[str, Any]()
     for key, each in parameters.items():
         if skip_unknown and not _is_known(_parts(key)[1]):
             continue
         value = values.resolve(each.value, each)
-        _tell_gin([*imports.get(each.file, []), f"{key} = {literal(value)}"], each.place, names, skip_unknown)
+        _tell_gin([*imports.get(each.file, []), f"{key} = {literal(value)}"], each, names, skip_unknown)
         key = _canonical(key)
         bound[key] = _json(value)
         typed.pop(key, None)
@@ -220,16 +222,31 @@ def _imported(found: list[Statement], names: list[str], skip_unknown: bool) -> d
         if each.kind == IMPORT:
             of_file = imports.setdefault(each.file, [])
             of_file += [each.key] if each.key not in of_file else []
-            _tell_gin(of_file, each.place, names, skip_unknown)
+            _tell_gin(of_file, each, names, skip_unknown)
     dynamic = "from __gin__ import dynamic_registration"
     return {file: of_file for file, of_file in imports.items() if dynamic in of_file}
 
 
-def _tell_gin(lines: list[str], place: str, names: list[str], skip_unknown: bool) -> None:
+def _check(macros: dict[str, Statement], imports: dict[str, list[str]], names: list[str]) -> None:
+    """Refuses a macro whose value cannot be, whether or not it is used."""
+    values = Macros(macros, True, _constant)
+    for name, each in macros.items():
+        value = values.resolve(Macro(name), each)
+        if each.file not in imports:  # there, names are known by what the file imports
+            try:
+                parse_value(literal(value))
+            except (ValueError, LookupError) as error:
+                raise _friendly(error, names, each.place) from error
+
+
+def _tell_gin(lines: list[str], statement: Statement, names: list[str], skip_unknown: bool) -> None:
+    # an imported module that fails with another error is a fault of its author, who needs the traceback
+    expected = (ImportError, SyntaxError, ValueError, OSError)
+    of_a_name = (LookupError, NameError, AttributeError) if statement.kind != IMPORT else ()
     try:
         gin.parse_config("\n".join(lines), skip_unknown=skip_unknown)
-    except (ImportError, SyntaxError, ValueError, OSError, LookupError, NameError, AttributeError) as error:
-        raise _friendly(error, names, place) from error
+    except (*expected, *of_a_name) as error:
+        raise _friendly(error, names, statement.place) from error
 
 
 def _constant(name: str) -> tuple[Any, ...]:

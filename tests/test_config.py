@@ -9,29 +9,15 @@ import gin
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.configurables import branch, leaf
 
 from dlib_bvae import datasets, errors, stages
 from dlib_bvae.artifacts import config_dict, read_config
-from dlib_bvae.config import configuration, current, flattened, installed, unused, used
+from dlib_bvae.config import configuration, current, flattened, installed, used
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import CLASSIFIERS, METRICS
 
 REGISTRIES = [datasets.DATASETS, METRICS, CLASSIFIERS]
-
-
-@gin.configurable(module="test_config")
-def leaf(size=1, data=None):
-    return ("leaf", size, data)
-
-
-@gin.configurable(module="test_config.inner", denylist=["data"])
-def branch(data=None, rate=0.5, limit=float("inf"), function=leaf, other=print, options=None, name="branch"):
-    return data, rate, limit, function, other, options, name
-
-
-@gin.configurable(module="test_config")
-def only_a_function(function=leaf):
-    return function
 
 
 def bound(files=(), bindings=(), **options):
@@ -243,81 +229,37 @@ def test_an_import_that_fails_names_the_line(tmp_path):
         assert opened.bound == {}
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            ["SEED = 1", "leaf.size = 2", "leaf.data = [%SED]"],
+            r"no macro is called 'SED'; did you mean SEED\? \(line 3 of",
+        ),
+        (["UNUSED = %SED"], r"no macro is called 'SED'; .* \(line 1 of"),
+        (["leaf.size = %A", "A = [%B]", "B = (%A,)"], r"in a circle: %A → %B → %A; .* \(line 2 of"),
+        (["leaf.size = %OBJ", "OBJ = @lef()"], r"no gin name is called 'lef'; .* \(line 2 of"),
+        (["leaf.size = %gin.REQUIRED"], "`%gin.REQUIRED` but not subsequently overridden"),
+    ],
+)
+def test_a_wrong_macro_is_one_sentence(lines, said):
+    with pytest.raises(UserError, match=said) as caught:
+        bound([], lines)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_module_that_fails_keeps_its_traceback(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "test_config_broken.py").write_text("nothing.at_all\n")
+    with pytest.raises(NameError, match="'nothing' is not defined"):
+        bound([], ["import test_config_broken"])
+    assert gin.config_str() == ""
+
+
 def test_a_macro_of_what_is_skipped_need_not_be_defined():
     with configuration([], ["no_such.thing = %NO", "leaf.size = 2"], [], skip_unknown=True) as opened:
         assert leaf()[1] == 2
     assert opened.bound == {"leaf.size": 2}
-
-
-def test_what_is_used_has_defaults_and_functions_but_not_what_the_caller_gave():
-    with configuration([], ["s/branch.rate = 2.0", "branch.name = 'b'", "branch.options = @leaf()"], []):
-        with gin.config_scope("s"):
-            branch(data=3, name="given")
-        only_a_function()
-        assert used() == {
-            "s/branch.rate": 2.0,
-            "s/branch.limit": "inf",
-            "s/branch.function": "@leaf",
-            "s/branch.options": "@leaf()",
-            "s/leaf.size": 1,
-            "s/leaf.data": None,
-            "only_a_function.function": "@leaf",
-        }
-        assert current(used()) == used()
-
-
-def test_long_values_are_read_whole():
-    value = {"numbers": list(range(60)), "text": "# Parameters for leaf:\n" * 9}
-    with configuration([], [f"leaf.data = {value!r}"], []):
-        leaf()
-        assert used() == {"leaf.data": value, "leaf.size": 1}
-
-
-def test_the_present_values_of_what_another_configuration_used():
-    with configuration([], ["s/branch.rate = 2.0", "branch.function = @s/leaf"], []):
-        with gin.config_scope("s/t"):
-            branch()
-        earlier = used()
-    assert earlier["s/t/branch.rate"] == 2.0
-    assert earlier["s/t/branch.function"] == "@s/leaf"
-    with configuration([], ["branch.rate = 3.0", "s/t/branch.name = 'n'", "branch.limit = 4.0"], []):
-        now = {**earlier, "s/t/branch.rate": 3.0, "s/t/branch.name": "n", "s/t/branch.limit": 4.0}
-        assert current(earlier) == {**now, "s/t/branch.function": "@leaf"}
-
-
-def test_what_gin_does_not_know_has_no_present_value():
-    with configuration([], [], []):
-        keys = [
-            "no_such.thing",
-            "leaf.no",
-            "branch.data",
-            "branch.other",
-            "fid",
-            "s/leaf.size",
-            "test_config.leaf.size",
-        ]
-        assert current(keys) == {"s/leaf.size": 1, "test_config.leaf.size": 1}
-
-
-def test_a_former_name_has_the_present_value_of_today():
-    with configuration([], ["frechet_curve.seed = 8"], [stages.train.EXTRACTORS]):
-        assert current(["fid.seed"]) == {"fid.seed": 8}
-
-
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        ({"vae.beta": 6}, []),
-        ({"s/t/vae.beta": 6, "s/encoder.num_latent": 3}, []),
-        ({"beta_tc_vae.beta": 6}, ["nothing used beta_tc_vae.beta = 6; what was used: vae.beta, s/t/vae.beta"]),
-        ({"r/vae.beta": 6}, ["nothing used r/vae.beta = 6; what was used: vae.beta, s/t/vae.beta"]),
-        ({"vae.bet": "x"}, ["nothing used vae.bet = 'x'; what was used: vae.beta, s/t/vae.beta"]),
-        ({"dci.num_train": "@f()"}, ["nothing used dci.num_train = @f()"]),
-        ({"N": 2}, ["nothing used the macro N = 2"]),
-    ],
-)
-def test_what_was_typed_and_not_used_is_named(typed, said):
-    assert unused(typed, ["vae.beta", "s/t/vae.beta", "s/t/encoder.num_latent"]) == said
 
 
 def test_gin_files_are_utf_8_in_any_locale(tmp_path, short):
