@@ -22,7 +22,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.registry import configurable
 from dlib_bvae.stages import train
-from dlib_bvae.training.devices import make_deterministic
+from dlib_bvae.training.devices import determinism
 from dlib_bvae.training.ensemble import WAYS, train_ensemble
 from dlib_bvae.training.settings import TrainingSettings
 from dlib_bvae.training.trainer import Trainer
@@ -64,12 +64,12 @@ def run(
         raise UserError("--profile shows the steps of one model; leave out ensemble.seeds")
     directories = [member.directory(model_dir) for member in members]
     began, built = time.time(), list[_Built]()
-    with contextlib.ExitStack() as locks:
+    with contextlib.ExitStack() as stack:
         for directory in directories:
-            locks.enter_context(run_lock(directory))
+            stack.enter_context(run_lock(directory))
         for member, directory in zip(members, directories, strict=True):
             with configuration(gin_config, [*gin_bindings, *member.bindings], train.REGISTRIES):
-                built += _build(member, directory / "train", built[:1], overwrite)
+                built += _build(member, directory / "train", built[:1], overwrite, stack)
         if built:
             _train(built, len(members), way, began, overwrite)
     for directory in directories:
@@ -90,8 +90,13 @@ class _Built:
     examples: np.ndarray
 
 
-def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool) -> list[_Built]:
-    """Builds `member` under the present configuration, on the data of the `first`; nothing where it is trained already."""
+def _build(
+    member: Member, final: Path, first: Sequence[_Built], overwrite: bool, stack: contextlib.ExitStack
+) -> list[_Built]:
+    """Builds `member` under the present configuration, on the data of the `first`; nothing where it is trained already.
+
+    stack: what operations are until all is trained (see determinism).
+    """
     started = train.without_ensemble(gin.config_str())
     if train.is_trained(final, started, overwrite):
         return []
@@ -108,8 +113,7 @@ def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool
                 f"the members of an ensemble share {differing[0]}; leave it out of ensemble.each ({member.suffix})"
             )
         data = other.data
-    if settings.deterministic:
-        make_deterministic()
+    stack.enter_context(determinism(settings.deterministic))
     trainer, examples = train.build(data, settings, shared=first[0].trainer.feed if first else None)
     return [_Built(final, started, gin.operative_config_str(), data, settings, trainer, examples)]
 

@@ -30,7 +30,7 @@ from dlib_bvae.models.vae import build_likelihood
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.training.callbacks.divergence import Divergence
 from dlib_bvae.training.callbacks.validation import make_validation
-from dlib_bvae.training.devices import choose_strategy, make_deterministic, scope
+from dlib_bvae.training.devices import choose_strategy, determinism, scope
 from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import steps_of
 from dlib_bvae.training.loop import train as run_loop
@@ -38,6 +38,7 @@ from dlib_bvae.training.optimizers import OPTIMIZERS, SCHEDULES
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.settings import TrainingSettings
 from dlib_bvae.training.trainer import Trainer
+from dlib_bvae.training.warm_start import start_from
 from dlib_bvae.visualize.pictures import save_reconstructions
 
 REGISTRIES = (
@@ -102,9 +103,10 @@ def _train_once(model_dir: Path, overwrite: bool, profile: str | None) -> None:
     baseline = settings.model if isinstance(settings.model, Baseline) else None
     if baseline is not None and profile is not None:
         raise UserError("--profile profiles training steps, and a fitted model has none; leave it out")
-    learn = _training(data, settings, profile) if baseline is None else fit_of(baseline, data, settings)
-    part = start(final, gin_text, overwrite)
-    network, measured = learn(part)
+    with determinism(settings.deterministic):
+        learn = _training(data, settings, profile) if baseline is None else fit_of(baseline, data, settings)
+        part = start(final, gin_text, overwrite)
+        network, measured = learn(part)
     text = gin.operative_config_str()
     if baseline is not None:
         text = _OF_STEPS.sub("", text)  # gin lists the defaults of training steps as in force
@@ -166,8 +168,6 @@ def finish(
 def _training(data: ImageData, settings: TrainingSettings, profile: str | None) -> Learn:
     """Makes a training with steps ready."""
     profiled = (0, 0) if profile is None else steps_of(profile, settings.training_steps)
-    if settings.deterministic:
-        make_deterministic()
     trainer, examples = build(data, settings)
     every = {"checkpoint_every": settings.checkpoint_every, "log_every": settings.log_every}
 
@@ -228,13 +228,14 @@ def build(data: ImageData, settings: TrainingSettings, shared: Feed | None = Non
     strategy = choose_strategy(settings.devices, objective, build_likelihood(), settings.batch_size, settings.xla)
     with scope(strategy):
         network = settings.network(data.observation_shape, seed, settings.precision)
+        start_from(settings.initial_weights, network)
         optimizer = settings.optimizer(network.trainable_variables)
     validation = make_validation(data, network, settings.batch_size, objective.wants)
     shown = data if validation is None else validation.remaining
     objective.build(network.num_latent, shown, seed)
     feed = make_feed(shown, Plan(shown, settings.batch_size, seed, objective.wants), shared=shared)
     # In this order they are called: what validation ends is ended before the curve's last point.
-    callbacks = (Divergence(settings.log_every), validation, frechet_curve(data, settings.training_steps))
+    callbacks = (Divergence(settings.loss_window), validation, frechet_curve(data))
     watching = [callback for callback in callbacks if callback is not None]
     return Trainer(network, optimizer, feed, settings, watching, strategy), _examples(data)
 

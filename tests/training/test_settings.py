@@ -46,7 +46,7 @@ def test_they_are_fixed():
         TrainingSettings(vae()).batch_size = 1
 
 
-@pytest.mark.parametrize("name", ["batch_size", "training_steps", "checkpoint_every", "log_every"])
+@pytest.mark.parametrize("name", ["batch_size", "training_steps", "checkpoint_every", "log_every", "loss_window"])
 def test_numbers_below_one_are_refused(name):
     TrainingSettings(vae(), **{name: 1})
     with pytest.raises(UserError, match=f"model.{name} must be an integer >= 1; got 0"):
