@@ -41,15 +41,20 @@ def start_from(run: str, network: tf.Module) -> None:
     if not run:
         return
     saved = weights_of_run(run)
+    weights_digest(saved)  # reads all, so that what fails from here on is the architecture
+    other = UserError(
+        f"model.initial_weights: the network of {run} has another architecture, or is of images of another size, than this "
+        "training; both must have the same model.network, encoder, decoder and reconstruction_loss, and image size"
+    )
     try:
-        tf.train.Checkpoint(network=network).read(str(saved / "variables" / "variables")).assert_consumed()
-    except (tf.errors.NotFoundError, tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-        raise UserError(f"model.initial_weights: {saved} is damaged; train {run} again with --overwrite") from error
-    except (tf.errors.OpError, ValueError, AssertionError) as error:
-        raise UserError(
-            f"model.initial_weights: the network of {run} has another architecture, or is of images of another size, than this "
-            "training; both must have the same model.network, encoder and decoder parameters, and image size"
-        ) from error
+        found = tf.train.Checkpoint(network=network).read(str(saved / "variables" / "variables"))
+    except (tf.errors.OpError, ValueError) as error:
+        raise other from error
+    try:
+        found.assert_consumed()
+    except AssertionError as error:
+        found.expect_partial()  # which keeps TensorFlow from listing what was not read
+        raise other from error
 
 
 def weights_digest(saved_model: Path) -> str:

@@ -108,31 +108,6 @@ def test_the_outcome_is_the_mean_of_the_last_window_and_the_rate_of_all_steps(tm
     assert outcome["images_per_second"] == pytest.approx(12 * 4 / outcome["seconds"])
 
 
-def test_checkpoints_are_the_last_two_and_the_one_asked_for_is_read(tmp_path):
-    state = tf.Module()
-    state.value = tf.Variable(0)
-    kept = Checkpoints(tmp_path, state)
-    assert kept.restore() is False
-    for step in (3, 6, 9):
-        state.value.assign(step)
-        kept.save(step)
-    assert kept.steps() == [6, 9]
-    assert kept.restore(6) is True
-    assert int(state.value) == 6
-    kept.restore()
-    assert int(state.value) == 9
-    next(tmp_path.glob("*6.index")).unlink()
-    assert kept.steps() == [9]
-
-
-def test_a_damaged_checkpoint_and_one_of_another_model_are_said(tmp_path):
-    state, other = tf.Module(), tf.Module()
-    state.value, other.another = tf.Variable(0), tf.Variable(tf.zeros([3]))
-    Checkpoints(tmp_path, state).save(1)
-    with pytest.raises(UserError, match="is damaged or of another model; delete the folder"):
-        Checkpoints(tmp_path, other).restore()
-
-
 def test_a_chunk_grows_tenfold_at_most_to_fill_a_second(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(sessions.time, "monotonic", lambda: now[0])
