@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -124,7 +125,8 @@ def make_part(make: Callable[[], Any], use: Use, seed: int, precision: str) -> A
             raise UserError(f"{use.name} must give {use.expected}; of {_TRIED} it gave {_described(given)}")
         keras_layers.check(use.name, layers, dtype)
         spec = tf.TensorSpec([None, *use.shape], dtype)
-        traces = [_tried(use, lambda training=training: _traced(call, training, spec)) for training in (False, True)]
+        modes = (False, True) if layers or _takes_training(part) else (True,)
+        traces = [_tried(use, partial(_traced, call, training, spec)) for training in modes]
     _check_operations(use, traces, compiled=bool(layers) and not _takes_training(part))
     kept, trained = _variables(use, part, layers, created, traces)
     in_sight = isinstance(part, tf.Module) and {*kept} <= {_key(variable) for variable in part.variables}

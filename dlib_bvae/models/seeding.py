@@ -7,6 +7,7 @@ import random
 import sys
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -34,7 +35,8 @@ def seeded(seed: int, name: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _tensorflow() -> Iterator[None]:
     """Restores TensorFlow's global seed, which has no public reader; where the private one is missing it is unset again."""
-    context, seed, generator = None, None, None
+    context: Any = None
+    seed, generator = None, None
     with contextlib.suppress(ImportError, AttributeError):
         from tensorflow.python.eager.context import context as current
 
