@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -103,7 +103,7 @@ def _shelled(base: Any, apply: Callable[[Any, bool], Any]) -> Callable[[Any, boo
     return lambda x, training: shell(x, training=training)
 
 
-def check(name: str, layers: Iterable[Any], dtype: tf.DType) -> None:
+def check(name: str, layers: Sequence[Any], dtype: tf.DType) -> None:
     """Raises UserError for Keras `layers` of the part `name` that would do less in training than they say."""
     for layer in layers:
         if not any(isinstance(layer, keras.layers.Layer) for keras in loaded()):
@@ -117,8 +117,8 @@ def check(name: str, layers: Iterable[Any], dtype: tf.DType) -> None:
             raise UserError(
                 f"the Keras layers of {name} have constraints, which the optimizers here do not keep; leave them out"
             )
-    if computed := {layer.compute_dtype for layer in layers} - {dtype.name}:
+    if layers and all(layer.compute_dtype != dtype.name for layer in layers):
         raise UserError(
-            f"the Keras layers of {name} compute in {min(computed)}, where model.precision means {dtype.name}; make them in the "
-            "function that is bound, and without a dtype"
+            f"the Keras layers of {name} compute in {layers[0].compute_dtype}, where model.precision means {dtype.name}; make "
+            "them in the function that is bound, and without a dtype"
         )

@@ -69,8 +69,9 @@ def in_training(parts: Sequence[Any]) -> Iterator[None]:
 
 
 class Use(NamedTuple):
-    """What a part is for: its name in messages, one input's shape, what it gives of it, and how that is taken and checked."""
+    """What a part is for, "encoder" or "decoder": its name in messages, one input's shape, what it gives and how that is checked."""
 
+    kind: str
     name: str
     shape: tuple[int, ...]
     expected: str
@@ -90,14 +91,14 @@ def encoder_use(name: str, observation_shape: Sequence[int], num_latent: int) ->
         return pair and all(tf.is_tensor(x) and x.shape == (_TRIED, num_latent) for x in given)
 
     expected = f"mean and log variance, each (batch, {num_latent}), or one tensor (batch, {2 * num_latent}) of both"
-    return Use(f"the encoder {name}", tuple(observation_shape), expected, take, fits)
+    return Use("encoder", f"the encoder {name}", tuple(observation_shape), expected, take, fits)
 
 
 def decoder_use(name: str, observation_shape: Sequence[int], num_latent: int) -> Use:
     """Latents → logits of an image."""
     fits = lambda given: tf.is_tensor(given) and given.shape == (_TRIED, *observation_shape)
     expected = f"logits (batch, {', '.join(map(str, observation_shape))})"
-    return Use(f"the decoder {name}", (num_latent,), expected, lambda given: given, fits)
+    return Use("decoder", f"the decoder {name}", (num_latent,), expected, lambda given: given, fits)
 
 
 def make_part(make: Callable[[], Any], use: Use, seed: int, precision: str) -> Any:
@@ -114,7 +115,7 @@ def make_part(make: Callable[[], Any], use: Use, seed: int, precision: str) -> A
         return variable
 
     dtype = PRECISIONS[precision]
-    with seeded(seed, use.name), keras_layers.precision(precision), tf.variable_creator_scope(record):
+    with seeded(seed, use.kind), keras_layers.precision(precision), tf.variable_creator_scope(record):
         part = make()
         if not callable(part):
             raise UserError(f"{use.name} must return a tf.Module, a Keras model or a function; got {part!r}")
@@ -134,7 +135,7 @@ def make_part(make: Callable[[], Any], use: Use, seed: int, precision: str) -> A
         return part
     others = [variable for key, variable in kept.items() if key not in trained]
     apply = lambda x, training: use.take(call(x, training))
-    return UserPart(use.name.split()[1], apply, list(trained.values()), others)
+    return UserPart(use.kind, apply, list(trained.values()), others)
 
 
 def _variables(

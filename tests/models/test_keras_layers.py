@@ -65,3 +65,11 @@ def test_keras_without_tensorflow_is_refused(monkeypatch):
         UserError, match="the encoder a has Keras layers that compute without TensorFlow; set KERAS_BACKEND"
     ):
         keras_layers.check("the encoder a", [keras.layers.Dense(1)], tf.float32)
+
+
+def test_a_model_keeps_a_last_layer_of_another_dtype():
+    with keras_layers.precision("mixed_bfloat16"):
+        layers = [keras.layers.Dense(2), keras.layers.Dense(1, dtype="float32")]
+    keras_layers.check("the encoder a", layers, tf.bfloat16)
+    with pytest.raises(UserError, match="compute in float32, where model.precision means bfloat16"):
+        keras_layers.check("the encoder a", layers[1:], tf.bfloat16)

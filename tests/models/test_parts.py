@@ -104,6 +104,14 @@ def test_a_seed_that_the_user_sets_stays():
     np.testing.assert_array_equal(first.trainable_variables[0], other.trainable_variables[0])
 
 
+def test_the_name_of_the_function_does_not_change_the_weights():
+    def renamed(*given):
+        return encoder("keras", *given)
+
+    expected, got = encoder_of(ENCODERS["keras"]), encoder_of(renamed)
+    np.testing.assert_array_equal(expected.trainable_variables[0], got.trainable_variables[0])
+
+
 def test_layers_that_are_not_trainable_are_kept_but_not_trained():
     def frozen(observation_shape, num_latent, seed):
         fixed = keras.layers.Dense(5, trainable=False)
@@ -157,7 +165,6 @@ def test_variables_in_a_closure_are_trained():
 @pytest.mark.parametrize("kind", [quantized_autoencoder, vector_quantized_autoencoder, categorical_vae])
 def test_other_networks_take_keras_models(kind):
     gin.bind_parameter("vector_quantized_autoencoder.dim", 3)
-    network = kind
     gin.bind_parameter("encoder.encoder_fn", ENCODERS["keras"])
     gin.bind_parameter("decoder.decoder_fn", DECODERS["keras"])
     gin.bind_parameter("encoder.num_latent", 3)

@@ -81,9 +81,14 @@ def test_a_step_moves_every_weight_and_the_statistics_and_validation_moves_nothi
     assert len(trainer.average.averages) == len(trainer.variables) == 12
 
 
-@pytest.mark.parametrize("way", ["keras", "tf_keras"])
 @pytest.mark.parametrize(
-    "more", ["model.xla = True", "model.precision = 'mixed_bfloat16'", "model.precision = 'mixed_float16'"]
+    ("way", "more"),
+    [
+        ("keras", "model.xla = True"),
+        ("tf_keras", "model.xla = True"),
+        ("keras", "model.precision = 'mixed_bfloat16'"),
+        ("tf_keras", "model.precision = 'mixed_float16'"),
+    ],
 )
 def test_precisions_and_xla(way, more):
     trainer = trainer_of(way, more)
@@ -94,11 +99,13 @@ def test_precisions_and_xla(way, more):
 
 @pytest.mark.parametrize("way", ["keras", "tf_keras"])
 def test_members_of_an_ensemble_are_trained_as_alone(way):
+    # Adam would make a step of the rounding in the gradient of a bias before a normalisation, which is 0.
+    plain = ("model.optimizer = @sgd", "sgd.learning_rate = 1e-4")
     seeds = ("model.random_seed = 1", "model.random_seed = 2")
-    alone = [trainer_of(way, seed) for seed in seeds]
+    alone = [trainer_of(way, seed, *plain) for seed in seeds]
     for trainer in alone:
         trainer.run(tf.constant(3, tf.int64))
-    together = [trainer_of(way, seed) for seed in seeds]
+    together = [trainer_of(way, seed, *plain) for seed in seeds]
     ensemble = Ensemble(together, "auto")
     assert ensemble.way == "loop"
     ensemble.run(tf.constant(3, tf.int64))
