@@ -79,7 +79,9 @@ def _refused(reason: str) -> UserError:
 def _fuse(parts: Sequence[tf.Module], grouped: bool) -> Any:
     """A copy of the first of `parts` whose layers are those of all of them."""
     if any(isinstance(part, UserPart) for part in parts):
-        raise _refused(f"{parts[0].name} is not made of the layers {', '.join(kind.__name__ for kind in _FUSED)} alone")
+        raise _refused(
+            f"{parts[0].name} is not built of the layers {', '.join(kind.__name__ for kind in _FUSED)} alone"
+        )
     columns = [[module for module in part.submodules if isinstance(module, Layer)] for part in parts]
     shapes = [[(type(layer), layer.kernel.shape) for layer in column] for column in columns]
     if any(other != shapes[0] for other in shapes):

@@ -1,4 +1,4 @@
-"""Keras layers in what a user's function returns: found, made in a precision, and called in training or in use.
+"""Keras layers in what a user's function returns: found, created in a precision, and called in training or in use.
 
 Keras 3 and tf_keras, each where it is loaded.
 """
@@ -64,7 +64,7 @@ def _within(thing: Any) -> Iterable[Any]:
 
 @contextlib.contextmanager
 def precision(name: str) -> Iterator[None]:
-    """Layers that are made in the block, and are given no dtype, compute in `name`, such as "mixed_bfloat16".
+    """Layers that are created in the block, and are given no dtype, compute in `name`, such as "mixed_bfloat16".
 
     tf_keras' layers that draw random numbers do so from variables, which a checkpoint can hold.
     """
@@ -119,6 +119,6 @@ def check(name: str, layers: Sequence[Any], dtype: tf.DType) -> None:
             )
     if layers and all(layer.compute_dtype != dtype.name for layer in layers):
         raise UserError(
-            f"the Keras layers of {name} compute in {layers[0].compute_dtype}, where model.precision means {dtype.name}; make "
+            f"the Keras layers of {name} compute in {layers[0].compute_dtype}, where model.precision means {dtype.name}; create "
             "them in the function that is bound, and without a dtype"
         )

@@ -69,7 +69,7 @@ def in_training(parts: Sequence[Any]) -> Iterator[None]:
 
 
 class Use(NamedTuple):
-    """What a part is for, "encoder" or "decoder": its name in messages, one input's shape, what it gives and how that is checked."""
+    """An encoder or a decoder (kind): its name in messages, one input's shape, what it gives and how that is checked."""
 
     kind: str
     name: str
@@ -141,12 +141,12 @@ def make_part(make: Callable[[], Any], use: Use, seed: int, precision: str) -> A
 def _variables(
     use: Use, part: Any, layers: Sequence[Any], created: dict[int, tf.Variable], traces: Sequence[Any]
 ) -> tuple[dict[int, tf.Variable], dict[int, tf.Variable]]:
-    """All variables of a part in the order in which they were made, and those of them that are trained."""
+    """All variables of a part in the order in which they were created, and those of them that are trained."""
     used = {_key(variable): variable for trace in traces for variable in trace.variables}
     if earlier := [variable.name for key, variable in used.items() if key not in created]:
         raise UserError(
-            f"{use.name} uses variables that were made before it was, such as {min(earlier)}: model.random_seed does not make "
-            "them and other networks would share them; make them in the function that is bound"
+            f"{use.name} uses variables that were created before it was called, such as {min(earlier)}: model.random_seed does not make "
+            "them and other networks would share them; create them in the function that is bound"
         )
     listed = {_key(v) for layer in layers for v in layer.variables}
     fixed = listed - {_key(v) for layer in layers for v in layer.trainable_variables}
@@ -156,7 +156,7 @@ def _variables(
     trained = {key: variable for key, variable in kept.items() if variable.trainable and key not in fixed}
     if not trained:
         raise UserError(
-            f"{use.name} has no trainable variables, so that training would not change it; make its weights as tf.Variable or "
+            f"{use.name} has no trainable variables, so that training would not change it; create its weights as tf.Variable or "
             "Keras layers in the function that is bound, and leave some of them trainable"
         )
     if odd := [variable for variable in trained.values() if variable.dtype != tf.float32]:

@@ -17,7 +17,7 @@ import tensorflow as tf
 def seeded(seed: int, name: str) -> Iterator[None]:
     """Draws without a seed depend on (seed, name) alone in the block, and go on after it as if it had not been.
 
-    Keras draws the seeds of initialisers and layers that have none from Python's generator, tf_keras from one of its own
+    Keras draws the seeds of initialisers and layers that have none from Python's generator, tf_keras from a separate one
     once tf_keras.utils.set_random_seed was called. seed: >= 0.
     """
     number = zlib.crc32(f"{seed} {name}".encode())

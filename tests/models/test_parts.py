@@ -246,7 +246,7 @@ def test_what_would_train_otherwise_than_it_says_is_refused():
     assert "have constraints" in refused(flat(kept, kind=tf_keras))
     assert "weights of float64" in refused(lambda *_: Doubles())
     MODEL(IMAGES)
-    assert "made before it was, such as" in refused(lambda *_: MODEL)
+    assert "created before it was called, such as" in refused(lambda *_: MODEL)
     lossy = lambda *_: keras.Sequential([keras.layers.Flatten(), dense(6)], name="m") and Dropping()
     assert "(RandomUniform)" in refused(lossy)
     half = lambda *_: Half()
