@@ -145,8 +145,8 @@ def _variables(
     used = {_key(variable): variable for trace in traces for variable in trace.variables}
     if earlier := [variable.name for key, variable in used.items() if key not in created]:
         raise UserError(
-            f"{use.name} uses variables that were created before it was called, such as {min(earlier)}: model.random_seed does not make "
-            "them and other networks would share them; create them in the function that is bound"
+            f"{use.name} uses variables that were created before it was called, such as {min(earlier)}: model.random_seed does "
+            "not determine them and other networks would share them; create them in the function that is bound"
         )
     listed = {_key(v) for layer in layers for v in layer.variables}
     fixed = listed - {_key(v) for layer in layers for v in layer.trainable_variables}
