@@ -288,8 +288,8 @@ def _binding(each: Any, file: str, delegate: _Delegate) -> Statement:
     return Statement(BINDING, delegate.current(key, current_key(key)), each.value, file, each.location.line_num)
 
 
-class _Delegate(config_parser.ParserDelegate):
-    """Makes the values of statements; notes the former names."""
+class _Delegate:
+    """gin's ParserDelegate: makes the values of statements; notes the former names."""
 
     def __init__(self) -> None:
         self.renamed: list[tuple[str, str]] = []

@@ -99,7 +99,10 @@ def _no_cycles_sought() -> Iterator[None]:
 def _columns(root: Path, directories: Iterable[str], problems: list[str]) -> Columns:
     """The entries of the evaluations in `directories`; what is left out is added to `problems`."""
     columns = Columns()
-    texts = {"config": _Texts(_CONFIG, config_hash), "metric_parameters": _Texts(_PARAMETERS, without_seeds)}
+    texts = {
+        "config": _Texts(_CONFIG, config_hash, "train_identity.seeds"),
+        "metric_parameters": _Texts(_PARAMETERS, without_seeds, "evaluation_identity.seeds"),
+    }
     for relative in directories:
         directory = root / relative
         path = directory / _EVALUATION
@@ -119,10 +122,13 @@ def _columns(root: Path, directories: Iterable[str], problems: list[str]) -> Col
 
 
 class _Texts:
-    """Texts of a row's entries below a prefix, made once for equal entries: few configurations have many evaluations."""
+    """Texts of a row's entries below a prefix, made once for equal entries: few configurations have many evaluations.
 
-    def __init__(self, prefix: str, make: Callable[[dict[str, Any]], str]):
-        self._prefix, self._make = prefix, make
+    seeds: the entry that names those of them that are seeds.
+    """
+
+    def __init__(self, prefix: str, make: Callable[[dict[str, Any], list[str] | None], str], seeds: str):
+        self._prefix, self._make, self._seeds = prefix, make, seeds
         self._names: dict[tuple[str, ...], tuple[str, ...]] = {}  # of a row → those of them below the prefix
         self._known: dict[tuple[tuple[str, ...], str], str] = {}
 
@@ -132,12 +138,11 @@ class _Texts:
         if every not in self._names:  # the evaluations of one metric and model mostly have the same
             self._names[every] = tuple(name for name in every if name.startswith(self._prefix))
         names = self._names[every]
-        key = (
-            names,
-            repr([row[name] for name in names]),
-        )  # repr tells 1, 1.0 and True apart, unlike the entries themselves
+        seeds = row.get(self._seeds)  # results of earlier versions do not say them
+        # repr tells 1, 1.0 and True apart, unlike the entries themselves
+        key = (names, repr([seeds, *(row[name] for name in names)]))
         if key not in self._known:
-            self._known[key] = self._make({name.removeprefix(self._prefix): row[name] for name in names})
+            self._known[key] = self._make({name.removeprefix(self._prefix): row[name] for name in names}, seeds)
         return self._known[key]
 
 

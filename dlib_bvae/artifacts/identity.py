@@ -99,6 +99,11 @@ def config_hash(config: Mapping[str, Any], seeds: Collection[str] | None = None)
     return hashlib.sha1(canonical(kept).encode(), usedforsecurity=False).hexdigest()[:10]
 
 
+def run_hash(config: Mapping[str, Any]) -> str:
+    """Like config_hash, with every seed but model.random_seed: runs of one hash differ in that one at most."""
+    return config_hash(config, ["model.random_seed"])
+
+
 def without_seeds(parameters: Mapping[str, Any], seeds: Collection[str] | None = None) -> str:
     """`parameters` but for the seeds among them, as canonical JSON. seeds: as of config_hash."""
     is_seed = _named_like_a_seed if seeds is None else seeds.__contains__

@@ -50,7 +50,8 @@ class Work:
     """One result of a stage under the open configuration.
 
     directory: where it stands, or will. given: parameters that are not gin's, or stand for a value of gin's. inputs: digests of
-    what it is made from; sources: uuids of the very results. unused: parameters of gin that change nothing about it.
+    what it is made from; sources: uuids of the very results. unused: parameters of gin that change nothing about it; hidden:
+    those of them that are not even recorded.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class Work:
         inputs: Mapping[str, Any] | None = None,
         sources: Mapping[str, Any] | None = None,
         unused: Callable[[str], bool] = lambda key: False,
+        hidden: Callable[[str], bool] = lambda key: False,
     ):
         self.stage, self.directory = stage, directory
         self.given, self.inputs, self.sources = dict(given or {}), dict(inputs or {}), dict(sources or {})
-        self.unused = unused
+        self.unused, self.hidden = unused, hidden
         self.grown_from: list[Any] = []  # the values that the parameter by which it grows had before
         self._seen: tuple[dict[str, Any], str] = {}, ""
         self._bound: frozenset[str] = frozenset()
@@ -79,7 +81,7 @@ class Work:
         """
         for directory in finished(parent, stage.name):
             work = cls(stage, directory, **what)
-            if not work._parameters_differ(read_identity(directory, stage.name)):
+            if not work.parameters_differ(read_identity(directory, stage.name)):
                 return work
         work = cls(stage, parent / stage.name, **what)
         work._named = False
@@ -150,7 +152,7 @@ class Work:
         """By what has been used until now."""
         if text := gin.operative_config_str():
             self._seen, self._bound = (config.used(), text), frozenset(config.bound())
-        used = {**self._seen[0], **self.given}
+        used = {**{key: value for key, value in self._seen[0].items() if not self.hidden(key)}, **self.given}
         left_out = [key for key in used if key not in self.given and self.unused(key)]
         in_it = {key: value for key, value in used.items() if key not in left_out}
         identity = Identity.of(self.stage.name, self.stage.version, in_it, self.inputs, self.sources, self._bound)
@@ -162,7 +164,7 @@ class Work:
     def finish(self, results: Mapping[str, Any], earlier: Path | None = None) -> dict[str, Any]:
         """Writes `results` with the identity (see write_stage), puts all in its place, and returns them as they stand there."""
         identity = self.identity()
-        text = config.without(self._seen[1], self.unused)
+        text = config.without(self._seen[1], self.hidden)
         written = write_stage(self.part, identity, results=results, gin_text=text, earlier=earlier)
         commit(self.directory)
         return written
@@ -190,7 +192,7 @@ class Work:
 
     def differ(self, before: Identity) -> dict[str, tuple[Any, Any]]:
         """What differs between the result `before` and this one: {name: (before, now)}, parameters first."""
-        found = self._parameters_differ(before)
+        found = self.parameters_differ(before)
         found |= differences(
             {"the version of the stage": before.version}, {"the version of the stage": self.stage.version}
         )
@@ -199,7 +201,8 @@ class Work:
             found |= differences({key: old[key] for key in both}, {key: now[key] for key in both})
         return found
 
-    def _parameters_differ(self, before: Identity) -> dict[str, tuple[Any, Any]]:
+    def parameters_differ(self, before: Identity) -> dict[str, tuple[Any, Any]]:
+        """Which parameters differ between the result `before` and this one: {name: (before, now)}."""
         if found := differences({key: before.parameters.get(key) for key in self.given}, self.given):
             return found
         known = config.current(before.parameters.keys() - self.given.keys())
@@ -210,10 +213,15 @@ class Work:
                 known[key] = before.parameters[key]
         selectors = {key.rpartition(".")[0] for key in before.parameters}
         for key, value in config.bound().items():
-            new = key not in before.parameters and key not in before.recorded and not self.unused(key)
+            new = (
+                key not in before.parameters
+                and key not in before.recorded
+                and not self.unused(key)
+                and not self.hidden(key)
+            )
             if new and key.rpartition(".")[0] in selectors and kind_of(key) in (None, SEED):
                 known[key] = value
-        ignored = {GROWN_FROM, *(key for key in before.parameters if self.unused(key))}
+        ignored = {GROWN_FROM, *(key for key in before.parameters if self.unused(key) or self.hidden(key))}
         return differences(before.parameters, {**known, **self.given}, ignored)
 
     def _begun(self) -> Identity | None:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.artifacts.identity import Identity
-from dlib_bvae.config import config_dict, without
 from dlib_bvae.errors import UserError
 from dlib_bvae.former_names import current_key
+from dlib_bvae.gin_text import config_dict, without
 
 COMMANDS = {
     "train": "dlib_bvae_train",

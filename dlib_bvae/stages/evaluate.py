@@ -73,7 +73,7 @@ def run(
     bindings = bindings if source is None else source.bindings(bindings)
     configured = functools.partial(configuration, gin_config, bindings, registries)
     with configured():
-        names = _metrics(metric)
+        names = named(metric)
     with contextlib.ExitStack() as opened:
         if source is None:
             trained = opened.enter_context(opened_run(model_dir, output_dir, step))
@@ -117,7 +117,7 @@ def _external(
         return representation, work.used()
 
 
-def _metrics(text: str) -> list[str]:
+def named(text: str) -> list[str]:
     """The metrics' names in `text`, each once; those of modules that the open configuration imports are added to the registry.
 
     Raises UnknownName, and UserError for one that gin does not know.

@@ -121,7 +121,7 @@ def _train_once(final: Path, configured: Configuration, overwrite: bool, profile
 
 def look(final: Path) -> tuple[Work, ImageData | None]:
     """The training that the open configuration says, and its data set; None where that cannot be had and is not needed."""
-    work = Work(TRAIN, final, unused=_unused())
+    work = Work(TRAIN, final, unused=_unused(), hidden=_hidden())
     try:
         data = datasets.load()
     except UserError:
@@ -133,20 +133,22 @@ def look(final: Path) -> tuple[Work, ImageData | None]:
 
 
 def _unused() -> Callable[[str], bool]:
-    """Which parameters change nothing: those of what is turned off, and of a baseline all that belong to training steps."""
-    deciding = [f"{selector}.{each}" for selector, names in _TURNED_ON_BY.items() for each in names]
-    values = config.current([*deciding, "model.model"])
-    off = [
-        selector for selector, names in _TURNED_ON_BY.items() if not any(values.get(f"{selector}.{n}") for n in names)
-    ]
-    fitted = str(values.get("model.model", "")).split("/")[-1].strip("@()").split(".")[-1] in BASELINES
+    """Which parameters change nothing: those of what is turned off."""
+    values = config.current(f"{selector}.{each}" for selector, names in _TURNED_ON_BY.items() for each in names)
+    on = {key.partition(".")[0] for key, value in values.items() if value}
 
     def unused(key: str) -> bool:
-        selector, _, parameter = key.split("/")[-1].rpartition(".")
-        turned_off = selector in off and parameter not in _TURNED_ON_BY[selector]
-        return turned_off or (fitted and selector == "model" and parameter not in _OF_FITS)
+        selector, _, parameter = key.rpartition(".")
+        return selector in _TURNED_ON_BY and selector not in on and parameter not in _TURNED_ON_BY[selector]
 
     return unused
+
+
+def _hidden() -> Callable[[str], bool]:
+    """Which parameters a baseline does not have: those of training steps, whose defaults gin lists as in force."""
+    model = str(config.current(["model.model"]).get("model.model"))
+    fitted = model.strip("@()").split("/")[-1].split(".")[-1] in BASELINES
+    return lambda key: fitted and key.startswith("model.") and key.removeprefix("model.") not in _OF_FITS
 
 
 def is_trained(work: Work, data: ImageData | None, overwrite: bool) -> bool:

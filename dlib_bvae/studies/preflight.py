@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UnknownName, UserError
-from dlib_bvae.studies.study import Evaluation, Run
+from dlib_bvae.studies.evaluation import Evaluation
+from dlib_bvae.studies.study import Run
 
 PROGRAM = "dlib_bvae.studies.preflight"
 
@@ -21,7 +22,7 @@ def check(runs: Sequence[Run]) -> dict[str, str]:
     parameters (stages.trial). Raises UserError for the first that is wrong.
     """
     for evaluation in {each for run in runs for each in run.evaluations}:
-        _ = evaluation.folder  # raises for an unknown metric, file or parameter
+        evaluation.representation()  # raises for an unknown metric, file or parameter
     tried = json.dumps([run.to_json() for run in examples(runs)])
     child = subprocess.run([sys.executable, "-m", PROGRAM], input=tried, capture_output=True, text=True, check=False)
     if child.returncode:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -13,10 +12,10 @@ from typing import Any, NamedTuple
 from dlib_bvae.artifacts import is_done, read_results
 from dlib_bvae.artifacts.lock import in_use, locks_here
 from dlib_bvae.errors import UserError
-from dlib_bvae.studies.study import Run
+from dlib_bvae.studies.evaluation import scored
+from dlib_bvae.studies.study import Run, directories
 
 PHASES = ("waiting", "training", "scoring", "done", "failed")
-_DIGEST = re.compile(r"-([0-9a-f]{10}-seed\d+)$")
 _CHECKPOINT = re.compile(r'^model_checkpoint_path: ".*-(\d+)"')
 Locks = frozenset[tuple[int, int]] | None
 _ENOUGH = 3  # done runs of a part that are read at the start
@@ -52,37 +51,33 @@ def states(runs: Iterable[Run], store: Path) -> list[State]:
     return [state_of(run, places.get(run.digest), locks) for run in runs]
 
 
-def directories(store: Path) -> dict[str, Path]:
-    """The run directories in `store` by Run.digest."""
-    if not store.is_dir():
-        return {}
-    names = sorted(entry.name for entry in os.scandir(store))
-    found = [(match[1], name) for name in reversed(names) if (match := _DIGEST.search(name))]
-    return {digest: store / name for digest, name in found}
-
-
 def state_of(run: Run, directory: Path | None, locks: Locks) -> State:
     """The state of one run; directory: its run directory, None where there is none. locks: see artifacts.lock.locks_here."""
     steps, asked = steps_of(run.config), len(run.evaluations)
     if directory is None:
         return State("waiting", False, 0, steps, 0, asked, False, "")
     trained = is_done(f"{directory}/train", "train")
-    scored = sum(trained and is_done(f"{directory}/{each.folder}", "evaluation") for each in run.evaluations)
-    if trained and scored == asked:
-        return State("done", True, steps or 0, steps, scored, asked, False, "")
+    done = _scored(run, directory) if trained else 0
+    if trained and done == asked:
+        return State("done", True, steps or 0, steps, done, asked, False, "")
     running = in_use(directory, locks)
     step = (steps or 0) if trained else _newest(directory / "train.part" / "checkpoint")
     failure = "" if running else _failure(directory)
     begun = running or (directory / "train.part").is_dir()
     phase = "failed" if failure else "scoring" if trained else "training" if begun else "waiting"
-    return State(phase, trained, step, steps, scored, asked, running, failure)
+    return State(phase, trained, step, steps, done, asked, running, failure)
+
+
+def _scored(run: Run, directory: Path) -> int:
+    try:
+        return len(scored(directory, run.evaluations))
+    except UserError:  # a damaged file: whoever does the run says so
+        return 0
 
 
 def steps_of(config: dict[str, Any]) -> int | None:
     """The training steps that a run's configuration asks for; None where it does not say."""
     value = config.get("model.training_steps")
-    if isinstance(value, str) and value.startswith("%"):
-        value = config.get(value[1:])
     return value if isinstance(value, int) else None
 
 
@@ -125,8 +120,8 @@ class RuntimeEstimator:
     def learn(self, run: Run) -> None:
         """Takes note of a run that is done."""
         directory = run.directory(self._store)
-        folders = [directory / each.folder for each in run.evaluations]
         try:
+            folders = scored(directory, run.evaluations).values()
             train = read_results(directory / "train", "train")["elapsed_time"]
             score = sum(read_results(folder, "evaluation")["elapsed_time"] for folder in folders)
             score += sum(

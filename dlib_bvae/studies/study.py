@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,25 +15,13 @@ from typing import Any, NamedTuple
 import gin
 
 from dlib_bvae.artifacts import config_dict, is_done
-from dlib_bvae.artifacts.identity import config_hash
+from dlib_bvae.artifacts.identity import run_hash
 from dlib_bvae.config import configuration, flattened, homes
 from dlib_bvae.errors import UserError, check_integer, check_number
+from dlib_bvae.studies.evaluation import Evaluation, scored
 
 _SEED = "model.random_seed"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One metric with the configuration that it is scored under."""
-
-    metric: str
-    gin_config: tuple[str, ...] = ()
-    gin_bindings: tuple[str, ...] = ()
-
-    @functools.cached_property
-    def folder(self) -> str:
-        """Where its results stand in a run directory, e.g. mean/metrics/beta_vae-batch_size=16; imports the metrics."""
-        return _folder(self.metric, self.gin_config, self.gin_bindings)
+_DIGEST = re.compile(r"-([0-9a-f]{10}-seed\d+)$")
 
 
 @dataclass(frozen=True)
@@ -53,18 +43,16 @@ class Run:
     def digest(self) -> str:
         """What names the training: ten hexadecimal digits of what the configuration binds, and the seed.
 
-        The run's name and what cannot change a result do not count (artifacts.identity.config_hash).
+        The run's name and what cannot change a result do not count (artifacts.identity.run_hash).
         """
-        return f"{config_hash(self.config)}-seed{self.seed}"
+        return f"{run_hash(self.config)}-seed{self.seed}"
 
     def directory(self, store: Path) -> Path:
         """Its run directory in `store`, the same for every study: <model>_<data set>-<digest>."""
         label = f"{self.config.get('model.name', 'run')}_{self.config.get('dataset.name', 'data')}"
         usual = store / f"{re.sub(r'[^A-Za-z0-9_.]+', '_', label)}-{self.digest}"
-        if usual.is_dir():
-            return usual
         # A study that calls the model otherwise may have trained it.
-        return min(store.glob(f"*-{self.digest}"), default=usual)
+        return usual if usual.is_dir() else directories(store).get(self.digest, usual)
 
     def with_evaluations(self, others: Sequence[Evaluation]) -> Run:
         """The same training, scored by `others` too."""
@@ -75,9 +63,9 @@ class Run:
         return is_done(self.directory(store) / "train", "train")
 
     def missing(self, store: Path) -> list[Evaluation]:
-        """The evaluations that have no results yet."""
-        directory = self.directory(store)
-        return [each for each in self.evaluations if not is_done(directory / each.folder, "evaluation")]
+        """The evaluations that have no results of its present codes yet."""
+        found = scored(self.directory(store), self.evaluations)
+        return [each for each in self.evaluations if each not in found]
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values; from_json reads them."""
@@ -93,6 +81,24 @@ class Run:
         return Run(values["part"], tuple(values["gin_config"]), tuple(values["gin_bindings"]), scored, values["config"])
 
 
+def directories(store: Path) -> dict[str, Path]:
+    """The run directories in `store` by Run.digest: by the end of their names, those that were renamed by their run.json."""
+    if not store.is_dir():
+        return {}
+    names = sorted((entry.name for entry in os.scandir(store)), reverse=True)
+    named = {match[1]: store / name for name in names if (match := _DIGEST.search(name))}
+    others = [store / name for name in names if not _DIGEST.search(name)]
+    return {**{digest: path for path in others if (digest := _recorded_digest(path))}, **named}
+
+
+def _recorded_digest(directory: Path) -> str | None:
+    """The digest of the run that an executor began in `directory`; None where there is none."""
+    try:
+        return Run.from_json(json.loads((directory / "run.json").read_text(encoding="utf-8"))).digest
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def resolved(files: Sequence[str], bindings: Sequence[str]) -> dict[str, Any]:
     """What gin `files` and then `bindings` bind, the last statement winning; see artifacts.config_dict for the values.
 
@@ -105,18 +111,6 @@ def resolved(files: Sequence[str], bindings: Sequence[str]) -> dict[str, Any]:
 def bound_by(statement: str) -> dict[str, Any]:
     """What one gin statement binds, as in resolved(); not to be changed."""
     return config_dict(statement)
-
-
-@functools.cache
-def _folder(metric: str, gin_config: tuple[str, ...], gin_bindings: tuple[str, ...]) -> str:
-
-    from dlib_bvae.config import configuration
-    from dlib_bvae.metrics import METRICS
-    from dlib_bvae.stages import evaluate, postprocess
-
-    METRICS.get(metric)
-    with configuration(gin_config, gin_bindings, evaluate.REGISTRIES):
-        return f"{postprocess.stage_name()}/metrics/{METRICS.canonical(metric)}"
 
 
 class Study(NamedTuple):
