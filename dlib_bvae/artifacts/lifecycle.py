@@ -256,7 +256,8 @@ class Work:
         if self.stage.way_out is None:
             return
         if differ := final or begun:
-            raise UserError(f"{self.directory if final else self.part} {_first(differ)}; {self.stage.way_out}")
+            shown = {key: pair for key, pair in differ.items() if key != self.stage.grows} or differ
+            raise UserError(f"{self.directory if final else self.part} {_first(shown)}; {self.stage.way_out}")
         if self.stage.continues and (self.part / _OF_EARLIER_VERSIONS).exists():
             raise UserError(f"{self.part} was begun by an earlier version of this package; {self.stage.way_out}")
 
