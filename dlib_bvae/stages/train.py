@@ -147,6 +147,12 @@ def _initial(final: Path, run: str) -> dict[str, Any]:
     return {_INITIAL: weights_digest(weights_of_run(run))}
 
 
+def doors(settings: TrainingSettings) -> list[str]:
+    """The functions of gin's that this training calls besides what its settings name."""
+    fitted = isinstance(settings.model, Baseline)
+    return [] if fitted else ["encoder", "decoder", "reconstruction_loss", "feed", *_TURNED_ON_BY]
+
+
 def begin(work: Work) -> None:
     """Begins or continues `work`, for which all is built."""
     work.begin()
