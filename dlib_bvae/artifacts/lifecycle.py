@@ -296,6 +296,8 @@ def commit(final: Path) -> None:
     (part / _BEGUN).unlink(missing_ok=True)
     remove(old)
     if final.exists():
+        if not _is_ours(final):
+            write_atomic(final / _BEGUN, "{}")  # it lost its results; what a kill leaves of it must be known
         final.rename(old)
     part.rename(final)
     remove(old)
@@ -366,7 +368,7 @@ def _has_results(directory: Path) -> bool:
 
 # Inputs and sources → what they are digests and uuids of.
 _MADE_FROM = {
-    "data": "data",
+    "data": "data set",
     "train": "training",
     "trained": "training",
     "probe": "probe",
