@@ -106,7 +106,7 @@ class Work:
         final = None
         if is_done(self.directory, self.stage.name):
             final = self.differ(read_identity(self.directory, self.stage.name))
-        begun = self._begun()
+        begun = self.interrupted()
         differ = None if begun is None else self.differ(begun)
         if final == {}:
             if differ == {}:
@@ -136,9 +136,18 @@ class Work:
         self.directory = place.with_name(f"{safe}-{digest}") if place.exists() else place
         self._named = True
 
+    def interrupted(self) -> Identity | None:
+        """What a work that was interrupted and can go on was begun as; None where there is none."""
+        if not self.stage.continues:
+            return None
+        try:
+            return Identity.from_json(json.loads((self.part / _BEGUN).read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def begin(self) -> Path:
         """The directory to work in, which holds what an interrupted work left where that continues."""
-        if self._begun() is None and not self.grown_from:
+        if self.interrupted() is None and not self.grown_from:
             make_part(self.directory)
         return self.part
 
@@ -226,15 +235,6 @@ class Work:
                 known[key] = value
         ignored = {GROWN_FROM, *(key for key in before.parameters if self.unused(key) or self.hidden(key))}
         return differences(before.parameters, {**known, **self.given}, ignored)
-
-    def _begun(self) -> Identity | None:
-        """What an interrupted work that can go on was begun as."""
-        if not self.stage.continues:
-            return None
-        try:
-            return Identity.from_json(json.loads((self.part / _BEGUN).read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
 
     def _larger(self, differ: Mapping[str, tuple[Any, Any]] | None) -> list[Any]:
         """[What the parameter was by which the stage grows], where it is larger now and nothing else differs."""

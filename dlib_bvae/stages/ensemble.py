@@ -20,6 +20,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.registry import configurable
 from dlib_bvae.stages import train
+from dlib_bvae.training.checkpoints import kept_step
 from dlib_bvae.training.devices import determinism
 from dlib_bvae.training.ensemble import WAYS, train_ensemble
 from dlib_bvae.training.settings import TrainingSettings
@@ -111,7 +112,8 @@ def _build(
             )
         data = other.data
     opened.enter_context(determinism(settings.deterministic))
-    trainer, examples = train.build(data, settings, shared=first[0].trainer.feed if first else None)
+    shared = first[0].trainer.feed if first else None
+    trainer, examples = train.build(data, settings, shared, begun=kept_step(work.part) is not None)
     train.check_continued(work, settings, trainer)
     train.begin(work)
     return [_Built(work, data, settings, trainer, examples)]
