@@ -153,3 +153,17 @@ def test_a_literal_is_read_as_what_it_was(value):
 def test_references_are_written_as_gin_reads_them():
     text = "{'a': (@s/vae(), [@m.f, %N])}"
     assert literal(gin_text.bindings_of(f"x.y = {text}")["x.y"]) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("", ""),
+        ("# a comment\n", "# a comment\n"),
+        ("a.x = 1\n", ""),
+        ("N = 2\n\na.x = [\n  1,\n  2]\n# of b\nb.x = 3\n", "N = 2\n\n# of b\nb.x = 3\n"),
+        ("scope/a.x = 1\na.y = 2\n", "scope/a.x = 1\na.y = 2\n"),
+    ],
+)
+def test_bindings_are_taken_out_of_a_text(text, left):
+    assert gin_text.without(text, {"a.x"}.__contains__) == left

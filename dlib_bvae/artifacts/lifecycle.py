@@ -25,6 +25,7 @@ GROWN_FROM = "continued_from"
 _LONGEST_NAME = 80  # bytes
 _BEGUN = "begun.json"  # in a part: the identity of the work, {} until all that it uses is known
 _OF_EARLIER_VERSIONS = "started.gin"
+_MARKS = ("results", _BEGUN, _OF_EARLIER_VERSIONS)  # of the directories of this engine
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,8 @@ class Work:
         if self.stage.way_out is None:
             return
         if differ := final or begun:
-            raise UserError(f"{self.directory if final else self.part} {_first(differ)}; {self.stage.way_out}")
+            shown = {key: pair for key, pair in differ.items() if key != self.stage.grows} or differ
+            raise UserError(f"{self.directory if final else self.part} {_first(shown)}; {self.stage.way_out}")
         if self.stage.continues and (self.part / _OF_EARLIER_VERSIONS).exists():
             raise UserError(f"{self.part} was begun by an earlier version of this package; {self.stage.way_out}")
 
@@ -298,17 +300,24 @@ def commit(final: Path) -> None:
     (part / _BEGUN).unlink(missing_ok=True)
     remove(old)
     if final.exists():
+        if not _is_ours(final):
+            write_atomic(final / _BEGUN, "{}")  # it lost its results; what a kill leaves of it must be known
         final.rename(old)
     part.rename(final)
     remove(old)
 
 
 def remove(directory: Path) -> None:
-    """Removes a directory of this engine, its marks last: what a kill leaves of it can still be told from a user's files."""
+    """Removes a directory of this engine, its marks last: what a kill leaves of it can still be told from a user's files.
+
+    Raises UserError for any other directory.
+    """
     if not directory.is_dir():
         return
-    marks = ("results", _BEGUN)
-    for path in sorted(directory.iterdir(), key=lambda each: each.name in marks):
+    _check_ours(directory)
+    if (directory / _BEGUN).exists():
+        write_atomic(directory / _BEGUN, "{}")  # what a kill leaves of it must not go on
+    for path in sorted(directory.iterdir(), key=lambda each: each.name in _MARKS):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -317,8 +326,12 @@ def remove(directory: Path) -> None:
 
 
 def make_part(final: Path) -> Path:
-    """An empty directory to work on what is to stand at `final`; commit puts it there."""
+    """An empty directory to work on what is to stand at `final`; commit puts it there.
+
+    Raises UserError where something of the user's stands in the way.
+    """
     part = part_of(final)
+    _check_ours(final.with_name(final.name + OLD))
     remove(part)
     part.mkdir(parents=True)
     write_atomic(part / _BEGUN, "{}")
@@ -328,18 +341,29 @@ def make_part(final: Path) -> Path:
 def _settle(path: Path) -> None:
     """Finishes the renaming of a finished part, removes a part that cannot go on; leaves what is not this engine's."""
     final = path.with_name(path.name.removesuffix(path.suffix))
-    if not path.is_dir():
+    if not path.is_dir() or not _is_ours(path):
         return
     if path.suffix == PART and _has_results(path):
         commit(final)
     elif path.suffix == PART:
-        with contextlib.suppress(OSError):
-            if not any(path.iterdir()) or (path / _BEGUN).read_text(encoding="utf-8") == "{}":
-                remove(path)
+        begun = path / _BEGUN
+        if begun.read_text(encoding="utf-8") == "{}" if begun.exists() else not (path / _OF_EARLIER_VERSIONS).exists():
+            remove(path)
     elif _has_results(final):
         remove(path)
     elif _has_results(path):
         path.rename(final)
+
+
+def _is_ours(directory: Path) -> bool:
+    """Whether a directory is empty or has a mark of this engine, which may be being written."""
+    names = [path.name for path in directory.iterdir()]
+    return not names or any(name in _MARKS or name.startswith(f".{_BEGUN}.") for name in names)
+
+
+def _check_ours(directory: Path) -> None:
+    if directory.is_dir() and not _is_ours(directory):
+        raise UserError(f"{directory} is not a directory of this package; move it elsewhere")
 
 
 def _has_results(directory: Path) -> bool:
@@ -348,7 +372,7 @@ def _has_results(directory: Path) -> bool:
 
 # Inputs and sources → what they are digests and uuids of.
 _MADE_FROM = {
-    "data": "data",
+    "data": "data set",
     "train": "training",
     "trained": "training",
     "probe": "probe",
