@@ -128,7 +128,7 @@ def test_a_lock_file_without_a_name_is_another_process(tmp_path, holder):
 def test_a_file_in_the_place_of_the_directory_is_told(tmp_path):
     (tmp_path / "run").write_text("")
     with (
-        pytest.raises(UserError, match="cannot write in .*run .*choose another --model_dir"),
+        pytest.raises(UserError, match="cannot write .*run: .*choose another --model_dir"),
         run_lock(tmp_path / "run"),
     ):
         pass

@@ -76,7 +76,7 @@ def test_a_failed_rename_leaves_the_old_file_and_nothing_else(tmp_path, monkeypa
         raise OSError(errno.EIO, "broken")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="broken"):
+    with pytest.raises(UserError, match="cannot write .*: broken; choose another place"):
         record.write_atomic(path, "new")
     assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
     assert path.read_text() == "old"
