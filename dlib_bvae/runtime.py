@@ -9,6 +9,7 @@ import importlib.abc
 import importlib.util
 import io
 import os
+import select
 import signal
 import sys
 import threading
@@ -23,7 +24,8 @@ from dlib_bvae.errors import UserError, is_disk_full
 RUNS = Path("runs")
 
 
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)  # of an OSError: never a defect of this package
+# Of an OSError: what the user's folders are like.
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 _DEFAULT = (signal.default_int_handler, signal.SIG_DFL)
 _open: list[bool] = []  # not empty while a block of interruptible() is open
 _noted: list[int] = []  # the signals that came in it
@@ -62,6 +64,7 @@ def _interrupted() -> tuple[int, str]:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_DFL)  # a second Ctrl-C ends the process at once, without a traceback
     signum = signal.Signals(_noted[0] if _noted else signal.SIGINT)
+    forget_interrupt()
     return 128 + signum, "" if signum == signal.SIGINT else f"ended by {signum.name}; what was not finished is not recorded"
 
 
@@ -83,11 +86,11 @@ def _ending(error: BaseException) -> tuple[int | None, str]:
 
 def _output_is_closed() -> bool:
     """Whether what read the standard output, such as `head`, has ended."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return True
-    return False
+    if not hasattr(select, "poll"):  # Windows
+        return False
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    return bool(output.poll(0))
 
 
 def write_any_text() -> None:

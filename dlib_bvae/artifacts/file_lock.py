@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from types import ModuleType
@@ -20,6 +21,7 @@ def _module(name: str) -> ModuleType | None:
 _fcntl = _module("fcntl")
 _msvcrt = _module("msvcrt") if _fcntl is None else None
 _BYTE = 2**30  # msvcrt locks this byte: others cannot read what is locked, and the file's text is to be read
+_TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # what msvcrt says where another process has the lock
 _PERIOD = 0.1  # seconds between tries
 
 
@@ -50,6 +52,8 @@ def _try(descriptor: int, shared: bool) -> None:
         try:
             _at_byte(descriptor, _msvcrt.LK_NBLCK)
         except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
             raise BlockingIOError(error.errno, error.strerror) from None
         if shared:
             _at_byte(descriptor, _msvcrt.LK_UNLCK)

@@ -88,15 +88,17 @@ def locks_here() -> frozenset[tuple[int, int]] | None:
 
 
 def in_use(directory: Path, locks: frozenset[tuple[int, int]] | None) -> bool | None:
-    """Whether a process works in `directory`; None when one may, on another machine. Takes no lock.
+    """Whether a process works in `directory`; None when one may, on another machine or of another user. Takes no lock.
 
     locks: what locks_here() said.
     """
     try:
         with open(directory / ".lock", "rb") as file:
             inode, text = os.fstat(file.fileno()).st_ino, file.read(_HOLDER)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except PermissionError:  # another user's
+        return None
     if not text:
         return False
     try:
