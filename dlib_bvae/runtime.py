@@ -65,7 +65,10 @@ def _interrupted() -> tuple[int, str]:
         signal.signal(each, signal.SIG_DFL)  # a second Ctrl-C ends the process at once, without a traceback
     signum = signal.Signals(_noted[0] if _noted else signal.SIGINT)
     forget_interrupt()
-    return 128 + signum, "" if signum == signal.SIGINT else f"ended by {signum.name}; what was not finished is not recorded"
+    return (
+        128 + signum,
+        "" if signum == signal.SIGINT else f"ended by {signum.name}; what was not finished is not recorded",
+    )
 
 
 def _ending(error: BaseException) -> tuple[int | None, str]:
@@ -79,7 +82,10 @@ def _ending(error: BaseException) -> tuple[int | None, str]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more when it ends
         return 128 + 13, ""
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename is not None:
-        return 2, f"cannot open or write {error.filename}: {error.strerror}; choose another place, or see who may use it"
+        return (
+            2,
+            f"cannot open or write {error.filename}: {error.strerror}; choose another place, or see who may use it",
+        )
     signum = getattr(error, "signum", None)
     return (None, "") if signum is None else (128 + signum, str(error))
 

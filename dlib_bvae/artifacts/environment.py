@@ -74,13 +74,17 @@ def _peak_of_windows() -> float | None:
 
     if not hasattr(ctypes, "windll"):
         return None
-    sizes = "PeakWorkingSetSize", "WorkingSetSize", "QuotaPeakPagedPoolUsage", "QuotaPagedPoolUsage"
+    sizes: tuple[str, ...] = "PeakWorkingSetSize", "WorkingSetSize", "QuotaPeakPagedPoolUsage", "QuotaPagedPoolUsage"
     sizes += "QuotaPeakNonPagedPoolUsage", "QuotaNonPagedPoolUsage", "PagefileUsage", "PeakPagefileUsage"
 
     class Counters(ctypes.Structure):
         """PROCESS_MEMORY_COUNTERS of psapi.h."""
 
-        _fields_ = [("cb", ctypes.c_uint32), ("PageFaultCount", ctypes.c_uint32), *((name, ctypes.c_size_t) for name in sizes)]
+        _fields_ = [
+            ("cb", ctypes.c_uint32),
+            ("PageFaultCount", ctypes.c_uint32),
+            *((name, ctypes.c_size_t) for name in sizes),
+        ]
 
     counters = Counters(cb=ctypes.sizeof(Counters))
     kernel = ctypes.windll.kernel32

@@ -88,10 +88,18 @@ def test_a_system_that_locks_nothing_says_so_in_one_sentence(tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["data", "list"], ["data", "preview", "dummy_data"], ["sweep", "--study=gin/studies/re_beta_vae_small.gin", "--dry_run"]],
+    [
+        ["data", "list"],
+        ["data", "preview", "dummy_data"],
+        ["sweep", "--study=gin/studies/re_beta_vae_small.gin", "--dry_run"],
+    ],
 )
 def test_commands_work_without_what_windows_lacks(tmp_path, arguments):
-    code = PLAYED + WITHOUT + f"sys.argv = ['dlib_bvae_x', *{arguments[1:]}]\nfrom dlib_bvae.commands import run\nrun({arguments[0]!r})"
+    code = (
+        PLAYED
+        + WITHOUT
+        + f"sys.argv = ['dlib_bvae_x', *{arguments[1:]}]\nfrom dlib_bvae.commands import run\nrun({arguments[0]!r})"
+    )
     done = subprocess.run(command(code), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout

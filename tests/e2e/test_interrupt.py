@@ -89,10 +89,10 @@ def interrupted(finished, tmp_path):
     ],
 )
 def test_an_interrupted_fit_records_nothing(interrupted, tmp_path, signum, name, flags):
-    before = {path for path in (tmp_path / RUN).rglob("*_results.json")}
+    before = set((tmp_path / RUN).rglob("*_results.json"))
     status, output = interrupted(signum, name, *flags)
     assert (status, "Traceback" in output) == (128 + signum, False), output
-    left = {path for path in tmp_path.rglob("*_results.json")} - before
+    left = set(tmp_path.rglob("*_results.json")) - before
     assert {path.name for path in left} <= {"postprocess_results.json"}
     assert not list(tmp_path.rglob("*.part"))
     assert not (tmp_path / "validity").exists()
