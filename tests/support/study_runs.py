@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from support.results import write
-
 from dlib_bvae.studies.study import Run
+from support.results import write
 
 
 def finish(run: Run, store: Path, seconds: float = 1.0, scored: bool = True) -> None:
