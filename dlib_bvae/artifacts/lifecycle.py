@@ -159,10 +159,14 @@ class Work:
         """Removes what was worked on."""
         remove(self.part)
 
-    def identity(self) -> Identity:
-        """By what has been used until now."""
+    def note_used(self) -> None:
+        """Takes up what has been used under the open configuration, for when it is closed."""
         if text := gin.operative_config_str():
             self._seen, self._bound = (config.used(), text), frozenset(config.bound())
+
+    def identity(self) -> Identity:
+        """By what has been used until now."""
+        self.note_used()
         used = {**{key: value for key, value in self._seen[0].items() if not self.hidden(key)}, **self.given}
         left_out = [key for key in used if key not in self.given and self.unused(key)]
         in_it = {key: value for key, value in used.items() if key not in left_out}

@@ -54,7 +54,10 @@ def write_stage(
     stage = identity.stage
     if "elapsed_time" not in results:
         raise ValueError(f"the results of {stage} lack elapsed_time (seconds); they have {sorted(results)}")
-    config = _plain(config_dict(gin_text), f"{stage}_config")
+    config = config_dict(gin_text)
+    # where the identity has another value, as a digest for a path, that one makes results equal
+    config |= {key: value for key, value in identity.parameters.items() if key in {*config, "continued_from"}}
+    config = _plain(config, f"{stage}_config")
     results = _plain({**results, "uuid": str(uuid.uuid4()), "identity": identity.digest}, f"{stage}_results")
     aggregate = {
         **(_merged(earlier) if earlier is not None else {}),
