@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,7 @@ class Work:
         in_it = {key: value for key, value in used.items() if key not in left_out}
         identity = Identity.of(self.stage.name, self.stage.version, in_it, self.inputs, self.sources, self._bound)
         identity.recorded.update({key: used[key] for key in left_out})
+        identity = replace(identity, seeds=tuple(sorted(key for key in used if kind_of(key) == SEED)))
         identity.recorded.update(self.notes)
         if self.grown_from:
             identity.recorded[GROWN_FROM] = self.grown_from

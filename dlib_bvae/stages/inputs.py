@@ -100,6 +100,8 @@ def opened_run(model_dir: Path | None, output_dir: Path | None = None, step: int
     process works in it.
     """
     model_dir = trained_run(model_dir)
+    if output_dir is not None and output_dir.resolve() == model_dir.resolve():
+        output_dir = None
     lock = open_run(model_dir) if output_dir is None else open_run(output_dir, "--output_dir")
     with lock, contextlib.nullcontext() if output_dir is None else reading(model_dir):
         model_dir = trained_run(model_dir)  # once more, as it was not ours before
