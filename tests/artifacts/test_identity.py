@@ -14,7 +14,9 @@ BESIDE = {"painting.title": "x", "painting.workers": 2, "painting.saved": [1]}
 
 
 def identity(used=None, stage="paint", version=1, inputs=None, sources=None, bound=()):
-    return Identity.of(stage, version, {**USED, **BESIDE, **(used or {})}, inputs or {"data": "f"}, sources or {}, bound)
+    return Identity.of(
+        stage, version, {**USED, **BESIDE, **(used or {})}, inputs or {"data": "f"}, sources or {}, bound
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""lifecycle.py: what is there already, what is done again and why, what goes on; directories appear whole after any interruption."""
+"""lifecycle.py: what is there already, what is done again and why, what goes on; directories appear whole."""
 
 import shutil
 from dataclasses import replace

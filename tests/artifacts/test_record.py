@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from support import results as results_of
 
 from dlib_bvae.artifacts import Identity, record
@@ -49,7 +48,9 @@ vae.limit = 1e999
 
 def write(directory, stage="train", earlier=None, config=None, inputs=None, sources=None, bound=(), **results):
     fields = {"inputs": inputs or {}, "sources": sources or {}, "bound": bound}
-    return results_of.write(directory, stage, {"elapsed_time": 1.5, **results}, config or {"vae.beta": 4.0}, earlier, **fields)
+    return results_of.write(
+        directory, stage, {"elapsed_time": 1.5, **results}, config or {"vae.beta": 4.0}, earlier, **fields
+    )
 
 
 def hidden(directory):
@@ -210,7 +211,9 @@ def test_the_results_file_comes_last(tmp_path, monkeypatch):
     assert order == ["train.gin", "train_config.json", "train.json", "train_identity.json", "train_results.json"]
 
 
-@pytest.mark.parametrize("failing", ["train.gin", "train_config.json", "train.json", "train_identity.json", "train_results.json"])
+@pytest.mark.parametrize(
+    "failing", ["train.gin", "train_config.json", "train.json", "train_identity.json", "train_results.json"]
+)
 def test_a_redone_stage_that_is_interrupted_is_not_done(tmp_path, monkeypatch, failing):
     write(tmp_path)
     replace = os.replace
@@ -277,7 +280,9 @@ def test_a_damaged_identity_names_what_it_lacks(tmp_path):
     write(tmp_path)
     path = tmp_path / "results/json/train_identity.json"
     path.write_text('{"stage": "train", "version": 1}')
-    with pytest.raises(UserError, match=r"train_identity\.json is damaged \(it lacks 'parameters'\); run dlib_bvae_train"):
+    with pytest.raises(
+        UserError, match=r"train_identity\.json is damaged \(it lacks 'parameters'\); run dlib_bvae_train"
+    ):
         record.read_identity(tmp_path, "train")
 
 
@@ -285,7 +290,14 @@ def test_the_identity_of_an_earlier_version_is_read_from_its_other_files(tmp_pat
     config = {"fid.seed": 1, "vae.beta": 4.0, "N": 2}
     facts = {"fingerprint": "f", "trained": "u", "codes_key": "z", "training_seed": 5}
     write(tmp_path, "postprocess", config=config, **facts)
-    write(tmp_path, "evaluation", config={"mig.num_train": 9}, metric="mig", metric_parameters={"run_set": "r"}, encoded="e")
+    write(
+        tmp_path,
+        "evaluation",
+        config={"mig.num_train": 9},
+        metric="mig",
+        metric_parameters={"run_set": "r"},
+        encoded="e",
+    )
     for stage in ("postprocess", "evaluation"):
         (tmp_path / f"results/json/{stage}_identity.json").unlink()
     read = record.read_identity(tmp_path, "postprocess")

@@ -59,5 +59,7 @@ def test_other_codes_than_theirs_are_made_elsewhere(theirs, tmp_path):
 def test_an_unfinished_run_of_theirs_is_one_sentence(theirs, tmp_path):
     (theirs / "train").rename(theirs / "train.part")
     (theirs / "train.part/results/json/train_results.json").unlink()
-    with pytest.raises(UserError, match="the training in .*theirs is not finished; run its dlib_bvae_train command again"):
+    with pytest.raises(
+        UserError, match="the training in .*theirs is not finished; run its dlib_bvae_train command again"
+    ):
         evaluate.run("mig", [], FEW, theirs, output_dir=tmp_path / "mine")

@@ -128,9 +128,10 @@ def test_an_interrupted_encoding_stops_no_other_command(oracle, monkeypatch, the
     def killed(*given):
         raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(postprocess, "encode_all", killed)
-        evaluate.run("mig", [], ["mig.num_train = 100"], oracle)
+        with pytest.raises(Killed):
+            evaluate.run("mig", [], ["mig.num_train = 100"], oracle)
     assert (oracle / "mean.part").is_dir()
     if then == "postprocess":
         postprocess.run(model_dir=oracle)

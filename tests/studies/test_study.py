@@ -47,7 +47,9 @@ def test_a_macro_stands_among_other_metrics(tmp_path):
 def test_evaluations_know_the_directory_of_their_codes(tmp_path):
     (run,) = loaded(tmp_path).runs[2:3]
     assert [each.representation() for each in run.evaluations] == ["mean"] * 4
-    sampled = study.evaluations([{"metric": "mig", "gin_bindings": ["postprocess.postprocess_fn = @sampled_representation"]}])
+    sampled = study.evaluations(
+        [{"metric": "mig", "gin_bindings": ["postprocess.postprocess_fn = @sampled_representation"]}]
+    )
     assert [each.representation() for each in sampled] == ["sampled"]
 
 
@@ -126,7 +128,9 @@ def test_what_is_missing_of_a_run(tmp_path):
     assert (run.is_trained(tmp_path), run.missing(tmp_path)) == (False, list(run.evaluations))
     finish(run, tmp_path)
     assert run.is_trained(tmp_path)
-    assert [(each.metric, each.gin_bindings) for each in run.missing(tmp_path)] == [  # a batch_size of 64 is the default
+    assert [
+        (each.metric, each.gin_bindings) for each in run.missing(tmp_path)
+    ] == [  # a batch_size of 64 is the default
         ("mig", ()),
         ("beta_vae", ("beta_vae.batch_size = 16",)),
     ]

@@ -3,11 +3,10 @@
 import inspect
 from pathlib import Path
 
-from support.results import write
-
 from dlib_bvae.config import bound, configuration, current
 from dlib_bvae.metrics import METRICS
 from dlib_bvae.studies.study import Run
+from support.results import write
 
 
 def finish(run: Run, store: Path, seconds: float = 1.0, scored: bool = True) -> None:
@@ -16,7 +15,9 @@ def finish(run: Run, store: Path, seconds: float = 1.0, scored: bool = True) -> 
     trained = write(directory / "train", "train", took)
     if not scored:
         return
-    encoded = write(directory / "mean", "postprocess", {**took, "trained": trained["uuid"]}, earlier=directory / "train")
+    encoded = write(
+        directory / "mean", "postprocess", {**took, "trained": trained["uuid"]}, earlier=directory / "train"
+    )
     evaluation = run.evaluations[0]
     metric = evaluation.metric
     with configuration(evaluation.gin_config, evaluation.gin_bindings, [METRICS]):
