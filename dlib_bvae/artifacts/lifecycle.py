@@ -278,12 +278,6 @@ def open_run(directory: Path, flag: str = "--model_dir") -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def reading(directory: Path) -> Iterator[None]:
-    """PROVISIONAL"""
-    yield
-
-
 def finished(parent: Path, stage: str) -> list[Path]:
     """The directories in `parent` that hold a result of `stage`, by name."""
     places = sorted(parent.iterdir()) if parent.is_dir() else []

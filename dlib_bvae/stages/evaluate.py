@@ -107,7 +107,7 @@ def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -
 def _opened(
     source: ExternalCodes, names: Sequence[str], configured: Configured
 ) -> tuple[ImageData, np.ndarray | None, dict[str, Any]]:
-    """The data set, the codes of a file, and the parameters used for them; what is refused leaves nothing written."""
+    """The data set, the codes of a file, and the parameters used for them; what is refused is so before anything is written."""
     with configured():
         data, codes = external.opened(source)
         used = config.used()

@@ -1,8 +1,10 @@
 """record.py: what a stage writes comes back, whole or not at all."""
 
+import contextlib
 import errno
 import json
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from support import results as results_of
 
 from dlib_bvae.artifacts import Identity, record
 from dlib_bvae.errors import UserError
+from dlib_bvae.runtime import interruptible
 
 GIN = """\
 # Macros:
@@ -72,7 +75,7 @@ def test_a_failed_rename_leaves_the_old_file_and_nothing_else(tmp_path, monkeypa
         raise OSError(errno.EIO, "broken")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="broken"):
+    with pytest.raises(UserError, match="cannot write .*: broken; choose another place"):
         record.write_atomic(path, "new")
     assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
     assert path.read_text() == "old"
@@ -380,3 +383,49 @@ def test_flattening_loses_nothing(nested):
             inner = inner.setdefault(part, {})
         inner[last] = value
     assert rebuilt == nested
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    for call in (
+        lambda place: record.write_atomic(place / "a.txt", "text"),
+        record.make_directory,
+        record.check_writable,
+    ):
+        with pytest.raises(
+            UserError, match=r"^cannot write .*file.*: (Not a directory|File exists); choose another place"
+        ):
+            call(tmp_path / "file")
+        with pytest.raises(UserError, match=r"^cannot write .*below.*: Not a directory; choose another place"):
+            call(tmp_path / "file" / "below")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that takes no file, even of root")
+def test_a_folder_that_takes_no_file_is_one_sentence():
+    with pytest.raises(
+        UserError, match=r"^cannot write /proc/x/a\.txt: No such file or directory; choose another place"
+    ):
+        record.write_atomic(Path("/proc/x/a.txt"), "text")
+
+
+def test_whether_a_folder_can_be_written_is_seen_without_making_it(tmp_path, monkeypatch):
+    record.check_writable(tmp_path / "new" / "folder")
+    assert os.listdir(tmp_path) == []
+    monkeypatch.setattr(record.os, "access", lambda *_: False)
+    with pytest.raises(UserError, match="Permission denied"):
+        record.check_writable(tmp_path / "new" / "folder")
+
+
+def test_text_of_the_command_line_in_another_encoding_is_written_as_it_was_typed(tmp_path):
+    record.write_atomic(tmp_path / "a.txt", os.fsdecode("größe".encode()) + b"\xff".decode("utf-8", "surrogateescape"))
+    assert (tmp_path / "a.txt").read_bytes() == "größe".encode() + b"\xff"
+
+
+def test_after_an_interrupt_that_was_swallowed_nothing_is_recorded(tmp_path):
+    with contextlib.suppress(KeyboardInterrupt), interruptible():
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path)
+    assert os.listdir(tmp_path) == []
