@@ -16,9 +16,18 @@ import gin
 from dlib_bvae import config
 from dlib_bvae.artifacts.identity import Identity, differences
 from dlib_bvae.artifacts.lock import run_lock
-from dlib_bvae.artifacts.record import is_done, read_identity, read_results, relabel, write_atomic, write_stage
+from dlib_bvae.artifacts.record import (
+    is_done,
+    make_directory,
+    read_identity,
+    read_results,
+    relabel,
+    write_atomic,
+    write_stage,
+)
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import LABEL, SEED, kind_of
+from dlib_bvae.runtime import raise_if_interrupted
 
 PART, OLD = ".part", ".old"
 GROWN_FROM = "continued_from"
@@ -147,6 +156,7 @@ class Work:
 
     def begin(self) -> Path:
         """The directory to work in, which holds what an interrupted work left where that continues."""
+        raise_if_interrupted()
         if self.interrupted() is None and not self.grown_from:
             make_part(self.directory)
         return self.part
@@ -328,7 +338,7 @@ def make_part(final: Path) -> Path:
     part = part_of(final)
     _check_ours(final.with_name(final.name + OLD))
     remove(part)
-    part.mkdir(parents=True)
+    make_directory(part)
     write_atomic(part / _BEGUN, "{}")
     return part
 
