@@ -267,7 +267,7 @@ def test_former_names_of_earlier_versions_are_read(final, monkeypatch, capsys):
     assert "was made with painting.seed = 3, now it is 4" in capsys.readouterr().out
 
 
-def test_what_is_recorded_stands_beside_the_identity(final):
+def test_what_is_recorded_stands_next_to_the_identity(final):
     paint(final, "painting.title = 'x'", "painting.workers = 3", "painting.frame = 'gold'")
     identity = read_identity(final, "paint")
     assert identity.parameters == {"painting.colour": "red", "painting.size": 1, "painting.seed": 0, "step": 1}

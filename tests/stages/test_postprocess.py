@@ -85,11 +85,11 @@ def network(untrained, tmp_path):
 def test_the_seed_of_samples_makes_other_codes(network, capsys):
     for seed in (0, 1, 1):
         postprocess.run(gin_bindings=[SAMPLED, f"postprocess.random_seed = {seed}"], model_dir=network)
-    told = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out.splitlines()
     sampled = f"{network}/sampled"
-    assert told[0].startswith(f"{sampled}: encoded 512 images")
-    assert told[1] == f"{sampled} was made with postprocess.random_seed = 0, now it is 1; encoding again"
-    assert told[3] == f"{sampled}: encoded already"
+    assert said[0].startswith(f"{sampled}: encoded 512 images")
+    assert said[1] == f"{sampled} was made with postprocess.random_seed = 0, now it is 1; encoding again"
+    assert said[3] == f"{sampled}: encoded already"
     assert read_results(network / "sampled", "postprocess")["seed"] == 1
 
 
@@ -103,8 +103,8 @@ def test_codes_and_scores_of_another_training_are_made_again(oracle, capsys):
     evaluate.run("mig", [], FEW, oracle)
     train.run([], ["model.model = @oracle()", "dataset.name = 'dummy_data'"], oracle, overwrite=True)
     evaluate.run("mig", [], FEW, oracle)
-    told = capsys.readouterr().out.splitlines()
-    assert f"{oracle}/mean was made from another training; encoding again" in told
+    said = capsys.readouterr().out.splitlines()
+    assert f"{oracle}/mean was made from another training; encoding again" in said
     encoded_again = read_results(oracle / "mean", "postprocess")
     postprocess.run(model_dir=oracle, overwrite=True)
     assert read_results(oracle / "mean", "postprocess")["uuid"] != encoded_again["uuid"]

@@ -53,9 +53,9 @@ def test_what_was_made_from_it_stays_made(run, capsys):
     capsys.readouterr()
     postprocess.run(model_dir=run)
     evaluate.run("mig", [], FEW, run)
-    told = capsys.readouterr().out.splitlines()
-    assert told[:2] == [f"{run}/mean: encoded already"] * 2
-    assert told[2].startswith(f"{run}/mean/metrics/mig-num_train=200: scored already: ")
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == [f"{run}/mean: encoded already"] * 2
+    assert said[2].startswith(f"{run}/mean/metrics/mig-num_train=200: scored already: ")
 
 
 def test_results_of_other_trainings_keep_their_names(run):

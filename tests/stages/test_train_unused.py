@@ -25,9 +25,9 @@ def test_of_a_finished_training_too(tmp_path, capsys):
     train.run([], [DATA, "model.model = @oracle()"], tmp_path / "run")
     assert capsys.readouterr().err == ""
     train.run([], [DATA, "model.model = @oracle()", "pca.num_latent = 3"], tmp_path / "run")
-    told = capsys.readouterr()
-    assert "trained already" in told.out
-    assert told.err == "nothing used pca.num_latent = 3\n"
+    said = capsys.readouterr()
+    assert "trained already" in said.out
+    assert said.err == "nothing used pca.num_latent = 3\n"
 
 
 def test_what_a_file_binds_is_not_held_against_it(tmp_path, capsys):
