@@ -1,8 +1,8 @@
 """tables.py: tables against numbers worked out by hand."""
 
-import json
 import csv
 import io
+import json
 import statistics
 
 import pandas as pd
