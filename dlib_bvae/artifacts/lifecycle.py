@@ -302,13 +302,13 @@ def part_of(final: Path) -> Path:
 def commit(final: Path) -> None:
     """Puts the finished part in its place; a directory that was there goes only after."""
     part, old = part_of(final), final.with_name(final.name + OLD)
-    (part / _BEGUN).unlink(missing_ok=True)
     remove(old)
     if final.exists():
         if not _is_ours(final):
             write_atomic(final / _BEGUN, "{}")  # it lost its results; what a kill leaves of it must be known
         final.rename(old)
     part.rename(final)
+    (final / _BEGUN).unlink(missing_ok=True)
     remove(old)
 
 

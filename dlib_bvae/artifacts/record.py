@@ -125,18 +125,20 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
     gin_path = directory / "results" / "gin" / f"{stage}.gin"
     text = without(gin_path.read_text(encoding="utf-8"), labels.__contains__)
     changed = {**flatten(labels, f"{stage}_config"), **flatten(results, f"{stage}_results")}
-    files: dict[Path, str | bytes | Iterable[str]] = {
-        gin_path: text + "".join(f"{key} = {value!r}\n" for key, value in labels.items()),
-        _json_path(directory, f"{stage}_config"): _dump({**read_config(directory, stage), **labels}),
-        _json_path(directory, f"{stage}_identity"): _dump(
-            replace(identity, recorded={**identity.recorded, **labels}).to_json()
-        ),
-        _json_path(directory, f"{stage}_results"): _dump({**before, **results}),
-    }
+    files: dict[Path, str | bytes | Iterable[str]] = {}
     for path in directory.parent.rglob("results/aggregate/*.json"):
         entries = read_json(path, stage)
         if entries.get(f"{stage}_results.uuid") == before["uuid"]:
             files[path] = _dump({**entries, **changed})
+    files |= {
+        gin_path: text + "".join(f"{key} = {value!r}\n" for key, value in labels.items()),
+        _json_path(directory, f"{stage}_config"): _dump({**read_config(directory, stage), **labels}),
+        # last, as by these it is found out that labels are others
+        _json_path(directory, f"{stage}_results"): _dump({**before, **results}),
+        _json_path(directory, f"{stage}_identity"): _dump(
+            replace(identity, recorded={**identity.recorded, **labels}).to_json()
+        ),
+    }
     with _written_next_to(files) as parts:
         for path, part in parts.items():
             os.replace(part, path)
