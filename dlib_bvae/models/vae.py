@@ -14,6 +14,7 @@ from dlib_bvae.models.layers import shape_of
 from dlib_bvae.models.likelihoods import Likelihood, bernoulli_loss
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.random_numbers import normal
+from dlib_bvae.registry import configurable
 
 Adapt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
@@ -52,7 +53,7 @@ def build_likelihood(loss_fn: Callable[[], Likelihood] = bernoulli_loss) -> Like
     return loss_fn()
 
 
-@gin.configurable("gaussian_vae", denylist=["observation_shape", "seed", "precision"])
+@configurable("gaussian_vae", denylist=["observation_shape", "seed", "precision"])
 class GaussianVAE(tf.Module):
     """q(z|x) = N(mean, diag exp(log_variance)), p(z) = N(0, I); Kingma & Welling 2014.
 
