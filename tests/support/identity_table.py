@@ -19,7 +19,7 @@ import tensorflow as tf
 from gin import config as gin_config
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import Identity, Stage, Work
+from dlib_bvae.artifacts import Identity, Work
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.dummy import DummyData
