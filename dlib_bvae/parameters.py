@@ -70,8 +70,7 @@ def say_unused(typed: Mapping[str, Any], used: Mapping[str, Any]) -> None:
 
     What a value names, as a reference or in a registry, may be used later.
     """
-    named = {str(value).strip("@()").split("/")[-1] for value in used.values()}
-    for sentence in unused({key: value for key, value in typed.items() if parts_of(key)[1] not in named}, used):
+    for sentence in unused(typed, reached(used, typed, ())):
         warn_once(sentence)
 
 
@@ -91,6 +90,36 @@ def unused(typed: Mapping[str, Any], used: Iterable[str]) -> list[str]:
             near = difflib.get_close_matches(key, same or used, n=3, cutoff=0.0 if same else 0.6)
             found.append(f"nothing used {key} = {shown}" + (f"; what was used: {', '.join(near)}" if near else ""))
     return found
+
+
+def reached(used: Mapping[str, Any], bound: Mapping[str, Any], doors: Iterable[str]) -> dict[str, Any]:
+    """`used`, and what of `bound` belongs to the functions `doors` or to functions that a value reached so far names."""
+    found = {**used, **{key: value for key, value in bound.items() if parts_of(key)[1] in {*doors}}}
+    while True:
+        named = {name for value in found.values() for name in _names_in(value)}
+        new = {key: value for key, value in bound.items() if key not in found and parts_of(key)[1] in named}
+        if not new:
+            return found
+        found |= new
+
+
+def foreign(keys: Iterable[str]) -> set[str]:
+    """Those of `keys` that are parameters of functions of other packages."""
+    found = set()
+    for key in keys:
+        known = _find(parts_of(key)[1])
+        if known is not None and not known.__module__.startswith("dlib_bvae."):
+            found.add(key)
+    return found
+
+
+def _names_in(value: Any) -> list[str]:
+    """What a value may name: references and texts in it, without scopes."""
+    if isinstance(value, dict):
+        return [name for each in (*value, *value.values()) for name in _names_in(each)]
+    if isinstance(value, (list, tuple)):
+        return [name for each in value for name in _names_in(each)]
+    return [value.strip("@()").split("/")[-1]] if isinstance(value, str) else []
 
 
 class NoLiteral(Exception):

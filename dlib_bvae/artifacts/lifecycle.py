@@ -68,6 +68,7 @@ class Work:
         self.stage, self.directory = stage, directory
         self.given, self.inputs, self.sources = dict(given or {}), dict(inputs or {}), dict(sources or {})
         self.unused, self.hidden = unused, hidden
+        self.notes: dict[str, Any] = {}  # what else stands beside the identity
         self.grown_from: list[Any] = []  # the values that the parameter by which it grows had before
         self._seen: tuple[dict[str, Any], str] = {}, ""
         self._bound: frozenset[str] = frozenset()
@@ -157,6 +158,7 @@ class Work:
         in_it = {key: value for key, value in used.items() if key not in left_out}
         identity = Identity.of(self.stage.name, self.stage.version, in_it, self.inputs, self.sources, self._bound)
         identity.recorded.update({key: used[key] for key in left_out})
+        identity.recorded.update(self.notes)
         if self.grown_from:
             identity.recorded[GROWN_FROM] = self.grown_from
         return identity

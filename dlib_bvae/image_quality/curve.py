@@ -55,16 +55,15 @@ class FewImages:
         return {"values": distance, "reconstruction_loss": loss}
 
 
-@configurable("frechet_curve", denylist=["data", "total"], seeds=["seed"])
+@configurable("frechet_curve", denylist=["data"], seeds=["seed"])
 def frechet_curve(
     data: ImageData,
-    total: int,
     every_steps: int = 0,
     num_images: int = 500,
     extractor: str = "factor_cnn",
     seed: int = 0,
 ) -> Curve | None:
-    """The distance and the loss of a few reconstructions along a training of `total` steps (Figures 7 and 8 of the report).
+    """The distance and the loss of a few reconstructions along a training (Figures 7 and 8 of the report).
 
     every_steps: between two measurements; 0: none, and None is returned. num_images, seed: see FewImages. extractor: a name
     in EXTRACTORS. The images' own features are computed once for a data set, and kept in the cache directory.
@@ -75,4 +74,4 @@ def frechet_curve(
     check_integer("frechet_curve.seed", seed, 0)
     if not every_steps:
         return None
-    return Curve(FewImages(data, num_images, extractor, seed), every_steps, total)
+    return Curve(FewImages(data, num_images, extractor, seed), every_steps)

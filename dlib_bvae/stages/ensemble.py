@@ -20,7 +20,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.registry import configurable
 from dlib_bvae.stages import train
-from dlib_bvae.training.devices import make_deterministic
+from dlib_bvae.training.devices import determinism
 from dlib_bvae.training.ensemble import WAYS, train_ensemble
 from dlib_bvae.training.settings import TrainingSettings
 from dlib_bvae.training.trainer import Trainer
@@ -30,6 +30,7 @@ _COMMON = (
     "batch_size",
     "checkpoint_every",
     "log_every",
+    "loss_window",
     "precision",
     "xla",
     "devices",
@@ -67,7 +68,7 @@ def run(
             opened.enter_context(open_run(directory))
         for member, directory in zip(members, directories, strict=True):
             with configuration(gin_config, [*gin_bindings, *member.bindings], train.REGISTRIES):
-                built += _build(member, directory / "train", built[:1], overwrite)
+                built += _build(member, directory / "train", built[:1], overwrite, opened)
         if built:
             _train(built, len(members), way, began)
     for directory in directories:
@@ -86,8 +87,13 @@ class _Built:
     examples: np.ndarray
 
 
-def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool) -> list[_Built]:
-    """Builds `member` under the present configuration, on the data of the `first`; nothing where it is trained already."""
+def _build(
+    member: Member, final: Path, first: Sequence[_Built], overwrite: bool, opened: contextlib.ExitStack
+) -> list[_Built]:
+    """Builds `member` under the present configuration, on the data of the `first`; nothing where it is trained already.
+
+    opened: what lasts until all are trained (see determinism).
+    """
     work, data = train.look(final)
     if train.is_trained(work, data, overwrite):
         return []
@@ -104,11 +110,10 @@ def _build(member: Member, final: Path, first: Sequence[_Built], overwrite: bool
                 f"the members of an ensemble share {differing[0]}; leave it out of ensemble.each ({member.suffix})"
             )
         data = other.data
-    if settings.deterministic:
-        make_deterministic()
+    opened.enter_context(determinism(settings.deterministic))
     trainer, examples = train.build(data, settings, shared=first[0].trainer.feed if first else None)
-    work.begin()
-    work.begun()
+    train.check_continued(work, settings, trainer)
+    train.begin(work)
     return [_Built(work, data, settings, trainer, examples)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae import config, datasets, models  # models first: TensorFlow is to start without its lines
-from dlib_bvae.artifacts import Stage, Work, describe, device, is_done, open_run, peak_memory_mib
+from dlib_bvae.artifacts import Stage, Work, describe, device, is_done, open_run, peak_memory_mib, read_identity
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
@@ -26,14 +26,17 @@ from dlib_bvae.models.vae import build_likelihood
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.training.callbacks.divergence import Divergence
 from dlib_bvae.training.callbacks.validation import make_validation
-from dlib_bvae.training.devices import choose_strategy, make_deterministic, scope
+from dlib_bvae.training.checkpoints import kept_step
+from dlib_bvae.training.devices import choose_strategy, determinism, scope
+from dlib_bvae.training.exports import exported_steps
 from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import steps_of
 from dlib_bvae.training.loop import train as run_loop
 from dlib_bvae.training.optimizers import OPTIMIZERS, SCHEDULES
 from dlib_bvae.training.plan import Plan
-from dlib_bvae.training.settings import TrainingSettings
+from dlib_bvae.training.settings import TrainingSettings, depends_on_total
 from dlib_bvae.training.trainer import Trainer
+from dlib_bvae.training.warm_start import start_from, weights_digest, weights_of_run
 from dlib_bvae.visualize.pictures import save_reconstructions
 
 REGISTRIES = (
@@ -49,6 +52,7 @@ REGISTRIES = (
     EXTRACTORS,
 )
 _EXAMPLES = 8
+_INITIAL = "model.initial_weights"
 _OF_FITS = ("model", "name", "random_seed")  # what a baseline reads of the settings
 # What turns a part of training on, and its further parameters with it.
 _TURNED_ON_BY = {
@@ -61,7 +65,7 @@ TRAIN = Stage(
     way_out="choose another --model_dir, or --overwrite to begin again",
     continues=True,
     grows="model.training_steps",
-    kept=("checkpoint", "events*", "saved_model-*"),
+    kept=("checkpoint", "events*", "saved_model-*[0-9]"),
 )
 
 # What learns: the directory where it continues → the network (None: see Baseline.fit), and results with the seconds it took.
@@ -86,8 +90,7 @@ def run(
             raise UserError(
                 "parameters of ensemble need ensemble.seeds, a list of seeds, and dlib_bvae_train to train them"
             )
-        work = _train_once(model_dir / "train", configured, overwrite, profile)
-        say_unused(configured.typed, work.used())
+        _train_once(model_dir / "train", configured, overwrite, profile)
     return model_dir
 
 
@@ -102,26 +105,29 @@ def directory_of(gin_config: Sequence[str], gin_bindings: Sequence[str], model_d
     return model_dir
 
 
-def _train_once(final: Path, configured: Configuration, overwrite: bool, profile: str | None) -> Work:
+def _train_once(final: Path, configured: Configuration, overwrite: bool, profile: str | None) -> None:
     work, data = look(final)
     if is_trained(work, data, overwrite):
-        return work
+        say_unused(configured.typed, work.used())
+        return
     began = time.time()
     data, settings = data or datasets.load(), TrainingSettings()
     baseline = settings.model if isinstance(settings.model, Baseline) else None
     if baseline is not None and profile is not None:
         raise UserError("--profile profiles training steps, and a fitted model has none; leave it out")
-    learn = _training(work, data, settings, profile) if baseline is None else fit_of(work, baseline, data, settings)
-    work.begin()
-    work.begun()
-    network, measured = learn(work.part)
+    with determinism(settings.deterministic):
+        learn = _training(work, data, settings, profile) if baseline is None else fit_of(work, baseline, data, settings)
+        begin(work)
+        say_unused(configured.typed, work.used())
+        network, measured = learn(work.part)
     finish(work, network, data, settings, began, measured)
-    return work
 
 
 def look(final: Path) -> tuple[Work, ImageData | None]:
     """The training that the open configuration says, and its data set; None where that cannot be had and is not needed."""
-    work = Work(TRAIN, final, unused=_unused(), hidden=_hidden())
+    weights = config.current([_INITIAL]).get(_INITIAL)
+    work = Work(TRAIN, final, given=_initial(final, weights) if weights else {}, unused=_unused(), hidden=_hidden())
+    work.notes = {"initial_weights": weights} if weights else {}
     try:
         data = datasets.load()
     except UserError:
@@ -130,6 +136,27 @@ def look(final: Path) -> tuple[Work, ImageData | None]:
         return work, None
     work.inputs = {"data": data.fingerprint}
     return work, data
+
+
+def _initial(final: Path, run: str) -> dict[str, Any]:
+    """The digest of the weights to start from, in place of the path of their run."""
+    if is_done(final, "train") and not Path(run).is_dir():  # nothing has to be trained for it to be the same
+        before = read_identity(final, "train")
+        if before.recorded.get("initial_weights") == run:
+            return {_INITIAL: before.parameters[_INITIAL]}
+    return {_INITIAL: weights_digest(weights_of_run(run))}
+
+
+def doors(settings: TrainingSettings) -> list[str]:
+    """The functions of gin's that this training calls besides what its settings name."""
+    fitted = isinstance(settings.model, Baseline)
+    return [] if fitted else ["encoder", "decoder", "reconstruction_loss", "feed", *_TURNED_ON_BY]
+
+
+def begin(work: Work) -> None:
+    """Begins or continues `work`, for which all is built."""
+    work.begin()
+    work.begun()
 
 
 def _unused() -> Callable[[str], bool]:
@@ -156,6 +183,7 @@ def is_trained(work: Work, data: ImageData | None, overwrite: bool) -> bool:
     if not work.done(overwrite):
         return False
     work.relabel({"model": TrainingSettings().method, **({} if data is None else {"dataset": data.name})})
+    _check_exported(work.directory, TrainingSettings().export_steps)
     print(f"{work.directory}: trained already; --overwrite trains again")
     return True
 
@@ -174,6 +202,7 @@ def finish(
     """
     if network is not None:
         _export(network, _examples(data), work.part)
+        measured["weights"] = weights_digest(work.part / "saved_model")
     seconds = measured.pop("seconds")
     results = {
         "model": settings.method,
@@ -198,15 +227,45 @@ def finish(
 def _training(work: Work, data: ImageData, settings: TrainingSettings, profile: str | None) -> Learn:
     """Makes a training with steps ready."""
     profiled = (0, 0) if profile is None else steps_of(profile, settings.training_steps)
-    if settings.deterministic:
-        make_deterministic()
     trainer, examples = build(data, settings)
+    check_continued(work, settings, trainer)
     every = {"checkpoint_every": settings.checkpoint_every, "log_every": settings.log_every}
 
     def learn(part: Path) -> tuple[Model, dict[str, Any]]:
         return trained(trainer, settings, run_loop(trainer, part, examples=examples, profile=profiled, **every))
 
     return learn
+
+
+def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) -> None:
+    """Says where a training of fewer steps goes on, and notes it in the identity of `work` where that changes the result.
+
+    Raises UserError where it kept nothing to go on from, or passed a step whose model is wanted.
+    """
+    step = kept_step(work.part)
+    if work.grown_from and step is None:
+        work.abandon()
+        raise UserError(
+            f"{work.directory} keeps no checkpoint, so it cannot be extended to {settings.training_steps} steps; --overwrite "
+            "trains from the start"
+        )
+    _check_exported(work.part, [each for each in settings.export_steps if each < (step or 0)])
+    if work.grown_from:
+        print(f"{work.directory}: extends a training of {work.grown_from[-1]} steps to {settings.training_steps}")
+        if depends_on_total(settings, trainer.callbacks):
+            work.given["continued_from"] = work.grown_from
+            print(
+                "  its schedule, validation or curve depends on the number of steps: the result is not that of as many steps in "
+                "one go, and says so (continued_from)"
+            )
+
+
+def _check_exported(directory: Path, steps: Sequence[int]) -> None:
+    if lacking := sorted({*steps} - {*exported_steps(directory)}):
+        raise UserError(
+            f"{directory} has passed step {lacking[0]} without keeping its model (model.export_steps); leave it out, or "
+            "--overwrite to train from the start"
+        )
 
 
 def fit_of(work: Work, baseline: Baseline, data: ImageData, settings: TrainingSettings) -> Learn:
@@ -260,13 +319,14 @@ def build(data: ImageData, settings: TrainingSettings, shared: Feed | None = Non
     strategy = choose_strategy(settings.devices, objective, build_likelihood(), settings.batch_size, settings.xla)
     with scope(strategy):
         network = settings.network(data.observation_shape, seed, settings.precision)
+        start_from(settings.initial_weights, network)
         optimizer = settings.optimizer(network.trainable_variables)
     validation = make_validation(data, network, settings.batch_size, objective.wants)
     shown = data if validation is None else validation.remaining
     objective.build(network.num_latent, shown, seed)
     feed = make_feed(shown, Plan(shown, settings.batch_size, seed, objective.wants), shared=shared)
     # In this order they are called: what validation ends is ended before the curve's last point.
-    callbacks = (Divergence(settings.log_every), validation, frechet_curve(data, settings.training_steps))
+    callbacks = (Divergence(settings.loss_window), validation, frechet_curve(data))
     watching = [callback for callback in callbacks if callback is not None]
     return Trainer(network, optimizer, feed, settings, watching, strategy), _examples(data)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from dlib_bvae.config import Configuration
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.studies.evaluation import Evaluation
@@ -79,25 +80,41 @@ def _data_set(run: Run) -> ImageData | str:
     from dlib_bvae.config import configuration
     from dlib_bvae.stages import train
 
-    with configuration(run.gin_config, run.gin_bindings, train.REGISTRIES):
-        train.TrainingSettings()
+    with configuration(run.gin_config, run.gin_bindings, train.REGISTRIES) as configured:
+        settings = train.TrainingSettings()
         try:
             data = datasets.load()
-            return _absence(data) or data
+            absence = _absence(data)
         except UnknownName:
             raise
         except UserError as error:
             return str(error).splitlines()[0]  # gin adds further lines
+        _refuse_unused(configured, train.doors(settings))
+        return absence or data
+
+
+def _refuse_unused(configured: Configuration, doors: Sequence[str]) -> None:
+    """Raises UserError for a binding or grid of the study that no function in use has.
+
+    doors: what is called besides what has been called by now. What a plug-in calls on its way cannot be known before.
+    """
+    from dlib_bvae import config
+
+    foreign = config.foreign(configured.typed)
+    typed = {key: value for key, value in configured.typed.items() if key not in foreign}
+    if sentences := config.unused(typed, config.reached(config.used(), configured.bound, doors)):
+        raise UserError(f"{sentences[0]}; leave it out of the study")
 
 
 def _try_evaluations(evaluations: Sequence[Evaluation], data: ImageData) -> None:
     from dlib_bvae.config import configuration
-    from dlib_bvae.metrics import METRICS
     from dlib_bvae.stages import dry_run, evaluate
 
     for each in evaluations:
-        with configuration(each.gin_config, each.gin_bindings, evaluate.REGISTRIES):
-            dry_run.try_parameters(METRICS.canonical(each.metric), data)
+        with configuration(each.gin_config, each.gin_bindings, evaluate.REGISTRIES) as configured:
+            (name,) = evaluate.named(each.metric)
+            if dry_run.try_parameters(name, data):
+                _refuse_unused(configured, ["evaluation", "postprocess"])
 
 
 def _absence(data: ImageData) -> str:

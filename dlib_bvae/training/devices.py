@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -44,9 +45,28 @@ def scope(strategy: tf.distribute.Strategy | None) -> contextlib.AbstractContext
     return contextlib.nullcontext() if strategy is None else strategy.scope()
 
 
-def make_deterministic() -> None:
-    """From now on operations give the same bits every time; what has no such kernel on a GPU is refused."""
+@contextlib.contextmanager
+def determinism(wanted: bool) -> Iterator[None]:
+    """In the block operations give the same bits every time where `wanted`; what has no such kernel on a GPU is refused.
+
+    TensorFlow has no public way back from it. Its private one is taken after the block, where the installed version has it and
+    it was not on before; else it stays on for the process.
+    """
+    if not wanted:
+        yield
+        return
+    try:
+        from tensorflow.python.framework.config import disable_op_determinism, is_op_determinism_enabled
+
+        before, switch_off = is_op_determinism_enabled(), disable_op_determinism
+    except ImportError:
+        before, switch_off = True, None
     tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if not before:
+            switch_off()
 
 
 def averaged(gradients: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.fused import FusedVAE
+from dlib_bvae.training.hardware import announce
 from dlib_bvae.training.loop import ProgressLine
 from dlib_bvae.training.session import Chunk, Interrupted, TrainingSession, raised_by, signals
 from dlib_bvae.training.trainer import Trainer
@@ -103,7 +104,8 @@ def train_ensemble(
 ) -> tuple[list[Outcome], str]:
     """Trains all to the end from the newest checkpoints of one step; returns outcomes and the way taken.
 
-    Where members have no such step, each goes on from its newest checkpoint, and those behind catch up first. An outcome is
+    Where members have no such step, as when some were trained longer before or are new, each goes on from its newest
+    checkpoint, and those behind catch up first. An outcome is
     what loop.train returns, or the UserError of a member that diverged: it drops out and the others go on. way, xla: see
     Ensemble. Others: see TrainingSession. Raises Interrupted after SIGTERM or SIGINT.
     """
@@ -116,6 +118,7 @@ def train_ensemble(
     if common and len({session.step for session in sessions}) > 1:  # killed between the checkpoints of two members
         for session in sessions:
             session.restore(max(common))
+    announce(trainers[0].strategy)
     errors: dict[TrainingSession, UserError] = {}
     with signals() as caught:
         while active := [session for session in sessions if session not in errors and not session.trainer.done]:

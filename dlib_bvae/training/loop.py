@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.training.hardware import announce
 from dlib_bvae.training.session import Chunk, Interrupted, TrainingSession, raised_by, signals
 from dlib_bvae.training.trainer import Trainer
 
@@ -31,7 +32,7 @@ def train(
 ) -> dict[str, float]:
     """Trains to the end from the newest checkpoint under `directory`/checkpoint; returns the losses and the rate.
 
-    Losses, here and in TensorBoard, are means over the last `log_every` steps or fewer.
+    Losses are means over the last model.loss_window steps or fewer, those in TensorBoard over the steps since the last log.
 
     examples: see TrainingSession. profile: the steps first … last - 1 are profiled; none where they are equal.
     Raises Interrupted after SIGTERM or SIGINT, UserError when the loss is not finite or the training has diverged.
@@ -39,6 +40,7 @@ def train(
     session = TrainingSession(
         trainer, directory, checkpoint_every=checkpoint_every, log_every=log_every, examples=examples
     )
+    announce(trainer.strategy)
     chunk = Chunk()
     with (
         signals() as caught,

@@ -32,7 +32,11 @@ class Optimizer(Protocol):
 
 
 class Schedule(Protocol):
-    """A multiplier of the optimiser's learning rate."""
+    """A multiplier of the optimiser's learning rate.
+
+    A schedule may say in an attribute `of_total`, a truth value, whether it depends on the number of steps of the training;
+    one that does not say so is taken to depend on it.
+    """
 
     def __call__(self, step: tf.Tensor, total: int) -> tf.Tensor:
         """int64 (), 0 at the first step, and the number of steps of the training → float ()."""
@@ -166,6 +170,8 @@ class adagrad(tf.Module):
 class constant:
     """The same learning rate at every step."""
 
+    of_total = False
+
     def __call__(self, step: tf.Tensor, total: int) -> tf.Tensor:
         return tf.ones([], tf.float32)
 
@@ -173,6 +179,8 @@ class constant:
 @gin.configurable
 class step_decay:
     """× factor from the fraction `start` of training on; the [Re] β-VAE report divides by 5 for the last quarter."""
+
+    of_total = True
 
     def __init__(self, factor: float = 0.2, start: float = 0.75):
         if not 0 < factor <= 1 or not 0 <= start <= 1:
@@ -186,6 +194,8 @@ class step_decay:
 @gin.configurable
 class cosine:
     """Half a cosine from 1 to `final` over the whole training (Loshchilov & Hutter 2017). final: in 0 … 1."""
+
+    of_total = True
 
     def __init__(self, final: float = 0.0):
         self.final = check_number("cosine.final", final, 0, 1)
@@ -204,6 +214,7 @@ class warm_up:
         if then is not None and not callable(then):
             raise UserError(f"warm_up.then must be a schedule such as @cosine(); got {then!r}")
         self.steps, self.then = steps, then or constant()
+        self.of_total: bool = getattr(self.then, "of_total", True)
 
     def __call__(self, step: tf.Tensor, total: int) -> tf.Tensor:
         risen = tf.minimum(tf.cast(step + 1, tf.float32) / self.steps, 1.0)

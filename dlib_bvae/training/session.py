@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.training.trainer import Trainer
-
-_KEEP = 2
+from dlib_bvae.training.checkpoints import Checkpoints
+from dlib_bvae.training.exports import export_step, exported_steps, remove_unfinished
+from dlib_bvae.training.trainer import LOG, WINDOW, Trainer
 
 
 class Interrupted(Exception):
@@ -25,43 +25,10 @@ class Interrupted(Exception):
         self.signum = signum
 
 
-class Checkpoints:
-    """Saves and restores `state` (a tf.Module) under `directory`; the last two are kept."""
-
-    def __init__(self, directory: Path, state: tf.Module):
-        self.directory = directory
-        self._checkpoint = tf.train.Checkpoint(state=state)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=_KEEP)
-
-    def save(self, step: int) -> None:
-        """Writes the state of `step`; the checkpoint before stays until this one is complete."""
-        self._manager.save(checkpoint_number=step)
-
-    def steps(self) -> list[int]:
-        """The steps whose state is kept, oldest saving first."""
-        # A process that is killed while it deletes a checkpoint leaves its name behind.
-        kept = [path for path in self._manager.checkpoints if Path(f"{path}.index").is_file()]
-        return [int(path.rsplit("-", 1)[1]) for path in kept]
-
-    def restore(self, step: int | None = None) -> bool:
-        """Reads the checkpoint of `step`, None for the newest; False where there is none. Raises UserError when damaged."""
-        newest = self._manager.latest_checkpoint
-        if newest is None:
-            return False
-        path = newest if step is None else f"{newest.rsplit('-', 1)[0]}-{step}"
-        try:
-            self._checkpoint.restore(path).assert_consumed()
-        except (tf.errors.OpError, ValueError, AssertionError, IndexError, RuntimeError) as error:
-            raise UserError(
-                f"the checkpoint {path} is damaged or of another model; delete the folder {self.directory} "
-                "to start this run again, or use --overwrite"
-            ) from error
-        return True
-
-
 class TrainingSession:
     """One trainer, continued from the newest checkpoint under `directory`/checkpoint, and what it writes there.
 
+    The checkpoint may be of a training of fewer steps that has ended: it is extended then.
     examples: observations float32 (n, H, W, C) in [0, 1] whose reconstructions go to TensorBoard at every checkpoint.
     """
 
@@ -70,7 +37,9 @@ class TrainingSession:
     ):
         self.trainer, self.directory = trainer, directory
         self._checkpoint_every, self._log_every, self._examples = checkpoint_every, log_every, tf.constant(examples)
-        self._periods = [checkpoint_every, log_every, *(callback.every_steps for callback in trainer.callbacks)]
+        self._periods = [checkpoint_every, log_every, trainer.loss_window]
+        self._periods += [callback.every_steps for callback in trainer.callbacks]
+        remove_unfinished(directory)
         self._checkpoints = Checkpoints(directory / "checkpoint", trainer.state)
         self.restore()
         self._writer = tf.summary.create_file_writer(str(directory))
@@ -89,6 +58,9 @@ class TrainingSession:
         """Goes to the state of `step`, None for the newest, where there is one."""
         self._checkpoints.restore(step)
         self.trainer.feed.start(self.step, self.trainer.total)
+        # A training that is extended may be asked for the model at the step where it goes on.
+        if self.step in self.trainer.export_steps and self.step not in exported_steps(self.directory):
+            self._export()
 
     def restart_clock(self) -> None:
         """Leaves out the time since this was made, or since the last steps: this trainer did nothing but wait."""
@@ -97,9 +69,10 @@ class TrainingSession:
     def begin(self) -> int:
         """Makes ready for the next steps; returns the step at which something is due again."""
         step = self.step
-        if step % self._log_every == 0:
-            self.trainer.state.forget_sums()
-        return min(self.trainer.total, *((step // every + 1) * every for every in self._periods))
+        if step % self.trainer.loss_window == 0:
+            self.trainer.state.forget_sums(WINDOW)
+        exports = [each for each in self.trainer.export_steps if each > step]
+        return min(self.trainer.total, *((step // every + 1) * every for every in self._periods), *exports)
 
     def reach(self, finite: bool, stopping: bool) -> None:
         """Counts the time and does what is due after the steps that were taken since `begin`. stopping: save in any case.
@@ -112,21 +85,30 @@ class TrainingSession:
         if not finite:
             raise self._not_finite()
         if step % self._log_every == 0 or step == trainer.total:
-            self._log(trainer.means())
+            self._log(trainer.means(LOG))
+            trainer.state.forget_sums(LOG)
         for callback in trainer.callbacks:
             if callback.due(trainer, step) and (measured := callback.run(trainer, step, self.directory)):
                 self._log(measured)
-        if step % self._checkpoint_every == 0 or trainer.done or stopping:
-            if not trainer.weights_finite():
-                raise self._not_finite()
+        saving = step % self._checkpoint_every == 0 or trainer.done or stopping
+        exporting = step in trainer.export_steps
+        if (saving or exporting) and not trainer.weights_finite():
+            raise self._not_finite()
+        if exporting:  # before the checkpoint, so that a training that goes on from this step has it
+            self._export()
+        if saving:
             self._log_images()
             self._checkpoints.save(step)
 
     def outcome(self) -> dict[str, float]:
-        """The last losses, the seconds of all processes, and the rate."""
+        """The losses of the last window, the seconds of all processes, and the rate."""
         seconds = float(self.trainer.state.seconds)
         rate = self.step * self.trainer.feed.batch_size / max(seconds, 1e-9)
         return {**self.trainer.means(), "seconds": seconds, "images_per_second": rate}
+
+    def _export(self) -> None:
+        with self.trainer.exported():
+            export_step(self.trainer.network, self.directory, self.step)
 
     def _log(self, values: dict[str, float]) -> None:
         with self._writer.as_default(step=self.step):

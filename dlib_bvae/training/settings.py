@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import gin
 import tensorflow as tf
@@ -13,6 +14,7 @@ from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.models.objectives import Objective
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.registry import configurable
+from dlib_bvae.training.callbacks import Callback
 from dlib_bvae.training.optimizers import Optimizer, Schedule, adam, constant
 
 
@@ -21,6 +23,7 @@ from dlib_bvae.training.optimizers import Optimizer, Schedule, adam, constant
     seeds=["random_seed"],
     labels=["name", "checkpoint_every", "log_every"],
     execution=["xla", "devices", "deterministic"],
+    additions=["export_steps"],
 )
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -28,12 +31,14 @@ class TrainingSettings:
 
     model: the objective, or a baseline, which reads name and random_seed only. network: the model's class. name: in results
     and tables; the method's when empty. schedule: of the learning rate, None for a constant one.
-    batch_size: images. training_steps, checkpoint_every, log_every: steps. precision: of the networks, "float32",
-    "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the
-    gradients' common norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages
-    of this decay, 0 for the last ones. deterministic: operations give the same bits every time, which a CPU's do anyway; on a
-    GPU it is slower, and what has no such kernel is refused. devices: how many share a batch, 0 for all GPUs. Raises
-    UserError for values out of range.
+    batch_size: images. training_steps, checkpoint_every, log_every: steps. loss_window: steps over which recorded losses are
+    averaged, and of a window of `divergence`. initial_weights: a run whose network this one starts from (see start_from), ""
+    for random weights. export_steps: different steps in 1 … training_steps whose models are kept (see exports.py).
+    precision: of the networks, "float32", "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step
+    with XLA. clip_norm, clip_value: bounds of the gradients' common norm and of each number, 0 for none. average_decay: the
+    weights that are exported are moving averages of this decay, 0 for the last ones. deterministic: operations give the same
+    bits every time, which a CPU's do anyway; on a GPU it is slower, and what has no such kernel is refused. devices: how many
+    share a batch, 0 for all GPUs. Raises UserError for values out of range.
     """
 
     model: Objective | Baseline = gin.REQUIRED
@@ -53,10 +58,13 @@ class TrainingSettings:
     devices: int = 0
     checkpoint_every: int = 1_000
     log_every: int = 100
+    loss_window: int = 100
+    initial_weights: str = ""
+    export_steps: Sequence[int] = ()
     learning_rates: Schedule = field(init=False)  # `schedule`, or the constant one
 
     def __post_init__(self) -> None:
-        for key in ("batch_size", "training_steps", "checkpoint_every", "log_every"):
+        for key in ("batch_size", "training_steps", "checkpoint_every", "log_every", "loss_window"):
             check_integer(f"model.{key}", getattr(self, key), 1)
         if not isinstance(self.random_seed, int) or not 0 <= self.random_seed < 2**31:
             raise UserError(f"model.random_seed must be an integer in 0 … 2^31 - 1; got {self.random_seed!r}")
@@ -69,6 +77,11 @@ class TrainingSettings:
             raise UserError(
                 f"model.model must be an objective such as @vae(), or a fitted model such as @pca(); got {self.model!r}"
             )
+        if not isinstance(self.initial_weights, str):
+            raise UserError(
+                f"model.initial_weights must be a run directory such as 'runs/other'; got {self.initial_weights!r}"
+            )
+        object.__setattr__(self, "export_steps", _checked_steps(self.export_steps, self.training_steps))
         object.__setattr__(self, "learning_rates", self.schedule or constant())
 
     @property
@@ -81,3 +94,26 @@ class TrainingSettings:
         """The model as what it is in a training with steps."""
         assert isinstance(self.model, Objective)
         return self.model
+
+
+def depends_on_total(settings: TrainingSettings, callbacks: Sequence[Callback]) -> bool:
+    """Whether a training that is extended may differ from one of as many steps in one go.
+
+    It does where the learning rates, or what a callback measures or chooses, depend on the number of steps; else the two are
+    equal bit for bit. callbacks: of the trainer.
+    """
+    return getattr(settings.learning_rates, "of_total", True) or any(callback.of_total for callback in callbacks)
+
+
+def _checked_steps(steps: object, total: int) -> tuple[int, ...]:
+    given = tuple(steps) if isinstance(steps, (list, tuple)) else None
+    if given is None or not all(_is_step(step, total) for step in given) or len(set(given)) < len(given):
+        raise UserError(
+            f"model.export_steps must be a list of different integers in 1 … model.training_steps = {total}, such as "
+            f"[{total}]; got {steps!r}"
+        )
+    return tuple(int(step) for step in given)
+
+
+def _is_step(step: object, total: int) -> bool:
+    return isinstance(step, Integral) and not isinstance(step, bool) and 1 <= int(step) <= total

@@ -19,13 +19,14 @@ from dlib_bvae.training.optimizers import Optimizer
 from dlib_bvae.training.settings import TrainingSettings
 
 _FIRST_SCALE, _STEPS_TO_DOUBLE = 2.0**15, 2_000
+WINDOW, LOG = 0, 1  # since when State sums: the beginning of the loss window, or the last log
 
 
 class State(tf.Module):
     """Everything that a checkpoint must hold to continue bit for bit.
 
-    Weights, optimiser, the objective's own variables, step, and the sums of `num_logged` scalars over the `counted` steps
-    since the last log; seconds: trained so far, of all processes. extras: what averages, loss scale and callbacks keep.
+    Weights, optimiser, the objective's own variables, step, and the sums of `num_logged` scalars over `counted` steps, in the
+    rows WINDOW and LOG; seconds: trained so far, of all processes. extras: what averages, loss scale and callbacks keep.
     """
 
     def __init__(
@@ -35,13 +36,15 @@ class State(tf.Module):
         self.network, self.objective, self.optimizer, self.extras = network, objective, optimizer, extras
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
-        self.sums = tf.Variable(tf.zeros([num_logged]), trainable=False)
-        self.counted = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.sums = tf.Variable(tf.zeros([2, num_logged]), trainable=False)
+        self.counted = tf.Variable([0, 0], dtype=tf.int64, trainable=False)
 
-    def forget_sums(self) -> None:
-        """Begins the next window."""
+    def forget_sums(self, since: int) -> None:
+        """Begins to sum anew in the row `since`, WINDOW or LOG."""
         for variable in (self.sums, self.counted):
-            variable.assign(tf.zeros_like(variable))
+            values = variable.numpy()
+            values[since] = 0
+            variable.assign(values)
 
 
 class Trainer:
@@ -69,6 +72,7 @@ class Trainer:
             )
         self.network, self.objective, self.optimizer, self.feed = network, objective, optimizer, feed
         self.schedule, self.total, self.seed = settings.learning_rates, settings.training_steps, settings.random_seed
+        self.loss_window, self.export_steps = settings.loss_window, settings.export_steps
         self.variables = network.trainable_variables
         self.clip = make_clip(settings.clip_norm, settings.clip_value)
         self.callbacks, self.strategy = tuple(callbacks), strategy
@@ -148,15 +152,15 @@ class Trainer:
     def record(self, values: dict[str, tf.Tensor]) -> tf.Tensor:
         """Counts a step that returned `values`; returns whether its loss was finite."""
         state = self.state
-        state.sums.assign_add(tf.stack([values[name] for name in self.names]))
-        state.counted.assign_add(1)
+        state.sums.assign_add(tf.reshape(tf.stack([values[name] for name in self.names] * 2), [2, -1]))
+        state.counted.assign_add([1, 1])
         state.step.assign_add(1)
         return tf.math.is_finite(values["loss"])
 
-    def means(self) -> dict[str, float]:
-        """What the steps returned, each the mean over the steps since the last log."""
-        counted = max(int(self.state.counted), 1)
-        return {name: float(total) / counted for name, total in zip(self.names, self.state.sums.numpy(), strict=True)}
+    def means(self, since: int = WINDOW) -> dict[str, float]:
+        """What the steps returned, each the mean over the steps since the loss window began, or since the last log (LOG)."""
+        counted, sums = max(int(self.state.counted[since]), 1), self.state.sums.numpy()[since]
+        return {name: float(total) / counted for name, total in zip(self.names, sums, strict=True)}
 
     def use_exported(self) -> None:
         """Gives the network, at the end, the weights to export: those that a callback has chosen, else the averages, if any."""

@@ -1,4 +1,4 @@
-"""model.deterministic: set for the process, recorded, bit for bit what a CPU does without it, and refused where it cannot be."""
+"""model.deterministic: set for the training, recorded, bit for bit what a CPU does without it, and refused where it cannot be."""
 
 import subprocess
 import sys
@@ -7,12 +7,16 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
+from dlib_bvae.artifacts import read_results
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.vae import vae
+from dlib_bvae.stages import ensemble, train
+from dlib_bvae.training.devices import determinism
 from dlib_bvae.training.session import raised_by
 from dlib_bvae.training.settings import TrainingSettings
+from dlib_bvae.training.trainer import Trainer
 
-# Three trainings in a process of their own, as the switch cannot be taken back.
+# Three trainings in a process of their own, as TensorFlow has no public way to take the switch back.
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -59,3 +63,67 @@ def test_xla_on_a_gpu_is_refused(monkeypatch):
         TrainingSettings(model=vae(), deterministic=True, xla=True)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
     assert TrainingSettings(model=vae(), deterministic=True, xla=True).deterministic
+
+
+BINDINGS = ["dataset.name = 'dummy_data'", "model.batch_size = 4", "model.training_steps = 2"]
+
+
+def random_without_a_seed():
+    """Raises RuntimeError where operations must be deterministic."""
+    return tf.random.normal([1])
+
+
+@pytest.mark.parametrize("stage", [train, ensemble])
+def test_it_ends_with_the_training_and_the_next_is_without_it(stage, tmp_path, monkeypatch):
+    tf.random.set_seed(None)
+    seen, run = [], Trainer.means
+
+    def means(self, *given):
+        try:
+            seen.append(bool(random_without_a_seed().shape) and "any")
+        except RuntimeError:
+            seen.append("deterministic")
+        return run(self, *given)
+
+    monkeypatch.setattr(Trainer, "means", means)
+    seeds = ["ensemble.seeds = [3]"] if stage is ensemble else []
+    for name, bindings, expected in (("first", ["model.deterministic = True"], "deterministic"), ("second", [], "any")):
+        stage.run(["gin/models/beta_vae.gin"], [*BINDINGS, *bindings, *seeds], tmp_path / name)
+        assert set(seen) == {expected}
+        seen.clear()
+        random_without_a_seed()
+        folder = tmp_path / (f"{name}-seed3" if seeds else name)
+        assert read_results(folder / "train", "train")["deterministic"] == (expected == "deterministic")
+
+
+def test_it_ends_with_a_training_that_fails_and_stays_where_it_was_on_before():
+    with pytest.raises(KeyError), determinism(True):
+        raise KeyError
+    random_without_a_seed()
+    with determinism(True):
+        with determinism(True):
+            pass
+        with pytest.raises(RuntimeError, match="when determinism is enabled"):
+            random_without_a_seed()
+    random_without_a_seed()
+    with determinism(False):
+        random_without_a_seed()
+
+
+def test_where_tensorflow_has_no_way_back_it_stays_on():
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("stays on\n"), done.stderr
+
+
+WITHOUT = """
+import tensorflow as tf
+from tensorflow.python.framework import config
+del config.disable_op_determinism
+from dlib_bvae.training.devices import determinism
+with determinism(True):
+    pass
+try:
+    tf.random.normal([1])
+except RuntimeError:
+    print("stays on")
+"""

@@ -14,7 +14,7 @@ from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.optimizers import adam, adamw, cosine
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.settings import TrainingSettings
-from dlib_bvae.training.trainer import Trainer
+from dlib_bvae.training.trainer import WINDOW, Trainer
 
 
 def scheduled_methods():
@@ -23,7 +23,7 @@ def scheduled_methods():
 
 
 def run(trainer, steps):
-    trainer.state.forget_sums()
+    trainer.state.forget_sums(WINDOW)
     assert bool(trainer.run(tf.constant(steps, tf.int64)))
     return trainer.means()
 

@@ -15,12 +15,13 @@ from dlib_bvae.models.objectives import Wants
 from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.training.callbacks.validation import make_validation
+from dlib_bvae.training.checkpoints import Checkpoints
 from dlib_bvae.training.ensemble import train_ensemble
 from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.loop import train
 from dlib_bvae.training.optimizers import adam
 from dlib_bvae.training.plan import Plan
-from dlib_bvae.training.session import Checkpoints, Interrupted, TrainingSession
+from dlib_bvae.training.session import Interrupted, TrainingSession
 from dlib_bvae.training.settings import TrainingSettings
 from dlib_bvae.training.trainer import Trainer
 

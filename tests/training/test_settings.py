@@ -9,8 +9,13 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines.linear import pca
 from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.vae import GaussianVAE
-from dlib_bvae.training.optimizers import adam, constant, cosine
-from dlib_bvae.training.settings import TrainingSettings
+from dlib_bvae.registry import ADDITION, EXECUTION, LABEL, SEED, kind_of
+from dlib_bvae.training.callbacks import Callback
+from dlib_bvae.training.callbacks.divergence import Divergence
+from dlib_bvae.training.callbacks.frechet_curve import Curve
+from dlib_bvae.training.callbacks.validation import Validation
+from dlib_bvae.training.optimizers import adam, constant, cosine, step_decay, warm_up
+from dlib_bvae.training.settings import TrainingSettings, depends_on_total
 
 
 def test_defaults():
@@ -21,6 +26,7 @@ def test_defaults():
     assert numbers == [64, 300_000, 1_000, 100]
     assert (settings.clip_norm, settings.clip_value, settings.average_decay) == (0.0, 0.0, 0.0)
     assert (settings.random_seed, settings.devices, settings.precision) == (0, 0, "float32")
+    assert (settings.loss_window, settings.initial_weights, settings.export_steps) == (100, "", ())
     assert (settings.xla, settings.deterministic, settings.name) == (False, False, "")
 
 
@@ -46,7 +52,7 @@ def test_they_are_fixed():
         TrainingSettings(vae()).batch_size = 1
 
 
-@pytest.mark.parametrize("name", ["batch_size", "training_steps", "checkpoint_every", "log_every"])
+@pytest.mark.parametrize("name", ["batch_size", "training_steps", "checkpoint_every", "log_every", "loss_window"])
 def test_numbers_below_one_are_refused(name):
     TrainingSettings(vae(), **{name: 1})
     with pytest.raises(UserError, match=f"model.{name} must be an integer >= 1; got 0"):
@@ -63,3 +69,65 @@ def test_a_seed_that_is_none_is_refused(seed):
 def test_what_is_no_method_is_refused():
     with pytest.raises(UserError, match=r"model.model must be an objective such as @vae\(\), .* got 3"):
         TrainingSettings(3)
+
+
+@pytest.mark.parametrize("steps", [[0], [7], [2, 2], [1.5], [True], ["3"], 3, "3", [[1]], {2: 3}, None])
+def test_steps_to_export_that_are_none_are_refused(steps):
+    assert TrainingSettings(vae(), training_steps=6, export_steps=[6, 1]).export_steps == (6, 1)
+    expected = (
+        r"model.export_steps must be a list of different integers in 1 … model.training_steps = 6, such as \[6\]; got"
+    )
+    with pytest.raises(UserError, match=expected):
+        TrainingSettings(vae(), training_steps=6, export_steps=steps)
+
+
+def test_weights_to_start_from_are_a_directory():
+    with pytest.raises(UserError, match="model.initial_weights must be a run directory such as 'runs/other'; got None"):
+        TrainingSettings(vae(), initial_weights=None)
+
+
+def test_what_tells_two_trainings_apart_is_declared():
+    kinds = {field.name: kind_of(f"model.{field.name}") for field in dataclasses.fields(TrainingSettings)}
+    assert {name: kind for name, kind in kinds.items() if kind is not None} == {
+        "random_seed": SEED,
+        **dict.fromkeys(("name", "checkpoint_every", "log_every"), LABEL),
+        **dict.fromkeys(("xla", "devices", "deterministic"), EXECUTION),
+        "export_steps": ADDITION,
+    }
+    others = {
+        "feed.max_mib": EXECUTION,
+        "validation.seed": SEED,
+        "frechet_curve.seed": SEED,
+        "frechet_curve.every_steps": None,
+    }
+    assert {name: kind_of(name) for name in others} == others
+
+
+class Measured(Callback):
+    """As a callback is that says nothing of the number of steps."""
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (None, False),
+        (constant(), False),
+        (warm_up(), False),
+        (warm_up(then=constant()), False),
+        (warm_up(then=cosine()), True),
+        (warm_up(then=warm_up(then=step_decay())), True),
+        (cosine(), True),
+        (step_decay(), True),
+        (lambda step, total: 1.0, True),
+        (warm_up(then=lambda step, total: 1.0), True),
+    ],
+)
+def test_a_schedule_says_whether_it_depends_on_the_number_of_steps(schedule, expected):
+    assert depends_on_total(TrainingSettings(vae(), schedule=schedule), [Divergence(5)]) is expected
+
+
+def test_a_callback_says_whether_it_depends_on_the_number_of_steps():
+    settings = TrainingSettings(vae())
+    assert [kind.of_total for kind in (Divergence, Validation, Curve, Measured)] == [False, True, True, True]
+    assert depends_on_total(settings, [Divergence(5)]) is False
+    assert depends_on_total(settings, [Divergence(5), Measured()]) is True

@@ -15,7 +15,7 @@ from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.optimizers import sgd, step_decay
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.settings import TrainingSettings
-from dlib_bvae.training.trainer import Average, LossScale, Trainer, make_clip
+from dlib_bvae.training.trainer import LOG, WINDOW, Average, LossScale, Trainer, make_clip
 
 GRADIENTS = [tf.constant([3.0, -0.5]), tf.constant([[4.0]])]
 
@@ -91,9 +91,10 @@ def test_two_steps_by_hand():
     for ours, theirs in zip(other.trainable_variables, trainer.variables, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
     assert trainer.means()["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
-    assert (int(trainer.state.step), int(trainer.state.counted), trainer.done) == (3, 3, False)
-    trainer.state.forget_sums()
+    assert (int(trainer.state.step), trainer.state.counted.numpy().tolist(), trainer.done) == (3, [3, 3], False)
+    trainer.state.forget_sums(WINDOW)
     assert set(trainer.means().values()) == {0.0}
+    assert trainer.means(LOG)["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
     trainer.run(tf.constant(1, tf.int64))
     assert trainer.done
 

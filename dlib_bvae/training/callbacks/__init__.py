@@ -24,7 +24,7 @@ class Training(Protocol):
         """Whether all steps are taken, or a callback has stopped the training."""
 
     def means(self) -> dict[str, float]:
-        """The scalars of the steps since the last log, averaged; losses in nats."""
+        """The scalars of the steps since the loss window began, averaged; losses in nats."""
 
     def losses(self, batch: Batch) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """The objective's terms with their sum, "loss", in nats; and that sum as it is differentiated."""
@@ -36,11 +36,13 @@ class Training(Protocol):
 class Callback:
     """Called by the session in the order in which the trainer has them; each says when it is due.
 
-    every_steps: the session stops at its multiples, and at the end. key: of `results` in the results of training.
+    every_steps: the session stops at its multiples, and at the end. key: of `results` in the results of training. of_total:
+    whether what it measures depends on the number of steps of the training.
     """
 
     every_steps: int
     key: str = ""
+    of_total: bool = True
 
     @property
     def kept(self) -> tf.Module:

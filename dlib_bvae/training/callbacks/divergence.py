@@ -13,12 +13,14 @@ from dlib_bvae.training.callbacks import Callback, Training
 
 @gin.configurable("divergence", denylist=["every_steps"])
 class Divergence(tf.Module, Callback):
-    """Ends a training when the mean loss of `windows` consecutive windows of model.log_every steps was too far above the best.
+    """Ends a training when the mean loss of `windows` consecutive windows of model.loss_window steps was too far above the best.
 
     Too far is more than factor times the best window's mean; of a loss that is negative or small, more than
     (factor − 1) · max(|best|, 1 nat) above it. factor: > 1, or 0 for never, as the loss of some methods rises on purpose (a
     weight or a capacity that grows). every_steps: of a window. Raises UserError for values out of range.
     """
+
+    of_total = False
 
     def __init__(self, every_steps: int, factor: float = 0.0, windows: int = 10):
         super().__init__("divergence")

@@ -26,20 +26,19 @@ class Figures(Protocol):
 
 
 class Curve(tf.Module, Callback):
-    """`figures` of the weights to export, every `every_steps` of `total` steps and at the end; part of every checkpoint.
+    """`figures` of the weights to export, every `every_steps` steps and at the end; part of every checkpoint.
 
     A step that an interrupted training goes back to is measured again, and stands in the curve once.
     """
 
     key = "frechet_curve"
 
-    def __init__(self, figures: Figures, every_steps: int, total: int):
+    def __init__(self, figures: Figures, every_steps: int):
         super().__init__("curve")
-        self.figures, self.every_steps = figures, every_steps
-        points = total // every_steps + 1
-        self.steps = tf.Variable(np.zeros(points, np.int64), trainable=False)
-        self.values = tf.Variable(np.zeros((points, len(figures.tags))), trainable=False)
-        self.count = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.figures, self.every_steps, count = figures, every_steps, len(figures.tags)
+        # Of any number of points, so that a training with more steps goes on from the same checkpoint.
+        self.steps = tf.Variable(np.zeros(0, np.int64), shape=[None], trainable=False)
+        self.values = tf.Variable(np.zeros((0, count)), shape=[None, count], trainable=False)
 
     @property
     def kept(self) -> tf.Module:
@@ -50,18 +49,15 @@ class Curve(tf.Module, Callback):
         """Measures after `step` steps and keeps the scalars; returns them by their tags in TensorBoard."""
         with training.exported():
             found = self.figures(training.network)
-        place = int(self.count)
-        self.steps[place].assign(step)
-        self.values[place].assign([found[key] for key in self.figures.tags])
-        self.count.assign_add(1)
+        self.steps.assign(np.append(self.steps.numpy(), step))
+        self.values.assign(np.vstack([self.values.numpy(), [found[key] for key in self.figures.tags]]))
         return {tag: found[key] for key, tag in self.figures.tags.items()}
 
     def results(self) -> dict[str, Any]:
         """What `figures` tells, "steps", and by its key a list of each scalar."""
-        count = int(self.count)
-        lists = self.values.numpy()[:count].T.tolist()
+        lists = self.values.numpy().T.tolist()
         return {
             **self.figures.about,
-            "steps": self.steps.numpy()[:count].tolist(),
+            "steps": self.steps.numpy().tolist(),
             **dict(zip(self.figures.tags, lists, strict=True)),
         }

@@ -36,7 +36,7 @@ def test_a_training_that_diverges_is_ended(tmp_path):
         model=vae(beta=linear_weight(last=1e4, steps=10)),
         batch_size=16,
         training_steps=40,
-        log_every=5,
+        loss_window=5,
         optimizer=lambda variables: adam(variables, learning_rate=3e-3),
     )
     trainer, examples = build(DummyData(), settings)

@@ -9,7 +9,8 @@ from dlib_bvae.models.objectives import OBJECTIVES
 from dlib_bvae.stages.train import build
 from dlib_bvae.training import loop
 from dlib_bvae.training.callbacks.frechet_curve import Curve
-from dlib_bvae.training.session import Checkpoints, TrainingSession
+from dlib_bvae.training.checkpoints import Checkpoints
+from dlib_bvae.training.session import TrainingSession
 from dlib_bvae.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.usefixtures("tiny_networks")
@@ -31,8 +32,8 @@ class Brightness:
 @pytest.fixture
 def make(monkeypatch):
     def built(every=0, total=14, average_decay=0.0):
-        curve = Curve(Brightness(), every, total) if every else None
-        monkeypatch.setattr("dlib_bvae.stages.train.frechet_curve", lambda data, total: curve)
+        curve = Curve(Brightness(), every) if every else None
+        monkeypatch.setattr("dlib_bvae.stages.train.frechet_curve", lambda data: curve)
         settings = TrainingSettings(
             model=OBJECTIVES.get("vae")(), batch_size=16, training_steps=total, average_decay=average_decay
         )
@@ -113,9 +114,3 @@ def test_a_killed_run_ends_with_the_same_curve(owner, moment, often, make, tmp_p
     assert len(calls) > 2
     assert int(made[0].state.step) == 14
     assert curve_of(made).results() == curve_of(whole).results()
-
-
-@pytest.mark.parametrize(("every", "total", "points"), [(4, 14, 4), (7, 14, 3), (20, 14, 1)])
-def test_a_checkpoint_has_room_for_as_many_points_as_there_can_be(every, total, points):
-    curve = Curve(Brightness(), every, total)
-    assert (curve.steps.shape, curve.values.shape) == ((points,), (points, 2))

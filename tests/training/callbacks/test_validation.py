@@ -16,9 +16,9 @@ from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.stages.train import build
 from dlib_bvae.training import loop
 from dlib_bvae.training.callbacks.validation import TrainingSplit, Validation, loss_terms, make_validation, split_rows
+from dlib_bvae.training.checkpoints import Checkpoints
 from dlib_bvae.training.optimizers import adam
 from dlib_bvae.training.plan import Plan
-from dlib_bvae.training.session import Checkpoints
 from dlib_bvae.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.usefixtures("tiny_networks")

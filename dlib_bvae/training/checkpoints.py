@@ -1,0 +1,59 @@
+"""The checkpoints of a training: its state under <directory>/checkpoint, and which step can be continued from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from dlib_bvae.errors import UserError
+
+_KEEP = 2
+_STEP = "state/step/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+class Checkpoints:
+    """Saves and restores `state` (a tf.Module) under `directory`; the last two are kept."""
+
+    def __init__(self, directory: Path, state: tf.Module):
+        self.directory = directory
+        self._checkpoint = tf.train.Checkpoint(state=state)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=_KEEP)
+
+    def save(self, step: int) -> None:
+        """Writes the state of `step`; the checkpoint before stays until this one is complete."""
+        self._manager.save(checkpoint_number=step)
+
+    def steps(self) -> list[int]:
+        """The steps whose state is kept, oldest saving first."""
+        # A process that is killed while it deletes a checkpoint leaves its name behind.
+        kept = [path for path in self._manager.checkpoints if Path(f"{path}.index").is_file()]
+        return [int(path.rsplit("-", 1)[1]) for path in kept]
+
+    def restore(self, step: int | None = None) -> bool:
+        """Reads the checkpoint of `step`, None for the newest; False where there is none. Raises UserError when damaged."""
+        newest = self._manager.latest_checkpoint
+        if newest is None:
+            return False
+        path = newest if step is None else f"{newest.rsplit('-', 1)[0]}-{step}"
+        try:
+            self._checkpoint.restore(path).assert_consumed()
+        except (tf.errors.OpError, ValueError, AssertionError, IndexError, RuntimeError) as error:
+            raise UserError(
+                f"the checkpoint {path} is damaged or of another model; delete the folder {self.directory} "
+                "to start this run again, or use --overwrite"
+            ) from error
+        return True
+
+
+def kept_step(directory: Path) -> int | None:
+    """The step of the newest checkpoint under `directory`/checkpoint; None where there is none or it cannot be read."""
+    found = tf.train.get_checkpoint_state(str(directory / "checkpoint"))
+    if found is None:
+        return None
+    try:
+        reader = tf.train.load_checkpoint(found.model_checkpoint_path)
+        values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+        return int(values[_STEP])
+    except (tf.errors.OpError, ValueError, IndexError, RuntimeError, KeyError):
+        return None
