@@ -153,3 +153,11 @@ def test_a_literal_is_read_as_what_it_was(value):
 def test_references_are_written_as_gin_reads_them():
     text = "{'a': (@s/vae(), [@m.f, %N])}"
     assert literal(gin_text.bindings_of(f"x.y = {text}")["x.y"]) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [("", ""), ("# nothing\n", "# nothing\n"), ("a.b = 1\n\n# next\nc.d = 2\n", "\n# next\nc.d = 2\n"), ("a.b = 1\n", "")],
+)
+def test_a_configuration_without_some_parameters(text, left):
+    assert gin_text.without(text, ["a.b"].__contains__) == left

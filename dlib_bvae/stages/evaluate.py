@@ -110,11 +110,14 @@ def _external(
 ) -> tuple[Representation, dict[str, Any]]:
     with configured():
         data, codes = external.opened(source)
-    if codes is None:
-        refuse_early(names, data, configured)
+        used = config.used()
+        if codes is not None:
+            representation, work = external.represent(source, data, codes, overwrite)
+            return representation, used | work.used()
+    refuse_early(names, data, configured)
     with configured():
         representation, work = external.represent(source, data, codes, overwrite)
-        return representation, work.used()
+        return representation, used | work.used()
 
 
 def named(text: str) -> list[str]:
