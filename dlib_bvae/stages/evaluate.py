@@ -82,10 +82,10 @@ def run(
             opened.enter_context(open_run(source.output_dir, "--output_dir"))
             representation, used = _external(source, names, configured, overwrite)
         works, refused = _score(names, representation, metric == "all", configured, overwrite)
+    if refused is not None:  # what a metric used that refuses is not known
+        raise refused
     with configured() as configured_by:
         say_unused(configured_by.typed, used | _used(works))
-    if refused is not None:
-        raise refused
     return [work.directory for work in works]
 
 
