@@ -157,7 +157,12 @@ def test_references_are_written_as_gin_reads_them():
 
 @pytest.mark.parametrize(
     ("text", "left"),
-    [("", ""), ("# nothing\n", "# nothing\n"), ("a.b = 1\n\n# next\nc.d = 2\n", "\n# next\nc.d = 2\n"), ("a.b = 1\n", "")],
+    [
+        ("", ""),
+        ("# nothing\n", "# nothing\n"),
+        ("a.b = 1\n\n# next\nc.d = 2\n", "\n# next\nc.d = 2\n"),
+        ("a.b = 1\n", ""),
+    ],
 )
 def test_a_configuration_without_some_parameters(text, left):
     assert gin_text.without(text, ["a.b"].__contains__) == left

@@ -1,56 +1,33 @@
-"""Every stage by its command: the same again changes no file, other parameters are redone and said, or refused with the way out."""
+"""Every stage by its command: the same again changes no file, other parameters are redone, or refused with the way out."""
 
-import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
-from support.tiny_runs import CELLS, DATA, FITS, MIG, PICTURES, SETS, VAE, bound, command, snapshot, strays, train
+from support.tiny_runs import (
+    CELLS,
+    DATA,
+    FITS,
+    MIG,
+    PICTURES,
+    SETS,
+    VAE,
+    bound,
+    command,
+    done,
+    redone,
+    refused,
+    snapshot,
+    train,
+    unchanged,
+)
 
-from dlib_bvae.artifacts import read_identity, read_results
+from dlib_bvae.artifacts import read_results
 
 WAY_OUT = "choose another --model_dir, or --overwrite to begin again"
 OTHER_CODES = "choose another --name or --output_dir, or --overwrite to replace the codes and their scores"
 SAMPLED = "postprocess.postprocess_fn = @sampled_representation"
 FEW = "postprocess.max_images = 100"
-
-
-def done(name, *flags):
-    """What a command that succeeds prints; nothing but a training says anything on standard error."""
-    found = command(name, *flags)
-    assert found.code == 0
-    assert name == "train" or found.err.strip() == ""
-    return found.out
-
-
-def unchanged(folder, said, name, *flags):
-    """Runs a command again, which says so and changes nothing below `folder`."""
-    before = snapshot(folder)
-    assert before
-    assert said in done(name, *flags)
-    assert snapshot(folder) == before
-    assert strays(folder) == []
-
-
-def refused(folder, sentence, name, *flags):
-    """Runs a command that is refused with one sentence and changes nothing below `folder`."""
-    before = snapshot(folder)
-    found = command(name, *flags)
-    assert (found.code, len(found.err.strip().splitlines())) == (2, 1)
-    assert found.err.strip().endswith(sentence)
-    assert snapshot(folder) == before
-    assert strays(folder) == []
-
-
-def redone(directory, stage, sentence, name, *flags):
-    """Runs a command that makes the result in `directory` again and says why; returns the results."""
-    before = read_results(directory, stage)["uuid"]
-    assert sentence in done(name, *flags)
-    found = read_results(directory, stage)
-    assert found["uuid"] != before
-    assert found["identity"] == read_identity(directory, stage).digest
-    return found
 
 
 CHANGES = {
@@ -104,7 +81,9 @@ def test_members_of_an_ensemble_are_done_and_others_refused(place):
     flags = ["--model_dir=runs/set", *bound(*lines)]
     assert "trained 2 steps" in done("train", *flags)
     unchanged(place / "runs", "runs/set-seed2/train: trained already", "train", *flags)
-    unchanged(place / "runs", "runs/set-seed1/train: trained already", "train", *flags, *bound("ensemble.way = 'fused'"))
+    unchanged(
+        place / "runs", "runs/set-seed1/train: trained already", "train", *flags, *bound("ensemble.way = 'fused'")
+    )
     for line, sentence in list(CHANGES.values())[0:3:2]:
         refused(
             place / "runs", f"runs/set-seed1/train was made with {sentence}; {WAY_OUT}", "train", *flags, *bound(line)
@@ -268,7 +247,3 @@ def test_a_model_from_elsewhere_is_done_and_another_refused(place, trained):
     refused(run, f"theirs/mean was made from another file; {OTHER_CODES}", "evaluate", *flags)
     redone(run / "mean", "postprocess", "discrete_mig", "evaluate", *flags, "--overwrite")
     unchanged(run, "scored already", "evaluate", *flags)
-
-
-def results_below(folder):
-    return {str(path.relative_to(folder)): json.loads(path.read_text()) for path in Path(folder).rglob("*_results.json")}

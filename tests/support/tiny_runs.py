@@ -7,10 +7,11 @@ import hashlib
 import io
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
 from dlib_bvae import commands
+from dlib_bvae.artifacts import read_identity, read_results
 from dlib_bvae.stages import ensemble
 
 DATA = ["dataset.name = 'dummy_data'"]
@@ -102,3 +103,40 @@ def strays(folder: Path) -> list[str]:
 def is_temporary(path: Path) -> bool:
     """Whether it is a file of write_atomic that was never renamed: ".<name>.<process>"."""
     return path.name.startswith(".") and path.suffix[1:].isdigit()
+
+
+def done(name: str, *flags: object) -> str:
+    """What a command that succeeds prints; nothing but a training says anything on standard error."""
+    found = command(name, *flags)
+    assert found.code == 0
+    assert name == "train" or found.err.strip() == ""
+    return found.out
+
+
+def unchanged(folder: Path, said: str, name: str, *flags: object) -> None:
+    """Runs a command again, which says so and changes nothing below `folder`."""
+    before = snapshot(folder)
+    assert before
+    assert said in done(name, *flags)
+    assert snapshot(folder) == before
+    assert strays(folder) == []
+
+
+def refused(folder: Path, sentence: str, name: str, *flags: object) -> None:
+    """Runs a command that is refused with one sentence and changes nothing below `folder`."""
+    before = snapshot(folder)
+    found = command(name, *flags)
+    assert (found.code, len(found.err.strip().splitlines())) == (2, 1)
+    assert found.err.strip().endswith(sentence)
+    assert snapshot(folder) == before
+    assert strays(folder) == []
+
+
+def redone(directory: Path, stage: str, sentence: str, name: str, *flags: object) -> dict[str, Any]:
+    """Runs a command that makes the result in `directory` again and says why; returns the results."""
+    before = read_results(directory, stage)["uuid"]
+    assert sentence in done(name, *flags)
+    found = read_results(directory, stage)
+    assert found["uuid"] != before
+    assert found["identity"] == read_identity(directory, stage).digest
+    return found
