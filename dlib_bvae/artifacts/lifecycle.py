@@ -16,13 +16,22 @@ import gin
 from dlib_bvae import config
 from dlib_bvae.artifacts.identity import Identity, differences
 from dlib_bvae.artifacts.lock import run_lock
-from dlib_bvae.artifacts.record import is_done, read_identity, read_results, relabel, write_atomic, write_stage
+from dlib_bvae.artifacts.record import (
+    is_done,
+    is_temporary,
+    read_identity,
+    read_results,
+    relabel,
+    write_atomic,
+    write_stage,
+)
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import LABEL, SEED, kind_of
 
 PART, OLD = ".part", ".old"
 GROWN_FROM = "continued_from"
 _LONGEST_NAME = 80  # bytes
+_PLACES = ("*", "*/*", "*/metrics/*")  # where results stand in a run directory
 _BEGUN = "begun.json"  # in a part: the identity of the work, {} until all that it uses is known
 _OF_EARLIER_VERSIONS = "started.gin"
 
@@ -264,7 +273,11 @@ class Work:
 def open_run(directory: Path, flag: str = "--model_dir") -> Iterator[None]:
     """Keeps other processes out of a run directory (see run_lock), and puts in order what a killed one left in it."""
     with run_lock(directory, flag):
-        for pattern in ("*", "*/*", "*/metrics/*"):
+        for pattern in _PLACES:
+            for path in (*directory.glob(f"{pattern}/.*"), *directory.glob(f"{pattern}/results/*/.*")):
+                if is_temporary(path):
+                    path.unlink()
+        for pattern in _PLACES:
             for ending in (PART, OLD):
                 for path in directory.glob(pattern + ending):
                     _settle(path)
