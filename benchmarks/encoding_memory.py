@@ -19,8 +19,7 @@ import numpy as np
 
 from dlib_bvae.artifacts import peak_memory_mib
 from dlib_bvae.representations.codes import encode_all, mean_representation
-from dlib_bvae.stages.inputs import same_data
-from dlib_bvae.stages.postprocess import load_encoder
+from dlib_bvae.stages.inputs import load_encoder, same_data
 
 
 def worker(run: Path, what: str) -> dict[str, float]:

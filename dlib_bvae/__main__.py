@@ -4,8 +4,10 @@ import sys
 
 from dlib_bvae.commands import COMMANDS, run
 from dlib_bvae.errors import unknown
+from dlib_bvae.runtime import write_any_text
 
 if __name__ == "__main__":
+    write_any_text()
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         print(f"usage: python -m dlib_bvae COMMAND …, where COMMAND is one of {', '.join(COMMANDS)}")
         sys.exit(0 if len(sys.argv) > 1 else 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import os
 import tokenize
@@ -161,7 +160,8 @@ def without(gin_text: str, left_out: Callable[[str], bool]) -> str:
     """`gin_text` but for the bindings of the parameters that are left out; comments stay."""
     lines = gin_text.splitlines(keepends=True)
     starts = [(each.location.line_num, each) for each in config_parser.ConfigParser(gin_text, _Delegate())]
-    for (first, each), (after, _) in reversed(list(itertools.pairwise([*starts, (len(lines) + 1, None)]))):
+    ends = [*(line for line, _ in starts[1:]), len(lines) + 1]
+    for (first, each), after in reversed(list(zip(starts, ends[: len(starts)], strict=True))):
         if isinstance(each, config_parser.BindingStatement) and each.arg_name:
             last = after - 1
             while last > first and (not lines[last - 1].strip() or lines[last - 1].startswith("#")):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib.abc
 import importlib.util
+import io
 import os
+import select
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -19,27 +24,130 @@ from dlib_bvae.errors import UserError, is_disk_full
 RUNS = Path("runs")
 
 
+# Of an OSError: what the user's folders are like.
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+_DEFAULT = (signal.default_int_handler, signal.SIG_DFL)
+_open: list[bool] = []  # not empty while a block of interruptible() is open
+_noted: list[int] = []  # the signals that came in it
+
+
 def main(call: Callable[..., Any], flags: argparse.ArgumentParser) -> None:
-    """Parses the flags, calls `call` with them and exits: 0, 2 for a UserError, 128 + n for signal n."""
+    """Parses the flags, calls `call` with them and exits: 0, 2 for a UserError, 128 + n for signal n.
+
+    SIGINT and SIGTERM end the command wherever it is, also where a library swallows the KeyboardInterrupt.
+    """
+    write_any_text()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = vars(flags.parse_args())
+    sys.exit(_status(call, arguments, flags.prog))
+
+
+def _status(call: Callable[..., Any], arguments: dict[str, Any], prog: str) -> int:
+    """Calls `call` and returns the exit status; what is neither the user's nor the system's doing is raised."""
+    with interruptible(signal.SIGINT, signal.SIGTERM):
+        try:
+            call(**arguments)
+            raise_if_interrupted()
+            sys.stdout.flush()
+            return 0
+        except (Exception, KeyboardInterrupt) as error:
+            status, text = _interrupted() if _noted or isinstance(error, KeyboardInterrupt) else _ending(error)
+            if status is None:
+                raise
+            if text:
+                print(f"{prog}: {text}", file=sys.stderr)
+            return status
+
+
+def _interrupted() -> tuple[int, str]:
+    """The exit status and the sentence of a command that was ended by a signal; after Ctrl-C there is nothing to say."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)  # a second Ctrl-C ends the process at once, without a traceback
+    signum = signal.Signals(_noted[0] if _noted else signal.SIGINT)
+    forget_interrupt()
+    return (
+        128 + signum,
+        "" if signum == signal.SIGINT else f"ended by {signum.name}; what was not finished is not recorded",
+    )
+
+
+def _ending(error: BaseException) -> tuple[int | None, str]:
+    """The exit status and the sentence of an error; (None, "") where it is to be raised."""
+    if isinstance(error, UserError):
+        return 2, str(error)
+    if is_disk_full(error):
+        message = "the disk is full; free some space and run the same command again, it continues (nothing is lost)"
+        return 2, f"{message}: {str(error).splitlines()[0]}"
+    if isinstance(error, BrokenPipeError) and _output_is_closed():
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more when it ends
+        return 128 + 13, ""
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename is not None:
+        return (
+            2,
+            f"cannot open or write {error.filename}: {error.strerror}; choose another place, or see who may use it",
+        )
+    signum = getattr(error, "signum", None)
+    return (None, "") if signum is None else (128 + signum, str(error))
+
+
+def _output_is_closed() -> bool:
+    """Whether what read the standard output, such as `head`, has ended."""
+    if not hasattr(select, "poll"):  # Windows
+        return False
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    return bool(output.poll(0))
+
+
+def write_any_text() -> None:
+    """From now on standard output and error write what their encoding lacks as an escape such as \\xb1, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def interruptible(*signals: int) -> Iterator[None]:
+    """In the block each of `signals` (default: SIGINT) is noted and raises KeyboardInterrupt; it is raised again at the end.
+
+    Libraries swallow KeyboardInterrupt: scikit-learn's MLPClassifier stops training at it, and Python ignores it in
+    __del__. So whoever records a result calls raise_if_interrupted() first. A block inside a block adds nothing but that
+    call at its end. Handlers that others have installed, and ignored signals, stay; outside the main thread, where no signal is
+    handled, nothing is installed. All is as before after the block.
+    """
+    if _open or threading.current_thread() is not threading.main_thread():
+        yield
+        raise_if_interrupted()
+        return
+    ours = [each for each in signals or (signal.SIGINT,) if signal.getsignal(each) in _DEFAULT]
+    _noted.clear()
+    _open.append(True)
+    previous = {each: signal.signal(each, _note) for each in ours}
     try:
-        call(**arguments)
-    except UserError as error:
-        print(f"{flags.prog}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as error:
-        if is_disk_full(error):
-            message = "the disk is full; free some space and run the same command again, it continues (nothing is lost)"
-            print(f"{flags.prog}: {message}: {str(error).splitlines()[0]}", file=sys.stderr)
-            sys.exit(2)
-        signum = getattr(error, "signum", None)
-        if signum is None:
-            raise
-        print(f"{flags.prog}: {error}", file=sys.stderr)
-        sys.exit(128 + signum)
+        yield
+        raise_if_interrupted()
+    finally:
+        for signum, handler in previous.items():
+            if signal.getsignal(signum) is _note:
+                signal.signal(signum, handler)
+        _open.clear()
+        _noted.clear()
+
+
+def raise_if_interrupted() -> None:
+    """Raises KeyboardInterrupt where one was raised in this block of interruptible() and something has swallowed it."""
+    if _noted:
+        raise KeyboardInterrupt
+
+
+def forget_interrupt() -> None:
+    """For a command that Ctrl-C is meant to end in an orderly way: the signals that came so far count no more."""
+    _noted.clear()
+
+
+def _note(signum: int, _: object) -> None:
+    _noted.append(signum)
+    raise KeyboardInterrupt
 
 
 def prepare_tensorflow() -> None:

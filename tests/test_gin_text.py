@@ -159,10 +159,11 @@ def test_references_are_written_as_gin_reads_them():
     ("text", "left"),
     [
         ("", ""),
-        ("# nothing\n", "# nothing\n"),
-        ("a.b = 1\n\n# next\nc.d = 2\n", "\n# next\nc.d = 2\n"),
-        ("a.b = 1\n", ""),
+        ("# a comment\n", "# a comment\n"),
+        ("a.x = 1\n", ""),
+        ("N = 2\n\na.x = [\n  1,\n  2]\n# of b\nb.x = 3\n", "N = 2\n\n# of b\nb.x = 3\n"),
+        ("scope/a.x = 1\na.y = 2\n", "scope/a.x = 1\na.y = 2\n"),
     ],
 )
-def test_a_configuration_without_some_parameters(text, left):
-    assert gin_text.without(text, ["a.b"].__contains__) == left
+def test_bindings_are_taken_out_of_a_text(text, left):
+    assert gin_text.without(text, {"a.x"}.__contains__) == left

@@ -2,8 +2,8 @@
 
 from dlib_bvae.artifacts.environment import describe, device, peak_memory_mib
 from dlib_bvae.artifacts.identity import Identity
-from dlib_bvae.artifacts.lifecycle import Stage, Work, finished, open_run, reading
-from dlib_bvae.artifacts.lock import InUse, run_lock
+from dlib_bvae.artifacts.lifecycle import Stage, Work, finished, open_run
+from dlib_bvae.artifacts.lock import InUse, read_lock, run_lock
 from dlib_bvae.artifacts.record import (
     config_dict,
     is_done,
@@ -28,8 +28,8 @@ __all__ = [
     "peak_memory_mib",
     "read_config",
     "read_identity",
+    "read_lock",
     "read_results",
-    "reading",
     "run_lock",
     "write_atomic",
     "write_stage",

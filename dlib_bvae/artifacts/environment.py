@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import dlib_bvae
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 LIBRARIES = (
     "tensorflow",
@@ -53,13 +57,42 @@ def device() -> str:
     return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in sorted(names.items())) or "CPU"
 
 
-def peak_memory_mib() -> float:
-    """The most memory in MiB that this process has had resident; its children are not counted.
+def peak_memory_mib() -> float | None:
+    """The most memory in MiB that this process has had resident; its children are not counted. None where nobody counts.
 
     On Linux the count begins at the size of the process that started this one.
     """
+    if resource is None:
+        return _peak_of_windows()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)  # Linux counts in KiB, macOS in bytes
+
+
+def _peak_of_windows() -> float | None:
+    """PeakWorkingSetSize of GetProcessMemoryInfo in MiB; None on another system."""
+    import ctypes
+
+    if not hasattr(ctypes, "windll"):
+        return None
+    sizes: tuple[str, ...] = "PeakWorkingSetSize", "WorkingSetSize", "QuotaPeakPagedPoolUsage", "QuotaPagedPoolUsage"
+    sizes += "QuotaPeakNonPagedPoolUsage", "QuotaNonPagedPoolUsage", "PagefileUsage", "PeakPagefileUsage"
+
+    class Counters(ctypes.Structure):
+        """PROCESS_MEMORY_COUNTERS of psapi.h."""
+
+        _fields_ = [
+            ("cb", ctypes.c_uint32),
+            ("PageFaultCount", ctypes.c_uint32),
+            *((name, ctypes.c_size_t) for name in sizes),
+        ]
+
+    counters = Counters(cb=ctypes.sizeof(Counters))
+    kernel = ctypes.windll.kernel32
+    kernel.GetCurrentProcess.restype = ctypes.c_void_p
+    process = ctypes.c_void_p(kernel.GetCurrentProcess())
+    if not kernel.K32GetProcessMemoryInfo(process, ctypes.byref(counters), counters.cb):
+        return None
+    return counters.PeakWorkingSetSize / 2**20
 
 
 def _version(name: str) -> str | None:

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ _LONGEST_NAME = 80  # bytes
 _PLACES = ("*", "*/*", "*/metrics/*")  # where results stand in a run directory
 _BEGUN = "begun.json"  # in a part: the identity of the work, {} until all that it uses is known
 _OF_EARLIER_VERSIONS = "started.gin"
+_MARKS = ("results", _BEGUN, _OF_EARLIER_VERSIONS)  # of the directories of this engine
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Work:
         final = None
         if is_done(self.directory, self.stage.name):
             final = self.differ(read_identity(self.directory, self.stage.name))
-        begun = self._begun()
+        begun = self.interrupted()
         differ = None if begun is None else self.differ(begun)
         if final == {}:
             if differ == {}:
@@ -144,9 +145,18 @@ class Work:
         self.directory = place.with_name(f"{safe}-{digest}") if place.exists() else place
         self._named = True
 
+    def interrupted(self) -> Identity | None:
+        """What a work that was interrupted and can go on was begun as; None where there is none."""
+        if not self.stage.continues:
+            return None
+        try:
+            return Identity.from_json(json.loads((self.part / _BEGUN).read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def begin(self) -> Path:
         """The directory to work in, which holds what an interrupted work left where that continues."""
-        if self._begun() is None and not self.grown_from:
+        if self.interrupted() is None and not self.grown_from:
             make_part(self.directory)
         return self.part
 
@@ -158,15 +168,20 @@ class Work:
         """Removes what was worked on."""
         remove(self.part)
 
-    def identity(self) -> Identity:
-        """By what has been used until now."""
+    def note_used(self) -> None:
+        """Takes up what has been used under the open configuration, for when it is closed."""
         if text := gin.operative_config_str():
             self._seen, self._bound = (config.used(), text), frozenset(config.bound())
+
+    def identity(self) -> Identity:
+        """By what has been used until now."""
+        self.note_used()
         used = {**{key: value for key, value in self._seen[0].items() if not self.hidden(key)}, **self.given}
         left_out = [key for key in used if key not in self.given and self.unused(key)]
         in_it = {key: value for key, value in used.items() if key not in left_out}
         identity = Identity.of(self.stage.name, self.stage.version, in_it, self.inputs, self.sources, self._bound)
         identity.recorded.update({key: used[key] for key in left_out})
+        identity = replace(identity, seeds=tuple(sorted(key for key in used if kind_of(key) == SEED)))
         identity.recorded.update(self.notes)
         if self.grown_from:
             identity.recorded[GROWN_FROM] = self.grown_from
@@ -235,15 +250,6 @@ class Work:
         ignored = {GROWN_FROM, *(key for key in before.parameters if self.unused(key) or self.hidden(key))}
         return differences(before.parameters, {**known, **self.given}, ignored)
 
-    def _begun(self) -> Identity | None:
-        """What an interrupted work that can go on was begun as."""
-        if not self.stage.continues:
-            return None
-        try:
-            return Identity.from_json(json.loads((self.part / _BEGUN).read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
     def _larger(self, differ: Mapping[str, tuple[Any, Any]] | None) -> list[Any]:
         """[What the parameter was by which the stage grows], where it is larger now and nothing else differs."""
         if not differ or list(differ) != [self.stage.grows]:
@@ -264,7 +270,8 @@ class Work:
         if self.stage.way_out is None:
             return
         if differ := final or begun:
-            raise UserError(f"{self.directory if final else self.part} {_first(differ)}; {self.stage.way_out}")
+            shown = {key: pair for key, pair in differ.items() if key != self.stage.grows} or differ
+            raise UserError(f"{self.directory if final else self.part} {_first(shown)}; {self.stage.way_out}")
         if self.stage.continues and (self.part / _OF_EARLIER_VERSIONS).exists():
             raise UserError(f"{self.part} was begun by an earlier version of this package; {self.stage.way_out}")
 
@@ -284,12 +291,6 @@ def open_run(directory: Path, flag: str = "--model_dir") -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def reading(directory: Path) -> Iterator[None]:
-    """PROVISIONAL"""
-    yield
-
-
 def finished(parent: Path, stage: str) -> list[Path]:
     """The directories in `parent` that hold a result of `stage`, by name."""
     places = sorted(parent.iterdir()) if parent.is_dir() else []
@@ -307,17 +308,24 @@ def commit(final: Path) -> None:
     (part / _BEGUN).unlink(missing_ok=True)
     remove(old)
     if final.exists():
+        if not _is_ours(final):
+            write_atomic(final / _BEGUN, "{}")  # it lost its results; what a kill leaves of it must be known
         final.rename(old)
     part.rename(final)
     remove(old)
 
 
 def remove(directory: Path) -> None:
-    """Removes a directory of this engine, its marks last: what a kill leaves of it can still be told from a user's files."""
+    """Removes a directory of this engine, its marks last: what a kill leaves of it can still be told from a user's files.
+
+    Raises UserError for any other directory.
+    """
     if not directory.is_dir():
         return
-    marks = ("results", _BEGUN)
-    for path in sorted(directory.iterdir(), key=lambda each: each.name in marks):
+    _check_ours(directory)
+    if (directory / _BEGUN).exists():
+        write_atomic(directory / _BEGUN, "{}")  # what a kill leaves of it must not go on
+    for path in sorted(directory.iterdir(), key=lambda each: each.name in _MARKS):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -326,8 +334,12 @@ def remove(directory: Path) -> None:
 
 
 def make_part(final: Path) -> Path:
-    """An empty directory to work on what is to stand at `final`; commit puts it there."""
+    """An empty directory to work on what is to stand at `final`; commit puts it there.
+
+    Raises UserError where something of the user's stands in the way.
+    """
     part = part_of(final)
+    _check_ours(final.with_name(final.name + OLD))
     remove(part)
     part.mkdir(parents=True)
     write_atomic(part / _BEGUN, "{}")
@@ -337,18 +349,29 @@ def make_part(final: Path) -> Path:
 def _settle(path: Path) -> None:
     """Finishes the renaming of a finished part, removes a part that cannot go on; leaves what is not this engine's."""
     final = path.with_name(path.name.removesuffix(path.suffix))
-    if not path.is_dir():
+    if not path.is_dir() or not _is_ours(path):
         return
     if path.suffix == PART and _has_results(path):
         commit(final)
     elif path.suffix == PART:
-        with contextlib.suppress(OSError):
-            if not any(path.iterdir()) or (path / _BEGUN).read_text(encoding="utf-8") == "{}":
-                remove(path)
+        begun = path / _BEGUN
+        if begun.read_text(encoding="utf-8") == "{}" if begun.exists() else not (path / _OF_EARLIER_VERSIONS).exists():
+            remove(path)
     elif _has_results(final):
         remove(path)
     elif _has_results(path):
         path.rename(final)
+
+
+def _is_ours(directory: Path) -> bool:
+    """Whether a directory is empty or has a mark of this engine, which may be being written."""
+    names = [path.name for path in directory.iterdir()]
+    return not names or any(name in _MARKS or name.startswith(f".{_BEGUN}.") for name in names)
+
+
+def _check_ours(directory: Path) -> None:
+    if directory.is_dir() and not _is_ours(directory):
+        raise UserError(f"{directory} is not a directory of this package; move it elsewhere")
 
 
 def _has_results(directory: Path) -> bool:
@@ -357,7 +380,7 @@ def _has_results(directory: Path) -> bool:
 
 # Inputs and sources → what they are digests and uuids of.
 _MADE_FROM = {
-    "data": "data",
+    "data": "data set",
     "train": "training",
     "trained": "training",
     "probe": "probe",

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.artifacts.identity import Identity
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, is_disk_full
 from dlib_bvae.former_names import current_key
 from dlib_bvae.gin_text import config_dict, without
+from dlib_bvae.runtime import raise_if_interrupted
 
 COMMANDS = {
     "train": "dlib_bvae_train",
@@ -32,7 +33,8 @@ COMMANDS = {
 def write_atomic(path: Path, text: str | bytes | Iterable[str]) -> None:
     """Writes `text` (str as UTF-8, or in pieces) to `path`, which appears whole or not at all; makes the directories above it.
 
-    Raises UserError when the disk or the quota is full; an older `path` is then as it was.
+    Raises UserError when it cannot be written (no permission, a file in the place of a folder, a full disk); an older
+    `path` is then as it was.
     """
     with _written_next_to({path: text}) as parts:
         os.replace(parts[path], path)
@@ -41,6 +43,41 @@ def write_atomic(path: Path, text: str | bytes | Iterable[str]) -> None:
 def is_temporary(path: Path) -> bool:
     """Whether a file is one that write_atomic or write_stage was writing when its process was killed."""
     return re.fullmatch(r"\..+\.\d+", path.name) is not None and path.is_file()
+
+
+def make_directory(directory: Path) -> None:
+    """Makes `directory` and those above it where they are not there. Raises UserError when that cannot be done."""
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+def check_writable(directory: Path) -> None:
+    """Raises UserError where it is plain that no file can be written in `directory`; makes nothing.
+
+    For commands that compute for long before they write: permissions and files in the way are seen now, other obstacles
+    only when it is written.
+    """
+    place = directory.absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    with writing(directory):
+        if not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+
+
+@contextlib.contextmanager
+def writing(path: Path, advice: str = "choose another place, or see who may write there") -> Iterator[None]:
+    """In the block an OSError becomes a UserError that says why `path` cannot be written, and `advice`, what to do."""
+    try:
+        yield
+    except OSError as error:
+        if is_disk_full(error):
+            raise UserError(
+                f"cannot write {path}: the disk is full; free space and run the same command again (nothing is lost)"
+            ) from error
+        raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
 
 
 def write_stage(
@@ -54,13 +91,18 @@ def write_stage(
     exactly when it exists.
 
     Raises UserError when a value is NaN or infinite (a result that is no number is no result: nothing is written), when
-    `earlier` holds no readable results or the disk is full; TypeError when JSON cannot hold a value; ValueError when
+    `earlier` holds no readable results or `directory` cannot be written; KeyboardInterrupt, and nothing is written, when a
+    library has swallowed one (see runtime.interruptible); TypeError when JSON cannot hold a value; ValueError when
     `elapsed_time` is missing or two keys are the same once flattened.
     """
     stage = identity.stage
     if "elapsed_time" not in results:
         raise ValueError(f"the results of {stage} lack elapsed_time (seconds); they have {sorted(results)}")
-    config = _plain(config_dict(gin_text), f"{stage}_config")
+    raise_if_interrupted()
+    config = config_dict(gin_text)
+    # where the identity has another value, as a digest for a path, that one makes results equal
+    config |= {key: value for key, value in identity.parameters.items() if key in {*config, "continued_from"}}
+    config = _plain(config, f"{stage}_config")
     results = _plain({**results, "uuid": str(uuid.uuid4()), "identity": identity.digest}, f"{stage}_results")
     aggregate = {
         **(_merged(earlier) if earlier is not None else {}),
@@ -223,6 +265,11 @@ def _plain_key(name: Any, key: str) -> str:
     raise TypeError(f"{key} has a key that is neither text nor an integer: {type(name).__name__} {name!r}")
 
 
+def _bytes(piece: str | bytes) -> bytes:
+    """As UTF-8; what the command line had in another encoding becomes the bytes that were typed."""
+    return piece if isinstance(piece, bytes) else piece.encode("utf-8", "surrogateescape")
+
+
 @contextlib.contextmanager
 def _written_next_to(files: Mapping[Path, str | bytes | Iterable[str]]) -> Iterator[dict[Path, Path]]:
     """Writes each file next to its place and yields place → written file; what was not renamed is removed at the end.
@@ -232,27 +279,16 @@ def _written_next_to(files: Mapping[Path, str | bytes | Iterable[str]]) -> Itera
     parts = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
     try:
         for path, text in files.items():
-            with _disk_full_is_an_error_of_the_user(path):
+            with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with open(parts[path], "wb") as file:
                     for piece in [text] if isinstance(text, (str, bytes)) else text:
-                        file.write(piece.encode() if isinstance(piece, str) else piece)
+                        file.write(_bytes(piece))
                     file.flush()
                     os.fsync(file.fileno())  # else a power cut can leave the name without the content
-        with _disk_full_is_an_error_of_the_user(next(reversed(parts))):
+        with writing(next(reversed(parts))):
             yield parts
     finally:
         for part in parts.values():
-            part.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _disk_full_is_an_error_of_the_user(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise UserError(
-            f"cannot write {path}: the disk is full; free space and run the same command again (nothing is lost)"
-        ) from error
+            with contextlib.suppress(OSError):  # a file in the place of a folder
+                part.unlink(missing_ok=True)

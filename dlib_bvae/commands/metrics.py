@@ -42,8 +42,10 @@ def sensitivity() -> Command:
     )
 
     def call(**given: Any) -> None:
+        from dlib_bvae.artifacts.record import check_writable
         from dlib_bvae.stages import sensitivity
 
+        check_writable(given["output_dir"])
         sensitivity.run(**given)
 
     return flags, call
@@ -62,8 +64,10 @@ def validity() -> Command:
     )
 
     def call(**given: Any) -> None:
+        from dlib_bvae.artifacts.record import check_writable
         from dlib_bvae.stages import validity
 
+        check_writable(given["output_dir"])
         validity.run(**{key: value for key, value in given.items() if value is not None})
 
     return flags, call

@@ -17,7 +17,9 @@ def aggregate() -> Command:
 
     def call(results_dir: Path, output_dir: Path | None) -> None:
         from dlib_bvae.analysis import tables
+        from dlib_bvae.artifacts.record import check_writable
 
+        check_writable(output_dir or results_dir)
         print_paths(tables.run(results_dir, output_dir or results_dir))
 
     return flags, call
@@ -52,7 +54,9 @@ def leaderboard() -> Command:
     ) -> None:
         if action != "verify":
             from dlib_bvae import leaderboard
+            from dlib_bvae.artifacts.record import check_writable
 
+            check_writable(output)
             print_paths(leaderboard.run(results, output))
             return
         if retrain:

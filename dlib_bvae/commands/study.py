@@ -118,7 +118,9 @@ def report() -> Command:
 
     def call(results: list[Path], output: Path, no_pictures: bool) -> None:
         from dlib_bvae import re_beta_vae
+        from dlib_bvae.artifacts.record import check_writable
 
+        check_writable(output)
         print_paths(re_beta_vae.write(results, output, pictures=not no_pictures))
 
     return flags, call

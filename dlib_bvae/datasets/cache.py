@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import math
@@ -20,6 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from dlib_bvae.artifacts import file_lock
 from dlib_bvae.errors import UserError
 
 CACHE_VARIABLE = "DLIB_BVAE_CACHE_DIR"
@@ -40,19 +40,27 @@ def locked(path: Path, purpose: str, variable: str, num_bytes: int | None = None
     A full or write-protected disk becomes a UserError that says what it was for (`purpose`, "write x.npy"), the room it
     takes (`num_bytes`), and which environment variable names another folder.
     """
+    needs = f"it needs {num_bytes / 2**20:,.0f} MiB; " if num_bytes is not None else ""
+
+    def refusal(error: OSError) -> UserError:
+        return UserError(
+            f"cannot {purpose} into {path.parent}: {error.strerror or error}; {needs}"
+            f"free some space or set {variable} to another folder"
+        )
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        lock = path.with_suffix(".lock").open("wb")
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EEXIST, errno.ENOTDIR):
-            raise
-        needs = f"it needs {num_bytes / 2**20:,.0f} MiB; " if num_bytes is not None else ""
-        raise UserError(
-            f"cannot {purpose} into {path.parent}: {os.strerror(error.errno)}; {needs}"
-            f"free some space or set {variable} to another folder"
-        ) from error
+        raise refusal(error) from error
+    with lock:
+        file_lock.lock(lock.fileno(), math.inf)
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+                raise
+            raise refusal(error) from error
 
 
 # checksums -----------------------------------------------------------------------------------------------------------

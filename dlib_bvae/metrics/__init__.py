@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dlib_bvae.errors import unknown
 from dlib_bvae.metrics.score_info import Matrix, Sampling, Score, said_by
 from dlib_bvae.registry import Registry
+from dlib_bvae.runtime import interruptible
 
 if TYPE_CHECKING:  # names alone import no data sets
     from dlib_bvae.datasets.ground_truth import RandomState
@@ -90,14 +91,16 @@ def score(
     data: a GroundTruthData or LabelledImages, or any object with disentanglement_lib's duck type. codes: array (images,
     latents), one row an image in index order, or a function observations → codes. random_state: int, numpy RandomState or
     Generator. Returns scores (numbers) and whatever else the metric reports, as JSON values; scores_of says what they are.
-    Raises UnknownName for an unknown metric or parameter, UserError for values out of range.
+    Raises UnknownName for an unknown metric or parameter, UserError for values out of range; KeyboardInterrupt after Ctrl-C, also
+    where a library swallows it and goes on with what is fitted by halves.
     """
     metric = METRICS.get(name)
     accepted = inspect.signature(metric).parameters
     for parameter in parameters:
         if parameter not in accepted:
             raise unknown(f"parameter of {name}", parameter, [key for key in accepted if key not in _GIVEN])
-    return metric(data, codes, random_state, **parameters)
+    with interruptible():
+        return metric(data, codes, random_state, **parameters)
 
 
 def scores_of(name: str) -> dict[str, Score]:

@@ -15,6 +15,7 @@ from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, factor
 from dlib_bvae.metrics.engine.probes import Classifier
 from dlib_bvae.metrics.engine.sampling import factor_names
 from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.runtime import interruptible
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT}
 MATRICES = {"confusion": Matrix("factor", "factor", "points of the row's factor\nnamed the column's")}
@@ -149,7 +150,7 @@ def points_of_sizes(
 
 def _fit(model: Classifier, features: np.ndarray, labels: np.ndarray) -> bool:
     """Fits `model`; returns whether it converged. Only the warning that it did not is suppressed: the result says it."""
-    with warnings.catch_warnings(record=True) as caught:
+    with interruptible(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(features, labels)
     others = [w for w in caught if "ConvergenceWarning" not in w.category.__name__]

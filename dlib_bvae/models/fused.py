@@ -11,6 +11,7 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.layers import Conv, Deconv, Dense, Layer, shape_of
 from dlib_bvae.models.objectives import Batch
+from dlib_bvae.models.parts import UserPart
 from dlib_bvae.models.vae import Adapt, GaussianVAE
 
 _SEPARATE = ("encode", "decode_logits", "sample", "batch", "batch_of")
@@ -77,6 +78,10 @@ def _refused(reason: str) -> UserError:
 
 def _fuse(parts: Sequence[tf.Module], grouped: bool) -> Any:
     """A copy of the first of `parts` whose layers are those of all of them."""
+    if any(isinstance(part, UserPart) for part in parts):
+        raise _refused(
+            f"{parts[0].name} is not built of the layers {', '.join(kind.__name__ for kind in _FUSED)} alone"
+        )
     columns = [[module for module in part.submodules if isinstance(module, Layer)] for part in parts]
     shapes = [[(type(layer), layer.kernel.shape) for layer in column] for column in columns]
     if any(other != shapes[0] for other in shapes):

@@ -80,7 +80,13 @@ class multi_rate_vae(GaussianVAE):
         self.rate = tf.Variable(float(beta), trainable=False, name="rate")
         self._rate = Rate()
         for part, decoder in ((self.encoder, False), (self.decoder, True)):
-            for layer in (module for module in part.submodules if isinstance(module, Layer)):
+            layers = [module for module in part.submodules if isinstance(module, Layer)]
+            if not layers:
+                raise UserError(
+                    f"multi_rate_vae puts gates behind the layers of dlib_bvae.models.layers, and its {part.name} has none; make "
+                    "encoder and decoder of these, or take another model.network"
+                )
+            for layer in layers:
                 layer.gate = Gate(layer.bias.shape[0], decoder, self._rate)
 
     @contextlib.contextmanager

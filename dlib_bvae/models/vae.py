@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,38 +14,48 @@ from dlib_bvae.models.architectures import Decoder, Encoder, burgess_decoder, bu
 from dlib_bvae.models.layers import shape_of
 from dlib_bvae.models.likelihoods import Likelihood, bernoulli_loss
 from dlib_bvae.models.objectives import Batch
+from dlib_bvae.models.parts import PRECISIONS, UserPart, decoder_use, encoder_use, in_training, make_part
 from dlib_bvae.models.random_numbers import normal
 from dlib_bvae.registry import configurable
 
 Adapt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-PRECISIONS = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 
 
-@gin.configurable("encoder", denylist=["observation_shape", "seed", "further"])
+@gin.configurable("encoder", denylist=["observation_shape", "seed", "further", "precision"])
 def build_encoder(
     observation_shape: tuple[int, int, int],
     seed: int,
     further: int = 0,
+    precision: str = "float32",
     num_latent: int = 10,
     encoder_fn: Callable[..., Encoder] = burgess_encoder,
 ) -> tuple[Encoder, int]:
     """Returns the encoder of num_latent + `further` numbers, and that sum.
 
-    Raises UserError when num_latent is not an integer >= 1.
+    encoder_fn: (observation_shape, num_latent, seed) → a tf.Module, a Keras model or a function. Raises UserError when
+    num_latent is not an integer >= 1, and where make_part does.
     """
     check_integer("encoder.num_latent", num_latent, 1)
-    return encoder_fn(observation_shape, num_latent + further, seed), num_latent + further
+    count = num_latent + further
+    use = encoder_use(_name(encoder_fn), observation_shape, count)
+    return make_part(lambda: encoder_fn(observation_shape, count, seed), use, seed, precision), count
 
 
-@gin.configurable("decoder", denylist=["observation_shape", "num_latent", "seed"])
+@gin.configurable("decoder", denylist=["observation_shape", "num_latent", "seed", "precision"])
 def build_decoder(
     observation_shape: tuple[int, int, int],
     num_latent: int,
     seed: int,
+    precision: str = "float32",
     decoder_fn: Callable[..., Decoder] = burgess_decoder,
 ) -> Decoder:
-    """Returns the decoder."""
-    return decoder_fn(observation_shape, num_latent, seed)
+    """Returns the decoder. decoder_fn: see build_encoder. Raises UserError where make_part does."""
+    use = decoder_use(_name(decoder_fn), observation_shape, num_latent)
+    return make_part(lambda: decoder_fn(observation_shape, num_latent, seed), use, seed, precision)
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", type(function).__name__)
 
 
 @gin.configurable("reconstruction_loss")
@@ -71,9 +82,19 @@ class GaussianVAE(tf.Module):
             raise UserError(f"model.precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
         self.observation_shape = tuple(observation_shape)
         self.compute_dtype = PRECISIONS[precision]
-        self.encoder, self.num_latent = build_encoder(self.observation_shape, seed, self.further)
-        self.decoder = build_decoder(self.observation_shape, self.num_latent, seed)
+        self.encoder, self.num_latent = build_encoder(self.observation_shape, seed, self.further, precision)
+        self.decoder = build_decoder(self.observation_shape, self.num_latent, seed, precision)
         self.likelihood = build_likelihood()
+
+    @property
+    def trainable_variables(self) -> tuple[tf.Variable, ...]:
+        """The weights that are trained."""
+        fixed = {key for part in (self.encoder, self.decoder) if isinstance(part, UserPart) for key in part.fixed}
+        return tuple(variable for variable in super().trainable_variables if id(variable) not in fixed)
+
+    def in_training(self) -> contextlib.AbstractContextManager[None]:
+        """Within the block encoder and decoder are applied as in training: with dropout, statistics of the batch and the like."""
+        return in_training([self.encoder, self.decoder])
 
     def encode(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Observations (batch, H, W, C) in [0, 1] → mean and log variance, float32 (batch, latents)."""

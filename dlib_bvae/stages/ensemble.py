@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae import datasets
+from dlib_bvae import config, datasets
 from dlib_bvae.artifacts import Work, open_run
-from dlib_bvae.config import configuration
+from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.registry import configurable
 from dlib_bvae.stages import train
+from dlib_bvae.training.checkpoints import kept_step
 from dlib_bvae.training.devices import determinism
 from dlib_bvae.training.ensemble import WAYS, train_ensemble
 from dlib_bvae.training.settings import TrainingSettings
@@ -55,8 +56,9 @@ def run(
     """
     model_dir = train.directory_of(gin_config, gin_bindings, model_dir)
     # A separate configuration, as what is called in it stands in the results.
-    with configuration(gin_config, gin_bindings, train.REGISTRIES):
+    with configuration(gin_config, gin_bindings, train.REGISTRIES) as configured:
         members, way = ensemble()
+        used = config.used()
     if not members:
         return [train.run(gin_config, gin_bindings, model_dir, overwrite, profile)]
     if profile is not None:
@@ -68,7 +70,10 @@ def run(
             opened.enter_context(open_run(directory))
         for member, directory in zip(members, directories, strict=True):
             with configuration(gin_config, [*gin_bindings, *member.bindings], train.REGISTRIES):
-                built += _build(member, directory / "train", built[:1], overwrite, opened)
+                work, fresh = _build(member, directory / "train", built[:1], overwrite, opened)
+                built += fresh
+                used |= work.used()
+        say_unused(configured.typed, used)
         if built:
             _train(built, len(members), way, began)
     for directory in directories:
@@ -89,14 +94,15 @@ class _Built:
 
 def _build(
     member: Member, final: Path, first: Sequence[_Built], overwrite: bool, opened: contextlib.ExitStack
-) -> list[_Built]:
-    """Builds `member` under the present configuration, on the data of the `first`; nothing where it is trained already.
+) -> tuple[Work, list[_Built]]:
+    """The training of `member` under the present configuration, and what is built of it, nothing where it is trained already.
 
+    first: whose data it shares.
     opened: what lasts until all are trained (see determinism).
     """
     work, data = train.look(final)
     if train.is_trained(work, data, overwrite):
-        return []
+        return work, []
     data, settings = data or datasets.load(), TrainingSettings()
     if isinstance(settings.model, Baseline):
         raise UserError(
@@ -111,14 +117,17 @@ def _build(
             )
         data = other.data
     opened.enter_context(determinism(settings.deterministic))
-    trainer, examples = train.build(data, settings, shared=first[0].trainer.feed if first else None)
+    shared = first[0].trainer.feed if first else None
+    trainer, examples = train.build(data, settings, shared, begun=kept_step(work.part) is not None)
     train.check_continued(work, settings, trainer)
-    train.begin(work)
-    return [_Built(work, data, settings, trainer, examples)]
+    work.note_used()
+    return work, [_Built(work, data, settings, trainer, examples)]
 
 
 def _train(built: Sequence[_Built], size: int, way: str, began: float) -> None:
     """Trains and finishes all. size: of the whole ensemble. Raises UserError for those that diverged."""
+    for member in built:
+        train.begin(member.work)
     parts = [member.work.part for member in built]
     settings = built[0].settings
     outcomes, way = train_ensemble(

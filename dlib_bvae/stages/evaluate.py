@@ -28,7 +28,7 @@ from dlib_bvae.artifacts import (
     read_results,
 )
 from dlib_bvae.config import Configuration, configuration, say_unused
-from dlib_bvae.datasets import DATASETS
+from dlib_bvae.datasets import DATASETS, ImageData
 from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.boosting import recorded_trees
@@ -79,18 +79,17 @@ def run(
             trained = opened.enter_context(opened_run(model_dir, output_dir, step))
             representation, used = _of_run(trained, names, configured)
         else:
+            data, codes, used = _opened(source, names, configured)
             opened.enter_context(open_run(source.output_dir, "--output_dir"))
-            representation, used = _external(source, names, configured, overwrite)
-        works, refused = _score(names, representation, metric == "all", configured, overwrite)
-    if refused is not None:  # what a metric used that refuses is not known
-        raise refused
+            with configured():
+                representation, work = external.represent(source, data, codes, overwrite)
+                used |= work.used()
+        works, of_metrics, refused = _score(names, representation, metric == "all", configured, overwrite)
     with configured() as configured_by:
-        say_unused(configured_by.typed, used | _used(works))
+        say_unused(configured_by.typed, used | of_metrics)
+    if refused is not None:
+        raise refused
     return [work.directory for work in works]
-
-
-def _used(works: Sequence[Work]) -> dict[str, Any]:
-    return {key: value for work in works for key, value in work.used().items()}
 
 
 def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -> tuple[Representation, dict[str, Any]]:
@@ -105,19 +104,16 @@ def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -
     return Representation(work.directory, stage, part, codes, trained.decoder, trained.model), used
 
 
-def _external(
-    source: ExternalCodes, names: Sequence[str], configured: Configured, overwrite: bool
-) -> tuple[Representation, dict[str, Any]]:
+def _opened(
+    source: ExternalCodes, names: Sequence[str], configured: Configured
+) -> tuple[ImageData, np.ndarray | None, dict[str, Any]]:
+    """The data set, the codes of a file, and the parameters used for them; what is refused is so before anything is written."""
     with configured():
         data, codes = external.opened(source)
         used = config.used()
-        if codes is not None:
-            representation, work = external.represent(source, data, codes, overwrite)
-            return representation, used | work.used()
-    refuse_early(names, data, configured)
-    with configured():
-        representation, work = external.represent(source, data, codes, overwrite)
-        return representation, used | work.used()
+    if codes is None:
+        refuse_early(names, data, configured)
+    return data, codes, used
 
 
 def named(text: str) -> list[str]:
@@ -169,25 +165,30 @@ def _score(
     skip_inapplicable: bool,
     configured: Configured,
     overwrite: bool,
-) -> tuple[list[Work], UserError | None]:
+) -> tuple[list[Work], dict[str, Any], UserError | None]:
     """Scores by each metric; skip_inapplicable: those that cannot apply are left out, which is no error.
 
-    Returns the works that are done, and what to raise for the others.
+    Returns the works that are done, the parameters that any metric used, and what to raise for the others.
     """
     done: list[Work] = []
+    used: dict[str, Any] = {}
     refusals: dict[str, UserError] = {}
     for name in names:
         try:
             # A configuration each: else a result would record the parameters of the metrics before it as its own.
             with configured():
-                done.append(score_once(name, representation, overwrite))
+                try:
+                    done.append(score_once(name, representation, overwrite))
+                finally:
+                    used |= config.used()  # also by one that refuses
         except UserError as refusal:
             refusals[name] = refusal
         except Exception as error:  # a defect of one metric does not cost the scores of the others
             if is_disk_full(error) or (len(names) == 1 and _is_ours(name)):
                 raise
             refusals[name] = _defect(name, error)
-    return done, _refusal(refusals, len(names), skip_inapplicable)
+    used |= {key: value for work in done for key, value in work.used().items()}
+    return done, used, _refusal(refusals, len(names), skip_inapplicable)
 
 
 def _refusal(refusals: dict[str, UserError], asked: int, skip_inapplicable: bool) -> UserError | None:

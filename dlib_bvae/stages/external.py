@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import Stage, Work, describe
+from dlib_bvae.artifacts import Stage, Work, describe, is_done, read_identity
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.external.arrays import open_array
@@ -122,8 +122,10 @@ def represent(
         given={"codes_key": source.codes_key, "training_seed": source.training_seed},
         inputs={"sha256": sha256, "data": data.fingerprint},
         sources={"trained": sha256},
-        unused=unused() if codes is None else lambda key: not key.startswith("dataset."),
+        unused=unused() if codes is None else lambda key: True,
     )
+    if is_done(work.directory, "postprocess") and not work.differ(read_identity(work.directory, "postprocess")):
+        overwrite = False  # their other scores stay
     if codes is not None:
         if work.done(overwrite):
             work.relabel({key: recorded[key] for key in ("model", "dataset")})

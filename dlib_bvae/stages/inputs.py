@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import Identity, open_run, read_identity, read_results, reading
+from dlib_bvae.artifacts import Identity, open_run, read_identity, read_lock, read_results
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
@@ -100,8 +100,10 @@ def opened_run(model_dir: Path | None, output_dir: Path | None = None, step: int
     process works in it.
     """
     model_dir = trained_run(model_dir)
+    if output_dir is not None and output_dir.resolve() == model_dir.resolve():
+        output_dir = None
     lock = open_run(model_dir) if output_dir is None else open_run(output_dir, "--output_dir")
-    with lock, contextlib.nullcontext() if output_dir is None else reading(model_dir):
+    with lock, contextlib.nullcontext() if output_dir is None else read_lock(model_dir):
         model_dir = trained_run(model_dir)  # once more, as it was not ours before
         yield TrainedRun(model_dir, output_dir or model_dir, same_data(model_dir), step)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlib_bvae.artifacts import Stage, Work, describe, device, is_done, peak_memory_mib
+from dlib_bvae.artifacts import Stage, Work, describe, device, is_done, peak_memory_mib, read_identity
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import GroundTruthData, ImageData
 from dlib_bvae.datasets.derived.subsets import Subsample
@@ -94,7 +94,8 @@ def encode_once(trained: TrainedRun, overwrite: bool = False) -> tuple[Work, Ima
     name = stage_name(trained.step)
     if trained.output != trained.directory and not overwrite:
         theirs = Work(POSTPROCESS, trained.directory / name, **what)
-        if is_done(theirs.directory, POSTPROCESS.name) and theirs.done():
+        stands = is_done(theirs.directory, POSTPROCESS.name)
+        if stands and not theirs.differ(read_identity(theirs.directory, POSTPROCESS.name)):
             print(f"{theirs.directory}: encoded already")
             return theirs, part
     work = Work(POSTPROCESS, trained.output / name, **what)

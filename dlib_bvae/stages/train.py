@@ -126,8 +126,9 @@ def _train_once(final: Path, configured: Configuration, overwrite: bool, profile
 def look(final: Path) -> tuple[Work, ImageData | None]:
     """The training that the open configuration says, and its data set; None where that cannot be had and is not needed."""
     weights = config.current([_INITIAL]).get(_INITIAL)
-    work = Work(TRAIN, final, given=_initial(final, weights) if weights else {}, unused=_unused(), hidden=_hidden())
-    work.notes = {"initial_weights": weights} if weights else {}
+    work = Work(TRAIN, final, unused=_unused(), hidden=_hidden())
+    if weights:
+        work.given, work.notes = _initial(work, weights), {"initial_weights": weights}
     try:
         data = datasets.load()
     except UserError:
@@ -138,12 +139,13 @@ def look(final: Path) -> tuple[Work, ImageData | None]:
     return work, data
 
 
-def _initial(final: Path, run: str) -> dict[str, Any]:
-    """The digest of the weights to start from, in place of the path of their run."""
-    if is_done(final, "train") and not Path(run).is_dir():  # nothing has to be trained for it to be the same
-        before = read_identity(final, "train")
-        if before.recorded.get("initial_weights") == run:
-            return {_INITIAL: before.parameters[_INITIAL]}
+def _initial(work: Work, run: str) -> dict[str, Any]:
+    """The digest of the weights to start from, in place of the path of their run; of a run that is gone as it was noted."""
+    if not Path(run).is_dir():
+        finished = [read_identity(work.directory, "train")] if is_done(work.directory, "train") else []
+        for before in [*finished, work.interrupted()]:
+            if before is not None and before.recorded.get("initial_weights") == run:
+                return {_INITIAL: before.parameters[_INITIAL]}
     return {_INITIAL: weights_digest(weights_of_run(run))}
 
 
@@ -227,7 +229,7 @@ def finish(
 def _training(work: Work, data: ImageData, settings: TrainingSettings, profile: str | None) -> Learn:
     """Makes a training with steps ready."""
     profiled = (0, 0) if profile is None else steps_of(profile, settings.training_steps)
-    trainer, examples = build(data, settings)
+    trainer, examples = build(data, settings, begun=kept_step(work.part) is not None)
     check_continued(work, settings, trainer)
     every = {"checkpoint_every": settings.checkpoint_every, "log_every": settings.log_every}
 
@@ -313,13 +315,18 @@ def _export(network: Model, examples: np.ndarray, part: Path) -> None:
     save_reconstructions(part / "reconstructions.png", examples, network.reconstruct(examples).numpy())
 
 
-def build(data: ImageData, settings: TrainingSettings, shared: Feed | None = None) -> tuple[Trainer, np.ndarray]:
-    """The trainer on `data`, and the observations whose reconstructions are logged. shared: see make_feed."""
+def build(
+    data: ImageData, settings: TrainingSettings, shared: Feed | None = None, begun: bool = False
+) -> tuple[Trainer, np.ndarray]:
+    """The trainer on `data`, and the observations whose reconstructions are logged.
+
+    shared: see make_feed. begun: whether a checkpoint has its weights, so that model.initial_weights is not read any more.
+    """
     seed, objective = settings.random_seed, settings.objective
     strategy = choose_strategy(settings.devices, objective, build_likelihood(), settings.batch_size, settings.xla)
     with scope(strategy):
         network = settings.network(data.observation_shape, seed, settings.precision)
-        start_from(settings.initial_weights, network)
+        start_from("" if begun else settings.initial_weights, network)
         optimizer = settings.optimizer(network.trainable_variables)
     validation = make_validation(data, network, settings.batch_size, objective.wants)
     shown = data if validation is None else validation.remaining

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from dlib_bvae.artifacts.record import check_writable
 from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies.executors import LOCAL, Executor
@@ -71,6 +72,7 @@ def run(
     if dry_run:
         print_plan(chosen, before, absent, store, workers, console)
         return
+    check_writable(store)
     _go(_missing(chosen, before, absent), store, workers, hours, console, executor)
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -21,7 +21,7 @@ from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.artifacts.lock import in_use, locks_here
 from dlib_bvae.errors import check_integer
 from dlib_bvae.studies.state import states
-from dlib_bvae.studies.study import Run, Study
+from dlib_bvae.studies.study import AUTO, Run, Study
 from dlib_bvae.studies.worker import IN_USE, PROGRAM
 
 # What decides how many threads TensorFlow, OpenMP, BLAS and joblib use.
@@ -32,6 +32,7 @@ _THREADS = (
     "OPENBLAS_NUM_THREADS",
     "LOKY_MAX_CPU_COUNT",
 )
+LEAST_SHARE = 0.25  # of a GPU, that study.gpus = "auto" gives a run
 _AGAIN = ("failed", "timeout")
 _LINES = 20  # of the child's output that are kept in the record of a failure
 _TAIL = 2**16  # bytes of its output that are looked at for them
@@ -60,7 +61,7 @@ def execute(
     stop = threading.Event() if stop is None else stop
     crew = _Crew(study, store, report, stop, fits)
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(crew.work, share(study.cpus, gpus_of(study, k))) for k in range(workers)]
+        futures = [pool.submit(crew.work, share(study.cpus, gpus_of(study, k, workers))) for k in range(workers)]
         try:
             for future in futures:
                 future.result()
@@ -124,20 +125,28 @@ def _is_done(run: Run, store: Path) -> bool:
     return run.is_trained(store) and not run.missing(store)
 
 
-def share(cpus: int, gpus: Iterable[str] = ()) -> dict[str, str]:
-    """The environment of a child that may use `cpus` cores, and of the machine's GPUs those named."""
+def share(cpus: int, gpus: Sequence[str] | None = None) -> dict[str, str]:
+    """The environment of a child that may use `cpus` cores, and of the machine's GPUs those named; None: those it sees."""
     environment = dict.fromkeys(_THREADS, str(cpus))
-    if names := ",".join(gpus):
+    if gpus is None or gpus:
         # Else the first of two runs on one GPU takes all of its memory.
-        environment |= {"CUDA_VISIBLE_DEVICES": names, "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+        environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    if gpus is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus) or "-1"
     return environment
 
 
-def gpus_of(study: Study, worker: int) -> list[str]:
-    """The GPUs of a worker, in turn: as many as a run is given, at least one; none where the machine has none."""
+def gpus_of(study: Study, worker: int, workers: int) -> list[str] | None:
+    """The GPUs of one of `workers`, in turn: as many as a run is given; "auto": all are shared out, at least one each.
+
+    Empty where study.gpus is 0; None where the machine names none, and what a child finds is its own.
+    """
+    if study.gpus == 0:
+        return []
     names = visible_gpus()
-    each = min(len(names), max(1, math.ceil(study.gpus)))
-    return [names[(worker * each + k) % len(names)] for k in range(each)]
+    wanted = max(1, len(names) // workers) if study.gpus == AUTO else math.ceil(float(study.gpus))
+    each = min(len(names), wanted)
+    return [names[(worker * each + k) % len(names)] for k in range(each)] or None
 
 
 def visible_gpus() -> Sequence[str]:
@@ -149,11 +158,14 @@ def visible_gpus() -> Sequence[str]:
 
 
 def default_workers(study: Study) -> int:
-    """How many runs this machine does at a time: its cores, and where runs are given GPUs those, shared out; at least 1."""
+    """How many runs this machine does at a time: its cores, and where runs are given GPUs those, shared out; at least 1.
+
+    study.gpus = "auto": at most four a GPU.
+    """
     most = cores() // study.cpus
-    names = visible_gpus()
-    if names and study.gpus > 0:
-        most = min(most, int(len(names) / study.gpus + 1e-9))
+    each = LEAST_SHARE if study.gpus == AUTO else float(study.gpus)
+    if (names := visible_gpus()) and each > 0:
+        most = min(most, int(len(names) / each + 1e-9))
     return max(1, most)
 
 
@@ -194,7 +206,6 @@ def attempt(
     directory = run.directory(store)
     if in_use(directory, locks_here()):
         return Outcome("busy", _BUSY, 0.0)
-    directory.mkdir(parents=True, exist_ok=True)
     write_atomic(directory / "run.json", json.dumps(run.to_json(), indent=1) + "\n")
     log_path, began = directory / "log.txt", time.monotonic()
     with log_path.open("ab") as log:
@@ -217,8 +228,9 @@ def _start(directory: Path, store: Path, log: IO[bytes], environment: Mapping[st
         stdin=subprocess.PIPE,  # closed when this process dies
         stdout=log,
         stderr=subprocess.STDOUT,
-        env={**os.environ, **environment},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},  # log.txt is read as UTF-8
         start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # what Windows has for a session
     )
 
 
@@ -241,11 +253,19 @@ def _end(child: subprocess.Popen) -> None:
         try:
             child.wait(_GRACE)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
+            _kill(child)
             child.wait()
     if child.stdin is not None:
         child.stdin.close()
+
+
+def _kill(child: subprocess.Popen) -> None:
+    """Kills the child, and what it has started where the system has sessions."""
+    if not hasattr(os, "killpg"):  # Windows
+        child.kill()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _outcome(code: int, ended_by: str, lines: list[str], timeout: float, seconds: float) -> Outcome:

@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from dlib_bvae.config import Configuration
 from dlib_bvae.datasets.images import ImageData
@@ -60,21 +62,25 @@ def _try(runs: Sequence[Run]) -> dict[str, str]:
     runtime.load_tensorflow()
     absent: dict[str, str] = {}
     seen: set[tuple[str, Evaluation]] = set()
+    typed: dict[str, _Typed] = {}
     for run in runs:
         fresh = [each for each in run.evaluations if (data_of(run), each) not in seen]
         seen |= {(data_of(run), each) for each in fresh}
         try:
-            data = _data_set(run)
+            data = _data_set(run, typed.setdefault(run.part, _Typed()))
             if isinstance(data, str):
+                typed[run.part].known = False
                 absent[place(run)] = data
             else:
                 _try_evaluations(fresh, data)
         except UserError as error:
             raise UserError(f"part {run.part} of the study is wrong: {error}") from error
+    for part, each in typed.items():
+        each.refuse_unused(f"part {part} of the study is wrong: ")
     return absent
 
 
-def _data_set(run: Run) -> ImageData | str:
+def _data_set(run: Run, typed: _Typed) -> ImageData | str:
     """Builds the data set and the settings of the training; returns the data set, or a text that says why it cannot be had."""
     from dlib_bvae import datasets
     from dlib_bvae.config import configuration
@@ -89,21 +95,33 @@ def _data_set(run: Run) -> ImageData | str:
             raise
         except UserError as error:
             return str(error).splitlines()[0]  # gin adds further lines
-        _refuse_unused(configured, train.doors(settings))
+        typed.note(configured, train.doors(settings))
         return absence or data
 
 
-def _refuse_unused(configured: Configuration, doors: Sequence[str]) -> None:
-    """Raises UserError for a binding or grid of the study that no function in use has.
+@dataclass
+class _Typed:
+    """What a study binds for its runs, and what of all that they bind is used by one of them at least."""
 
-    doors: what is called besides what has been called by now. What a plug-in calls on its way cannot be known before.
-    """
-    from dlib_bvae import config
+    bindings: dict[str, Any] = field(default_factory=dict)
+    reached: dict[str, Any] = field(default_factory=dict)
+    known: bool = True  # False where a data set could not be had, so that it is not known what it uses
 
-    foreign = config.foreign(configured.typed)
-    typed = {key: value for key, value in configured.typed.items() if key not in foreign}
-    if sentences := config.unused(typed, config.reached(config.used(), configured.bound, doors)):
-        raise UserError(f"{sentences[0]}; leave it out of the study")
+    def note(self, configured: Configuration, doors: Sequence[str]) -> None:
+        """Takes in one run. doors: what is called besides what has been called by now."""
+        from dlib_bvae import config
+
+        # What a plug-in calls on its way cannot be known before.
+        foreign = config.foreign(configured.typed)
+        self.bindings |= {key: value for key, value in configured.typed.items() if key not in foreign}
+        self.reached |= config.reached(config.used(), configured.bound, doors)
+
+    def refuse_unused(self, where: str) -> None:
+        """Raises UserError, which begins with `where`, for a binding that nothing uses."""
+        from dlib_bvae import config
+
+        if self.known and (sentences := config.unused(self.bindings, self.reached)):
+            raise UserError(f"{where}{sentences[0]}; leave it out of the study")
 
 
 def _try_evaluations(evaluations: Sequence[Evaluation], data: ImageData) -> None:
@@ -114,7 +132,9 @@ def _try_evaluations(evaluations: Sequence[Evaluation], data: ImageData) -> None
         with configuration(each.gin_config, each.gin_bindings, evaluate.REGISTRIES) as configured:
             (name,) = evaluate.named(each.metric)
             if dry_run.try_parameters(name, data):
-                _refuse_unused(configured, ["evaluation", "postprocess"])
+                typed = _Typed()
+                typed.note(configured, ["evaluation", "postprocess"])
+                typed.refuse_unused(f"the metric {name}: ")
 
 
 def _absence(data: ImageData) -> str:

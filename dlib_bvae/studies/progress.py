@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import Counter
@@ -16,7 +15,7 @@ from rich.text import Text
 
 from dlib_bvae.artifacts.lock import locks_here
 from dlib_bvae.errors import UserError
-from dlib_bvae.runtime import RUNS
+from dlib_bvae.runtime import RUNS, forget_interrupt
 from dlib_bvae.studies.local import Outcome
 from dlib_bvae.studies.preflight import data_of, place
 from dlib_bvae.studies.state import RuntimeEstimator, State, state_of, states
@@ -263,8 +262,10 @@ def show(study: Sequence[str], gin_bindings: Sequence[str] = (), results: Path |
     if not console.is_terminal:
         Console(width=WIDTH_OF_A_PIPE).print(picture(chosen, states(chosen.runs, store)))
         return
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         _watch(chosen, store, console)
+    except KeyboardInterrupt:
+        forget_interrupt()
 
 
 def _watch(study: Study, store: Path, console: Console) -> None:

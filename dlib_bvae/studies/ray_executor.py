@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from pathlib import Path
 from types import ModuleType
@@ -19,9 +20,9 @@ from typing import IO, Any, NamedTuple
 import dlib_bvae
 from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.errors import UserError, check_integer
-from dlib_bvae.studies.local import Outcome, Report, attempt, share
+from dlib_bvae.studies.local import LEAST_SHARE, Outcome, Report, attempt, share
 from dlib_bvae.studies.state import state_of, states
-from dlib_bvae.studies.study import Run, Study, resolved
+from dlib_bvae.studies.study import AUTO, Run, Study, resolved
 
 _LOSSES = 20  # times that a run may be lost: what kills every worker it meets is no bad luck
 _BUSY = 90.0  # seconds that a run may be in use: a child whose node was lost saves its checkpoint first
@@ -55,7 +56,8 @@ def execute(
     """Does what is missing of the runs of `study` in `store`, `workers` at a time; returns how each ended by Run.digest.
 
     address: HOST:PORT of the cluster to join, "auto" for that of this machine, None to start one here, which ends with the
-    call. A run is given study.cpus and study.gpus. report, stop, fits: as of local.execute; a run is reported as started
+    call. A run is given study.cpus and study.gpus; "auto" is a whole GPU or its part, down to a quarter, as the cluster has GPUs
+    for so many workers, and none where it has none. report, stop, fits: as of local.execute; a run is reported as started
     when Ray is handed it, and as "lost" when it will be handed it again.
 
     A run whose worker or node is lost is no failure: it is handed to Ray again, up to 20 times, and continues from its
@@ -85,7 +87,10 @@ class _Sweep:
         self.outcomes: dict[str, Outcome] = {}
         self._ray = ray
         # Ray's own retries would leave unsaid that a run was lost.
-        self._remote = ray.remote(num_cpus=study.cpus, num_gpus=study.gpus, max_retries=0)(perform)
+        gpus = _gpus_of_a_run(study, workers, _nodes(ray))
+        self._remote = ray.remote(num_cpus=study.cpus, num_gpus=gpus, max_retries=0)(perform)
+        # Ray names a run's GPUs to it; it does not hide them from one that asks for none on every version and cluster.
+        self._environment = share(study.cpus, [] if study.gpus == 0 else None)
         before = zip(study.runs, states(study.runs, store), strict=True)
         self._waiting = [_Job(run) for run, state in before if not state.done]
         self._handed: dict[Any, _Job] = {}
@@ -125,8 +130,7 @@ class _Sweep:
             return
         # A node that does not see this file does not share the results.
         write_atomic(run.directory(self.store) / "run.json", json.dumps(run.to_json(), indent=1) + "\n")
-        environment = share(self.study.cpus) | _gpu_memory(self.study.gpus)
-        task = task_of(run, self.store, self.study.timeout, environment)
+        task = task_of(run, self.store, self.study.timeout, self._environment)
         self._handed[self._remote.remote(task)] = job
 
     def _collect(self, seconds: float) -> None:
@@ -186,9 +190,12 @@ class _Sweep:
                 self._collect(_PERIOD)
 
 
-def _gpu_memory(gpus: float) -> dict[str, str]:
-    """Else the first of two runs on one GPU takes all of its memory."""
-    return {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if gpus else {}
+def _gpus_of_a_run(study: Study, workers: int, nodes: Sequence[Mapping[str, float]]) -> float:
+    """What Ray is asked for: study.gpus; of "auto" what `workers` runs at a time leave each other, 1 … 1/4, or 0 of none."""
+    if study.gpus != AUTO:
+        return float(study.gpus)
+    there = sum(node.get("GPU", 0) for node in nodes)
+    return max(LEAST_SHARE, 1 / math.ceil(workers / there)) if there else 0.0
 
 
 def perform(task: Mapping[str, Any]) -> Outcome:
@@ -198,16 +205,27 @@ def perform(task: Mapping[str, Any]) -> Outcome:
     UserError when this node cannot do runs of the study: other results, another package or other gin files.
     """
     run, store = Run.from_json(task["run"]), Path(task["store"])
-    if Path(task["folder"]).is_dir():
-        os.chdir(task["folder"])  # gin files are named from where the command was given
-    _check_node(run, store, task["version"])
-    stop = threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        outcome = pool.submit(attempt, run, store, task["timeout"], task["environment"], stop)
-        try:
-            return _waited_for(outcome, stop)
-        finally:
-            stop.set()
+    with _working_in(Path(task["folder"])):  # gin files are named from where the command was given
+        _check_node(run, store, task["version"])
+        stop = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            outcome = pool.submit(attempt, run, store, task["timeout"], task["environment"], stop)
+            try:
+                return _waited_for(outcome, stop)
+            finally:
+                stop.set()
+
+
+@contextlib.contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    """The block runs in `folder`, where that is there; Ray's process, which does other tasks later, is then where it was."""
+    before = os.getcwd()
+    if folder.is_dir():
+        os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _waited_for(outcome: Future[Outcome], stop: threading.Event) -> Outcome:
@@ -251,15 +269,27 @@ def _check_node(run: Run, store: Path, version: str) -> None:
 
 def imported() -> ModuleType:
     """The module ray; UserError when it is not installed."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # what 0 GPUs mean: none is seen
     try:
-        import ray
+        with _settings():
+            import ray
     except ImportError as error:
         raise UserError(
             "--executor=ray needs Ray, which is not installed; pip install 'dlib_bvae[ray]', or use --executor=local"
         ) from error
     return ray
+
+
+@contextlib.contextmanager
+def _settings() -> Iterator[None]:
+    """In the block the environment says to Ray what the user has not: no usage statistics, and 0 GPUs are no GPUs."""
+    wanted = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 @contextlib.contextmanager
@@ -269,16 +299,16 @@ def cluster(study: Study, workers: int, address: str | None) -> Iterator[ModuleT
     workers: of a cluster that is started: so many runs of `study` fit in at once. Raises UserError when there is no Ray, no
     cluster at `address`, or when a cluster that was started has no room for one run.
     """
-    if study.gpus > 1 and study.gpus != int(study.gpus):
+    if study.gpus != AUTO and float(study.gpus) > 1 and not float(study.gpus).is_integer():
         raise UserError(f"study.gpus is {study.gpus:g}; Ray gives a run a part of one GPU, or whole ones")
     ray = imported()
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         options |= {"num_cpus": workers * study.cpus, "include_dashboard": False, "object_store_memory": _STORE}
-    with contextlib.redirect_stdout(_WithoutRaylets(sys.stdout)):
+    with _settings(), contextlib.redirect_stdout(_WithoutRaylets(sys.stdout)):
         _connect(ray, address, options)
         try:
-            _check_room(ray, study, started=address is None)
+            _check_room(ray, study, workers, started=address is None)
             yield ray
         finally:
             ray.shutdown()
@@ -320,7 +350,10 @@ def _no_answer(address: str, error: Exception) -> UserError:
 def room(study: Study, address: str) -> int:
     """How many runs of `study` the cluster at `address` has room for at a time; at least 1. Raises UserError as cluster."""
     with cluster(study, 1, address) as ray:
-        return max(1, sum(_fit(study, node) for node in _nodes(ray)))
+        nodes = _nodes(ray)
+        # "auto": as many as there are cores for, which makes it the smallest share
+        gpus = _gpus_of_a_run(study, int(sum(node.get("CPU", 0) for node in nodes)), nodes)
+        return max(1, sum(_fit(study, node, gpus) for node in nodes))
 
 
 def _nodes(ray: ModuleType) -> list[dict[str, float]]:
@@ -328,16 +361,19 @@ def _nodes(ray: ModuleType) -> list[dict[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def _fit(study: Study, node: dict[str, float]) -> int:
+def _fit(study: Study, node: Mapping[str, float], gpus: float) -> int:
+    """How many runs a node has room for, each with study.cpus and `gpus`."""
     fit = int(node.get("CPU", 0) // study.cpus)
-    return min(fit, int(node.get("GPU", 0) / study.gpus + 1e-9)) if study.gpus else fit
+    return min(fit, int(node.get("GPU", 0) / gpus + 1e-9)) if gpus else fit
 
 
-def _check_room(ray: ModuleType, study: Study, started: bool) -> None:
+def _check_room(ray: ModuleType, study: Study, workers: int, started: bool) -> None:
     """Raises UserError where no node can ever do a run; says so where one may still join."""
-    if any(_fit(study, node) for node in _nodes(ray)):
+    nodes = _nodes(ray)
+    gpus = _gpus_of_a_run(study, workers, nodes)
+    if any(_fit(study, node, gpus) for node in nodes):
         return
-    wanted = f"{study.cpus} CPUs and {study.gpus:g} GPUs (study.cpus, study.gpus)"
+    wanted = f"{study.cpus} CPUs and {gpus:g} GPUs (study.cpus, study.gpus)"
     if started:
         raise UserError(
             f"a run needs {wanted}, which this machine has not; ask for less, or join a cluster by --ray_address"

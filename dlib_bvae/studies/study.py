@@ -20,6 +20,7 @@ from dlib_bvae.config import configuration, flattened, homes
 from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.studies.evaluation import Evaluation, scored
 
+AUTO = "auto"  # of study.gpus: what GPUs there are is shared out
 _SEED = "model.random_seed"
 _DIGEST = re.compile(r"-([0-9a-f]{10}-seed\d+)$")
 
@@ -116,14 +117,14 @@ def bound_by(statement: str) -> dict[str, Any]:
 class Study(NamedTuple):
     """Runs, each configuration once, in the order of the gin file.
 
-    cpus, gpus: what one run is given; a fraction of a GPU lets several share it. timeout: seconds of one run, 0 for no
-    limit. attempts: how often a run that failed is started.
+    cpus, gpus: what one run is given; a fraction of a GPU lets several share it, 0 hides all of them, "auto" shares out
+    those that there are. timeout: seconds of one run, 0 for no limit. attempts: how often a run that failed is started.
     """
 
     name: str
     runs: tuple[Run, ...]
     cpus: int
-    gpus: float
+    gpus: float | str
     timeout: float
     attempts: int
 
@@ -155,7 +156,7 @@ def study(
     parts: Sequence[Part] = gin.REQUIRED,
     metrics: Sequence[object] = ("beta_vae",),
     cpus: int = 1,
-    gpus: float = 0.0,
+    gpus: float | str = AUTO,
     timeout: float = 0.0,
     attempts: int = 1,
 ) -> Study:
@@ -165,7 +166,8 @@ def study(
     """
     check_integer("study.cpus", cpus, 1)
     check_integer("study.attempts", attempts, 1)
-    check_number("study.gpus", gpus, 0)
+    if gpus != AUTO:
+        _check_gpus(gpus)
     check_number("study.timeout", timeout, 0)
     if not isinstance(parts, (list, tuple)) or not all(isinstance(each, Part) for each in parts):
         raise UserError(f"study.parts must be a list such as [@conv/part(), @mlp/part()]; got {parts!r}")
@@ -176,6 +178,13 @@ def study(
             before = runs.get(run.digest)
             runs[run.digest] = run if before is None else before.with_evaluations(run.evaluations)
     return Study(name, tuple(runs.values()), cpus, gpus, timeout, attempts)
+
+
+def _check_gpus(gpus: object) -> None:
+    try:
+        check_number("study.gpus", gpus, 0)
+    except UserError as error:
+        raise UserError(f"{error}; or 'auto', which shares out the GPUs that there are") from None
 
 
 @gin.configurable

@@ -63,7 +63,7 @@ def end_with_parent() -> None:
             pass
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(_GRACE)
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows, where SIGTERM kills, lacks SIGKILL
 
     threading.Thread(target=wait, daemon=True).start()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
+from typing import TypeGuard
 
 import gin
 import tensorflow as tf
@@ -66,7 +67,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         for key in ("batch_size", "training_steps", "checkpoint_every", "log_every", "loss_window"):
             check_integer(f"model.{key}", getattr(self, key), 1)
-        if not isinstance(self.random_seed, int) or not 0 <= self.random_seed < 2**31:
+        if not _is_integer(self.random_seed) or not 0 <= self.random_seed < 2**31:
             raise UserError(f"model.random_seed must be an integer in 0 … 2^31 - 1; got {self.random_seed!r}")
         if self.deterministic and self.xla and tf.config.list_physical_devices("GPU"):
             raise UserError(
@@ -116,4 +117,8 @@ def _checked_steps(steps: object, total: int) -> tuple[int, ...]:
 
 
 def _is_step(step: object, total: int) -> bool:
-    return isinstance(step, Integral) and not isinstance(step, bool) and 1 <= int(step) <= total
+    return _is_integer(step) and 1 <= step <= total
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -80,7 +80,9 @@ class Trainer:
             self.average = Average(self.variables, settings.average_decay) if settings.average_decay else None
             self.scale = LossScale() if network.compute_dtype == tf.float16 else None
         taken = self.step if strategy is None else partial(self._shared_step, strategy)
-        self.traced: Callable = tf.function(taken, jit_compile=settings.xla or None, autograph=False)
+        self.traced: Callable = tf.function(
+            partial(self._in_training, taken), jit_compile=settings.xla or None, autograph=False
+        )
         traced = self.traced.get_concrete_function(step=tf.TensorSpec([], tf.int64), **feed.specs)
         self.names = sorted(traced.structured_outputs)
         extras = [part for part in (self.average, self.scale) if part is not None]
@@ -95,7 +97,13 @@ class Trainer:
             batch = self.network.batch(observations, self.key(step), self.objective.adapt, step=step, **given)
             losses, scaled = self.losses(batch)
         gradients = tape.gradient(scaled, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return self.update(batch, losses, averaged(gradients))
+        # A gradient by rows, such as that of an embedding, as a whole, which is what the optimisers' kernels take.
+        return self.update(batch, losses, averaged([tf.convert_to_tensor(gradient) for gradient in gradients]))
+
+    def _in_training(self, taken: Callable, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Around all replicas: their functions take turns in tracing.
+        with self.network.in_training():
+            return taken(**inputs)
 
     def _shared_step(
         self, strategy: tf.distribute.Strategy, step: tf.Tensor, **inputs: tf.Tensor
@@ -189,7 +197,7 @@ class Trainer:
 
     def weights_finite(self) -> bool:
         """Whether no weight is NaN or infinite."""
-        variables = (*self.variables, *self.objective.variables)
+        variables = (*self.network.variables, *self.objective.variables)
         return all(bool(tf.reduce_all(tf.math.is_finite(v))) for v in variables if v.dtype.is_floating)
 
 

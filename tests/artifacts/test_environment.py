@@ -1,5 +1,6 @@
 """environment.py: what describes the place of a result."""
 
+import ctypes
 import json
 import os
 import platform
@@ -116,7 +117,7 @@ def test_importing_the_room_and_asking_for_the_device_loads_nothing_heavy():
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="compares with Linux's own count")
 def test_peak_memory_is_in_mib():
-    counted = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    counted = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
     installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20
     assert int(counted[1]) / 2**10 * 0.9 < environment.peak_memory_mib() < installed
 
@@ -127,3 +128,21 @@ def test_memory_is_counted_in_the_system_s_unit(monkeypatch, platform, unit):
     usage = SimpleNamespace(ru_maxrss=300 * 2**20 // unit)
     monkeypatch.setattr(environment.resource, "getrusage", lambda who: usage)
     assert environment.peak_memory_mib() == 300
+
+
+def test_where_nobody_counts_memory_there_is_no_number(monkeypatch):
+    monkeypatch.setattr(environment, "resource", None)
+    assert environment.peak_memory_mib() is None
+
+
+def test_windows_counts_the_peak_working_set(monkeypatch):
+    def info(process, counters, size):
+        counters._obj.PeakWorkingSetSize = 300 * 2**20
+        return size
+
+    kernel = SimpleNamespace(GetCurrentProcess=lambda: 1, K32GetProcessMemoryInfo=info)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setattr(environment, "resource", None)
+    assert environment.peak_memory_mib() == 300
+    kernel.K32GetProcessMemoryInfo = lambda *_: 0
+    assert environment.peak_memory_mib() is None

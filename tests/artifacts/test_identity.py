@@ -1,8 +1,94 @@
-"""identity.py: which configurations are one."""
+"""identity.py: which results, and which configurations, are one."""
 
+import json
 import re
+from dataclasses import replace
 
-from dlib_bvae.artifacts.identity import config_hash, without_seeds
+import pytest
+import support.painter  # noqa: F401  # declares the kinds of the parameters of painting
+
+from dlib_bvae.artifacts.identity import Identity, config_hash, differences, run_hash, without_seeds
+
+USED = {"painting.colour": "red", "painting.size": 4, "painting.seed": 0}
+BESIDE = {"painting.title": "x", "painting.workers": 2, "painting.saved": [1]}
+
+
+def identity(used=None, stage="paint", version=1, inputs=None, sources=None, bound=()):
+    return Identity.of(
+        stage, version, {**USED, **BESIDE, **(used or {})}, inputs or {"data": "f"}, sources or {}, bound
+    )
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"used": {"painting.title": "y"}},
+        {"used": {"painting.workers": 3}},
+        {"used": {"painting.saved": [1, 2]}},
+        {"used": {"painting.size": 4.0}},
+        {"used": {"a.scope/painting.title": "y"}},
+        {"sources": {"trained": "uuid"}},
+        {"bound": ["painting.colour"]},
+    ],
+)
+def test_what_does_not_tell_two_results_apart(same):
+    assert identity(**same).digest == identity().digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"used": {"painting.colour": "blue"}},
+        {"used": {"painting.seed": 1}},
+        {"used": {"painting.size": 4.5}},
+        {"used": {"painting.colour": None}},
+        {"used": {"plain.title": "y"}},
+        {"used": {"step": 1}},
+        {"stage": "draw"},
+        {"version": 2},
+        {"inputs": {"data": "g"}},
+        {"inputs": {"data": "f", "train": "t"}},
+    ],
+)
+def test_what_tells_two_results_apart(other):
+    assert identity(**other).digest != identity().digest
+
+
+def test_an_identity_has_each_parameter_in_its_place():
+    made = identity(bound=["painting.colour", "painting.title", "sketching.lines"])
+    assert made.parameters == USED
+    assert made.recorded == BESIDE
+    assert made.seeds == ("painting.seed",)
+    assert made.bound == ("painting.colour",)
+    assert re.fullmatch("[0-9a-f]{40}", made.digest)
+
+
+def test_an_identity_comes_back_from_json():
+    made = identity({"painting.colour": ["größe", {"k": None}]}, sources={"trained": "u"}, bound=["painting.size"])
+    read = Identity.from_json(json.loads(json.dumps(made.to_json())))
+    assert read == made
+    assert read.digest == made.digest == made.to_json()["digest"]
+    assert replace(read, parameters={}).digest != made.digest
+
+
+def test_differences_are_sorted_pairs():
+    before, now = {"b": 1, "a": 4, "c": [1.0, 2], "d": 0}, {"b": 2, "a": 4.0, "c": [1, 2], "e": None, "f": False}
+    assert list(differences(before, now).items()) == [("b", (1, 2)), ("d", (0, None)), ("f", (None, False))]
+    assert differences(before, now, ignored=["b", "f"]) == {"d": (0, None)}
+
+
+def test_runs_of_one_hash_differ_in_the_seed_of_training_only():
+    base = {"model.random_seed": 0, "noise.seed": 1, "model.name": "a"}
+    assert run_hash(base) == run_hash({**base, "model.random_seed": 5, "model.name": "b"})
+    assert run_hash(base) != run_hash({**base, "noise.seed": 2})
+    assert config_hash(base) == config_hash({**base, "noise.seed": 2})
+
+
+def test_seeds_are_those_that_are_declared():
+    base = {"vae.beta": 4, "my.number": 1, "my.seed": 2}
+    assert config_hash(base, ["my.number"]) == config_hash({**base, "my.number": 3}, ["my.number"])
+    assert config_hash(base, ["my.number"]) != config_hash({**base, "my.seed": 3}, ["my.number"])
+    assert without_seeds(base, ["my.number"]) == '{"my.seed": 2, "vae.beta": 4}'
 
 
 def test_a_configuration_s_name():

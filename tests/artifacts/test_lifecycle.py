@@ -1,83 +1,145 @@
-"""lifecycle.py: a stage's directory appears whole, after any interruption, for one configuration."""
+"""lifecycle.py: what is there already, what is done again and why, what goes on; directories appear whole."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import painter
+from support.painter import CHANGES, PAINT, SAME, begun_by, killed, listed, paint, value
 
-from dlib_bvae.artifacts import lifecycle, write_stage
+from dlib_bvae.artifacts import lifecycle, read_identity, read_results
 from dlib_bvae.errors import UserError
 
-GIN = "vae.beta = 4.0\nmodel.training_steps = 100\n"
+CHEAP = replace(PAINT, continues=True)
+DEAR = replace(CHEAP, way_out="choose another --place, or --overwrite")
 
 
 @pytest.fixture
 def final(tmp_path):
-    return tmp_path / "run" / "train"
+    return tmp_path / "run" / "picture"
 
 
-def work(final, value, *, finish=True):
-    """A stage that works in its part, and finishes it if told so."""
-    part = lifecycle.start(final, GIN, overwrite=False)
-    (part / "value.txt").write_text(value)
-    if finish:
-        results = {"elapsed_time": 1.0}
-        write_stage(part, "train", results=results, config={}, gin_text=GIN, earlier=None)
-    return part
+def test_a_result_is_made_once(final, capsys):
+    assert paint(final) == "made"
+    assert listed(final.parent) == ["picture"]
+    assert not (final / "begun.json").exists()
+    uuid = read_results(final, "paint")["uuid"]
+    assert paint(final) == "done"
+    assert read_results(final, "paint")["uuid"] == uuid
+    assert capsys.readouterr().out == ""
 
 
-def value(final):
-    return (final / "value.txt").read_text()
+@pytest.mark.parametrize("stage", [PAINT, CHEAP, DEAR], ids=["whole", "continues", "dear"])
+@pytest.mark.parametrize("change", SAME, ids=str)
+def test_what_does_not_change_it_leaves_it(final, stage, change, capsys):
+    paint(final, stage=stage)
+    assert paint(final, *SAME[change], stage=stage) == "done"
+    assert capsys.readouterr().out == ""
 
 
-def beside(final):
-    return sorted(path.name for path in final.parent.iterdir())
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_what_changes_it_is_said_and_it_is_made_again(final, change, capsys):
+    bindings, what, reason = CHANGES[change]
+    paint(final)
+    before = read_results(final, "paint")["uuid"]
+    assert paint(final, *bindings, **what) == "made"
+    assert capsys.readouterr().out == f"{final} {reason}; painting again\n"
+    assert read_results(final, "paint")["uuid"] != before
+    assert listed(final.parent) == ["picture"]
+    assert paint(final, *bindings, **what) == "done"
 
 
-def test_a_part_lies_beside_its_place(final):
-    assert lifecycle.work_dir(final) == final.parent / "train.part"
-    assert work(final, "a", finish=False) == lifecycle.work_dir(final)
-    assert beside(final) == ["train.part"]
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_what_is_dear_is_refused_with_the_way_out(final, change, capsys):
+    bindings, what, reason = CHANGES[change]
+    changed = {**what, "stage": replace(DEAR, version=what.get("stage", PAINT).version)}
+    paint(final, stage=DEAR)
+    with pytest.raises(UserError) as caught:
+        paint(final, *bindings, **changed)
+    assert str(caught.value) == f"{final} {reason}; choose another --place, or --overwrite"
+    assert paint(final, stage=DEAR) == "done"
+    assert paint(final, *bindings, overwrite=True, **changed) == "made"
+    assert capsys.readouterr().out == ""
 
 
-def test_nothing_is_done_at_first(final):
-    assert lifecycle.recover(final, "train") is False
+def test_overwrite_makes_it_again_and_keeps_the_old_one_until_then(final):
+    paint(final)
+    with killed():
+        paint(final, overwrite=True, kill="working")
+    assert value(final) == "red 1"
+    assert paint(final) == "done"
+    assert paint(final, "painting.colour = 'blue'", overwrite=True) == "made"
+    assert value(final) == "blue 1"
+    assert listed(final.parent) == ["picture"]
 
 
-def test_an_unfinished_part_is_not_done_and_stays(final):
-    work(final, "a", finish=False)
-    assert lifecycle.recover(final, "train") is False
-    assert value(lifecycle.work_dir(final)) == "a"
+@pytest.mark.parametrize("stage", [CHEAP, DEAR], ids=["cheap", "dear"])
+@pytest.mark.parametrize("bindings", [(), *SAME.values()], ids=str)
+def test_an_interrupted_one_goes_on(final, stage, bindings):
+    with killed():
+        paint(final, stage=stage, kill="working")
+    assert listed(final.parent) == ["picture.part"]
+    assert paint(final, *bindings, stage=stage) == "continued"
+    assert listed(final.parent) == ["picture"]
 
 
-def test_a_finished_part_is_put_in_its_place(final):
-    work(final, "a")
-    lifecycle.commit(final)
-    assert beside(final) == ["train"]
-    assert value(final) == "a"
-    assert lifecycle.recover(final, "train") is True
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_an_interrupted_one_of_another_kind_does_not_go_on(final, change):
+    bindings, what, reason = CHANGES[change]
+    version = what.get("stage", PAINT).version
+    with killed():
+        paint(final, stage=DEAR, kill="working")
+    with pytest.raises(UserError) as caught:
+        paint(final, *bindings, **{**what, "stage": replace(DEAR, version=version)})
+    assert str(caught.value) == f"{lifecycle.part_of(final)} {reason}; choose another --place, or --overwrite"
+    assert paint(final, *bindings, **{**what, "stage": replace(CHEAP, version=version)}) == "made"
+    assert listed(final.parent) == ["picture"]
 
 
-def test_a_part_that_was_finished_but_not_renamed_is_settled(final):
-    work(final, "a")
-    assert lifecycle.recover(final, "train") is True
-    assert beside(final) == ["train"]
-    assert value(final) == "a"
+def test_an_interrupted_one_of_a_stage_that_does_not_continue_begins_again(final):
+    with killed():
+        paint(final, kill="working")
+    assert paint(final) == "made"
+    with killed():
+        paint(final, stage=DEAR, overwrite=True, kill="working")
+    assert paint(final, stage=DEAR, overwrite=True) == "made"
 
 
-def test_a_new_part_takes_the_place_of_an_old_directory(final):
-    work(final, "old")
-    lifecycle.commit(final)
-    work(final, "new")
-    lifecycle.commit(final)
-    assert beside(final) == ["train"]
-    assert value(final) == "new"
+@pytest.mark.parametrize("stage", [PAINT, CHEAP, DEAR], ids=["whole", "continues", "dear"])
+def test_what_had_not_begun_refuses_nothing(final, stage):
+    with killed():
+        paint(final, stage=stage, kill="beginning")
+    assert listed(final.parent) == ["picture.part"]
+    assert paint(final, "painting.colour = 'blue'", stage=stage) == "made"
+
+
+def test_another_interrupted_work_does_not_hide_the_result(final):
+    paint(final, stage=CHEAP)
+    with killed():
+        paint(final, "painting.colour = 'blue'", stage=CHEAP, kill="working")
+    assert paint(final, stage=CHEAP) == "done"
+    assert paint(final, "painting.colour = 'blue'", stage=CHEAP) == "continued"
+    assert value(final) == "blue 1"
+
+
+def test_a_part_of_an_earlier_version_is_refused_where_that_is_dear(final):
+    part = lifecycle.part_of(final)
+    part.mkdir(parents=True)
+    (part / "started.gin").write_text("painting.colour = 'red'\n")
+    with pytest.raises(UserError) as caught:
+        paint(final, stage=DEAR)
+    assert str(caught.value) == (
+        f"{part} was begun by an earlier version of this package; choose another --place, or --overwrite"
+    )
+    assert listed(part) == ["started.gin"]
+    assert paint(final, stage=CHEAP) == "made"
 
 
 @pytest.mark.parametrize("calls", [0, 1])
-def test_a_promotion_that_is_interrupted_is_finished_later(final, monkeypatch, calls):
-    work(final, "old")
-    lifecycle.commit(final)
-    work(final, "new")
+@pytest.mark.parametrize("afterwards", [(), ("painting.colour = 'green'",)], ids=["same", "other"])
+def test_a_renaming_that_is_interrupted_is_finished(final, monkeypatch, calls, afterwards):
+    paint(final)
     rename, renamed = Path.rename, []
 
     def interrupted(self, target):
@@ -86,81 +148,115 @@ def test_a_promotion_that_is_interrupted_is_finished_later(final, monkeypatch, c
         renamed.append(self)
         return rename(self, target)
 
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, killed():
         patch.setattr(Path, "rename", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            lifecycle.commit(final)
-    assert "new" in [value(path) for path in final.parent.iterdir()]
-    assert lifecycle.recover(final, "train") is True
-    assert value(final) == "new"
-    assert beside(final) == ["train"]
+        paint(final, "painting.colour = 'blue'")
+    with lifecycle.open_run(final.parent):
+        assert value(final) == "blue 1"
+        assert listed(final.parent) == ["picture"]
+    assert paint(final, *afterwards or ["painting.colour = 'blue'"]) == ("made" if afterwards else "done")
 
 
-def test_the_old_directory_stays_while_a_new_part_is_unfinished(final):
-    work(final, "old")
-    lifecycle.commit(final)
-    work(final, "new", finish=False)
-    assert lifecycle.recover(final, "train") is True
-    assert value(final) == "old"
+@pytest.mark.parametrize("calls", range(3))
+@pytest.mark.parametrize("name", ["picture.old", "picture.part"])
+def test_a_removal_that_is_interrupted_is_finished(final, monkeypatch, name, calls):
+    paint(final)
+    with killed():
+        paint(final.with_name("picture.old"), run=final.parent, stage=CHEAP, kill="working")
+    final.with_name("picture.old.part").rename(final.with_name(name))
+    rmtree, unlink, removed = shutil.rmtree, Path.unlink, []
+
+    def interrupted(remove, path, *given, **options):
+        if len(removed) == calls:
+            raise KeyboardInterrupt
+        removed.append(path)
+        return remove(path, *given, **options)
+
+    with monkeypatch.context() as patch, killed():
+        patch.setattr(shutil, "rmtree", lambda *given, **options: interrupted(rmtree, *given, **options))
+        patch.setattr(Path, "unlink", lambda *given, **options: interrupted(unlink, *given, **options))
+        lifecycle.remove(final.with_name(name))
+    with lifecycle.open_run(final.parent):
+        assert listed(final.parent) == ["picture"]
 
 
-def test_an_interrupted_stage_continues_in_its_part(final):
-    work(final, "a", finish=False)
-    part = lifecycle.start(final, GIN, overwrite=False)
-    assert value(lifecycle.work_dir(final)) == "a"
-    assert (part / "started.gin").read_text() == GIN
+def test_an_old_directory_without_a_new_one_comes_back(final):
+    paint(final)
+    final.rename(final.with_name("picture.old"))
+    assert paint(final) == "done"
+    assert listed(final.parent) == ["picture"]
 
 
-def test_the_same_bindings_written_otherwise_are_the_same(final):
-    work(final, "a", finish=False)
-    lifecycle.start(final, "# a comment\nmodel.training_steps = 100\n\nvae.beta = 4\n", overwrite=False)
+@pytest.mark.parametrize("place", ["picture", "mean/picture", "mean/metrics/picture"])
+def test_order_is_made_wherever_results_stand(tmp_path, place):
+    final = tmp_path / place
+    with killed():
+        paint(final, run=tmp_path, kill="beginning")
+    with lifecycle.open_run(tmp_path):
+        assert not lifecycle.part_of(final).exists()
 
 
-@pytest.mark.parametrize(
-    ("now", "told"),
-    [
-        ("vae.beta = 8.0\nmodel.training_steps = 100\n", "vae.beta = 4.0, now it is 8.0"),
-        ("vae.beta = 4.0\n", "model.training_steps = 100, now it is None"),
-        (GIN + "model.name = 'x'\n", "model.name = None, now it is 'x'"),
-    ],
-)
-def test_another_configuration_is_refused_by_the_name_of_what_differs(final, now, told):
-    work(final, "a", finish=False)
-    with pytest.raises(UserError) as raised:
-        lifecycle.start(final, now, overwrite=False)
-    assert str(raised.value) == (
-        f"{lifecycle.work_dir(final)} was made with {told}; choose another --model_dir, or --overwrite to begin again"
-    )
-    assert value(lifecycle.work_dir(final)) == "a"
-    assert (lifecycle.work_dir(final) / "started.gin").read_text() == GIN
+@pytest.mark.parametrize("name", ["picture.part", "picture.old", "notes.part", "notes.old"])
+@pytest.mark.parametrize("there", [False, True])
+def test_what_is_not_this_package_s_is_not_touched(final, name, there):
+    if there:
+        paint(final)
+    foreign = final.with_name(name)
+    foreign.mkdir(parents=True)
+    (foreign / "mine.txt").write_text("mine")
+    with lifecycle.open_run(final.parent):
+        assert (foreign / "mine.txt").read_text() == "mine"
+    if name.startswith("picture"):
+        with pytest.raises(UserError, match=rf"{name} is not a directory of this package; move it elsewhere"):
+            paint(final, overwrite=True)
+    else:
+        paint(final, overwrite=True)
+    assert (foreign / "mine.txt").read_text() == "mine"
 
 
-def test_overwrite_begins_again_with_any_configuration(final):
-    work(final, "a", finish=False)
-    part = lifecycle.start(final, "vae.beta = 8.0\n", overwrite=True)
-    assert sorted(path.name for path in part.iterdir()) == ["started.gin"]
-    assert (part / "started.gin").read_text() == "vae.beta = 8.0\n"
+def as_of_an_earlier_version(final, former="painting"):
+    """Without an identity, and with the name that painting had then."""
+    (final / "results" / "json" / "paint_identity.json").unlink()
+    config = final / "results" / "json" / "paint_config.json"
+    config.write_text(config.read_text().replace("painting.", f"{former}."))
 
 
-def test_overwrite_keeps_the_finished_directory_until_the_new_one_is_done(final):
-    work(final, "old")
-    lifecycle.commit(final)
-    lifecycle.start(final, GIN, overwrite=True)
-    assert value(final) == "old"
+def test_results_of_earlier_versions_are_the_same(final, capsys):
+    paint(final, given={})
+    as_of_an_earlier_version(final)
+    assert paint(final, given={}) == "done"
+    assert paint(final, "painting.title = 'x'", given={}) == "done"
+    assert paint(final, "painting.colour = 'blue'", given={}) == "made"
+    assert capsys.readouterr().out == f"{final} {CHANGES['a parameter'][2]}; painting again\n"
 
 
-def test_a_start_that_is_interrupted_can_be_started_again(final, monkeypatch):
-    def cut(self, text, **options):
-        with self.open("w", **options) as file:
-            file.write(text[:12])
-        raise KeyboardInterrupt
+def test_former_names_of_earlier_versions_are_read(final, monkeypatch, capsys):
+    monkeypatch.setitem(painter.FORMER_NAMES, "drawing", "painting")
+    paint(final, "painting.seed = 3", given={})
+    as_of_an_earlier_version(final, "drawing")
+    assert paint(final, "painting.seed = 3", given={}) == "done"
+    assert paint(final, "painting.seed = 4", given={}) == "made"
+    assert "was made with painting.seed = 3, now it is 4" in capsys.readouterr().out
 
-    def killed(_):
-        raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", cut)
-        patch.setattr("os.fsync", killed)
-        with pytest.raises(KeyboardInterrupt):
-            lifecycle.start(final, GIN, overwrite=False)
-    lifecycle.start(final, GIN, overwrite=False)
+def test_what_is_recorded_stands_beside_the_identity(final):
+    paint(final, "painting.title = 'x'", "painting.workers = 3", "painting.frame = 'gold'")
+    identity = read_identity(final, "paint")
+    assert identity.parameters == {"painting.colour": "red", "painting.size": 1, "painting.seed": 0, "step": 1}
+    assert identity.seeds == ("painting.seed",)
+    assert identity.recorded == {
+        "painting.title": "x",
+        "painting.workers": 3,
+        "painting.saved": [],
+        "painting.frame": "gold",
+    }
+    assert read_results(final, "paint")["identity"] == identity.digest
+
+
+def test_a_work_is_begun_with_all_that_it_uses(final):
+    with killed():
+        paint(final, stage=CHEAP, kill="working")
+    assert begun_by(final).parameters["painting.colour"] == "red"
+    with killed():
+        paint(final, stage=CHEAP, overwrite=True, kill="beginning")
+    assert (lifecycle.part_of(final) / "begun.json").read_text() == "{}"

@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from dlib_bvae.artifacts import lock, run_lock
+from dlib_bvae.artifacts import lock, read_lock, run_lock
 from dlib_bvae.errors import UserError
 
 HOLD = """
@@ -128,7 +130,7 @@ def test_a_lock_file_without_a_name_is_another_process(tmp_path, holder):
 def test_a_file_in_the_place_of_the_directory_is_told(tmp_path):
     (tmp_path / "run").write_text("")
     with (
-        pytest.raises(UserError, match="cannot write in .*run .*choose another --model_dir"),
+        pytest.raises(UserError, match="cannot write .*run: .*choose another --model_dir"),
         run_lock(tmp_path / "run"),
     ):
         pass
@@ -179,3 +181,75 @@ def test_locks_are_read_as_the_system_lists_them(tmp_path, monkeypatch):
     assert lock.locks_here() == {(18772, 5450097)}
     monkeypatch.setattr(lock, "_LOCKS", tmp_path / "nowhere")
     assert lock.locks_here() is None
+
+
+def readers_and_writer(directory):
+    """What another process gets of `directory`: (read_lock, run_lock)."""
+    code = """
+import sys
+from pathlib import Path
+from dlib_bvae.artifacts import InUse, read_lock, run_lock
+for kind in (read_lock, run_lock):
+    try:
+        with kind(Path(sys.argv[1])):
+            print("held")
+    except InUse:
+        print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(directory)], capture_output=True, text=True, check=True)
+    return tuple(done.stdout.split())
+
+
+def test_readers_share_a_directory_and_keep_writers_out(tmp_path):
+    with run_lock(tmp_path), read_lock(tmp_path):
+        assert readers_and_writer(tmp_path) == ("refused", "refused")
+    with read_lock(tmp_path), read_lock(tmp_path):
+        assert readers_and_writer(tmp_path) == ("held", "refused")
+    assert readers_and_writer(tmp_path) == ("held", "held")
+    assert not lock._reading
+
+
+def test_a_reader_is_refused_by_name_while_another_process_writes(tmp_path, holder):
+    with pytest.raises(UserError, match=f"is in use by process {holder.pid} .*; wait"), read_lock(tmp_path / "run"):
+        pass
+
+
+def test_a_reader_writes_nothing_and_needs_no_lock_file(tmp_path, monkeypatch):
+    with read_lock(tmp_path), read_lock(tmp_path / "nowhere"):
+        assert os.listdir(tmp_path) == []
+
+    def refused(path, flags, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(lock.os, "open", refused)
+    with read_lock(tmp_path):
+        pass
+
+
+def test_a_file_system_that_cannot_lock_what_is_read_only_is_read_without_a_lock(tmp_path, monkeypatch):
+    (tmp_path / ".lock").touch()
+
+    def refused(*_, **__):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(lock.file_lock, "lock", refused)
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+    with read_lock(tmp_path):
+        pass
+    assert before is None or len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_lock_may_be_waited_for(tmp_path, holder):
+    began = time.monotonic()
+    with pytest.raises(lock.InUse), run_lock(tmp_path / "run", wait=0.3):
+        pass
+    assert time.monotonic() - began >= 0.3
+    threading.Timer(0.3, holder.stdin.close).start()
+    with run_lock(tmp_path / "run", wait=60):
+        pass
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
+def test_a_lock_file_that_may_not_be_read_is_no_answer(tmp_path):
+    (tmp_path / ".lock").touch(mode=0)
+    assert lock.in_use(tmp_path, frozenset()) is None

@@ -1,17 +1,21 @@
 """record.py: what a stage writes comes back, whole or not at all."""
 
+import contextlib
 import errno
 import json
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import results as results_of
 
-from dlib_bvae.artifacts import record
+from dlib_bvae.artifacts import Identity, record
 from dlib_bvae.errors import UserError
+from dlib_bvae.runtime import interruptible
 
 GIN = """\
 # Macros:
@@ -45,15 +49,10 @@ vae.limit = 1e999
 """
 
 
-def write(directory, stage="train", earlier=None, config=None, **results):
-    results = {"elapsed_time": 1.5, **results}
-    return record.write_stage(
-        directory,
-        stage,
-        results=results,
-        config=config or {"vae.beta": 4.0},
-        gin_text="vae.beta = 4.0\n",
-        earlier=earlier,
+def write(directory, stage="train", earlier=None, config=None, inputs=None, sources=None, bound=(), **results):
+    fields = {"inputs": inputs or {}, "sources": sources or {}, "bound": bound}
+    return results_of.write(
+        directory, stage, {"elapsed_time": 1.5, **results}, config or {"vae.beta": 4.0}, earlier, **fields
     )
 
 
@@ -76,7 +75,7 @@ def test_a_failed_rename_leaves_the_old_file_and_nothing_else(tmp_path, monkeypa
         raise OSError(errno.EIO, "broken")
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="broken"):
+    with pytest.raises(UserError, match="cannot write .*: broken; choose another place"):
         record.write_atomic(path, "new")
     assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
     assert path.read_text() == "old"
@@ -122,6 +121,7 @@ def test_a_stage_comes_back(tmp_path):
     assert record.read_results(tmp_path, "train") == written
     assert record.read_config(tmp_path, "train") == {"vae.beta": 4.0}
     assert len(written.pop("uuid")) == 36
+    assert written.pop("identity") == record.read_identity(tmp_path, "train").digest
     assert written == {
         "elapsed_time": 1.5,
         "loss": 0.5,
@@ -137,6 +137,7 @@ def test_a_stage_comes_back(tmp_path):
         "results/aggregate/train.json",
         "results/gin/train.gin",
         "results/json/train_config.json",
+        "results/json/train_identity.json",
         "results/json/train_results.json",
     ]
     assert (tmp_path / "results/gin/train.gin").read_text() == "vae.beta = 4.0\n"
@@ -155,15 +156,21 @@ def test_the_aggregate_has_every_earlier_stage(tmp_path):
         "train_results.elapsed_time": 1.5,
         "train_results.loss": 2.0,
         "train_results.uuid": train["uuid"],
+        "train_results.identity": train["identity"],
+        "train_identity.seeds": [],
         "postprocess_config.postprocess.random_seed": 0,
         "postprocess_results.elapsed_time": 1.5,
         "postprocess_results.num_images": 9,
         "postprocess_results.uuid": mean["uuid"],
+        "postprocess_results.identity": mean["identity"],
+        "postprocess_identity.seeds": ["postprocess.random_seed"],
         "evaluation_config.n": 1,
         "evaluation_results.elapsed_time": 1.5,
         "evaluation_results.parameters.a.b": [1, 2],
         "evaluation_results.score": 0.5,
         "evaluation_results.uuid": last["uuid"],
+        "evaluation_results.identity": last["identity"],
+        "evaluation_identity.seeds": [],
     }
 
 
@@ -196,7 +203,7 @@ def test_keys_that_become_one_are_refused(tmp_path):
 
 def test_the_seconds_are_not_optional(tmp_path):
     with pytest.raises(ValueError, match="lack elapsed_time"):
-        record.write_stage(tmp_path, "train", results={}, config={}, gin_text="", earlier=None)
+        record.write_stage(tmp_path, Identity("train", 1, {}), results={}, gin_text="", earlier=None)
 
 
 def test_the_results_file_comes_last(tmp_path, monkeypatch):
@@ -204,10 +211,12 @@ def test_the_results_file_comes_last(tmp_path, monkeypatch):
     replace = os.replace
     monkeypatch.setattr(os, "replace", lambda part, path: (order.append(path.name), replace(part, path)))
     write(tmp_path)
-    assert order == ["train.gin", "train_config.json", "train.json", "train_results.json"]
+    assert order == ["train.gin", "train_config.json", "train.json", "train_identity.json", "train_results.json"]
 
 
-@pytest.mark.parametrize("failing", ["train.gin", "train_config.json", "train.json", "train_results.json"])
+@pytest.mark.parametrize(
+    "failing", ["train.gin", "train_config.json", "train.json", "train_identity.json", "train_results.json"]
+)
 def test_a_redone_stage_that_is_interrupted_is_not_done(tmp_path, monkeypatch, failing):
     write(tmp_path)
     replace = os.replace
@@ -230,7 +239,7 @@ def test_a_full_disk_keeps_the_results_that_were_to_be_replaced(tmp_path, monkey
 
     def full(_):
         calls.append(1)
-        if len(calls) == 4:
+        if len(calls) == 5:
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
@@ -259,6 +268,48 @@ def test_damaged_results_name_the_file_and_the_remedy(tmp_path, content):
         UserError, match=r"train_results\.json is damaged .*; run dlib_bvae_train again with --overwrite"
     ):
         record.read_results(tmp_path, "train")
+
+
+def test_an_identity_comes_back(tmp_path):
+    config = {"vae.beta": 4.0, "model.random_seed": 3, "model.name": "x"}
+    inputs, sources = {"data": "f"}, {"trained": "u"}
+    write(tmp_path, config=config, inputs=inputs, sources=sources, bound=("vae.beta",))
+    read = record.read_identity(tmp_path, "train")
+    assert read == results_of.identity("train", config, inputs=inputs, sources=sources, bound=("vae.beta",))
+    assert read.recorded == {"model.name": "x"}
+
+
+def test_a_damaged_identity_names_what_it_lacks(tmp_path):
+    write(tmp_path)
+    path = tmp_path / "results/json/train_identity.json"
+    path.write_text('{"stage": "train", "version": 1}')
+    with pytest.raises(
+        UserError, match=r"train_identity\.json is damaged \(it lacks 'parameters'\); run dlib_bvae_train"
+    ):
+        record.read_identity(tmp_path, "train")
+
+
+def test_the_identity_of_an_earlier_version_is_read_from_its_other_files(tmp_path):
+    config = {"fid.seed": 1, "vae.beta": 4.0, "N": 2}
+    facts = {"fingerprint": "f", "trained": "u", "codes_key": "z", "training_seed": 5}
+    write(tmp_path, "postprocess", config=config, **facts)
+    write(
+        tmp_path,
+        "evaluation",
+        config={"mig.num_train": 9},
+        metric="mig",
+        metric_parameters={"run_set": "r"},
+        encoded="e",
+    )
+    for stage in ("postprocess", "evaluation"):
+        (tmp_path / f"results/json/{stage}_identity.json").unlink()
+    read = record.read_identity(tmp_path, "postprocess")
+    given = {"codes_key": "z", "training_seed": 5}
+    assert {**read.parameters, **read.recorded} == {"frechet_curve.seed": 1, "vae.beta": 4.0, **given}
+    assert (read.version, read.inputs, read.sources) == (1, {"data": "f"}, {"trained": "u"})
+    read = record.read_identity(tmp_path, "evaluation")
+    assert read.parameters == {"mig.num_train": 9, "metric": "mig", "run_set": "r"}
+    assert (read.inputs, read.sources) == ({}, {"encoded": "e"})
 
 
 def test_a_gin_configuration_becomes_json():
@@ -332,3 +383,49 @@ def test_flattening_loses_nothing(nested):
             inner = inner.setdefault(part, {})
         inner[last] = value
     assert rebuilt == nested
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    for call in (
+        lambda place: record.write_atomic(place / "a.txt", "text"),
+        record.make_directory,
+        record.check_writable,
+    ):
+        with pytest.raises(
+            UserError, match=r"^cannot write .*file.*: (Not a directory|File exists); choose another place"
+        ):
+            call(tmp_path / "file")
+        with pytest.raises(UserError, match=r"^cannot write .*below.*: Not a directory; choose another place"):
+            call(tmp_path / "file" / "below")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that takes no file, even of root")
+def test_a_folder_that_takes_no_file_is_one_sentence():
+    with pytest.raises(
+        UserError, match=r"^cannot write /proc/x/a\.txt: No such file or directory; choose another place"
+    ):
+        record.write_atomic(Path("/proc/x/a.txt"), "text")
+
+
+def test_whether_a_folder_can_be_written_is_seen_without_making_it(tmp_path, monkeypatch):
+    record.check_writable(tmp_path / "new" / "folder")
+    assert os.listdir(tmp_path) == []
+    monkeypatch.setattr(record.os, "access", lambda *_: False)
+    with pytest.raises(UserError, match="Permission denied"):
+        record.check_writable(tmp_path / "new" / "folder")
+
+
+def test_text_of_the_command_line_in_another_encoding_is_written_as_it_was_typed(tmp_path):
+    record.write_atomic(tmp_path / "a.txt", os.fsdecode("größe".encode()) + b"\xff".decode("utf-8", "surrogateescape"))
+    assert (tmp_path / "a.txt").read_bytes() == "größe".encode() + b"\xff"
+
+
+def test_after_an_interrupt_that_was_swallowed_nothing_is_recorded(tmp_path):
+    with contextlib.suppress(KeyboardInterrupt), interruptible():
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            record.write_stage(tmp_path, "train", results={"elapsed_time": 1.0}, config={}, gin_text="", earlier=None)
+    assert os.listdir(tmp_path) == []

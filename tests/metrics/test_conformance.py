@@ -11,10 +11,10 @@ import gin
 import numpy as np
 import pytest
 from support.known_codes import GRID, LARGE, Grid, mixed
+from support.results import write
 
 import dlib_bvae.metrics.sensitivity  # noqa: F401  # its name is known to gin then
 from dlib_bvae import datasets, metrics
-from dlib_bvae.artifacts import write_stage
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.external.from_file import from_file
@@ -79,7 +79,7 @@ def test_the_result_is_scores_within_their_range_and_json(name, data, codes, tmp
     for pattern in scores_of:
         assert any(info_of({pattern: scores_of[pattern]}, key) for key in result), pattern
     result = {**result, "elapsed_time": 0.0}
-    written = write_stage(tmp_path, "evaluation", results=result, config={}, gin_text="", earlier=None)
+    written = write(tmp_path, "evaluation", result)
     assert {key: written[key] for key in result} == result
 
 

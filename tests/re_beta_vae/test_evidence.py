@@ -3,10 +3,10 @@
 import pytest
 from support import report_rows
 from support.report_rows import FOUR, beta_vae, cell, scored, training
+from support.results import write
 
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
-from dlib_bvae.artifacts import write_stage
 from dlib_bvae.errors import UserError
 from dlib_bvae.re_beta_vae.evidence import (
     Evidence,
@@ -37,16 +37,13 @@ def write_run(run, seed=1, dataset="dsprites_rendered", accuracy=0.75, **config)
         "fingerprint": "f",
         "seed": seed,
         "steps": 6000,
-        "elapsed_time": 1.0,
     }
-    write_stage(run / "train", "train", results=trained, config={**CONFIG, **config}, gin_text="", earlier=None)
-    encoded = {"representation": "mean", "num_images": 8, "elapsed_time": 1.0}
-    write_stage(run / "mean", "postprocess", results=encoded, config={}, gin_text="", earlier=run / "train")
+    write(run / "train", "train", trained, {**CONFIG, **config})
+    write(run / "mean", "postprocess", {"representation": "mean", "num_images": 8}, earlier=run / "train")
     parameters = {"batch_size": 64, "classifier": "logistic_regression", "factors": None, "num_train": 10000}
     results = {"metric": "beta_vae", "metric_parameters": parameters, "score_names": ["eval_accuracy"]}
-    results |= {"eval_accuracy": accuracy, "elapsed_time": 1.0}
-    folder = run / "mean" / "metrics" / "beta_vae"
-    write_stage(folder, "evaluation", results=results, config={}, gin_text="", earlier=run / "mean")
+    results |= {"eval_accuracy": accuracy}
+    write(run / "mean" / "metrics" / "beta_vae", "evaluation", results, earlier=run / "mean")
 
 
 def test_runs_and_their_rows_say_the_same(tmp_path):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from support.results import write
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import write_stage
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.re_beta_vae import models
@@ -43,9 +43,8 @@ def run(tmp_path_factory):
     """A finished training on dummy_data, with events."""
     folder = tmp_path_factory.mktemp("run")
     data = datasets.load("dummy_data")
-    results = {"dataset": data.name, "fingerprint": data.fingerprint, "elapsed_time": 1.0}
-    gin_text = 'dataset.name = "dummy_data"\n'
-    write_stage(folder / "train", "train", results=results, config={}, gin_text=gin_text, earlier=None)
+    trained = {"dataset": data.name, "fingerprint": data.fingerprint}
+    write(folder / "train", "train", trained, {"dataset.name": "dummy_data"})
     export(Known(data.observation_shape), folder / "train" / "saved_model")
     for steps in ([10, 20], [20, 30]):  # a training that was continued from step 10
         with tf.summary.create_file_writer(str(folder / "train"), filename_suffix=f".{steps[0]}").as_default():

@@ -44,13 +44,21 @@ def codes(tmp_path, monkeypatch):
     return (known + 0.05 * np.random.default_rng(0).normal(size=known.shape)).astype(np.float32)
 
 
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A gin file that makes every metric fast; what a file binds need not be used."""
+    path = tmp_path_factory.mktemp("gin") / "small.gin"
+    path.write_text("".join(f"{line}\n" for line in SMALL))
+    return str(path)
+
+
 @pytest.fixture
-def score_external():
+def score_external(small):
     """score_external("mig,sap", *bindings, codes=…, dataset=…) → the results, in order."""
 
     def score(metric, *bindings, overwrite=False, repeats=None, **flags):
         flags = {"dataset": "dummy_data", **flags}
-        paths = evaluate.run(metric, [], [*SMALL, *bindings], None, overwrite, repeats, external_codes(**flags))
+        paths = evaluate.run(metric, [small], bindings, None, overwrite, repeats, external_codes(**flags))
         return [read_results(path, "evaluation") for path in paths]
 
     return score

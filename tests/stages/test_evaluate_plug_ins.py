@@ -87,7 +87,7 @@ def test_a_defect_does_not_cost_the_scores_of_others(mine, score_external, tmp_p
 
 
 def test_all_leaves_out_what_gin_cannot_configure(mine, capsys):
-    names = evaluate._metrics("all")
+    names = evaluate.named("all")
     assert "undecorated" not in names
     assert {"mig", "defective"} <= set(names)
     assert capsys.readouterr().err.startswith("left out: the metric undecorated is no gin configurable")

@@ -52,7 +52,7 @@ def test_other_images_are_encoded_and_scored_again(oracle, capsys):
     evaluate.run("mig", [], [MOST, *FEW], oracle)
     first = encoded(oracle)[0].copy()
     evaluate.run("mig", [], [MOST, "postprocess.random_seed = 1", *FEW], oracle)
-    assert "of other images; encoding again" in capsys.readouterr().out
+    assert f"{oracle}/mean was made from another data set; encoding again" in capsys.readouterr().out
     second, results = encoded(oracle)
     assert results["probe"] == "probe(dummy_data, 300 images, seed 1)"
     assert not np.array_equal(first, second)

@@ -139,16 +139,48 @@ def test_nothing_is_started_that_does_not_fit_or_after_stop(tiny, tmp_path):
 def test_shares_of_cores_and_gpus(tiny, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,7")
     study = tiny("study.gpus = 0.5", "study.cpus = 1")
-    assert [local.gpus_of(study, k) for k in range(4)] == [["3"], ["5"], ["7"], ["3"]]
-    assert [local.gpus_of(study._replace(gpus=2.0), k) for k in range(2)] == [["3", "5"], ["7", "3"]]
+    assert [local.gpus_of(study, k, 4) for k in range(4)] == [["3"], ["5"], ["7"], ["3"]]
+    assert [local.gpus_of(study._replace(gpus=2.0), k, 2) for k in range(2)] == [["3", "5"], ["7", "3"]]
     monkeypatch.setattr(local, "cores", lambda: 64)
-    assert [local.default_workers(study._replace(gpus=gpus)) for gpus in (0.0, 0.5, 2.0, 9.0)] == [64, 6, 1, 1]
+    gpus = (0.0, 0.5, 2.0, 9.0, "auto")
+    assert [local.default_workers(study._replace(gpus=each)) for each in gpus] == [64, 6, 1, 1, 12]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert local.gpus_of(study, 0) == []
-    assert local.default_workers(study._replace(cpus=3)) == 21
+    assert local.gpus_of(study, 0, 4) is None
+    assert local.default_workers(study._replace(cpus=3)) == local.default_workers(tiny("study.cpus = 3")) == 21
     assert local.share(3)["OMP_NUM_THREADS"] == local.share(3)["TF_NUM_INTRAOP_THREADS"] == "3"
     assert "CUDA_VISIBLE_DEVICES" not in local.share(3)
     assert local.share(1, ["a", "b"])["CUDA_VISIBLE_DEVICES"] == "a,b"
+
+
+def test_the_gpus_that_there_are_are_shared_out_and_0_hides_them(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,7")
+    study = tiny()
+    assert study.gpus == "auto"
+    assert [local.gpus_of(study, k, 4) for k in range(4)] == [["3"], ["5"], ["7"], ["3"]]
+    assert [local.gpus_of(study, k, 2) for k in range(2)] == [["3"], ["5"]]
+    assert local.gpus_of(study, 0, 1) == ["3", "5", "7"]
+    seen = []
+
+    def attempt_of(run, store, timeout, environment, stop):
+        seen.append(environment.get("CUDA_VISIBLE_DEVICES"))
+        return local.Outcome("done", "", 0.0)
+
+    monkeypatch.setattr(local, "attempt", attempt_of)
+    local.execute(tiny("study.gpus = 0"), tmp_path, 1)
+    assert set(seen) == {"-1"}
+
+
+def test_a_system_without_process_groups_kills_the_child(monkeypatch):
+    monkeypatch.delattr(os, "killpg")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"]) as child:
+        local._kill(child)
+        assert child.wait(timeout=60) == -signal.SIGKILL
+
+
+def test_a_store_that_cannot_be_written_is_one_sentence(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write .*run\.json: Not a directory"):
+        local.execute(tiny(), tmp_path / "file" / "store", 1)
 
 
 @pytest.mark.parametrize(

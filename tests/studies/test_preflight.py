@@ -1,5 +1,6 @@
 """preflight.py: a study that is wrong is refused before anything is trained."""
 
+import os
 import types
 
 import pytest
@@ -43,6 +44,50 @@ def test_a_wrong_metric_is_refused(tiny, binding, said):
         preflight.check(tiny(binding).runs)
 
 
+@pytest.mark.parametrize(
+    ("binding", "said"),
+    [
+        (
+            "vae/part.bindings = ['dataset.name = \"dummy_data\"', 'beta_tc_vae.beta = 6']",
+            "part vae .* nothing used beta_tc_vae.beta = 6; what was used: vae.beta; leave",
+        ),
+        (
+            "study.metrics = [{'metric': 'mig', 'grid': {'dci.num_train': [10]}}]",
+            "mig: nothing used dci.num_train = 10; what was used: mig.num_train",
+        ),
+    ],
+)
+def test_what_nothing_uses_is_refused(tiny, binding, said):
+    with pytest.raises(UserError, match=said):
+        preflight.check(tiny(binding).runs)
+
+
+def test_what_some_runs_use_is_not_refused(tiny):
+    grid = "{'dataset.name': ['dummy_data', 'probe'], 'probe.data': ['dummy_data'], 'probe.images': [100]}"
+    assert preflight.check(tiny(f"vae/part.grid = {grid}").runs) == {}
+
+
+def test_a_metric_may_come_from_a_module_that_its_gin_file_imports(tiny, tmp_path, monkeypatch):
+    (tmp_path / "module_of_a_study.py").write_text(
+        "import gin\n"
+        "@gin.configurable\n"
+        "def helper(width=1):\n    return width\n"
+        "@gin.configurable(denylist=['data', 'codes', 'random_state'])\n"
+        "def metric_of_a_module(data, codes, random_state, scale=1.0):\n    return {'size': scale * helper()}\n"
+    )
+    (tmp_path / "theirs.gin").write_text("import module_of_a_study\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.syspath_prepend(tmp_path)
+    wanted = {
+        "metric": "metric_of_a_module",
+        "gin_config": [f"{tmp_path}/theirs.gin"],
+        "gin_bindings": ["helper.width = 3"],
+    }
+    study = tiny(f"study.metrics = [{wanted!r}]")
+    assert preflight.check(study.runs) == {}
+    assert study.runs[0].evaluations[0].representation() == "mean"
+
+
 def test_data_sets_that_cannot_be_had_are_named_once(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("DLIB_BVAE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path))
@@ -79,7 +124,7 @@ def test_a_data_set_is_absent_without_its_file_and_its_cache(tmp_path, monkeypat
 def test_an_evaluation_is_tried_once_a_data_set(tiny, monkeypatch):
     tried = []
     monkeypatch.setattr(runtime, "load_tensorflow", lambda: None)
-    monkeypatch.setattr(preflight, "_data_set", lambda run: "no file" if run.part == "pca" else object())
+    monkeypatch.setattr(preflight, "_data_set", lambda run, typed: "no file" if run.part == "pca" else object())
     monkeypatch.setattr(
         preflight, "_try_evaluations", lambda fresh, data: tried.append([each.metric for each in fresh])
     )

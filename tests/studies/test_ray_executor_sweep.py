@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 import types
 from concurrent.futures import Future
@@ -43,6 +44,10 @@ class Played:
     def __init__(self, plays, store):
         self.plays, self.store, self.options = {part: list(endings) for part, endings in plays.items()}, store, None
         self.tasks, self.most, self.held, self.cancelled = [], 0, {}, []
+        self.resources = [{"CPU": 8.0}]
+
+    def nodes(self):
+        return [{"Resources": each, "Alive": True} for each in self.resources]
 
     def remote(self, **options):
         self.options = options
@@ -82,9 +87,10 @@ def sweep(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(ray_executor, "_PERIOD", 0.0)
     monkeypatch.setattr(ray_executor, "_BUSY", 0.03)
 
-    def play(plays, workers=1, bindings=(), **given):
+    def play(plays, workers=1, bindings=(), resources=None, **given):
         asked = tiny("study.parts = [@vae/part()]", *bindings) if "pca" not in plays else tiny(*bindings)
         ray = Played(plays, tmp_path)
+        ray.resources = resources or ray.resources
         monkeypatch.setattr(ray_executor, "cluster", lambda *_: contextlib.nullcontext(ray))
         told = []
         report = lambda run, outcome: told.append((run.part, outcome and outcome.status))
@@ -109,8 +115,47 @@ def test_a_run_is_handed_over_once_with_its_share(sweep):
     assert sweep({"vae": []})[1:] == ({"vae": None}, [])  # it is done
 
 
-def test_without_gpus_nothing_is_said_of_their_memory(sweep):
-    assert "TF_FORCE_GPU_ALLOW_GROWTH" not in sweep({"vae": [DONE]})[0].tasks[0]["environment"]
+def test_0_gpus_hide_them_from_the_child(sweep):
+    ray, _, _ = sweep({"vae": [DONE]}, bindings=["study.gpus = 0"], resources=[{"CPU": 8.0, "GPU": 2.0}])
+    assert ray.options["num_gpus"] == 0
+    assert ray.tasks[0]["environment"]["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert "TF_FORCE_GPU_ALLOW_GROWTH" not in ray.tasks[0]["environment"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "asked"), [(1, 2.0, 1.0), (2, 2.0, 1.0), (3, 2.0, 0.5), (30, 2.0, 0.25), (3, 0.0, 0.0)]
+)
+def test_the_gpus_of_a_cluster_are_shared_out(sweep, workers, gpus, asked):
+    ray, _, _ = sweep({"vae": [DONE]}, workers, resources=[{"CPU": 8.0}, {"CPU": 8.0, "GPU": gpus}])
+    assert ray.options["num_gpus"] == asked
+    assert "CUDA_VISIBLE_DEVICES" not in ray.tasks[0]["environment"]  # Ray says which
+    assert ray.tasks[0]["environment"]["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+
+
+def test_a_task_leaves_ray_s_process_where_it_was(tiny, tmp_path, monkeypatch):
+    run, store = tiny().runs[0], tmp_path / "store"
+    run.directory(store).mkdir(parents=True)
+    (run.directory(store) / "run.json").write_text("{}")
+    (tmp_path / "elsewhere").mkdir()
+    seen = []
+    monkeypatch.setattr(ray_executor, "attempt", lambda *_: seen.append(os.getcwd()) or DONE)
+    before = os.getcwd()
+    task = {**task_of(run, store, 0.0, {}), "folder": str(tmp_path / "elsewhere")}
+    assert ray_executor.perform(task) == DONE
+    assert (seen, os.getcwd()) == ([str(tmp_path / "elsewhere")], before)
+    with pytest.raises(UserError, match="the sweep was started with 0"):
+        ray_executor.perform({**task, "version": "0"})
+    assert os.getcwd() == before
+
+
+def test_what_is_set_for_ray_does_not_stay_in_the_environment(monkeypatch):
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
+    monkeypatch.delenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", raising=False)
+    before = dict(os.environ)
+    with ray_executor._settings():
+        assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"  # the user has said so
+        assert os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "1"
+    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -212,8 +257,7 @@ def test_a_run_that_another_process_has_done_meanwhile_is_done(sweep, tiny, tmp_
     ],
 )
 def test_how_many_runs_a_node_has_room_for(tiny, cpus, gpus, node, fit):
-    asked = tiny(f"study.cpus = {cpus}", f"study.gpus = {gpus}")
-    assert ray_executor._fit(asked, node) == fit
+    assert ray_executor._fit(tiny(f"study.cpus = {cpus}"), node, gpus) == fit
 
 
 def test_the_room_of_a_cluster_is_that_of_its_nodes_that_are_alive(tiny, monkeypatch, capsys):
@@ -228,9 +272,12 @@ def test_the_room_of_a_cluster_is_that_of_its_nodes_that_are_alive(tiny, monkeyp
     assert ray_executor.room(asked, "auto") == 3
     nodes[:] = nodes[1:2]
     assert ray_executor.room(asked, "auto") == 1
+    nodes.append({"Resources": {"CPU": 64.0, "GPU": 2.0}, "Alive": True})
+    assert ray_executor.room(asked, "auto") == 8  # four a GPU
+    del nodes[1]
     with pytest.raises(UserError, match=r"a run needs 2 CPUs and 0 GPUs .* which this machine has not"):
-        ray_executor._check_room(ray, asked, started=True)
-    ray_executor._check_room(ray, asked, started=False)
+        ray_executor._check_room(ray, asked, 1, started=True)
+    ray_executor._check_room(ray, asked, 1, started=False)
     assert "no node of the cluster has 2 CPUs and 0 GPUs" in capsys.readouterr().err
 
 

@@ -158,7 +158,8 @@ def test_what_is_no_evaluation_is_refused_with_its_value(wrong):
     [
         ("study.cpus = 0", "study.cpus must be an integer >= 1; got 0"),
         ("study.attempts = 0", "study.attempts must be an integer >= 1; got 0"),
-        ("study.gpus = -1", "study.gpus must be a finite number >= 0; got -1"),
+        ("study.gpus = -1", "study.gpus must be a finite number >= 0; got -1; or 'auto'"),
+        ("study.gpus = 'all'", "study.gpus must be a finite number >= 0; got 'all'; or 'auto'"),
         ("study.timeout = -1", "study.timeout must be a finite number >= 0; got -1"),
         ("study.parts = @conv/part()", "study.parts must be a list"),
         ("conv/part.grid = {'vae.beta': []}", r"part.grid\['vae.beta'\] must be a list of values; got \[\]"),
@@ -172,12 +173,8 @@ def test_values_out_of_range(tmp_path, binding, said):
 def test_the_least_values_are_taken(tmp_path):
     found = loaded(tmp_path, TINY + "\nstudy.cpus = 1\nstudy.attempts = 1\nstudy.gpus = 0\nstudy.timeout = 0\n")
     assert (found.cpus, found.attempts, found.gpus, found.timeout) == (1, 1, 0, 0)
-    assert (loaded(tmp_path).cpus, loaded(tmp_path).attempts, loaded(tmp_path).gpus, loaded(tmp_path).timeout) == (
-        1,
-        1,
-        0,
-        0,
-    )
+    default = loaded(tmp_path)
+    assert (default.cpus, default.attempts, default.gpus, default.timeout) == (1, 1, "auto", 0)
 
 
 def test_the_installed_studies_are_named_as_they_are_typed():

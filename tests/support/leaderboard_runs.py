@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.artifacts import record
+from support.results import write
 
 # A red square of 1 × 1 pixel.
 PNG = bytes.fromhex(
@@ -35,10 +35,10 @@ def train(root: Path, name: str, *, seed: int = 0, config: Mapping[str, Any] | N
         "reconstruction": 20.0,
         "elapsed_time": 60.0,
     }
-    _write(directory / "train", "train", {**told, "model.random_seed": seed}, None, {**known, **results})
+    write(directory / "train", "train", {**known, **results}, {**told, "model.random_seed": seed})
     (directory / "train" / "reconstructions.png").write_bytes(PNG)
     encoded = {"representation": "mean", "num_images": 1000}
-    _write(directory / "mean", "postprocess", {"postprocess.random_seed": 0}, directory / "train", encoded)
+    write(directory / "mean", "postprocess", encoded, {"postprocess.random_seed": 0}, directory / "train")
     return directory / "mean"
 
 
@@ -62,13 +62,8 @@ def score(
         **more,
     }
     told = {"evaluation.random_seed": seed, **{f"{metric}.{key}": value for key, value in parameters.items()}}
-    _write(directory, "evaluation", told, encoded, results)
+    write(directory, "evaluation", results, told, encoded)
     return directory
-
-
-def _write(directory: Path, stage: str, config: Any, earlier: Path | None, results: Mapping[str, Any]) -> None:
-    results = {"elapsed_time": 1.0, **results}
-    record.write_stage(directory, stage, results=results, config=config, gin_text="", earlier=earlier)
 
 
 def bring(
@@ -95,7 +90,7 @@ def bring(
         **({"source": source} if source is not None else {"saved_model": saved_model}),
         **more,
     }
-    _write(directory, "postprocess", {"dataset.name": "dsprites_rendered"}, None, results)
+    write(directory, "postprocess", results, {"dataset.name": "dsprites_rendered"})
     if submission is not None:
-        _write(directory, "submission", {}, None, {"name": name, **submission})
+        write(directory, "submission", {"name": name, **submission})
     return directory

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from dlib_bvae.artifacts import write_stage
 from dlib_bvae.studies.study import Run
+from support.results import write
 
 
 def finish(run: Run, store: Path, seconds: float = 1.0, scored: bool = True) -> None:
@@ -12,5 +12,4 @@ def finish(run: Run, store: Path, seconds: float = 1.0, scored: bool = True) -> 
     stages = [("train", "train"), ("mean", "postprocess"), (run.evaluations[0].folder, "evaluation")]
     for folder, stage in stages if scored else stages[:1]:
         earlier = None if stage == "train" else directory / "train"
-        results = {"elapsed_time": seconds}
-        write_stage(directory / folder, stage, results=results, config={}, gin_text="", earlier=earlier)
+        write(directory / folder, stage, {"elapsed_time": seconds}, earlier=earlier)

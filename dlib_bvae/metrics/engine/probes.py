@@ -14,6 +14,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.metrics.engine.sampling import Sample
+from dlib_bvae.runtime import interruptible
 
 
 class Classifier(Protocol):
@@ -125,7 +126,8 @@ def fit_all(make: Callable[[int], Classifier], train: Sample, seed: int) -> list
 
     def fit(k: int) -> Any:
         model = make(int(seeds[k])) if counts[k] > 1 else Constant()
-        return model.fit(train.codes, train.factors[:, k])
+        with interruptible():
+            return model.fit(train.codes, train.factors[:, k])
 
     order = sorted(range(len(counts)), key=lambda k: -counts[k])
     # The matrices are narrow: a second thread within their products made a logistic regression 2.5 times as slow.

@@ -18,10 +18,10 @@ TRAINING = [
 
 
 def test_a_model_is_trained_again(submit, probe, tmp_path, capsys):
-    from dlib_bvae.stages import postprocess, train
+    from dlib_bvae.stages import inputs, train
 
     train.run(["gin/beta4_dsprites.gin"], [*TRAINING[1:], "model.random_seed = 7"], tmp_path / "theirs")
-    encode = postprocess.load_encoder(tmp_path / "theirs" / "train" / "saved_model")
+    encode = inputs.load_encoder(tmp_path / "theirs" / "train" / "saved_model")
     codes = np.asarray(encode(probe.observations_at(np.arange(IMAGES)))[0])
     gin_file = tmp_path / "submissions" / "mine" / "train.gin"
     gin_file.write_text("\n".join(TRAINING))
