@@ -112,7 +112,7 @@ def test_means_are_done_and_other_images_encoded_again(copied):
     done("postprocess", *flags)
     unchanged(run, "encoded already", "postprocess", *flags)
     unchanged(run, "encoded already", "postprocess", *flags, *bound("postprocess.random_seed = 7"))
-    again = "mean was made from another data; encoding again"
+    again = "mean was made from another data set; encoding again"
     for lines, images in (([FEW], 100), ([FEW, "postprocess.random_seed = 7"], 100), ([], 512)):
         found = redone(run / "mean", "postprocess", again, "postprocess", *flags, *bound(*lines))
         assert found["num_images"] == images
@@ -130,7 +130,7 @@ def test_samples_are_done_and_those_of_another_seed_encoded_again(copied):
     redone(run / "sampled", "postprocess", sentence, "postprocess", *seven)
     assert not np.array_equal(np.load(run / "sampled" / "codes.npy"), first)
     unchanged(run, "encoded already", "postprocess", *seven)
-    redone(run / "sampled", "postprocess", "was made from another data", "postprocess", *seven, *bound(FEW))
+    redone(run / "sampled", "postprocess", "was made from another data set", "postprocess", *seven, *bound(FEW))
     redone(run / "sampled", "postprocess", "now it is 0; encoding again", "postprocess", *flags)
     np.testing.assert_array_equal(np.load(run / "sampled" / "codes.npy"), first)
     before = snapshot(run / "sampled")
@@ -239,7 +239,7 @@ def test_a_model_from_elsewhere_is_done_and_another_refused(place, trained):
     unchanged(run, "scored already", "evaluate", *flags)
     for more, sentence in (
         (["--training_seed=1"], "with training_seed = 0, now it is 1"),
-        (bound(FEW), "from another data"),
+        (bound(FEW), "from another data set"),
     ):
         refused(run, f"theirs/mean was made {sentence}; {OTHER_CODES}", "evaluate", *flags, *more)
     shutil.rmtree(model)

@@ -9,11 +9,10 @@ from unittest import mock
 
 import pytest
 from support.killed import killed_after, steps_of
-from support.tiny_runs import CELLS, DATA, FITS, MIG, PICTURES, SETS, strays
+from support.tiny_runs import CELLS, DATA, FITS, PICTURES, strays
 
 from dlib_bvae.artifacts import environment, read_identity, read_results
-from dlib_bvae.stages import evaluate, postprocess, rank, sensitivity, visualize
-from dlib_bvae.stages.external import external_codes
+from dlib_bvae.stages import evaluate, postprocess, sensitivity, visualize
 
 OF_TIME = (
     "elapsed_time",
@@ -39,8 +38,8 @@ def _encode(folder, *lines, **more):
     return postprocess.run([], lines, folder / "one", **more)
 
 
-def _score(folder, metric="mig", *lines, **more):
-    return evaluate.run(metric, [], [*MIG, *lines] if metric == "mig" else lines, folder / "one", **more)
+def _score(folder, *lines, metric="active_units", **more):
+    return evaluate.run(metric, [], [f"{metric}.num_train = 100", *lines], folder / "one", **more)
 
 
 def _draw(folder, *lines, **more):
@@ -51,15 +50,6 @@ def _study(folder, *lines, **more):
     return sensitivity.run([folder / "one"], [], [*CELLS, *lines], folder / "tables", **more)
 
 
-def _rank(folder, *lines, **more):
-    return rank.run("udr", [folder / "one", folder / "two"], [], [*SETS, *lines], **more)
-
-
-def _external(folder, *lines, overwrite=False):
-    source = external_codes(codes=folder / "codes.npy", dataset="dummy_data", output_dir=folder / "theirs")
-    return evaluate.run("mig", [], [*MIG, *lines], None, overwrite, None, source)
-
-
 # Every command that may come after one that died, under the parameters of that one and under others.
 LATER = {
     "fit": _fit,
@@ -68,9 +58,9 @@ LATER = {
     "encode overwrite": partial(_encode, overwrite=True),
     "encode few": lambda folder: _encode(folder, FEW),
     "score": _score,
-    "score few": lambda folder: _score(folder, "mig", FEW),
-    "score others": lambda folder: _score(folder, "mig", "mig.num_bins = 7"),
-    "score another": lambda folder: _score(folder, "irs", "irs.num_train = 100"),
+    "score few": lambda folder: _score(folder, FEW),
+    "score others": lambda folder: _score(folder, "active_units.threshold = 0.1"),
+    "score another": lambda folder: _score(folder, metric="mig"),
     "score overwrite": partial(_score, overwrite=True),
     "draw": _draw,
     "draw others": lambda folder: _draw(folder, "visualize.random_seed = 3"),
@@ -174,7 +164,7 @@ def try_later(folder, later, expected):
     assert {key: found.get(key) for key in wanted} == wanted
     if not later.startswith("fit"):  # what a new training makes stale is made again by the next command
         assert_nothing_is_stale(folder / "one")
-    assert not [path for path in strays(folder) if not path.startswith(("one/train.part", "one/mean.part"))]
+    assert [path for path in strays(folder / "one") if not path.startswith(("train.part", "mean.part"))] == []
 
 
 def die(name, steps, before, folder):
@@ -189,24 +179,38 @@ def commands_after(name):
     return ["fit", "fit overwrite"] if name == "fit" else list(LATER)
 
 
-CHEAP = [each for each in LATER if not each.startswith(("draw", "study"))]
+def check(name, step, later, before, undisturbed, folder):
+    """Tries a later command, then the killed one and a score, after a kill after so many steps; removes `folder`."""
+    die(name, step, before, folder)
+    try:
+        try_later(folder, later, undisturbed(later))
+        quietly(KILLED[name][1], folder)
+        assert strays(folder / "one") == []
+        quietly(_score, folder)
+        assert_nothing_is_stale(folder / "one")
+    except Exception as error:
+        raise AssertionError(
+            f"{name} was killed after {step} of {before(name)[1]} steps, then {later}: {error}"
+        ) from error
+    shutil.rmtree(folder)
+
+
+CHEAP = [each for each in LATER if not each.startswith(("draw", "study", "score another"))]
+SAMPLED_STEPS = 5
 
 
 @pytest.mark.parametrize("name", KILLED)
-def test_after_a_kill_at_any_step_a_later_command_goes_on(name, before, undisturbed, tmp_path):
+def test_after_a_kill_a_later_command_goes_on(name, before, undisturbed, tmp_path):
     _, steps = before(name)
     assert steps > 10
     order = random.Random(name)
     choices = [each for each in commands_after(name) if each in CHEAP]
-    for step in range(steps):
-        folder = die(name, step, before, tmp_path / str(step))
-        later = order.choice(choices)
-        try:
-            try_later(folder, later, undisturbed(later))
-            quietly(KILLED[name][1], folder)
-            assert strays(folder) == []
-            quietly(_score, folder)
-            assert_nothing_is_stale(folder / "one")
-        except Exception as error:
-            raise AssertionError(f"{name} was killed after {step} of {steps} steps, then {later}: {error}") from error
-        shutil.rmtree(folder)
+    for step in order.sample(range(steps), SAMPLED_STEPS):
+        check(name, step, order.choice(choices), before, undisturbed, tmp_path / str(step))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "later"), [(name, later) for name in KILLED for later in commands_after(name)])
+def test_after_a_kill_at_any_step_every_later_command_goes_on(name, later, before, undisturbed, tmp_path):
+    for step in range(before(name)[1]):
+        check(name, step, later, before, undisturbed, tmp_path / str(step))

@@ -10,9 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 _CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+_PROCESS = 2**22 + 1  # no process of Linux has this number
 
 
 class KilledError(BaseException):
@@ -80,7 +84,8 @@ def steps_of(folder: Path, call: Callable[[], object]) -> int:
 
 def killed_after(steps: int, folder: Path, call: Callable[[], object]) -> bool:
     """Calls until so many steps were taken below `folder`, after which nothing changes; whether it got that far."""
-    with _watching(folder, steps):
+    another = mock.patch.object(os, "getpid", return_value=_PROCESS)  # files that it was writing are named after it
+    with _watching(folder, steps), another:
         try:
             call()
         except KilledError:
