@@ -104,13 +104,13 @@ class Choice:
 
 
 def parameters() -> dict[str, list[str]]:
-    """Configurable → its parameters that gin may bind; those without are left out."""
+    """Configurable → its parameters that gin may bind; those without are left out, and a study's, which is no result."""
     for registry in REGISTRIES:
         registry.import_all()
     found = {
         selector.rpartition(".")[2]: list(_bindable(each))
         for selector, each in gin_config._REGISTRY.items()
-        if selector.startswith("dlib_bvae.")
+        if selector.startswith("dlib_bvae.") and not selector.startswith("dlib_bvae.studies.")
     }
     return {name: names for name, names in found.items() if names}
 
