@@ -38,6 +38,12 @@ OTHERS = {
     "study": ["sensitivity", "held", "--output_dir=tables", *bound(*CELLS)],
     "codes": ["evaluate", "--codes=codes.npy", "--dataset=dummy_data", "--output_dir=held-codes", "--metric=mig"],
     "ensemble": ["train", "--model_dir=held", *bound(*VAE, "ensemble.seeds = [1, 2]")],
+    "start from": ["train", "--model_dir=next", *bound(*VAE, "model.initial_weights = 'held'")],
+    "ensemble from": [
+        "train",
+        "--model_dir=next",
+        *bound(*VAE, "model.initial_weights = 'held'", "ensemble.seeds = [1]"),
+    ],
 }
 FOLDERS = {"codes": "held-codes", "ensemble": "held-seed2"}  # others: "held"
 READERS = [name for name in OTHERS if name.endswith("elsewhere")]
@@ -88,7 +94,7 @@ def test_the_second_command_is_refused_and_told_who_has_it(name, here, all_held)
     found = command(*OTHERS[name])
     assert (found.code, len(found.err.strip().splitlines())) == (2, 1)
     assert f"{where} is in use by process {all_held[where].pid} (started 20" in found.err
-    assert "wait for it or choose another --" in found.err
+    assert f"wait for it or choose another {'model.initial_weights' if name.endswith('from') else '--'}" in found.err
     assert snapshot(here) == before
     assert strays(here) == []
 
@@ -157,7 +163,7 @@ class Opened:
 
 
 ONE = {
-    **{name: [flag.replace("held", "one") for flag in flags] for name, flags in OTHERS.items() if name != "ensemble"},
+    **{name: [flag.replace("held", "one") for flag in flags] for name, flags in OTHERS.items() if "ens" not in name},
     "start from": [
         "train",
         "--model_dir=next",
