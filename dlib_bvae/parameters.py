@@ -148,7 +148,7 @@ def _name_of(function: Any) -> str | None:
         registered = gin.get_configurable(function)
     except (ValueError, TypeError):
         return None
-    name: str = name_of(function) or getattr(function, "__name__", "")
+    name: str = name_of(function) or str(getattr(function, "__name__", ""))
     full = f"{function.__module__}.{name}"
     return next((_shortest(each) for each in (name, full) if _find(each) is registered), None)
 
