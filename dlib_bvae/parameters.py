@@ -16,6 +16,7 @@ from gin.config import ConfigurableReference, parse_value
 from dlib_bvae.errors import warn_once
 from dlib_bvae.former_names import current_key
 from dlib_bvae.gin_text import Reference, bindings_of, json_value
+from dlib_bvae.registry import name_of
 
 
 def used() -> dict[str, Any]:
@@ -147,7 +148,7 @@ def _name_of(function: Any) -> str | None:
         registered = gin.get_configurable(function)
     except (ValueError, TypeError):
         return None
-    name = getattr(function, "__name__", "")
+    name: str = name_of(function) or str(getattr(function, "__name__", ""))
     full = f"{function.__module__}.{name}"
     return next((_shortest(each) for each in (name, full) if _find(each) is registered), None)
 

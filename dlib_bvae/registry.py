@@ -104,6 +104,7 @@ ADDITION = "addition"  # what else is kept of the work
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 _kinds: dict[str, str] = {}  # "model.random_seed" → SEED
+_names: dict[Any, str] = {}  # GaussianVAE → "gaussian_vae"
 
 
 def configurable(
@@ -129,9 +130,16 @@ def configurable(
 
         selector = (name or decorated.__name__).rpartition(".")[2]
         _kinds.update({f"{selector}.{each}": kind for kind, names in kinds.items() for each in names})
-        return gin.configurable(name, module=module, denylist=denylist)(decorated)
+        made = gin.configurable(name, module=module, denylist=denylist)(decorated)
+        _names[made] = selector
+        return made
 
     return decorate
+
+
+def name_of(function: Any) -> str | None:
+    """The name by which gin knows what `configurable` decorated; None for anything else."""
+    return _names.get(function)
 
 
 def kind_of(key: str) -> str | None:

@@ -6,6 +6,7 @@ from support.configurables import branch, leaf, only_a_function
 
 from dlib_bvae import stages
 from dlib_bvae.config import configuration, current, unused, used
+from dlib_bvae.registry import configurable
 
 
 def test_what_is_used_has_defaults_and_functions_but_not_what_the_caller_gave():
@@ -77,3 +78,21 @@ def test_a_former_name_has_the_present_value_of_today():
 )
 def test_what_was_typed_and_not_used_is_named(typed, said):
     assert unused(typed, ["vae.beta", "s/t/vae.beta", "s/t/encoder.num_latent"]) == said
+
+
+@configurable("another_name", module="test_parameters")
+class Named:
+    """A class that gin knows by another name."""
+
+
+@configurable("takes_a_class", module="test_parameters")
+def takes_a_class(made=Named):
+    return made
+
+
+def test_a_default_that_gin_knows_by_another_name_than_its_own_is_used():
+    with configuration([], [], []):
+        takes_a_class()
+        assert used() == {"takes_a_class.made": "@another_name"}
+    with configuration([], ["takes_a_class.made = @another_name"], []):
+        assert current(["takes_a_class.made"]) == {"takes_a_class.made": "@another_name"}

@@ -18,6 +18,7 @@ from dlib_bvae.artifacts.identity import Identity, differences
 from dlib_bvae.artifacts.lock import run_lock
 from dlib_bvae.artifacts.record import (
     is_done,
+    is_temporary,
     make_directory,
     read_identity,
     read_results,
@@ -32,6 +33,7 @@ from dlib_bvae.runtime import raise_if_interrupted
 PART, OLD = ".part", ".old"
 GROWN_FROM = "continued_from"
 _LONGEST_NAME = 80  # bytes
+_PLACES = ("*", "*/*", "*/metrics/*")  # where results stand in a run directory
 _BEGUN = "begun.json"  # in a part: the identity of the work, {} until all that it uses is known
 _OF_EARLIER_VERSIONS = "started.gin"
 _MARKS = ("results", _BEGUN, _OF_EARLIER_VERSIONS)  # of the directories of this engine
@@ -281,7 +283,11 @@ class Work:
 def open_run(directory: Path, flag: str = "--model_dir") -> Iterator[None]:
     """Keeps other processes out of a run directory (see run_lock), and puts in order what a killed one left in it."""
     with run_lock(directory, flag):
-        for pattern in ("*", "*/*", "*/metrics/*"):
+        for pattern in _PLACES:
+            for path in (*directory.glob(f"{pattern}/.*"), *directory.glob(f"{pattern}/results/*/.*")):
+                if is_temporary(path):
+                    path.unlink()
+        for pattern in _PLACES:
             for ending in (PART, OLD):
                 for path in directory.glob(pattern + ending):
                     _settle(path)

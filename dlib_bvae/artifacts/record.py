@@ -7,6 +7,7 @@ import errno
 import json
 import math
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -37,6 +38,11 @@ def write_atomic(path: Path, text: str | bytes | Iterable[str]) -> None:
     """
     with _written_next_to({path: text}) as parts:
         os.replace(parts[path], path)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that write_atomic or write_stage was writing when its process was killed."""
+    return re.fullmatch(r"\..+\.\d+", path.name) is not None and path.is_file()
 
 
 def make_directory(directory: Path) -> None:
@@ -130,15 +136,12 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
         entries = read_json(path, stage)
         if entries.get(f"{stage}_results.uuid") == before["uuid"]:
             files[path] = _dump({**entries, **changed})
-    files |= {
-        gin_path: text + "".join(f"{key} = {value!r}\n" for key, value in labels.items()),
-        _json_path(directory, f"{stage}_config"): _dump({**read_config(directory, stage), **labels}),
-        # last, as by these it is found out that labels are others
-        _json_path(directory, f"{stage}_results"): _dump({**before, **results}),
-        _json_path(directory, f"{stage}_identity"): _dump(
-            replace(identity, recorded={**identity.recorded, **labels}).to_json()
-        ),
-    }
+    recorded = replace(identity, recorded={**identity.recorded, **labels})
+    files[gin_path] = text + "".join(f"{key} = {value!r}\n" for key, value in labels.items())
+    files[_json_path(directory, f"{stage}_config")] = _dump({**read_config(directory, stage), **labels})
+    # what tells that there is something to write comes last: after a kill it is told again
+    files[_json_path(directory, f"{stage}_results")] = _dump({**before, **results})
+    files[_json_path(directory, f"{stage}_identity")] = _dump(recorded.to_json())
     with _written_next_to(files) as parts:
         for path, part in parts.items():
             os.replace(part, path)

@@ -16,6 +16,7 @@ from dlib_bvae.models.likelihoods import Likelihood, bernoulli_loss
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.parts import PRECISIONS, UserPart, decoder_use, encoder_use, in_training, make_part
 from dlib_bvae.models.random_numbers import normal
+from dlib_bvae.registry import configurable
 
 Adapt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -63,7 +64,7 @@ def build_likelihood(loss_fn: Callable[[], Likelihood] = bernoulli_loss) -> Like
     return loss_fn()
 
 
-@gin.configurable("gaussian_vae", denylist=["observation_shape", "seed", "precision"])
+@configurable("gaussian_vae", denylist=["observation_shape", "seed", "precision"])
 class GaussianVAE(tf.Module):
     """q(z|x) = N(mean, diag exp(log_variance)), p(z) = N(0, I); Kingma & Welling 2014.
 

@@ -70,7 +70,8 @@ def run(
             opened.enter_context(open_run(directory))
         for member, directory in zip(members, directories, strict=True):
             with configuration(gin_config, [*gin_bindings, *member.bindings], train.REGISTRIES):
-                work, fresh = _build(member, directory / "train", built[:1], overwrite, opened)
+                with train.first_weights_kept():
+                    work, fresh = _build(member, directory / "train", built[:1], overwrite, opened)
                 built += fresh
                 used |= work.used()
         say_unused(configured.typed, used)

@@ -121,7 +121,7 @@ def _cells(model_dir: Path, gin_config: Sequence[str], gin_bindings: Sequence[st
         with configuration(gin_config, gin_bindings, registries) as configured:
             work = _score_once(trained, data, encoded.directory, overwrite)
             say_unused(configured.typed, used | work.used())
-    return {**work.results(), **_of_training(trained)}
+        return {**work.results(), **_of_training(trained)}
 
 
 def _of_training(trained: TrainedRun) -> dict[str, Any]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dlib_bvae import config, datasets, models  # models first: TensorFlow is to start without its lines
-from dlib_bvae.artifacts import Stage, Work, describe, device, is_done, open_run, peak_memory_mib, read_identity
+from dlib_bvae.artifacts import (
+    Stage,
+    Work,
+    describe,
+    device,
+    is_done,
+    open_run,
+    peak_memory_mib,
+    read_identity,
+    read_lock,
+)
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
@@ -106,21 +117,33 @@ def directory_of(gin_config: Sequence[str], gin_bindings: Sequence[str], model_d
 
 
 def _train_once(final: Path, configured: Configuration, overwrite: bool, profile: str | None) -> None:
-    work, data = look(final)
-    if is_trained(work, data, overwrite):
-        say_unused(configured.typed, work.used())
-        return
-    began = time.time()
-    data, settings = data or datasets.load(), TrainingSettings()
-    baseline = settings.model if isinstance(settings.model, Baseline) else None
-    if baseline is not None and profile is not None:
-        raise UserError("--profile profiles training steps, and a fitted model has none; leave it out")
-    with determinism(settings.deterministic):
-        learn = _training(work, data, settings, profile) if baseline is None else fit_of(work, baseline, data, settings)
+    with contextlib.ExitStack() as entered:
+        with first_weights_kept():
+            work, data = look(final)
+            if is_trained(work, data, overwrite):
+                say_unused(configured.typed, work.used())
+                return
+            began = time.time()
+            data, settings = data or datasets.load(), TrainingSettings()
+            baseline = settings.model if isinstance(settings.model, Baseline) else None
+            if baseline is not None and profile is not None:
+                raise UserError("--profile profiles training steps, and a fitted model has none; leave it out")
+            entered.enter_context(determinism(settings.deterministic))
+            learn = (
+                _training(work, data, settings, profile) if baseline is None else fit_of(work, baseline, data, settings)
+            )
         begin(work)
         say_unused(configured.typed, work.used())
         network, measured = learn(work.part)
     finish(work, network, data, settings, began, measured)
+
+
+@contextlib.contextmanager
+def first_weights_kept() -> Iterator[None]:
+    """Keeps the run whose weights the training starts from as it is, until the block ends, in which the training is built."""
+    run = config.current([_INITIAL]).get(_INITIAL)
+    with read_lock(Path(run), _INITIAL) if run and Path(run).is_dir() else contextlib.nullcontext():
+        yield
 
 
 def look(final: Path) -> tuple[Work, ImageData | None]:

@@ -149,3 +149,10 @@ def test_matrices_are_pictures_beside_the_results(mine, score_external):
     score_external("mig,active_units", codes=mine)
     pictures = [path.relative_to("runs/mine/codes/metrics").as_posix() for path in Path("runs").rglob("*.png")]
     assert pictures == ["mig-num_train=200/mutual_information.png"]
+
+
+def test_parameters_of_a_metric_that_refuses_are_not_said_to_be_unused(codes, score_external, capsys):
+    np.save("mine.npy", codes)
+    with pytest.raises(UserError, match="mig.num_bins must be an integer"):
+        score_external("mig", "mig.num_bins = -1", codes=Path("mine.npy"))
+    assert "mig" not in capsys.readouterr().err
