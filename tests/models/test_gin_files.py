@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from support.methods import method_files
 
+from dlib_bvae.artifacts import Work
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.models.baselines import Baseline
-from dlib_bvae.stages.train import REGISTRIES, fit_of
+from dlib_bvae.stages.train import REGISTRIES, TRAIN, fit_of
 from dlib_bvae.training.settings import TrainingSettings
 
 HOME = Path(__file__).resolve().parents[2]
@@ -20,7 +21,7 @@ def check_it_makes_what_it_says(file, folder):
     with configuration([file], [], REGISTRIES):
         settings = TrainingSettings()
         if isinstance(settings.model, Baseline):
-            fit_of(settings.model, DummyData(), settings)(folder)
+            fit_of(Work(TRAIN, folder / "train"), settings.model, DummyData(), settings)(folder)
             return settings
         network = settings.network((16, 16, 1), 0, settings.precision)
         settings.model.build(network.num_latent, DummyData(), 0)
