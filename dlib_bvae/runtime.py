@@ -65,10 +65,8 @@ def _interrupted() -> tuple[int, str]:
         signal.signal(each, signal.SIG_DFL)  # a second Ctrl-C ends the process at once, without a traceback
     signum = signal.Signals(_noted[0] if _noted else signal.SIGINT)
     forget_interrupt()
-    return (
-        128 + signum,
-        "" if signum == signal.SIGINT else f"ended by {signum.name}; what was not finished is not recorded",
-    )
+    text = "" if signum == signal.SIGINT else f"ended by {signum.name}; what was not finished is not recorded"
+    return 128 + signum, text
 
 
 def _ending(error: BaseException) -> tuple[int | None, str]:
@@ -82,10 +80,8 @@ def _ending(error: BaseException) -> tuple[int | None, str]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more when it ends
         return 128 + 13, ""
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename is not None:
-        return (
-            2,
-            f"cannot open or write {error.filename}: {error.strerror}; choose another place, or see who may use it",
-        )
+        advice = "choose another place, or see who may use it"
+        return 2, f"cannot open or write {error.filename}: {error.strerror}; {advice}"
     signum = getattr(error, "signum", None)
     return (None, "") if signum is None else (128 + signum, str(error))
 
@@ -120,10 +116,13 @@ def interruptible(*signals: int) -> Iterator[None]:
         raise_if_interrupted()
         return
     ours = [each for each in signals or (signal.SIGINT,) if signal.getsignal(each) in _DEFAULT]
+    previous: dict[int, Any] = {}
     _noted.clear()
     _open.append(True)
-    previous = {each: signal.signal(each, _note) for each in ours}
     try:
+        for each in ours:
+            previous[each] = signal.getsignal(each)
+            signal.signal(each, _note)
         yield
         raise_if_interrupted()
     finally:

@@ -18,6 +18,7 @@ SHORT = [
     "--gin_bindings=dataset.name = 'dummy_data'",
     "--gin_bindings=model.batch_size = 16",
     "--gin_bindings=model.log_every = 10",
+    "--gin_bindings=model.loss_window = 10",
     "--gin_bindings=model.checkpoint_every = 10",
 ]
 

@@ -19,6 +19,7 @@ from dlib_bvae.artifacts.lock import run_lock
 from dlib_bvae.artifacts.record import (
     is_done,
     is_temporary,
+    make_directory,
     read_identity,
     read_results,
     relabel,
@@ -27,6 +28,7 @@ from dlib_bvae.artifacts.record import (
 )
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import LABEL, SEED, kind_of
+from dlib_bvae.runtime import raise_if_interrupted
 
 PART, OLD = ".part", ".old"
 GROWN_FROM = "continued_from"
@@ -156,6 +158,7 @@ class Work:
 
     def begin(self) -> Path:
         """The directory to work in, which holds what an interrupted work left where that continues."""
+        raise_if_interrupted()
         if self.interrupted() is None and not self.grown_from:
             make_part(self.directory)
         return self.part
@@ -305,13 +308,13 @@ def part_of(final: Path) -> Path:
 def commit(final: Path) -> None:
     """Puts the finished part in its place; a directory that was there goes only after."""
     part, old = part_of(final), final.with_name(final.name + OLD)
-    (part / _BEGUN).unlink(missing_ok=True)
     remove(old)
     if final.exists():
         if not _is_ours(final):
             write_atomic(final / _BEGUN, "{}")  # it lost its results; what a kill leaves of it must be known
         final.rename(old)
     part.rename(final)
+    (final / _BEGUN).unlink(missing_ok=True)
     remove(old)
 
 
@@ -341,7 +344,7 @@ def make_part(final: Path) -> Path:
     part = part_of(final)
     _check_ours(final.with_name(final.name + OLD))
     remove(part)
-    part.mkdir(parents=True)
+    make_directory(part)
     write_atomic(part / _BEGUN, "{}")
     return part
 

@@ -35,6 +35,7 @@ from dlib_bvae.metrics.engine.boosting import recorded_trees
 from dlib_bvae.metrics.engine.repeats import combined
 from dlib_bvae.registry import SEED, kind_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
+from dlib_bvae.runtime import raise_if_interrupted
 from dlib_bvae.stages import external, postprocess
 from dlib_bvae.stages.dry_run import refuse_early
 from dlib_bvae.stages.evaluation_settings import Settings, evaluation, split_subset
@@ -184,6 +185,7 @@ def _score(
         except UserError as refusal:
             refusals[name] = refusal
         except Exception as error:  # a defect of one metric does not cost the scores of the others
+            raise_if_interrupted()  # it may be what a library made of an interrupt
             if is_disk_full(error) or (len(names) == 1 and _is_ours(name)):
                 raise
             refusals[name] = _defect(name, error)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import statistics
 
 import pandas as pd
@@ -82,10 +83,13 @@ def test_metrics_and_their_parameters_are_not_pooled(tmp_path, metric, parameter
     assert sorted(table_of(tmp_path)["mean"]) == [0.0, 1.0]
 
 
-def test_a_seed_among_the_metric_s_parameters_does_not_separate(tmp_path):
+def test_a_seed_among_the_metric_s_parameters_of_an_earlier_version_does_not_separate(tmp_path):
     encoded = write_run(tmp_path, "a")
     for seed in (0, 1):
-        evaluate(encoded, {"mig": float(seed)}, seed=seed, parameters={"random_seed": seed, "bins": 20})
+        place = evaluate(encoded, {"mig": float(seed)}, seed=seed, parameters={"random_seed": seed, "bins": 20})
+        path = place / "results" / "aggregate" / "evaluation.json"
+        entries = json.loads(path.read_text())
+        path.write_text(json.dumps({key: each for key, each in entries.items() if not key.endswith("_identity.seeds")}))
     (row,) = table_of(tmp_path).to_dict("records")
     assert (row["mean"], row["metric_parameters"]) == (0.5, '{"bins": 20}')
 

@@ -157,6 +157,34 @@ def test_a_renaming_that_is_interrupted_is_finished(final, monkeypatch, calls, a
     assert paint(final, *afterwards or ["painting.colour = 'blue'"]) == ("made" if afterwards else "done")
 
 
+def put(final, text):
+    """Puts a directory in its place that has no results of its own, as the entry of a submission."""
+    part = lifecycle.make_part(final)
+    (part / "codes").write_text(text)
+    lifecycle.commit(final)
+
+
+@pytest.mark.parametrize("calls", range(2))
+def test_after_an_interrupted_renaming_what_has_no_results_is_put_in_its_place_again(final, monkeypatch, calls):
+    put(final, "old")
+    rename, renamed = Path.rename, []
+
+    def interrupted(self, target):
+        if len(renamed) == calls:
+            raise KeyboardInterrupt
+        renamed.append(self)
+        return rename(self, target)
+
+    with monkeypatch.context() as patch, killed():
+        patch.setattr(Path, "rename", interrupted)
+        put(final, "new")
+    with lifecycle.open_run(final.parent):
+        put(final, "new")
+        assert listed(final.parent) == ["picture"]
+        assert listed(final) == ["codes"]
+        assert (final / "codes").read_text() == "new"
+
+
 @pytest.mark.parametrize("calls", range(3))
 @pytest.mark.parametrize("name", ["picture.old", "picture.part"])
 def test_a_removal_that_is_interrupted_is_finished(final, monkeypatch, name, calls):
@@ -239,7 +267,7 @@ def test_former_names_of_earlier_versions_are_read(final, monkeypatch, capsys):
     assert "was made with painting.seed = 3, now it is 4" in capsys.readouterr().out
 
 
-def test_what_is_recorded_stands_beside_the_identity(final):
+def test_what_is_recorded_stands_next_to_the_identity(final):
     paint(final, "painting.title = 'x'", "painting.workers = 3", "painting.frame = 'gold'")
     identity = read_identity(final, "paint")
     assert identity.parameters == {"painting.colour": "red", "painting.size": 1, "painting.seed": 0, "step": 1}

@@ -1,6 +1,7 @@
 """lifecycle.py: results are found by what they are, whatever they are called; labels are written into all made from a result."""
 
 import json
+import os
 
 import pytest
 from support.painter import PAINT, killed, listed, paint, painting, worked
@@ -134,6 +135,28 @@ def test_a_label_is_written_into_the_result_and_all_made_from_it(made_from):
         assert entries["paint_results.text"] == "called otherwise"
         assert entries["paint_results.uuid"] == before["uuid"]
     assert aggregate(run / "sampled", "photograph")["paint_config.painting.title"] == "old"
+
+
+@pytest.mark.parametrize("calls", range(7))
+def test_labels_that_were_written_in_part_are_written_again(made_from, monkeypatch, calls):
+    run, replace, replaced = made_from, os.replace, []
+
+    def interrupted(part, path):
+        if len(replaced) == calls:
+            raise KeyboardInterrupt
+        replaced.append(path)
+        replace(part, path)
+
+    with monkeypatch.context() as patch, killed():
+        patch.setattr(os, "replace", interrupted)
+        relabelled(run, "new", text="called otherwise")
+    relabelled(run, "new", text="called otherwise")
+    assert read_config(run / "picture", "paint")["painting.title"] == "new"
+    assert read_identity(run / "picture", "paint").recorded["painting.title"] == "new"
+    assert read_results(run / "picture", "paint")["text"] == "called otherwise"
+    for place, stage in (("picture", "paint"), ("mean", "photograph"), ("mean/metrics/a", "print")):
+        entries = aggregate(run / place, stage)
+        assert (entries["paint_config.painting.title"], entries["paint_results.text"]) == ("new", "called otherwise")
 
 
 def test_nothing_is_written_where_labels_are_the_same(made_from):

@@ -427,5 +427,5 @@ def test_after_an_interrupt_that_was_swallowed_nothing_is_recorded(tmp_path):
         with contextlib.suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            record.write_stage(tmp_path, "train", results={"elapsed_time": 1.0}, config={}, gin_text="", earlier=None)
+            write(tmp_path)
     assert os.listdir(tmp_path) == []

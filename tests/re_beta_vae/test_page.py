@@ -145,7 +145,9 @@ def test_nothing_to_report(tmp_path):
 
 def test_the_command(rows, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["report", f"--results={rows}", f"--output={tmp_path}", "--no_pictures"])
-    run_command("report")
+    with pytest.raises(SystemExit) as stop:
+        run_command("report")
+    assert stop.value.code == 0
     assert capsys.readouterr().out.splitlines() == [
         str(tmp_path / "report.html"),
         str(tmp_path / "report.md"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dlib_bvae.artifacts import run_lock
+from dlib_bvae.artifacts import open_run
 from dlib_bvae.artifacts.identity import config_hash
 from dlib_bvae.errors import UserError
 from dlib_bvae.stages import ensemble, train
@@ -132,7 +132,7 @@ def test_a_member_that_diverges_is_an_error_at_the_end(tmp_path):
 
 def test_every_member_is_locked(tmp_path, monkeypatch):
     held = []
-    monkeypatch.setattr(ensemble, "run_lock", lambda path: held.append(path) or run_lock(path))
+    monkeypatch.setattr(ensemble, "open_run", lambda path: held.append(path) or open_run(path))
     monkeypatch.setattr(ensemble, "_train", lambda *_: None)
     done = ensemble.run(CONFIG, [*BINDINGS, "ensemble.seeds = [1, 2]"], tmp_path / "run")
     assert held == done == [tmp_path / "run-seed1", tmp_path / "run-seed2"]

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlib_bvae import metrics
+from dlib_bvae import errors, metrics
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine import boosting
+from dlib_bvae.stages import evaluate
+from dlib_bvae.stages.external import external_codes
 
 FREE = ["active_units", "fos", "unsupervised"]  # metrics of codes that ask for no factors
 
@@ -123,6 +125,18 @@ def test_results_by_exact_trees_are_never_pooled_with_those_by_histogram_trees(m
     assert [each["metric_parameters"].get("trees") for each in after] == ["exact", None, "exact"]
     for old, new in zip(before, after, strict=True):
         assert {k: v for k, v in new["metric_parameters"].items() if k != "trees"} == old["metric_parameters"]
+
+
+def test_what_is_typed_and_not_used_is_named(mine, score_external, monkeypatch, capsys):
+    monkeypatch.setattr(errors, "_warned", set())
+    score_external("mig", "dci.num_train = 300", "mig.num_train = 300", "N = 4", codes=mine)
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["nothing used dci.num_train = 300; what was used: mig.num_train", "nothing used the macro N = 4"]
+    score_external("mig,dci", "dci.num_train = 300", "mig.num_train = 300", "N = 4", codes=mine)
+    assert capsys.readouterr().err == ""  # the macro has been named once
+    Path("mine.gin").write_text("dci.num_train = 250\nM = 5\n")
+    evaluate.run("mig", ["mine.gin"], source=external_codes(codes=mine, dataset="dummy_data"))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("repeats", [0, -2])

@@ -37,6 +37,16 @@ def defective(data, codes, random_state):
     return {"x": [][1]}
 
 
+@gin.configurable
+def my_kernel(width=1):
+    return width
+
+
+@gin.configurable(denylist=DENIED)
+def kernel_score(data, codes, random_state, kernel=my_kernel, power=1.0):
+    return {"kernel_score": kernel() ** power}
+
+
 def undecorated(data, codes, random_state):
     return {"x": 0.5}
 
@@ -46,7 +56,7 @@ def mine(codes, monkeypatch):
     """Codes in mine.npy, and the metrics above as if another package had brought them."""
     np.save("mine.npy", codes)
     monkeypatch.setattr(errors, "_warned", set())
-    brought = (numpy_scores, bare_number, reserved_name, defective, undecorated)
+    brought = (numpy_scores, bare_number, reserved_name, defective, kernel_score, undecorated)
     points = {each.__name__: SimpleNamespace(name=each.__name__, load=lambda each=each: each) for each in brought}
     monkeypatch.setattr(metrics.METRICS, "_plugins", points)
     return Path("mine.npy")
@@ -100,6 +110,22 @@ def test_a_defect_of_the_package_is_shown_as_it_is(mine, score_external, monkeyp
     monkeypatch.setattr(evaluate, "_scores", broken)
     with pytest.raises(ZeroDivisionError):
         score_external("mig", codes=mine)
+
+
+def test_the_parameters_of_what_a_metric_calls_tell_its_results_apart(mine, score_external, tmp_path, capsys):
+    (narrow,) = score_external("kernel_score", codes=mine)
+    (wide,) = score_external("kernel_score", "my_kernel.width = 5", codes=mine)
+    assert [each["kernel_score"] for each in (narrow, wide)] == [1, 5]
+    assert narrow["metric_parameters"] == {"kernel": "@my_kernel", "power": 1.0, "my_kernel.width": 1}
+    assert wide["metric_parameters"] == {**narrow["metric_parameters"], "my_kernel.width": 5}
+    places = sorted(path.name for path in (tmp_path / "runs/mine/codes/metrics").iterdir())
+    assert places == ["kernel_score", "kernel_score-my_kernel.width=5"]
+    frame, problems = collect(tmp_path / "runs")
+    assert problems == []
+    assert frame["metric_parameters"].nunique() == 2
+    capsys.readouterr()
+    score_external("kernel_score", "my_kernel.width = 5", "kernel_score.power = 1", codes=mine)
+    assert "kernel_score-my_kernel.width=5: scored already" in capsys.readouterr().out
 
 
 IMPORTED = """

@@ -73,6 +73,19 @@ def test_the_same_codes_are_scored_once_and_other_codes_are_not_put_in_their_pla
     assert score_external("mig", codes=MINE)[0]["uuid"] == again["uuid"]
 
 
+def test_another_name_is_written_without_scoring_again(codes, score_external, capsys):
+    place = {"output_dir": Path("runs/place")}
+    (first,) = score_external("mig", codes=saved(codes), name="before", **place)
+    capsys.readouterr()
+    (same,) = score_external("mig", codes=MINE, name="after", **place)
+    assert same["uuid"] == first["uuid"]
+    assert "scored already" in capsys.readouterr().out
+    assert read_results(Path("runs/place/codes"), "postprocess")["model"] == "after"
+    frame, problems = collect(Path("runs"))
+    assert problems == []
+    assert frame["train_results.model"].tolist() == ["after"]
+
+
 def test_overwrite_of_the_same_codes_keeps_their_other_scores(codes, score_external):
     score_external("mig,sap", codes=saved(codes))
     score_external("mig", codes=MINE, overwrite=True)

@@ -83,6 +83,22 @@ def test_another_model_is_not_put_in_its_place(codes, score_external):
     assert read_results(Path("runs/theirs/mean"), "postprocess")["num_latents"] == 3
 
 
+def test_another_name_is_written_without_encoding_again(codes, score_external):
+    model, place = export("theirs", lambda images, w: {"z": three(images, w)}), {"output_dir": Path("runs/place")}
+    (first,) = score_external("mig", saved_model=model, name="before", **place)
+    (same,) = score_external("mig", saved_model=model, name="after", **place)
+    assert same["uuid"] == first["uuid"]
+    assert collect(Path("runs"))[0]["train_results.model"].tolist() == ["after"]
+
+
+def test_overwrite_of_the_same_model_keeps_the_other_scores(codes, score_external):
+    model = export("theirs", lambda images, w: {"z": three(images, w)})
+    _, sap = score_external("mig,sap", saved_model=model)
+    (mig,) = score_external("mig", saved_model=model, overwrite=True)
+    assert len(list(Path("runs/theirs/mean/metrics").iterdir())) == 2
+    assert mig["encoded"] == sap["encoded"]
+
+
 def test_double_precision_is_given_what_it_takes(codes, score_external):
     model = export("theirs", lambda images, w: {"z": three(images, w)}, dtype="float64")
     assert score_external("mig", saved_model=model)[0]["discrete_mig"] > 0.3

@@ -1,12 +1,14 @@
 """inputs.py: which run a command means, and that its data set is the one it was trained on."""
 
+import fcntl
 import json
 import os
 
 import pytest
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.stages.inputs import same_data, trained_run
+from dlib_bvae.stages import inputs, train
+from dlib_bvae.stages.inputs import opened_run, same_data, trained_run
 
 
 def run_in(folder, fingerprint, name="dummy_data"):
@@ -54,3 +56,50 @@ def test_the_data_set_of_the_training(tmp_path):
 
     known = datasets.load("dummy_data")
     assert same_data(run_in(tmp_path / "run", known.fingerprint)).fingerprint == known.fingerprint
+
+
+def is_locked(directory):
+    """Whether another process would find the lock taken."""
+    with open(directory / ".lock") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@pytest.fixture
+def oracle(tmp_path):
+    """A finished run of dummy_data."""
+    return train.run([], ["dataset.name = 'dummy_data'", "model.model = @oracle()"], tmp_path / "run")
+
+
+def test_a_run_is_locked_while_its_inputs_are_opened(oracle, monkeypatch):
+    held = []
+    monkeypatch.setattr(
+        inputs, "same_data", lambda directory: held.append(is_locked(directory)) or same_data(directory)
+    )
+    with opened_run(oracle) as trained:
+        assert trained.output == trained.directory == oracle
+        assert trained.results["model"] == "oracle"
+        assert trained.identity.digest == trained.results["identity"]
+        assert trained.data.name == "dummy_data"
+    assert held == [True]
+    assert not is_locked(oracle)
+
+
+def test_a_training_that_was_not_renamed_yet_is_a_run(oracle):
+    (oracle / "train").rename(oracle / "train.part")
+    with opened_run(oracle) as trained:
+        assert trained.results["model"] == "oracle"
+    assert sorted(path.name for path in oracle.iterdir()) == [".lock", "train"]
+
+
+def test_a_model_of_a_step_that_was_not_kept_is_one_sentence(oracle):
+    (oracle / "train" / "saved_model-20").mkdir()
+    with opened_run(oracle, step=20) as trained:
+        assert trained.saved_model == oracle / "train" / "saved_model-20"
+    with opened_run(oracle, step=30) as trained:
+        refused = r"run keeps no model of step 30 \(kept: 20, and the last\); train with model.export_steps = \[30\]"
+        with pytest.raises(UserError, match=refused):
+            _ = trained.saved_model

@@ -1,5 +1,8 @@
 """postprocess.py: a grid that is too large is encoded in part, and the results say so."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -61,6 +64,83 @@ def test_other_images_are_encoded_and_scored_again(oracle, capsys):
     assert results["probe"] is None
     assert whole.shape == (512, 4)
     assert read_results(path, "evaluation")["num_images"] == 512
+
+
+SAMPLED = "postprocess.postprocess_fn = @sampled_representation"
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """The run directory of a network before its first step; tests must not change it."""
+    network = ["dataset.name = 'dummy_data'", "encoder.num_latent = 2"]
+    return train.run(["gin/models/random_encoder.gin"], network, tmp_path_factory.mktemp("untrained") / "run")
+
+
+@pytest.fixture
+def network(untrained, tmp_path):
+    """A copy of it."""
+    return Path(shutil.copytree(untrained, tmp_path / "network"))
+
+
+def test_the_seed_of_samples_makes_other_codes(network, capsys):
+    for seed in (0, 1, 1):
+        postprocess.run(gin_bindings=[SAMPLED, f"postprocess.random_seed = {seed}"], model_dir=network)
+    said = capsys.readouterr().out.splitlines()
+    sampled = f"{network}/sampled"
+    assert said[0].startswith(f"{sampled}: encoded 512 images")
+    assert said[1] == f"{sampled} was made with postprocess.random_seed = 0, now it is 1; encoding again"
+    assert said[3] == f"{sampled}: encoded already"
+    assert read_results(network / "sampled", "postprocess")["seed"] == 1
+
+
+def test_the_seed_changes_nothing_about_the_means_of_a_whole_grid(oracle, capsys):
+    for seed in (0, 1):
+        postprocess.run(gin_bindings=[f"postprocess.random_seed = {seed}"], model_dir=oracle)
+    assert capsys.readouterr().out.splitlines()[-1] == f"{oracle}/mean: encoded already"
+
+
+def test_codes_and_scores_of_another_training_are_made_again(oracle, capsys):
+    evaluate.run("mig", [], FEW, oracle)
+    train.run([], ["model.model = @oracle()", "dataset.name = 'dummy_data'"], oracle, overwrite=True)
+    evaluate.run("mig", [], FEW, oracle)
+    said = capsys.readouterr().out.splitlines()
+    assert f"{oracle}/mean was made from another training; encoding again" in said
+    encoded_again = read_results(oracle / "mean", "postprocess")
+    postprocess.run(model_dir=oracle, overwrite=True)
+    assert read_results(oracle / "mean", "postprocess")["uuid"] != encoded_again["uuid"]
+
+
+def test_scores_of_another_encoding_are_made_again(oracle, tmp_path, capsys):
+    mine = tmp_path / "mine"
+    (path,) = evaluate.run("mig", [], FEW, oracle, output_dir=mine)
+    postprocess.run(model_dir=oracle)  # whose codes are used from now on
+    evaluate.run("mig", [], FEW, oracle, output_dir=mine)
+    assert f"{path} was made from another encoding; scoring again" in capsys.readouterr().out
+    assert read_results(path, "evaluation")["encoded"] == read_results(oracle / "mean", "postprocess")["uuid"]
+
+
+class Killed(BaseException):
+    """What no handler expects."""
+
+
+@pytest.mark.parametrize("then", ["another metric", "postprocess", "overwrite", "another seed"])
+def test_an_interrupted_encoding_stops_no_other_command(oracle, monkeypatch, then):
+    def killed(*given):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(postprocess, "encode_all", killed)
+        with pytest.raises(Killed):
+            evaluate.run("mig", [], ["mig.num_train = 100"], oracle)
+    assert (oracle / "mean.part").is_dir()
+    if then == "postprocess":
+        postprocess.run(model_dir=oracle)
+    else:
+        more = ["evaluation.random_seed = 3"] if then == "another seed" else []
+        metric = "sap" if then == "another metric" else "mig"
+        evaluate.run(metric, [], [f"{metric}.num_train = 200", *more], oracle, overwrite=then == "overwrite")
+    assert len(encoded(oracle)[0]) == 512
+    assert not [*oracle.rglob("*.part"), *oracle.rglob("*.old")]
 
 
 def test_an_interrupted_encoding_of_other_images_is_not_continued(oracle, monkeypatch):

@@ -73,8 +73,6 @@ def test_it_is_drawn_once_and_the_same_again(first, run, capsys):
     _, results, _, pictures = first
     assert drawn(run)[0]["uuid"] == results["uuid"]
     assert "drawn already" in capsys.readouterr().out
-    with pytest.raises(UserError, match=r"visualize.num_values = 3, now it is 5; .*--overwrite"):
-        drawn(run, "visualize.num_values = 5")
     again, _, same = drawn(run, overwrite=True)
     assert again["uuid"] != results["uuid"]
     for name, picture in pictures.items():
@@ -117,8 +115,14 @@ def test_pictures_of_an_earlier_training_are_drawn_again(run, capsys):
     path = run / "train/results/json/train_results.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "uuid": "another"}))
     after, _, _ = drawn(run)
-    assert "holds pictures of an earlier encoding" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"{run}/mean was made from another training; encoding again" in told
+    assert f"{run}/visualize was made from another encoding; drawing again" in told
     assert after["uuid"] != before["uuid"]
+    other, _, _ = drawn(run, "visualize.num_values = 5")
+    told = capsys.readouterr().out
+    assert f"{run}/visualize was made with visualize.num_values = 3, now it is 5; drawing again" in told
+    assert other["uuid"] != after["uuid"]
 
 
 def test_pca_has_no_kl_no_prior_and_no_curves(tmp_path):

@@ -9,6 +9,7 @@ from support.study_runs import finish
 
 from dlib_bvae.artifacts import run_lock
 from dlib_bvae.studies import state
+from dlib_bvae.studies.study import resolved
 
 LISTED = """model_checkpoint_path: "ckpt-900"
 all_model_checkpoint_paths: "ckpt-800"
@@ -37,9 +38,9 @@ def test_a_run_goes_through_its_phases(tiny, tmp_path):
     (checkpoints / "ckpt-1000.index").touch()  # a checkpoint that is just being written
     (checkpoints / "checkpoint").write_text(LISTED, encoding="utf-8")
     assert (now().phase, now().step, now().steps) == ("training", 900, 1000)
-    mark_done(directory / "train", "train")
+    finish(run, store, scored=False)
     assert (now().phase, now().trained, now().step, now().scored) == ("scoring", True, 1000, 0)
-    mark_done(directory / run.evaluations[0].folder, "evaluation")
+    finish(run, store)
     assert now() == state.State("done", True, 1000, 1000, 1, 1, False, "")
     assert now().done
 
@@ -68,7 +69,7 @@ def test_a_directory_belongs_to_a_digest_whatever_it_is_called(tiny, tmp_path):
 
 
 def test_steps_may_be_a_macro_or_unsaid(tiny):
-    assert state.steps_of({"model.training_steps": "%STEPS", "STEPS": 7}) == 7
+    assert state.steps_of(resolved([], ["model.training_steps = %STEPS", "STEPS = 7"])) == 7
     assert state.steps_of({"model.training_steps": "%STEPS"}) is None
     assert state.steps_of(tiny().runs[1].config) is None  # of a PCA
 
@@ -127,6 +128,10 @@ def test_damaged_results_teach_nothing(tiny, tmp_path):
     run = tiny("study.parts = [@vae/part()]").runs[0]
     finish(run, tmp_path, 10.0)
     (run.directory(tmp_path) / "train/results/json/train_results.json").write_text("{")
-    known = state.RuntimeEstimator([run], state.states([run], tmp_path), tmp_path)
-    assert known.left(run, state.states([run], tmp_path)[0]._replace(phase="training")) is None
-    assert known.left(run, state.states([run], tmp_path)[0]) == 0  # it is done
+    (found,) = state.states([run], tmp_path)
+    assert found.phase == "scoring"
+    known = state.RuntimeEstimator([run], [found], tmp_path)
+    assert known.left(run, found) is None
+    known.learn(run)
+    assert known.left(run, found) is None
+    assert known.left(run, found._replace(phase="done")) == 0

@@ -44,10 +44,13 @@ def test_a_macro_stands_among_other_metrics(tmp_path):
         loaded(tmp_path, TINY + "again/part.metrics = [['mig', 3]]\n")
 
 
-def test_folders_are_those_that_evaluate_writes(tmp_path):
-    folders = [each.folder for each in loaded(tmp_path).runs[2].evaluations]
-    names = ["beta_vae", "mig", "beta_vae-batch_size=16", "beta_vae"]  # 64 is the default
-    assert folders == [f"mean/metrics/{name}" for name in names]
+def test_evaluations_know_the_directory_of_their_codes(tmp_path):
+    (run,) = loaded(tmp_path).runs[2:3]
+    assert [each.representation() for each in run.evaluations] == ["mean"] * 4
+    sampled = study.evaluations(
+        [{"metric": "mig", "gin_bindings": ["postprocess.postprocess_fn = @sampled_representation"]}]
+    )
+    assert [each.representation() for each in sampled] == ["sampled"]
 
 
 def test_a_digest_is_of_what_is_trained_and_of_nothing_else():
@@ -125,9 +128,11 @@ def test_what_is_missing_of_a_run(tmp_path):
     assert (run.is_trained(tmp_path), run.missing(tmp_path)) == (False, list(run.evaluations))
     finish(run, tmp_path)
     assert run.is_trained(tmp_path)
-    assert [each.folder for each in run.missing(tmp_path)] == [
-        "mean/metrics/mig",
-        "mean/metrics/beta_vae-batch_size=16",
+    assert [
+        (each.metric, each.gin_bindings) for each in run.missing(tmp_path)
+    ] == [  # a batch_size of 64 is the default
+        ("mig", ()),
+        ("beta_vae", ("beta_vae.batch_size = 16",)),
     ]
 
 

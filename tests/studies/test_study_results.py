@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from support import study_runs
 
 from dlib_bvae.re_beta_vae.evidence import read
 from dlib_bvae.studies import state, study
@@ -16,12 +17,9 @@ SCRIPT = runpy.run_path(str(BENCHMARKS / "study_results.py"))
 SMALL = BENCHMARKS / "results" / "re_beta_vae_small"
 
 
-def finish(store, run, *, scored):
+def begin(store, run, *, scored):
+    study_runs.finish(run, store, scored=scored)
     directory = run.directory(store)
-    stages = {"train": "train", **({run.evaluations[0].folder: "evaluation"} if scored else {})}
-    for folder, stage in stages.items():
-        (directory / folder / "results" / "json").mkdir(parents=True)
-        (directory / folder / "results" / "json" / f"{stage}_results.json").write_text("{}", encoding="utf-8")
     (directory / "run.json").write_text(json.dumps(run.to_json()), encoding="utf-8")
     (directory / "train" / "saved_model").mkdir()
     (directory / "train" / "saved_model" / "saved_model.pb").write_bytes(b"large")
@@ -29,10 +27,11 @@ def finish(store, run, *, scored):
 
 def test_results_of_scored_runs_are_carried_without_models(tiny, tmp_path):
     scored, unscored, waiting = runs = tiny().runs
-    finish(tmp_path / "here", scored, scored=True)
-    finish(tmp_path / "here", unscored, scored=False)
-    assert SCRIPT["pack"](tmp_path / "here", tmp_path / "runs.tar.xz") == 3
-    assert SCRIPT["unpack"](tmp_path / "runs.tar.xz", tmp_path / "there") == 3
+    begin(tmp_path / "here", scored, scored=True)
+    begin(tmp_path / "here", unscored, scored=False)
+    files = 1 + 3 * 5  # run.json; of each stage its gin text, configuration, identity, results and all that led to them
+    assert SCRIPT["pack"](tmp_path / "here", tmp_path / "runs.tar.xz") == files
+    assert SCRIPT["unpack"](tmp_path / "runs.tar.xz", tmp_path / "there") == files
     assert SCRIPT["unpack"](tmp_path / "runs.tar.xz", tmp_path / "there") == 0
     assert [each.done for each in state.states(runs, tmp_path / "there")] == [True, False, False]
     assert not list((tmp_path / "there").rglob("*.pb"))

@@ -8,6 +8,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from support.study_runs import finish
 
 from dlib_bvae.artifacts import InUse
 from dlib_bvae.errors import UserError
@@ -34,9 +35,7 @@ def test_a_run_is_trained_and_scored_and_what_is_done_is_left_alone(tiny, tmp_pa
         ("mig", ((), (), directory)),
         ("sap", ((), (), directory)),
     ]
-    for folder, stage in (("train", "train"), (run.evaluations[0].folder, "evaluation")):
-        (directory / folder / "results" / "json").mkdir(parents=True)
-        (directory / folder / "results" / "json" / f"{stage}_results.json").write_text("{}")
+    finish(run, tmp_path)
     calls.clear()
     worker.work(run, tmp_path)
     assert [name for name, _ in calls] == ["sap"]

@@ -18,9 +18,14 @@ def gin_text(config: Mapping[str, Any]) -> str:
     return "".join(f"{key} = {_literal(value)}\n" for key, value in config.items())
 
 
-def identity(stage: str, config: Mapping[str, Any] | None = None, **fields: Any) -> Identity:
-    """Of the parameters `config`: those called …seed are seeds, a run's name and pace labels. fields: others of Identity."""
-    parameters = dict(config or {})
+def identity(
+    stage: str, config: Mapping[str, Any] | None = None, given: Mapping[str, Any] | None = None, **fields: Any
+) -> Identity:
+    """Of the parameters `config`: those called …seed are seeds, a run's name and pace labels.
+
+    given: parameters that are not gin's. fields: others of Identity.
+    """
+    parameters = {**(config or {}), **(given or {})}
     recorded = {key: parameters.pop(key) for key in _LABELS if key in parameters}
     seeds = tuple(sorted(key for key in parameters if re.search(r"(^|[._])seed$", key)))
     return Identity(stage, 1, parameters, **{"recorded": recorded, "seeds": seeds, **fields})
@@ -34,7 +39,10 @@ def write(
     earlier: Path | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """Writes `results` of `stage`, of one second where they do not say, and returns them as they stand there."""
+    """Writes `results` of `stage`, of one second where they do not say, and returns them as they stand there.
+
+    fields: see identity.
+    """
     config = config or {}
     return write_stage(
         directory,

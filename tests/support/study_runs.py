@@ -1,15 +1,27 @@
 """Run directories of a study with the results that its stages leave, without a model."""
 
+import inspect
 from pathlib import Path
 
+from dlib_bvae.config import bound, configuration, current
+from dlib_bvae.metrics import METRICS
 from dlib_bvae.studies.study import Run
 from support.results import write
 
 
 def finish(run: Run, store: Path, seconds: float = 1.0, scored: bool = True) -> None:
     """Results of a training, and where `scored` of an encoding and of the first evaluation, each of so many seconds."""
-    directory = run.directory(store)
-    stages = [("train", "train"), ("mean", "postprocess"), (run.evaluations[0].folder, "evaluation")]
-    for folder, stage in stages if scored else stages[:1]:
-        earlier = None if stage == "train" else directory / "train"
-        write(directory / folder, stage, {"elapsed_time": seconds}, earlier=earlier)
+    directory, took = run.directory(store), {"elapsed_time": seconds}
+    trained = write(directory / "train", "train", took)
+    if not scored:
+        return
+    encoded = write(
+        directory / "mean", "postprocess", {**took, "trained": trained["uuid"]}, earlier=directory / "train"
+    )
+    evaluation = run.evaluations[0]
+    metric = evaluation.metric
+    with configuration(evaluation.gin_config, evaluation.gin_bindings, [METRICS]):
+        used = current(f"{metric}.{name}" for name in inspect.signature(METRICS.get(metric)).parameters)
+        fields = {"given": {"metric": metric}, "sources": {"encoded": encoded["uuid"]}, "bound": tuple(bound())}
+    place = directory / "mean" / "metrics" / metric
+    write(place, "evaluation", {**took, "encoded": encoded["uuid"]}, used, directory / "mean", **fields)

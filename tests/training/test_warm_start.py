@@ -1,6 +1,8 @@
 """A training starts from another run's exported weights, or says in one sentence why it cannot; a digest tells weights apart."""
 
 import json
+import math
+import os
 import shutil
 import subprocess
 import sys
@@ -102,11 +104,11 @@ def bind_encoder(encoder):
 def test_layers_of_keras_are_found_as_well(tmp_path):
     bind_encoder(Keras)
     trainer = made(1)
-    kept = trainer.network.encoder.net
+    kept = trainer.network.encoder
     for variable in kept.variables:
         variable.assign(variable + 0.5)
     run = run_of(tmp_path / "keras", trainer)
-    found = made(1, initial_weights=run).network.encoder.net
+    found = made(1, initial_weights=run).network.encoder
     assert len(found.variables) == 8
     for one, two in zip(kept.variables, found.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), two.numpy())
@@ -117,7 +119,10 @@ class Smaller(Encoder):
 
     def __init__(self, observation_shape, num_latent, seed):
         tf.Module.__init__(self, "smaller")
-        self.output = Dense("encoder1", 32, 2 * num_latent, 1.0, seed)
+        self.output = Dense("encoder1", math.prod(observation_shape), 2 * num_latent, 1.0, seed)
+
+    def __call__(self, x):
+        return tf.split(self.output(tf.reshape(x, [-1, 256])), 2, axis=1)
 
 
 class Larger(Encoder):
@@ -217,5 +222,7 @@ print("same")
 
 def test_devices_that_share_a_batch_all_start_from_them(other, tmp_path):
     command = [sys.executable, "-c", SCRIPT, other[1], tmp_path / "shared"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    tests = Path(__file__).resolve().parents[1]
+    path = os.pathsep.join([str(tests), str(tests.parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path})
     assert done.stdout.endswith("same\n"), done.stderr

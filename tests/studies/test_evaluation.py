@@ -1,0 +1,67 @@
+"""evaluation.py: a run has an evaluation when a result of its present codes has the same parameters, whatever it is called."""
+
+import pytest
+from support.study_runs import finish
+
+from dlib_bvae.errors import UserError
+from dlib_bvae.studies.evaluation import Evaluation, scored
+
+
+@pytest.fixture
+def directory(tiny, tmp_path):
+    """A run that is scored by MIG with mig.num_train = 200."""
+    run = tiny().runs[0]
+    finish(run, tmp_path)
+    return run.directory(tmp_path)
+
+
+def mig(*bindings, files=()):
+    return Evaluation("mig", files, bindings)
+
+
+def test_it_is_found_by_its_parameters_whatever_it_is_called(directory, tmp_path):
+    asked = mig("mig.num_train = 200")
+    assert scored(directory, [asked]) == {asked: directory / "mean/metrics/mig"}
+    (directory / "mean/metrics/mig").rename(directory / "mean/metrics/renamed")
+    assert scored(directory, [asked]) == {asked: directory / "mean/metrics/renamed"}
+    (tmp_path / "few.gin").write_text("mig.num_train = %N\nN = 200\nsap.num_train = 7\n")
+    same = mig("mig.num_bins = 20", files=(str(tmp_path / "few.gin"),))
+    assert scored(directory, [same, asked]).keys() == {same, asked}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        mig(),
+        mig("mig.num_train = 201"),
+        mig("mig.num_train = 200", "mig.num_bins = 21"),
+        mig("mig.num_train = 200", "postprocess.postprocess_fn = @sampled_representation"),
+        Evaluation("sap", (), ("sap.num_train = 200",)),
+    ],
+)
+def test_one_with_other_parameters_is_missing(directory, other):
+    assert scored(directory, [other]) == {}
+
+
+@pytest.mark.parametrize("again", ["train", "mean"])
+def test_one_of_another_training_or_encoding_is_missing(directory, again):
+    path = next((directory / again / "results" / "json").glob("*_results.json"))
+    path.write_text(path.read_text().replace('"uuid": "', '"uuid": "another'))
+    assert scored(directory, [mig("mig.num_train = 200")]) == {}
+
+
+@pytest.mark.parametrize("lacking", ["train", "mean", "mean/metrics/mig"])
+def test_where_a_stage_is_not_done_it_is_missing(directory, lacking):
+    next((directory / lacking / "results" / "json").glob("*_results.json")).unlink()
+    assert scored(directory, [mig("mig.num_train = 200")]) == {}
+
+
+def test_a_part_is_no_result(directory):
+    (directory / "mean/metrics/mig").rename(directory / "mean/metrics/mig.part")
+    assert scored(directory, [mig("mig.num_train = 200")]) == {}
+
+
+def test_what_cannot_be_asked_is_one_sentence(directory):
+    for wrong, message in (("mgi", "did you mean mig"), ("mig", "no parameter of mig is called 'bins'")):
+        with pytest.raises(UserError, match=message):
+            scored(directory, [Evaluation(wrong, (), ("mig.bins = 3",) if wrong == "mig" else ())])
