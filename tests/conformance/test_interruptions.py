@@ -6,6 +6,7 @@ import shutil
 from functools import partial
 from unittest import mock
 
+import numpy as np
 import pytest
 from support.killed import killed_after, steps_of
 from support.later_commands import (
@@ -20,9 +21,11 @@ from support.later_commands import (
     score,
     study,
 )
-from support.tiny_runs import strays
+from support.tiny_runs import SETS, strays
 
 from dlib_bvae.artifacts import environment, read_results
+from dlib_bvae.stages import evaluate, postprocess, rank
+from dlib_bvae.stages.external import external_codes
 
 # What is killed: (what is done before, the command). All but those of pictures take no TensorFlow and milliseconds.
 KILLED = {
@@ -157,3 +160,53 @@ def test_a_label_that_was_half_written_is_written_again(before, tmp_path):
         assert {each["train_results.model"] for each in aggregates} == {"mine"}
         assert {each["train_config.model.name"] for each in aggregates} == {"mine"}
         assert_nothing_is_stale(place / "one")
+
+
+def _external(folder, *lines, overwrite=False):
+    source = external_codes(codes=folder / "codes.npy", dataset="dummy_data", output_dir=folder / "theirs")
+    lines = ["active_units.num_train = 100", *lines]
+    return evaluate.run("active_units", [], lines, None, overwrite, None, source)
+
+
+def _rank(folder, *lines, overwrite=False):
+    return rank.run("udr", [folder / "random0", folder / "random1"], [], [*SETS, *lines], overwrite)
+
+
+@pytest.fixture
+def sources(tmp_path, trained):
+    """A folder with codes from elsewhere and two runs that can be ranked."""
+    folder = tmp_path / "sources"
+    for name in ("random0", "random1"):
+        shutil.copytree(trained / name, folder / name)
+        quietly(lambda place, name=name: postprocess.run([], [], place / name), folder)
+    np.save(folder / "codes.npy", np.random.default_rng(0).normal(size=(512, 3)).astype(np.float32))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("call", "others", "tried"),
+    [
+        (_external, ["active_units.threshold = 0.1"], 8),
+        (_rank, ["udr.num_kl = 40"], 3),
+        pytest.param(_external, ["evaluation.random_seed = 1"], 1000, marks=pytest.mark.slow),
+        pytest.param(_rank, ["evaluation.random_seed = 1"], 1000, marks=pytest.mark.slow),
+    ],
+)
+def test_codes_from_elsewhere_and_rankings_go_on_after_a_kill(call, others, tried, sources, tmp_path):
+    whole = shutil.copytree(sources, tmp_path / "whole")
+    steps = steps_of(whole, partial(quietly, call, whole))
+    expected = results(whole)
+    for step in random.Random(0).sample(range(steps), min(tried, steps)):
+        place = shutil.copytree(sources, tmp_path / "place")
+        assert killed_after(step, place, partial(quietly, call, place))
+        quietly(lambda folder: call(folder, *others), place)
+        assert strays(place) == []
+        quietly(call, place)
+        found = results(place)
+        assert {key: found.get(key) for key in expected} == expected
+        assert len(found) > len(expected)
+        for name in ("theirs/codes", "random0/mean", "random1/mean"):
+            for directory in (place / name).glob("metrics/*"):
+                encoded = read_results(place / name, "postprocess")["uuid"]
+                assert read_results(directory, "evaluation")["encoded"] == encoded
+        shutil.rmtree(place)

@@ -23,7 +23,7 @@ OF_TIME = (
     "encoded",
     "trained",
 )
-OF_PLACE = ("run", "run_set")
+OF_PLACE = ("run", "run_set", "source")
 FEW = "postprocess.max_images = 300"
 
 
