@@ -94,13 +94,22 @@ def unused(typed: Mapping[str, Any], used: Iterable[str]) -> list[str]:
 
 def reached(used: Mapping[str, Any], bound: Mapping[str, Any], doors: Iterable[str]) -> dict[str, Any]:
     """`used`, and what of `bound` belongs to the functions `doors` or to functions that a value reached so far names."""
-    found = {**used, **{key: value for key, value in bound.items() if parts_of(key)[1] in {*doors}}}
+    found, new = dict(used), dict(used)
+    named = {*doors}
     while True:
-        named = {name for value in found.values() for name in _names_in(value)}
-        new = {key: value for key, value in bound.items() if key not in found and parts_of(key)[1] in named}
+        named |= {name for value in new.values() for name in _names_in(value)}
+        new = {key: value for key, value in bound.items() if key not in found and _is_of(key, named)}
         if not new:
             return found
         found |= new
+
+
+def _is_of(key: str, named: Iterable[str]) -> bool:
+    """Whether a call of one of the functions `named` ("scope/function") would have the binding `key`."""
+    scope, selector, parameter = parts_of(key)
+    return any(
+        _reaches(key, f"{name}.{parameter}") for name in named if name == selector or name.endswith(f"/{selector}")
+    )
 
 
 def foreign(keys: Iterable[str]) -> set[str]:
@@ -114,12 +123,12 @@ def foreign(keys: Iterable[str]) -> set[str]:
 
 
 def _names_in(value: Any) -> list[str]:
-    """What a value may name: references and texts in it, without scopes."""
+    """What a value may name: references and texts in it."""
     if isinstance(value, dict):
         return [name for each in (*value, *value.values()) for name in _names_in(each)]
     if isinstance(value, (list, tuple)):
         return [name for each in value for name in _names_in(each)]
-    return [value.strip("@()").split("/")[-1]] if isinstance(value, str) else []
+    return [value.strip("@()")] if isinstance(value, str) else []
 
 
 class NoLiteral(Exception):

@@ -4,9 +4,9 @@ import gin
 import pytest
 from support.configurables import branch, leaf, only_a_function
 
-from dlib_bvae import stages
-from dlib_bvae.config import configuration, current, unused, used
+from dlib_bvae.config import configuration, current, reached, unused, used
 from dlib_bvae.registry import configurable
+from dlib_bvae.stages import train
 
 
 def test_what_is_used_has_defaults_and_functions_but_not_what_the_caller_gave():
@@ -60,7 +60,7 @@ def test_what_gin_does_not_know_has_no_present_value():
 
 
 def test_a_former_name_has_the_present_value_of_today():
-    with configuration([], ["frechet_curve.seed = 8"], [stages.train.EXTRACTORS]):
+    with configuration([], ["frechet_curve.seed = 8"], [train.EXTRACTORS]):
         assert current(["fid.seed"]) == {"fid.seed": 8}
 
 
@@ -96,3 +96,9 @@ def test_a_default_that_gin_knows_by_another_name_than_its_own_is_used():
         assert used() == {"takes_a_class.made": "@another_name"}
     with configuration([], ["takes_a_class.made = @another_name"], []):
         assert current(["takes_a_class.made"]) == {"takes_a_class.made": "@another_name"}
+
+
+def test_what_a_value_names_is_reached_in_its_scope():
+    bound = {"a/leaf.x": 1, "b/leaf.x": 2, "leaf.x": 3, "other.y": 4, "door.z": 5, "deep.w": 6}
+    used = {"root.value": ["@a/leaf()"], "root.name": "deep"}
+    assert reached(used, bound, ["door"]).keys() - used.keys() == {"a/leaf.x", "leaf.x", "door.z", "deep.w"}

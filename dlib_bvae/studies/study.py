@@ -16,7 +16,7 @@ import gin
 
 from dlib_bvae.artifacts import config_dict, is_done
 from dlib_bvae.artifacts.identity import run_hash
-from dlib_bvae.config import configuration, flattened, homes
+from dlib_bvae.config import configuration, flattened, homes, say_unused, used
 from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.studies.evaluation import Evaluation, scored
 
@@ -146,8 +146,10 @@ def load(files: Sequence[str], bindings: Sequence[str] = ()) -> Study:
     """
     if not files:
         raise UserError("no study; give one, e.g. --study=gin/studies/re_beta_vae_small.gin")
-    with configuration(files, bindings, []):
-        return study()
+    with configuration(files, bindings, []) as configured:
+        found = study()
+        say_unused(configured.typed, used())
+    return found
 
 
 @gin.configurable
