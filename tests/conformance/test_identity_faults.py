@@ -3,12 +3,15 @@
 import hashlib
 import json
 
+import gin
 import numpy as np
 import pytest
 from support.submissions import IMAGES, PARAMETERS, claim, noisy
 from support.tiny_runs import DATA, MIG, bound, command, done, redone, strays, unchanged
 
 from dlib_bvae import metrics
+from dlib_bvae.analysis.frame import collect
+from dlib_bvae.analysis.tables import aggregate
 from dlib_bvae.artifacts import read_identity, read_results
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.leaderboard.submissions import verify
@@ -142,6 +145,32 @@ def test_results_of_factors_with_other_names_do_not_share_a_folder(place, names)
     before = [read_results(path, "evaluation") for path in places]
     assert [evaluate.run("beta_vae", [], bindings, source=source)[0] for bindings in each] == places
     assert [read_results(path, "evaluation") for path in places] == before
+
+
+@gin.configurable("conformance_kernel")
+def kernel(width=1):
+    """A helper of a metric of another package."""
+    return float(width)
+
+
+@gin.configurable("conformance_metric", denylist=["data", "codes", "random_state"])
+def of_a_kernel(data, codes, random_state):
+    return {"kernel_score": kernel() / 10}
+
+
+def test_parameters_of_a_metric_s_helper_are_two_results_that_are_not_pooled(copied, monkeypatch):
+    monkeypatch.setitem(metrics.METRICS._added, "conformance_metric", of_a_kernel)
+    run = copied("oracle")
+    flags = [f"--model_dir={run}", "--metric=conformance_metric"]
+    for width in (1, 5):
+        assert f"kernel_score {width / 10:.4f}" in done(
+            "evaluate", *flags, *bound(f"conformance_kernel.width = {width}")
+        )
+        unchanged(run, "scored already", "evaluate", *flags, *bound(f"conformance_kernel.width = {width}"))
+    unchanged(run, "kernel_score 0.1000", "evaluate", *flags)  # the default
+    frame, problems = collect(run)
+    assert problems == []
+    assert sorted(aggregate(frame)["mean"]) == [0.1, 0.5]
 
 
 def write_submission(place, parameters):

@@ -1,89 +1,43 @@
 """A stage that dies between any two steps of its work with files: every later command goes on as if it had never been begun."""
 
-import contextlib
-import io
+import json
 import random
 import shutil
 from functools import partial
 from unittest import mock
 
+import numpy as np
 import pytest
 from support.killed import killed_after, steps_of
-from support.tiny_runs import CELLS, DATA, FITS, PICTURES, strays
-
-from dlib_bvae.artifacts import environment, read_identity, read_results
-from dlib_bvae.stages import evaluate, postprocess, sensitivity, visualize
-
-OF_TIME = (
-    "elapsed_time",
-    "environment",
-    "images_per_second",
-    "peak_memory_mib",
-    "started",
-    "uuid",
-    "encoded",
-    "trained",
+from support.later_commands import (
+    FEW,
+    LATER,
+    assert_nothing_is_stale,
+    draw,
+    encode,
+    fit,
+    quietly,
+    results,
+    score,
+    study,
 )
-OF_PLACE = ("run", "run_set")
-FEW = "postprocess.max_images = 300"
+from support.tiny_runs import SETS, strays
 
+from dlib_bvae.artifacts import environment, read_results
+from dlib_bvae.stages import evaluate, postprocess, rank
+from dlib_bvae.stages.external import external_codes
 
-def _fit(folder, *lines, overwrite=False):
-    from dlib_bvae.stages import train as stage
-
-    return stage.run([], [*DATA, *FITS["oracle"], *lines], folder / "one", overwrite)
-
-
-def _encode(folder, *lines, **more):
-    return postprocess.run([], lines, folder / "one", **more)
-
-
-def _score(folder, *lines, metric="active_units", **more):
-    return evaluate.run(metric, [], [f"{metric}.num_train = 100", *lines], folder / "one", **more)
-
-
-def _draw(folder, *lines, **more):
-    return visualize.run([], [*PICTURES, *lines], folder / "one", **more)
-
-
-def _study(folder, *lines, **more):
-    return sensitivity.run([folder / "one"], [], [*CELLS, *lines], folder / "tables", **more)
-
-
-# Every command that may come after one that died, under the parameters of that one and under others.
-LATER = {
-    "fit": _fit,
-    "fit overwrite": partial(_fit, overwrite=True),
-    "encode": _encode,
-    "encode overwrite": partial(_encode, overwrite=True),
-    "encode few": lambda folder: _encode(folder, FEW),
-    "score": _score,
-    "score few": lambda folder: _score(folder, FEW),
-    "score others": lambda folder: _score(folder, "active_units.threshold = 0.1"),
-    "score another": lambda folder: _score(folder, metric="mig"),
-    "score overwrite": partial(_score, overwrite=True),
-    "draw": _draw,
-    "draw others": lambda folder: _draw(folder, "visualize.random_seed = 3"),
-    "study": _study,
-    "study others": lambda folder: _study(folder, "sensitivity.random_seed = 3"),
-}
 # What is killed: (what is done before, the command). All but those of pictures take no TensorFlow and milliseconds.
 KILLED = {
-    "fit": ([], _fit),
-    "fit again": ([_fit, _score], partial(_fit, overwrite=True)),
-    "encode": ([_fit], _encode),
-    "encode again": ([_fit, _score], lambda folder: _encode(folder, FEW)),
-    "score": ([_fit, _encode], _score),
-    "score again": ([_fit, _score], partial(_score, overwrite=True)),
-    "study": ([_fit, _encode], _study),
-    "draw again": ([_fit, _draw], lambda folder: _draw(folder, "visualize.random_seed = 5")),
+    "fit": ([], fit),
+    "fit again": ([fit, score], partial(fit, overwrite=True)),
+    "encode": ([fit], encode),
+    "encode again": ([fit, score], lambda folder: encode(folder, FEW)),
+    "score": ([fit, encode], score),
+    "score again": ([fit, score], partial(score, overwrite=True)),
+    "study": ([fit, encode], study),
+    "draw again": ([fit, draw], lambda folder: draw(folder, "visualize.random_seed = 5")),
 }
-
-
-def quietly(call, folder):
-    """What a call returns, without what it prints."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return call(folder)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -119,41 +73,12 @@ def undisturbed(tmp_path_factory):
     def after(name):
         if name not in known:
             folder = tmp_path_factory.mktemp("undisturbed")
-            quietly(_fit, folder)
+            quietly(fit, folder)
             quietly(LATER[name], folder)
             known[name] = results(folder)
         return known[name]
 
     return after
-
-
-def results(folder):
-    """Stage directory → its results but for what depends on time and place, and the bytes of its codes."""
-    found = {}
-    for path in sorted(folder.rglob("results/json/*_results.json")):
-        directory, stage = path.parents[2], path.stem.removesuffix("_results")
-        values = read_results(directory, stage)
-        kept = {key: value for key, value in values.items() if key not in (*OF_TIME, *OF_PLACE)}
-        codes = directory / "codes.npy"
-        found[str(directory.relative_to(folder))] = kept, codes.read_bytes() if codes.exists() else b""
-    return found
-
-
-def assert_nothing_is_stale(run):
-    """Every result in a run is of the training and codes that stand there, and its identity is that of its inputs."""
-    trained = read_results(run / "train", "train") if (run / "train").exists() else None
-    for path in run.rglob("results/json/postprocess_results.json"):
-        codes = path.parents[2]
-        assert trained is None or read_results(codes, "postprocess")["trained"] == trained["uuid"]
-        encoded = read_results(codes, "postprocess")
-        made = [*codes.glob("metrics/*/results/json/evaluation_results.json")]
-        made += codes.glob("sensitivity/results/json/sensitivity_results.json")
-        for score in made:
-            directory, stage = score.parents[2], score.stem.removesuffix("_results")
-            found = read_results(directory, stage)
-            assert found["encoded"] == encoded["uuid"]
-            assert found["identity"] == read_identity(directory, stage).digest
-            assert read_identity(directory, stage).inputs["codes"] == encoded["identity"]
 
 
 def try_later(folder, later, expected):
@@ -186,7 +111,7 @@ def check(name, step, later, before, undisturbed, folder):
         try_later(folder, later, undisturbed(later))
         quietly(KILLED[name][1], folder)
         assert strays(folder / "one") == []
-        quietly(_score, folder)
+        quietly(score, folder)
         assert_nothing_is_stale(folder / "one")
     except Exception as error:
         raise AssertionError(
@@ -196,7 +121,7 @@ def check(name, step, later, before, undisturbed, folder):
 
 
 CHEAP = [each for each in LATER if not each.startswith(("draw", "study", "score another"))]
-SAMPLED_STEPS = 5
+SAMPLED_STEPS = 4  # of pictures, which take seconds, half as many
 
 
 @pytest.mark.parametrize("name", KILLED)
@@ -205,7 +130,7 @@ def test_after_a_kill_a_later_command_goes_on(name, before, undisturbed, tmp_pat
     assert steps > 10
     order = random.Random(name)
     choices = [each for each in commands_after(name) if each in CHEAP]
-    for step in order.sample(range(steps), SAMPLED_STEPS):
+    for step in order.sample(range(steps), SAMPLED_STEPS // (2 if name.startswith("draw") else 1)):
         check(name, step, order.choice(choices), before, undisturbed, tmp_path / str(step))
 
 
@@ -214,3 +139,74 @@ def test_after_a_kill_a_later_command_goes_on(name, before, undisturbed, tmp_pat
 def test_after_a_kill_at_any_step_every_later_command_goes_on(name, later, before, undisturbed, tmp_path):
     for step in range(before(name)[1]):
         check(name, step, later, before, undisturbed, tmp_path / str(step))
+
+
+def test_a_label_that_was_half_written_is_written_again(before, tmp_path):
+    folder, _ = before("score again")
+
+    def named(place):
+        return fit(place, "model.name = 'mine'")
+
+    steps = steps_of(shutil.copytree(folder, tmp_path / "count"), partial(quietly, named, tmp_path / "count"))
+    assert steps > 10
+    for step in range(steps):
+        place = shutil.copytree(folder, tmp_path / str(step))
+        assert killed_after(step, place, partial(quietly, named, place))
+        quietly(named, place)
+        assert strays(place) == []
+        assert read_results(place / "one" / "train", "train")["model"] == "mine"
+        aggregates = [json.loads(path.read_text()) for path in place.rglob("aggregate/*.json")]
+        assert len(aggregates) == 3
+        assert {each["train_results.model"] for each in aggregates} == {"mine"}
+        assert {each["train_config.model.name"] for each in aggregates} == {"mine"}
+        assert_nothing_is_stale(place / "one")
+
+
+def _external(folder, *lines, overwrite=False):
+    source = external_codes(codes=folder / "codes.npy", dataset="dummy_data", output_dir=folder / "theirs")
+    lines = ["active_units.num_train = 100", *lines]
+    return evaluate.run("active_units", [], lines, None, overwrite, None, source)
+
+
+def _rank(folder, *lines, overwrite=False):
+    return rank.run("udr", [folder / "random0", folder / "random1"], [], [*SETS, *lines], overwrite)
+
+
+@pytest.fixture
+def sources(tmp_path, trained):
+    """A folder with codes from elsewhere and two runs that can be ranked."""
+    folder = tmp_path / "sources"
+    for name in ("random0", "random1"):
+        shutil.copytree(trained / name, folder / name)
+        quietly(lambda place, name=name: postprocess.run([], [], place / name), folder)
+    np.save(folder / "codes.npy", np.random.default_rng(0).normal(size=(512, 3)).astype(np.float32))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("call", "others", "tried"),
+    [
+        (_external, ["active_units.threshold = 0.1"], 8),
+        (_rank, ["udr.num_kl = 40"], 1),
+        pytest.param(_external, ["evaluation.random_seed = 1"], 1000, marks=pytest.mark.slow),
+        pytest.param(_rank, ["evaluation.random_seed = 1"], 1000, marks=pytest.mark.slow),
+    ],
+)
+def test_codes_from_elsewhere_and_rankings_go_on_after_a_kill(call, others, tried, sources, tmp_path):
+    whole = shutil.copytree(sources, tmp_path / "whole")
+    steps = steps_of(whole, partial(quietly, call, whole))
+    expected = results(whole)
+    for step in random.Random(0).sample(range(steps), min(tried, steps)):
+        place = shutil.copytree(sources, tmp_path / "place")
+        assert killed_after(step, place, partial(quietly, call, place))
+        quietly(lambda folder: call(folder, *others), place)
+        assert strays(place) == []
+        quietly(call, place)
+        found = results(place)
+        assert {key: found.get(key) for key in expected} == expected
+        assert len(found) > len(expected)
+        for name in ("theirs/codes", "random0/mean", "random1/mean"):
+            for directory in (place / name).glob("metrics/*"):
+                encoded = read_results(place / name, "postprocess")["uuid"]
+                assert read_results(directory, "evaluation")["encoded"] == encoded
+        shutil.rmtree(place)
