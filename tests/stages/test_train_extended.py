@@ -1,0 +1,143 @@
+"""train.py: a training goes on to more steps, starts from another run's weights, and keeps its model at some steps."""
+
+import json
+import shutil
+
+import pytest
+
+from dlib_bvae.artifacts import read_config, read_identity, read_results
+from dlib_bvae.errors import UserError
+from dlib_bvae.stages import evaluate, postprocess, train
+
+CONSTANT = "model.schedule = None"
+STEPS = "model.training_steps = {}"
+MIG = ["mig.num_train = 200"]
+
+
+def results_of(run):
+    return read_results(run / "train", "train")
+
+
+@pytest.fixture(scope="module")
+def twenty(ten_steps, tmp_path_factory):
+    return ten_steps(tmp_path_factory.mktemp("runs") / "twenty", CONSTANT, STEPS.format(20))
+
+
+def test_a_longer_training_is_that_of_one_go(ten_steps, twenty, tmp_path, capsys):
+    run = ten_steps(tmp_path / "run", CONSTANT)
+    evaluate.run("mig", [], MIG, run)
+    capsys.readouterr()
+    ten_steps(run, CONSTANT, STEPS.format(20))
+    assert f"{run}/train: extends a training of 10 steps to 20\n" in capsys.readouterr().out
+    one, other = results_of(run), results_of(twenty)
+    assert {key: one[key] for key in ("weights", "loss", "kl", "steps", "identity")} == {
+        key: other[key] for key in ("weights", "loss", "kl", "steps", "identity")
+    }
+    assert "continued_from" not in read_config(run / "train", "train")
+    assert read_identity(run / "train", "train").recorded["continued_from"] == [10]
+    assert not (run / "train.part").exists()
+    evaluate.run("mig", [], MIG, run)
+    assert "was made from another training; encoding again" in capsys.readouterr().out
+    ten_steps(run, CONSTANT, STEPS.format(20))
+    assert "trained already" in capsys.readouterr().out
+
+
+def test_where_the_schedule_knows_the_total_the_identity_says_so(ten_steps, tmp_path, capsys):
+    whole = ten_steps(tmp_path / "whole", STEPS.format(20))
+    run = ten_steps(tmp_path / "run")
+    ten_steps(run, STEPS.format(15))
+    ten_steps(run, STEPS.format(20))
+    assert "says so (continued_from)" in capsys.readouterr().out
+    assert read_identity(run / "train", "train").parameters["continued_from"] == [10, 15]
+    assert read_config(run / "train", "train")["continued_from"] == [10, 15]
+    assert results_of(run)["identity"] != results_of(whole)["identity"]
+    ten_steps(run, STEPS.format(20))
+    assert "trained already" in capsys.readouterr().out
+
+
+def test_the_finished_training_is_used_until_the_longer_one_is_there(ten_steps, tmp_path, monkeypatch, capsys):
+    run = ten_steps(tmp_path / "run", CONSTANT)
+    before = results_of(run)
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "run_loop", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ten_steps(run, CONSTANT, STEPS.format(20))
+    assert results_of(run) == before
+    postprocess.run(model_dir=run)
+    ten_steps(run, CONSTANT)  # the short one is still what was asked for first
+    assert "trained already" in capsys.readouterr().out
+    assert (run / "train.part" / "checkpoint").is_dir()
+    ten_steps(run, CONSTANT, STEPS.format(20))
+    assert results_of(run)["steps"] == 20
+    assert not (run / "train.part").exists()
+
+
+def test_without_a_checkpoint_it_cannot_go_on(ten_steps, tmp_path):
+    run = ten_steps(tmp_path / "run", CONSTANT)
+    shutil.rmtree(run / "train" / "checkpoint")
+    with pytest.raises(UserError, match=r"keeps no checkpoint, so it cannot be extended to 20 steps; --overwrite trains"):
+        ten_steps(run, CONSTANT, STEPS.format(20))
+    assert results_of(run)["steps"] == 10
+    assert not (run / "train.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("bindings", "said"),
+    [
+        ([STEPS.format(5)], r"model\.training_steps = 10, now it is 5; choose another --model_dir"),
+        ([STEPS.format(20), "vae.beta = 2.0"], r"vae\.beta = 4\.0, now it is 2\.0; choose another --model_dir"),
+    ],
+)
+def test_fewer_steps_and_other_parameters_are_refused(ten_steps, tmp_path, bindings, said):
+    run = ten_steps(tmp_path / "run", CONSTANT)
+    with pytest.raises(UserError, match=said):
+        ten_steps(run, CONSTANT, *bindings)
+
+
+def test_models_of_steps_are_encoded_and_scored(ten_steps, tmp_path, capsys):
+    run = ten_steps(tmp_path / "run", CONSTANT, STEPS.format(20), "model.export_steps = [10, 15]")
+    ten = ten_steps(tmp_path / "ten", CONSTANT)
+    codes = [postprocess.run(model_dir=each, step=step) for each, step in ((run, 10), (ten, None), (run, 20), (run, None))]
+    assert [each.name for each in codes] == ["mean-step10", "mean", "mean-step20", "mean"]
+    ten_of_twenty, of_ten, twenty, last = (json.loads((each / "codes.json").read_text())["sha256"] for each in codes)
+    assert ten_of_twenty == of_ten != last == twenty
+    (scored,) = evaluate.run("mig", [], MIG, run, step=10)
+    assert scored == run / "mean-step10" / "metrics" / "mig-num_train=200"
+    evaluate.run("mig", [], MIG, run, step=10)
+    assert "scored already" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"keeps no model of step 11 \(kept: 10, 15, and the last\); train with model\.exp"):
+        postprocess.run(model_dir=run, step=11)
+    ten_steps(run, CONSTANT, STEPS.format(20))  # fewer models than there are is the same training
+    assert "trained already" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"has passed step 12 without keeping its model"):
+        ten_steps(run, CONSTANT, STEPS.format(20), "model.export_steps = [12]")
+    ten_steps(run, CONSTANT, STEPS.format(30), "model.export_steps = [25]")
+    assert sorted(path.name for path in (run / "train").glob("saved_model*")) == [
+        "saved_model",
+        "saved_model-10",
+        "saved_model-15",
+        "saved_model-25",
+    ]
+
+
+def test_another_run_s_weights_count_and_not_its_place(ten_steps, twenty, tmp_path, capsys):
+    other, moved = tmp_path / "other", tmp_path / "moved"
+    shutil.copytree(twenty, other)
+    start = "model.initial_weights = {!r}"
+    run = ten_steps(tmp_path / "run", start.format(str(other)))
+    cold = ten_steps(tmp_path / "cold")
+    assert results_of(run)["weights"] != results_of(cold)["weights"]
+    assert read_config(run / "train", "train")["model.initial_weights"] == results_of(twenty)["weights"]
+    other.rename(moved)
+    capsys.readouterr()
+    for place in (other, moved):  # gone, and elsewhere
+        ten_steps(run, start.format(str(place)))
+        assert "trained already" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"model\.initial_weights = .*, now it is"):
+        ten_steps(run, start.format(str(cold)))
+    with pytest.raises(UserError, match=r"model\.initial_weights: there is no run"):
+        ten_steps(tmp_path / "new", start.format(str(other)))
