@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import gin
 
-from dlib_bvae.artifacts import config_dict, is_done
+from dlib_bvae.artifacts import is_done
 from dlib_bvae.artifacts.identity import run_hash
 from dlib_bvae.config import configuration, flattened, homes, say_unused, used
 from dlib_bvae.errors import UserError, check_integer, check_number
@@ -109,9 +109,9 @@ def resolved(files: Sequence[str], bindings: Sequence[str]) -> dict[str, Any]:
 
 
 @functools.cache
-def bound_by(statement: str) -> dict[str, Any]:
-    """What one gin statement binds, as in resolved(); not to be changed."""
-    return config_dict(statement)
+def _bound_by(statement: str) -> dict[str, Any]:
+    """What one gin statement binds, nothing for a macro; not to be changed."""
+    return flattened((), (statement,))
 
 
 class Study(NamedTuple):
@@ -242,8 +242,12 @@ def _runs_of(each: Part, scored: tuple[Evaluation, ...]) -> list[Run]:
     common = resolved(each.gin_config, each.gin_bindings)
     for combination in _combinations(each.grid):
         statements = _statements(combination)
-        config = {**common, **{key: value for text in statements for key, value in bound_by(text).items()}}
-        runs.append(Run(each.name, each.gin_config, (*each.gin_bindings, *statements), scored, config))
+        bindings, found = (*each.gin_bindings, *statements), [_bound_by(text) for text in statements]
+        if all(found):
+            config = {**common, **{key: value for each_bound in found for key, value in each_bound.items()}}
+        else:  # a macro, which may stand anywhere
+            config = resolved(each.gin_config, bindings)
+        runs.append(Run(each.name, each.gin_config, bindings, scored, config))
     return runs
 
 

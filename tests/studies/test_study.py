@@ -185,3 +185,24 @@ def test_the_least_values_are_taken(tmp_path):
 def test_the_installed_studies_are_named_as_they_are_typed():
     assert "gin/studies/re_beta_vae_small.gin" in study.installed()
     assert len(study.installed()) == len(set(study.installed()))
+
+
+def test_a_grid_over_a_macro_is_a_grid_over_what_it_stands_for(tmp_path):
+    (tmp_path / "one.gin").write_text('include "gin/beta4_dsprites.gin"\nSEED = 3\nmodel.random_seed = %SEED\n')
+    lines = [f"vae/part.configs = ['{tmp_path}/one.gin']", "vae/part.grid = {'SEED': [4, 5], 'vae.beta': [1.0]}"]
+    runs = _loaded(tmp_path, lines)
+    assert [run.seed for run in runs] == [4, 5]
+    assert len({run.digest for run in runs}) == 2
+    assert all(run.config["vae.beta"] == 1.0 and "SEED" not in run.config for run in runs)
+
+
+def test_every_seed_of_a_grid_makes_a_run(tmp_path):
+    grid = "{'noisy_dsprites_rendered.seed': [0, 1, 2], 'validation.seed': [0, 1]}"
+    runs = _loaded(tmp_path, ["vae/part.configs = ['gin/beta4_dsprites.gin']", f"vae/part.grid = {grid}"])
+    assert len({run.digest for run in runs}) == len(runs) == 6
+    assert len({run.directory(tmp_path) for run in runs}) == 6
+
+
+def _loaded(folder, lines):
+    (folder / "study.gin").write_text("\n".join(["study.name = 'x'", "study.parts = [@vae/part()]", *lines]) + "\n")
+    return study.load([str(folder / "study.gin")]).runs
