@@ -16,6 +16,17 @@ _NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every", "model.
 # Parameters that earlier versions lacked, with the value that these had: results of both are of one configuration.
 _ADDED = {"model.loss_window": 100, "model.initial_weights": ""}
 
+# Inputs and sources → what they are digests and uuids of.
+_MADE_FROM = {
+    "data": "data set",
+    "train": "training",
+    "trained": "training",
+    "probe": "probe",
+    "codes": "encoding",
+    "encoded": "encoding",
+    "sha256": "file",
+}
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -77,6 +88,14 @@ def differences(
     keys = sorted({*before, *now} - {*ignored})
     pairs = {key: (before.get(key), now.get(key)) for key in keys}
     return {key: pair for key, pair in pairs.items() if canonical(pair[0]) != canonical(pair[1])}
+
+
+def described(differ: Mapping[str, tuple[Any, Any]]) -> str:
+    """The first of `differences` as the end of a sentence."""
+    key, (before, now) = next(iter(differ.items()))
+    if key in _MADE_FROM:
+        return f"was made from another {_MADE_FROM[key]}"
+    return f"was made with {key} = {before!r}, now it is {now!r}"
 
 
 def config_hash(config: Mapping[str, Any], seeds: Collection[str] | None = None) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import gin
 
 from dlib_bvae import config
-from dlib_bvae.artifacts.identity import Identity, differences
+from dlib_bvae.artifacts.identity import Identity, described, differences
 from dlib_bvae.artifacts.lock import run_lock
 from dlib_bvae.artifacts.record import (
     is_done,
@@ -131,7 +131,7 @@ class Work:
             return False
         self._refuse(final, differ)
         if final:
-            print(f"{self.directory} {_first(final)}; {self.stage.again}")
+            print(f"{self.directory} {described(final)}; {self.stage.again}")
         remove(self.part)
         return False
 
@@ -159,6 +159,7 @@ class Work:
     def begin(self) -> Path:
         """The directory to work in, which holds what an interrupted work left where that continues."""
         raise_if_interrupted()
+        _check_ours(self.directory, self.directory.with_name(self.directory.name + OLD))
         if self.interrupted() is None and not self.grown_from:
             make_part(self.directory)
         return self.part
@@ -236,9 +237,7 @@ class Work:
             return found
         known = config.current(before.parameters.keys() - self.given.keys())
         for key in before.parameters.keys() - known.keys():
-            if (
-                key not in before.bound
-            ):  # of what is not imported yet, so it cannot be bound: it has its default, as before
+            if "." in key and key not in before.bound:  # of what is not imported yet: it has its default, as before
                 known[key] = before.parameters[key]
         selectors = {key.rpartition(".")[0] for key in before.parameters}
         for key, value in config.bound().items():
@@ -274,7 +273,7 @@ class Work:
             return
         if differ := final or begun:
             shown = {key: pair for key, pair in differ.items() if key != self.stage.grows} or differ
-            raise UserError(f"{self.directory if final else self.part} {_first(shown)}; {self.stage.way_out}")
+            raise UserError(f"{self.directory if final else self.part} {described(shown)}; {self.stage.way_out}")
         if self.stage.continues and (self.part / _OF_EARLIER_VERSIONS).exists():
             raise UserError(f"{self.part} was begun by an earlier version of this package; {self.stage.way_out}")
 
@@ -310,8 +309,7 @@ def commit(final: Path) -> None:
     part, old = part_of(final), final.with_name(final.name + OLD)
     remove(old)
     if final.exists():
-        if not _is_ours(final):
-            write_atomic(final / _BEGUN, "{}")  # it lost its results; what a kill leaves of it must be known
+        write_atomic(final / _BEGUN, "{}")  # the mark by which a kill's leftover is told from a user's copy
         final.rename(old)
     part.rename(final)
     (final / _BEGUN).unlink(missing_ok=True)
@@ -328,7 +326,7 @@ def remove(directory: Path) -> None:
     _check_ours(directory)
     if (directory / _BEGUN).exists():
         write_atomic(directory / _BEGUN, "{}")  # what a kill leaves of it must not go on
-    for path in sorted(directory.iterdir(), key=lambda each: each.name in _MARKS):
+    for path in sorted(directory.iterdir(), key=lambda each: (each.name in _MARKS, each.name == _BEGUN)):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -360,41 +358,26 @@ def _settle(path: Path) -> None:
         begun = path / _BEGUN
         if begun.read_text(encoding="utf-8") == "{}" if begun.exists() else not (path / _OF_EARLIER_VERSIONS).exists():
             remove(path)
-    elif _has_results(final):
+    elif final.exists():
         remove(path)
-    elif _has_results(path):
+    else:
         path.rename(final)
+        (final / _BEGUN).unlink()
 
 
 def _is_ours(directory: Path) -> bool:
-    """Whether a directory is empty or has a mark of this engine, which may be being written."""
+    """Whether a directory has the mark of this engine: one to be replaced always, one to work in also while it gets it."""
     names = [path.name for path in directory.iterdir()]
+    if directory.suffix == OLD:
+        return _BEGUN in names
     return not names or any(name in _MARKS or name.startswith(f".{_BEGUN}.") for name in names)
 
 
-def _check_ours(directory: Path) -> None:
-    if directory.is_dir() and not _is_ours(directory):
-        raise UserError(f"{directory} is not a directory of this package; move it elsewhere")
+def _check_ours(*directories: Path) -> None:
+    for each in directories:
+        if each.is_dir() and not _is_ours(each):
+            raise UserError(f"{each} is not a directory of this package; move it elsewhere")
 
 
 def _has_results(directory: Path) -> bool:
     return next((directory / "results" / "json").glob("*_results.json"), None) is not None
-
-
-# Inputs and sources → what they are digests and uuids of.
-_MADE_FROM = {
-    "data": "data set",
-    "train": "training",
-    "trained": "training",
-    "probe": "probe",
-    "codes": "encoding",
-    "encoded": "encoding",
-    "sha256": "file",
-}
-
-
-def _first(differ: Mapping[str, tuple[Any, Any]]) -> str:
-    key, (before, now) = next(iter(differ.items()))
-    if key in _MADE_FROM:
-        return f"was made from another {_MADE_FROM[key]}"
-    return f"was made with {key} = {before!r}, now it is {now!r}"

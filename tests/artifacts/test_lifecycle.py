@@ -210,6 +210,7 @@ def test_a_removal_that_is_interrupted_is_finished(final, monkeypatch, name, cal
 
 def test_an_old_directory_without_a_new_one_comes_back(final):
     paint(final)
+    (final / "begun.json").write_text("{}")
     final.rename(final.with_name("picture.old"))
     assert paint(final) == "done"
     assert listed(final.parent) == ["picture"]
@@ -288,3 +289,12 @@ def test_a_work_is_begun_with_all_that_it_uses(final):
     with killed():
         paint(final, stage=CHEAP, overwrite=True, kill="beginning")
     assert (lifecycle.part_of(final) / "begun.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", ["picture", "picture.old"])
+def test_what_the_user_has_there_is_not_replaced(final, name):
+    (final.with_name(name) / "results").mkdir(parents=True) if name == "picture.old" else final.mkdir(parents=True)
+    (final.with_name(name) / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=rf"{name} is not a directory of this package; move it elsewhere"):
+        paint(final)
+    assert (final.with_name(name) / "notes.txt").read_text() == "mine"

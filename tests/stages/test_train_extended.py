@@ -79,7 +79,9 @@ def test_the_finished_training_is_used_until_the_longer_one_is_there(ten_steps, 
 def test_without_a_checkpoint_it_cannot_go_on(ten_steps, tmp_path):
     run = ten_steps(tmp_path / "run", CONSTANT)
     shutil.rmtree(run / "train" / "checkpoint")
-    with pytest.raises(UserError, match=r"keeps no checkpoint, so it cannot be extended to 20 steps; --overwrite trains"):
+    with pytest.raises(
+        UserError, match=r"keeps no checkpoint, so it cannot be extended to 20 steps; --overwrite trains"
+    ):
         ten_steps(run, CONSTANT, STEPS.format(20))
     assert results_of(run)["steps"] == 10
     assert not (run / "train.part").exists()
@@ -101,7 +103,9 @@ def test_fewer_steps_and_other_parameters_are_refused(ten_steps, tmp_path, bindi
 def test_models_of_steps_are_encoded_and_scored(ten_steps, tmp_path, capsys):
     run = ten_steps(tmp_path / "run", CONSTANT, STEPS.format(20), "model.export_steps = [10, 15]")
     ten = ten_steps(tmp_path / "ten", CONSTANT)
-    codes = [postprocess.run(model_dir=each, step=step) for each, step in ((run, 10), (ten, None), (run, 20), (run, None))]
+    codes = [
+        postprocess.run(model_dir=each, step=step) for each, step in ((run, 10), (ten, None), (run, 20), (run, None))
+    ]
     assert [each.name for each in codes] == ["mean-step10", "mean", "mean-step20", "mean"]
     ten_of_twenty, of_ten, twenty, last = (json.loads((each / "codes.json").read_text())["sha256"] for each in codes)
     assert ten_of_twenty == of_ten != last == twenty
@@ -109,7 +113,9 @@ def test_models_of_steps_are_encoded_and_scored(ten_steps, tmp_path, capsys):
     assert scored == run / "mean-step10" / "metrics" / "mig-num_train=200"
     evaluate.run("mig", [], MIG, run, step=10)
     assert "scored already" in capsys.readouterr().out
-    with pytest.raises(UserError, match=r"keeps no model of step 11 \(kept: 10, 15, and the last\); train with model\.exp"):
+    with pytest.raises(
+        UserError, match=r"keeps no model of step 11 \(kept: 10, 15, and the last\); train with model\.exp"
+    ):
         postprocess.run(model_dir=run, step=11)
     ten_steps(run, CONSTANT, STEPS.format(20))  # fewer models than there are is the same training
     assert "trained already" in capsys.readouterr().out
