@@ -35,8 +35,9 @@ GROWN_FROM = "continued_from"
 _LONGEST_NAME = 80  # bytes
 _PLACES = ("*", "*/*", "*/metrics/*")  # where results stand in a run directory
 _BEGUN = "begun.json"  # in a part: the identity of the work, {} until all that it uses is known
+_REPLACED = "replaced"  # in a directory whose place another takes, which tells it from a user's copy
 _OF_EARLIER_VERSIONS = "started.gin"
-_MARKS = ("results", _BEGUN, _OF_EARLIER_VERSIONS)  # of the directories of this engine
+_MARKS = ("results", _REPLACED, _BEGUN, _OF_EARLIER_VERSIONS)  # of the directories of this engine
 
 
 @dataclass(frozen=True)
@@ -309,10 +310,11 @@ def commit(final: Path) -> None:
     part, old = part_of(final), final.with_name(final.name + OLD)
     remove(old)
     if final.exists():
-        write_atomic(final / _BEGUN, "{}")  # the mark by which a kill's leftover is told from a user's copy
+        write_atomic(final / _REPLACED, "")
         final.rename(old)
     part.rename(final)
-    (final / _BEGUN).unlink(missing_ok=True)
+    if _is_empty(final / _BEGUN):
+        (final / _BEGUN).unlink(missing_ok=True)
     remove(old)
 
 
@@ -326,7 +328,7 @@ def remove(directory: Path) -> None:
     _check_ours(directory)
     if (directory / _BEGUN).exists():
         write_atomic(directory / _BEGUN, "{}")  # what a kill leaves of it must not go on
-    for path in sorted(directory.iterdir(), key=lambda each: (each.name in _MARKS, each.name == _BEGUN)):
+    for path in sorted(directory.iterdir(), key=lambda each: (each.name in _MARKS, each.name in (_BEGUN, _REPLACED))):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -355,21 +357,25 @@ def _settle(path: Path) -> None:
     if path.suffix == PART and _has_results(path):
         commit(final)
     elif path.suffix == PART:
-        begun = path / _BEGUN
-        if begun.read_text(encoding="utf-8") == "{}" if begun.exists() else not (path / _OF_EARLIER_VERSIONS).exists():
+        if _is_empty(path / _BEGUN) and not (path / _OF_EARLIER_VERSIONS).exists():
             remove(path)
     elif final.exists():
         remove(path)
     else:
         path.rename(final)
-        (final / _BEGUN).unlink()
+        (final / _REPLACED).unlink()
+
+
+def _is_empty(begun: Path) -> bool:
+    """Whether nothing tells of a work that could go on."""
+    return not begun.exists() or begun.read_text(encoding="utf-8") == "{}"
 
 
 def _is_ours(directory: Path) -> bool:
     """Whether a directory has the mark of this engine: one to be replaced always, one to work in also while it gets it."""
     names = [path.name for path in directory.iterdir()]
     if directory.suffix == OLD:
-        return _BEGUN in names
+        return _REPLACED in names
     return not names or any(name in _MARKS or name.startswith(f".{_BEGUN}.") for name in names)
 
 

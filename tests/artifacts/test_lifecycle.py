@@ -192,6 +192,8 @@ def test_a_removal_that_is_interrupted_is_finished(final, monkeypatch, name, cal
     with killed():
         paint(final.with_name("picture.old"), run=final.parent, stage=CHEAP, kill="working")
     final.with_name("picture.old.part").rename(final.with_name(name))
+    if name == "picture.old":
+        (final.with_name(name) / "replaced").touch()
     rmtree, unlink, removed = shutil.rmtree, Path.unlink, []
 
     def interrupted(remove, path, *given, **options):
@@ -210,7 +212,7 @@ def test_a_removal_that_is_interrupted_is_finished(final, monkeypatch, name, cal
 
 def test_an_old_directory_without_a_new_one_comes_back(final):
     paint(final)
-    (final / "begun.json").write_text("{}")
+    (final / "replaced").touch()
     final.rename(final.with_name("picture.old"))
     assert paint(final) == "done"
     assert listed(final.parent) == ["picture"]

@@ -31,7 +31,7 @@ def test_a_larger_one_goes_on_from_what_is_kept_and_says_from_where(final, capsy
     before = read_results(final, "paint")
     assert grown(final, 2) == "continued"
     assert value(final) == "red 2"
-    assert listed(final) == ["layers", "results", "value.txt"]
+    assert listed(final) == ["begun.json", "layers", "results", "value.txt"]
     assert listed(final / "layers") == ["red 1", "red 2"]
     assert listed(final.parent) == ["picture"]
     assert grown_from(final) == [1]
