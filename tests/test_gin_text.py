@@ -1,12 +1,45 @@
 """gin_text.py: files in UTF-8 with what they include, macros that became values, values as JSON."""
 
+import json
 import os
 
+import gin
 import pytest
 
 from dlib_bvae import gin_text
 from dlib_bvae.errors import UserError
 from dlib_bvae.gin_text import BINDING, IMPORT, RENAMED, Macro, Macros, Reference, effective, literal, statements
+
+GIN = """\
+# Macros:
+# ==============================================================================
+beta = 4.0
+train/name = 'a = b'
+
+# Parameters for train/encoder:
+# ==============================================================================
+train/encoder.encoder_fn = @conv_encoder
+train/encoder.num_latent = 10
+
+# Parameters for model:
+# ==============================================================================
+import my_package.plugin
+model.model = @train/vae()
+model.name = 'beta = 4  # not a comment'
+model.learning_rate = 0.0001
+model.sizes = (64, 32)
+model.options = {1: [@vae, %beta], 'nested': {'on': True}}
+model.steps = None
+model.summary = \\
+    'a long text that gin writes on a line of its own because it would not fit behind the name of the parameter'
+# model.device = <Device object>
+
+# Parameters for vae:
+# ==============================================================================
+vae.beta = %beta
+vae.offset = -1e-3
+vae.limit = 1e999
+"""
 
 
 def resolved(*lines):
@@ -167,3 +200,53 @@ def test_references_are_written_as_gin_reads_them():
 )
 def test_bindings_are_taken_out_of_a_text(text, left):
     assert gin_text.without(text, {"a.x"}.__contains__) == left
+
+
+def test_a_gin_configuration_becomes_json():
+    config = gin_text.config_dict(GIN)
+    assert config == {
+        "beta": 4.0,
+        "train/name": "a = b",
+        "train/encoder.encoder_fn": "@conv_encoder",
+        "train/encoder.num_latent": 10,
+        "model.model": "@train/vae()",
+        "model.name": "beta = 4  # not a comment",
+        "model.learning_rate": 0.0001,
+        "model.sizes": [64, 32],
+        "model.options": {"1": ["@vae", "%beta"], "nested": {"on": True}},
+        "model.steps": None,
+        "model.summary": "a long text that gin writes on a line of its own because it would not fit behind the name "
+        "of the parameter",
+        "vae.beta": "%beta",
+        "vae.offset": -0.001,
+        "vae.limit": "inf",
+    }
+    assert json.loads(json.dumps(config, allow_nan=False)) == config
+
+
+def test_gin_s_own_operative_configuration_is_read():
+    @gin.configurable(module="test_gin_text")
+    def thing(value=1, text="x"):
+        return value, text
+
+    gin.clear_config()  # other tests may have called configurables
+    gin.bind_parameter("thing.text", "é = 'quoted' %not_a_macro " * 5)
+    with gin.config_scope("inner"):
+        _, text = thing()
+    assert gin_text.config_dict(gin.operative_config_str()) == {"inner/thing.value": 1, "inner/thing.text": text}
+    gin.clear_config()
+
+
+def test_an_empty_configuration_is_empty():
+    assert gin_text.config_dict("# nothing\n") == {}
+
+
+@pytest.mark.parametrize("text", ["vae.beta 4", "vae.beta = (1,", "vae.beta = @", "vae.beta = f(2)"])
+def test_what_is_not_gin_is_told(text):
+    with pytest.raises(UserError, match="cannot be parsed"):
+        gin_text.config_dict(text)
+
+
+def test_an_include_is_refused():
+    with pytest.raises(UserError, match="includes 'base.gin'"):
+        gin_text.config_dict("include 'base.gin'\n")

@@ -2,7 +2,7 @@
 
 from dlib_bvae.artifacts.environment import describe, device, peak_memory_mib
 from dlib_bvae.artifacts.identity import Identity
-from dlib_bvae.artifacts.lifecycle import Stage, Work, finished, open_run
+from dlib_bvae.artifacts.lifecycle import Stage, Work, finished, open_run, standing
 from dlib_bvae.artifacts.lock import InUse, read_lock, run_lock
 from dlib_bvae.artifacts.record import (
     config_dict,
@@ -31,6 +31,7 @@ __all__ = [
     "read_lock",
     "read_results",
     "run_lock",
+    "standing",
     "write_atomic",
     "write_stage",
 ]

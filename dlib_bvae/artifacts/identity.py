@@ -33,7 +33,7 @@ class Identity:
     """What one result is.
 
     parameters: every parameter that the result uses, ordinary ones and seeds, as JSON values. inputs: digests of the results and
-    files that it is made from. recorded: labels, parameters of execution and additions, which stand beside the identity.
+    files that it is made from. recorded: labels, parameters of execution and additions, which are no part of it.
     seeds: the names of those parameters that are seeds. sources: uuids of the very results that it was made from. bound: the
     names of those that a configuration bound.
     """

@@ -81,7 +81,7 @@ class Work:
         self.stage, self.directory = stage, directory
         self.given, self.inputs, self.sources = dict(given or {}), dict(inputs or {}), dict(sources or {})
         self.unused, self.hidden = unused, hidden
-        self.notes: dict[str, Any] = {}  # what else stands beside the identity
+        self.notes: dict[str, Any] = {}  # what else is recorded
         self.grown_from: list[Any] = []  # the values that the parameter by which it grows had before
         self._seen: tuple[dict[str, Any], str] = {}, ""
         self._bound: frozenset[str] = frozenset()
@@ -298,6 +298,14 @@ def finished(parent: Path, stage: str) -> list[Path]:
     """The directories in `parent` that hold a result of `stage`, by name."""
     places = sorted(parent.iterdir()) if parent.is_dir() else []
     return [each for each in places if each.suffix not in (PART, OLD) and is_done(each, stage)]
+
+
+def standing(final: Path, stage: str) -> str:
+    """ "done", also where a finished part only has to be renamed; "begun" where there is an unfinished one; else ""."""
+    part = part_of(final)
+    if is_done(final, stage) or is_done(part, stage):
+        return "done"
+    return "begun" if part.is_dir() else ""
 
 
 def part_of(final: Path) -> Path:

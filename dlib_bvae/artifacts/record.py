@@ -139,7 +139,7 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
     recorded = replace(identity, recorded={**identity.recorded, **labels})
     files[gin_path] = text + "".join(f"{key} = {value!r}\n" for key, value in labels.items())
     files[_json_path(directory, f"{stage}_config")] = _dump({**read_config(directory, stage), **labels})
-    # what tells that there is something to write comes last: after a kill it is told again
+    # last what shows that there is something to write, so that a kill is made good by the next command
     files[_json_path(directory, f"{stage}_results")] = _dump({**before, **results})
     files[_json_path(directory, f"{stage}_identity")] = _dump(recorded.to_json())
     with _written_next_to(files) as parts:

@@ -205,4 +205,4 @@ def _suffix(row: Mapping[str, Any]) -> str:
     """vae.beta 4.0, seed 1 → "vae.beta=4.0-seed1"."""
     parts = [f"{key}={value}" for key, value in row.items() if key != "model.random_seed"]
     text = "-".join([*parts, f"seed{row['model.random_seed']}"])
-    return re.sub(r"[^A-Za-z0-9_.,=+-]+", "_", text)
+    return re.sub(r"[^\w.,=+-]+", "_", text)

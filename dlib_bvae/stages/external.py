@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import Stage, Work, describe, is_done, read_identity
+from dlib_bvae.artifacts import Stage, Work, describe, is_done, read_identity, standing
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.external.arrays import open_array
@@ -78,7 +78,7 @@ def external_codes(
         raise UserError(f"--name must be a name for a folder; got {name!r}")
     check_integer("--training_seed", seed := training_seed or 0, 0)
     place = output_dir or RUNS / name
-    if any((place / stage).exists() for stage in ("train", "train.part")):
+    if (place / "train").exists() or standing(place / "train", "train"):
         raise UserError(f"{place} is a run of dlib_bvae_train; choose another --name or --output_dir for these codes")
     return ExternalCodes(name, place, codes, codes_key, saved_model, dataset, seed)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import Identity, open_run, read_identity, read_lock, read_results
+from dlib_bvae.artifacts import Identity, open_run, read_identity, read_lock, read_results, standing
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
@@ -118,12 +118,9 @@ def trained_run(model_dir: Path | None) -> Path:
         print(f"run: {model_dir} (the most recent; --model_dir chooses another)")
     elif not model_dir.is_dir():
         raise UserError(f"there is no run directory {model_dir}; train it with dlib_bvae_train --model_dir={model_dir}")
-    elif (
-        not (model_dir / _TRAINED).is_file()
-        and not (model_dir / "train.part" / _TRAINED.relative_to("train")).is_file()
-    ):
-        if (model_dir / "train.part").is_dir():
-            raise UserError(f"the training in {model_dir} is not finished; run its dlib_bvae_train command again")
+    elif (found_there := standing(model_dir / "train", "train")) == "begun":
+        raise UserError(f"the training in {model_dir} is not finished; run its dlib_bvae_train command again")
+    elif not found_there:
         raise UserError(f"{model_dir} is not a run directory of dlib_bvae_train: it lacks {_TRAINED}")
     return model_dir
 

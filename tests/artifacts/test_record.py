@@ -17,37 +17,6 @@ from dlib_bvae.artifacts import Identity, record
 from dlib_bvae.errors import UserError
 from dlib_bvae.runtime import interruptible
 
-GIN = """\
-# Macros:
-# ==============================================================================
-beta = 4.0
-train/name = 'a = b'
-
-# Parameters for train/encoder:
-# ==============================================================================
-train/encoder.encoder_fn = @conv_encoder
-train/encoder.num_latent = 10
-
-# Parameters for model:
-# ==============================================================================
-import my_package.plugin
-model.model = @train/vae()
-model.name = 'beta = 4  # not a comment'
-model.learning_rate = 0.0001
-model.sizes = (64, 32)
-model.options = {1: [@vae, %beta], 'nested': {'on': True}}
-model.steps = None
-model.summary = \\
-    'a long text that gin writes on a line of its own because it would not fit behind the name of the parameter'
-# model.device = <Device object>
-
-# Parameters for vae:
-# ==============================================================================
-vae.beta = %beta
-vae.offset = -1e-3
-vae.limit = 1e999
-"""
-
 
 def write(directory, stage="train", earlier=None, config=None, inputs=None, sources=None, bound=(), **results):
     fields = {"inputs": inputs or {}, "sources": sources or {}, "bound": bound}
@@ -310,58 +279,6 @@ def test_the_identity_of_an_earlier_version_is_read_from_its_other_files(tmp_pat
     read = record.read_identity(tmp_path, "evaluation")
     assert read.parameters == {"mig.num_train": 9, "metric": "mig", "run_set": "r"}
     assert (read.inputs, read.sources) == ({}, {"encoded": "e"})
-
-
-def test_a_gin_configuration_becomes_json():
-    config = record.config_dict(GIN)
-    assert config == {
-        "beta": 4.0,
-        "train/name": "a = b",
-        "train/encoder.encoder_fn": "@conv_encoder",
-        "train/encoder.num_latent": 10,
-        "model.model": "@train/vae()",
-        "model.name": "beta = 4  # not a comment",
-        "model.learning_rate": 0.0001,
-        "model.sizes": [64, 32],
-        "model.options": {"1": ["@vae", "%beta"], "nested": {"on": True}},
-        "model.steps": None,
-        "model.summary": "a long text that gin writes on a line of its own because it would not fit behind the name "
-        "of the parameter",
-        "vae.beta": "%beta",
-        "vae.offset": -0.001,
-        "vae.limit": "inf",
-    }
-    assert json.loads(json.dumps(config, allow_nan=False)) == config
-
-
-def test_gin_s_own_operative_configuration_is_read():
-    import gin
-
-    @gin.configurable(module="test_record")
-    def thing(value=1, text="x"):
-        return value, text
-
-    gin.clear_config()  # other tests may have called configurables
-    gin.bind_parameter("thing.text", "é = 'quoted' %not_a_macro " * 5)
-    with gin.config_scope("inner"):
-        _, text = thing()
-    assert record.config_dict(gin.operative_config_str()) == {"inner/thing.value": 1, "inner/thing.text": text}
-    gin.clear_config()
-
-
-def test_an_empty_configuration_is_empty():
-    assert record.config_dict("# nothing\n") == {}
-
-
-@pytest.mark.parametrize("text", ["vae.beta 4", "vae.beta = (1,", "vae.beta = @", "vae.beta = f(2)"])
-def test_what_is_not_gin_is_told(text):
-    with pytest.raises(UserError, match="cannot be parsed"):
-        record.config_dict(text)
-
-
-def test_an_include_is_refused():
-    with pytest.raises(UserError, match="includes 'base.gin'"):
-        record.config_dict("include 'base.gin'\n")
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
