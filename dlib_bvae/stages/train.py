@@ -268,7 +268,9 @@ def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) ->
     Raises UserError where it kept nothing to go on from, or passed a step whose model is wanted.
     """
     step = kept_step(work.part)
-    if work.grown_from and step is None:
+    if step is None and work.interrupted() is not None:
+        work.grown_from = []  # it was interrupted before its first checkpoint, and begins again
+    if step is None and work.grown_from:
         work.abandon()
         raise UserError(
             f"{work.directory} keeps no checkpoint, so it cannot be extended to {settings.training_steps} steps; --overwrite "

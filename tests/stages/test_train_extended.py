@@ -87,6 +87,19 @@ def test_without_a_checkpoint_it_cannot_go_on(ten_steps, tmp_path):
     assert not (run / "train.part").exists()
 
 
+@pytest.mark.parametrize("steps", [5, 20])
+def test_what_was_interrupted_before_a_checkpoint_begins_again(ten_steps, tmp_path, monkeypatch, steps):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(train, "run_loop", killed)
+        ten_steps(tmp_path / "run", CONSTANT, STEPS.format(5))
+    run = ten_steps(tmp_path / "run", CONSTANT, STEPS.format(steps))
+    assert results_of(run)["steps"] == steps
+    assert "continued_from" not in read_identity(run / "train", "train").recorded
+
+
 @pytest.mark.parametrize(
     ("bindings", "said"),
     [
