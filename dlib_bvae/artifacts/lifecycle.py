@@ -124,8 +124,9 @@ class Work:
             if differ == {}:
                 remove(self.part)
             return True
-        if begun is not None and (differ == {} or self._larger(differ)):
-            self.grown_from = [*begun.recorded.get(GROWN_FROM, []), *self._larger(differ)]
+        other = self._larger(differ) or (self._other(differ) if final is None else [])
+        if begun is not None and (differ == {} or other):
+            self.grown_from = [*begun.recorded.get(GROWN_FROM, []), *other]
             return False
         if self._larger(final):
             self._grow(self._larger(final))
@@ -255,10 +256,11 @@ class Work:
 
     def _larger(self, differ: Mapping[str, tuple[Any, Any]] | None) -> list[Any]:
         """[What the parameter was by which the stage grows], where it is larger now and nothing else differs."""
-        if not differ or list(differ) != [self.stage.grows]:
-            return []
-        before, now = differ[self.stage.grows]
-        return [before] if now > before else []
+        return [before for before in self._other(differ) if differ and differ[self.stage.grows][1] > before]
+
+    def _other(self, differ: Mapping[str, tuple[Any, Any]] | None) -> list[Any]:
+        """[What the parameter was by which the stage grows], where nothing else differs."""
+        return [differ[self.stage.grows][0]] if differ and list(differ) == [self.stage.grows] else []
 
     def _grow(self, before: list[Any]) -> None:
         """Begins with what the finished result keeps to go on from, which stays as it is."""

@@ -276,9 +276,15 @@ def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) ->
             f"{work.directory} keeps no checkpoint, so it cannot be extended to {settings.training_steps} steps; --overwrite "
             "trains from the start"
         )
+    if step is not None and step > settings.training_steps:
+        raise UserError(
+            f"{work.part} has taken {step} steps already, which are more than model.training_steps = "
+            f"{settings.training_steps}; {TRAIN.way_out}"
+        )
     _check_exported(work.part, [each for each in settings.export_steps if each < (step or 0)])
     if work.grown_from:
-        print(f"{work.directory}: extends a training of {work.grown_from[-1]} steps to {settings.training_steps}")
+        verb = "extends" if work.grown_from[-1] < settings.training_steps else "shortens"
+        print(f"{work.directory}: {verb} a training of {work.grown_from[-1]} steps to {settings.training_steps}")
         if depends_on_total(settings, trainer.callbacks):
             work.given["continued_from"] = work.grown_from
             print(

@@ -1,5 +1,6 @@
 """train.py: a training goes on to more steps, starts from another run's weights, and keeps its model at some steps."""
 
+import contextlib
 import json
 import shutil
 
@@ -12,6 +13,21 @@ from dlib_bvae.stages import evaluate, postprocess, train
 CONSTANT = "model.schedule = None"
 STEPS = "model.training_steps = {}"
 MIG = ["mig.num_train = 200"]
+
+
+@contextlib.contextmanager
+def interrupted(loop=None):
+    """A training in the block is interrupted after `loop`, None for before its first step."""
+
+    def run_loop(*arguments, **flags):
+        if loop is not None:
+            loop(*arguments, **flags)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "run_loop", run_loop)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 def results_of(run):
@@ -55,17 +71,11 @@ def test_where_the_schedule_knows_the_total_the_identity_says_so(ten_steps, tmp_
     assert "trained already" in capsys.readouterr().out
 
 
-def test_the_finished_training_is_used_until_the_longer_one_is_there(ten_steps, tmp_path, monkeypatch, capsys):
+def test_the_finished_training_is_used_until_the_longer_one_is_there(ten_steps, tmp_path, capsys):
     run = ten_steps(tmp_path / "run", CONSTANT)
     before = results_of(run)
-
-    def killed(*_, **__):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(train, "run_loop", killed)
-        with pytest.raises(KeyboardInterrupt):
-            ten_steps(run, CONSTANT, STEPS.format(20))
+    with interrupted():
+        ten_steps(run, CONSTANT, STEPS.format(20))
     assert results_of(run) == before
     postprocess.run(model_dir=run)
     ten_steps(run, CONSTANT)  # the short one is still what was asked for first
@@ -87,14 +97,23 @@ def test_without_a_checkpoint_it_cannot_go_on(ten_steps, tmp_path):
     assert not (run / "train.part").exists()
 
 
-@pytest.mark.parametrize("steps", [5, 20])
-def test_what_was_interrupted_before_a_checkpoint_begins_again(ten_steps, tmp_path, monkeypatch, steps):
-    def killed(*_, **__):
-        raise KeyboardInterrupt
+def test_an_interrupted_training_may_be_shortened_to_what_it_has_not_passed(ten_steps, twenty, tmp_path):
+    run = tmp_path / "run"
+    with interrupted(train.run_loop):
+        ten_steps(run, CONSTANT)
+    with interrupted():  # 10 of 30 steps
+        ten_steps(run, CONSTANT, STEPS.format(30))
+    with pytest.raises(UserError, match=r"has taken 10 steps already, which are more than model\.training_steps = 5"):
+        ten_steps(run, CONSTANT, STEPS.format(5))
+    ten_steps(run, CONSTANT, STEPS.format(20))
+    assert results_of(run)["weights"] == results_of(twenty)["weights"]
+    assert results_of(run)["identity"] == results_of(twenty)["identity"]
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(train, "run_loop", killed)
-        ten_steps(tmp_path / "run", CONSTANT, STEPS.format(5))
+
+@pytest.mark.parametrize("steps", [5, 20])
+def test_what_was_interrupted_before_a_checkpoint_begins_again(ten_steps, tmp_path, steps):
+    with interrupted():
+        ten_steps(tmp_path / "run", CONSTANT)
     run = ten_steps(tmp_path / "run", CONSTANT, STEPS.format(steps))
     assert results_of(run)["steps"] == steps
     assert "continued_from" not in read_identity(run / "train", "train").recorded
