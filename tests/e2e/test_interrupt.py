@@ -64,7 +64,7 @@ def interrupted(finished, tmp_path):
     [
         # scikit-learn's network ends its training at Ctrl-C as if it were done
         (signal.SIGINT, "dlib_bvae_evaluate", [f"--model_dir={RUN}", *MLP]),
-        (signal.SIGTERM, "dlib_bvae_evaluate", [f"--model_dir={RUN}", *MLP]),
+        pytest.param(signal.SIGTERM, "dlib_bvae_evaluate", [f"--model_dir={RUN}", *MLP], marks=pytest.mark.slow),
         (signal.SIGINT, "dlib_bvae_validity", ["--output_dir=validity", *MLP]),
         (
             signal.SIGINT,

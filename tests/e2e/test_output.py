@@ -54,7 +54,7 @@ for name in {list(COMMANDS)}:
         ["evaluate", "--metric=mig", "--repeats=2", "--gin_bindings=mig.num_train = 200"],
     ],
 )
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.slow)])
 def test_tables_and_scores_are_written_in_any_encoding(scored, arguments, encoding):
     command = [sys.executable, "-m", "dlib_bvae", *arguments]
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
@@ -71,31 +71,38 @@ def test_without_a_command_the_names_are_written_in_any_encoding():
         assert (done.returncode, b"Traceback" in done.stderr) == (2, False)
 
 
-@pytest.mark.parametrize("place", ["file", "file/below", "/proc/x"])
+WRITERS = [
+    ("train", ["--gin_config=gin/pca_dsprites.gin", "--model_dir={}"]),
+    ("aggregate", [f"--results_dir={RUN}", "--output_dir={}"]),
+    ("leaderboard", [f"--results={RUN}", "--output={}"]),
+    (
+        "validity",
+        ["--metric=mig", "--perturbations=noise", "--gin_bindings=mig.num_train = 100", "--output_dir={}"],
+    ),
+    (
+        "sensitivity",
+        [
+            *(RUN, "--output_dir={}", "--gin_bindings=beta_vae_sensitivity.classifiers = ['logistic_regression']"),
+            "--gin_bindings=beta_vae_sensitivity.batch_sizes = [2]",
+        ],
+    ),
+    ("data", ["preview", "dummy_data", "--output={}/x.png"]),
+    ("sweep", ["--study=gin/studies/re_beta_vae_small.gin", "--results={}"]),
+    ("report", ["--results=runs", "--output={}", "--no_pictures"]),
+    (
+        "evaluate",
+        [f"--codes={RUN}/mean/codes.npy", "--dataset=dummy_data", "--metric=mig", "--output_dir={}"],
+    ),
+]
+PLACES = ["file", "file/below", "/proc/x"]
+
+
 @pytest.mark.parametrize(
-    ("name", "flags"),
-    [
-        ("train", ["--gin_config=gin/pca_dsprites.gin", "--model_dir={}"]),
-        ("aggregate", [f"--results_dir={RUN}", "--output_dir={}"]),
-        ("leaderboard", [f"--results={RUN}", "--output={}"]),
-        (
-            "validity",
-            ["--metric=mig", "--perturbations=noise", "--gin_bindings=mig.num_train = 100", "--output_dir={}"],
-        ),
-        (
-            "sensitivity",
-            [
-                *(RUN, "--output_dir={}", "--gin_bindings=beta_vae_sensitivity.classifiers = ['logistic_regression']"),
-                "--gin_bindings=beta_vae_sensitivity.batch_sizes = [2]",
-            ],
-        ),
-        ("data", ["preview", "dummy_data", "--output={}/x.png"]),
-        ("sweep", ["--study=gin/studies/re_beta_vae_small.gin", "--results={}"]),
-        ("report", ["--results=runs", "--output={}", "--no_pictures"]),
-        (
-            "evaluate",
-            [f"--codes={RUN}/mean/codes.npy", "--dataset=dummy_data", "--metric=mig", "--output_dir={}"],
-        ),
+    ("place", "name", "flags"),
+    [  # each command in one place, the others where there is time
+        pytest.param(place, *writer, marks=[] if k % len(PLACES) == row else pytest.mark.slow)
+        for k, writer in enumerate(WRITERS)
+        for row, place in enumerate(PLACES)
     ],
 )
 def test_a_folder_that_cannot_be_written_is_one_sentence(scored, place, name, flags):
