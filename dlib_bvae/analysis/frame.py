@@ -52,6 +52,7 @@ _UNTRAINED = {
 _SUBMITTED = "submission_results.supervision"
 _DERIVED = ("config", "metric_parameters")
 _REQUIRED = [name for name in (*KEYS.values(), SEED, RUN, SCORE_NAMES) if name not in _DERIVED]
+_SEEDS = "_identity.seeds"  # which parameters of a stage are seeds
 _CONFIG, _PARAMETERS = "train_config.", "evaluation_results.metric_parameters."
 _EVALUATION = "results/aggregate/evaluation.json"
 _OF_A_STAGE = ("aggregate", "gin", "json")
@@ -100,8 +101,8 @@ def _columns(root: Path, directories: Iterable[str], problems: list[str]) -> Col
     """The entries of the evaluations in `directories`; what is left out is added to `problems`."""
     columns = Columns()
     texts = {
-        "config": _Texts(_CONFIG, config_hash, "train_identity.seeds"),
-        "metric_parameters": _Texts(_PARAMETERS, without_seeds, "evaluation_identity.seeds"),
+        "config": _Texts(_CONFIG, config_hash, f"train{_SEEDS}"),
+        "metric_parameters": _Texts(_PARAMETERS, without_seeds, f"evaluation{_SEEDS}"),
     }
     for relative in directories:
         directory = root / relative
@@ -117,7 +118,7 @@ def _columns(root: Path, directories: Iterable[str], problems: list[str]) -> Col
             for name in row[SCORE_NAMES]
             if row[f"evaluation_results.{name}"] is None
         ]
-        columns.add({"path": relative or ".", **row})
+        columns.add({"path": relative or ".", **{name: row[name] for name in row if not name.endswith(_SEEDS)}})
     return columns
 
 
