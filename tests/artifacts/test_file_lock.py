@@ -1,10 +1,14 @@
 """file_lock.py: without fcntl, as on Windows, where msvcrt is played by byte locks of Linux, and with neither."""
 
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from dlib_bvae.artifacts import file_lock
 
 # The libraries that tell systems apart are loaded before: they take a Linux without fcntl for broken.
 LOADED = """
@@ -113,3 +117,16 @@ def test_every_module_is_imported_without_what_windows_lacks():
     code = LOADED + WITHOUT + f"import importlib\nfor name in {names}:\n    importlib.import_module(name)"
     done = subprocess.run(command(code), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_lock_is_waited_for_as_long_as_was_asked(tmp_path):
+    path = tmp_path / "lock"
+    holder, other = (os.open(path, os.O_RDWR | os.O_CREAT) for _ in range(2))
+    file_lock.lock(holder)
+    with pytest.raises(BlockingIOError):
+        file_lock.lock(other)
+    timer = threading.Timer(0.3, os.close, [holder])
+    timer.start()
+    file_lock.lock(other, wait=60.0)
+    timer.join()
+    os.close(other)
