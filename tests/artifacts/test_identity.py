@@ -115,6 +115,14 @@ def test_what_labels_and_paces_does_not_count():
         assert config_hash({**base, key: 3}) != config_hash(base), key
 
 
+def test_parameters_that_earlier_versions_lacked_count_where_they_differ_from_what_these_did():
+    base = {"vae.beta": 4.0}
+    assert config_hash({**base, "model.loss_window": 100, "model.initial_weights": ""}) == config_hash(base)
+    assert config_hash({**base, "model.loss_window": 50}) != config_hash(base)
+    assert config_hash({**base, "model.initial_weights": "abc"}) != config_hash(base)
+    assert config_hash({**base, "model.export_steps": [10]}) == config_hash(base)
+
+
 def test_a_name_is_the_same_on_every_machine_and_in_every_version():
     config = {"vae.beta": 4.0, "model.model": "@vae()", "a/b.c": [1, 2.5, {"k": None}], "model.random_seed": 3}
     assert config_hash(config) == "e24bcff134"

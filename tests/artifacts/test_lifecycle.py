@@ -1,5 +1,6 @@
 """lifecycle.py: what is there already, what is done again and why, what goes on; directories appear whole."""
 
+import contextlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -136,10 +137,9 @@ def test_a_part_of_an_earlier_version_is_refused_where_that_is_dear(final):
     assert paint(final, stage=CHEAP) == "made"
 
 
-@pytest.mark.parametrize("calls", [0, 1])
-@pytest.mark.parametrize("afterwards", [(), ("painting.colour = 'green'",)], ids=["same", "other"])
-def test_a_renaming_that_is_interrupted_is_finished(final, monkeypatch, calls, afterwards):
-    paint(final)
+@contextlib.contextmanager
+def killed_at_a_rename(calls):
+    """The block is killed at its rename after so many."""
     rename, renamed = Path.rename, []
 
     def interrupted(self, target):
@@ -148,8 +148,16 @@ def test_a_renaming_that_is_interrupted_is_finished(final, monkeypatch, calls, a
         renamed.append(self)
         return rename(self, target)
 
-    with monkeypatch.context() as patch, killed():
+    with pytest.MonkeyPatch.context() as patch, killed():
         patch.setattr(Path, "rename", interrupted)
+        yield
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+@pytest.mark.parametrize("afterwards", [(), ("painting.colour = 'green'",)], ids=["same", "other"])
+def test_a_renaming_that_is_interrupted_is_finished(final, calls, afterwards):
+    paint(final)
+    with killed_at_a_rename(calls):
         paint(final, "painting.colour = 'blue'")
     with lifecycle.open_run(final.parent):
         assert value(final) == "blue 1"
@@ -165,18 +173,9 @@ def put(final, text):
 
 
 @pytest.mark.parametrize("calls", range(2))
-def test_after_an_interrupted_renaming_what_has_no_results_is_put_in_its_place_again(final, monkeypatch, calls):
+def test_after_an_interrupted_renaming_what_has_no_results_is_put_in_its_place_again(final, calls):
     put(final, "old")
-    rename, renamed = Path.rename, []
-
-    def interrupted(self, target):
-        if len(renamed) == calls:
-            raise KeyboardInterrupt
-        renamed.append(self)
-        return rename(self, target)
-
-    with monkeypatch.context() as patch, killed():
-        patch.setattr(Path, "rename", interrupted)
+    with killed_at_a_rename(calls):
         put(final, "new")
     with lifecycle.open_run(final.parent):
         put(final, "new")
