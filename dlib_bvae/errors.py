@@ -34,7 +34,7 @@ def check_integer(name: str, value: object, least: int, most: int | None = None)
     """Raises UserError unless the parameter `name` is an integer >= `least`, and <= `most` where that is given."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise UserError(f"{name} must be an integer >= {least}; got {value!r}")
-    if most is not None and value > most:
+    if most is not None and int(value) > most:
         raise UserError(f"{name} must be an integer <= {most}; got {value!r}")
 
 
