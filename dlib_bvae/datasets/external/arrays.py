@@ -81,7 +81,7 @@ def _opened(path: Path, key: str | None, dimensions: Sequence[int], check: Check
     if path.suffix == ".npy":
         if key is not None:
             raise UserError(f"{str(path)!r} holds one array without a name; leave the key {key!r} out")
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped = np.lib.format.open_memmap(path, mode="r")  # np.load opens archives of that name too
         check(mapped.shape, mapped.dtype)
         return mapped
     if path.suffix == ".npz":
