@@ -93,16 +93,22 @@ def opened(source: ExternalCodes) -> tuple[ImageData, np.ndarray | None]:
     data = datasets.load()
     if source.codes is None:
         return data, None
-    check = lambda shape, dtype: check_codes_shape(shape, dtype, data.num_images)
-    found = open_array(source.codes.expanduser(), source.codes_key, (2,), "--codes", check)
+    return data, codes_of_file(source.codes.expanduser(), source.codes_key, data.num_images, "--codes")
+
+
+def codes_of_file(path: Path, key: str | None, num_images: int, what: str) -> np.ndarray:
+    """The codes (num_images, latents) of a .npy, .npz or HDF5 file, checked: memory-mapped (HDF5: read).
+
+    key: of the array in the file, None for the only one. Raises UserError, which names `what` or the file, where they are none.
+    """
+    check = lambda shape, dtype: check_codes_shape(shape, dtype, num_images)
+    found = open_array(path, key, (2,), what, check)
     if not isinstance(found, np.ndarray):
         size = found.dtype.itemsize * math.prod(found.shape)
-        check_memory(
-            f"{source.codes}: an HDF5 file's codes", size, _HDF5_BYTES, "save them as .npy, which is not read whole"
-        )
+        check_memory(f"{path}: an HDF5 file's codes", size, _HDF5_BYTES, "save them as .npy, which is not read whole")
     codes = np.asanyarray(found)
-    check_values(codes, source.codes)
-    return data, codes
+    check_values(codes, path)
+    return codes
 
 
 def represent(

@@ -74,7 +74,8 @@ def open_array(
     except (
         Exception
     ) as error:  # parsers fail on bad bytes in more ways than are documented: zlib.error, struct.error, …
-        raise UserError(f"{parameter}: {str(path)!r} cannot be read: {error}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(f"{parameter}: {str(path)!r} cannot be read: {reason}") from error
 
 
 def _opened(path: Path, key: str | None, dimensions: Sequence[int], check: Check) -> np.ndarray | Hdf5Rows:

@@ -44,4 +44,5 @@ def opened_picture(path: Path, what: str = "") -> Iterator[Image]:
         raise
     # Readers of pictures fail on bad bytes in more ways than are documented: SyntaxError, struct.error, …
     except Exception as error:
-        raise UserError(f"{what} cannot be read as a picture: {error}; repair it or take it out") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(f"{what} cannot be read as a picture: {reason}; repair it or take it out") from error
