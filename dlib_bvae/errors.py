@@ -30,10 +30,20 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     return UnknownName(f"no {kind} is called {name!r}; {hint}")
 
 
-def check_integer(name: str, value: object, least: int) -> None:
-    """Raises UserError unless the parameter `name` is an integer >= `least`."""
+def check_integer(name: str, value: object, least: int, most: int | None = None) -> None:
+    """Raises UserError unless the parameter `name` is an integer >= `least`, and <= `most` where that is given."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise UserError(f"{name} must be an integer >= {least}; got {value!r}")
+    if most is not None and int(value) > most:
+        raise UserError(f"{name} must be an integer <= {most}; got {value!r}")
+
+
+def check_memory(what: str, num_bytes: int, most: int, advice: str) -> None:
+    """Raises UserError, which ends with `advice`, where `what` would take more than `most` bytes of memory."""
+    if num_bytes > most:
+        raise UserError(
+            f"{what} would take {math.ceil(num_bytes / 2**30):,} GiB of memory, more than {most / 2**30:g}; {advice}"
+        )
 
 
 def check_number(name: str, value: object, least: float = float("-inf"), most: float = float("inf")) -> float:

@@ -5,7 +5,7 @@ import errno
 import numpy as np
 import pytest
 
-from dlib_bvae.errors import UserError, check_integer, check_number, check_positive, is_disk_full, unknown
+from dlib_bvae.errors import UserError, check_integer, check_memory, check_number, check_positive, is_disk_full, unknown
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
@@ -13,6 +13,20 @@ def test_integers(value):
     check_integer("x.n", value, 3)
     with pytest.raises(UserError, match=r"x\.n must be an integer >= 4; got "):
         check_integer("x.n", value, 4)
+
+
+@pytest.mark.parametrize("value", [5, np.int64(5), 10**30])
+def test_an_integer_may_have_a_most(value):
+    check_integer("x.n", value, 3, 10**30)
+    with pytest.raises(UserError, match=rf"x\.n must be an integer <= 4; got .*{value}"):
+        check_integer("x.n", value, 3, 4)
+
+
+def test_memory_that_no_computer_has_is_refused():
+    check_memory("x", 2**33, 2**33, "use less")
+    with pytest.raises(UserError) as refused:
+        check_memory("x", 2**33 + 1, 2**33, "use less")
+    assert str(refused.value) == "x would take 9 GiB of memory, more than 8; use less"
 
 
 @pytest.mark.parametrize("value", [True, 3.0, "3", None, np.float32(3), [3]])

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -61,6 +62,12 @@ def locked(path: Path, purpose: str, variable: str, num_bytes: int | None = None
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
                 raise
             raise refusal(error) from error
+
+
+def check_room(folder: Path, num_bytes: int) -> None:
+    """Raises OSError, as a full disk does, where `folder` has no room for `num_bytes`; call it within `locked`."""
+    if shutil.disk_usage(folder).free < num_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 # checksums -----------------------------------------------------------------------------------------------------------
@@ -165,6 +172,7 @@ def _write_locked(path: Path, shape: tuple[int, int], blocks: Callable[[], Itera
     with locked(path, f"write {path.name}", CACHE_VARIABLE, math.prod(shape)):
         if path.exists():
             return
+        check_room(path.parent, math.prod(shape))
         try:
             _write(part, shape, blocks())
             finish(part, path, shape)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 import functools
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from dlib_bvae.errors import UserError
 
+LARGEST_IMAGE = 2**24  # numbers of one image: height · width · channels
 OFFICIAL, RENDERED, EXTERNAL = ORIGINS = ("official", "rendered", "external")
 
 
@@ -106,6 +109,15 @@ def check_origin(origin: object, what: str) -> str:
     if origin not in ORIGINS:
         raise UserError(f"the origin of {what} must be one of {', '.join(ORIGINS)}; got {origin!r}")
     return str(origin)
+
+
+def check_image_size(what: str, shape: Sequence[int]) -> None:
+    """Raises UserError, which names `what`, for images (height, width[, channels]) that are too large to be held many at once."""
+    if math.prod(shape) > LARGEST_IMAGE:
+        raise UserError(
+            f"{what}: an image may have at most {LARGEST_IMAGE:,} numbers (height · width · channels); got "
+            f"{' × '.join(map(str, shape))}; make the images smaller"
+        )
 
 
 def training_sample(data: ImageData, count: int, seed: int) -> np.ndarray:

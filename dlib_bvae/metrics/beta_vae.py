@@ -11,6 +11,7 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw, grid_strides
 from dlib_bvae.errors import NotApplicable, UserError, check_integer, unknown
 from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH, check_codes_fit
 from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, factor_sizes
 from dlib_bvae.metrics.engine.probes import Classifier
 from dlib_bvae.metrics.engine.sampling import factor_names
@@ -64,12 +65,12 @@ def beta_vae(
     source = CodeReader(data, codes)
     source.check_full_grid("beta_vae")
     asked = asked_factors(data, factors)
-    for name, value, least in (
-        ("batch_size", batch_size, 1),
-        ("num_train", num_train, len(asked)),
-        ("num_eval", num_eval, 1),
+    for name, value, least, most in (
+        ("batch_size", batch_size, 1, MOST_IN_BATCH),
+        ("num_train", num_train, len(asked), MOST_IMAGES),
+        ("num_eval", num_eval, 1, MOST_IMAGES),
     ):
-        check_integer(f"beta_vae.{name}", value, least)
+        check_integer(f"beta_vae.{name}", value, least, most)
     CLASSIFIERS.get(classifier)
     rng = as_rng(random_state)
     train_seed, eval_seed, model_seed = (int(seed) for seed in draw(rng, 2**31 - 1, 3))
@@ -129,6 +130,7 @@ def points_of_sizes(
     The pairs of a point are independent, so that each size has its points as the metric defines them; the largest has
     the very points that it would have alone.
     """
+    check_codes_fit(num * len(batch_sizes), source.latents or 1)
     rng, images = np.random.default_rng(seed), np.random.RandomState(seed)
     labels = np.asarray(asked)[rng.integers(len(asked), size=num)]
     strides, sizes = grid_strides(source.sizes), np.asarray(source.sizes)

@@ -12,6 +12,7 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import NotApplicable, check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.boosting import boosted_trees
+from dlib_bvae.metrics.engine.bounds import MOST_FITS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import Classifier, accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
@@ -77,7 +78,7 @@ def dci(
     disentanglement_per_code and importance (latents × factors).
     Raises UserError for numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
     """
-    check_integer("dci.n_estimators", n_estimators, 1)
+    check_integer("dci.n_estimators", n_estimators, 1, MOST_FITS)
     make = functools.partial(boosted_trees, n_estimators)
     return _dci("dci", trees(make), data, codes, random_state, num_train, num_test)
 
@@ -97,7 +98,7 @@ def dci_random_forest(
     Every split may use every code: were some hidden, as in many forests, the others would be given their importance.
     Parameters, returns and errors otherwise as in dci.
     """
-    check_integer("dci_random_forest.n_estimators", n_estimators, 1)
+    check_integer("dci_random_forest.n_estimators", n_estimators, 1, MOST_FITS)
 
     def make(seed: int) -> Classifier:
         from sklearn.ensemble import RandomForestClassifier

@@ -7,6 +7,7 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
@@ -40,7 +41,7 @@ def dcimig(
     where it got none) and mutual_information in nats (latents × factors).
     Raises UserError for numbers out of range and fewer than two factors.
     """
-    check_integer("dcimig.num_bins", num_bins, 2)
+    check_integer("dcimig.num_bins", num_bins, 2, MOST_BINS)
     sampler = Sampler("dcimig", data, codes, random_state, least_factors=2)
     sample = sampler.draw_varied("num_train", num_train)
     information = mutual_information(binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes))

@@ -11,6 +11,7 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
@@ -79,7 +80,7 @@ def check_sizes(name: str, num_train: object) -> list[int]:
     if isinstance(num_train, str) or not isinstance(num_train, Sequence) or not num_train:
         raise UserError(f"{name}.num_train must be a list of integers; got {num_train!r}")
     for size in num_train:
-        check_integer(f"every entry of {name}.num_train", size, 1)
+        check_integer(f"every entry of {name}.num_train", size, 1, MOST_IMAGES)
     if len(set(num_train)) < len(num_train):
         raise UserError(f"{name}.num_train has an entry twice: {list(num_train)!r}; leave one out")
     return [int(size) for size in num_train]

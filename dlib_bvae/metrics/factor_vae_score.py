@@ -10,6 +10,7 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
@@ -118,8 +119,9 @@ def _scores(
     num_variance_estimate: int,
     prune_threshold: float,
 ) -> dict[str, Any]:
-    for name, value, least in (("batch_size", batch_size, 2), ("num_train", num_train, 1), ("num_eval", num_eval, 1)):
-        check_integer(f"{metric}.{name}", value, least)
+    check_integer(f"{metric}.batch_size", batch_size, 2, MOST_IN_BATCH)
+    for name, value in (("num_train", num_train), ("num_eval", num_eval)):
+        check_integer(f"{metric}.{name}", value, 1, MOST_IMAGES)
     check_threshold(f"{metric}.prune_threshold", prune_threshold)
     sampler = Sampler(metric, data, codes, random_state, least_factors=2, full_grid=True)
     variances = sampler.draw("num_variance_estimate", num_variance_estimate, 2).codes.var(axis=0, ddof=1)

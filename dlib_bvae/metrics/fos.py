@@ -9,6 +9,7 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH, check_codes_fit
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
@@ -40,9 +41,10 @@ def fos(
     data, codes, random_state: see dlib_bvae.metrics.score. Returns fos and fos_standardised (both 0 with one code) and
     fos_per_pair, symmetric (latents × latents). Raises UserError for numbers out of range and more than 100 codes.
     """
-    check_integer("fos.batch_size", batch_size, 2)
+    check_integer("fos.batch_size", batch_size, 2, MOST_IN_BATCH)
     sampler = Sampler("fos", data, codes, random_state, least_factors=0, most_codes=_MOST_CODES)
-    check_integer("fos.num_train", num_train, int(batch_size))
+    check_integer("fos.num_train", num_train, int(batch_size), MOST_IMAGES)
+    check_codes_fit(int(num_train) * int(batch_size), sampler.source.latents or 1)  # the distances within batches
     sample = sampler.draw("num_train", num_train // batch_size * batch_size)
     raw = hausdorff(sample.codes, batch_size)
     scaled = standardised(sample)[0].codes

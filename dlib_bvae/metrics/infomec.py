@@ -41,6 +41,7 @@ ABOUT = {
 }
 
 _MOST_CODES = 1_000
+_MOST_NEIGHBOURS = 1_000
 _MOST_VALUES = 5_000  # of all discrete codes together: columns of the logistic regression
 _LEAST_PROBABILITY = 1e-12
 
@@ -72,7 +73,7 @@ def infomec(
     infoe_test and nmi (latents × factors).
     Raises UserError for numbers out of range, fewer than two factors, and too many codes or discrete values.
     """
-    check_integer("infomec.neighbours", neighbours, 1)
+    check_integer("infomec.neighbours", neighbours, 1, _MOST_NEIGHBOURS)
     check_integer("infomec.max_iter", max_iter, 1)
     if not isinstance(discrete, bool):
         raise UserError(f"infomec.discrete must be True or False; got {discrete!r}")

@@ -8,8 +8,9 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import histogram_bins
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
@@ -59,6 +60,7 @@ def irs_dlib(
     A factor with more values than bins is fixed only to a bin, which lowers its score. num_active_dims is the sum of
     all values of the active codes, which means nothing. Parameters, returns and errors otherwise as in irs.
     """
+    check_integer("irs_dlib.num_bins", num_bins, 2, MOST_BINS)
     sampler, sample = _sample("irs_dlib", data, codes, random_state, num_train, diff_quantile)
     scores = _scores(sampler, Sample(sample.codes, histogram_bins(sample.factors, num_bins)), diff_quantile)
     return {**scores, "num_active_dims": float(sample.codes[:, scores["active_codes"]].sum())}

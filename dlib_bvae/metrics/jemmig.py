@@ -7,6 +7,7 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import (
     binned_tables,
@@ -38,7 +39,7 @@ def jemmig(
     [0, 1], jemmig_per_factor, jemmig_nats_per_factor (the entropy less the gap) and mutual_information in nats
     (latents × factors). Raises UserError for numbers out of range.
     """
-    check_integer("jemmig.num_bins", num_bins, 2)
+    check_integer("jemmig.num_bins", num_bins, 2, MOST_BINS)
     sampler = Sampler("jemmig", data, codes, random_state)
     sample = sampler.draw_varied("num_train", num_train)
     tables = binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes)

@@ -8,6 +8,7 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.dci import check_two_codes, disentanglement, disentanglement_per_code
+from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
@@ -52,7 +53,7 @@ def med(
     and top_k_completeness in [0, 1], top_k_codes, disentanglement_per_code, completeness_per_factor and importance
     (latents × factors). Raises UserError for numbers out of range and fewer than two factors or codes.
     """
-    check_integer("med.num_bins", num_bins, 2)
+    check_integer("med.num_bins", num_bins, 2, MOST_BINS)
     check_integer("med.top_k", top_k, 1)
     sampler = Sampler("med", data, codes, random_state, least_factors=2)
     sample = sampler.draw_varied("num_train", num_train)

@@ -6,6 +6,7 @@ import gin
 
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
@@ -38,7 +39,7 @@ def mig(
     mutual_information in nats (latents × factors) and factor_entropies in nats.
     Raises UserError for numbers out of range.
     """
-    check_integer("mig.num_bins", num_bins, 2)
+    check_integer("mig.num_bins", num_bins, 2, MOST_BINS)
     sampler = Sampler("mig", data, codes, random_state)
     sample = sampler.draw_varied("num_train", num_train)
     information = mutual_information(binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes))

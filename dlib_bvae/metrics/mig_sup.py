@@ -7,6 +7,7 @@ import gin
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.active import active_codes, check_threshold
+from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
@@ -46,7 +47,7 @@ def mig_sup(
     mig_sup_active in [0, 1] (the latter 0 without active codes), num_active_codes, active_codes, mig_sup_per_code and
     normalised_information (latents × factors). Raises UserError for numbers out of range and fewer than two factors.
     """
-    check_integer("mig_sup.num_bins", num_bins, 2)
+    check_integer("mig_sup.num_bins", num_bins, 2, MOST_BINS)
     check_threshold("mig_sup.active_threshold", active_threshold)
     sampler = Sampler("mig_sup", data, codes, random_state, least_factors=2)
     sample = sampler.draw_varied("num_train", num_train)

@@ -11,6 +11,7 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH, check_codes_fit
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Result, Sampling
 
@@ -61,13 +62,15 @@ def model_centrality(
         raise UserError(
             "model_centrality generates images by every model of the set, and one has no decoder; leave it out"
         )
-    for name, value, least in (
-        ("batch_size", batch_size, 2),
-        ("num_votes", num_votes, 3),
-        ("num_kl", num_kl, 1),
-        ("num_variance_estimate", num_variance_estimate, 2),
+    for name, value, least, most in (
+        ("batch_size", batch_size, 2, MOST_IN_BATCH),
+        ("num_votes", num_votes, 3, MOST_IMAGES),
+        ("num_kl", num_kl, 1, MOST_IMAGES),
+        ("num_variance_estimate", num_variance_estimate, 2, MOST_IMAGES),
     ):
-        check_integer(f"model_centrality.{name}", value, least)
+        check_integer(f"model_centrality.{name}", value, least, most)
+    for member in members:
+        check_codes_fit(max(batch_size, num_variance_estimate, num_kl), member.codes.shape[1])
     check_threshold("model_centrality.kl_threshold", kl_threshold)
     check_threshold("model_centrality.prune_threshold", prune_threshold)
     rng = np.random.default_rng(int(draw(as_rng(random_state), 2**31 - 1, 1)[0]))

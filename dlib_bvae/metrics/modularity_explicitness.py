@@ -13,6 +13,7 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.active import active_codes, check_threshold
+from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
 from dlib_bvae.metrics.engine.probes import Classifier, fit_all, standardised
@@ -139,7 +140,7 @@ def _scores(
     num_bins: int,
     active_threshold: float,
 ) -> dict[str, Any]:
-    check_integer(f"{name}.num_bins", num_bins, 2)
+    check_integer(f"{name}.num_bins", num_bins, 2, MOST_BINS)
     check_threshold(f"{name}.active_threshold", active_threshold)
     sampler = Sampler(name, data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
     train = sampler.draw_varied("num_train", num_train)

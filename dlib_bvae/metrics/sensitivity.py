@@ -12,6 +12,7 @@ from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.beta_vae import asked_factors, fit_and_score, points_of_sizes
+from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH
 from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import factor_names
 from dlib_bvae.metrics.score_info import Result
@@ -48,13 +49,13 @@ def beta_vae_sensitivity(
     names = factor_names(data)
     sizes = _checked("batch_sizes", batch_sizes)
     for size in sizes:
-        check_integer("every entry of beta_vae_sensitivity.batch_sizes", size, 1)
+        check_integer("every entry of beta_vae_sensitivity.batch_sizes", size, 1, MOST_IN_BATCH)
     used = _checked("classifiers", classifiers)
     for classifier in used:
         CLASSIFIERS.get(classifier)
     choices = _choices(data, names, without)
     for name, value, least in (("num_train", num_train, max(map(len, choices.values()))), ("num_eval", num_eval, 1)):
-        check_integer(f"beta_vae_sensitivity.{name}", value, least)
+        check_integer(f"beta_vae_sensitivity.{name}", value, least, MOST_IMAGES)
     seeds = [int(seed) for seed in draw(as_rng(random_state), 2**31 - 1, 3)]
     cells = []
     for choice, asked in choices.items():

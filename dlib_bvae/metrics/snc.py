@@ -7,6 +7,7 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
@@ -42,7 +43,7 @@ def snc(
     knockout, is not here.
     Raises UserError for numbers out of range.
     """
-    check_integer("snc.num_bins", num_bins, 2)
+    check_integer("snc.num_bins", num_bins, 2, MOST_BINS)
     sampler = Sampler("snc", data, codes, random_state)
     train = sampler.draw_varied("num_train", num_train)
     test = sampler.draw("num_test", num_test)

@@ -12,6 +12,7 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
+from dlib_bvae.metrics.engine.bounds import MOST_FITS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import Classifier, accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
@@ -59,7 +60,7 @@ def strong_downstream_task(
     Raises UserError for unknown names, numbers out of range, fewer than two factors and more than 1,000 codes.
     """
     sizes = check_sizes("strong_downstream_task", num_train)
-    check_integer("strong_downstream_task.n_experiment", n_experiment, 1)
+    check_integer("strong_downstream_task.n_experiment", n_experiment, 1, MOST_FITS)
     make_classifier = CLASSIFIERS.get(predictor)
     sampler = Sampler(
         "strong_downstream_task", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES, full_grid=True

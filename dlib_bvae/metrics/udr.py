@@ -11,6 +11,7 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import check_integer, unknown
 from dlib_bvae.metrics.active import check_threshold
+from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, check_codes_fit
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Result, Sampling
 
@@ -54,7 +55,9 @@ def udr(
     """
     check_set("udr", members)
     for name, value, least in (("num_train", num_train, 2), ("num_kl", num_kl, 1)):
-        check_integer(f"udr.{name}", value, least)
+        check_integer(f"udr.{name}", value, least, MOST_IMAGES)
+    for member in members:
+        check_codes_fit(max(num_train, num_kl), member.codes.shape[1])
     check_threshold("udr.kl_threshold", kl_threshold)
     check_threshold("udr.alpha", alpha)
     if correlation not in CORRELATIONS:

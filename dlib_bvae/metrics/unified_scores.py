@@ -13,6 +13,7 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.dci import check_two_codes, disentanglement
 from dlib_bvae.metrics.engine.boosting import boosted_trees
+from dlib_bvae.metrics.engine.bounds import MOST_BINS, MOST_FITS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.probes import fit_all
@@ -78,8 +79,8 @@ def unified_scores(
     Raises UserError for unknown names, numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
     """
     names = _checked(matrices)
-    check_integer("unified_scores.num_bins", num_bins, 2)
-    check_integer("unified_scores.n_estimators", n_estimators, 1)
+    check_integer("unified_scores.num_bins", num_bins, 2, MOST_BINS)
+    check_integer("unified_scores.n_estimators", n_estimators, 1, MOST_FITS)
     sampler = Sampler("unified_scores", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
     train = sampler.draw_varied("num_train", num_train)
     check_two_codes("unified_scores", train.codes)

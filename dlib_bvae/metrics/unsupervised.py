@@ -7,6 +7,7 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
+from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import contingency, histogram_bins, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
@@ -47,7 +48,7 @@ def unsupervised(
     data, codes, random_state: see dlib_bvae.metrics.score. Returns the four scores and code_mutual_information
     (latents × latents, zeros on the diagonal). Raises UserError for numbers out of range or more than 1,000 codes.
     """
-    check_integer("unsupervised.num_bins", num_bins, 2)
+    check_integer("unsupervised.num_bins", num_bins, 2, MOST_BINS)
     sampler = Sampler("unsupervised", data, codes, random_state, least_factors=0, most_codes=_MOST_CODES)
     sample = sampler.draw("num_train", num_train, 2)
     covariance = np.atleast_2d(np.cov(sample.codes, rowvar=False))

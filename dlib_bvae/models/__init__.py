@@ -28,6 +28,9 @@ MODELS = Registry(
 )
 
 
+MOST_LATENTS = 20_000  # as a metric's sample of longer codes does not fit into memory
+
+
 class Model(Protocol):
     """What every network can do, trained or fitted: observations ↔ codes. It is a tf.Module, and exported as a SavedModel."""
 

@@ -8,9 +8,12 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.models import MOST_LATENTS
 from dlib_bvae.models.layers import initial_weights
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.vae import Adapt, GaussianVAE
+
+_MOST_VALUES = 2**16  # or vectors of a codebook
 
 _FIXED = ["observation_shape", "seed", "precision"]
 
@@ -53,7 +56,7 @@ class quantized_autoencoder(GaussianVAE):
         shared: bool = False,
     ):
         super().__init__(observation_shape, seed, precision)
-        check_integer("quantized_autoencoder.num_values", num_values, 2)
+        check_integer("quantized_autoencoder.num_values", num_values, 2, _MOST_VALUES)
         books = tf.tile(tf.linspace(-0.5, 0.5, num_values)[None], [1 if shared else self.num_latent, 1])
         self.codebook = tf.Variable(books, name="codebook", dtype=tf.float32)
 
@@ -109,8 +112,8 @@ class vector_quantized_autoencoder(GaussianVAE):
         num_vectors: int = 512,
     ):
         super().__init__(observation_shape, seed, precision)
-        check_integer("vector_quantized_autoencoder.dim", dim, 1)
-        check_integer("vector_quantized_autoencoder.num_vectors", num_vectors, 2)
+        check_integer("vector_quantized_autoencoder.dim", dim, 1, MOST_LATENTS)
+        check_integer("vector_quantized_autoencoder.num_vectors", num_vectors, 2, _MOST_VALUES)
         if self.num_latent % dim:
             raise UserError(
                 f"encoder.num_latent must be a multiple of vector_quantized_autoencoder.dim, {dim}, as it counts the numbers "

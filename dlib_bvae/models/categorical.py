@@ -10,6 +10,7 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer, check_positive
+from dlib_bvae.models import MOST_LATENTS
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.objectives.base import stream
 from dlib_bvae.models.random_numbers import normal, uniform
@@ -38,7 +39,7 @@ class categorical_vae(GaussianVAE):
         if not isinstance(categories, (list, tuple)) or not categories:
             raise UserError(f"categorical_vae.categories must be a list of sizes such as [3]; got {categories!r}")
         for size in categories:
-            check_integer("each size in categorical_vae.categories", size, 2)
+            check_integer("each size in categorical_vae.categories", size, 2, MOST_LATENTS)
         self.categories, self.further = tuple(categories), sum(categories)
         self.temperature = check_positive("categorical_vae.temperature", temperature)
         super().__init__(observation_shape, seed, precision)

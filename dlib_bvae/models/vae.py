@@ -10,6 +10,7 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.models import MOST_LATENTS
 from dlib_bvae.models.architectures import Decoder, Encoder, burgess_decoder, burgess_encoder
 from dlib_bvae.models.layers import shape_of
 from dlib_bvae.models.likelihoods import Likelihood, bernoulli_loss
@@ -33,9 +34,9 @@ def build_encoder(
     """Returns the encoder of num_latent + `further` numbers, and that sum.
 
     encoder_fn: (observation_shape, num_latent, seed) → a tf.Module, a Keras model or a function. Raises UserError when
-    num_latent is not an integer >= 1, and where make_part does.
+    num_latent is not an integer in 1 … MOST_LATENTS, and where make_part does.
     """
-    check_integer("encoder.num_latent", num_latent, 1)
+    check_integer("encoder.num_latent", num_latent, 1, MOST_LATENTS)
     count = num_latent + further
     use = encoder_use(_name(encoder_fn), observation_shape, count)
     return make_part(lambda: encoder_fn(observation_shape, count, seed), use, seed, precision), count

@@ -19,6 +19,7 @@ from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.errors import UserError, is_disk_full
+from dlib_bvae.models import MOST_LATENTS
 from dlib_bvae.registry import Registry
 
 _BLOCK = 16_384
@@ -59,9 +60,10 @@ def encode_all(encode: Encode, data: ImageData, reduction: Reduction, directory:
 
     reduction: one of REPRESENTATIONS. seed: of its random numbers, a stream for each block: a call that continues where an
     interrupted one stopped gives the same codes. Returns the description: shape, dtype, sha256.
-    Raises UserError when the disk is full or a code is not finite.
+    Raises UserError when the disk is full, a code is not finite, or an image has more than MOST_LATENTS of them.
     """
     latents = encode(data.observations_at(np.arange(1)))[0].shape[1]
+    check_width(latents)
     path, progress_path = directory / "codes.npy", directory / "encoded.json"
     begun = _rows_done(path, progress_path, (data.num_images, latents))
     try:
@@ -87,6 +89,15 @@ def encode_all(encode: Encode, data: ImageData, reduction: Reduction, directory:
     write_atomic(directory / "codes.json", json.dumps(description, indent=2) + "\n")
     progress_path.unlink()
     return description
+
+
+def check_width(latents: int) -> None:
+    """Raises UserError for more than MOST_LATENTS numbers an image."""
+    if latents > MOST_LATENTS:
+        raise UserError(
+            f"codes may have at most {MOST_LATENTS} numbers an image, as a sample of more does not fit into memory; got "
+            f"{latents}; give fewer, for instance their principal components"
+        )
 
 
 def _rows_done(path: Path, progress_path: Path, shape: tuple[int, int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,8 +16,8 @@ from dlib_bvae.artifacts import Stage, Work, describe, is_done, read_identity, s
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.external.arrays import open_array
-from dlib_bvae.errors import UserError, check_integer
-from dlib_bvae.metrics.engine.codes import check_codes, unusable
+from dlib_bvae.errors import UserError, check_integer, check_memory
+from dlib_bvae.metrics.engine.codes import check_codes_shape, unusable
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages.inputs import Representation, load_decoder, load_encoder, load_model
@@ -25,6 +26,7 @@ from dlib_bvae.stages.postprocess import POSTPROCESS, encode, encoded_part, stag
 _WAY_OUT = "choose another --name or --output_dir, or --overwrite to replace the codes and their scores"
 _CODES = Stage("postprocess", way_out=_WAY_OUT)
 _SAVED_MODEL = replace(POSTPROCESS, way_out=_WAY_OUT)
+_HDF5_BYTES = 2**33  # of codes that are read whole
 _BLOCK_VALUES = 2**22  # of the codes that are looked at in one go
 
 
@@ -91,10 +93,22 @@ def opened(source: ExternalCodes) -> tuple[ImageData, np.ndarray | None]:
     data = datasets.load()
     if source.codes is None:
         return data, None
-    found = open_array(source.codes.expanduser(), source.codes_key, (2,), "--codes")
-    codes = check_codes(found if isinstance(found, np.ndarray) else np.asarray(found), data.num_images)
-    check_values(codes, source.codes)
-    return data, codes
+    return data, codes_of_file(source.codes.expanduser(), source.codes_key, data.num_images, "--codes")
+
+
+def codes_of_file(path: Path, key: str | None, num_images: int, what: str) -> np.ndarray:
+    """The codes (num_images, latents) of a .npy, .npz or HDF5 file, checked: memory-mapped (HDF5: read).
+
+    key: of the array in the file, None for the only one. Raises UserError, which names `what` or the file, where they are none.
+    """
+    check = lambda shape, dtype: check_codes_shape(shape, dtype, num_images)
+    found = open_array(path, key, (2,), what, check)
+    if not isinstance(found, np.ndarray):
+        size = found.dtype.itemsize * math.prod(found.shape)
+        check_memory(f"{path}: an HDF5 file's codes", size, _HDF5_BYTES, "save them as .npy, which is not read whole")
+    codes = np.asanyarray(found)
+    check_values(codes, path)
+    return codes
 
 
 def represent(

@@ -6,6 +6,7 @@ Plan: all that an objective wants: images, their partners, and a second batch.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -15,21 +16,25 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.ground_truth import grid_strides
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, check_memory
 from dlib_bvae.models.objectives import Wants
 
 Order = Callable[[tf.Tensor], tf.Tensor]
 _PARTNERS = 0x70616972  # keeps their stream apart from noise and order, which are keyed by (seed, step) as well
 _NOTHING = Wants()
+_BATCH_BYTES = 2**34  # of float32 observations
 
 
 class Plan:
     """Step → indices of images, a pure function of seed and step.
 
     wants: what the objective needs besides a batch. counts: images a step, by the name of the input that they become.
+    Raises UserError for a batch of more than 16 GiB.
     """
 
     def __init__(self, data: ImageData, batch_size: int, seed: int, wants: Wants = _NOTHING):
+        size = f"model.batch_size = {batch_size}: images of {' × '.join(map(str, data.observation_shape))}"
+        check_memory(size, 4 * batch_size * math.prod(data.observation_shape), _BATCH_BYTES, "use a smaller batch")
         self.batch_size = batch_size
         self._first = make_order(data, batch_size, seed)
         self._partners = make_partners(data, wants.partners, seed) if wants.partners else None

@@ -18,6 +18,9 @@ from dlib_bvae.registry import configurable
 from dlib_bvae.training.callbacks import Callback
 from dlib_bvae.training.optimizers import Optimizer, Schedule, adam, constant
 
+_MOST_IN_BATCH = 2**20  # images
+_MOST_STEPS = 10**12  # whose images are counted in 64 bits
+
 
 @configurable(
     "model",
@@ -65,8 +68,9 @@ class TrainingSettings:
     learning_rates: Schedule = field(init=False)  # `schedule`, or the constant one
 
     def __post_init__(self) -> None:
-        for key in ("batch_size", "training_steps", "checkpoint_every", "log_every", "loss_window"):
-            check_integer(f"model.{key}", getattr(self, key), 1)
+        check_integer("model.batch_size", self.batch_size, 1, _MOST_IN_BATCH)
+        for key in ("training_steps", "checkpoint_every", "log_every", "loss_window"):
+            check_integer(f"model.{key}", getattr(self, key), 1, _MOST_STEPS)
         if not _is_integer(self.random_seed) or not 0 <= self.random_seed < 2**31:
             raise UserError(f"model.random_seed must be an integer in 0 … 2^31 - 1; got {self.random_seed!r}")
         if self.deterministic and self.xla and tf.config.list_physical_devices("GPU"):

@@ -38,7 +38,7 @@ def page(
 
     sizes, diagrams = {}, set()
     for picture in (each for section in sections if section.drawn for each in section.drawn.pictures):
-        with Image.open(directory / picture.file) as image:
+        with Image.open(directory / picture.file, formats=("PNG", "GIF")) as image:
             sizes[picture.file] = image.size
             if "dpi" in image.info:  # diagrams carry their resolution, and have 100 of the page's pixels an inch
                 sizes[picture.file] = tuple(round(side * 100 / image.info["dpi"][0]) for side in image.size)

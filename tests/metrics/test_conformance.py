@@ -172,6 +172,38 @@ def test_very_many_codes_are_scored_or_refused(name, data):
         assert re.match(rf"{name} takes at most {limit} codes an image, .*; got 10000", found)
 
 
+SIZES = (
+    "batch_size",
+    "n_estimators",
+    "n_experiment",
+    "neighbours",
+    "num_bins",
+    "num_eval",
+    "num_test",
+    "num_train",
+    "widths",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [
+        (name, key)
+        for name in OF_CODES
+        for key in inspect.signature(metrics.METRICS.get(name)).parameters
+        if key.startswith(SIZES) or key == "num_variance_estimate"
+    ],
+)
+@pytest.mark.parametrize("value", [10**9, 10**12, 10**40])
+def test_sizes_have_bounds_that_are_checked_before_memory_is_taken(name, parameter, value, data, codes):
+    many = [8, value] if parameter == "widths" else [value]
+    default = inspect.signature(metrics.METRICS.get(name)).parameters[parameter].default
+    given = many if isinstance(default, tuple) else value
+    with pytest.raises(UserError, match=rf"{name}\.{parameter} must .*(<=|at most) [0-9]+; got") as refused:
+        metrics.score(name, data, codes, **{**quick(name), parameter: given})
+    assert "\n" not in sentence(refused.value)
+
+
 @ALL
 @pytest.mark.parametrize(
     ("broken", "message"),

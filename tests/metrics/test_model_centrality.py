@@ -91,6 +91,10 @@ def test_it_agrees_with_a_slow_one_from_the_definition(monkeypatch):
 def test_numbers_out_of_range_are_refused(parameter, least):
     with pytest.raises(UserError, match=rf"model_centrality\.{parameter} must be an integer >= {least}; got"):
         model_centrality(DATA, [STRAIGHT, STRAIGHT], 0, **{parameter: least - 1})
+    with pytest.raises(
+        UserError, match=rf"model_centrality\.{parameter} must be an integer <= [0-9]+; got 1000000000000"
+    ):
+        model_centrality(DATA, [STRAIGHT, STRAIGHT], 0, **{parameter: 10**12})
     model_centrality(DATA, [STRAIGHT, STRAIGHT], 0, **{**FEW["model_centrality"], parameter: least})
 
 

@@ -98,6 +98,8 @@ def test_more_pairs_and_fewer_factors_score_higher():
         ({"without": ["shapes"]}, "no factor is called 'shapes'; did you mean shape"),
         ({"without": "shape"}, "without must be a list"),
         ({"num_train": 3}, r"num_train must be an integer >= 4"),
+        ({"num_eval": 10**12}, r"num_eval must be an integer <= 134217728"),
+        ({"batch_sizes": [10**9]}, r"beta_vae_sensitivity\.batch_sizes must be an integer <= 1048576"),
     ],
 )
 def test_bad_parameters_are_refused(parameters, message):

@@ -70,6 +70,8 @@ def test_an_unknown_correlation_is_refused():
 def test_numbers_out_of_range_are_refused(parameter, least):
     with pytest.raises(UserError, match=rf"udr\.{parameter} must be an integer >= {least}; got {least - 1}"):
         udr(DATA, [STRAIGHT, STRAIGHT], 0, **{parameter: least - 1})
+    with pytest.raises(UserError, match=rf"udr\.{parameter} must be an integer <= 134217728; got 1000000000000"):
+        udr(DATA, [STRAIGHT, STRAIGHT], 0, **{parameter: 10**12})
     udr(DATA, [STRAIGHT, SHUFFLED], 0, **{"num_train": 50, parameter: least})
     for name in ("kl_threshold", "alpha"):
         with pytest.raises(UserError, match=rf"udr\.{name} must be a number >= 0; got -1"):

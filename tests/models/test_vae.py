@@ -111,6 +111,9 @@ def test_the_parts_are_what_was_asked_for():
     with pytest.raises(UserError, match="encoder.num_latent must be an integer >= 1"):
         build_encoder((16, 16, 1), 0, num_latent=0)
     assert build_encoder((16, 16, 1), 0, num_latent=1)[1] == 1
+    for many in (20_001, 10**9, 2**64):
+        with pytest.raises(UserError, match=f"encoder.num_latent must be an integer <= 20000; got {many}"):
+            build_encoder((16, 16, 1), 0, num_latent=many)
 
 
 def test_what_a_likelihood_measures_is_logged(network):

@@ -144,3 +144,13 @@ def test_what_cannot_encode_is_refused_in_one_sentence(options, told, codes, sco
     with pytest.raises(UserError, match=told) as caught:
         score_external("mig", *([options["binding"]] if "binding" in options else []), saved_model=model)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_millions_of_codes_is_refused_before_memory_is_taken(codes, score_external):
+    import tensorflow as tf
+
+    model = export("wide", lambda images, w: {"codes": tf.zeros([tf.shape(images)[0], 3_000_000]) + w[0, 0]})
+    with pytest.raises(UserError, match="codes may have at most 20000 numbers an image, .*; got 3000000") as refused:
+        score_external("mig", saved_model=model)
+    assert "\n" not in str(refused.value)
+    assert not list(Path("runs").rglob("codes.npy"))

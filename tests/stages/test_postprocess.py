@@ -171,3 +171,13 @@ def test_runs_are_ranked_on_the_probe(tmp_path, ten_steps):
 def test_a_limit_out_of_range_is_refused(most, oracle):
     with pytest.raises(UserError, match=r"postprocess\.max_images must be an integer >= 2"):
         postprocess.run(gin_bindings=[f"postprocess.max_images = {most}"], model_dir=oracle)
+
+
+@pytest.mark.parametrize("bindings", [[], [SAMPLED], [MOST]], ids=["means", "samples", "a probe"])
+@pytest.mark.parametrize("seed", ["-1", "1.5", "'x'", "None", "True", "[0]", "1e3"])
+def test_a_seed_that_is_none_is_refused(seed, bindings, network):
+    before = sorted(network.rglob("*"))
+    with pytest.raises(UserError, match=r"postprocess\.random_seed must be an integer >= 0; got") as refused:
+        postprocess.run(gin_bindings=[*bindings, f"postprocess.random_seed = {seed}"], model_dir=network)
+    assert "\n" not in str(refused.value)
+    assert sorted(network.rglob("*")) == before

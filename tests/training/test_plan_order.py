@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.training.plan import make_order
+from dlib_bvae.training.plan import Plan, make_order
 
 
 class Weighted(DummyData):
@@ -52,3 +52,13 @@ def test_weights_that_are_none_are_refused(weights):
 
 def test_the_draws_of_a_seed_and_step_never_change():
     assert rows(np.arange(1.0, 513.0), 1, batch=6, seed=3, first=100).tolist() == [397, 294, 500, 407, 313, 310]
+
+
+def test_a_batch_that_no_computer_holds_is_refused():
+    large = DummyData()
+    large.observation_shape = (256, 256, 3)
+    Plan(large, 2**14, 0)
+    with pytest.raises(
+        UserError, match=r"model.batch_size = 1048576: images of 256 × 256 × 3 would take 768 GiB of memory"
+    ):
+        Plan(large, 2**20, 0)

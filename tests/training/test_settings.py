@@ -59,7 +59,21 @@ def test_numbers_below_one_are_refused(name):
         TrainingSettings(vae(), **{name: 0})
 
 
-@pytest.mark.parametrize("seed", [-1, 2**31, 0.5, "0"])
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("batch_size", 2**20),
+        *((name, 10**12) for name in ("training_steps", "checkpoint_every", "log_every", "loss_window")),
+    ],
+)
+def test_numbers_that_no_training_has_are_refused(name, most):
+    TrainingSettings(vae(), **{name: most})
+    for value in (most + 1, 2**63, 10**30):
+        with pytest.raises(UserError, match=f"model.{name} must be an integer <= {most}; got {value}"):
+            TrainingSettings(vae(), **{name: value})
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 0.5, "0", True, None])
 def test_a_seed_that_is_none_is_refused(seed):
     TrainingSettings(vae(), random_seed=2**31 - 1)
     with pytest.raises(UserError, match=r"model.random_seed must be an integer in 0 … 2\^31 - 1; got"):

@@ -7,6 +7,7 @@ import numpy as np
 
 from dlib_bvae.datasets import DataLike, ImageData, as_dataset
 from dlib_bvae.datasets.derived.base import mapped
+from dlib_bvae.datasets.images import check_image_size
 from dlib_bvae.errors import UserError, check_integer, unknown
 
 FILTERS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
@@ -26,6 +27,7 @@ def resized(
     check_integer("resized.height", height, 1)
     check_integer("resized.width", width, 1)
     check_filter("resized.filter", filter)
+    check_image_size("resized.height and width", (int(height), int(width), whole.observation_shape[2]))
     shape = (int(height), int(width), whole.observation_shape[2])
 
     def resize(images: np.ndarray, indices: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.derived.base import combined
 from dlib_bvae.datasets.external.arrays import SUFFIXES, open_array
 from dlib_bvae.datasets.ground_truth import GroundTruthData, LabelledImages
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.images import ImageData, check_image_size
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.registry import configurable
 
@@ -50,7 +50,8 @@ def from_file(
     are refused unless full_grid is False.
     """
     file = Path(path).expanduser()
-    images = _checked_images(open_array(file, key, (3, 4), "from_file.path"), file)
+    check = functools.partial(_check_images, file)
+    images = _Rows(open_array(file, key, (3, 4), "from_file.path", check))
     white = _checked_max_pixel(images, max_pixel)
     identity = {"path": content_sha256([file]), "key": key, "max_pixel": white}
     if not full_grid and labels is None:
@@ -62,7 +63,7 @@ def from_file(
     if factor_sizes is not None and labels is not None:
         raise UserError("from_file takes either factor_sizes or labels; set one of the two")
     if labels is not None:
-        table, source = _read_labels(file, str(labels))
+        table, source = _read_labels(file, str(labels), len(images))
         identity["labels"] = source
         if not full_grid:
             return _labelled(file, images, white, identity, table, factor_names)
@@ -163,18 +164,18 @@ class FileGrid(_WithFactors, GroundTruthData):
         return indices if self._table is None else self._table[indices]
 
 
-def _checked_images(array: Any, path: Path) -> _Rows:
-    if array.ndim not in (3, 4) or 0 in array.shape:
+def _check_images(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    if len(shape) not in (3, 4) or 0 in shape:
         raise UserError(
-            f"the images of {path.name} must be (n, height, width) or (n, height, width, channels); got {array.shape}"
+            f"the images of {path.name} must be (n, height, width) or (n, height, width, channels); got {shape}"
         )
-    if array.ndim == 4 and array.shape[3] > 4:
+    if len(shape) == 4 and shape[3] > 4:
         raise UserError(
-            f"the images of {path.name} must have 1 to 4 channels in the last dimension; got {array.shape}; move it there"
+            f"the images of {path.name} must have 1 to 4 channels in the last dimension; got {shape}; move it there"
         )
-    if array.dtype != np.uint8 and array.dtype.kind not in "bf":
-        raise UserError(f"the images of {path.name} must be uint8, bool or float in [0, 1]; got {array.dtype}")
-    return _Rows(array)
+    if dtype != np.uint8 and dtype.kind not in "bf":
+        raise UserError(f"the images of {path.name} must be uint8, bool or float in [0, 1]; got {dtype}")
+    check_image_size(f"the images of {path.name}", shape[1:])
 
 
 def _checked_max_pixel(images: _Rows, max_pixel: int | None) -> int:
@@ -218,12 +219,13 @@ def _checked_names(names: Any, factors: int) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def _read_labels(file: Path, labels: str) -> tuple[np.ndarray, str]:
-    """The table of labels, and what stands for it in the fingerprint."""
+def _read_labels(file: Path, labels: str, images: int) -> tuple[np.ndarray, str]:
+    """The table of labels, one row an image, and what stands for it in the fingerprint."""
+    check = lambda shape, dtype: _check_table(shape, images, "from_file.labels")
     if labels.endswith(SUFFIXES):
         other = Path(labels).expanduser()
-        return np.asarray(open_array(other, None, (2,), "from_file.labels")), content_sha256([other])
-    return np.asarray(open_array(file, labels, (2,), "from_file.labels")), labels
+        return np.asarray(open_array(other, None, (2,), "from_file.labels", check)), content_sha256([other])
+    return np.asarray(open_array(file, labels, (2,), "from_file.labels", check)), labels
 
 
 def grid_of(labels: np.ndarray, images: int, parameter: str) -> tuple[tuple[int, ...], np.ndarray]:
@@ -260,10 +262,14 @@ def ranks_of(labels: np.ndarray, images: int, parameter: str) -> tuple[tuple[int
     return tuple(len(values) for values, _ in ranked), np.stack([ranks.ravel() for _, ranks in ranked], axis=1)
 
 
+def _check_table(shape: tuple[int, ...], images: int, parameter: str) -> None:
+    if len(shape) != 2 or shape[0] != images or not shape[1]:
+        raise UserError(f"{parameter} must be numbers ({images}, factors), one row an image; got shape {shape}")
+
+
 def _ranked(labels: np.ndarray, images: int, parameter: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """Each factor's values in ascending order, and the place of each image's among them."""
-    if labels.ndim != 2 or len(labels) != images or not labels.shape[1]:
-        raise UserError(f"{parameter} must be numbers ({images}, factors), one row an image; got shape {labels.shape}")
+    _check_table(labels.shape, images, parameter)
     if not np.isfinite(labels).all():
         raise UserError(f"{parameter} must be finite; row {int(np.argmin(np.isfinite(labels).all(axis=1)))} is not")
     return [np.unique(column, return_inverse=True) for column in labels.T]

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike
 from dlib_bvae.datasets.cache import cache_dir, content_sha256, listing_of, open_or_write
 from dlib_bvae.datasets.derived.base import combined
 from dlib_bvae.datasets.derived.pixels import check_filter
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.formats.pictures import SUFFIXES, opened_picture
+from dlib_bvae.datasets.images import ImageData, check_image_size
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.registry import configurable
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-_BLOCK = 256
+_BLOCK_BYTES = 2**26
 _MODES = {1: "L", 3: "RGB"}
 
 
@@ -31,7 +31,8 @@ class ImageFolder(ImageData):
     channels: 1 (gray) or 3. filter: of pillow, see dlib_bvae.datasets.derived.pixels. Decoded once into the cache folder,
     an array uint8 (n, height · width · channels), and memory-mapped from there; other files or parameters make another.
     cache_path: where the decoded pictures lie.
-    Raises UserError for a folder without pictures, a file that is none, and sizes that differ.
+    Raises UserError for a folder without pictures, a file that is none (BMP, GIF, JPEG, PNG, PPM, TIFF or WebP, whatever its
+    name), one of more than 2^26 pixels, images of more than 2^24 numbers, and sizes that differ.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class ImageFolder(ImageData):
             check_integer("image_folder.width", width, 1)
             size = (int(height), int(width))
         else:
-            size = _size_of(self._files[0])
+            with opened_picture(self._files[0]) as first:
+                size = (first.size[1], first.size[0])
+        check_image_size("image_folder", (*size, channels))
         self.name = f"image_folder({folder.resolve().name})"
         self.observation_shape = (*size, channels)
         self._filter = filter
@@ -88,8 +91,9 @@ class ImageFolder(ImageData):
         return open_or_write(self.cache_path, shape, self._blocks, self._decoded)
 
     def _blocks(self) -> Iterator[np.ndarray]:
-        for start in range(0, self.num_images, _BLOCK):
-            yield np.stack([self._decoded(k) for k in range(start, min(start + _BLOCK, self.num_images))])
+        step = max(1, _BLOCK_BYTES // math.prod(self.observation_shape))
+        for start in range(0, self.num_images, step):
+            yield np.stack([self._decoded(k) for k in range(start, min(start + step, self.num_images))])
 
     def _decoded(self, index: int) -> np.ndarray:
         """One picture, uint8 (height · width · channels,)."""
@@ -97,11 +101,8 @@ class ImageFolder(ImageData):
 
         height, width, channels = self.observation_shape
         path = self._files[index]
-        try:
-            with Image.open(path) as opened:
-                picture = opened.convert(_MODES[channels])
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path} cannot be read as a picture: {error}; repair it or take it out") from error
+        with opened_picture(path) as opened:
+            picture = opened.convert(_MODES[channels])
         if self._resize:
             picture = picture.resize((width, height), Image.Resampling[self._filter.upper()])
         elif picture.size != (width, height):
@@ -110,14 +111,3 @@ class ImageFolder(ImageData):
                 "image_folder.height and image_folder.width"
             )
         return np.asarray(picture).ravel()
-
-
-def _size_of(path: Path) -> tuple[int, int]:
-    """Height and width of a picture."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as opened:
-            return opened.size[1], opened.size[0]
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a picture: {error}; repair it or take it out") from error

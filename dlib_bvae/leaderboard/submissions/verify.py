@@ -21,7 +21,6 @@ from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import UserError, check_number
 from dlib_bvae.leaderboard.submissions import Entry, Submission, duplicates, exact_factors, read, unequal_duplicate
 from dlib_bvae.leaderboard.submissions.scores import Outcome, differences, rows_of
-from dlib_bvae.metrics.engine.codes import check_codes
 from dlib_bvae.runtime import RUNS, load_tensorflow
 from dlib_bvae.stages import external
 from dlib_bvae.stages.evaluate import REGISTRIES
@@ -114,9 +113,7 @@ def _opened(entry: Entry) -> tuple[Images, np.ndarray]:
             f"{entry.codes} was made of other images: fingerprint {entry.fingerprint} claimed, {data.name} has "
             f"{data.fingerprint}, {whole.name} {whole.fingerprint}"
         )
-    codes = check_codes(np.load(entry.codes, allow_pickle=False), data.num_images)
-    external.check_values(codes, entry.codes)
-    return data, codes
+    return data, external.codes_of_file(entry.codes, None, data.num_images, "codes")
 
 
 def _check_honest(submission: Submission, entry: Entry, data: Images, codes: np.ndarray) -> list[str]:

@@ -11,13 +11,14 @@ import numpy as np
 from dlib_bvae.datasets import ImageData, LabelledImages
 from dlib_bvae.datasets.ground_truth import DlibData, FactorDataset
 from dlib_bvae.errors import NotApplicable, UserError
+from dlib_bvae.metrics.engine.bounds import check_codes_fit
+from dlib_bvae.representations.codes import check_width
 
 # A grid or labelled images, or disentanglement_lib's duck type; where a metric needs no factors, also images without them.
 MetricData: TypeAlias = FactorDataset | DlibData | ImageData
 # An array (images, latents) in index order, or a function observations float32 (n, H, W, C) → (n, latents).
 Codes: TypeAlias = np.ndarray | Callable[[np.ndarray], np.ndarray]
 
-_MOST_CODES = 20_000
 _LARGEST = np.float64(1e15)  # squares of what is larger do not fit into float32, which some metrics compute in
 _CODE_BYTES = 2**28  # of the codes that are compared at once
 _NARROW = 512  # codes of as many latents are read in one go
@@ -52,16 +53,20 @@ class CodeReader:
     def at(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         """Grid indices (n,) → codes float64 (n, latents), of one image drawn where a cell of the grid has several.
 
-        Raises UserError for NaN or infinite codes, and beyond ±1e15.
+        Raises UserError for NaN or infinite codes, beyond ±1e15, and more than 8 GiB of them.
         """
+        check_codes_fit(len(indices), self.latents or 1)
         if self._encode is None:
             if self._per_cell > 1:
                 indices = indices * self._per_cell + random_state.randint(self._per_cell, size=len(indices))
             rows = np.asarray(self._codes[indices], np.float64)  # type: ignore[index]
         else:
             step = max(1, _OBSERVATION_BYTES // (4 * math.prod(self.data.observation_shape)))
-            starts = range(0, len(indices), step)
-            rows = np.concatenate([self._encoded(indices[start : start + step], random_state) for start in starts])
+            parts: list[np.ndarray] = []
+            for start in range(0, len(indices), step):
+                parts.append(self._encoded(indices[start : start + step], random_state))
+                check_codes_fit(len(indices), parts[0].shape[1])
+            rows = np.concatenate(parts)
         if bad := unusable(rows):
             raise UserError(f"the code of image {indices[bad[0]]} is {bad[1]}")
         return rows
@@ -108,6 +113,8 @@ class CodeReader:
                 f"the function must give codes ({len(indices)}, latents), one row an observation; "
                 f"got {rows.dtype} {rows.shape}"
             )
+        check_width(rows.shape[1])
+        check_codes_fit(len(rows), rows.shape[1])
         return rows.astype(np.float64)
 
 
@@ -120,20 +127,20 @@ def factor_sizes(data: MetricData) -> tuple[int, ...]:
 def check_codes(codes: object, num_images: int) -> np.ndarray:
     """`codes` as an array (num_images, latents), float or int, at most 20,000 latents.
 
-    Raises UserError for another shape and what are no numbers.
+    Raises UserError as check_codes_shape.
     """
     array = codes if isinstance(codes, np.ndarray) else _numbers(codes)
-    if array.ndim != 2 or len(array) != num_images or array.shape[1] < 1 or array.dtype.kind not in "fiu":
-        raise UserError(
-            f"codes must be numbers ({num_images}, latents), one row an image in index order; "
-            f"got {array.dtype} {array.shape}"
-        )
-    if array.shape[1] > _MOST_CODES:
-        raise UserError(
-            f"codes may have at most {_MOST_CODES} numbers an image, as a sample of more does not fit into memory; got "
-            f"{array.shape[1]}; give fewer, for instance their principal components"
-        )
+    check_codes_shape(array.shape, array.dtype, num_images)
     return array
+
+
+def check_codes_shape(shape: tuple[int, ...], dtype: np.dtype, num_images: int) -> None:
+    """Raises UserError unless they are those of numbers (num_images, latents), with at most 20,000 latents."""
+    if len(shape) != 2 or shape[0] != num_images or shape[1] < 1 or dtype.kind not in "fiu":
+        raise UserError(
+            f"codes must be numbers ({num_images}, latents), one row an image in index order; got {dtype} {shape}"
+        )
+    check_width(shape[1])
 
 
 def unusable(rows: np.ndarray) -> tuple[int, str] | None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import digamma, xlogy
 
+from dlib_bvae.metrics.engine.bounds import check_tables_fit
+
 _CHUNK = 2**22  # joint indices that are counted at once
 _ROUNDING = 1e-12
 
@@ -38,9 +40,11 @@ def value_bins(codes: np.ndarray) -> tuple[np.ndarray, int]:
 def contingency(bins: np.ndarray, num_bins: int, factors: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
     """Counts of (bin, factor value): one int64 (latents, num_bins, size) a factor.
 
-    bins: int (n, latents) in 0 … num_bins - 1. factors: int (n, factors), each in 0 … size - 1.
+    bins: int (n, latents) in 0 … num_bins - 1. factors: int (n, factors), each in 0 … size - 1. Raises UserError for tables of
+    more than 4 GiB.
     """
     num, latents = bins.shape
+    check_tables_fit(latents, num_bins, sum(sizes))
     step = max(1, _CHUNK // max(num, 1))
     tables = [np.empty((latents, num_bins, size), np.int64) for size in sizes]
     for start in range(0, latents, step):

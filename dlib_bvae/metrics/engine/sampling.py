@@ -9,6 +9,7 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw, grid_strides
 from dlib_bvae.errors import NotApplicable, UserError, check_integer
+from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, factor_sizes
 
 
@@ -74,7 +75,7 @@ class Sampler:
 
     def draw_rows(self, parameter: str, num: Any, least: int = 1) -> np.ndarray:
         """Grid indices int64 (num,), drawn with replacement."""
-        check_integer(f"{self.name}.{parameter}", num, least)
+        check_integer(f"{self.name}.{parameter}", num, least, MOST_IMAGES)
         return np.random.default_rng(self.seed()).integers(self.source.num_images, size=num)
 
     def at(self, rows: np.ndarray) -> Sample:

@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError, check_integer, check_positive
+from dlib_bvae.models import MOST_LATENTS
 from dlib_bvae.models.baselines import Baseline
 
 _BATCH = 1024
@@ -155,7 +156,7 @@ def sample(data: ImageData, count: int, seed: int) -> np.ndarray:
 
 
 def _checked(name: str, num_latent: int, num_samples: int | None) -> tuple[int, int | None]:
-    check_integer(f"{name}.num_latent", num_latent, 1)
+    check_integer(f"{name}.num_latent", num_latent, 1, MOST_LATENTS)
     if num_samples is not None:
         check_integer(f"{name}.num_samples", num_samples, 2)
     return num_latent, num_samples

@@ -79,6 +79,8 @@ def test_fingerprints_tell_parameters_apart(bars):
 
 
 def test_bad_parameters_are_one_sentence(bars):
+    with pytest.raises(UserError, match="at most 16,777,216 numbers .* got 1000000 × 1000000 × "):
+        resized(bars, 10**6, 10**6)
     with pytest.raises(UserError, match="resized.height must be an integer >= 1; got 0"):
         resized(bars, 0, 8)
     with pytest.raises(UserError, match="did you mean bilinear"):

@@ -1,9 +1,13 @@
 """arrays.py: one array of a file, by its key or its dimensions; rows of HDF5 in any order; what is refused."""
 
+import shutil
+import zipfile
+
 import numpy as np
 import pytest
 
 from dlib_bvae.datasets.cache import content_sha256
+from dlib_bvae.datasets.external import arrays
 from dlib_bvae.datasets.external.arrays import open_array
 from dlib_bvae.errors import UserError
 
@@ -92,3 +96,94 @@ def test_two_compressed_members_never_share_a_file(names, tmp_path, cache):
     for name, expected in zip(names, (IMAGES, 255 - IMAGES), strict=True):
         assert np.array_equal(open_array(tmp_path / "x.npz", name, (3,), "p"), expected)
     assert len({path.name.casefold() for path in (cache / "unpacked").glob("*.npy")}) == 2
+
+
+def test_what_is_nearly_empty_is_not_unpacked(tmp_path, cache):
+    empty = np.zeros((70_000, 32, 32), np.uint8)
+    np.savez_compressed(tmp_path / "x.npz", imgs=empty)
+    with pytest.raises(
+        UserError, match=r"imgs of .* has 68 MiB, of which the file holds .*; if it is meant so, save it unc"
+    ):
+        open_array(tmp_path / "x.npz", None, (3,), "p")
+    assert not (cache / "unpacked").exists()
+    np.savez(tmp_path / "y.npz", imgs=empty)
+    assert len(open_array(tmp_path / "y.npz", None, (3,), "p")) == 70_000
+
+
+def test_what_is_not_wanted_is_not_unpacked(npz, hdf5, cache):
+    def check(shape, dtype):
+        raise UserError(f"{shape} of {dtype} is not wanted")
+
+    for path in (npz, hdf5):
+        with pytest.raises(UserError, match=r"\(6, 2, 2\) of uint8 is not wanted"):
+            open_array(path, None, (3,), "p", check)
+    assert not cache.exists()
+
+
+def test_a_full_cache_is_said_before_anything_is_unpacked(tmp_path, cache, monkeypatch):
+    np.savez_compressed(tmp_path / "x.npz", imgs=IMAGES)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(100, 90, 10))
+    with pytest.raises(UserError, match="cannot unpack imgs.npy of x.npz into .*unpacked: No space left on device"):
+        open_array(tmp_path / "x.npz", None, (3,), "p")
+    assert not list((cache / "unpacked").glob("*.npy"))
+
+
+def test_a_stored_member_is_compared_with_its_checksum_once(tmp_path, monkeypatch):
+    np.savez(tmp_path / "x.npz", imgs=IMAGES)
+    whole = (tmp_path / "x.npz").read_bytes()
+    place = whole.index(IMAGES.tobytes())
+    (tmp_path / "bad.npz").write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+    with pytest.raises(UserError, match="bad.npz' cannot be read: Bad CRC-32 for file 'imgs.npy'"):
+        open_array(tmp_path / "bad.npz", None, (3,), "p")
+    open_array(tmp_path / "x.npz", None, (3,), "p")
+    monkeypatch.setattr(arrays, "_BLOCK", "none")  # which read() refuses
+    assert np.array_equal(open_array(tmp_path / "x.npz", None, (3,), "p"), IMAGES)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("rows", [5, 7, 10**12])
+def test_a_header_that_names_another_size_is_damage(rows, compression, tmp_path, cache):
+    header = repr({"descr": "|u1", "fortran_order": False, "shape": (rows, 2, 2)}).ljust(117) + "\n"
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", compression) as archive:
+        archive.writestr("imgs.npy", b"\x93NUMPY\x01\x00\x76\x00" + header.encode() + IMAGES.tobytes())
+    with pytest.raises(UserError, match=rf"imgs.npy of .* is damaged: it has 152 bytes instead of {128 + 4 * rows:,}"):
+        open_array(tmp_path / "x.npz", None, (3,), "p")
+    assert not cache.exists()
+
+
+def test_hdf5_arrays_that_are_nearly_empty_or_read_as_a_whole_are_refused(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="HDF5 files need h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("sparse", (10**9, 10**3), "f4")
+        file.create_dataset("packed", (10**9, 10**3), "f4", chunks=(1000, 1000), compression="gzip")[:10] = 1
+        file.create_dataset("chunked", (10**6, 10**3), "u1", chunks=(10**6, 10**3))
+        file.create_dataset("none", data=h5py.Empty("f4"))
+    for name, told in (
+        ("sparse", "sparse of .* of which the file holds 0 bytes"),
+        ("packed", "packed of .* of which the file holds"),
+        ("chunked", "chunked of .* has chunks of 954 MiB.*; write it in chunks of at most 256 MiB"),
+        ("none", "cannot be read"),
+    ):
+        with pytest.raises(UserError, match=told) as refused:
+            open_array(tmp_path / "x.h5", name, (2,), "p")
+        assert "\n" not in str(refused.value)
+
+
+def test_hdf5_arrays_in_other_files_are_not_read(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="HDF5 files need h5py")
+    (tmp_path / "secret.bin").write_bytes(IMAGES.tobytes())
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["imgs"] = IMAGES
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("outside", IMAGES.shape, "u1", external=[(str(tmp_path / "secret.bin"), 0, IMAGES.nbytes)])
+        layout = h5py.VirtualLayout(IMAGES.shape, "u1")
+        layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "imgs", IMAGES.shape)
+        file.create_virtual_dataset("virtual", layout)
+        file["linked"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "imgs")
+    for name in ("outside", "virtual"):
+        with pytest.raises(
+            UserError, match=f"{name} of .* lies in other files, which are not read; copy it into one file"
+        ):
+            open_array(tmp_path / "x.h5", name, (3,), "p")
+    with pytest.raises(UserError, match="no array in x.h5 is called 'linked'"):
+        open_array(tmp_path / "x.h5", "linked", (3,), "p")

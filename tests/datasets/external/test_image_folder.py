@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from support.crafted import EPS, empty_png
 
 from dlib_bvae.datasets.external.image_folder import ImageFolder
 from dlib_bvae.datasets.ground_truth import GroundTruthData
@@ -88,3 +89,22 @@ def test_bad_folders_and_parameters_are_one_sentence(folder, tmp_path):
     (folder / "d.png").write_bytes((folder / "b.png").read_bytes()[:60])
     with pytest.raises(UserError, match="d.png cannot be read as a picture"):
         ImageFolder(str(folder)).images_at([0])
+
+
+@pytest.mark.parametrize("side", [5_000, 30_000])
+def test_a_first_picture_that_is_too_large_is_one_sentence(side, folder):
+    (folder / "a" / "1.png").write_bytes(empty_png(side, side))
+    with pytest.raises(UserError, match=r"at most 16,777,216 numbers .* got 5000 × 5000 × 3|1.png cannot be read"):
+        ImageFolder(str(folder))
+    ImageFolder(str(folder), 6, 8)
+
+
+def test_an_eps_file_that_is_called_png_is_no_picture(folder):
+    (folder / "a" / "1.png").write_bytes(EPS)
+    with pytest.raises(UserError, match="1.png cannot be read as a picture"):
+        ImageFolder(str(folder))
+
+
+def test_sizes_have_a_bound(folder):
+    with pytest.raises(UserError, match=r"at most 16,777,216 numbers .* got 1000000000 × 3 × 3"):
+        ImageFolder(str(folder), 10**9, 3)

@@ -110,3 +110,8 @@ def test_images_without_factors_have_a_sample_without_factors():
     assert sample.factors.shape == (40, 0)
     with pytest.raises(NotApplicable, match="a metric needs known factors; plain has images only"):
         Sampler("m", Plain(), np.arange(5.0)[:, None], 0)
+
+
+def test_a_function_of_codes_may_not_be_wider_than_an_array():
+    with pytest.raises(UserError, match="codes may have at most 20000 numbers an image, .*; got 20001"):
+        Sampler("m", GRID, lambda seen: np.zeros((len(seen), 20_001), np.int8), 0).draw("num", 2)

@@ -137,6 +137,7 @@ def test_a_sample_shows_what_training_shows():
 @pytest.mark.parametrize(
     ("make", "told"),
     [
+        (lambda: pca(num_latent=10**9), "pca.num_latent must be an integer <= 20000; got 1000000000"),
         (lambda: pca(num_latent=0), "pca.num_latent must be an integer >= 1; got 0"),
         (lambda: fast_ica(num_samples=1), "fast_ica.num_samples must be an integer >= 2; got 1"),
         (lambda: fast_ica(fun="tanh"), "fast_ica.fun must be one of logcosh, exp, cube; got 'tanh'"),
