@@ -31,14 +31,26 @@ COMMANDS = {
 }
 
 
-def write_atomic(path: Path, text: str | bytes | Iterable[str]) -> None:
-    """Writes `text` (str as UTF-8, or in pieces) to `path`, which appears whole or not at all; makes the directories above it.
+Content = str | bytes | Iterable[str | bytes]  # text as UTF-8; or pieces, which are made when they are written
+
+
+def write_atomic(path: Path, text: Content) -> None:
+    """Writes `text` to `path`, which appears whole or not at all; makes the directories above it.
 
     Raises UserError when it cannot be written (no permission, a file in the place of a folder, a full disk); an older
     `path` is then as it was.
     """
-    with _written_next_to({path: text}) as parts:
-        os.replace(parts[path], path)
+    write_together({path: text})
+
+
+def write_together(files: Mapping[Path, Content]) -> None:
+    """Writes files that say the same in several ways: none is replaced before all are on the disk.
+
+    Raises UserError as write_atomic does; older files are then as they were.
+    """
+    with _written_next_to(files) as parts:
+        for path, part in parts.items():
+            os.replace(part, path)
 
 
 def is_temporary(path: Path) -> bool:
@@ -132,7 +144,7 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
     gin_path = directory / "results" / "gin" / f"{stage}.gin"
     text = without(gin_path.read_text(encoding="utf-8"), labels.__contains__)
     changed = {**flatten(labels, f"{stage}_config"), **flatten(results, f"{stage}_results")}
-    files: dict[Path, str | bytes | Iterable[str]] = {}
+    files: dict[Path, Content] = {}
     for path in directory.parent.rglob("results/aggregate/*.json"):
         entries = read_json(path, stage)
         if entries.get(f"{stage}_results.uuid") == before["uuid"]:
@@ -143,9 +155,7 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
     # last what shows that there is something to write, so that a kill is made good by the next command
     files[_json_path(directory, f"{stage}_results")] = _dump({**before, **results})
     files[_json_path(directory, f"{stage}_identity")] = _dump(recorded.to_json())
-    with _written_next_to(files) as parts:
-        for path, part in parts.items():
-            os.replace(part, path)
+    write_together(files)
 
 
 def is_done(directory: Path | str, stage: str) -> bool:
@@ -291,7 +301,7 @@ def _bytes(piece: str | bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def _written_next_to(files: Mapping[Path, str | bytes | Iterable[str]]) -> Iterator[dict[Path, Path]]:
+def _written_next_to(files: Mapping[Path, Content]) -> Iterator[dict[Path, Path]]:
     """Writes each file next to its place and yields place → written file; what was not renamed is removed at the end.
 
     All are on the disk before the first is renamed, so a disk that is full leaves everything as it was.

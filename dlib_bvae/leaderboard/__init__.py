@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from dlib_bvae.analysis.frame import collect_some
-from dlib_bvae.artifacts.record import write_atomic
+from dlib_bvae.artifacts.record import write_together
 from dlib_bvae.errors import UserError
 
 PAGE = "index.html"
@@ -37,6 +37,5 @@ def run(results: Path, output: Path) -> list[Path]:
         **tables.files(board),
         PAGE: page(board, output),
     }
-    for name, content in written.items():
-        write_atomic(output / name, content)
+    write_together({output / name: content for name, content in written.items()})
     return [output / name for name in written]
