@@ -6,6 +6,7 @@ import difflib
 import errno
 import math
 import sys
+import unicodedata
 from collections.abc import Iterable
 from numbers import Integral, Real
 
@@ -79,6 +80,15 @@ def warn_once(text: str) -> None:
 
 
 _warned: set[str] = set()
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format (also right-to-left marks), surrogate, line and paragraph
+
+
+def visible(text: str) -> str:
+    """`text` with an escape such as \\x1b for each character that moves the cursor, turns the direction or cannot be seen."""
+    if text.isascii() and text.isprintable():
+        return text
+    escape = lambda character: character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return "".join(escape(each) if unicodedata.category(each) in _UNSEEN else each for each in text)
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dlib_bvae.errors import UserError, is_disk_full
+from dlib_bvae.errors import UserError, is_disk_full, visible
 
 RUNS = Path("runs")
 
@@ -55,7 +55,7 @@ def _status(call: Callable[..., Any], arguments: dict[str, Any], prog: str) -> i
             if status is None:
                 raise
             if text:
-                print(f"{prog}: {text}", file=sys.stderr)
+                print(f"{prog}: " + "\n".join(map(visible, text.split("\n"))), file=sys.stderr)
             return status
 
 

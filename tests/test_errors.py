@@ -5,7 +5,16 @@ import errno
 import numpy as np
 import pytest
 
-from dlib_bvae.errors import UserError, check_integer, check_memory, check_number, check_positive, is_disk_full, unknown
+from dlib_bvae.errors import (
+    UserError,
+    check_integer,
+    check_memory,
+    check_number,
+    check_positive,
+    is_disk_full,
+    unknown,
+    visible,
+)
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
@@ -79,3 +88,9 @@ def test_a_full_disk_of_python_and_of_tensorflow():
     for error in (OSError(errno.ENOSPC, "x"), OSError(errno.EDQUOT, "x"), RuntimeError("a: No space left on device")):
         assert is_disk_full(error)
     assert not is_disk_full(OSError(errno.EACCES, "x"))
+
+
+def test_characters_that_cannot_be_seen_are_escapes():
+    assert visible("β-VAE é 你 [a](b)") == "β-VAE é 你 [a](b)"
+    odd = "a\x1b[31m\x00\n\t\u202e\u200b\u2028\ud800\x9b"
+    assert visible(odd) == r"a\x1b[31m\x00\n\t\u202e\u200b\u2028\ud800\x9b"

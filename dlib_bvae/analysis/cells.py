@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlib_bvae import metrics
-from dlib_bvae.analysis.frame import KEYS
+from dlib_bvae.analysis.frame import EVIDENCE, KEYS
 from dlib_bvae.analysis.intervals import REPS, intervals, pooled, ranks, trim, trimmed
 from dlib_bvae.analysis.tables import GROUP, by_levels, per_run, per_seed
 from dlib_bvae.errors import UserError
@@ -24,7 +24,6 @@ BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", 
 OBJECTIVE = "train_config.model.model"  # "@vae()", "@train/factor_vae()"; codes from elsewhere have none
 RECORDED_SUPERVISION = "train_results.supervision"
 COLUMNS = [*GROUP, "mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised"]
-EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
 SUPERVISION = "supervision"
 MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
 OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]

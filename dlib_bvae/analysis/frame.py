@@ -17,7 +17,7 @@ import numpy as np
 
 from dlib_bvae.artifacts.identity import config_hash, without_seeds
 from dlib_bvae.artifacts.record import is_done, read_json
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, visible
 from dlib_bvae.former_names import current_key
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ SEED = "train_results.seed"
 RUN = "train_results.uuid"
 ORIGIN = "train_results.origin"  # of the images; results of earlier versions lack it
 SCORE_NAMES = "evaluation_results.score_names"
+EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
 LEFTOVERS = (".part", ".old")  # endings of directories that a stage works in and replaces
 
 # External codes have no training here: the column of a training → the one that stands for it.
@@ -53,32 +54,47 @@ _SUBMITTED = "submission_results.supervision"
 _DERIVED = ("config", "metric_parameters")
 _REQUIRED = [name for name in (*KEYS.values(), SEED, RUN, SCORE_NAMES) if name not in _DERIVED]
 _SEEDS = "_identity.seeds"  # which parameters of a stage are seeds
+# What must be text or a number where it is there: tables and pages count with it.
+_TEXT_ENTRIES = (
+    *(f"train_results.{name}" for name in ("model", "dataset", "fingerprint", "uuid", "origin", "supervision")),
+    *(f"train_results.{name}" for name in ("started", "device")),
+    *(f"train_results.environment.{name}" for name in ("package_version", "git_commit")),
+    *(f"postprocess_results.{name}" for name in ("representation", "source", "saved_model")),
+    *(f"submission_results.{name}" for name in ("name", "method", "paper", "code", "supervision")),
+    KEYS["metric"],
+)
+_NUMBERS = [f"train_results.{name}" for name in ("num_parameters", "elapsed_time", "reconstruction", "steps")]
+_WHOLE = (SEED, KEYS["num_images"])
+_LISTS = ("submission_results.exact_factors", "train_identity.seeds", "evaluation_identity.seeds", SCORE_NAMES)
 _CONFIG, _PARAMETERS = "train_config.", "evaluation_results.metric_parameters."
 _EVALUATION = "results/aggregate/evaluation.json"
 _OF_A_STAGE = ("aggregate", "gin", "json")
+_MOST_SHOWN = 100  # characters of a wrong value in a message
 _WAITING = 512  # rows with the same names that are turned into columns together
 
 
-def collect(root: Path) -> tuple[pd.DataFrame, list[str]]:
+def collect(root: Path, check: Callable[[str], object] | None = None) -> tuple[pd.DataFrame, list[str]]:
     """Every finished evaluation below `root`: (one row an evaluation with all its entries, what was left out and why).
 
     Added columns: `path` (of the evaluation's directory, from `root`), `config` (see `config_hash`) and
     `metric_parameters` (JSON text, without seeds); where there are submissions (see leaderboard.submissions.verify), `evidence`
     and `supervision`, missing for runs trained here. A list, or any value in a column of mixed types, is its JSON text.
+
+    check: is called with the path of each evaluation; one for which it raises UserError is left out.
     """
     import pandas as pd
 
     directories, problems = _evaluations(root)
     with _no_cycles_sought():
-        columns = _columns(root, directories, problems)
+        columns = _columns(root, directories, problems, check)
     return pd.DataFrame(columns.arrays()), problems
 
 
-def collect_some(root: Path, use: str) -> pd.DataFrame:
+def collect_some(root: Path, use: str, check: Callable[[str], object] | None = None) -> pd.DataFrame:
     """The frame of `collect`; names on standard error what was left out. Raises UserError when no evaluation can `use`."""
-    frame, problems = collect(root)
+    frame, problems = collect(root, check)
     for problem in problems:
-        print(f"left out: {problem}", file=sys.stderr)
+        print(f"left out: {visible(problem)}", file=sys.stderr)
     if frame.empty:
         reason = f"all {len(problems)} found were left out" if problems else "none was found"
         raise UserError(f"no evaluation below {root} can {use} ({reason}); run dlib_bvae_evaluate first")
@@ -97,7 +113,9 @@ def _no_cycles_sought() -> Iterator[None]:
             gc.enable()
 
 
-def _columns(root: Path, directories: Iterable[str], problems: list[str]) -> Columns:
+def _columns(
+    root: Path, directories: Iterable[str], problems: list[str], check: Callable[[str], object] | None
+) -> Columns:
     """The entries of the evaluations in `directories`; what is left out is added to `problems`."""
     columns = Columns()
     texts = {
@@ -108,17 +126,23 @@ def _columns(root: Path, directories: Iterable[str], problems: list[str]) -> Col
         directory = root / relative
         path = directory / _EVALUATION
         try:
-            row = _row(directory, path)
+            row = {"path": relative or ".", **_row(directory, path)}
+            _check_values(path, row)
             row |= {name: each.of(row) for name, each in texts.items()}
+            if check is not None:
+                check(relative or ".")
         except (UserError, OSError) as error:
             problems.append(str(error))
+            continue
+        except RecursionError:
+            problems.append(f"{path}: an entry is nested too deeply")
             continue
         problems += [
             f"{path}: the score {name} has no value; it is left out"
             for name in row[SCORE_NAMES]
             if row[f"evaluation_results.{name}"] is None
         ]
-        columns.add({"path": relative or ".", **{name: row[name] for name in row if not name.endswith(_SEEDS)}})
+        columns.add({name: row[name] for name in row if not name.endswith(_SEEDS)})
     return columns
 
 
@@ -176,7 +200,7 @@ def _evaluations(root: Path) -> tuple[list[str], list[str]]:
 def _row(directory: Path, path: Path) -> dict[str, Any]:
     """The checked entries of one evaluation."""
     # the evaluation and its representation: next to each a killed command can leave what it was replacing
-    for stage in (directory, directory.parents[1]):
+    for stage in (directory, *directory.parents[1:2]):
         if stage.suffix in LEFTOVERS:
             raise UserError(f"{path}: {stage.name} is left from an interrupted command; run that again")
     if not is_done(directory, "evaluation"):
@@ -187,9 +211,12 @@ def _row(directory: Path, path: Path) -> dict[str, Any]:
     lacking = [name for name in _REQUIRED if row.get(name) is None]
     if lacking:
         raise UserError(f"{path}: it lacks {', '.join(lacking)}, so it cannot be compared with others")
+    _check_kinds(path, row)
     _check_scores(path, row)
     if _SUBMITTED in row:
-        row["evidence"] = row.get("evaluation_results.evidence") or row["submission_results.evidence"]
+        row["evidence"] = row.get("evaluation_results.evidence") or row.get("submission_results.evidence")
+        if row["evidence"] not in EVIDENCE:
+            raise UserError(f"{path}: the evidence must be one of {', '.join(EVIDENCE)}, not {row['evidence']!r}")
         row["supervision"] = row[_SUBMITTED]
     return row
 
@@ -200,14 +227,61 @@ def current_column(key: str) -> str:
     return _CONFIG + current_key(key.removeprefix(_CONFIG)) if key.startswith(_CONFIG) else key
 
 
+def _check_kinds(path: Path, row: Mapping[str, Any]) -> None:
+    """Raises UserError where an entry that every table or page uses is not of its type."""
+    for names, fits, kind in (
+        (_TEXT_ENTRIES, lambda entry: isinstance(entry, str), "text"),
+        (_NUMBERS, is_number, "a finite number"),
+        (_WHOLE, lambda entry: is_number(entry) and isinstance(entry, int), "an integer of 64 bits"),
+        (_LISTS, _is_list_of_names, "a list of names"),
+    ):
+        for name in names:
+            entry = row.get(name)
+            if entry is not None and not fits(entry):
+                raise UserError(f"{path}: {name} must be {kind}, not {_short(entry)}")
+
+
+def is_number(entry: object) -> bool:
+    """Whether an entry is a finite number, no truth value, that 64 bits hold."""
+    if isinstance(entry, int):
+        return not isinstance(entry, bool) and abs(entry) < 2**63
+    return isinstance(entry, float) and math.isfinite(entry)
+
+
+def _is_list_of_names(entry: object) -> bool:
+    return isinstance(entry, list) and all(isinstance(each, str) for each in entry)
+
+
+def _short(entry: object) -> str:
+    text = repr(entry)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
 def _check_scores(path: Path, row: dict[str, Any]) -> None:
-    if not isinstance(row[SCORE_NAMES], list) or not row[SCORE_NAMES]:
+    if not row[SCORE_NAMES]:
         raise UserError(f"{path}: {SCORE_NAMES} must be a list of names, not {row[SCORE_NAMES]!r}")
     for name in row[SCORE_NAMES]:
         value = row.get(f"evaluation_results.{name}", "missing")
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if not number and value is not None:
-            raise UserError(f"{path}: the score {name} must be a finite number, not {value!r}")
+        if value is not None and not is_number(value):
+            raise UserError(f"{path}: the score {name} must be a finite number, not {_short(value)}")
+
+
+def _check_values(path: Path, row: Mapping[str, Any]) -> None:
+    """Raises UserError where something cannot be written in a table: text that is no Unicode, a number that is none."""
+    try:
+        texts = [*row]
+        for entry in row.values():
+            if type(entry) is str:
+                texts.append(entry)
+            elif isinstance(entry, (list, dict)):
+                texts.append(json.dumps(entry, ensure_ascii=False, allow_nan=False))
+            elif type(entry) is float and not math.isfinite(entry):
+                raise ValueError(f"{entry} is no finite number")
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{path}: a name or text in it is no Unicode ({error.reason})") from None
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 class _Json(str):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, collect_some
-from dlib_bvae.artifacts.record import write_atomic
-from dlib_bvae.errors import UserError
+from dlib_bvae.artifacts.record import write_together
+from dlib_bvae.errors import UserError, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,18 +98,22 @@ def write_tables(table: pd.DataFrame, runs: pd.DataFrame, output: Path) -> list[
 
     In CSV a text that a spreadsheet would run as a formula is preceded by an apostrophe. Returns the paths.
 
-    Raises UserError when the disk is full.
+    Raises UserError when the disk is full; older tables are then as they were.
     """
-    contents: dict[str, Callable[[], str | bytes | Iterable[str]]] = {
-        "results.csv": lambda: csv_lines(table),
-        "results.parquet": lambda: parquet_bytes(table),
-        "results.md": lambda: _markdown(table),
-        "runs.csv": lambda: csv_lines(runs),
-        "runs.parquet": lambda: parquet_bytes(runs),
+    contents: dict[str, Iterator[str | bytes]] = {
+        "results.csv": csv_lines(table),
+        "results.parquet": _made_late(parquet_bytes, table),
+        "results.md": _made_late(_markdown, table),
+        "runs.csv": csv_lines(runs),
+        "runs.parquet": _made_late(parquet_bytes, runs),
     }
-    for name, content in contents.items():
-        write_atomic(output / name, content())
+    write_together({output / name: content for name, content in contents.items()})
     return [output / name for name in contents]
+
+
+def _made_late(make: Callable[[pd.DataFrame], str | bytes], frame: pd.DataFrame) -> Iterator[str | bytes]:
+    """make(frame) as one piece, when it is asked for: so one file at a time is in memory."""
+    yield make(frame)
 
 
 def render(table: pd.DataFrame) -> str:
@@ -120,7 +125,7 @@ def render(table: pd.DataFrame) -> str:
     header, rows = _readable(table)
     shown = Table(*header)
     for row in rows:
-        shown.add_row(*map(Text, row))  # Text: a name like [red] is a name
+        shown.add_row(*(Text(visible(text)) for text in row))  # Text: a name like [red] is a name
     console = Console(file=io.StringIO(), width=shutil.get_terminal_size(fallback=(200, 24)).columns)
     with console.capture() as captured:
         console.print(shown)
@@ -163,7 +168,7 @@ def _readable(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
     return [*names, "mean ± std", "seeds"], rows
 
 
-def csv_lines(frame: pd.DataFrame) -> Iterator[str]:
+def csv_lines(frame: pd.DataFrame) -> Iterator[bytes]:
     """CSV of a frame in pieces, texts in quotation marks; what a spreadsheet would run has an apostrophe before it."""
     import pyarrow as pa
     from pyarrow import csv
@@ -174,7 +179,7 @@ def csv_lines(frame: pd.DataFrame) -> Iterator[str]:
     for start in range(0, max(1, len(table)), _CSV_ROWS):
         buffer = io.BytesIO()
         csv.write_csv(table.slice(start, _CSV_ROWS), buffer, csv.WriteOptions(include_header=start == 0))
-        yield buffer.getvalue().decode()
+        yield buffer.getvalue()
 
 
 def _inert(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -196,5 +201,6 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def markdown_cell(text: str) -> str:
-    """`text` on one line, with nothing that ends a cell or begins HTML."""
-    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
+    """`text` on one line, in which Markdown finds no link, picture, code, HTML or end of a cell; other characters visible."""
+    line = re.sub(r"([\\|\[\]`*])", r"\\\1", " ".join(text.split()))
+    return visible(line).replace("<", "&lt;")

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import stat
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -30,14 +31,26 @@ COMMANDS = {
 }
 
 
-def write_atomic(path: Path, text: str | bytes | Iterable[str]) -> None:
-    """Writes `text` (str as UTF-8, or in pieces) to `path`, which appears whole or not at all; makes the directories above it.
+Content = str | bytes | Iterable[str | bytes]  # text as UTF-8; or pieces, which are made when they are written
+
+
+def write_atomic(path: Path, text: Content) -> None:
+    """Writes `text` to `path`, which appears whole or not at all; makes the directories above it.
 
     Raises UserError when it cannot be written (no permission, a file in the place of a folder, a full disk); an older
     `path` is then as it was.
     """
-    with _written_next_to({path: text}) as parts:
-        os.replace(parts[path], path)
+    write_together({path: text})
+
+
+def write_together(files: Mapping[Path, Content]) -> None:
+    """Writes files that say the same in several ways: none is replaced before all are on the disk.
+
+    Raises UserError as write_atomic does; older files are then as they were.
+    """
+    with _written_next_to(files) as parts:
+        for path, part in parts.items():
+            os.replace(part, path)
 
 
 def is_temporary(path: Path) -> bool:
@@ -131,7 +144,7 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
     gin_path = directory / "results" / "gin" / f"{stage}.gin"
     text = without(gin_path.read_text(encoding="utf-8"), labels.__contains__)
     changed = {**flatten(labels, f"{stage}_config"), **flatten(results, f"{stage}_results")}
-    files: dict[Path, str | bytes | Iterable[str]] = {}
+    files: dict[Path, Content] = {}
     for path in directory.parent.rglob("results/aggregate/*.json"):
         entries = read_json(path, stage)
         if entries.get(f"{stage}_results.uuid") == before["uuid"]:
@@ -142,9 +155,7 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
     # last what shows that there is something to write, so that a kill is made good by the next command
     files[_json_path(directory, f"{stage}_results")] = _dump({**before, **results})
     files[_json_path(directory, f"{stage}_identity")] = _dump(recorded.to_json())
-    with _written_next_to(files) as parts:
-        for path, part in parts.items():
-            os.replace(part, path)
+    write_together(files)
 
 
 def is_done(directory: Path | str, stage: str) -> bool:
@@ -154,19 +165,25 @@ def is_done(directory: Path | str, stage: str) -> bool:
 
 
 def read_results(directory: Path, stage: str) -> dict[str, Any]:
-    """The results of a finished stage; UserError when there are none or the file is damaged."""
-    return read_json(_json_path(directory, f"{stage}_results"), stage)
+    """The results of a finished stage; UserError when there are none, or the file is damaged or cannot be read."""
+    path = _json_path(directory, f"{stage}_results")
+    results = read_json(path, stage)
+    if not isinstance(results.get("uuid"), str):
+        raise damaged(path, stage, "it lacks uuid")
+    if not isinstance(results.get("elapsed_time"), (int, float)):
+        raise damaged(path, stage, "it lacks elapsed_time in seconds")
+    return results
 
 
 def read_config(directory: Path, stage: str) -> dict[str, Any]:
-    """The configuration that a stage ran with; UserError when there is none or the file is damaged."""
+    """The configuration that a stage ran with; UserError when there is none, or the file is damaged or cannot be read."""
     return read_json(_json_path(directory, f"{stage}_config"), stage)
 
 
 def read_identity(directory: Path, stage: str) -> Identity:
     """The identity of a finished stage; of a result of an earlier version, which has none, what its other files say of it.
 
-    Raises UserError when a file is damaged.
+    Raises UserError when a file is damaged or cannot be read.
     """
     path = _json_path(directory, f"{stage}_identity")
     if path.exists():
@@ -174,12 +191,11 @@ def read_identity(directory: Path, stage: str) -> Identity:
         try:
             return Identity.from_json(value)
         except (KeyError, TypeError) as error:
-            raise UserError(
-                f"{path} is damaged (it lacks {error}); run {_command(stage)} again with --overwrite"
-            ) from error
+            raise damaged(path, stage, f"it lacks {error}") from error
     results = read_results(directory, stage)
     used = {current_key(key): value for key, value in read_config(directory, stage).items() if "." in key}
-    more = {**results, **results.get("metric_parameters", {})}
+    parameters = results.get("metric_parameters", {})
+    more = {**results, **(parameters if isinstance(parameters, dict) else {})}
     given = {key: more[key] for key in ("metric", "run_set", "codes_key", "training_seed") if key in more}
     sources: dict[str, Any] = {key: results[key] for key in ("trained", "probe", "encoded") if key in results}
     inputs: dict[str, Any] = (
@@ -189,17 +205,31 @@ def read_identity(directory: Path, stage: str) -> Identity:
 
 
 def read_json(path: Path, stage: str) -> dict[str, Any]:
-    """The JSON object in `path`, a file of `stage`; UserError, which names the command to run, when it is no such."""
+    """The JSON object in `path`, a file of `stage`.
+
+    Raises UserError, which says what to do, when there is none, it cannot be read, or it is damaged.
+    """
     command = _command(stage)
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe would wait for ever
+            raise UserError(f"{path} is no regular file; remove it and run {command} again")
         value = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"there is no {path}; run {command} first, or choose another --model_dir") from None
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); see who may read it") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}); run {command} again with --overwrite") from error
+        raise damaged(path, stage, str(error)) from error
     if not isinstance(value, dict):
-        raise UserError(f"{path} is damaged (it holds no JSON object); run {command} again with --overwrite")
+        raise damaged(path, stage, "it holds no JSON object")
     return value
+
+
+def damaged(path: Path, stage: str, why: str) -> UserError:
+    """The error for a file of `stage` that was read and is not as that stage writes it."""
+    return UserError(f"{path} is damaged ({why}); run {_command(stage)} again with --overwrite")
 
 
 def _command(stage: str) -> str:
@@ -271,7 +301,7 @@ def _bytes(piece: str | bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def _written_next_to(files: Mapping[Path, str | bytes | Iterable[str]]) -> Iterator[dict[Path, Path]]:
+def _written_next_to(files: Mapping[Path, Content]) -> Iterator[dict[Path, Path]]:
     """Writes each file next to its place and yields place → written file; what was not renamed is removed at the end.
 
     All are on the disk before the first is renamed, so a disk that is full leaves everything as it was.

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from dlib_bvae.analysis.frame import collect_some
-from dlib_bvae.artifacts.record import write_atomic
+from dlib_bvae.artifacts.record import write_together
 from dlib_bvae.errors import UserError
 
 PAGE = "index.html"
@@ -15,12 +15,13 @@ PAGE = "index.html"
 def run(results: Path, output: Path) -> list[Path]:
     """Writes the board of all evaluations below `results` into the folder `output` and returns the files' paths.
 
-    What had to be left out is named on standard error. Raises UserError when there is no result to show, a configuration
-    is damaged, or the disk is full.
+    What had to be left out is named on standard error. Raises UserError when there is no result to show, or the disk is
+    full.
     """
     from dlib_bvae.leaderboard import tables
     from dlib_bvae.leaderboard.board import build
     from dlib_bvae.leaderboard.page import page
+    from dlib_bvae.leaderboard.settings import Behind
 
     if not results.is_dir():
         raise UserError(
@@ -28,13 +29,13 @@ def run(results: Path, output: Path) -> list[Path]:
         )
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; --output must be a folder, which is made where there is none")
-    frame = collect_some(results, "stand on a board")
-    board = build(frame, results, output)
+    behind = Behind(results)
+    frame = collect_some(results, "stand on a board", behind.check)
+    board = build(frame, results, output, behind=behind)
     written: dict[str, str | bytes] = {
         "board.json": json.dumps(board, ensure_ascii=False, allow_nan=False, indent=1) + "\n",
         **tables.files(board),
         PAGE: page(board, output),
     }
-    for name, content in written.items():
-        write_atomic(output / name, content)
+    write_together({output / name: content for name, content in written.items()})
     return [output / name for name in written]

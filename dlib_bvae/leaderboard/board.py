@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import os
-import re
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +17,9 @@ from dlib_bvae import analysis
 from dlib_bvae.analysis.cells import OBJECTIVE, RECORDED_SUPERVISION, REFERENCES, score_info
 from dlib_bvae.analysis.frame import KEYS, ORIGIN, RUN, SCORE_NAMES
 from dlib_bvae.analysis.tables import GROUP
-from dlib_bvae.artifacts.record import is_done, read_config, read_json
+from dlib_bvae.errors import visible, warn_once
 from dlib_bvae.leaderboard.provenance import EXTERNAL, method_of, origin_of, supervision_of
+from dlib_bvae.leaderboard.settings import Behind, Settings, shared_and_differing
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "n
 COSTS = ("parameters", "seconds", "images", "reconstruction")
 _ID_DIGITS = 10
 Record = Mapping[str, Any]
-Settings = dict[str, str]  # {"vae.beta": "4.0"}: each value as gin text
 _PICTURES = ("train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
 _COSTS = {  # in the board → column of the frame of `collect`
     "parameters": "train_results.num_parameters",
     "seconds": "train_results.elapsed_time",
     "reconstruction": "train_results.reconstruction",
 }
+_STEPS, _BATCH = "train_results.steps", "train_config.model.batch_size"
 _FACTS = {
     "seed": "train_results.seed",
     "model": "train_results.model",
@@ -55,18 +55,19 @@ _FACTS = {
     "code": "submission_results.code",
 }
 _EXACT = "submission_results.exact_factors"
-_LINE_ENDS = re.compile("[\x7f-\x9f\u2028\u2029]")  # besides those that JSON escapes: a binding is one line
-COLUMNS = [*_COSTS.values(), *_FACTS.values(), "train_results.steps", "train_config.model.batch_size", _EXACT]
+COLUMNS = [*_COSTS.values(), *_FACTS.values(), _STEPS, _BATCH, _EXACT]
 
 
-def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0) -> dict[str, Any]:
+def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: Behind | None = None) -> dict[str, Any]:
     """The board of a `frame` of analysis.frame.collect(root), as JSON values; what has no value is None.
 
-    output: the folder it will stand in, where links start. seed: of the bootstrap. Its parts: "rows", sorted by data set,
+    output: the folder it will stand in, where links start. seed: of the bootstrap. behind: of `root`, with what was read
+    before. Its parts: "rows", sorted by data set,
     metric, score and rank; "runs", "configs" and "evaluations", which the rows refer to; "agreement" (see agreements).
     Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score.
-    Raises UserError for a damaged configuration.
+    Raises UserError for an evaluation that behind.check refuses.
     """
+    behind = behind or Behind(root)
     records = _records(frame)
     members: dict[tuple, list[Record]] = defaultdict(list)
     for record in records:
@@ -79,14 +80,13 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0) -> dict[
     for cell in _plain(analysis.cells(frame, seed=seed)):
         key = tuple(cell[name] for name in KEYS)
         rows.append({**make_row(cell, members[key], runs, places), "evaluation": numbers[key]})
-    encodings: dict[Path, Settings] = {}
     return {
         "format": FORMAT,
         "package_version": dlib_bvae.__version__,
         "rows": sorted(rows, key=_order),
-        "configs": _configs(runs, root),  # moves what runs of one configuration share out of them
+        "configs": _configs(runs, behind),  # moves what runs of one configuration share out of them
         "runs": runs,
-        "evaluations": [_evaluation(behind, root, encodings) for behind in members.values()],
+        "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
         "agreement": agreements(frame),
     }
 
@@ -122,7 +122,8 @@ def _records(frame: pd.DataFrame) -> list[Record]:
     scores = [f"evaluation_results.{name}" for name in sorted(named)]
     wanted = dict.fromkeys(["path", RUN, OBJECTIVE, RECORDED_SUPERVISION, ORIGIN, *KEYS.values(), *COLUMNS, *scores])
     # A key that is a score of one metric and a matrix of another is a column of texts.
-    numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in scores}
+    counted = [*scores, *(name for name in (*_COSTS.values(), _STEPS, _BATCH) if name in frame)]
+    numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in counted}
     return _plain(frame.reindex(columns=list(wanted)).assign(**numbers))
 
 
@@ -132,28 +133,28 @@ def _plain(frame: pd.DataFrame) -> list[Record]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _configs(runs: Sequence[dict[str, Any]], root: Path) -> dict[str, Settings]:
+def _configs(runs: Sequence[dict[str, Any]], behind: Behind) -> dict[str, Settings]:
     """Configuration hash → the settings that all its runs share; the others of a run go into its "own"."""
     by_hash: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for run in runs:
         by_hash[run["config"]].append(run)
     shared = {}
     for config, every in sorted(by_hash.items()):
-        settings = [settings_of(root / run["path"] / "train", "train") for run in every]
+        settings = [behind.of_training(run["path"]) for run in every]
         shared[config], differing = shared_and_differing(settings)
         for run, others in zip(every, differing, strict=True):
             run["own"] = others
     return shared
 
 
-def _evaluation(records: Sequence[Record], root: Path, encodings: dict[Path, Settings]) -> dict[str, Any]:
+def _evaluation(records: Sequence[Record], behind: Behind) -> dict[str, Any]:
     """The settings of evaluations that are pooled: those that all share, and by path those of some only."""
-    settings = [evaluation_settings(root / record["path"], encodings) for record in records]
+    settings = [behind.of_evaluation(record["path"]) for record in records]
     shared, differing = shared_and_differing(settings)
     paths = [record["path"] for record in records]
     found = {"settings": shared, "own": {path: others for path, others in zip(paths, differing, strict=True) if others}}
     if records[0][KEYS["metric"]] in RUN_SET_METRICS:
-        found["run_set"] = run_set(root / paths[0])
+        found["run_set"] = behind.run_set(paths[0])
     return found
 
 
@@ -224,49 +225,6 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return statistics.fmean(numbers) if numbers else None
 
 
-def gin_text(value: object) -> str:
-    """A value of `config_dict` as gin reads it: "@vae()" and "%beta" are references, other texts are quoted."""
-    if isinstance(value, str):
-        return value if value.startswith(("@", "%")) else _quoted(value)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_quoted(key)}: {gin_text(entry)}" for key, entry in value.items()) + "}"
-    if isinstance(value, Sequence):
-        return "[" + ", ".join(map(gin_text, value)) + "]"
-    return repr(value)
-
-
-def _quoted(text: str) -> str:
-    return _LINE_ENDS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
-
-
-def shared_and_differing(every: Sequence[Settings]) -> tuple[Settings, list[Settings]]:
-    """(The settings that all have, those that each has besides)."""
-    first, *others = every
-    shared = {key: text for key, text in first.items() if all(other.get(key) == text for other in others)}
-    return shared, [{key: text for key, text in each.items() if key not in shared} for each in every]
-
-
-def settings_of(directory: Path, stage: str) -> Settings:
-    """The configuration that a stage ran with; none where the stage did not run. Raises UserError for a damaged file."""
-    if not is_done(directory, stage):
-        return {}
-    return {key: gin_text(value) for key, value in read_config(directory, stage).items()}
-
-
-def evaluation_settings(directory: Path, encodings: dict[Path, Settings]) -> Settings:
-    """The settings of an evaluation and of the encoding that it scored. encodings: those read so far; gets new ones."""
-    representation = directory.parents[1]
-    if representation not in encodings:
-        encodings[representation] = settings_of(representation, "postprocess")
-    return encodings[representation] | settings_of(directory, "evaluation")
-
-
-def run_set(directory: Path) -> list[str]:
-    """The run directories that a metric of a set of runs compared, as they were typed; none for other metrics."""
-    path = directory / "results" / "json" / "evaluation_results.json"
-    return [entry["run"] for entry in read_json(path, "evaluation").get("run_set", [])]
-
-
 def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, Any]:
     """One run of a board from the `record` of one of its evaluations (COLUMNS and path; None where something is missing).
 
@@ -278,7 +236,7 @@ def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, A
     path = directory.relative_to(root)
     # A page shows no path of its maker's machine.
     home = Path(root.name) if root.is_absolute() or ".." in root.parts else root
-    steps, batch = record["train_results.steps"], record["train_config.model.batch_size"]
+    steps, batch = record[_STEPS], record[_BATCH]
     page = directory / "visualize" / "index.html"
     return {
         "path": path.as_posix(),
@@ -286,14 +244,24 @@ def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, A
         **{name: record[column] for name, column in {**_FACTS, **_COSTS}.items()},
         "images": None if steps is None or batch is None else steps * batch,
         "exact_factors": json.loads(record[_EXACT] or "[]"),
-        "pictures": [relative(picture, output) for picture in pictures_of(directory)],
-        "page": relative(page, output) if page.is_file() else None,
+        "pictures": [relative(picture, output) for picture in pictures_of(directory, root)],
+        "page": relative(page, output) if page.exists() and _is_inside(page, root) else None,
     }
 
 
-def pictures_of(directory: Path) -> Iterable[Path]:
-    """The pictures of a run directory, in the order of _PICTURES."""
-    return [path for pattern in _PICTURES for path in sorted(directory.glob(pattern))]
+def pictures_of(directory: Path, root: Path) -> Iterable[Path]:
+    """The pictures of a run directory, in the order of _PICTURES; what is no regular file inside `root` is left out."""
+    found = [path for pattern in _PICTURES for path in sorted(directory.glob(pattern))]
+    return [path for path in found if _is_inside(path, root)]
+
+
+def _is_inside(path: Path, root: Path) -> bool:
+    """Whether `path` is a regular file inside `root`, links followed: a page shows no other; says so where it is none."""
+    real = os.path.realpath(path)
+    inside = os.path.isfile(real) and Path(real).is_relative_to(os.path.realpath(root))
+    if not inside:
+        warn_once(f"left out: {visible(str(path))} is no regular file inside {visible(str(root))}")
+    return inside
 
 
 def relative(path: Path, output: Path) -> str:

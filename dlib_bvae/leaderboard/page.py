@@ -55,9 +55,13 @@ def _embedded(board: dict[str, Any], output: Path) -> dict[str, str]:
     left, found = _MOST_EMBEDDED_IN_ALL, {}
     for link in dict.fromkeys(link for run in board["runs"] for link in run["pictures"]):
         path = Path(os.path.normpath(output.resolve() / link))  # the folder may not be there yet
-        size = path.stat().st_size
-        if size <= min(left, _MOST_EMBEDDED):
+        try:
+            size = path.stat().st_size
+            content = path.read_bytes() if size <= min(left, _MOST_EMBEDDED) else None
+        except OSError:  # what cannot be read here stays a link
+            continue
+        if content is not None:
             kind = mimetypes.guess_type(path.name)[0]
-            found[link] = f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+            found[link] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
             left -= size
     return found

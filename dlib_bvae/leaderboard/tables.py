@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from dlib_bvae.analysis.tables import GROUP, csv_lines, markdown_cell, parquet_bytes
@@ -43,17 +42,16 @@ def frame_of(board: dict[str, Any]) -> pd.DataFrame:
 def files(board: dict[str, Any]) -> dict[str, str | bytes]:
     """File name → content of the three tables."""
     frame = frame_of(board)
-    return {"board.csv": "".join(csv_lines(frame)), "board.parquet": parquet_bytes(frame), "board.md": _markdown(board)}
+    return {
+        "board.csv": b"".join(csv_lines(frame)),
+        "board.parquet": parquet_bytes(frame),
+        "board.md": _markdown(board),
+    }
 
 
 def _markdown(board: dict[str, Any]) -> str:
     lines = [_SHOWN, ["---"] * len(_SHOWN), *map(_texts, board["rows"])]
-    return "".join(f"| {' | '.join(map(_inert, line))} |\n" for line in lines)
-
-
-def _inert(text: str) -> str:
-    """A cell's text in which Markdown finds no link, picture, code or HTML."""
-    return re.sub(r"([\[\]`*])", r"\\\1", markdown_cell(text))
+    return "".join(f"| {' | '.join(map(markdown_cell, line))} |\n" for line in lines)
 
 
 def _texts(row: dict[str, Any]) -> list[str]:

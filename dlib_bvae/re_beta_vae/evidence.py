@@ -1,17 +1,15 @@
-"""Evaluations of run directories or of tables → the study's scores by cell: what stands behind each table, chart and verdict."""
+"""Rows of evaluations → the study's scores by cell: what stands behind each table, chart and verdict."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from dlib_bvae.analysis.frame import RUN, SEED, collect, current_column
-from dlib_bvae.errors import UserError
+from dlib_bvae.analysis.frame import RUN, SEED
 from dlib_bvae.re_beta_vae import paper
+from dlib_bvae.re_beta_vae.rows import column, value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,57 +24,11 @@ CELL = ["dataset", "architecture", "model"]
 PAIRS, CLASSIFIER = 64, "logistic_regression"  # of every table and chart that does not vary them
 ALL, FOUR = "all", "without shape"
 _KEYS = [*CELL, "seed"]
+_CONFIG = ("model.model", "reconstruction_loss.loss_fn", "encoder.encoder_fn", "decoder.decoder_fn")
+_LABELLED = ["dataset", "beta", "train_results.model", *(f"train_config.{name}" for name in _CONFIG)]  # of `_labels`
 _STEM = "evaluation_results."
 _IMAGES = f"{_STEM}protocol.images_each_side"
 _ALWAYS = ("fid_reconstruction", "fid_sample")
-
-
-def read(results: Sequence[Path]) -> tuple[pd.DataFrame, list[str]]:
-    """All evaluations in `results`, each a directory of runs or a runs.parquet or runs.csv of dlib_bvae_aggregate.
-
-    Columns as of analysis.frame.collect, and `folder`: the run's directory as text, missing where there are rows only.
-    An evaluation that two of `results` have is there once. Also what was left out and why. Raises UserError when there is none.
-    """
-    import pandas as pd
-
-    frames, problems = [], []
-    for place in results:
-        if place.is_dir():
-            frame, left_out = collect(place)
-            if not frame.empty:
-                frame["folder"] = [str(place.joinpath(*Path(path).parts[:-3])) for path in frame["path"]]
-            problems += left_out
-        else:
-            frame = _table(place)
-        frames.append(frame)
-    frames = [frame.astype(object) for frame in frames if not frame.empty]
-    if not frames:
-        raise UserError(
-            f"no evaluation in {', '.join(map(str, results))} is finished; run dlib_bvae_reproduce first, or name a directory "
-            "of runs or a runs.parquet"
-        )
-    rows = pd.concat(frames, ignore_index=True).drop_duplicates("evaluation_results.uuid", ignore_index=True)
-    return rows, problems
-
-
-def _table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if not path.is_file():
-        raise UserError(f"there is no {path}; name a directory of runs, or a runs.parquet or runs.csv")
-    try:
-        if path.suffix == ".csv":  # as text: a hash such as 1e10 is no number
-            frame = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""])
-            frame = frame.apply(lambda column: column.str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True))
-        else:
-            frame = pd.read_parquet(path)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path} is no table that dlib_bvae_aggregate wrote: {str(error).splitlines()[0]}") from error
-    if lacking := {"evaluation_results.uuid", "evaluation_results.metric", "config", SEED, RUN} - set(frame.columns):
-        raise UserError(
-            f"{path} lacks the columns {', '.join(sorted(lacking))}; give a runs.parquet of dlib_bvae_aggregate"
-        )
-    return frame.rename(columns=current_column)
 
 
 def of_study(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -92,30 +44,11 @@ def of_study(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     rows["steps"] = column(rows, "train_results.steps").map(_whole)
     rows["size"] = rows["steps"].fillna(column(rows, "train_results.num_samples").map(_whole)).fillna(0)
     rows["beta"] = column(rows, "train_config.vae.beta").map(value)
-    labels = [_labels(record) for record in rows.to_dict("records")]
+    labels = [_labels(record) for record in rows.reindex(columns=_LABELLED).to_dict("records")]
     rows["model"], rows["architecture"], reasons = ([label[k] for label in labels] for k in range(3))
     others = sorted({f"{name}: {reason}" for name, reason in zip(rows["dataset"], reasons, strict=True) if reason})
     rows = rows[[reason is None for reason in reasons]]
     return _one_configuration(rows, others)
-
-
-def column(rows: pd.DataFrame, name: str) -> pd.Series:
-    """A column, or one of missing values where no row has it."""
-    import pandas as pd
-
-    return rows[name] if name in rows else pd.Series([None] * len(rows), index=rows.index, dtype=object)
-
-
-def value(entry: Any) -> Any:
-    """An entry as it was written: text that is JSON is read, a missing one is None."""
-    import pandas as pd
-
-    if isinstance(entry, str):
-        try:
-            return json.loads(entry)
-        except ValueError:
-            return entry
-    return None if pd.isna(entry) else entry
 
 
 def _whole(entry: Any) -> int | None:

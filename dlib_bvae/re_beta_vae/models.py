@@ -12,7 +12,7 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError
-from dlib_bvae.re_beta_vae.evidence import value
+from dlib_bvae.re_beta_vae.rows import value
 from dlib_bvae.visualize import diagrams, latents, pictures, traversals
 
 LATENTS, VALUES, RANGE = 8, 9, 2.0  # of a traversal; it goes from −RANGE to RANGE

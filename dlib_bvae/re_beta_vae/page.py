@@ -12,8 +12,9 @@ from dlib_bvae.analysis.frame import RUN
 from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.re_beta_vae import figures, paper, tables
 from dlib_bvae.re_beta_vae.claims import FAILS, HOLDS, TOO_FEW, of_claims
-from dlib_bvae.re_beta_vae.evidence import Evidence, of_study, read
+from dlib_bvae.re_beta_vae.evidence import Evidence, of_study
 from dlib_bvae.re_beta_vae.figures import Figure, Gallery, without_folders
+from dlib_bvae.re_beta_vae.rows import read
 from dlib_bvae.re_beta_vae.tables import Table
 
 if TYPE_CHECKING:

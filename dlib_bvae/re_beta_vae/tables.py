@@ -15,12 +15,11 @@ from dlib_bvae.re_beta_vae.evidence import (
     Seeds,
     Subject,
     best_half,
-    column,
     distances,
     median,
     summary,
-    value,
 )
+from dlib_bvae.re_beta_vae.rows import column, value
 
 if TYPE_CHECKING:
     import pandas as pd

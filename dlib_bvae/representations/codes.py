@@ -113,7 +113,7 @@ def _rows_done(path: Path, progress_path: Path, shape: tuple[int, int]) -> int:
 def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overwrite") -> np.ndarray:
     """The codes under `directory`, float32 (images, latents), memory-mapped.
 
-    Raises UserError, which ends with `advice`, when they are damaged.
+    Raises UserError: which ends with `advice` when they are missing or damaged, and says so when they cannot be read.
     """
     path = directory / "codes.npy"
     try:
@@ -124,6 +124,8 @@ def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overw
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, UserError):
             raise
+        if isinstance(error, PermissionError):
+            raise UserError(f"{error.filename} cannot be read ({error.strerror}); see who may read it") from error
         raise UserError(f"{path} or its codes.json is missing or damaged ({error}); {advice}") from error
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import Identity, open_run, read_identity, read_lock, read_results, standing
+from dlib_bvae.artifacts.record import damaged
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _TRAINED = Path("train", "results", "json", "train_results.json")
 _CONFIGURATION = Path("train", "results", "gin", "train.gin")
 _EXPORTED = "saved_model"
+_RESULTS = {"model": str, "dataset": str, "fingerprint": str, "seed": int}  # what later stages need of a training
 
 Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 Decode = Callable[[np.ndarray], np.ndarray]
@@ -40,7 +42,7 @@ class TrainedRun:
     identity: Identity = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "results", read_results(self.directory / "train", "train"))
+        object.__setattr__(self, "results", trained_results(self.directory))
         object.__setattr__(self, "identity", read_identity(self.directory / "train", "train"))
 
     @property
@@ -125,12 +127,20 @@ def trained_run(model_dir: Path | None) -> Path:
     return model_dir
 
 
+def trained_results(model_dir: Path) -> dict[str, Any]:
+    """The results of the training in `model_dir`. Raises UserError where one that later stages need is not there."""
+    results = read_results(model_dir / "train", "train")
+    if lacking := [name for name, kind in _RESULTS.items() if not isinstance(results.get(name), kind)]:
+        raise damaged(model_dir / _TRAINED, "train", f"it lacks {', '.join(lacking)}")
+    return results
+
+
 def same_data(model_dir: Path) -> ImageData:
     """The data set of the training, as the run's configuration says.
 
     Raises UserError when this machine's has another fingerprint.
     """
-    trained = read_results(model_dir / "train", "train")
+    trained = trained_results(model_dir)
     with configuration([str(model_dir / _CONFIGURATION)], [], [datasets.DATASETS], skip_unknown=True):
         data = datasets.load()
     if data.fingerprint != trained["fingerprint"]:

@@ -123,10 +123,15 @@ class TrainingSession:
         self._writer.flush()
 
     def _not_finite(self) -> UserError:
+        place, kept = self.directory / "checkpoint", self.kept()
+        saved = (
+            f"the last good checkpoint, of step {kept[-1]}, is kept in {place}"
+            if kept
+            else "there is no checkpoint yet"
+        )
         return UserError(
-            f"the loss or a weight became NaN or infinite at step {self.step}; the last good checkpoint is kept in "
-            f"{self.directory / 'checkpoint'}; lower the learning rate or change the objective's weights, and train in another "
-            "--model_dir"
+            f"the loss or a weight became NaN or infinite at step {self.step}; {saved}; lower the learning rate or "
+            "change the objective's weights, and train in another --model_dir"
         )
 
 

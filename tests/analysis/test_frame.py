@@ -194,3 +194,71 @@ def test_former_gin_names_are_read_as_today_s_and_tell_configurations_apart_as_b
     assert frame["train_config.frechet_curve.every_steps"].tolist() == [500, 500]
     assert "train_config.fid.every_steps" not in frame
     assert frame["config"].nunique() == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "expected"),
+    [
+        ("train_results.num_parameters", "many", "num_parameters must be a finite number, not 'many'"),
+        ("train_results.elapsed_time", "an hour", "elapsed_time must be a finite number, not 'an hour'"),
+        ("train_results.elapsed_time", True, "elapsed_time must be a finite number, not True"),
+        ("train_results.seed", "x", "seed must be an integer of 64 bits, not 'x'"),
+        ("train_results.seed", 2**70, "seed must be an integer of 64 bits"),
+        ("postprocess_results.num_images", 1.5, "num_images must be an integer of 64 bits, not 1.5"),
+        ("train_results.model", 7, "model must be text, not 7"),
+        ("train_results.started", [1], "started must be text, not [1]"),
+        ("train_identity.seeds", 5, "seeds must be a list of names, not 5"),
+        ("evaluation_results.score_names", [["mig"]], "score_names must be a list of names"),
+        ("evaluation_results.mig", 10**400, "the score mig must be a finite number, not 1000"),
+        ("train_results.model", "\ud800", "a name or text in it is no Unicode"),
+        ("train_results.more", ["\ud800"], "a name or text in it is no Unicode"),
+        ("\ud800", 1, "a name or text in it is no Unicode"),
+        ("evaluation_results.metric_parameters.x", float("nan"), "nan is no finite number"),
+        ("evaluation_results.metric_parameters.x", [float("inf")], "not JSON compliant"),
+        (
+            "submission_results.supervision",
+            "none",
+            "the evidence must be one of claimed, recomputed, retrained, not None",
+        ),
+    ],
+)
+def test_a_row_that_is_not_as_it_was_written_is_left_out_alone(tmp_path, entry, value, expected):
+    encoded = write_run(tmp_path, "a")
+    evaluate(encoded, {"mig": 0.5}, place="whole")
+    path = evaluate(encoded, {"mig": 0.5}, place="bad") / "results/aggregate/evaluation.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), entry: value}))
+    frame, (problem,) = collect(tmp_path)
+    assert frame["path"].tolist() == ["a/mean/metrics/whole"]
+    assert expected in problem
+    tables.write_tables(tables.aggregate(frame), frame, tmp_path)
+
+
+def test_a_row_nested_too_deeply_a_pipe_and_a_name_of_no_unicode_are_left_out(tmp_path):
+    encoded = write_run(tmp_path, "a")
+    evaluate(encoded, {"mig": 0.5}, place="whole")
+    path = evaluate(encoded, {"mig": 0.5}, place="deep") / "results/aggregate/evaluation.json"
+    deep = "[" * 700 + "]" * 700
+    path.write_text(
+        f'{path.read_text().rstrip().removesuffix("}")}, "evaluation_results.metric_parameters.x": {deep}}}'
+    )
+    pipe = evaluate(encoded, {"mig": 0.5}, place="pipe") / "results/aggregate/evaluation.json"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    evaluate(encoded, {"mig": 0.5}, place="b\udcff")
+    frame, problems = collect(tmp_path)
+    assert frame["path"].tolist() == ["a/mean/metrics/whole"]
+    told = "\n".join(problems)
+    for expected in ("nested too deeply", "is no regular file; remove it", "no Unicode"):
+        assert expected in told
+    assert len(problems) == 3
+
+
+def test_control_characters_of_what_is_left_out_are_shown_as_escapes(tmp_path, capsys):
+    encoded = write_run(tmp_path, "a")
+    evaluate(encoded, {"mig": 0.5})
+    path = evaluate(encoded, {"mig": 0.5}, place="\x1b[31m\u202e") / "results/aggregate/evaluation.json"
+    path.write_text("{")
+    collect_some(tmp_path, "be aggregated")
+    told = capsys.readouterr().err
+    assert "\x1b" not in told
+    assert "metrics/\\x1b[31m\\u202e/results" in told

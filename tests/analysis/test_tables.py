@@ -1,6 +1,7 @@
 """tables.py: tables against numbers worked out by hand."""
 
 import csv
+import errno
 import io
 import json
 import statistics
@@ -167,7 +168,7 @@ def test_the_terminal_shows_names_as_they_are(tmp_path):
 
 def test_text_is_no_formula_whatever_kind_of_column_it_stands_in():
     kinds = {str(kind): pd.Series(["=1+2"], dtype=kind) for kind in (object, "string")}
-    assert "".join(tables.csv_lines(pd.DataFrame(kinds))).splitlines()[1:] == ['"\'=1+2","\'=1+2"']
+    assert b"".join(tables.csv_lines(pd.DataFrame(kinds))).splitlines()[1:] == [b'"\'=1+2","\'=1+2"']
 
 
 @pytest.mark.parametrize("name", ["=1+2", "+cmd", "-2", "@SUM(A1)", "\tx"])
@@ -226,3 +227,32 @@ def test_a_run_without_a_score_counts_for_the_others_only(tmp_path):
         evaluate(write_run(tmp_path, f"r{seed}", seed=seed), scores, metric="mig")
     table = tables.aggregate(collect(tmp_path)[0]).set_index("score")
     assert table[["mean", "seeds", "runs"]].to_numpy().tolist() == [[1.5, 2, 2], [4.0, 2, 2]]
+
+
+def test_escapes_and_links_in_names_reach_neither_the_terminal_nor_the_page(tmp_path):
+    evaluate(write_run(tmp_path, "r", model="\x1b[31m\x00\u202e[a](javascript:b)"), {"mig": 0.5}, metric="mig")
+    frame, _ = collect(tmp_path)
+    tables.write_tables(tables.aggregate(frame), frame, tmp_path)
+    text = (tmp_path / "results.md").read_text()
+    shown = tables.render(tables.aggregate(frame))
+    assert not {"\x1b", "\x00", "\u202e"} & {*text, *shown}
+    assert r"\x1b[31m\x00\u202e[a](javascript:b)" in shown
+    assert r"\x1b\[31m\x00\u202e\[a\](javascript:b)" in text
+
+
+def test_on_a_full_disk_all_tables_stay_as_they_were(tmp_path, monkeypatch):
+    evaluate(write_run(tmp_path, "r"), {"mig": 0.5}, metric="mig")
+    frame, _ = collect(tmp_path)
+    paths = tables.write_tables(tables.aggregate(frame), frame, tmp_path / "out")
+    before = [path.read_bytes() for path in paths]
+    evaluate(write_run(tmp_path, "s", seed=1), {"mig": 0.7}, metric="mig")
+    frame, _ = collect(tmp_path)
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tables, "parquet_bytes", full)
+    with pytest.raises(UserError, match="the disk is full"):
+        tables.write_tables(tables.aggregate(frame), frame, tmp_path / "out")
+    assert [path.read_bytes() for path in paths] == before
+    assert sorted(paths) == sorted((tmp_path / "out").iterdir())

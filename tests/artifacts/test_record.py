@@ -346,3 +346,28 @@ def test_after_an_interrupt_that_was_swallowed_nothing_is_recorded(tmp_path):
         with pytest.raises(KeyboardInterrupt):
             write(tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", ["{}", '{"uuid": 1, "elapsed_time": 1}', '{"uuid": "a", "elapsed_time": "long"}'])
+def test_results_without_what_every_stage_writes_are_damaged(tmp_path, content):
+    write(tmp_path)
+    (tmp_path / "results/json/train_results.json").write_text(content)
+    with pytest.raises(UserError, match=r"train_results\.json is damaged \(it lacks (uuid|elapsed_time)"):
+        record.read_results(tmp_path, "train")
+
+
+def test_what_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    write(tmp_path)
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(UserError, match=r"cannot be read \(Permission denied\); see who may read it$"):
+        record.read_results(tmp_path, "train")
+
+
+def test_a_pipe_in_the_place_of_results_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(UserError, match=r"a\.json is no regular file; remove it and run dlib_bvae_train again"):
+        record.read_json(tmp_path / "a.json", "train")

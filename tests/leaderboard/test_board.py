@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import os
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.leaderboard_runs import bring, score, train
 
 from dlib_bvae import leaderboard
 from dlib_bvae.analysis.frame import collect
-from dlib_bvae.artifacts import config_dict
 from dlib_bvae.errors import UserError
-from dlib_bvae.leaderboard.board import build, gin_text, shared_and_differing
+from dlib_bvae.leaderboard.board import build
 
 
 def board_of(root, output=None):
@@ -251,29 +250,6 @@ def test_bad_input_is_refused_in_a_sentence(runs, tmp_path, capsys):
     assert "left out: " in capsys.readouterr().err
 
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20).filter(lambda text: text[:1] not in "@%")
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
-VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3))
-
-
-@given(VALUES)
-def test_gin_reads_a_value_as_it_was_in_one_line(value):
-    text = f"model.parameter = {gin_text(value)}"
-    assert text.splitlines() == [text]
-    assert config_dict(text) == {"model.parameter": value}
-
-
-@pytest.mark.parametrize("value", ["@vae()", "@train/encoder", "%beta", ["@vae()", "%beta", "text"]])
-def test_references_stay_references(value):
-    assert config_dict(f"model.parameter = {gin_text(value)}") == {"model.parameter": value}
-
-
-def test_what_is_shared_stands_once():
-    every = [{"a": "1", "b": "2"}, {"a": "1", "b": "3"}, {"a": "1", "c": "4"}]
-    assert shared_and_differing(every) == ({"a": "1"}, [{"b": "2"}, {"b": "3"}, {"c": "4"}])
-    assert shared_and_differing([{"a": "1"}]) == ({"a": "1"}, [{}])
-
-
 def test_a_key_may_be_a_score_of_one_metric_and_a_matrix_of_another(runs):
     encoded = train(runs, "a", seed=1)
     score(encoded, "beta_vae", {"train_accuracy": 0.75, "eval_accuracy": 0.5})
@@ -281,3 +257,40 @@ def test_a_key_may_be_a_score_of_one_metric_and_a_matrix_of_another(runs):
     board = board_of(runs)
     assert [one(board, score=name)["runs"][0]["value"] for name in ("train_accuracy", "eval_accuracy")] == [0.75, 0.5]
     assert one(board, score="10:mean_test_accuracy")["mean"] == 0.25
+
+
+def test_a_batch_size_that_is_text_leaves_only_the_images_out(runs):
+    score(train(runs, "a", config={"model.batch_size": "many"}), "mig", {"discrete_mig": 0.5})
+    score(train(runs, "b", seed=1), "mig", {"discrete_mig": 0.5})
+    assert {run["path"]: run["images"] for run in board_of(runs)["runs"]} == {"a": None, "b": 6400}
+
+
+def test_an_evaluation_outside_of_a_run_directory_is_left_out(runs):
+    score(train(runs, "a"), "mig", {"discrete_mig": 0.5})
+    with pytest.raises(UserError, match="no evaluation below .* can stand on a board"):
+        leaderboard.run(runs / "a" / "mean", runs.parent / "board")
+
+
+def test_only_regular_files_inside_the_results_are_pictures(runs, tmp_path, capsys):
+    private = tmp_path / "private.png"
+    private.write_bytes(b"secret")
+    score(train(runs, "a"), "mig", {"discrete_mig": 0.5})
+    pages = runs / "a" / "visualize"
+    pages.mkdir()
+    (pages / "good.png").write_bytes(b"shown")
+    (pages / "inside.png").symlink_to(pages / "good.png")
+    (pages / "x0.png").symlink_to(private)
+    (pages / "x1.png").symlink_to(tmp_path / "nowhere")
+    (pages / "x2.png").mkdir()
+    os.mkfifo(pages / "x3.png")
+    (pages / "x4.png").symlink_to("x4.png")
+    (pages / "index.html").symlink_to(private)
+    leaderboard.run(runs, tmp_path / "board")
+    board = json.loads((tmp_path / "board" / "board.json").read_text())
+    (run,) = board["runs"]
+    expected = ["train/reconstructions.png", "visualize/good.png", "visualize/good.png"]
+    assert (run["pictures"], run["page"]) == ([f"../runs/a/{each}" for each in expected], None)
+    page = (tmp_path / "board" / "index.html").read_text()
+    assert base64.b64encode(b"secret").decode() not in page
+    assert base64.b64encode(b"shown").decode() in page
+    assert len(capsys.readouterr().err.splitlines()) == 6

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dlib_bvae.re_beta_vae.evidence import Evidence, of_study, read
+from dlib_bvae.re_beta_vae.evidence import Evidence, of_study
+from dlib_bvae.re_beta_vae.rows import read
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "re_beta_vae_small"
 

@@ -3,11 +3,7 @@
 import pytest
 from support import report_rows
 from support.report_rows import FOUR, beta_vae, cell, scored, training
-from support.results import write
 
-from dlib_bvae.analysis import tables
-from dlib_bvae.analysis.frame import collect
-from dlib_bvae.errors import UserError
 from dlib_bvae.re_beta_vae.evidence import (
     Evidence,
     Subject,
@@ -15,96 +11,9 @@ from dlib_bvae.re_beta_vae.evidence import (
     distances,
     median,
     of_study,
-    read,
     summary,
-    value,
 )
-
-CONFIG = {
-    "model.model": "@vae()",
-    "vae.beta": 4.0,
-    "encoder.encoder_fn": "@higgins_encoder",
-    "decoder.decoder_fn": "@higgins_decoder",
-    "reconstruction_loss.loss_fn": "@bernoulli_loss",
-}
-
-
-def write_run(run, seed=1, dataset="dsprites_rendered", accuracy=0.75, **config):
-    """A finished run with one evaluation, without a model."""
-    trained = {
-        "model": "four",
-        "dataset": dataset,
-        "fingerprint": "f",
-        "seed": seed,
-        "steps": 6000,
-    }
-    write(run / "train", "train", trained, {**CONFIG, **config})
-    write(run / "mean", "postprocess", {"representation": "mean", "num_images": 8}, earlier=run / "train")
-    parameters = {"batch_size": 64, "classifier": "logistic_regression", "factors": None, "num_train": 10000}
-    results = {"metric": "beta_vae", "metric_parameters": parameters, "score_names": ["eval_accuracy"]}
-    results |= {"eval_accuracy": accuracy}
-    write(run / "mean" / "metrics" / "beta_vae", "evaluation", results, earlier=run / "mean")
-
-
-def test_runs_and_their_rows_say_the_same(tmp_path):
-    store = tmp_path / "store"
-    write_run(store / "a", seed=1)
-    write_run(store / "b", seed=2, **{"vae.beta": 10.0})
-    frame, _ = collect(store)
-    written = tables.write_tables(tables.aggregate(frame), frame, tmp_path / "tables")
-    columns = ["run", "seed", "dataset", "model", "architecture", "steps", "config"]
-    found = [of_study(read([place])[0])[0][columns].to_numpy().tolist() for place in (store, *written[-2:])]
-    assert found[0] == found[1] == found[2]
-    assert [row[3] for row in found[0]] == ["10-VAE", "4-VAE"]
-    both, _ = read([store, written[-1]])
-    assert len(both) == 2
-    assert both["folder"].tolist() == [str(store / "a"), str(store / "b")]
-
-
-def test_a_hash_that_looks_like_a_number_stays_a_hash(tmp_path):
-    report_rows.frame(cell("dsprites_rendered", "4-VAE", [50], "MLP")).to_csv(tmp_path / "runs.csv", index=False)
-    assert read([tmp_path / "runs.csv"])[0]["config"].tolist() == ["1e10000000"]
-
-
-@pytest.mark.parametrize("name", ["runs.parquet", "runs.csv"])
-def test_former_gin_names_in_a_table_are_read_as_today_s(tmp_path, name):
-    former = {"train_config.fid.every_steps": 500, "train_config.validation.every": 100, "train_config.vae.beta": 4.0}
-    rows = report_rows.frame([{**row, **former} for row in cell("dsprites_rendered", "4-VAE", [50, 60], "MLP")])
-    rows.to_parquet(tmp_path / name) if name.endswith("parquet") else rows.to_csv(tmp_path / name, index=False)
-    (frame, _) = read([tmp_path / name])
-    today = ["train_config.frechet_curve.every_steps", "train_config.validation.every_steps", "train_config.vae.beta"]
-    assert [[value(each) for each in row] for row in frame[today].to_numpy()] == [[500, 100, 4.0]] * 2
-    assert not set(former).difference(today) & set(frame.columns)
-
-
-def test_an_unfinished_evaluation_is_named(tmp_path):
-    write_run(tmp_path / "a")
-    write_run(tmp_path / "b", seed=2)
-    next((tmp_path / "b").glob("mean/metrics/*/results/json/evaluation_results.json")).unlink()
-    frame, problems = read([tmp_path])
-    assert len(frame) == 1
-    assert "not finished" in problems[0]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        ("runs.parquet", None, "there is no"),
-        ("runs.parquet", b"nothing", "no table"),
-        ("runs.csv", b"a,b\n1,2\n", "lacks the columns"),
-        ("results.csv", b"", "no table"),
-    ],
-)
-def test_what_is_no_table_of_runs(tmp_path, name, content, said):
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=said):
-        read([tmp_path / name])
-
-
-def test_no_evaluation_at_all(tmp_path):
-    with pytest.raises(UserError, match="no evaluation in"):
-        read([tmp_path])
+from dlib_bvae.re_beta_vae.rows import value
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from dlib_bvae import datasets
 from dlib_bvae.errors import UserError
 from dlib_bvae.representations import codes
-from dlib_bvae.representations.codes import mean_representation, sampled_representation
+from dlib_bvae.representations.codes import mean_representation, read_codes, sampled_representation
 
 WEIGHTS = np.random.default_rng(0).normal(size=(256, 3)).astype(np.float32)
 
@@ -242,3 +243,12 @@ def test_an_encoder_of_millions_of_codes_is_refused_before_anything_is_written(t
     with pytest.raises(UserError, match="codes may have at most 20000 numbers an image, .*; got 3000000; give fewer"):
         encode_all(tmp_path, bars, wide, mean_representation)
     assert files(tmp_path) == []
+
+
+def test_codes_that_may_not_be_read_are_not_called_damaged(tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(UserError, match=r"codes\.json cannot be read \(Permission denied\); see who may read it$"):
+        read_codes(tmp_path)

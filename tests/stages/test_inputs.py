@@ -16,7 +16,8 @@ def run_in(folder, fingerprint, name="dummy_data"):
     results = folder / "train" / "results"
     (results / "json").mkdir(parents=True)
     (results / "gin").mkdir()
-    text = json.dumps({"dataset": name, "fingerprint": fingerprint})
+    known = {"uuid": "u", "elapsed_time": 1.0, "model": "m", "seed": 0}
+    text = json.dumps({"dataset": name, "fingerprint": fingerprint, **known})
     (results / "json" / "train_results.json").write_text(text)
     (results / "gin" / "train.gin").write_text(f"dataset.name = '{name}'\nmodel.model = @no_such_method()\n")
     return folder
@@ -103,3 +104,15 @@ def test_a_model_of_a_step_that_was_not_kept_is_one_sentence(oracle):
         refused = r"run keeps no model of step 30 \(kept: 20, and the last\); train with model.export_steps = \[30\]"
         with pytest.raises(UserError, match=refused):
             _ = trained.saved_model
+
+
+@pytest.mark.parametrize("name", ["fingerprint", "dataset", "seed", "model"])
+def test_a_training_whose_results_lack_what_is_needed_is_damaged(tmp_path, name):
+    path = run_in(tmp_path / "run", "0123") / "train/results/json/train_results.json"
+    entries = json.loads(path.read_text())
+    for damage in ({}, {name: None}, {name: [1]}):
+        path.write_text(json.dumps({**{key: entries[key] for key in entries if key != name}, **damage}))
+        with pytest.raises(
+            UserError, match=rf"train_results\.json is damaged \(it lacks {name}\); run dlib_bvae_train"
+        ):
+            same_data(tmp_path / "run")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import study_runs
 
-from dlib_bvae.re_beta_vae.evidence import read
+from dlib_bvae.re_beta_vae.rows import read
 from dlib_bvae.studies import state, study
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

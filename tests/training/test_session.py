@@ -163,9 +163,29 @@ def test_a_loss_or_a_weight_that_is_not_finite_ends_the_training_without_a_check
     trainer = make()
     for variable in trainer.variables:
         variable.assign(np.full(variable.shape, np.nan))
-    with pytest.raises(UserError, match=r"became NaN or infinite at step 1; the last good checkpoint is kept in"):
+    with pytest.raises(UserError, match=r"became NaN or infinite at step 1; there is no checkpoint yet; lower"):
         run(trainer, tmp_path)
     assert not list(tmp_path.glob("checkpoint/*.index"))
+
+
+class Breaks(Callback):
+    """Makes the weights NaN after step 8."""
+
+    every_steps, of_total, kept = 8, False, tf.Module()
+
+    def due(self, training, step):
+        return step == 8
+
+    def run(self, training, step, directory):
+        for variable in training.variables:
+            variable.assign(np.full(variable.shape, np.nan))
+        return {}
+
+
+def test_a_training_that_diverges_names_the_checkpoint_that_is_kept(tmp_path):
+    expected = r"at step \d+; the last good checkpoint, of step 6, is kept in .*checkpoint; lower the learning rate"
+    with pytest.raises(UserError, match=expected):
+        run(make(Breaks()), tmp_path)
 
 
 def test_a_device_that_cannot_be_deterministic_is_said_unless_the_data_failed_first():

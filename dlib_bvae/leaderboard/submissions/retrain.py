@@ -12,7 +12,7 @@ from dlib_bvae.artifacts import read_results
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.ground_truth import GroundTruthData
-from dlib_bvae.errors import NotApplicable, UserError
+from dlib_bvae.errors import NotApplicable, UserError, visible
 from dlib_bvae.leaderboard.submissions import Claim, Entry, Retrain
 from dlib_bvae.leaderboard.submissions.scores import Outcome, bindings_of, differences
 from dlib_bvae.stages import train
@@ -47,9 +47,8 @@ def check(entry: Entry, data: GroundTruthData | Subsample, model_dir: Path) -> N
             f"{retrain.tolerance:g})"
         )
     final = read_results(model_dir / "train", "train")
-    print(
-        f"{retrain.gin_config}: trained again by seed {entry.training_seed} ({final['elapsed_time']:.0f} s); scores agree"
-    )
+    again = f"trained again by seed {entry.training_seed} ({final['elapsed_time']:.0f} s)"
+    print(visible(f"{retrain.gin_config}: {again}; scores agree"))
 
 
 def _check_safe(path: Path) -> None:

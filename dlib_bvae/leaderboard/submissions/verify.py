@@ -18,7 +18,7 @@ from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.ground_truth import GroundTruthData
-from dlib_bvae.errors import UserError, check_number
+from dlib_bvae.errors import UserError, check_number, visible
 from dlib_bvae.leaderboard.submissions import Entry, Submission, duplicates, exact_factors, read, unequal_duplicate
 from dlib_bvae.leaderboard.submissions.scores import Outcome, differences, rows_of
 from dlib_bvae.runtime import RUNS, load_tensorflow
@@ -57,7 +57,7 @@ def run(
         verified = [_verified(submission, entry, Path(scratch), tolerance, retrain) for entry in submission.entries]
         with open_run(final, "--output_dir"):
             places = _put_in_place(verified, final, submission.name)
-    print(f"{submission.name}: {len(places)} entries verified; rows in {final}")
+    print(visible(f"{submission.name}: {len(places)} entries verified; rows in {final}"))
     return places
 
 
@@ -128,7 +128,7 @@ def _check_honest(submission: Submission, entry: Entry, data: Images, codes: np.
     columns = exact_factors(codes, data.factors_at(np.arange(data.num_images)))
     names = [data.factor_names[column] for column in columns]
     if names and submission.supervision == "none":
-        print(f"suspicious: {entry.codes} holds {', '.join(names)} exactly, with supervision 'none'")
+        print(visible(f"suspicious: {entry.codes} holds {', '.join(names)} exactly, with supervision 'none'"))
     return names
 
 
@@ -166,9 +166,8 @@ def _check_claims(
     for claim, found, reason in outcomes:
         for score, claimed in claim.scores.items():
             computed = f"recomputed {found[score]:.6g}" if found and score in found else f"not recomputed: {reason}"
-            print(
-                f"{data.name}, training seed {entry.training_seed}: {claim.metric}.{score} claimed {claimed:.6g}, {computed}"
-            )
+            names = f"{data.name}, training seed {entry.training_seed}: {claim.metric}.{score}"
+            print(visible(f"{names} claimed {claimed:.6g}, {computed}"))
     apart = [text for outcome in outcomes for text in differences(outcome, tolerance)]
     if apart:
         raise UserError(

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.training.callbacks import Callback, Training
+from dlib_bvae.training.checkpoints import kept_step
 
 
 @gin.configurable("divergence", denylist=["every_steps"])
@@ -45,11 +46,12 @@ class Divergence(tf.Module, Callback):
     def run(self, training: Training, step: int, directory: Path) -> dict[str, float]:
         """Raises UserError when the training has diverged; returns nothing."""
         if self.observe(training.means()["loss"]):
+            kept = kept_step(directory)
+            saved = "" if kept is None else f" ({directory / 'checkpoint'} has the last checkpoint, of step {kept})"
             raise UserError(
                 f"the training has diverged: at step {step} the loss had been far above its best, {float(self.best):.2f} nats, "
                 f"for {self.windows} windows of {self.every_steps} steps; lower the learning rate or change the objective's "
-                f"weights, and train in another --model_dir ({directory / 'checkpoint'} has the last checkpoint), or set "
-                "divergence.factor to 0"
+                f"weights, and train in another --model_dir{saved}, or set divergence.factor to 0"
             )
         return {}
 

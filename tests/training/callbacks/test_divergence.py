@@ -42,7 +42,8 @@ def test_a_training_that_diverges_is_ended(tmp_path):
     trainer, examples = build(DummyData(), settings)
     with pytest.raises(UserError, match="the training has diverged: at step .* for 1 windows of 5 steps") as raised:
         loop.train(trainer, tmp_path, checkpoint_every=6, log_every=5, examples=examples)
-    assert f"({tmp_path / 'checkpoint'} has the last checkpoint)" in str(raised.value)
+    step = max(int(path.stem.rpartition("-")[2]) for path in tmp_path.glob("checkpoint/*.index"))
+    assert f"({tmp_path / 'checkpoint'} has the last checkpoint, of step {step})" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
@@ -51,3 +52,13 @@ def test_it_is_due_after_whole_windows_only():
     watch = Divergence(5)
     assert [step for step in range(1, 13) if watch.due(training, step)] == [5, 10]
     assert watch.run(training, 5, Path("run")) == {}
+
+
+def test_no_checkpoint_is_named_where_there_is_none(tmp_path):
+    losses = iter([1.0, 9.0])
+    training = type("Training", (), {"done": False, "means": lambda self: {"loss": next(losses)}})()
+    watch = Divergence(5, factor=1.5, windows=1)
+    watch.run(training, 5, tmp_path)
+    with pytest.raises(UserError, match="has diverged") as raised:
+        watch.run(training, 10, tmp_path)
+    assert "checkpoint" not in str(raised.value)
