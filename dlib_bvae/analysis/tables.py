@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, collect_some
-from dlib_bvae.artifacts.record import write_atomic
+from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ GROUP = [*KEYS, "score"]
 COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
 
 # Columns shown to people always, and those shown only where rows would look the same without them.
+FILES = ("results.csv", "results.parquet", "results.md", "runs.csv", "runs.parquet")
+_FLAG = "--output_dir"
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
 _IF_NEEDED = ["config", "metric_parameters", "fingerprint", "num_images"]
 _FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
@@ -97,18 +99,16 @@ def write_tables(table: pd.DataFrame, runs: pd.DataFrame, output: Path) -> list[
 
     In CSV a text that a spreadsheet would run as a formula is preceded by an apostrophe. Returns the paths.
 
-    Raises UserError when the disk is full.
+    Raises UserError, and all is as it was, when the disk is full or a file of these names is not this package's.
     """
-    contents: dict[str, Callable[[], str | bytes | Iterable[str]]] = {
-        "results.csv": lambda: csv_lines(table),
-        "results.parquet": lambda: parquet_bytes(table),
-        "results.md": lambda: _markdown(table),
-        "runs.csv": lambda: csv_lines(runs),
-        "runs.parquet": lambda: parquet_bytes(runs),
-    }
-    for name, content in contents.items():
-        write_atomic(output / name, content())
-    return [output / name for name in contents]
+    contents: tuple[Content, ...] = (
+        lambda: csv_lines(table),
+        lambda: parquet_bytes(table),
+        lambda: _markdown(table),
+        lambda: csv_lines(runs),
+        lambda: parquet_bytes(runs),
+    )
+    return write_outputs(output, dict(zip(FILES, contents, strict=True)), _FLAG)
 
 
 def render(table: pd.DataFrame) -> str:
@@ -136,6 +136,7 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
         raise UserError(
             f"there is no directory {results_dir}; train and evaluate first, or name the directory of the runs"
         )
+    check_outputs(output_dir, FILES, _FLAG)
     frame = collect_some(results_dir, "be aggregated")
     table = aggregate(frame)
     paths = write_tables(table, frame, output_dir)

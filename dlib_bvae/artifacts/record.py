@@ -36,7 +36,7 @@ def write_atomic(path: Path, text: str | bytes | Iterable[str]) -> None:
     Raises UserError when it cannot be written (no permission, a file in the place of a folder, a full disk); an older
     `path` is then as it was.
     """
-    with _written_next_to({path: text}) as parts:
+    with written_next_to({path: text}) as parts:
         os.replace(parts[path], path)
 
 
@@ -118,7 +118,7 @@ def write_stage(
         _json_path(directory, f"{stage}_identity"): _dump(_plain(identity.to_json(), f"{stage}_identity")),
         done: _dump(results),
     }
-    with _written_next_to(files) as parts:
+    with written_next_to(files) as parts:
         done.unlink(missing_ok=True)  # when a stage is redone: old results never stand next to a new configuration
         for path, part in parts.items():
             os.replace(part, path)
@@ -142,7 +142,7 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
     # last what shows that there is something to write, so that a kill is made good by the next command
     files[_json_path(directory, f"{stage}_results")] = _dump({**before, **results})
     files[_json_path(directory, f"{stage}_identity")] = _dump(recorded.to_json())
-    with _written_next_to(files) as parts:
+    with written_next_to(files) as parts:
         for path, part in parts.items():
             os.replace(part, path)
 
@@ -271,7 +271,7 @@ def _bytes(piece: str | bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def _written_next_to(files: Mapping[Path, str | bytes | Iterable[str]]) -> Iterator[dict[Path, Path]]:
+def written_next_to(files: Mapping[Path, str | bytes | Iterable[str | bytes]]) -> Iterator[dict[Path, Path]]:
     """Writes each file next to its place and yields place → written file; what was not renamed is removed at the end.
 
     All are on the disk before the first is renamed, so a disk that is full leaves everything as it was.

@@ -11,6 +11,7 @@ from support.evaluated_runs import evaluate, write_run
 
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
+from dlib_bvae.artifacts.outputs import MARK
 from dlib_bvae.errors import UserError
 
 
@@ -128,7 +129,7 @@ def test_parquet_and_csv_read_back(tmp_path):
     paths = tables.write_tables(table, frame, tmp_path / "out")
     names = ["results.csv", "results.parquet", "results.md", "runs.csv", "runs.parquet"]
     assert [path.name for path in paths] == names
-    assert sorted(paths) == sorted((tmp_path / "out").iterdir())
+    assert sorted([*paths, tmp_path / "out" / MARK]) == sorted((tmp_path / "out").iterdir())
     pd.testing.assert_frame_equal(pd.read_parquet(paths[1]), table, check_dtype=False)
     pd.testing.assert_frame_equal(pd.read_csv(paths[0]), table, check_dtype=False)
     assert pd.read_parquet(paths[4])["train_results.seed"].tolist() == [1, 2]
@@ -226,3 +227,25 @@ def test_a_run_without_a_score_counts_for_the_others_only(tmp_path):
         evaluate(write_run(tmp_path, f"r{seed}", seed=seed), scores, metric="mig")
     table = tables.aggregate(collect(tmp_path)[0]).set_index("score")
     assert table[["mean", "seeds", "runs"]].to_numpy().tolist() == [[1.5, 2, 2], [4.0, 2, 2]]
+
+
+@pytest.mark.parametrize("name", tables.FILES)
+def test_a_table_of_the_user_is_refused_before_work_and_stays(name, tmp_path, capsys):
+    broken = evaluate(write_run(tmp_path / "runs", "r"), {"mig": 0.5}) / "results/aggregate/evaluation.json"
+    broken.write_text("{")
+    (tmp_path / "runs" / name).write_text("mine")
+    with pytest.raises(
+        UserError, match=f"{name} is not as this package wrote it, or another's; .* another --output_dir"
+    ):
+        tables.run(tmp_path / "runs", tmp_path / "runs")
+    assert capsys.readouterr().err == ""  # nothing was read
+    assert [path.name for path in (tmp_path / "runs").iterdir() if path.is_file()] == [name]
+    assert (tmp_path / "runs" / name).read_text() == "mine"
+
+
+def test_tables_are_made_again_in_the_place_of_those_before(tmp_path):
+    encoded = write_run(tmp_path / "runs", "r")
+    for score in (0.5, 0.25):
+        evaluate(encoded, {"mig": score}, metric="mig")
+        tables.run(tmp_path / "runs", tmp_path / "runs")
+        assert pd.read_csv(tmp_path / "runs" / "results.csv")["mean"].tolist() == [score]

@@ -281,3 +281,17 @@ def test_a_key_may_be_a_score_of_one_metric_and_a_matrix_of_another(runs):
     board = board_of(runs)
     assert [one(board, score=name)["runs"][0]["value"] for name in ("train_accuracy", "eval_accuracy")] == [0.75, 0.5]
     assert one(board, score="10:mean_test_accuracy")["mean"] == 0.25
+
+
+def test_a_page_of_the_user_is_refused_before_work_and_stays(runs, tmp_path, capsys):
+    directory = score(train(runs, "run"), "mig", {"discrete_mig": 0.1})
+    (directory / "results" / "aggregate" / "evaluation.json").write_text("{")
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("mine")
+    with pytest.raises(
+        UserError, match="index.html is not as this package wrote it, or another's; .* another --output$"
+    ):
+        leaderboard.run(runs, site)
+    assert capsys.readouterr().err == ""  # nothing was read
+    assert [(path.name, path.read_text()) for path in site.iterdir()] == [("index.html", "mine")]
