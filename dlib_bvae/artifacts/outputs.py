@@ -45,15 +45,22 @@ def write_outputs(directory: Path, files: Mapping[str, Content], flag: str) -> l
     check_outputs(directory, files, flag)
     paths = {directory / name: _pieces(content) for name, content in files.items()}
     with written_next_to(paths) as parts:
-        known = _known(directory)
-        for path, part in parts.items():
-            digests = known.pop(path.name, [])
-            new = _digest(part)
-            known[path.name] = [*(each for each in digests if each != new), new][-_KEPT:]
-        write_atomic(directory / MARK, json.dumps(known, indent=1, sort_keys=True) + "\n")
+        new = {path.name: _digest(part) for path, part in parts.items()}
+        _note(directory, new)
         for path, part in parts.items():
             os.replace(part, path)
+        _note(directory, new)  # another command may have written MARK as it had been before
     return list(paths)
+
+
+def _note(directory: Path, new: Mapping[str, str]) -> None:
+    """Adds the digests `new` of files to MARK, where they are not the last of their names."""
+    known = _known(directory)
+    if all(known.get(name, [])[-1:] == [digest] for name, digest in new.items()):
+        return
+    for name, digest in new.items():
+        known[name] = [*(each for each in known.get(name, []) if each != digest), digest][-_KEPT:]
+    write_atomic(directory / MARK, json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 
 def _pieces(content: Content) -> Iterator[str | bytes]:

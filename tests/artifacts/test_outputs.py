@@ -97,3 +97,17 @@ def test_only_the_last_digests_of_a_name_are_kept(tmp_path):
     (tmp_path / "a").write_text("0")
     with pytest.raises(UserError, match="is not as this package wrote it"):
         check_outputs(tmp_path, ["a"], "--output")
+
+
+def test_files_written_while_another_command_writes_the_mark_stay_known(tmp_path, monkeypatch):
+    write_outputs(tmp_path, {"a": "1", "b": "1"}, "--output")
+    before, rename = (tmp_path / MARK).read_bytes(), os.replace
+
+    def and_another_command(source, target):
+        rename(source, target)
+        if target == tmp_path / "a":
+            (tmp_path / MARK).write_bytes(before)
+
+    monkeypatch.setattr(os, "replace", and_another_command)
+    write_outputs(tmp_path, {"a": "2", "b": "2"}, "--output")
+    check_outputs(tmp_path, ["a", "b"], "--output")
