@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, collect_some
-from dlib_bvae.artifacts.record import write_together
+from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.errors import UserError, visible
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ GROUP = [*KEYS, "score"]
 COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
 
 # Columns shown to people always, and those shown only where rows would look the same without them.
+FILES = ("results.csv", "results.parquet", "results.md", "runs.csv", "runs.parquet")
+_FLAG = "--output_dir"
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
 _IF_NEEDED = ["config", "metric_parameters", "fingerprint", "num_images"]
 _FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
@@ -98,22 +100,16 @@ def write_tables(table: pd.DataFrame, runs: pd.DataFrame, output: Path) -> list[
 
     In CSV a text that a spreadsheet would run as a formula is preceded by an apostrophe. Returns the paths.
 
-    Raises UserError when the disk is full; older tables are then as they were.
+    Raises UserError, and all is as it was, when the disk is full or a file of these names is not this package's.
     """
-    contents: dict[str, Iterator[str | bytes]] = {
-        "results.csv": csv_lines(table),
-        "results.parquet": _made_late(parquet_bytes, table),
-        "results.md": _made_late(_markdown, table),
-        "runs.csv": csv_lines(runs),
-        "runs.parquet": _made_late(parquet_bytes, runs),
-    }
-    write_together({output / name: content for name, content in contents.items()})
-    return [output / name for name in contents]
-
-
-def _made_late(make: Callable[[pd.DataFrame], str | bytes], frame: pd.DataFrame) -> Iterator[str | bytes]:
-    """make(frame) as one piece, when it is asked for: so one file at a time is in memory."""
-    yield make(frame)
+    contents: tuple[Content, ...] = (
+        lambda: csv_lines(table),
+        lambda: parquet_bytes(table),
+        lambda: _markdown(table),
+        lambda: csv_lines(runs),
+        lambda: parquet_bytes(runs),
+    )
+    return write_outputs(output, dict(zip(FILES, contents, strict=True)), _FLAG)
 
 
 def render(table: pd.DataFrame) -> str:
@@ -141,6 +137,7 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
         raise UserError(
             f"there is no directory {results_dir}; train and evaluate first, or name the directory of the runs"
         )
+    check_outputs(output_dir, FILES, _FLAG)
     frame = collect_some(results_dir, "be aggregated")
     table = aggregate(frame)
     paths = write_tables(table, frame, output_dir)

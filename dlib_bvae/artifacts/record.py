@@ -48,7 +48,7 @@ def write_together(files: Mapping[Path, Content]) -> None:
 
     Raises UserError as write_atomic does; older files are then as they were.
     """
-    with _written_next_to(files) as parts:
+    with written_next_to(files) as parts:
         for path, part in parts.items():
             os.replace(part, path)
 
@@ -131,7 +131,7 @@ def write_stage(
         _json_path(directory, f"{stage}_identity"): _dump(_plain(identity.to_json(), f"{stage}_identity")),
         done: _dump(results),
     }
-    with _written_next_to(files) as parts:
+    with written_next_to(files) as parts:
         done.unlink(missing_ok=True)  # when a stage is redone: old results never stand next to a new configuration
         for path, part in parts.items():
             os.replace(part, path)
@@ -301,7 +301,7 @@ def _bytes(piece: str | bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def _written_next_to(files: Mapping[Path, Content]) -> Iterator[dict[Path, Path]]:
+def written_next_to(files: Mapping[Path, Content]) -> Iterator[dict[Path, Path]]:
     """Writes each file next to its place and yields place → written file; what was not renamed is removed at the end.
 
     All are on the disk before the first is renamed, so a disk that is full leaves everything as it was.

@@ -15,6 +15,7 @@ from dlib_bvae.datasets.official.files import OfficialFile, Source, data_dir
 from dlib_bvae.datasets.official.files import download as download_files
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality import Extractor
+from dlib_bvae.models.literal_paths import literal_path
 
 _GRAPH = "classify_image_graph_def.pb"
 _ARCHIVE = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
@@ -79,9 +80,12 @@ def inception_tfgan(path: str, download: bool) -> Extractor:
             )
         _fetch(folder)
     try:
-        module = tf.saved_model.load(str(folder))
+        with literal_path(folder) as place:
+            module = tf.saved_model.load(place)
         features = tf.function(lambda images: _pooled(module(images / 127.5 - 1.0)), autograph=False)
         shape = tuple(features(tf.zeros([2, _SIZE, _SIZE, 3])).shape)
+    except UserError:
+        raise  # a ValueError too
     except (TypeError, KeyError, ValueError, OSError, tf.errors.OpError) as error:
         raise UserError(
             f"{folder} is not TF-GAN's Inception module: it gives no pool_3 for images: {_first_line(error)}"

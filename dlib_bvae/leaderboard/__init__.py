@@ -6,17 +6,19 @@ import json
 from pathlib import Path
 
 from dlib_bvae.analysis.frame import collect_some
-from dlib_bvae.artifacts.record import write_together
+from dlib_bvae.artifacts.outputs import check_outputs, write_outputs
 from dlib_bvae.errors import UserError
 
 PAGE = "index.html"
+_FILES = ("board.json", "board.csv", "board.parquet", "board.md", PAGE)
+_FLAG = "--output"
 
 
 def run(results: Path, output: Path) -> list[Path]:
     """Writes the board of all evaluations below `results` into the folder `output` and returns the files' paths.
 
-    What had to be left out is named on standard error. Raises UserError when there is no result to show, or the disk is
-    full.
+    What had to be left out is named on standard error. Raises UserError when there is no result to show, a configuration
+    is damaged, the disk is full, or a file of the same name in `output` is not this package's.
     """
     from dlib_bvae.leaderboard import tables
     from dlib_bvae.leaderboard.board import build
@@ -29,6 +31,7 @@ def run(results: Path, output: Path) -> list[Path]:
         )
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; --output must be a folder, which is made where there is none")
+    check_outputs(output, _FILES, _FLAG)
     behind = Behind(results)
     frame = collect_some(results, "stand on a board", behind.check)
     board = build(frame, results, output, behind=behind)
@@ -37,5 +40,4 @@ def run(results: Path, output: Path) -> list[Path]:
         **tables.files(board),
         PAGE: page(board, output),
     }
-    write_together({output / name: content for name, content in written.items()})
-    return [output / name for name in written]
+    return write_outputs(output, written, _FLAG)

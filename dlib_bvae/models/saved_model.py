@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models import Model
+from dlib_bvae.models.literal_paths import literal_path
 
 
 def export(network: Model, directory: Path) -> None:
@@ -36,7 +37,7 @@ def export(network: Model, directory: Path) -> None:
     for name, (call, inputs) in functions.items():
         setattr(module, name, function(call, input_signature=inputs))
     signatures = {name: getattr(module, name).get_concrete_function() for name in functions}
-    tf.saved_model.save(module, str(directory), signatures=signatures)
+    tf.saved_model.save(module, str(directory), signatures=signatures)  # which reads no pattern
 
 
 def load(directory: Path) -> Any:
@@ -47,7 +48,10 @@ def load(directory: Path) -> Any:
             "train another method's again with --overwrite"
         )
     try:
-        return tf.saved_model.load(str(directory))
+        with literal_path(directory) as place:
+            return tf.saved_model.load(place)
+    except UserError:
+        raise  # a ValueError too
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
         raise UserError(
             f"the SavedModel {directory} is damaged; export it again (a run: train again with --overwrite)"

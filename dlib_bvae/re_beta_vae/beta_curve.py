@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from dlib_bvae.artifacts import read_results, run_lock, write_atomic
+from dlib_bvae.artifacts import read_results, run_lock
+from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.runtime import load_tensorflow
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BATCH = 256
+_FILES, _FLAG = ("beta_curve.csv", "beta_curve.png"), "--model_dir"
 
 
 def run(model_dir: Path | None = None, num_images: int = 10_000, num_betas: int = 13) -> list[Path]:
@@ -28,6 +30,7 @@ def run(model_dir: Path | None = None, num_images: int = 10_000, num_betas: int 
     check_integer("--num_images", num_images, 1)
     check_integer("--num_betas", num_betas, 2)
     model_dir = trained_run(model_dir)
+    check_outputs(model_dir / "beta_curve", _FILES, _FLAG)
     load_tensorflow()
     from dlib_bvae.models.saved_model import load
 
@@ -97,7 +100,5 @@ def save_beta_curve(directory: Path, curve: pd.DataFrame, title: str) -> list[Pa
     figure.suptitle(title)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)
-    paths = [directory / "beta_curve.csv", directory / "beta_curve.png"]
-    for path, content in zip(paths, (curve.to_csv(index=False), picture.getvalue()), strict=True):
-        write_atomic(path, content)
-    return paths
+    contents: tuple[Content, ...] = (curve.to_csv(index=False), picture.getvalue())
+    return write_outputs(directory, dict(zip(_FILES, contents, strict=True)), _FLAG)

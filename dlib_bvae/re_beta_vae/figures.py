@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import write_atomic
+from dlib_bvae.artifacts.outputs import check_outputs, write_outputs
 from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.errors import UserError
 from dlib_bvae.re_beta_vae import charts, models, paper
@@ -18,6 +18,7 @@ from dlib_bvae.re_beta_vae.evidence import ALL, Evidence, Subject, median
 
 _SWITCHED_OFF = "pictures are switched off"
 _NATS = "reconstruction loss, nats"
+_INDEX, _FLAG = "figures.json", "--output"
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
@@ -267,18 +268,19 @@ class Figure(NamedTuple):
 class Gallery:
     """Pictures below `folder`; what was drawn of the same runs before is not drawn again.
 
-    draw: whether pictures that need models, images or events are drawn; otherwise only those drawn before are shown.
+    draw: whether pictures that need models, images or events are drawn; otherwise only those drawn before are shown. Raises
+    UserError where a picture in `folder` is not one of this package.
     """
 
     def __init__(self, folder: Path, draw: bool):
         self._folder, self.draw = folder, draw
-        self._index = folder / "figures.json"
-        self._known: dict[str, dict[str, str]] = _read(self._index)
+        pictures = [path.name for path in folder.iterdir() if path.suffix in _TYPES] if folder.is_dir() else []
+        check_outputs(folder, [*sorted(pictures), _INDEX], _FLAG)
+        self._known: dict[str, dict[str, str]] = _read(folder / _INDEX)
 
     def chart(self, name: str, caption: str, alt: str, content: bytes) -> Figure:
         """A chart of the rows, which is drawn every time."""
-        path = self._folder / f"{name}.svg"
-        write_atomic(path, content)
+        (path,) = write_outputs(self._folder, {f"{name}.svg": content}, _FLAG)
         return Figure(caption, alt, path)
 
     def picture(
@@ -299,9 +301,9 @@ class Gallery:
                 except Exception as error:  # whatever is wrong with one run, the report has the others
                     why = reason(error)
                 else:
-                    write_atomic(path, content)
                     self._known[name] = known = {"caption": caption, "alt": alt, "source": source}
-                    write_atomic(self._index, json.dumps(self._known, indent=1, ensure_ascii=False) + "\n")
+                    index = json.dumps(self._known, indent=1, ensure_ascii=False) + "\n"
+                    write_outputs(self._folder, {name: content, _INDEX: index}, _FLAG)
         if known is None:
             return Figure(caption, alt, None, why)
         if known["source"] == source:
@@ -321,13 +323,5 @@ def without_folders(text: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        wanted = {"caption", "alt", "source"}
-        if all(set(entry) == wanted for entry in known.values()):
-            return dict(known)
-    except FileNotFoundError:
-        return {}
-    except (ValueError, AttributeError, TypeError):
-        pass
-    raise UserError(f"{path} is damaged; delete it, the pictures are then drawn again")
+    """What the index at `path`, which is this package's, says of the pictures; nothing where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlib_bvae.analysis.frame import RUN
-from dlib_bvae.artifacts import write_atomic
+from dlib_bvae.artifacts.outputs import check_outputs, write_outputs
 from dlib_bvae.re_beta_vae import figures, paper, tables
 from dlib_bvae.re_beta_vae.claims import FAILS, HOLDS, TOO_FEW, of_claims
 from dlib_bvae.re_beta_vae.evidence import Evidence, of_study
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TITLE = "The [Re] β-VAE study, beside the paper"
 _HERE = Path(__file__).parent
+_FILES, _FLAG = ("report.html", "report.md"), "--output"
 _CLASSES = {HOLDS: "holds", FAILS: "fails", TOO_FEW: "few"}
 
 
@@ -37,6 +38,8 @@ class Section(NamedTuple):
 
 def write(results: Sequence[Path], output: Path, draw: bool) -> list[Path]:
     """See dlib_bvae.re_beta_vae.write."""
+    check_outputs(output, _FILES, _FLAG)
+    gallery = Gallery(output / "figures", draw)
     found, problems = read(results)
     kept, others = of_study(found)
     evidence = Evidence(kept)
@@ -44,17 +47,13 @@ def write(results: Sequence[Path], output: Path, draw: bool) -> list[Path]:
         "title": TITLE,
         "summary": _summary(found, kept),
         "claims": of_claims(evidence),
-        "sections": _sections(evidence, Gallery(output / "figures", draw)),
+        "sections": _sections(evidence, gallery),
         "defects": paper.DEFECTS,
         "left_out": [*others, *map(without_folders, problems)],
         "style": (_HERE / "style.css").read_text(encoding="utf-8"),
         "classes": _CLASSES,
     }
-    paths = []
-    for name in ("report.html", "report.md"):
-        write_atomic(output / name, _render(name, context, output))
-        paths.append(output / name)
-    return paths
+    return write_outputs(output, {name: _render(name, context, output) for name in _FILES}, _FLAG)
 
 
 def _render(name: str, context: dict[str, Any], output: Path) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from dlib_bvae import config, datasets
 from dlib_bvae.artifacts import Work, open_run
+from dlib_bvae.artifacts.names import shortened
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
@@ -157,8 +158,12 @@ class Member:
     suffix: str
 
     def directory(self, model_dir: Path) -> Path:
-        """Where it is trained: next to `model_dir`."""
-        return model_dir.with_name(f"{model_dir.name}-{self.suffix}")
+        """Where it is trained: next to `model_dir`. Raises UserError where that has no name."""
+        if model_dir.name in ("", ".."):
+            raise UserError(
+                f"--model_dir must end in a name, to which those of an ensemble add their seeds; got {model_dir}"
+            )
+        return model_dir.with_name(shortened(f"{model_dir.name}-{self.suffix}"))
 
 
 @configurable("ensemble", seeds=["seeds"], execution=["way"])

@@ -13,6 +13,7 @@ import numpy as np
 
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import Stage, Work, describe, is_done, read_identity, standing
+from dlib_bvae.artifacts.names import check_name
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.external.arrays import open_array
@@ -76,8 +77,7 @@ def external_codes(
     if saved_model is not None and not (saved_model / "saved_model.pb").is_file():
         raise UserError(f"{saved_model} is no SavedModel: it must be a folder with saved_model.pb in it")
     name = source.stem if name is None else name
-    if not name or Path(name).name != name:
-        raise UserError(f"--name must be a name for a folder; got {name!r}")
+    check_name("--name", name)
     check_integer("--training_seed", seed := training_seed or 0, 0)
     place = output_dir or RUNS / name
     if (place / "train").exists() or standing(place / "train", "train"):

@@ -16,9 +16,9 @@ from dlib_bvae.artifacts import (
     read_config,
     read_identity,
     read_results,
-    write_atomic,
 )
 from dlib_bvae.artifacts.identity import config_hash
+from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
@@ -28,7 +28,7 @@ from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.inputs import TrainedRun, opened_run, trained_run
-from dlib_bvae.visualize.diagrams import Axes, save_grid_of_curves
+from dlib_bvae.visualize.diagrams import Axes, grid_of_curves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,7 @@ COLUMNS = [
     *("factors", "classifier", "batch_size", "train_accuracy", "eval_accuracy", "classifier_converged"),
 ]
 SENSITIVITY = Stage("sensitivity", again="scoring again")
+_FILES, _FLAG = ("sensitivity.csv", "sensitivity.md", "sensitivity.png"), "--output_dir"
 _LABEL = "L (pairs a point)"
 
 
@@ -54,6 +55,7 @@ def run(
     same. Writes sensitivity.csv (one row a run and cell), sensitivity.md (mean ± standard deviation over runs, in %, by
     classifier and by L) and sensitivity.png (accuracy against L). Runs that differ in their seed only are one model.
     """
+    check_outputs(output_dir, _FILES, _FLAG)
     runs = [trained_run(each) for each in model_dirs] or [trained_run(None)]
     parts = [_cells(each, gin_config, gin_bindings, overwrite) for each in dict.fromkeys(runs)]
     return write(parts, output_dir)
@@ -79,12 +81,11 @@ def write(parts: list[dict[str, Any]], output_dir: Path) -> list[Path]:
     frame["row"] = [
         f"{d}, {f}" if several else f"accuracy, {f}" for d, f in zip(frame["dataset"], frame["factors"], strict=True)
     ]
-    paths = [output_dir / f"sensitivity.{ending}" for ending in ("csv", "md", "png")]
-    write_atomic(paths[0], frame.drop(columns="row").to_csv(index=False))
-    write_atomic(paths[1], summary(frame))
     axes = Axes("row", "classifier", "batch_size", "model", "eval_accuracy")
     x_labels = dict.fromkeys(frame["classifier"], _LABEL)
-    save_grid_of_curves(paths[2], frame, axes, x_labels, panel=(2.2, 2.2), doubling=True)
+    picture = grid_of_curves(frame, axes, x_labels, panel=(2.2, 2.2), doubling=True)
+    contents: tuple[Content, ...] = (frame.drop(columns="row").to_csv(index=False), summary(frame), picture)
+    paths = write_outputs(output_dir, dict(zip(_FILES, contents, strict=True)), _FLAG)
     for path in paths:
         print(path)
     return paths

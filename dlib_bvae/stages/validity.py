@@ -12,13 +12,14 @@ import gin
 import numpy as np
 
 from dlib_bvae import metrics
-from dlib_bvae.artifacts import config_dict, write_atomic
+from dlib_bvae.artifacts import config_dict
+from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.constructed import PERTURBATIONS, FactorGrid
 from dlib_bvae.metrics.score_info import info_of
 from dlib_bvae.runtime import RUNS
-from dlib_bvae.visualize.diagrams import Axes, save_grid_of_curves
+from dlib_bvae.visualize.diagrams import Axes, grid_of_curves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,7 @@ _QUICK = {
 }
 _GRID = (6, 8, 10, 12)
 _MOST_CURVES = 5
+_FILES, _FLAG = ("validity.csv", "validity.md", "validity.png"), "--output_dir"
 COLUMNS = ["perturbation", "value", "metric", "score", "seed", "result"]
 
 
@@ -53,6 +55,7 @@ def run(
     """
     check_integer("--seeds", seeds, 1)
     names, chosen = _metrics(metric), _perturbations(perturbations)
+    check_outputs(output_dir, _FILES, _FLAG)
     rows: list[dict[str, Any]] = []
     for name in names:
         with configuration(gin_config, gin_bindings, [metrics.METRICS, metrics.CLASSIFIERS]):
@@ -70,11 +73,10 @@ def write(rows: list[dict[str, Any]], output_dir: Path) -> list[Path]:
     frame = pd.DataFrame(rows, columns=COLUMNS)
     if frame.empty:
         raise UserError("no metric could score any of these codes; the lines above say why")
-    paths = [output_dir / f"validity.{ending}" for ending in ("csv", "md", "png")]
-    write_atomic(paths[0], frame.to_csv(index=False))
-    write_atomic(paths[1], summary(frame))
     labels = {name: PERTURBATIONS[name].label for name in dict.fromkeys(frame["perturbation"])}
-    save_grid_of_curves(paths[2], _drawn(frame), Axes("metric", "perturbation", "value", "score", "result"), labels)
+    picture = grid_of_curves(_drawn(frame), Axes("metric", "perturbation", "value", "score", "result"), labels)
+    contents: tuple[Content, ...] = (frame.to_csv(index=False), summary(frame), picture)
+    paths = write_outputs(output_dir, dict(zip(_FILES, contents, strict=True)), _FLAG)
     for path in paths:
         print(path)
     return paths

@@ -16,6 +16,7 @@ import gin
 
 from dlib_bvae.artifacts import is_done
 from dlib_bvae.artifacts.identity import run_hash
+from dlib_bvae.artifacts.names import LONGEST, check_name, shortened
 from dlib_bvae.config import configuration, flattened, homes, say_unused, used
 from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.studies.evaluation import Evaluation, scored
@@ -51,7 +52,8 @@ class Run:
     def directory(self, store: Path) -> Path:
         """Its run directory in `store`, the same for every study: <model>_<data set>-<digest>."""
         label = f"{self.config.get('model.name', 'run')}_{self.config.get('dataset.name', 'data')}"
-        usual = store / f"{re.sub(r'[^A-Za-z0-9_.]+', '_', label)}-{self.digest}"
+        plain = shortened(re.sub(r"[^A-Za-z0-9_.]+", "_", label), LONGEST - 1 - len(self.digest))
+        usual = store / f"{plain}-{self.digest}"
         # A study that calls the model otherwise may have trained it.
         return usual if usual.is_dir() else directories(store).get(self.digest, usual)
 
@@ -166,6 +168,7 @@ def study(
 
     metrics: of parts that name none; see evaluations. Raises UserError for values out of range.
     """
+    check_name("study.name", name)
     check_integer("study.cpus", cpus, 1)
     check_integer("study.attempts", attempts, 1)
     if gpus != AUTO:

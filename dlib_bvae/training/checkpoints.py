@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
+from dlib_bvae.artifacts.record import make_directory
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.literal_paths import literal_path
 
 _KEEP = 2
 _STEP = "state/step/.ATTRIBUTES/VARIABLE_VALUE"
@@ -18,42 +22,52 @@ class Checkpoints:
     def __init__(self, directory: Path, state: tf.Module):
         self.directory = directory
         self._checkpoint = tf.train.Checkpoint(state=state)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(directory), max_to_keep=_KEEP)
 
     def save(self, step: int) -> None:
         """Writes the state of `step`; the checkpoint before stays until this one is complete."""
-        self._manager.save(checkpoint_number=step)
+        make_directory(self.directory)  # as TensorFlow makes none behind a link
+        with self._manager() as manager:
+            manager.save(checkpoint_number=step)
 
     def steps(self) -> list[int]:
         """The steps whose state is kept, oldest saving first."""
         # A process that is killed while it deletes a checkpoint leaves its name behind.
-        kept = [path for path in self._manager.checkpoints if Path(f"{path}.index").is_file()]
+        with self._manager() as manager:
+            kept = [path for path in manager.checkpoints if Path(f"{path}.index").is_file()]
         return [int(path.rsplit("-", 1)[1]) for path in kept]
 
     def restore(self, step: int | None = None) -> bool:
         """Reads the checkpoint of `step`, None for the newest; False where there is none. Raises UserError when damaged."""
-        newest = self._manager.latest_checkpoint
-        if newest is None:
-            return False
-        path = newest if step is None else f"{newest.rsplit('-', 1)[0]}-{step}"
-        try:
-            self._checkpoint.restore(path).assert_consumed()
-        except (tf.errors.OpError, ValueError, AssertionError, IndexError, RuntimeError) as error:
-            raise UserError(
-                f"the checkpoint {path} is damaged or of another model; delete the folder {self.directory} "
-                "to start this run again, or use --overwrite"
-            ) from error
+        with self._manager() as manager:
+            newest = manager.latest_checkpoint
+            if newest is None:
+                return False
+            path = newest if step is None else f"{newest.rsplit('-', 1)[0]}-{step}"
+            try:
+                self._checkpoint.restore(path).assert_consumed()
+            except (tf.errors.OpError, ValueError, AssertionError, IndexError, RuntimeError) as error:
+                raise UserError(
+                    f"the checkpoint {self.directory / Path(path).name} is damaged or of another model; delete the folder "
+                    f"{self.directory} to start this run again, or use --overwrite"
+                ) from error
         return True
+
+    @contextlib.contextmanager
+    def _manager(self) -> Iterator[tf.train.CheckpointManager]:
+        """TensorFlow's manager of the directory as it is now; it finds and deletes files by patterns."""
+        with literal_path(self.directory) as place:
+            yield tf.train.CheckpointManager(self._checkpoint, place, max_to_keep=_KEEP)
 
 
 def kept_step(directory: Path) -> int | None:
     """The step of the newest checkpoint under `directory`/checkpoint; None where there is none or it cannot be read."""
-    found = tf.train.get_checkpoint_state(str(directory / "checkpoint"))
-    if found is None:
-        return None
-    try:
-        reader = tf.train.load_checkpoint(found.model_checkpoint_path)
-        values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-        return int(values[_STEP])
-    except (tf.errors.OpError, ValueError, IndexError, RuntimeError, KeyError):
-        return None
+    with literal_path(directory / "checkpoint") as place:
+        found = tf.train.get_checkpoint_state(place)
+        if found is None:
+            return None
+        try:
+            reader = tf.train.load_checkpoint(found.model_checkpoint_path)
+            values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+            return int(values[_STEP])
+        except (tf.errors.OpError, ValueError, IndexError, RuntimeError, KeyError):
+            return None

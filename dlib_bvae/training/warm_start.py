@@ -8,7 +8,9 @@ from pathlib import Path
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.literal_paths import literal_path
 
+_VARIABLES = "variables/variables"  # of a SavedModel
 _VARIABLE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -46,15 +48,16 @@ def start_from(run: str, network: tf.Module) -> None:
         f"model.initial_weights: the network of {run} has another architecture, or is of images of another size, than this "
         "training; both must have the same model.network, encoder, decoder and reconstruction_loss, and image size"
     )
-    try:
-        found = tf.train.Checkpoint(network=network).read(str(saved / "variables" / "variables"))
-    except (tf.errors.OpError, ValueError) as error:
-        raise other from error
-    try:
-        found.assert_consumed()
-    except AssertionError as error:
-        found.expect_partial()  # which keeps TensorFlow from listing what was not read
-        raise other from error
+    with literal_path(saved) as place:
+        try:
+            found = tf.train.Checkpoint(network=network).read(f"{place}/{_VARIABLES}")
+        except (tf.errors.OpError, ValueError) as error:
+            raise other from error
+        try:
+            found.assert_consumed()
+        except AssertionError as error:
+            found.expect_partial()  # which keeps TensorFlow from listing what was not read
+            raise other from error
 
 
 def weights_digest(saved_model: Path) -> str:
@@ -65,12 +68,15 @@ def weights_digest(saved_model: Path) -> str:
     """
     digest = hashlib.sha256()
     try:
-        reader = tf.train.load_checkpoint(str(saved_model / "variables" / "variables"))
-        for name in sorted(reader.get_variable_to_shape_map()):
-            if name.endswith(_VARIABLE):
-                value = reader.get_tensor(name)
-                digest.update(f"{name.removesuffix(_VARIABLE)} {value.dtype} {value.shape}\n".encode())
-                digest.update(value.tobytes())
+        with literal_path(saved_model) as place:
+            reader = tf.train.load_checkpoint(f"{place}/{_VARIABLES}")
+            for name in sorted(reader.get_variable_to_shape_map()):
+                if name.endswith(_VARIABLE):
+                    value = reader.get_tensor(name)
+                    digest.update(f"{name.removesuffix(_VARIABLE)} {value.dtype} {value.shape}\n".encode())
+                    digest.update(value.tobytes())
+    except UserError:
+        raise  # a ValueError too
     except (tf.errors.OpError, ValueError, IndexError, RuntimeError) as error:
         raise UserError(
             f"the SavedModel {saved_model} is damaged; export it again (a run: train again with --overwrite)"

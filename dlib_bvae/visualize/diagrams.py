@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.visualize.latents import Latents, short
 
@@ -41,16 +40,15 @@ class Axes(NamedTuple):
     y: str
 
 
-def save_grid_of_curves(
-    path: Path,
+def grid_of_curves(
     frame: pd.DataFrame,
     axes: Axes,
     labels: Mapping[str, str],
     *,
     panel: tuple[float, float] = (1.7, 1.45),
     doubling: bool = False,
-) -> None:
-    """Writes a PNG: a panel for each pair of values of `axes.row` and `axes.column`, in their order in `frame`.
+) -> bytes:
+    """A PNG: a panel for each pair of values of `axes.row` and `axes.column`, in their order in `frame`.
 
     A panel has one curve for each value of `axes.curve`: the mean of y over rows with the same x, on a band from the least
     to the largest. labels: what the x axis of each column says. Panels of a row share their y axis, 0 to 1 where
@@ -76,7 +74,7 @@ def save_grid_of_curves(
     for place, bottom, each in zip(panels[0], panels[-1], columns, strict=True):
         place.set_title(each, fontsize=9, parse_math=False)
         bottom.set_xlabel(labels[each], fontsize=8, parse_math=False)
-    write_atomic(path, figure_png(figure))
+    return figure_png(figure)
 
 
 def _draw(panel: Any, part: pd.DataFrame, curves: list[str], axes: Axes, doubling: bool) -> None:

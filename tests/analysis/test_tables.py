@@ -12,6 +12,7 @@ from support.evaluated_runs import evaluate, write_run
 
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
+from dlib_bvae.artifacts.outputs import MARK
 from dlib_bvae.errors import UserError
 
 
@@ -129,7 +130,7 @@ def test_parquet_and_csv_read_back(tmp_path):
     paths = tables.write_tables(table, frame, tmp_path / "out")
     names = ["results.csv", "results.parquet", "results.md", "runs.csv", "runs.parquet"]
     assert [path.name for path in paths] == names
-    assert sorted(paths) == sorted((tmp_path / "out").iterdir())
+    assert sorted([*paths, tmp_path / "out" / MARK]) == sorted((tmp_path / "out").iterdir())
     pd.testing.assert_frame_equal(pd.read_parquet(paths[1]), table, check_dtype=False)
     pd.testing.assert_frame_equal(pd.read_csv(paths[0]), table, check_dtype=False)
     assert pd.read_parquet(paths[4])["train_results.seed"].tolist() == [1, 2]
@@ -255,4 +256,26 @@ def test_on_a_full_disk_all_tables_stay_as_they_were(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="the disk is full"):
         tables.write_tables(tables.aggregate(frame), frame, tmp_path / "out")
     assert [path.read_bytes() for path in paths] == before
-    assert sorted(paths) == sorted((tmp_path / "out").iterdir())
+    assert sorted([*paths, tmp_path / "out" / MARK]) == sorted((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("name", tables.FILES)
+def test_a_table_of_the_user_is_refused_before_work_and_stays(name, tmp_path, capsys):
+    broken = evaluate(write_run(tmp_path / "runs", "r"), {"mig": 0.5}) / "results/aggregate/evaluation.json"
+    broken.write_text("{")
+    (tmp_path / "runs" / name).write_text("mine")
+    with pytest.raises(
+        UserError, match=f"{name} is not as this package wrote it, or another's; .* another --output_dir"
+    ):
+        tables.run(tmp_path / "runs", tmp_path / "runs")
+    assert capsys.readouterr().err == ""  # nothing was read
+    assert [path.name for path in (tmp_path / "runs").iterdir() if path.is_file()] == [name]
+    assert (tmp_path / "runs" / name).read_text() == "mine"
+
+
+def test_tables_are_made_again_in_the_place_of_those_before(tmp_path):
+    encoded = write_run(tmp_path / "runs", "r")
+    for score in (0.5, 0.25):
+        evaluate(encoded, {"mig": score}, metric="mig")
+        tables.run(tmp_path / "runs", tmp_path / "runs")
+        assert pd.read_csv(tmp_path / "runs" / "results.csv")["mean"].tolist() == [score]

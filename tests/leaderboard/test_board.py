@@ -294,3 +294,17 @@ def test_only_regular_files_inside_the_results_are_pictures(runs, tmp_path, caps
     assert base64.b64encode(b"secret").decode() not in page
     assert base64.b64encode(b"shown").decode() in page
     assert len(capsys.readouterr().err.splitlines()) == 6
+
+
+def test_a_page_of_the_user_is_refused_before_work_and_stays(runs, tmp_path, capsys):
+    directory = score(train(runs, "run"), "mig", {"discrete_mig": 0.1})
+    (directory / "results" / "aggregate" / "evaluation.json").write_text("{")
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("mine")
+    with pytest.raises(
+        UserError, match="index.html is not as this package wrote it, or another's; .* another --output$"
+    ):
+        leaderboard.run(runs, site)
+    assert capsys.readouterr().err == ""  # nothing was read
+    assert [(path.name, path.read_text()) for path in site.iterdir()] == [("index.html", "mine")]

@@ -11,7 +11,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.saved_model import export, load
 from dlib_bvae.re_beta_vae import beta_curve as stage
-from dlib_bvae.re_beta_vae.beta_curve import beta_curve
+from dlib_bvae.re_beta_vae.beta_curve import beta_curve, save_beta_curve
 from dlib_bvae.stages import train
 
 DATA = DummyData()
@@ -69,3 +69,11 @@ def test_a_run_with_one_beta_is_refused(tmp_path):
         stage.run(run)
     with pytest.raises(UserError, match="--num_betas must be an integer >= 2; got 1"):
         stage.run(run, num_betas=1)
+
+
+def test_a_file_of_the_user_is_not_replaced(tmp_path):
+    (tmp_path / "beta_curve.png").write_text("mine")
+    curve = pd.DataFrame({"beta": [1.0, 2.0], "reconstruction": [3.0, 4.0], "kl": [2.0, 1.0]})
+    with pytest.raises(UserError, match="beta_curve.png is not as this package wrote it, or another's"):
+        save_beta_curve(tmp_path, curve, "title")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("beta_curve.png", "mine")]

@@ -168,9 +168,22 @@ def test_a_picture_whose_file_is_gone_is_drawn_again(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"one.png": {}}', '{"one.png": 3}'])
-def test_a_damaged_index(tmp_path, text):
+def test_a_damaged_index_moved_elsewhere_has_the_pictures_drawn_again(tmp_path, text):
+    shown(tmp_path, "a", lambda: b"first")
     (tmp_path / "figures.json").write_text(text)
-    with pytest.raises(UserError, match="is damaged; delete it"):
+    with pytest.raises(
+        UserError, match="figures.json is not as this package wrote it, or another's; move it elsewhere"
+    ):
+        Gallery(tmp_path, True)
+    (tmp_path / "figures.json").unlink()
+    assert shown(tmp_path, "a", lambda: b"again").path.read_bytes() == b"again"
+
+
+def test_a_picture_of_the_user_in_the_folder_is_refused(tmp_path):
+    (tmp_path / "figure_3.svg").write_text("<svg/>")
+    with pytest.raises(
+        UserError, match="figure_3.svg is not as this package wrote it, or another's; move it elsewhere"
+    ):
         Gallery(tmp_path, True)
 
 

@@ -163,3 +163,13 @@ def test_a_percent_sign_stays_on_the_line_of_its_number_in_html_only(written):
     html_page, markdown = (path.read_text(encoding="utf-8") for path in written)
     assert "\N{NO-BREAK SPACE}%" in html_page
     assert "\N{NO-BREAK SPACE}%" not in markdown
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md", "figures/figure_3.svg", "figures/figures.json"])
+def test_a_file_of_the_user_is_refused_before_results_are_read(name, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    with pytest.raises(UserError, match=f"{name} is not as this package wrote it, or another's"):
+        re_beta_vae.write(tmp_path / "no-such-results", tmp_path)
+    assert [(each, each.read_text()) for each in tmp_path.rglob("*") if each.is_file()] == [(path, "mine")]

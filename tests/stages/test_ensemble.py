@@ -1,6 +1,7 @@
 """An ensemble from a configuration to its run directories."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,3 +137,18 @@ def test_every_member_is_locked(tmp_path, monkeypatch):
     monkeypatch.setattr(ensemble, "_train", lambda *_: None)
     done = ensemble.run(CONFIG, [*BINDINGS, "ensemble.seeds = [1, 2]"], tmp_path / "run")
     assert held == done == [tmp_path / "run-seed1", tmp_path / "run-seed2"]
+
+
+def test_a_member_s_directory_has_a_name_that_is_never_too_long(tmp_path):
+    long = [ensemble.Member((), f"vae.name={'x' * 300}{k}-seed1").directory(tmp_path / "run") for k in range(2)]
+    assert [len(each.name) for each in long] == [255, 255]
+    assert long[0] != long[1]
+    for each in long:
+        each.mkdir()
+    assert ensemble.Member((), "seed1").directory(tmp_path / "run") == tmp_path / "run-seed1"
+
+
+@pytest.mark.parametrize("place", [".", "..", "/"])
+def test_a_directory_without_a_name_has_no_place_for_members(place):
+    with pytest.raises(UserError, match="--model_dir must end in a name"):
+        ensemble.Member((), "seed1").directory(Path(place))

@@ -97,3 +97,10 @@ def test_means_and_deviations_are_over_runs():
 def test_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="there is no run directory"):
         sensitivity.run([tmp_path / "none"], output_dir=tmp_path)
+
+
+def test_a_file_of_the_user_is_refused_before_a_run_is_looked_at(tmp_path):
+    (tmp_path / "sensitivity.csv").write_text("mine")
+    with pytest.raises(UserError, match="sensitivity.csv is not as this package wrote it, or another's"):
+        sensitivity.run([tmp_path / "no-such-run"], output_dir=tmp_path)
+    assert (tmp_path / "sensitivity.csv").read_text() == "mine"

@@ -111,3 +111,11 @@ def test_the_command_runs_without_tensorflow(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "there" / "validity.png").is_file()
+
+
+def test_a_file_of_the_user_is_refused_before_a_metric_runs(tmp_path, capsys):
+    (tmp_path / "validity.md").write_text("mine")
+    with pytest.raises(UserError, match="validity.md is not as this package wrote it, or another's"):
+        validity.run("mig", "noise", output_dir=tmp_path)
+    assert capsys.readouterr().out == ""
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("validity.md", "mine")]

@@ -206,3 +206,21 @@ def test_every_seed_of_a_grid_makes_a_run(tmp_path):
 def _loaded(folder, lines):
     (folder / "study.gin").write_text("\n".join(["study.name = 'x'", "study.parts = [@vae/part()]", *lines]) + "\n")
     return study.load([str(folder / "study.gin")]).runs
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "../elsewhere", "/elsewhere", "a\\b", "a\nb", "\x1b[31m", "x" * 256])
+def test_a_study_s_name_names_a_folder(tmp_path, name):
+    with pytest.raises(UserError, match="study.name must be a name for a folder"):
+        loaded(tmp_path, TINY + f"study.name = {name!r}\n")
+
+
+def test_a_directory_s_name_is_never_too_long(tmp_path):
+    names = ["a" * 300, "a" * 299 + "b"]
+    first, second = (
+        study.Run("", (), (), (), {"model.name": name, "model.random_seed": 3}).directory(tmp_path) for name in names
+    )
+    assert len(first.name) == 255
+    assert first.name.endswith("-seed3")
+    assert first != second
+    first.mkdir()
+    assert list(study.directories(tmp_path).values()) == [first]

@@ -69,3 +69,22 @@ def test_where_no_checkpoint_can_be_read_there_is_no_step(tmp_path, capfd):
     Checkpoints(tmp_path / "other" / "checkpoint", state).save(3)
     assert kept_step(tmp_path / "other") is None
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["a[b]", "a*", "a?", "a\\b", "a[b]*?\\c"])
+def test_a_directory_whose_name_is_a_pattern_keeps_its_checkpoints_and_those_of_others(name, tmp_path):
+    near = saved(tmp_path / "ab", 4, 8)
+    run = saved(tmp_path / name, 2, 4, 6)
+    assert kept_step(run) == 6
+    state = tf.Module()
+    state.step, state.weights = tf.Variable(0, dtype=tf.int64), tf.Variable(tf.zeros([5000]))
+    kept = Checkpoints(run / "checkpoint", state)
+    assert kept.steps() == [4, 6]
+    assert kept.restore(4) is True
+    assert int(state.step) == 4
+    assert len(list((run / "checkpoint").iterdir())) == 5  # two of each, and what names them
+    assert len(list((near / "checkpoint").iterdir())) == 5
+    next((run / "checkpoint").glob("*-6.index")).write_bytes(b"damaged")
+    with pytest.raises(UserError) as refused:
+        kept.restore()
+    assert str(run / "checkpoint" / "ckpt-6") in str(refused.value)

@@ -16,9 +16,9 @@ from dlib_bvae.visualize.diagrams import (
     bars,
     draw_curves,
     draw_paths,
+    grid_of_curves,
     median_paths,
     plane_of,
-    save_grid_of_curves,
     scalars,
 )
 from dlib_bvae.visualize.latents import Latents
@@ -134,7 +134,7 @@ def rows_of(*rows):
     return pd.DataFrame(rows, columns=["metric", "data", "beta", "method", "score"])
 
 
-def test_a_curve_is_the_mean_on_a_band_from_the_least_to_the_largest(figures, tmp_path):
+def test_a_curve_is_the_mean_on_a_band_from_the_least_to_the_largest(figures):
     frame = rows_of(
         ("mig", "a", 4, "vae", 0.5),
         ("mig", "a", 1, "vae", 0.2),
@@ -142,8 +142,7 @@ def test_a_curve_is_the_mean_on_a_band_from_the_least_to_the_largest(figures, tm
         ("mig", "a", 1, "tc", 0.9),
         ("mig", "b", 2, "vae", 0.1),
     )
-    save_grid_of_curves(tmp_path / "x.png", frame, AXES, {"a": "β of a", "b": "β of b"})
-    assert (tmp_path / "x.png").read_bytes() == b"PNG"
+    assert grid_of_curves(frame, AXES, {"a": "β of a", "b": "β of b"}) == b"PNG"
     first, second = figures[0].axes
     assert [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in first.lines] == [
         ([1, 4], [0.4, 0.5]),
@@ -159,9 +158,9 @@ def test_a_curve_is_the_mean_on_a_band_from_the_least_to_the_largest(figures, tm
     assert first.get_legend() is None
 
 
-def test_panels_of_a_row_go_from_0_to_1_or_as_far_as_their_values(figures, tmp_path):
+def test_panels_of_a_row_go_from_0_to_1_or_as_far_as_their_values(figures):
     frame = rows_of(("in", "a", 1, "vae", 0.5), ("out", "a", 1, "vae", -1.0), ("out", "a", 2, "vae", 3.0))
-    save_grid_of_curves(tmp_path / "x.png", frame, AXES, {"a": "β"})
+    grid_of_curves(frame, AXES, {"a": "β"})
     inside, outside = figures[0].axes
     assert inside.get_ylim() == pytest.approx((-0.04, 1.04))
     assert outside.get_ylim() == pytest.approx((-1.16, 3.16))
@@ -171,19 +170,19 @@ def test_panels_of_a_row_go_from_0_to_1_or_as_far_as_their_values(figures, tmp_p
     assert outside.get_legend() is None  # its curves are named above
 
 
-def test_doubling_is_a_logarithmic_axis_with_its_values_as_ticks(figures, tmp_path):
+def test_doubling_is_a_logarithmic_axis_with_its_values_as_ticks(figures):
     frame = rows_of(("mig", "a", 0.25, "vae", 0.5), ("mig", "a", 4, "vae", 0.4), ("mig", "a", 1, "vae", 0.3))
-    save_grid_of_curves(tmp_path / "x.png", frame, AXES, {"a": "β"}, doubling=True)
+    grid_of_curves(frame, AXES, {"a": "β"}, doubling=True)
     (panel,) = figures[0].axes
     assert panel.get_xscale() == "log"
     assert [text.get_text() for text in panel.get_xticklabels()] == ["0.25", "1", "4"]
-    save_grid_of_curves(tmp_path / "x.png", frame, AXES, {"a": "β"})
+    grid_of_curves(frame, AXES, {"a": "β"})
     assert figures[1].axes[0].get_xscale() == "linear"
 
 
-def test_more_curves_than_colours_begin_again(figures, tmp_path):
+def test_more_curves_than_colours_begin_again(figures):
     frame = rows_of(*[("mig", "a", x, f"m{k}", k / 10) for k in range(9) for x in (1, 2)])
-    save_grid_of_curves(tmp_path / "x.png", frame, AXES, {"a": "β"})
+    grid_of_curves(frame, AXES, {"a": "β"})
     lines = figures[0].axes[0].lines[:9]
     assert [line.get_color() for line in lines] == [*diagrams.COLOURS, *diagrams.COLOURS[:2]]
     assert lines[7].get_marker() == lines[0].get_marker()

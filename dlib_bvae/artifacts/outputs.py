@@ -1,0 +1,92 @@
+"""Tables, pages and pictures in a folder of the user's choice: written together, and never over a file of somebody else.
+
+A file next to them, MARK, has the SHA-256 of what this package wrote under each name; only a file with such content is
+replaced. MARK is written before the files, so that a kill between two of them leaves none that is not known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from dlib_bvae.artifacts.record import write_atomic, writing, written_next_to
+from dlib_bvae.errors import UserError
+
+MARK = ".dlib_bvae_files.json"
+_KEPT = 8  # digests of a name: concurrent commands write what differs
+_BLOCK = 2**20  # bytes
+
+_Pieces = str | bytes | Iterable[str | bytes]
+Content = _Pieces | Callable[[], _Pieces]
+
+
+def check_outputs(directory: Path, names: Iterable[str], flag: str) -> None:
+    """Raises UserError where a file in `directory` that one of `names` is for was not written by write_outputs, or changed since.
+
+    flag: what chooses another directory, as in --output.
+    """
+    known = _known(directory)
+    for name in names:
+        path = directory / name
+        if os.path.lexists(path) and not (path.is_file() and _digest(path) in known.get(name, ())):
+            raise UserError(
+                f"{path} is not as this package wrote it, or another's; move it elsewhere, or choose another {flag}"
+            )
+
+
+def write_outputs(directory: Path, files: Mapping[str, Content], flag: str) -> list[Path]:
+    """Writes all `files` (name → content, or what makes it, one after the other) into `directory`; returns their paths.
+
+    All are on the disk before the first is renamed. flag: see check_outputs. Raises UserError as check_outputs does, and where
+    `directory` cannot be written; what was there is then as it was.
+    """
+    check_outputs(directory, files, flag)
+    paths = {directory / name: _pieces(content) for name, content in files.items()}
+    with written_next_to(paths) as parts:
+        new = {path.name: _digest(part) for path, part in parts.items()}
+        _note(directory, new)
+        for path, part in parts.items():
+            os.replace(part, path)
+        _note(directory, new)  # another command may have written MARK as it had been before
+    return list(paths)
+
+
+def _note(directory: Path, new: Mapping[str, str]) -> None:
+    """Adds the digests `new` of files to MARK, where they are not the last of their names."""
+    known = _known(directory)
+    if all(known.get(name, [])[-1:] == [digest] for name, digest in new.items()):
+        return
+    for name, digest in new.items():
+        known[name] = [*(each for each in known.get(name, []) if each != digest), digest][-_KEPT:]
+    write_atomic(directory / MARK, json.dumps(known, indent=1, sort_keys=True) + "\n")
+
+
+def _pieces(content: Content) -> Iterator[str | bytes]:
+    made = content() if callable(content) else content
+    if isinstance(made, (str, bytes)):
+        yield made
+    else:
+        yield from made
+
+
+def _known(directory: Path) -> dict[str, list[str]]:
+    """Name → digests of what was written under it."""
+    path = directory / MARK
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): [str(each) for each in digests] for name, digests in found.items()}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} is damaged; delete it, and move the files that are next to it elsewhere") from error
+
+
+def _digest(path: Path) -> str:
+    found = hashlib.sha256()
+    with writing(path), open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            found.update(block)
+    return found.hexdigest()

@@ -1,0 +1,113 @@
+"""outputs.py: files in a folder of the user's choice replace those that this package wrote, and no others."""
+
+import os
+
+import pytest
+
+from dlib_bvae.artifacts import outputs
+from dlib_bvae.artifacts.outputs import MARK, check_outputs, write_outputs
+from dlib_bvae.errors import UserError
+
+REFUSED = "is not as this package wrote it, or another's; move it elsewhere, or choose another --output"
+
+
+def test_what_was_written_is_replaced(tmp_path):
+    folder = tmp_path / "out"
+    paths = write_outputs(folder, {"a.csv": ["1,", "2\n"], "b.png": b"\0PNG"}, "--output")
+    assert paths == [folder / "a.csv", folder / "b.png"]
+    assert [path.read_bytes() for path in paths] == [b"1,2\n", b"\0PNG"]
+    write_outputs(folder, {"a.csv": lambda: "3\n", "c.md": "c"}, "--output")
+    write_outputs(folder, {"a.csv": "4\n"}, "--output")
+    assert (folder / "a.csv").read_text() == "4\n"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["a.csv", "b.png", "c.md", MARK])
+
+
+@pytest.mark.parametrize("kind", ["foreign", "edited", "empty", "folder", "dangling link"])
+def test_a_file_of_the_user_is_refused_and_all_stays(kind, tmp_path):
+    path = tmp_path / "b.csv"
+    if kind == "edited":
+        write_outputs(tmp_path, {"a.csv": "1\n", "b.csv": "2\n"}, "--output")
+        path.write_text("2 # mine\n")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "dangling link":
+        path.symlink_to(tmp_path / "nowhere")
+    else:
+        path.write_text("" if kind == "empty" else "mine")
+    before = {each: each.is_file() and each.read_bytes() for each in tmp_path.iterdir()}
+    made = []
+    for attempt in (
+        lambda: check_outputs(tmp_path, ["a.csv", "b.csv"], "--output"),
+        lambda: write_outputs(tmp_path, {"a.csv": lambda: made.append(1) or "x", "b.csv": "y"}, "--output"),
+    ):
+        with pytest.raises(UserError) as refused:
+            attempt()
+        assert str(refused.value) == f"{path} {REFUSED}"
+    assert made == []
+    assert {each: each.is_file() and each.read_bytes() for each in tmp_path.iterdir()} == before
+
+
+def test_after_a_kill_at_any_rename_the_same_files_can_be_written_again(tmp_path, monkeypatch):
+    rename = os.replace
+    for last in range(4):
+        folder = tmp_path / str(last)
+        write_outputs(folder, {"a": "1", "b": "1"}, "--output")
+        renamed = []
+
+        def killed(source, target, *, last=last, renamed=renamed):
+            if len(renamed) == last:
+                raise KeyboardInterrupt
+            renamed.append(target)
+            rename(source, target)
+
+        monkeypatch.setattr(os, "replace", killed)
+        if last < 3:
+            with pytest.raises(KeyboardInterrupt):
+                write_outputs(folder, {"a": "2", "b": "2"}, "--output")
+        else:
+            write_outputs(folder, {"a": "2", "b": "2"}, "--output")
+        monkeypatch.setattr(os, "replace", rename)
+        check_outputs(folder, ["a", "b"], "--output")
+        write_outputs(folder, {"a": "3", "b": "3"}, "--output")
+        assert (folder / "a").read_text() + (folder / "b").read_text() == "33"
+
+
+def test_what_fails_while_it_is_made_leaves_all_as_it_was(tmp_path):
+    write_outputs(tmp_path, {"a": "1", "b": "1"}, "--output")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail():
+        raise UserError("cannot be drawn")
+
+    with pytest.raises(UserError, match="cannot be drawn"):
+        write_outputs(tmp_path, {"a": "2", "b": fail}, "--output")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 3}', '"a"', "null", "[" * 100_000])
+def test_a_damaged_mark_is_said(text, tmp_path):
+    (tmp_path / MARK).write_text(text)
+    with pytest.raises(UserError, match=f"{MARK} is damaged; delete it"):
+        check_outputs(tmp_path, ["a"], "--output")
+
+
+def test_only_the_last_digests_of_a_name_are_kept(tmp_path):
+    for k in range(outputs._KEPT + 3):
+        write_outputs(tmp_path, {"a": str(k)}, "--output")
+    (tmp_path / "a").write_text("0")
+    with pytest.raises(UserError, match="is not as this package wrote it"):
+        check_outputs(tmp_path, ["a"], "--output")
+
+
+def test_files_written_while_another_command_writes_the_mark_stay_known(tmp_path, monkeypatch):
+    write_outputs(tmp_path, {"a": "1", "b": "1"}, "--output")
+    before, rename = (tmp_path / MARK).read_bytes(), os.replace
+
+    def and_another_command(source, target):
+        rename(source, target)
+        if target == tmp_path / "a":
+            (tmp_path / MARK).write_bytes(before)
+
+    monkeypatch.setattr(os, "replace", and_another_command)
+    write_outputs(tmp_path, {"a": "2", "b": "2"}, "--output")
+    check_outputs(tmp_path, ["a", "b"], "--output")
