@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,6 +148,8 @@ def check_json(value: Any, rules: Mapping[str, Any], where: str) -> None:
         raise UserError(f"{where} must match {rules['pattern']}; got {value!r}")
     if isinstance(value, (int, float)) and not value >= rules.get("minimum", -math.inf):
         raise UserError(f"{where} must be >= {rules['minimum']}; got {value!r}")
+    if isinstance(value, (int, float)) and not value <= rules.get("maximum", math.inf):
+        raise UserError(f"{where} must be <= {rules['maximum']}; got {value!r}")
     least = next((rules[key] for key in ("minItems", "minLength", "minProperties") if key in rules), 0)
     if isinstance(value, (str, list, dict)) and len(value) < least:
         raise UserError(f"{where} must not be empty")
@@ -168,8 +171,8 @@ def _check_object(value: dict[str, Any], rules: Mapping[str, Any], where: str) -
 
 
 def _is(value: Any, kind: str) -> bool:
-    if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
-        return False  # the schema asks for nothing that is true or false, and NaN is no JSON
+    if isinstance(value, bool) or (isinstance(value, (int, float)) and not abs(value) <= sys.float_info.max):
+        return False  # the schema asks for nothing that is true or false, NaN is no JSON, and a float holds no larger integer
     return isinstance(value, _TYPES[kind])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 import tempfile
 import time
@@ -20,7 +21,7 @@ from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import UserError, check_number
 from dlib_bvae.leaderboard.submissions import Entry, Submission, duplicates, exact_factors, read, unequal_duplicate
-from dlib_bvae.leaderboard.submissions.scores import Outcome, differences, rows_of
+from dlib_bvae.leaderboard.submissions.scores import Outcome, check_range, differences, rows_of
 from dlib_bvae.metrics.engine.codes import check_codes
 from dlib_bvae.runtime import RUNS, load_tensorflow
 from dlib_bvae.stages import external
@@ -48,12 +49,16 @@ def run(
     "claimed" where the metric cannot be computed from these codes. Returns the folders of the entries, one each.
 
     Raises UserError, and writes nothing, for codes with another checksum, data with another fingerprint, images that are
-    the same and have different codes, and scores that differ. Codes that hold the factors exactly without supervision are
+    the same and have different codes, equal codes of several training seeds, scores out of their range, and scores that
+    differ. Codes that hold the factors exactly without supervision are
     named on standard output and in the rows (submission_results.exact_factors), not refused.
     """
     check_number("tolerance", tolerance, 0)
     submission = read(folder)
     final = output_dir or RUNS / "submissions" / submission.name
+    for claim in (claim for entry in submission.entries for claim in entry.claims):
+        check_range(claim)
+    _check_different(submission)
     with tempfile.TemporaryDirectory() as scratch:
         verified = [_verified(submission, entry, Path(scratch), tolerance, retrain) for entry in submission.entries]
         with open_run(final, "--output_dir"):
@@ -119,6 +124,20 @@ def _opened(entry: Entry) -> tuple[Images, np.ndarray]:
     return data, codes
 
 
+def _check_different(submission: Submission) -> None:
+    """Raises UserError for codes of one data set that are the same for two training seeds: they are one model's."""
+    seeds: dict[tuple[str, tuple[int, int] | None, bytes], int] = {}
+    for entry in submission.entries:
+        codes = np.ascontiguousarray(_opened(entry)[1], np.float64) + 0.0  # -0 is 0
+        digest = hashlib.blake2b(codes.tobytes(), digest_size=32).digest()
+        other = seeds.setdefault((entry.dataset, entry.probe, digest), entry.training_seed)
+        if other != entry.training_seed:
+            raise UserError(
+                f"{entry.codes}: the codes of {entry.dataset} by the training seeds {other} and {entry.training_seed} are "
+                "equal, so they count once; leave out all but one of these entries"
+            )
+
+
 def _check_honest(submission: Submission, entry: Entry, data: Images, codes: np.ndarray) -> list[str]:
     """The factors that the codes hold exactly, printed too. Raises UserError for codes that are no function of the image."""
     if submission.supervision == "factors":
@@ -154,6 +173,7 @@ def _write_submission(
         "exact_factors": exact,
         "sha256": entry.sha256,
         "tolerance": tolerance,
+        "retrain_tolerance": entry.retrain.tolerance if entry.retrain and evidence == "retrained" else None,
         "verified": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "environment": describe(),
         "elapsed_time": 0.0,

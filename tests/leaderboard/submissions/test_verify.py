@@ -1,5 +1,6 @@
 """verify.py: submissions of dummy_data, honest, mistaken and tampered with."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -103,6 +104,24 @@ def test_what_these_codes_cannot_be_scored_by_stays_a_claim(submit, probe, capsy
     assert found["evidence"].to_dict() == {"mig": "recomputed", "beta_vae": "claimed"}
     assert found.loc["beta_vae", "evaluation_results.eval_accuracy"] == 0.99
     assert "beta_vae.eval_accuracy claimed 0.99, not recomputed: beta_vae compares images" in capsys.readouterr().out
+
+
+def test_a_claim_that_nothing_can_be_is_refused_where_it_cannot_be_computed(submit, probe):
+    with pytest.raises(UserError, match="squared_error is claimed to be -5, which is out of its range") as caught:
+        verify.run(submit(noisy(probe), [claim("reconstruction_error", {"squared_error": -5.0})]))
+    one_sentence(caught)
+
+
+def test_equal_codes_of_several_seeds_are_refused(submit, probe):
+    folder = submit(noisy(probe))
+    np.save(folder / "again.npy", np.asfortranarray(noisy(probe).astype(np.float64)))
+    meta = json.loads((folder / "meta.json").read_text())
+    digest = hashlib.sha256((folder / "again.npy").read_bytes()).hexdigest()
+    meta["entries"].append({**meta["entries"][0], "training_seed": 1, "codes": "again.npy", "sha256": digest})
+    (folder / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(UserError, match="by the training seeds 0 and 1 are equal, so they count once") as caught:
+        verify.run(folder)
+    one_sentence(caught)
 
 
 def test_codes_of_the_whole_grid(submit):
