@@ -13,7 +13,7 @@ import numpy as np
 
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import Identity, describe, open_run, read_results, write_stage
-from dlib_bvae.artifacts.lifecycle import commit, make_part
+from dlib_bvae.artifacts.lifecycle import OLD, commit, make_part, remove
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.cache import sha256_of
@@ -31,6 +31,7 @@ from dlib_bvae.stages.inputs import Representation
 
 TOLERANCE = 1e-3  # other versions of numerical libraries move a score by less
 STAGE = "submission"
+CODES = "codes"  # the folder of an entry's representation
 
 Images = GroundTruthData | Subsample  # the whole grid, or a probe of it
 
@@ -68,20 +69,47 @@ def run(
 
 
 def _put_in_place(verified: list[Path], final: Path, name: str) -> list[Path]:
-    """Moves the entries below `final` in place of the submission's earlier ones. Raises UserError for others' folders."""
-    before = [each.parents[3] for each in final.glob(f"*/codes/results/json/{STAGE}_results.json")]
-    earlier = [each for each in before if read_results(each / "codes", STAGE)["name"] == name]
+    """Puts the entries below `final` in place of the submission's earlier ones, each whole or not at all.
+
+    Raises UserError where a folder of something else has an entry's name.
+    """
     targets = [final / place.name for place in verified]
-    if foreign := [each for each in targets if each.exists() and each not in earlier]:
-        raise UserError(f"{foreign[0]} is not a folder of the submission {name}; choose another output directory")
-    for place, target in zip(verified, targets, strict=True):
-        shutil.copytree(place, make_part(target), dirs_exist_ok=True)  # the scratch folder may lie on another disk
+    earlier = _placed(final, name)
     for target in targets:
-        commit(target)
-    for each in earlier:
-        if each not in targets:
-            shutil.rmtree(each)
+        if target.exists() and not (target.is_dir() and {*target.iterdir()} <= {*earlier}):
+            raise UserError(f"{target} is not a folder of the submission {name}; choose another output directory")
+    for place, target in zip(verified, targets, strict=True):
+        _copy(place / CODES, make_part(target / CODES))
+    for target in targets:
+        commit(target / CODES)
+    for codes in earlier:
+        if codes.parent not in targets:
+            _take_away(codes)
     return targets
+
+
+def _placed(final: Path, name: str) -> list[Path]:
+    """The codes of the submission's entries below `final`."""
+    found = sorted(each.parents[2] for each in final.glob(f"*/{CODES}/results/json/{STAGE}_results.json"))
+    return [each for each in found if read_results(each, STAGE)["name"] == name]
+
+
+def _copy(codes: Path, part: Path) -> None:
+    """Copies, as the scratch folder may lie on another disk; the results come last, as a part that has them is finished."""
+    shutil.copytree(
+        codes, part, dirs_exist_ok=True, ignore=lambda folder, _: ["results"] if Path(folder) == codes else []
+    )
+    shutil.copytree(codes / "results", part / "copied")
+    (part / "copied").rename(part / "results")
+
+
+def _take_away(codes: Path) -> None:
+    """Removes an entry at once, as what a kill leaves in a part does not count; the user's files next to it stay."""
+    part = make_part(codes)
+    codes.rename(part / f"{CODES}{OLD}")  # a name that tables leave out
+    remove(part)
+    if not any(codes.parent.iterdir()):
+        codes.parent.rmdir()
 
 
 def _verified(submission: Submission, entry: Entry, scratch: Path, tolerance: float, retrain: bool) -> Path:

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,8 @@ import pytest
 from support.submissions import IMAGES, PARAMETERS, claim, noisy, rows
 
 from dlib_bvae import analysis, datasets, metrics
+from dlib_bvae.analysis.frame import collect
+from dlib_bvae.artifacts import open_run
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError
 from dlib_bvae.leaderboard.submissions import verify
@@ -167,6 +172,94 @@ def test_verified_again_the_rows_are_replaced_and_others_are_left(submit, probe,
     place = next((verify.RUNS / "submissions" / "mine").glob("dummy*"))
     shutil.rmtree(place)
     place.mkdir()
+    (place / "notes.txt").write_text("of the user")
     with pytest.raises(UserError, match="is not a folder of the submission mine; choose another output directory"):
         verify.run(folder)
-    assert place.is_dir()
+    assert (place / "notes.txt").read_text() == "of the user"
+
+
+def test_the_user_s_files_next_to_an_earlier_entry_stay(submit, probe):
+    (place,) = verify.run(submit(noisy(probe)))
+    (place / "notes.txt").write_text("of the user")
+    verify.run(submit(noisy(probe), training_seed=4))
+    assert [path.name for path in place.iterdir()] == ["notes.txt"]
+    assert rows()["train_results.seed"].tolist() == [4]
+
+
+def two(submit, codes, seeds):
+    """A submission of two seeds; its folder."""
+    folder = submit(codes)
+    meta = json.loads((folder / "meta.json").read_text())
+    np.save(folder / "more.npy", codes * 2)
+    digest = hashlib.sha256((folder / "more.npy").read_bytes()).hexdigest()
+    (first,) = meta["entries"]
+    second = {**first, "codes": "more.npy", "sha256": digest}
+    meta["entries"] = [{**first, "training_seed": seeds[0]}, {**second, "training_seed": seeds[1]}]
+    (folder / "meta.json").write_text(json.dumps(meta))
+    return folder
+
+
+def killed(event, work):
+    """Runs `work` in a child that is killed at this change of the file system, from 0; whether it was."""
+    child = os.fork()
+    if child == 0:
+        left = [event]
+
+        def hook(name, arguments):
+            changes = name in ("os.rename", "os.mkdir", "os.remove", "os.rmdir")
+            if changes or (
+                name == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+            ):
+                left[0] -= 1
+                if left[0] < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def killed_at(tmp_path, submit, probe, events):
+    """Kills the replacement of the seeds 0 and 1 by 1 and 2 at `events`; how many kills there were, how many rows at once."""
+    verify.run(two(submit, noisy(probe), (0, 1)), tmp_path / "old")
+    places = verify.run(two(submit, noisy(probe) + 1, (1, 2)), tmp_path / "new")
+    final, seen, kills = tmp_path / "final" / "mine", set(), 0
+
+    def work():
+        with open_run(final):
+            verify._put_in_place(places, final, "mine")
+
+    for event in events:
+        shutil.rmtree(final.parent, ignore_errors=True)
+        shutil.copytree(tmp_path / "old", final)
+        if not killed(event, work):
+            break
+        kills += 1
+        frame, problems = collect(final.parent)
+        assert [each for each in problems if "left from an interrupted command" not in each] == []
+        seeds = [] if frame.empty else frame["train_results.seed"].tolist()
+        assert len(seeds) == len({*seeds})
+        assert 1 in seeds or problems  # the entry that is in both
+        seen.add(tuple(sorted(seeds)))
+        work()
+        frame, problems = collect(final.parent)
+        assert (sorted(frame["train_results.seed"]), problems) == ([1, 2], [])
+        left = [path for path in final.iterdir() if path.is_dir() and path.name not in [each.name for each in places]]
+        assert not [path for each in left for path in each.iterdir()]
+    return kills, seen
+
+
+def test_a_kill_leaves_no_half_of_an_entry_and_the_command_may_be_run_again(tmp_path, submit, probe):
+    kills, seen = killed_at(tmp_path, submit, probe, range(2, 400, 9))
+    assert kills >= 5
+    print(f"verify: {kills} kills, rows by seed {sorted(seen)}")
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_change_leaves_no_half_of_an_entry(tmp_path, submit, probe):
+    kills, seen = killed_at(tmp_path, submit, probe, range(2000))
+    assert kills >= 20
+    print(f"verify: {kills} kills, rows by seed {sorted(seen)}")
