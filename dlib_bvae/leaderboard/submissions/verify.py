@@ -18,6 +18,7 @@ from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.derived.subsets import Subsample
+from dlib_bvae.datasets.external.arrays import open_array
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import UserError, check_number
 from dlib_bvae.leaderboard.submissions import Entry, Submission, duplicates, exact_factors, read, unequal_duplicate
@@ -147,7 +148,9 @@ def _opened(entry: Entry) -> tuple[Images, np.ndarray]:
             f"{entry.codes} was made of other images: fingerprint {entry.fingerprint} claimed, {data.name} has "
             f"{data.fingerprint}, {whole.name} {whole.fingerprint}"
         )
-    codes = check_codes(np.load(entry.codes, allow_pickle=False), data.num_images)
+    if entry.codes.suffix != ".npy":
+        raise UserError(f"{entry.codes} must be a .npy file")
+    codes = check_codes(np.asarray(open_array(entry.codes, None, (2,), "codes")), data.num_images)
     external.check_values(codes, entry.codes)
     return data, codes
 

@@ -1,8 +1,10 @@
 """verify.py: submissions of dummy_data, honest, mistaken and tampered with."""
 
 import hashlib
+import io
 import json
 import os
+import pickle
 import shutil
 import signal
 import sys
@@ -20,6 +22,13 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.leaderboard.submissions import verify
 
 EXAMPLE = Path(__file__).parents[3] / "benchmarks" / "submissions" / "pca_example"
+
+
+def npy(array):
+    """The bytes of a .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
 
 
 def one_sentence(caught):
@@ -71,6 +80,46 @@ def test_codes_of_other_images_are_refused(submit, probe):
         verify.run(submit(noisy(probe)[:-1], claims=[claim("mig", {"discrete_mig": 0.5})]))
     with pytest.raises(UserError, match="is no data set that everyone has"):
         verify.run(submit(noisy(probe), dataset="from_file"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x93NUMPY",
+        b"text",
+        npy(np.zeros((IMAGES, 4)))[:-8],
+        npy(np.zeros((IMAGES, 4)))[:40],
+        npy(np.full((IMAGES, 4), "a")),
+        npy(np.zeros((IMAGES, 4), complex)),
+        npy(np.zeros((IMAGES, 4), bool)),
+        npy(np.zeros((IMAGES, 2), "f4,i4")),
+        npy(np.full((IMAGES, 2), None, object)),
+        npy(np.zeros((IMAGES, 4), "M8[s]")),
+        npy(np.float64(3)),
+        npy(np.zeros(IMAGES)),
+        npy(np.zeros((IMAGES, 0))),
+        npy(np.zeros((IMAGES, 4, 2))),
+        npy(np.full((IMAGES, 4), np.nan)),
+        npy(np.full((IMAGES, 4), np.inf, "f2")),
+        pickle.dumps([1.0] * IMAGES),
+    ],
+)
+def test_files_that_hold_no_codes_are_refused(submit, probe, content):
+    folder = submit(noisy(probe))
+    (folder / "codes.npy").write_bytes(content)
+    meta = json.loads((folder / "meta.json").read_text())
+    meta["entries"][0]["sha256"] = hashlib.sha256(content).hexdigest()
+    (folder / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(UserError, match="codes") as caught:
+        verify.run(folder)
+    one_sentence(caught)
+
+
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda codes: codes.astype(">f8")])
+def test_codes_may_lie_in_memory_in_any_order(submit, probe, change):
+    verify.run(submit(change(noisy(probe))))
+    assert rows()["evidence"].tolist() == ["recomputed"]
 
 
 class TwiceTheSame(Subsample):
