@@ -29,6 +29,7 @@ def folder(tmp_path):
     place = tmp_path / "mine"
     place.mkdir()
     (place / "codes.npy").write_bytes(b"")
+    (place / "circle.npy").symlink_to("circle.npy")
     return place
 
 
@@ -86,6 +87,11 @@ def entry(**changed):
         (entry(probe={"images": 100}), r"entries\[0\].probe lacks seed"),
         (entry(codes="../codes.npy"), "codes must be a file in the submission's folder"),
         (entry(codes="/etc/passwd"), "codes must be a file in the submission's folder"),
+        (entry(codes="a\0.npy"), r"codes cannot be found: ValueError; got 'a\\x00.npy'"),
+        (entry(codes="\ud800.npy"), "codes cannot be found: UnicodeEncodeError"),
+        (entry(codes="a" * 300), "codes cannot be found: File name too long"),
+        (entry(codes="circle.npy"), "codes"),
+        (entry(sha256="0" * 64 + "\n"), r"sha256 must match"),
         (entry(codes="no.npy"), "there is no file .*no.npy"),
         (entry(claims=[{**CLAIM, "scores": {}}]), r"claims\[0\].scores must not be empty"),
         (entry(claims=[{**CLAIM, "scores": {"x": "high"}}]), "scores.x must be of type number; got 'high'"),
