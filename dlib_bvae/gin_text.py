@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import math
 import os
 import tokenize
@@ -65,16 +66,18 @@ class Statement(NamedTuple):
         return f" (line {self.line} of {self.file or '--gin_bindings'})" if self.line else ""
 
 
-def statements(files: Sequence[str], bindings: Sequence[str]) -> list[Statement]:
+def statements(files: Sequence[str], bindings: Sequence[str], only_installed: bool = False) -> list[Statement]:
     """The statements of gin `files`, with those that they include in their place, and then of `bindings`; no INCLUDE is left.
 
     A file is looked for from the working directory first, then among those installed with the package. A binding may be several
-    statements, separated by line ends.
+    statements, separated by line ends. only_installed: whatever an include statement, at any depth, names must be a file in the
+    installed gin/; the working directory is not looked into.
     Raises UserError for a file that is missing, not UTF-8 or includes itself, and for wrong syntax.
     """
-    lines = [line for binding in bindings for line in binding.splitlines() if line.strip()]
+    # the line ends are those of text files, no other character that str.splitlines takes for one
+    lines = [line.rstrip("\n") for binding in bindings for line in io.StringIO(binding, None) if line.strip()]
     tops = [Statement(INCLUDE, file, None, "", 0) for file in files]
-    return list(_expanded([*tops, *_parsed_text("\n".join(lines), "")], ()))
+    return list(_expanded([*tops, *_parsed_text("\n".join(lines), "")], (), only_installed))
 
 
 def effective(found: Iterable[Statement]) -> tuple[dict[str, Statement], dict[str, Statement]]:
@@ -158,7 +161,7 @@ def bindings_of(gin_text: str) -> dict[str, Any]:
 
 def without(gin_text: str, left_out: Callable[[str], bool]) -> str:
     """`gin_text` but for the bindings of the parameters that are left out; comments stay."""
-    lines = gin_text.splitlines(keepends=True)
+    lines = list(io.StringIO(gin_text))  # as gin counts them: other line ends are characters of a line
     starts = [(each.location.line_num, each) for each in config_parser.ConfigParser(gin_text, _Delegate())]
     ends = [*(line for line, _ in starts[1:]), len(lines) + 1]
     for (first, each), after in reversed(list(zip(starts, ends[: len(starts)], strict=True))):
@@ -207,7 +210,7 @@ def installed() -> list[str]:
     return [f"gin/{path.name}" for path in sorted((_HOMES[0] / "gin").glob("*.gin"))] if _HOMES else []
 
 
-def _expanded(found: Iterable[Statement], above: tuple[str, ...]) -> Iterator[Statement]:
+def _expanded(found: Iterable[Statement], above: tuple[str, ...], only_installed: bool) -> Iterator[Statement]:
     for each in found:
         if each.kind != INCLUDE:
             yield each
@@ -215,21 +218,33 @@ def _expanded(found: Iterable[Statement], above: tuple[str, ...]) -> Iterator[St
         if each.key in above:
             circle = " → ".join((*above[above.index(each.key) :], each.key))
             raise UserError(f"{each.key} includes itself ({circle}); remove one of the include statements{each.place}")
-        path, name = _path(each.key), each.key
+        find = _installed_path if only_installed and each.line else _path
+        path, name = find(each.key), each.key
         if path is None and name in FORMER_FILES:
             name = FORMER_FILES[name]
             yield Statement(RENAMED, f"{each.key} is now called {name}", None, "", 0)
-            path = _path(name)
+            path = find(name)
+        if path is None and find is _installed_path:
+            raise UserError(
+                f"{each.file or '--gin_bindings'} includes {each.key!r}; it may include files of the installed gin/ only, "
+                f"such as {installed()[0]}{each.place}"
+            )
         if path is None:
             raise UserError(
                 f"there is no gin file {name}; looked in the working directory and among the installed ones: "
                 f"{', '.join(installed())}{each.place}"
             )
-        yield from _expanded(_parsed_file(path, name), (*above, each.key))
+        yield from _expanded(_parsed_file(path, name), (*above, each.key), only_installed)
 
 
 def _path(file: str) -> str | None:
     return next((path for home in ("", *map(str, _HOMES)) if os.path.isfile(path := os.path.join(home, file))), None)
+
+
+def _installed_path(file: str) -> str | None:
+    """Where `file` is in an installed gin/, wherever links and ".." lead; None where it is not."""
+    paths = ((home / "gin", path) for home in _HOMES if os.path.isfile(path := os.path.join(home, file)))
+    return next((path for gin, path in paths if Path(path).resolve().is_relative_to(gin.resolve())), None)
 
 
 def _parsed_file(path: str, name: str) -> tuple[Statement, ...]:
@@ -254,7 +269,7 @@ def _parsed_version(path: str, name: str, version: tuple[int, ...]) -> tuple[Sta
 def _parsed_text(text: str, file: str) -> tuple[Statement, ...]:
     try:
         return tuple(_parsed(text, file))
-    except (SyntaxError, TypeError, tokenize.TokenError) as error:
+    except (SyntaxError, TypeError, tokenize.TokenError, RecursionError) as error:
         line = error.lineno if isinstance(error, SyntaxError) else error.args[1:] and error.args[1][0]
         message = (error.msg if isinstance(error, SyntaxError) else str(error.args[0])).split("\n")[0]
         where = f"{f'line {line} of ' if line else ''}{file or '--gin_bindings'}"

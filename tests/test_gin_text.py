@@ -82,6 +82,17 @@ def test_line_ends_and_a_byte_order_mark_do_not_matter(folder, mark):
     assert [each.value for each in statements(["a.gin"], [])] == ["β", 2]
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
+def test_bindings_are_statements_as_a_file_s_lines_are(folder, end):
+    text = f"x.y = 'a{end}b'  # c{end}x.z = 99"
+    (folder / "a.gin").write_text(text, encoding="utf-8")
+    (found,) = statements([], [text])
+    assert [each.key for each in statements([], [f"{text}\r\nx.w = 1\rx.v = 2"])] == ["x.y", "x.w", "x.v"]
+    assert (found.key, found.value) == ("x.y", f"a{end}b")
+    assert [each.value for each in statements(["a.gin"], [])] == [found.value]
+    assert gin_text.without(f"{text}\nx.w = 1\n", lambda key: key == "x.w") == f"{text}\n"
+
+
 def test_a_file_in_another_encoding_is_refused(folder):
     (folder / "a.gin").write_bytes("x.y = 'größe'\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"^a\.gin is not UTF-8 \(byte 9: .*\); save it as UTF-8$"):
@@ -109,8 +120,24 @@ def test_a_missing_include_says_where_it_is_asked_for(folder):
         statements(["a.gin"], [])
 
 
+def test_only_installed_files_are_included_where_that_is_asked_for(folder):
+    (folder / "gin" / "models").mkdir(parents=True)
+    (folder / "gin" / "models" / "beta_vae.gin").write_text("x.y = 1\n")
+    (folder / "gin" / "mine.gin").write_text("x.y = 2\n")
+    (folder / "a.gin").write_text("include 'gin/models/beta_vae.gin'\n")
+    assert [each.key for each in statements(["a.gin"], [])] == ["x.y"]
+    assert "model.model" in [each.key for each in statements(["a.gin"], [], only_installed=True)]
+    for files, bindings in ((["b.gin"], []), ([], ["include 'gin/mine.gin'"])):
+        (folder / "b.gin").write_text("include 'gin/mine.gin'\n")
+        with pytest.raises(
+            UserError, match=r"includes 'gin/mine\.gin'; it may include files of the installed gin/ only"
+        ):
+            statements(files, bindings, only_installed=True)
+
+
 @pytest.mark.parametrize(
-    "text", ["x.y 4", "x.y = (1,", "x.y = @", "x.y = f(2)", "x.y = {[1]: 2}", "x:\ny = 1", "x.y = 'a"]
+    "text",
+    ["x.y 4", "x.y = (1,", "x.y = @", "x.y = f(2)", "x.y = {[1]: 2}", "x:\ny = 1", "x.y = 'a", f"x.y = {'[' * 5000}"],
 )
 def test_wrong_syntax_names_the_line(folder, text):
     (folder / "a.gin").write_text(f"x.x = 0\n{text}\n")

@@ -24,6 +24,8 @@ BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", 
 OBJECTIVE = "train_config.model.model"  # "@vae()", "@train/factor_vae()"; codes from elsewhere have none
 RECORDED_SUPERVISION = "train_results.supervision"
 COLUMNS = [*GROUP, "mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised"]
+EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
+CLAIMED = "claimed"
 SUPERVISION = "supervision"
 MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
 OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]
@@ -83,8 +85,9 @@ def cells(frame: pd.DataFrame, seed: int = 0, statistic: str = "iqm", reps: int 
     Over training seeds, each counted once as in `aggregate`: mean, std (divisor n - 1), median, iqm (see `trimmed`), and
     low … high, the 95 % percentile bootstrap interval of `statistic` (iqm, mean or median). rank: among the rows of one
     board (see BOARD), ties where intervals overlap (see `ranks`). normalised: `statistic` with the random encoder's mean
-    as 0 and the oracle's as 1. Missing (NaN): std and interval of one seed; rank also of reference rows and of scores
-    of which neither more nor less is better (or whose metric is not installed); normalised also without reference rows.
+    as 0 and the oracle's as 1. Missing (NaN): std and interval of one seed; rank also of reference rows, of scores that are
+    only claimed, and of those of which neither more nor less is better (or whose metric is not installed); normalised also
+    without reference rows.
     Where the frame has them: evidence (the least of the rows that are pooled) and supervision.
     """
     import pandas as pd
@@ -98,9 +101,13 @@ def cells(frame: pd.DataFrame, seed: int = 0, statistic: str = "iqm", reps: int 
     table[["iqm", "low", "high", "_point"]] = _resampled(seeds, table["seeds"].to_numpy(), statistic, seed, reps)
     table = table.reset_index()
     better = [higher_is_better(*pair) for pair in zip(table["metric"], table["score"], strict=True)]
-    table["rank"] = _ranks(table, better, _of_references(frame, table))
     table["normalised"] = _normalised(table, references(frame), better)
-    return _with_evidence(table[COLUMNS], frame)
+    found = _with_evidence(table, frame)
+    ranked = np.array([each is not None for each in better]) & ~_of_references(frame, table)
+    if "evidence" in found:
+        ranked &= ~found["evidence"].eq(CLAIMED).fillna(False).to_numpy(bool)
+    found["rank"] = _ranks(table, better, ranked)
+    return found[[*COLUMNS, *(name for name in ("evidence", SUPERVISION) if name in found)]]
 
 
 def score_info(metric: str, score: str) -> Score:
@@ -147,9 +154,9 @@ def _of_references(frame: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
     return np.array([row in known for row in table[names].itertuples(index=False, name=None)], bool)
 
 
-def _ranks(table: pd.DataFrame, better: list[bool | None], reference: np.ndarray) -> np.ndarray:
+def _ranks(table: pd.DataFrame, better: list[bool | None], competing: np.ndarray) -> np.ndarray:
+    """The ranks among the `competing` rows, bool (rows,), of each board; NaN for the others."""
     found = np.full(len(table), np.nan)
-    competing = np.array([each is not None for each in better]) & ~reference
     for rows in table[competing].groupby(BOARD).indices.values():
         rows = np.flatnonzero(competing)[rows]
         found[rows] = ranks(table["low"].to_numpy()[rows], table["high"].to_numpy()[rows], bool(better[rows[0]]))

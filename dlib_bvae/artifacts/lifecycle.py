@@ -371,7 +371,7 @@ def _settle(path: Path) -> None:
             remove(path)
     elif final.exists():
         remove(path)
-    else:
+    elif any(path.iterdir()):
         path.rename(final)
         (final / _REPLACED).unlink()
 
@@ -384,9 +384,11 @@ def _is_empty(begun: Path) -> bool:
 def _is_ours(directory: Path) -> bool:
     """Whether a directory has the mark of this engine: one to be replaced always, one to work in also while it gets it."""
     names = [path.name for path in directory.iterdir()]
+    if not names:
+        return True  # a kill within remove() leaves it so; nothing is lost with it
     if directory.suffix == OLD:
         return _REPLACED in names
-    return not names or any(name in _MARKS or name.startswith(f".{_BEGUN}.") for name in names)
+    return any(name in _MARKS or name.startswith(f".{_BEGUN}.") for name in names)
 
 
 def _check_ours(*directories: Path) -> None:

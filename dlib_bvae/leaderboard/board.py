@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 TRAINED_HERE = "trained here"
+RETRAINED = "retrained"
 SCORED_HERE = "scored here"  # external codes that are no submission
 STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
 COSTS = ("parameters", "seconds", "images", "reconstruction")
@@ -50,6 +51,7 @@ _FACTS = {
     "source": "postprocess_results.source",
     "saved_model": "postprocess_results.saved_model",
     "submission": "submission_results.name",
+    "retrain_tolerance": "submission_results.retrain_tolerance",
     "told": "submission_results.method",
     "paper": "submission_results.paper",
     "code": "submission_results.code",
@@ -178,13 +180,15 @@ def make_row(
     values = _values(f"evaluation_results.{cell['score']}", records, places)
     known = score_info(cell["metric"], cell["score"])
     recorded = next((record[RECORDED_SUPERVISION] for record in records if record[RECORDED_SUPERVISION]), None)
+    evidence = cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE)
     return {
         "id": row_id(names),
         **names,
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
         "supervision": cell.get("supervision") or recorded or supervision_of(method),
-        "evidence": cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE),
+        "evidence": evidence,
+        "retrain_tolerance": _tolerance([runs[each["run"]] for each in values]) if evidence == RETRAINED else None,
         "reference": (cell["model"] if method == EXTERNAL else method) in REFERENCES,
         "origin": origin_of(cell["dataset"], [record[ORIGIN] for record in records]),
         **{name: cell[name] for name in STATISTICS},
@@ -194,6 +198,15 @@ def make_row(
         "exact_factors": sorted({name for each in values for name in runs[each["run"]]["exact_factors"]}),
         "runs": values,
     }
+
+
+def _tolerance(runs: Sequence[Mapping[str, Any]]) -> float | None:
+    """The largest that a score of one of the `runs` was allowed to be off when its model was trained again; None: unknown."""
+    import pandas as pd
+
+    found = pd.Series([run["retrain_tolerance"] for run in runs], dtype=object)
+    largest = pd.to_numeric(found, errors="coerce").max()
+    return None if pd.isna(largest) else float(largest)
 
 
 def row_id(names: Mapping[str, Any]) -> str:

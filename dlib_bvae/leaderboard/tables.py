@@ -60,9 +60,9 @@ def _texts(row: dict[str, Any]) -> list[str]:
     names = [row[name] for name in ("model", "dataset", "origin", "metric")]
     parameters = _json(row["metric_parameters"]) if row["metric_parameters"] else ""
     mean = f"{row['mean']:.4g}{deviation}"
-    provenance = [row[name] for name in ("supervision", "evidence", "representation", "config")] + [
-        row["fingerprint"][:8]
-    ]
+    allowed = "" if row["retrain_tolerance"] is None else f" ± {row['retrain_tolerance']:g}"
+    evidence = f"{row['evidence']}{allowed}"
+    provenance = [row["supervision"], evidence, row["representation"], row["config"], row["fingerprint"][:8]]
     return [_number(row["rank"]), *names, parameters, row["score"], mean, interval, str(row["seeds"]), *provenance]
 
 

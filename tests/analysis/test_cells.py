@@ -125,6 +125,15 @@ def test_the_least_evidence_of_what_is_pooled_is_told():
     assert pd.isna(table.loc["b", "evidence"])
 
 
+def test_what_is_only_claimed_has_no_rank():
+    frame = board()
+    assert by_model(cells(frame, reps=500)).loc[["a", "b"], "rank"].tolist() == [1, 2]
+    frame["evidence"] = ["claimed" if name == "a" else "recomputed" for name in frame["train_results.model"]]
+    table = by_model(cells(frame, reps=500))
+    assert (table.loc["b", "rank"], list(table.columns[-1:])) == (1, ["evidence"])
+    assert np.isnan(table.loc["a", "rank"])
+
+
 def test_the_same_seed_gives_the_same_table_in_any_order():
     frame = board()
     shuffled = frame.sample(frac=1, random_state=0).reset_index(drop=True)

@@ -209,6 +209,18 @@ def test_a_removal_that_is_interrupted_is_finished(final, monkeypatch, name, cal
         assert listed(final.parent) == ["picture"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_an_empty_old_directory_is_what_a_kill_left(final, there):
+    if there:
+        paint(final)
+    old = final.with_name("picture.old")
+    old.mkdir(parents=True)
+    with lifecycle.open_run(final.parent):
+        assert old.exists() is not there
+    paint(final, "painting.size = 7")
+    assert not old.exists()
+
+
 def test_an_old_directory_without_a_new_one_comes_back(final):
     paint(final)
     (final / "replaced").touch()

@@ -226,6 +226,23 @@ def test_a_submission_says_its_evidence_supervision_and_what_is_suspicious(runs)
     assert [run[name] for name in ("submission", "told", "paper")] == ["theirs", "PCA", "A"]
 
 
+def test_how_far_a_model_trained_again_may_be_off_is_shown(runs, tmp_path):
+    told = {"method": "PCA", "supervision": "none", "evidence": "retrained"}
+    for name, tolerance in {"strict": 0.05, "loose": 0.125, "odd": "x"}.items():
+        score(
+            bring(runs, name, source="codes.npy", submission={**told, "retrain_tolerance": tolerance}),
+            "mig",
+            {"discrete_mig": 0.5},
+        )
+    board = board_of(runs)
+    shown = {name: one(board, model=name)["retrain_tolerance"] for name in ("strict", "loose", "odd")}
+    assert shown == {"strict": 0.05, "loose": 0.125, "odd": None}
+    leaderboard.run(runs, tmp_path / "board")
+    text = (tmp_path / "board" / "board.md").read_text()
+    assert "| retrained ± 0.125 |" in text
+    assert "| retrained |" in text
+
+
 def test_the_files_are_the_same_twice(runs, tmp_path):
     for seed in range(4):
         score(train(runs, f"run{seed}", seed=seed), "mig", {"discrete_mig": math.sin(seed)})

@@ -1,6 +1,12 @@
 // The table: columns, order, one page of rows.
 const PER_PAGE = 100;
 const badge = (kind, text) => make("span", { class: `badge ${kind}-${text.replace(/[^a-z]/g, "-")}` }, text);
+// With how far scores of the model that was trained again were allowed to be off.
+const evidenceBadge = (row) => {
+  const found = badge("evidence", row.evidence);
+  if (row.retrain_tolerance !== null) found.append(` ± ${number(row.retrain_tolerance)}`);
+  return found;
+};
 const warning = ({ exact_factors: held, supervision }) => (held.length && supervision === "none"
   ? [" ", make("span", { class: "badge warning", title: `These codes hold ${held.join(", ")} exactly, with supervision none` }, "holds factors")] : []);
 const under = (...parts) => make("span", { class: "under" }, ...parts);
@@ -49,7 +55,7 @@ const COLUMNS = [
   { name: "parameters", title: "Params", numeric: true, cost: true, cell: (row) => [amount(row.parameters)] },
   { name: "seconds", title: "Time", numeric: true, cost: true, cell: (row) => [seconds(row.seconds)] },
   { name: "images", title: "Images", numeric: true, cost: true, cell: (row) => [amount(row.images)] },
-  { name: "evidence", title: "Evidence", cell: (row) => [badge("evidence", row.evidence), ...warning(row)] },
+  { name: "evidence", title: "Evidence", cell: (row) => [evidenceBadge(row), ...warning(row)] },
 ];
 const HINTS = {
   rank: "within one data set, metric, parameters and score; equal where intervals overlap; none for one seed and for reference rows",

@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from dlib_bvae import metrics
 from dlib_bvae.artifacts import describe
-from dlib_bvae.errors import NotApplicable, unknown
+from dlib_bvae.errors import NotApplicable, UserError, unknown
 from dlib_bvae.leaderboard.submissions import Claim
+from dlib_bvae.metrics.score_info import info_of
 from dlib_bvae.stages.evaluate import folder, look, parameters, score_once
 from dlib_bvae.stages.inputs import Representation
 
 Configured = Callable[[list[str]], AbstractContextManager]
+_ROUNDING = 1e-6  # by which a score in floating point may leave its range
 _GIVEN = ("data", "codes", "random_state", "decode", "model")
 
 
@@ -39,6 +42,22 @@ def bindings_of(claim: Claim) -> list[str]:
     # the literal of a text is that text, whatever it says, so a claim cannot configure more than its metric
     given = [f"{name}.{parameter} = {value!r}" for parameter, value in claim.parameters.items()]
     return [f"evaluation.random_seed = {claim.metric_seed}", *given]
+
+
+def check_range(claim: Claim) -> None:
+    """Raises UserError for a claimed score that its metric does not give, or that is out of the score's range."""
+    known = metrics.scores_of(metrics.METRICS.canonical(claim.metric))
+    for name, claimed in claim.scores.items():
+        info = info_of(known, name)
+        if known and info is None:
+            raise UserError(f"{claim.metric} gives no score {name}; it gives {', '.join(known)}")
+        low, high = (-math.inf, math.inf) if info is None else (info.low, info.high)
+        low, high = -math.inf if low is None else low, math.inf if high is None else high
+        if not low - _ROUNDING <= claimed <= high + _ROUNDING:
+            raise UserError(
+                f"{claim.metric}.{name} is claimed to be {claimed:.6g}, which is out of its range, {low:g} … {high:g}; claim "
+                "what dlib_bvae_evaluate gives"
+            )
 
 
 def rows_of(claim: Claim, representation: Representation, configured: Configured) -> Outcome:

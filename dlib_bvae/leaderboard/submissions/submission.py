@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,9 +123,14 @@ def _entry(folder: Path, value: dict[str, Any], where: str) -> Entry:
 def _file(folder: Path, name: str, where: str) -> Path:
     """The file, wherever links lead. Raises UserError unless it is in the folder."""
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a circle of links, a name that no file can have
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise UserError(f"{where} cannot be found: {reason}; got {name[:100]!r}") from None
+    if not inside:
         raise UserError(f"{where} must be a file in the submission's folder; got {name!r}")
-    if not path.is_file():
+    if not there:
         raise UserError(f"{where}: there is no file {path}")
     return path
 
@@ -143,10 +149,12 @@ def check_json(value: Any, rules: Mapping[str, Any], where: str) -> None:
         raise UserError(f"{where} must be of type {' or '.join(kinds)}; got {value!r}")
     if "enum" in rules and value not in rules["enum"]:
         raise UserError(f"{where} must be one of {', '.join(map(str, rules['enum']))}; got {value!r}")
-    if isinstance(value, str) and not re.search(rules.get("pattern", ""), value):
+    if isinstance(value, str) and "pattern" in rules and not re.fullmatch(rules["pattern"], value):
         raise UserError(f"{where} must match {rules['pattern']}; got {value!r}")
     if isinstance(value, (int, float)) and not value >= rules.get("minimum", -math.inf):
         raise UserError(f"{where} must be >= {rules['minimum']}; got {value!r}")
+    if isinstance(value, (int, float)) and not value <= rules.get("maximum", math.inf):
+        raise UserError(f"{where} must be <= {rules['maximum']}; got {value!r}")
     least = next((rules[key] for key in ("minItems", "minLength", "minProperties") if key in rules), 0)
     if isinstance(value, (str, list, dict)) and len(value) < least:
         raise UserError(f"{where} must not be empty")
@@ -168,8 +176,8 @@ def _check_object(value: dict[str, Any], rules: Mapping[str, Any], where: str) -
 
 
 def _is(value: Any, kind: str) -> bool:
-    if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
-        return False  # the schema asks for nothing that is true or false, and NaN is no JSON
+    if isinstance(value, bool) or (isinstance(value, (int, float)) and not abs(value) <= sys.float_info.max):
+        return False  # the schema asks for nothing that is true or false, NaN is no JSON, and a float holds no larger integer
     return isinstance(value, _TYPES[kind])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 import tempfile
 import time
@@ -12,7 +13,7 @@ import numpy as np
 
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import Identity, describe, open_run, read_results, write_stage
-from dlib_bvae.artifacts.lifecycle import commit, make_part
+from dlib_bvae.artifacts.lifecycle import OLD, commit, make_part, remove
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.cache import sha256_of
@@ -20,7 +21,7 @@ from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import UserError, check_number, visible
 from dlib_bvae.leaderboard.submissions import Entry, Submission, duplicates, exact_factors, read, unequal_duplicate
-from dlib_bvae.leaderboard.submissions.scores import Outcome, differences, rows_of
+from dlib_bvae.leaderboard.submissions.scores import Outcome, check_range, differences, rows_of
 from dlib_bvae.runtime import RUNS, load_tensorflow
 from dlib_bvae.stages import external
 from dlib_bvae.stages.evaluate import REGISTRIES
@@ -29,6 +30,7 @@ from dlib_bvae.stages.inputs import Representation
 
 TOLERANCE = 1e-3  # other versions of numerical libraries move a score by less
 STAGE = "submission"
+CODES = "codes"  # the folder of an entry's representation
 
 Images = GroundTruthData | Subsample  # the whole grid, or a probe of it
 
@@ -47,12 +49,16 @@ def run(
     "claimed" where the metric cannot be computed from these codes. Returns the folders of the entries, one each.
 
     Raises UserError, and writes nothing, for codes with another checksum, data with another fingerprint, images that are
-    the same and have different codes, and scores that differ. Codes that hold the factors exactly without supervision are
+    the same and have different codes, equal codes of several training seeds, scores out of their range, and scores that
+    differ. Codes that hold the factors exactly without supervision are
     named on standard output and in the rows (submission_results.exact_factors), not refused.
     """
     check_number("tolerance", tolerance, 0)
     submission = read(folder)
     final = output_dir or RUNS / "submissions" / submission.name
+    for claim in (claim for entry in submission.entries for claim in entry.claims):
+        check_range(claim)
+    _check_different(submission)
     with tempfile.TemporaryDirectory() as scratch:
         verified = [_verified(submission, entry, Path(scratch), tolerance, retrain) for entry in submission.entries]
         with open_run(final, "--output_dir"):
@@ -62,20 +68,47 @@ def run(
 
 
 def _put_in_place(verified: list[Path], final: Path, name: str) -> list[Path]:
-    """Moves the entries below `final` in place of the submission's earlier ones. Raises UserError for others' folders."""
-    before = [each.parents[3] for each in final.glob(f"*/codes/results/json/{STAGE}_results.json")]
-    earlier = [each for each in before if read_results(each / "codes", STAGE)["name"] == name]
+    """Puts the entries below `final` in place of the submission's earlier ones, each whole or not at all.
+
+    Raises UserError where a folder of something else has an entry's name.
+    """
     targets = [final / place.name for place in verified]
-    if foreign := [each for each in targets if each.exists() and each not in earlier]:
-        raise UserError(f"{foreign[0]} is not a folder of the submission {name}; choose another output directory")
-    for place, target in zip(verified, targets, strict=True):
-        shutil.copytree(place, make_part(target), dirs_exist_ok=True)  # the scratch folder may lie on another disk
+    earlier = _placed(final, name)
     for target in targets:
-        commit(target)
-    for each in earlier:
-        if each not in targets:
-            shutil.rmtree(each)
+        if target.exists() and not (target.is_dir() and {*target.iterdir()} <= {*earlier}):
+            raise UserError(f"{target} is not a folder of the submission {name}; choose another output directory")
+    for place, target in zip(verified, targets, strict=True):
+        _copy(place / CODES, make_part(target / CODES))
+    for target in targets:
+        commit(target / CODES)
+    for codes in earlier:
+        if codes.parent not in targets:
+            _take_away(codes)
     return targets
+
+
+def _placed(final: Path, name: str) -> list[Path]:
+    """The codes of the submission's entries below `final`."""
+    found = sorted(each.parents[2] for each in final.glob(f"*/{CODES}/results/json/{STAGE}_results.json"))
+    return [each for each in found if read_results(each, STAGE)["name"] == name]
+
+
+def _copy(codes: Path, part: Path) -> None:
+    """Copies, as the scratch folder may lie on another disk; the results come last, as a part that has them is finished."""
+    shutil.copytree(
+        codes, part, dirs_exist_ok=True, ignore=lambda folder, _: ["results"] if Path(folder) == codes else []
+    )
+    shutil.copytree(codes / "results", part / "copied")
+    (part / "copied").rename(part / "results")
+
+
+def _take_away(codes: Path) -> None:
+    """Removes an entry at once, as what a kill leaves in a part does not count; the user's files next to it stay."""
+    part = make_part(codes)
+    codes.rename(part / f"{CODES}{OLD}")  # a name that tables leave out
+    remove(part)
+    if not any(codes.parent.iterdir()):
+        codes.parent.rmdir()
 
 
 def _verified(submission: Submission, entry: Entry, scratch: Path, tolerance: float, retrain: bool) -> Path:
@@ -113,7 +146,23 @@ def _opened(entry: Entry) -> tuple[Images, np.ndarray]:
             f"{entry.codes} was made of other images: fingerprint {entry.fingerprint} claimed, {data.name} has "
             f"{data.fingerprint}, {whole.name} {whole.fingerprint}"
         )
+    if entry.codes.suffix != ".npy":
+        raise UserError(f"{entry.codes} must be a .npy file")
     return data, external.codes_of_file(entry.codes, None, data.num_images, "codes")
+
+
+def _check_different(submission: Submission) -> None:
+    """Raises UserError for codes of one data set that are the same for two training seeds: they are one model's."""
+    seeds: dict[tuple[str, tuple[int, int] | None, bytes], int] = {}
+    for entry in submission.entries:
+        codes = np.ascontiguousarray(_opened(entry)[1], np.float64) + 0.0  # -0 is 0
+        digest = hashlib.blake2b(codes.tobytes(), digest_size=32).digest()
+        other = seeds.setdefault((entry.dataset, entry.probe, digest), entry.training_seed)
+        if other != entry.training_seed:
+            raise UserError(
+                f"{entry.codes}: the codes of {entry.dataset} by the training seeds {other} and {entry.training_seed} are "
+                "equal, so they count once; leave out all but one of these entries"
+            )
 
 
 def _check_honest(submission: Submission, entry: Entry, data: Images, codes: np.ndarray) -> list[str]:
@@ -151,6 +200,7 @@ def _write_submission(
         "exact_factors": exact,
         "sha256": entry.sha256,
         "tolerance": tolerance,
+        "retrain_tolerance": entry.retrain.tolerance if entry.retrain and evidence == "retrained" else None,
         "verified": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "environment": describe(),
         "elapsed_time": 0.0,

@@ -44,16 +44,27 @@ def test_a_model_is_trained_again(submit, probe, tmp_path, capsys):
         ("  from os import path", "imports a module"),
         ("include 'evil.gin'", "includes 'evil.gin'; it may include files of the installed gin/ only"),
         ("include 'gin/../evil.gin'", "it may include files of the installed gin/ only"),
+        ("include 'gin/evil.gin'", "it may include files of the installed gin/ only"),
+        ("include r'gin/evil.gin'", "it may include files of the installed gin/ only"),
+        ("include\\\n u'evil.gin'", "it may include files of the installed gin/ only"),
+        ("image_folder.path = '/home'", "uses 'image_folder', which is no part of a model or its training"),
+        ("vae.beat = 3", "cannot be trained again: no parameter of vae is called 'beat'"),
         (
             "dataset.name = 'subset'\nsubset.data = 'dummy_data'\nsubset.values = {'row': [0]}",
-            "trains on .*; the codes are of",
+            "uses 'subset', which is no part of a model or its training",
         ),
     ],
 )
-def test_gin_files_that_are_not_run(submit, probe, tmp_path, line, told):
+def test_gin_files_that_are_not_run(submit, probe, tmp_path, monkeypatch, line, told):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "it_ran.py").write_text("open('it_ran', 'w')")
+    (tmp_path / "gin").mkdir()
+    for evil in (tmp_path / "evil.gin", tmp_path / "gin" / "evil.gin"):
+        evil.write_text("from __gin__ import dynamic_registration\nimport it_ran\n")
     gin_file = tmp_path / "submissions" / "mine" / "train.gin"
     gin_file.write_text("\n".join([*TRAINING, line]))
     folder = submit(noisy(probe), retrain={"gin_config": "train.gin", "tolerance": 0.05})
     with pytest.raises(UserError, match=told):
         verify.run(folder, retrain=True)
+    assert not (tmp_path / "it_ran").exists()
     assert not list(verify.RUNS.rglob("*.json"))

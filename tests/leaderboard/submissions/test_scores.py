@@ -4,7 +4,7 @@ import pytest
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.leaderboard.submissions import Claim
-from dlib_bvae.leaderboard.submissions.scores import Outcome, bindings_of, differences
+from dlib_bvae.leaderboard.submissions.scores import Outcome, bindings_of, check_range, differences
 
 
 def test_a_claim_is_its_seed_and_its_parameters_as_literals():
@@ -45,3 +45,23 @@ def test_a_difference_is_told_with_both_numbers_and_the_seed():
     assert differences(outcome(0.5, 0.5, score="y"), 0.1) == ["mig gives no score y; it gives x"]
     assert differences(outcome(0.5, None), 0.1) == ["mig gives no score x; it gives x"]
     assert differences(Outcome(Claim("mig", 3, {"x": 0.5}, {}), None, "it does not apply"), 0.1) == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "scores", "told"),
+    [
+        ("reconstruction_error", {"squared_error": -5.0}, r"squared_error is claimed to be -5, .* its range, 0 … inf"),
+        ("mig", {"discrete_mig": 1.01}, r"discrete_mig is claimed to be 1.01, .* its range, 0 … 1"),
+        ("mig", {"discrete_mig": 0.5, "x": 0.5}, "mig gives no score x; it gives discrete_mig"),
+        ("mgi", {"discrete_mig": 0.5}, "did you mean mig"),
+    ],
+)
+def test_scores_that_no_codes_have_are_refused(metric, scores, told):
+    with pytest.raises(UserError, match=told):
+        check_range(Claim(metric, 0, scores, {}))
+
+
+def test_scores_in_their_range_are_not_refused():
+    check_range(Claim("mig", 0, {"discrete_mig": 1.0 + 1e-9}, {}))
+    check_range(Claim("elbo", 0, {"elbo": -1e6, "kl": 3.0}, {}))
+    check_range(Claim("downstream_task", 0, {"10000:mean_test_accuracy": 0.0}, {}))

@@ -29,6 +29,7 @@ def folder(tmp_path):
     place = tmp_path / "mine"
     place.mkdir()
     (place / "codes.npy").write_bytes(b"")
+    (place / "circle.npy").symlink_to("circle.npy")
     return place
 
 
@@ -77,10 +78,20 @@ def entry(**changed):
         ({"entries": [ENTRY, ENTRY]}, "two entries for dummy_data and training seed 1"),
         (entry(sha256="xyz"), r"entries\[0\].sha256 must match"),
         (entry(training_seed=-1), "training_seed must be >= 0; got -1"),
+        (entry(training_seed=2**31), "training_seed must be <= 2147483647; got 2147483648"),
+        (entry(training_seed=10**400), "training_seed must be of type integer"),
+        (entry(claims=[{**CLAIM, "metric_seed": 2**32}]), "metric_seed must be <= 4294967295"),
+        (entry(claims=[{**CLAIM, "scores": {"x": 10**400}}]), "scores.x must be of type number"),
+        (entry(retrain={"gin_config": "codes.npy", "tolerance": 1e9}), "tolerance must be <= 0.15; got 1000000000.0"),
         (entry(training_seed=True), "training_seed must be of type integer; got True"),
         (entry(probe={"images": 100}), r"entries\[0\].probe lacks seed"),
         (entry(codes="../codes.npy"), "codes must be a file in the submission's folder"),
         (entry(codes="/etc/passwd"), "codes must be a file in the submission's folder"),
+        (entry(codes="a\0.npy"), r"codes cannot be found: ValueError; got 'a\\x00.npy'"),
+        (entry(codes="\ud800.npy"), "codes cannot be found: UnicodeEncodeError"),
+        (entry(codes="a" * 300), "codes cannot be found: File name too long"),
+        (entry(codes="circle.npy"), "codes"),
+        (entry(sha256="0" * 64 + "\n"), r"sha256 must match"),
         (entry(codes="no.npy"), "there is no file .*no.npy"),
         (entry(claims=[{**CLAIM, "scores": {}}]), r"claims\[0\].scores must not be empty"),
         (entry(claims=[{**CLAIM, "scores": {"x": "high"}}]), "scores.x must be of type number; got 'high'"),

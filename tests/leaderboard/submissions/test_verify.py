@@ -1,7 +1,13 @@
 """verify.py: submissions of dummy_data, honest, mistaken and tampered with."""
 
+import hashlib
+import io
 import json
+import os
+import pickle
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +15,20 @@ import pytest
 from support.submissions import IMAGES, PARAMETERS, claim, noisy, rows
 
 from dlib_bvae import analysis, datasets, metrics
+from dlib_bvae.analysis.frame import collect
+from dlib_bvae.artifacts import open_run
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError
 from dlib_bvae.leaderboard.submissions import verify
 
 EXAMPLE = Path(__file__).parents[3] / "benchmarks" / "submissions" / "pca_example"
+
+
+def npy(array):
+    """The bytes of a .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
 
 
 def one_sentence(caught):
@@ -67,6 +82,46 @@ def test_codes_of_other_images_are_refused(submit, probe):
         verify.run(submit(noisy(probe), dataset="from_file"))
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x93NUMPY",
+        b"text",
+        npy(np.zeros((IMAGES, 4)))[:-8],
+        npy(np.zeros((IMAGES, 4)))[:40],
+        npy(np.full((IMAGES, 4), "a")),
+        npy(np.zeros((IMAGES, 4), complex)),
+        npy(np.zeros((IMAGES, 4), bool)),
+        npy(np.zeros((IMAGES, 2), "f4,i4")),
+        npy(np.full((IMAGES, 2), None, object)),
+        npy(np.zeros((IMAGES, 4), "M8[s]")),
+        npy(np.float64(3)),
+        npy(np.zeros(IMAGES)),
+        npy(np.zeros((IMAGES, 0))),
+        npy(np.zeros((IMAGES, 4, 2))),
+        npy(np.full((IMAGES, 4), np.nan)),
+        npy(np.full((IMAGES, 4), np.inf, "f2")),
+        pickle.dumps([1.0] * IMAGES),
+    ],
+)
+def test_files_that_hold_no_codes_are_refused(submit, probe, content):
+    folder = submit(noisy(probe))
+    (folder / "codes.npy").write_bytes(content)
+    meta = json.loads((folder / "meta.json").read_text())
+    meta["entries"][0]["sha256"] = hashlib.sha256(content).hexdigest()
+    (folder / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(UserError, match="codes") as caught:
+        verify.run(folder)
+    one_sentence(caught)
+
+
+@pytest.mark.parametrize("change", [np.asfortranarray, lambda codes: codes.astype(">f8")])
+def test_codes_may_lie_in_memory_in_any_order(submit, probe, change):
+    verify.run(submit(change(noisy(probe))))
+    assert rows()["evidence"].tolist() == ["recomputed"]
+
+
 class TwiceTheSame(Subsample):
     """A probe whose second image is its first again."""
 
@@ -103,6 +158,24 @@ def test_what_these_codes_cannot_be_scored_by_stays_a_claim(submit, probe, capsy
     assert found["evidence"].to_dict() == {"mig": "recomputed", "beta_vae": "claimed"}
     assert found.loc["beta_vae", "evaluation_results.eval_accuracy"] == 0.99
     assert "beta_vae.eval_accuracy claimed 0.99, not recomputed: beta_vae compares images" in capsys.readouterr().out
+
+
+def test_a_claim_that_nothing_can_be_is_refused_where_it_cannot_be_computed(submit, probe):
+    with pytest.raises(UserError, match="squared_error is claimed to be -5, which is out of its range") as caught:
+        verify.run(submit(noisy(probe), [claim("reconstruction_error", {"squared_error": -5.0})]))
+    one_sentence(caught)
+
+
+def test_equal_codes_of_several_seeds_are_refused(submit, probe):
+    folder = submit(noisy(probe))
+    np.save(folder / "again.npy", np.asfortranarray(noisy(probe).astype(np.float64)))
+    meta = json.loads((folder / "meta.json").read_text())
+    digest = hashlib.sha256((folder / "again.npy").read_bytes()).hexdigest()
+    meta["entries"].append({**meta["entries"][0], "training_seed": 1, "codes": "again.npy", "sha256": digest})
+    (folder / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(UserError, match="by the training seeds 0 and 1 are equal, so they count once") as caught:
+        verify.run(folder)
+    one_sentence(caught)
 
 
 def test_codes_of_the_whole_grid(submit):
@@ -148,6 +221,94 @@ def test_verified_again_the_rows_are_replaced_and_others_are_left(submit, probe,
     place = next((verify.RUNS / "submissions" / "mine").glob("dummy*"))
     shutil.rmtree(place)
     place.mkdir()
+    (place / "notes.txt").write_text("of the user")
     with pytest.raises(UserError, match="is not a folder of the submission mine; choose another output directory"):
         verify.run(folder)
-    assert place.is_dir()
+    assert (place / "notes.txt").read_text() == "of the user"
+
+
+def test_the_user_s_files_next_to_an_earlier_entry_stay(submit, probe):
+    (place,) = verify.run(submit(noisy(probe)))
+    (place / "notes.txt").write_text("of the user")
+    verify.run(submit(noisy(probe), training_seed=4))
+    assert [path.name for path in place.iterdir()] == ["notes.txt"]
+    assert rows()["train_results.seed"].tolist() == [4]
+
+
+def two(submit, codes, seeds):
+    """A submission of two seeds; its folder."""
+    folder = submit(codes)
+    meta = json.loads((folder / "meta.json").read_text())
+    np.save(folder / "more.npy", codes * 2)
+    digest = hashlib.sha256((folder / "more.npy").read_bytes()).hexdigest()
+    (first,) = meta["entries"]
+    second = {**first, "codes": "more.npy", "sha256": digest}
+    meta["entries"] = [{**first, "training_seed": seeds[0]}, {**second, "training_seed": seeds[1]}]
+    (folder / "meta.json").write_text(json.dumps(meta))
+    return folder
+
+
+def killed(event, work):
+    """Runs `work` in a child that is killed at this change of the file system, from 0; whether it was."""
+    child = os.fork()
+    if child == 0:
+        left = [event]
+
+        def hook(name, arguments):
+            changes = name in ("os.rename", "os.mkdir", "os.remove", "os.rmdir")
+            if changes or (
+                name == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+            ):
+                left[0] -= 1
+                if left[0] < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def killed_at(tmp_path, submit, probe, events):
+    """Kills the replacement of the seeds 0 and 1 by 1 and 2 at `events`; how many kills there were, how many rows at once."""
+    verify.run(two(submit, noisy(probe), (0, 1)), tmp_path / "old")
+    places = verify.run(two(submit, noisy(probe) + 1, (1, 2)), tmp_path / "new")
+    final, seen, kills = tmp_path / "final" / "mine", set(), 0
+
+    def work():
+        with open_run(final):
+            verify._put_in_place(places, final, "mine")
+
+    for event in events:
+        shutil.rmtree(final.parent, ignore_errors=True)
+        shutil.copytree(tmp_path / "old", final)
+        if not killed(event, work):
+            break
+        kills += 1
+        frame, problems = collect(final.parent)
+        assert [each for each in problems if "left from an interrupted command" not in each] == []
+        seeds = [] if frame.empty else frame["train_results.seed"].tolist()
+        assert len(seeds) == len({*seeds})
+        assert 1 in seeds or problems  # the entry that is in both
+        seen.add(tuple(sorted(seeds)))
+        work()
+        frame, problems = collect(final.parent)
+        assert (sorted(frame["train_results.seed"]), problems) == ([1, 2], [])
+        left = [path for path in final.iterdir() if path.is_dir() and path.name not in [each.name for each in places]]
+        assert not [path for each in left for path in each.iterdir()]
+    return kills, seen
+
+
+def test_a_kill_leaves_no_half_of_an_entry_and_the_command_may_be_run_again(tmp_path, submit, probe):
+    kills, seen = killed_at(tmp_path, submit, probe, range(2, 400, 9))
+    assert kills >= 5
+    print(f"verify: {kills} kills, rows by seed {sorted(seen)}")
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_change_leaves_no_half_of_an_entry(tmp_path, submit, probe):
+    kills, seen = killed_at(tmp_path, submit, probe, range(2000))
+    assert kills >= 20
+    print(f"verify: {kills} kills, rows by seed {sorted(seen)}")
