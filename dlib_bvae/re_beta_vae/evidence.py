@@ -83,7 +83,7 @@ def _one_configuration(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFr
     notes = list(others)
     prints = column(rows, "train_results.fingerprint").astype(str)
     for (dataset, architecture, model), part in rows.groupby(CELL, sort=True):
-        groups = [each for _, each in part.groupby([part["config"].astype(str), prints[part.index]], sort=True)]
+        groups = [each for _, each in part.groupby([part["config"], prints[part.index]], sort=True, dropna=False)]
         groups.sort(key=lambda each: (-each["size"].max(), -each["seed"].nunique()))
         kept.append(groups[0])
         for each in groups[1:]:

@@ -34,6 +34,7 @@ _OTHER = re.compile(
     r"|reconstruction_loss\.loss_fn|[\w./]+\.learning_rate)"
 )
 _OF_BETA_VAE = [f"{_STEM}.{name}" for name in ("batch_size", "num_train", "classifier", "factors")]
+_NAMES = ("train_config.model.model", f"{_STEM}.classifier")
 _EXACT = {*_NEEDED, SEED, *_TEXTS, *_WHOLE, *_NUMBERS, *_OF_BETA_VAE}
 _BLOCK = 8 * 2**20  # bytes of a CSV that are read at a time; a row is shorter
 _ROWS = 4096  # of a Parquet file that are read at a time
@@ -198,8 +199,10 @@ def _faults(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
 
 def _expected(name: str) -> tuple[str, Callable[[Any], bool]]:
     """What an entry of a column must be, in words and as a test; "" where nothing is asked of it."""
-    if name in _NEEDED or name in _TEXTS or name == f"{_STEM}.classifier":
+    if name in _NEEDED or name in _TEXTS:
         return "text", lambda entry: isinstance(entry, str)
+    if name in _NAMES:
+        return "a name", lambda entry: isinstance(value(entry), str)
     if name == SEED or name in _WHOLE:
         return "an integer", lambda entry: is_number(value(entry)) and float(value(entry)).is_integer()
     if name in _NUMBERS or name in _OF_BETA_VAE[:2] or _DISTANCE.fullmatch(name):

@@ -220,7 +220,7 @@ def test_a_table_of_400_mb_takes_less_than_a_gibibyte(tmp_path):
     row = {**study_rows()[0], **{f"unused.{k}": "x" * 30 for k in range(100)}}
     frame = report_rows.frame([row])
     header, line = frame.to_csv(index=False).splitlines()
-    uuid = row["evaluation_results.uuid"]
+    uuid = frame["evaluation_results.uuid"][0]
     with (tmp_path / "runs.csv").open("w") as file:
         file.write(header + "\n")
         for k in range(400_000_000 // len(line)):
