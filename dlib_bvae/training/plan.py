@@ -22,14 +22,14 @@ from dlib_bvae.models.objectives import Wants
 Order = Callable[[tf.Tensor], tf.Tensor]
 _PARTNERS = 0x70616972  # keeps their stream apart from noise and order, which are keyed by (seed, step) as well
 _NOTHING = Wants()
-_BATCH_BYTES = 2**34  # of float32 observations
+_BATCH_BYTES = 2**32  # of float32 observations
 
 
 class Plan:
     """Step → indices of images, a pure function of seed and step.
 
     wants: what the objective needs besides a batch. counts: images a step, by the name of the input that they become.
-    Raises UserError for a batch of more than 16 GiB.
+    Raises UserError for a batch of more than 4 GiB.
     """
 
     def __init__(self, data: ImageData, batch_size: int, seed: int, wants: Wants = _NOTHING):

@@ -18,7 +18,7 @@ from dlib_bvae.registry import configurable
 from dlib_bvae.training.callbacks import Callback
 from dlib_bvae.training.optimizers import Optimizer, Schedule, adam, constant
 
-_MOST_IN_BATCH = 2**20  # images
+_MOST_IN_BATCH = 2**16  # images
 _MOST_STEPS = 10**12  # whose images are counted in 64 bits
 
 
@@ -35,14 +35,14 @@ class TrainingSettings:
 
     model: the objective, or a baseline, which reads name and random_seed only. network: the model's class. name: in results
     and tables; the method's when empty. schedule: of the learning rate, None for a constant one.
-    batch_size: images. training_steps, checkpoint_every, log_every: steps. loss_window: steps over which recorded losses are
-    averaged, and of a window of `divergence`. initial_weights: a run whose network this one starts from (see start_from), ""
-    for random weights. export_steps: different steps in 1 … training_steps whose models are kept (see exports.py).
-    precision: of the networks, "float32", "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile the step
-    with XLA. clip_norm, clip_value: bounds of the gradients' common norm and of each number, 0 for none. average_decay: the
-    weights that are exported are moving averages of this decay, 0 for the last ones. deterministic: operations give the same
-    bits every time, which a CPU's do anyway; on a GPU it is slower, and what has no such kernel is refused. devices: how many
-    share a batch, 0 for all GPUs. Raises UserError for values out of range.
+    batch_size: images, at most 65,536. training_steps, checkpoint_every, log_every: steps. loss_window: steps over which
+    recorded losses are averaged, and of a window of `divergence`. initial_weights: a run whose network this one starts from
+    (see start_from), "" for random weights. export_steps: different steps in 1 … training_steps whose models are kept (see
+    exports.py). precision: of the networks, "float32", "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile
+    the step with XLA. clip_norm, clip_value: bounds of the gradients' common norm and of each number, 0 for none.
+    average_decay: the weights that are exported are moving averages of this decay, 0 for the last ones. deterministic:
+    operations give the same bits every time, which a CPU's do anyway; on a GPU it is slower, and what has no such kernel is
+    refused. devices: how many share a batch, 0 for all GPUs. Raises UserError for values out of range.
     """
 
     model: Objective | Baseline = gin.REQUIRED

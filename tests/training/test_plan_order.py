@@ -57,8 +57,8 @@ def test_the_draws_of_a_seed_and_step_never_change():
 def test_a_batch_that_no_computer_holds_is_refused():
     large = DummyData()
     large.observation_shape = (256, 256, 3)
-    Plan(large, 2**14, 0)
+    Plan(large, 2**12, 0)
     with pytest.raises(
-        UserError, match=r"model.batch_size = 1048576: images of 256 × 256 × 3 would take 768 GiB of memory"
+        UserError, match=r"model.batch_size = 65536: images of 256 × 256 × 3 would take 48 GiB of memory"
     ):
-        Plan(large, 2**20, 0)
+        Plan(large, 2**16, 0)

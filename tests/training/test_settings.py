@@ -62,7 +62,7 @@ def test_numbers_below_one_are_refused(name):
 @pytest.mark.parametrize(
     ("name", "most"),
     [
-        ("batch_size", 2**20),
+        ("batch_size", 2**16),
         *((name, 10**12) for name in ("training_steps", "checkpoint_every", "log_every", "loss_window")),
     ],
 )
