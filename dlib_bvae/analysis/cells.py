@@ -24,7 +24,6 @@ BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", 
 OBJECTIVE = "train_config.model.model"  # "@vae()", "@train/factor_vae()"; codes from elsewhere have none
 RECORDED_SUPERVISION = "train_results.supervision"
 COLUMNS = [*GROUP, "mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised"]
-EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
 CLAIMED = "claimed"
 SUPERVISION = "supervision"
 MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
