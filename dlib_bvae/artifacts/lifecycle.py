@@ -89,10 +89,7 @@ class Work:
 
     @classmethod
     def among(cls, stage: Stage, parent: Path, **what: Any) -> Work:
-        """The work that one of the results in `parent` is of, by its parameters alone, else a new one (see name).
-
-        what: see Work.
-        """
+        """The work that one of the results in `parent` is of, by its parameters alone, else a new one. what: see Work."""
         for directory in finished(parent, stage.name):
             work = cls(stage, directory, **what)
             if not work.parameters_differ(read_identity(directory, stage.name)):
