@@ -230,7 +230,8 @@ def test_a_run_without_a_score_counts_for_the_others_only(tmp_path):
     assert table[["mean", "seeds", "runs"]].to_numpy().tolist() == [[1.5, 2, 2], [4.0, 2, 2]]
 
 
-def test_escapes_and_links_in_names_reach_neither_the_terminal_nor_the_page(tmp_path):
+def test_escapes_and_links_in_names_reach_neither_the_terminal_nor_the_page(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     evaluate(write_run(tmp_path, "r", model="\x1b[31m\x00\u202e[a](javascript:b)"), {"mig": 0.5}, metric="mig")
     frame, _ = collect(tmp_path)
     tables.write_tables(tables.aggregate(frame), frame, tmp_path)

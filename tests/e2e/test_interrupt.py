@@ -75,7 +75,7 @@ def interrupted(finished, tmp_path):
         (
             signal.SIGINT,
             "dlib_bvae_evaluate",
-            [f"--model_dir={RUN}", "--metric=dci", "--gin_bindings=dci.n_estimators = 100000"],
+            [f"--model_dir={RUN}", "--metric=dci", "--gin_bindings=dci.n_estimators = 10000"],
         ),
         (
             signal.SIGTERM,

@@ -43,7 +43,7 @@ def run(tmp_path_factory):
     """A finished training on dummy_data, with events."""
     folder = tmp_path_factory.mktemp("run")
     data = datasets.load("dummy_data")
-    trained = {"dataset": data.name, "fingerprint": data.fingerprint}
+    trained = {"model": "known", "dataset": data.name, "fingerprint": data.fingerprint, "seed": 0}
     write(folder / "train", "train", trained, {"dataset.name": "dummy_data"})
     export(Known(data.observation_shape), folder / "train" / "saved_model")
     for steps in ([10, 20], [20, 30]):  # a training that was continued from step 10
