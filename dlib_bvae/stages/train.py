@@ -207,8 +207,9 @@ def is_trained(work: Work, data: ImageData | None, overwrite: bool) -> bool:
     """Whether there is nothing to do, which is said. Raises UserError when another configuration was trained."""
     if not work.done(overwrite):
         return False
-    work.relabel({"model": TrainingSettings().method, **({} if data is None else {"dataset": data.name})})
-    _check_exported(work.directory, TrainingSettings().export_steps)
+    settings = TrainingSettings()
+    work.relabel({"model": settings.method, **({} if data is None else {"dataset": data.name})})
+    _check_exported(work.directory, settings.export_steps)
     print(f"{work.directory}: trained already; --overwrite trains again")
     return True
 
