@@ -265,13 +265,13 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
     return work
 
 
-def look(name: str, representation: Representation, stage: Stage = EVALUATION, **given: Any) -> Work:
+def look(name: str, representation: Representation, **given: Any) -> Work:
     """The evaluation of codes by the metric `name` as the open configuration says: one that is there, or a new one.
 
     given: what else tells it from others.
     """
     return Work.among(
-        stage,
+        EVALUATION,
         representation.output / "metrics",
         given={"metric": name, **given},
         inputs={"codes": read_identity(representation.directory, "postprocess").digest},

@@ -46,7 +46,7 @@ def scored(directory: Path, evaluations: Iterable[Evaluation]) -> dict[Evaluatio
 
 
 class _Result(NamedTuple):
-    """A finished evaluation of the present codes, with its parameters in canonical JSON."""
+    """A finished evaluation of the present codes, with its version and parameters in canonical JSON."""
 
     directory: Path
     parameters: str
@@ -69,10 +69,11 @@ def _version(directory: Path) -> int:
 
 @functools.lru_cache(maxsize=2**20)
 def _read(directory: str, version: int) -> tuple[str, str]:
-    """(The parameters of an evaluation in canonical JSON, the uuid of its codes); `version` changes with its files."""
+    """(Version and parameters of an evaluation in canonical JSON, the uuid of its codes); `version` changes with its files."""
     del version
     identity = read_identity(Path(directory), "evaluation")
-    text = _same_texts.setdefault(text := canonical([identity.parameters, identity.recorded, identity.bound]), text)
+    text = canonical([identity.version, identity.parameters, identity.recorded, identity.bound])
+    text = _same_texts.setdefault(text, text)
     return text, identity.sources["encoded"]
 
 
@@ -84,11 +85,11 @@ def _is_of(evaluation: Evaluation, parameters: str) -> bool:
     from dlib_bvae.metrics import METRICS
     from dlib_bvae.stages.evaluate import EVALUATION, REGISTRIES
 
-    used, recorded, bound = json.loads(parameters)
+    version, used, recorded, bound = json.loads(parameters)
     metric = METRICS.canonical(evaluation.metric)
-    if used["metric"] != metric:
+    if version != EVALUATION.version or used["metric"] != metric:
         return False
-    before = Identity(EVALUATION.name, EVALUATION.version, used, recorded=recorded, bound=tuple(bound))
+    before = Identity(EVALUATION.name, version, used, recorded=recorded, bound=tuple(bound))
     with configuration(evaluation.gin_config, evaluation.gin_bindings, REGISTRIES):
         return not Work(EVALUATION, Path(), given={"metric": metric}).parameters_differ(before)
 

@@ -1,5 +1,7 @@
 """evaluation.py: a run has an evaluation when a result of its present codes has the same parameters, whatever it is called."""
 
+import json
+
 import pytest
 from support.study_runs import finish
 
@@ -65,3 +67,9 @@ def test_what_cannot_be_asked_is_one_sentence(directory):
     for wrong, message in (("mgi", "did you mean mig"), ("mig", "no parameter of mig is called 'bins'")):
         with pytest.raises(UserError, match=message):
             scored(directory, [Evaluation(wrong, (), ("mig.bins = 3",) if wrong == "mig" else ())])
+
+
+def test_one_of_another_version_of_the_stage_is_missing(directory):
+    path = directory / "mean/metrics/mig/results/json/evaluation_identity.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": 0}))
+    assert scored(directory, [mig("mig.num_train = 200")]) == {}
