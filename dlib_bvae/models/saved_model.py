@@ -53,6 +53,9 @@ def load(directory: Path) -> Any:
     except UserError:
         raise  # a ValueError too
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"the SavedModel {directory} is damaged; export it again (a run: train again with --overwrite)"
-        ) from error
+        raise damaged(directory) from error
+
+
+def damaged(directory: Path) -> UserError:
+    """What to raise for a SavedModel that cannot be read."""
+    return UserError(f"the SavedModel {directory} is damaged; export it again (a run: train again with --overwrite)")

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.literal_paths import literal_path
+from dlib_bvae.models.saved_model import damaged
 
 _VARIABLES = "variables/variables"  # of a SavedModel
 _VARIABLE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -78,7 +79,5 @@ def weights_digest(saved_model: Path) -> str:
     except UserError:
         raise  # a ValueError too
     except (tf.errors.OpError, ValueError, IndexError, RuntimeError) as error:
-        raise UserError(
-            f"the SavedModel {saved_model} is damaged; export it again (a run: train again with --overwrite)"
-        ) from error
+        raise damaged(saved_model) from error
     return digest.hexdigest()
