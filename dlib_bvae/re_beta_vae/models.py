@@ -113,19 +113,7 @@ def of_results(record: Mapping[str, Any]) -> DistanceCurve | None:
 
 def of_events(train: Path, tag: str) -> Curve:
     """The scalar `tag` of the event files in `train`, each step once, in order. Raises UserError where there is none."""
-    from dlib_bvae.runtime import load_tensorflow
-
-    load_tensorflow()  # the loader below imports it, with all its start-up lines
-    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-    from tensorboard.util.tensor_util import make_ndarray
-
-    found: dict[int, float] = {}
-    for path in sorted(train.glob("events.out.tfevents.*")):
-        for event in EventFileLoader(str(path)).Load():
-            for each in event.summary.value:
-                if each.tag == tag:
-                    found[int(event.step)] = float(make_ndarray(each.tensor))
+    found = diagrams.scalars(train).get(tag)
     if not found:
         raise UserError(f"{train} has no events with {tag}")
-    steps = sorted(found)
-    return steps, [found[step] for step in steps]
+    return list(found), list(found.values())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,11 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.runtime import load_tensorflow
 from dlib_bvae.visualize.latents import Latents, short
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+    from tensorflow.core.util.event_pb2 import Event
 
 
 # Okabe and Ito's colours, which readers who confuse red and green tell apart; dashes and marks for those who print in grey.
@@ -123,21 +127,29 @@ def scalars(directory: Path) -> dict[str, Curve]:
     Of a step that was logged twice, as after an interruption, the later file counts. A file that ends in the middle of a record,
     as when its process was killed, is read as far as it goes.
     """
+    load_tensorflow()
+    import tensorflow as tf
+
+    found: dict[str, Curve] = {}
+    files = [events for path in directory.glob("events.out.tfevents.*") if (events := _events(path))]
+    # Names do not tell: their numbers have no zeros before them. A file's first event has the time in whole seconds.
+    files.sort(key=lambda events: events[-1].wall_time)
+    for event in itertools.chain.from_iterable(files):
+        for value in event.summary.value:
+            tensor = value.tensor
+            if tensor.dtype == tf.float32.as_datatype_enum and not tensor.tensor_shape.dim:
+                found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(tensor))
+    return {name: dict(sorted(curve.items())) for name, curve in found.items()}
+
+
+def _events(path: Path) -> list[Event]:
     import tensorflow as tf
     from tensorflow.core.util import event_pb2
 
-    found: dict[str, Curve] = {}
-    for path in sorted(directory.glob("events.out.tfevents.*")):
-        try:
-            for record in tf.data.TFRecordDataset(str(path)):
-                event = event_pb2.Event.FromString(record.numpy())
-                for value in event.summary.value:
-                    tensor = value.tensor
-                    if tensor.dtype == tf.float32.as_datatype_enum and not tensor.tensor_shape.dim:
-                        found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(tensor))
-        except tf.errors.DataLossError:
-            continue
-    return {name: dict(sorted(curve.items())) for name, curve in found.items()}
+    found: list[Event] = []
+    with contextlib.suppress(tf.errors.DataLossError):
+        found.extend(event_pb2.Event.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(path)))
+    return found
 
 
 def draw_curves(curves: Mapping[str, Curve]) -> bytes | None:

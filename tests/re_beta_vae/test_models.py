@@ -46,11 +46,17 @@ def run(tmp_path_factory):
     trained = {"model": "known", "dataset": data.name, "fingerprint": data.fingerprint, "seed": 0}
     write(folder / "train", "train", trained, {"dataset.name": "dummy_data"})
     export(Known(data.observation_shape), folder / "train" / "saved_model")
-    for steps in ([10, 20], [20, 30]):  # a training that was continued from step 10
-        with tf.summary.create_file_writer(str(folder / "train"), filename_suffix=f".{steps[0]}").as_default():
+    for number, steps in ((9, [10, 20]), (10, [20, 30])):  # a training that was continued from step 10
+        with tf.summary.create_file_writer(str(folder / "train")).as_default():
             for step in steps:
                 tf.summary.scalar("reconstruction", 100.0 + steps[0] + step, step)
                 tf.summary.scalar("kl", 1.0, step)
+        (written,) = (
+            path for path in (folder / "train").glob("events.out.tfevents.*") if not path.name.endswith("written")
+        )
+        written.rename(
+            written.with_name(f"events.out.tfevents.1.host.7.{number}.written")
+        )  # TensorFlow numbers without zeros
     return folder
 
 
