@@ -6,13 +6,15 @@ import functools
 import json
 import os
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from dlib_bvae.artifacts import Identity, Work, finished, is_done, read_identity, read_results
+from dlib_bvae.artifacts import Identity, Stage, Work, finished, is_done, read_identity, read_results
 from dlib_bvae.artifacts.identity import canonical
-from dlib_bvae.config import configuration
+from dlib_bvae.config import Configuration, configuration
+from dlib_bvae.datasets import GroundTruthData, ImageData
 
 
 @dataclass(frozen=True)
@@ -39,65 +41,102 @@ def scored(directory: Path, evaluations: Iterable[Evaluation]) -> dict[Evaluatio
         name = each.representation()
         if name not in results:
             results[name] = _results(directory, directory / name)
-        place = next((result.directory for result in results[name] if _is_of(each, result.parameters)), None)
+        place = next((result.directory for result in results[name] if _is_of(each, result)), None)
         if place is not None:
             found[each] = place
     return found
 
 
 class _Result(NamedTuple):
-    """A finished evaluation of the present codes, with its version and parameters in canonical JSON."""
+    """A finished evaluation of the present codes: its version and parameters and those of the codes, in canonical JSON."""
 
     directory: Path
     parameters: str
+    codes: str
 
 
 def _results(run: Path, representation: Path) -> list[_Result]:
     if not is_done(representation, "postprocess") or not is_done(run / "train", "train"):
         return []
-    codes = read_results(representation, "postprocess")
-    if codes.get("trained") != read_results(run / "train", "train")["uuid"]:
+    results = read_results(representation, "postprocess")
+    if results.get("trained") != read_results(run / "train", "train")["uuid"]:
         return []
+    codes = _read(str(representation), "postprocess", _version(representation, "postprocess"))[0]
     places = finished(representation / "metrics", "evaluation")
-    read = [(each, _read(str(each), _version(each))) for each in places]
-    return [_Result(each, parameters) for each, (parameters, encoded) in read if encoded == codes["uuid"]]
+    read = [(each, _read(str(each), "evaluation", _version(each, "evaluation"))) for each in places]
+    return [_Result(each, parameters, codes) for each, (parameters, encoded) in read if encoded == results["uuid"]]
 
 
-def _version(directory: Path) -> int:
-    return os.stat(directory / "results" / "json" / "evaluation_results.json").st_mtime_ns
+def _version(directory: Path, stage: str) -> int:
+    return os.stat(directory / "results" / "json" / f"{stage}_results.json").st_mtime_ns
 
 
 @functools.lru_cache(maxsize=2**20)
-def _read(directory: str, version: int) -> tuple[str, str]:
-    """(Version and parameters of an evaluation in canonical JSON, the uuid of its codes); `version` changes with its files."""
+def _read(directory: str, stage: str, version: int) -> tuple[str, str | None]:
+    """(Version and parameters of a result in canonical JSON, the uuid of its codes); `version` changes with its files."""
     del version
-    identity = read_identity(Path(directory), "evaluation")
+    identity = read_identity(Path(directory), stage)
     text = canonical([identity.version, identity.parameters, identity.recorded, identity.bound])
     text = _same_texts.setdefault(text, text)
-    return text, identity.sources["encoded"]
+    return text, identity.sources.get("encoded")
 
 
 _same_texts: dict[str, str] = {}
 
 
-@functools.cache
-def _is_of(evaluation: Evaluation, parameters: str) -> bool:
-    from dlib_bvae.metrics import METRICS
-    from dlib_bvae.stages.evaluate import EVALUATION, REGISTRIES
+def _is_of(evaluation: Evaluation, result: _Result) -> bool:
+    return _has_parameters(evaluation, result.parameters) and _has_codes(evaluation, result.codes)
 
-    version, used, recorded, bound = json.loads(parameters)
+
+@functools.cache
+def _has_parameters(evaluation: Evaluation, parameters: str) -> bool:
+    from dlib_bvae.metrics import METRICS
+    from dlib_bvae.stages.evaluate import EVALUATION
+
     metric = METRICS.canonical(evaluation.metric)
-    if version != EVALUATION.version or used["metric"] != metric:
+    before = _identity(EVALUATION, parameters)
+    if before.version != EVALUATION.version or before.parameters["metric"] != metric:
         return False
-    before = Identity(EVALUATION.name, version, used, recorded=recorded, bound=tuple(bound))
-    with configuration(evaluation.gin_config, evaluation.gin_bindings, REGISTRIES):
+    with _configured(evaluation):
         return not Work(EVALUATION, Path(), given={"metric": metric}).parameters_differ(before)
+
+
+@functools.cache
+def _has_codes(evaluation: Evaluation, codes: str) -> bool:
+    from dlib_bvae.stages.postprocess import POSTPROCESS, unused
+
+    before = _identity(POSTPROCESS, codes)
+    with _configured(evaluation):
+        return not Work(POSTPROCESS, Path(), unused=unused()).parameters_differ(before)
+
+
+def _identity(stage: Stage, text: str) -> Identity:
+    version, used, recorded, bound = json.loads(text)
+    return Identity(stage.name, version, used, recorded=recorded, bound=tuple(bound))
+
+
+def _configured(evaluation: Evaluation) -> AbstractContextManager[Configuration]:
+    from dlib_bvae.stages.evaluate import REGISTRIES
+
+    return configuration(evaluation.gin_config, evaluation.gin_bindings, REGISTRIES)
 
 
 @functools.cache
 def _representation(evaluation: Evaluation) -> str:
     from dlib_bvae.stages import evaluate, postprocess
 
-    with configuration(evaluation.gin_config, evaluation.gin_bindings, evaluate.REGISTRIES):
+    with _configured(evaluation):
         evaluate.named(evaluation.metric)
         return postprocess.stage_name()
+
+
+def encoded(evaluation: Evaluation, data: ImageData) -> tuple[str, ...]:
+    """What tells the codes of `data` that `evaluation` asks for from others in their directory: each "parameter = value"."""
+    from dlib_bvae.stages import postprocess
+
+    with _configured(evaluation):
+        _, seed, most = postprocess.postprocessing()
+        whole = not isinstance(data, GroundTruthData) or data.num_images <= most
+        unused = postprocess.unused()
+    said = [] if whole and unused("postprocess.random_seed") else [f"postprocess.random_seed = {seed}"]
+    return (*said, *([] if whole else [f"postprocess.max_images = {most}"]))

@@ -12,7 +12,7 @@ from typing import Any
 from dlib_bvae.config import Configuration
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UnknownName, UserError
-from dlib_bvae.studies.evaluation import Evaluation
+from dlib_bvae.studies.evaluation import Evaluation, encoded
 from dlib_bvae.studies.study import Run
 
 PROGRAM = "dlib_bvae.studies.preflight"
@@ -73,6 +73,7 @@ def _try(runs: Sequence[Run]) -> dict[str, str]:
                 absent[place(run)] = data
             else:
                 _try_evaluations(fresh, data)
+                _refuse_two_encodings(run.evaluations, data)
         except UserError as error:
             raise UserError(f"part {run.part} of the study is wrong: {error}") from error
     for part, each in typed.items():
@@ -135,6 +136,19 @@ def _try_evaluations(evaluations: Sequence[Evaluation], data: ImageData) -> None
                 typed = _Typed()
                 typed.note(configured, ["evaluation", "postprocess"])
                 typed.refuse_unused(f"the metric {name}: ")
+
+
+def _refuse_two_encodings(evaluations: Sequence[Evaluation], data: ImageData) -> None:
+    """Raises UserError where two evaluations of a run ask for different codes, which one directory would have to hold."""
+    seen: dict[str, tuple[str, ...]] = {}
+    for each in evaluations:
+        directory, codes = each.representation(), encoded(each, data)
+        if seen.setdefault(directory, codes) != codes:
+            both = " and ".join(", ".join(those) or "all images" for those in (seen[directory], codes))
+            raise UserError(
+                f"its evaluations encode {directory} by {both}, and a run keeps one of them; "
+                "ask for the other in a study with a directory of its own"
+            )
 
 
 def _absence(data: ImageData) -> str:

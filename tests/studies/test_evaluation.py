@@ -45,6 +45,18 @@ def test_one_with_other_parameters_is_missing(directory, other):
     assert scored(directory, [other]) == {}
 
 
+def test_one_of_codes_by_another_seed_is_missing(directory):
+    """The mean codes here stand for sampled ones: their identity is that of postprocess.random_seed = 3."""
+    path = directory / "mean/results/json/postprocess_identity.json"
+    identity = json.loads(path.read_text())
+    identity["parameters"] |= {"postprocess.postprocess_fn": "@sampled_representation", "postprocess.random_seed": 3}
+    path.write_text(json.dumps(identity))
+    (directory / "mean").rename(directory / "sampled")
+    sampled = "postprocess.postprocess_fn = @sampled_representation"
+    other, same = (mig("mig.num_train = 200", sampled, f"postprocess.random_seed = {seed}") for seed in (0, 3))
+    assert scored(directory, [other, same]).keys() == {same}
+
+
 @pytest.mark.parametrize("again", ["train", "mean"])
 def test_one_of_another_training_or_encoding_is_missing(directory, again):
     path = next((directory / again / "results" / "json").glob("*_results.json"))

@@ -44,6 +44,16 @@ def test_a_wrong_metric_is_refused(tiny, binding, said):
         preflight.check(tiny(binding).runs)
 
 
+def test_evaluations_whose_codes_would_lie_in_one_directory_are_refused(tiny):
+    sampled = "'postprocess.postprocess_fn = @sampled_representation'"
+    seeded = f"{{'metric': 'mig', 'gin_bindings': [{sampled}], 'grid': {{'postprocess.random_seed': [0, 1]}}}}"
+    said = (
+        r"encode sampled by postprocess\.random_seed = 0 and postprocess\.random_seed = 1, and a run keeps one of them"
+    )
+    with pytest.raises(UserError, match=said):
+        preflight.check(tiny(f"study.metrics = [{seeded}]").runs)
+
+
 @pytest.mark.parametrize(
     ("binding", "said"),
     [
