@@ -5,10 +5,12 @@ Written in blocks, continued after an interruption, checked when read; the stage
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import gin
 import numpy as np
@@ -59,7 +61,7 @@ def encode_all(encode: Encode, data: ImageData, reduction: Reduction, directory:
     """Encodes every image of `data` into `directory`/codes.npy (float32 (images, latents)) and describes it in codes.json.
 
     reduction: one of REPRESENTATIONS. seed: of its random numbers, a stream for each block: a call that continues where an
-    interrupted one stopped gives the same codes. Returns the description: shape, dtype, sha256.
+    interrupted one stopped gives the same codes. Returns the description (shape, dtype, sha256).
     Raises UserError when the disk is full, a code is not finite, or an image has more than MOST_LATENTS of them.
     """
     latents = encode(data.observations_at(np.arange(1)))[0].shape[1]
@@ -89,6 +91,27 @@ def encode_all(encode: Encode, data: ImageData, reduction: Reduction, directory:
     write_atomic(directory / "codes.json", json.dumps(description, indent=2) + "\n")
     progress_path.unlink()
     return description
+
+
+def codes_digest(codes: np.ndarray) -> str:
+    """64 hexadecimal digits that are the same for equal codes, of any type and in any order of memory: codes (images, latents).
+
+    The SHA-256 of codes.npy as encode_all writes it: float32 where that holds every value exactly, else float64; -0 is 0.
+    """
+    blocks = lambda kind: _blocks(codes, kind)
+    single = all(np.array_equal(one, two) for one, two in zip(blocks("<f4"), blocks("<f8"), strict=True))
+    file = io.BytesIO()
+    _write_header(file, "<f4" if single else "<f8", codes.shape)
+    digest = hashlib.sha256(file.getvalue())
+    for block in blocks("<f4" if single else "<f8"):
+        digest.update(block.tobytes())
+    return digest.hexdigest()
+
+
+def _blocks(codes: np.ndarray, kind: str) -> Iterator[np.ndarray]:
+    for start in range(0, len(codes), _BLOCK):
+        with np.errstate(over="ignore"):  # what float32 cannot hold is not equal
+            yield np.ascontiguousarray(codes[start : start + _BLOCK], kind) + np.array(0, kind)
 
 
 def check_width(latents: int) -> None:
@@ -132,11 +155,15 @@ def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overw
 def _create(path: Path, shape: tuple[int, int]) -> np.memmap:
     """A new array to write in; its bytes are reserved at once, as a full disk under a memory map would kill the process."""
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        _write_header(file, "<f4", shape)
         empty = np.zeros((min(shape[0], _BLOCK), shape[1]), np.float32)
         for start in range(0, shape[0], _BLOCK):
             file.write(empty[: shape[0] - start].tobytes())
     return np.load(path, mmap_mode="r+", allow_pickle=False)
+
+
+def _write_header(file: BinaryIO, kind: str, shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
 
 
 def _encode_block(

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import re
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 _BATCH = 1_000
 _SAME = 1e-3  # standard deviations of a code that two encodings of one image may differ by: batches are computed in other orders
 _EXACT = 1e-6  # of a factor's variance that an exact copy leaves unexplained
+_MOST_SHOWN = 100  # characters of a wrong value in a message
 _ROWS_A_CODE = 10  # fewer images for each code would fit any factor
 
 
@@ -89,12 +91,16 @@ def read(folder: Path) -> Submission:
     """
     path = folder / META
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = _read(path)
+        check_json(value, schema(), str(path))
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{folder} is no submission: it lacks {META}") from None
-    except (ValueError, RecursionError, OSError) as error:
+    except UserError:
+        raise
+    except RecursionError:
+        raise UserError(f"{path} cannot be read: an entry is nested too deeply") from None
+    except (ValueError, OSError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
-    check_json(value, schema(), str(path))
     if value["name"] != folder.resolve().name:
         raise UserError(f"{path}: the name {value['name']!r} must be that of its folder, {folder.resolve().name!r}")
     entries = tuple(_entry(folder, each, f"{path}.entries[{i}]") for i, each in enumerate(value["entries"]))
@@ -103,6 +109,15 @@ def read(folder: Path) -> Submission:
         raise UserError(f"{path} has two entries for {twice[0][0]} and training seed {twice[0][2]}; give each once")
     given = {key: value.get(key) for key in ("name", "method", "supervision", "paper", "code")}
     return Submission(folder=folder, entries=entries, **given)
+
+
+def _read(path: Path) -> Any:
+    """The JSON value in a file. Raises ValueError and OSError, also for what is no regular file, NaN and texts that are no Unicode."""
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+        raise ValueError("it is no regular file")
+    value = json.loads(path.read_text(encoding="utf-8"))
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return value
 
 
 def _entry(folder: Path, value: dict[str, Any], where: str) -> Entry:
@@ -127,9 +142,9 @@ def _file(folder: Path, name: str, where: str) -> Path:
         inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # a circle of links, a name that no file can have
         reason = getattr(error, "strerror", None) or type(error).__name__
-        raise UserError(f"{where} cannot be found: {reason}; got {name[:100]!r}") from None
+        raise UserError(f"{where} cannot be found: {reason}; got {name!r:.{_MOST_SHOWN}}") from None
     if not inside:
-        raise UserError(f"{where} must be a file in the submission's folder; got {name!r}")
+        raise UserError(f"{where} must be a file in the submission's folder; got {name!r:.{_MOST_SHOWN}}")
     if not there:
         raise UserError(f"{where}: there is no file {path}")
     return path
@@ -146,15 +161,15 @@ def check_json(value: Any, rules: Mapping[str, Any], where: str) -> None:
     kinds = rules.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if kinds and not any(_is(value, kind) for kind in kinds):
-        raise UserError(f"{where} must be of type {' or '.join(kinds)}; got {value!r}")
+        raise UserError(f"{where} must be of type {' or '.join(kinds)}; got {value!r:.{_MOST_SHOWN}}")
     if "enum" in rules and value not in rules["enum"]:
-        raise UserError(f"{where} must be one of {', '.join(map(str, rules['enum']))}; got {value!r}")
+        raise UserError(f"{where} must be one of {', '.join(map(str, rules['enum']))}; got {value!r:.{_MOST_SHOWN}}")
     if isinstance(value, str) and "pattern" in rules and not re.fullmatch(rules["pattern"], value):
-        raise UserError(f"{where} must match {rules['pattern']}; got {value!r}")
+        raise UserError(f"{where} must match {rules['pattern']}; got {value!r:.{_MOST_SHOWN}}")
     if isinstance(value, (int, float)) and not value >= rules.get("minimum", -math.inf):
-        raise UserError(f"{where} must be >= {rules['minimum']}; got {value!r}")
+        raise UserError(f"{where} must be >= {rules['minimum']}; got {value!r:.{_MOST_SHOWN}}")
     if isinstance(value, (int, float)) and not value <= rules.get("maximum", math.inf):
-        raise UserError(f"{where} must be <= {rules['maximum']}; got {value!r}")
+        raise UserError(f"{where} must be <= {rules['maximum']}; got {value!r:.{_MOST_SHOWN}}")
     least = next((rules[key] for key in ("minItems", "minLength", "minProperties") if key in rules), 0)
     if isinstance(value, (str, list, dict)) and len(value) < least:
         raise UserError(f"{where} must not be empty")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ def folder(tmp_path):
     place.mkdir()
     (place / "codes.npy").write_bytes(b"")
     (place / "circle.npy").symlink_to("circle.npy")
+    (place / "loop").symlink_to("loop")
     return place
 
 
@@ -88,7 +90,10 @@ def entry(**changed):
         (entry(codes="../codes.npy"), "codes must be a file in the submission's folder"),
         (entry(codes="/etc/passwd"), "codes must be a file in the submission's folder"),
         (entry(codes="a\0.npy"), r"codes cannot be found: ValueError; got 'a\\x00.npy'"),
-        (entry(codes="\ud800.npy"), "codes cannot be found: UnicodeEncodeError"),
+        (entry(codes="\ud800.npy"), "meta.json cannot be read: .* surrogates not allowed"),
+        ({"method": "\ud800"}, "meta.json cannot be read: .* surrogates not allowed"),
+        ({"method": 10**400}, r"method must be of type string; got 1[0]{99}$"),
+        (entry(codes="loop/codes.npy"), "codes cannot be found: Too many levels|codes"),
         (entry(codes="a" * 300), "codes cannot be found: File name too long"),
         (entry(codes="circle.npy"), "codes"),
         (entry(sha256="0" * 64 + "\n"), r"sha256 must match"),
@@ -104,10 +109,29 @@ def test_what_is_refused(folder, changed, told):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", json.dumps({"name": "mine"}), json.dumps(META).replace("0.5", "NaN")])
-def test_damaged_files_are_refused(folder, text):
-    with pytest.raises(UserError, match="meta.json"):
-        read(write(folder, text))
+DAMAGED = {
+    "open": "{",
+    "a list": "[1]",
+    "little": json.dumps({"name": "mine"}),
+    "NaN": json.dumps(META).replace("0.5", "NaN"),
+    "a seed of 5,000 digits": json.dumps(META).replace('"training_seed": 1', f'"training_seed": {"1" * 5000}'),
+    "nested deeply": json.dumps({**META, "entries": "x"}).replace('"x"', "[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("kind", [*DAMAGED, "a pipe", "a folder", "a circle of links"])
+def test_damaged_files_are_refused(folder, kind):
+    if kind in DAMAGED:
+        write(folder, DAMAGED[kind])
+    elif kind == "a pipe":
+        os.mkfifo(folder / "meta.json")
+    elif kind == "a folder":
+        (folder / "meta.json").mkdir()
+    else:
+        (folder / "meta.json").symlink_to("meta.json")
+    with pytest.raises(UserError, match="meta.json") as caught:
+        read(folder)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_folder_without_meta_is_no_submission(tmp_path):
