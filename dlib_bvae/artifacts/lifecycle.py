@@ -191,7 +191,7 @@ class Work:
         return identity
 
     def finish(self, results: Mapping[str, Any], earlier: Path | None = None, over: bool = False) -> dict[str, Any]:
-        """Writes `results` with the identity, puts all in its place, and returns them as they stand there. over: see write_stage."""
+        """Writes `results`, puts all in its place, and returns them as they stand there. over: see write_stage."""
         identity, place = self.identity(), self.directory if over else self.part
         text = config.without(self._seen[1], self.hidden)
         written = write_stage(place, identity, results=results, gin_text=text, earlier=earlier, over=over)

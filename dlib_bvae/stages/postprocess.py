@@ -166,7 +166,9 @@ def encode(
     }
     equal = before.pop("sha256", None) == description["sha256"]
     if equal and finish_equal(work, before, results, earlier):
-        print(f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s; the codes are equal to those before")
+        print(
+            f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s; the codes are equal to those before"
+        )
         return
     say_dropped(work.directory)
     work.finish(results, earlier)
@@ -201,4 +203,6 @@ def say_dropped(directory: Path) -> None:
     """Says how many results go with the codes in `directory`, where others take their place."""
     made = sum(path.parents[2] != directory for path in directory.rglob("results/json/*_results.json"))
     if made:
-        print(f"{directory}: the codes are others than before; what was made from those goes with them ({made} results)")
+        print(
+            f"{directory}: the codes are others than before; what was made from those goes with them ({made} results)"
+        )

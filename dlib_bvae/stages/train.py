@@ -257,7 +257,10 @@ def finish(
 def _uuid_of_equal(work: Work, results: dict[str, Any]) -> str | None:
     """The uuid of a training that stands and has the same identity and outcome, which is then one result with this."""
     before = results_standing(work.directory, TRAIN.name)
-    same = {"identity": work.identity().digest, **{key: results.get(key) for key in ("weights", "codes", "fingerprint")}}
+    same = {
+        "identity": work.identity().digest,
+        **{key: results.get(key) for key in ("weights", "codes", "fingerprint")},
+    }
     return before.get("uuid") if all(before.get(key) == value for key, value in same.items()) else None
 
 

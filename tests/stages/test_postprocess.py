@@ -137,7 +137,9 @@ def test_a_training_with_an_equal_outcome_keeps_what_was_made_from_it(network, c
     (path,) = evaluate.run("mig", [], FEW, network)
     kept = snapshot(network / "mean")
     train.run(["gin/models/random_encoder.gin"], NETWORK, network, overwrite=True)
-    assert "the outcome is equal to that before; codes, scores and pictures made from it stay" in capsys.readouterr().out
+    assert (
+        "the outcome is equal to that before; codes, scores and pictures made from it stay" in capsys.readouterr().out
+    )
     evaluate.run("mig", [], FEW, network)
     assert snapshot(network / "mean") == kept
     train.run(["gin/models/random_encoder.gin"], [*NETWORK, "model.random_seed = 1"], network, overwrite=True)
