@@ -19,6 +19,10 @@ class NotApplicable(UserError):
     """What was asked for cannot be had of this data or these codes, whatever its parameters."""
 
 
+class Damaged(UserError):
+    """A file was read and is not as this package writes it."""
+
+
 class UnknownName(UserError):
     """A name that no registry or configuration has."""
 

@@ -190,12 +190,12 @@ class Work:
             identity.recorded[GROWN_FROM] = self.grown_from
         return identity
 
-    def finish(self, results: Mapping[str, Any], earlier: Path | None = None) -> dict[str, Any]:
-        """Writes `results` with the identity (see write_stage), puts all in its place, and returns them as they stand there."""
-        identity = self.identity()
+    def finish(self, results: Mapping[str, Any], earlier: Path | None = None, over: bool = False) -> dict[str, Any]:
+        """Writes `results`, puts all in its place, and returns them as they stand there. over: see write_stage."""
+        identity, place = self.identity(), self.directory if over else self.part
         text = config.without(self._seen[1], self.hidden)
-        written = write_stage(self.part, identity, results=results, gin_text=text, earlier=earlier)
-        commit(self.directory)
+        written = write_stage(place, identity, results=results, gin_text=text, earlier=earlier, over=over)
+        self.abandon() if over else commit(self.directory)
         return written
 
     def results(self) -> dict[str, Any]:

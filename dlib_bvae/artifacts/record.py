@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.artifacts.identity import Identity
-from dlib_bvae.errors import UserError, is_disk_full
+from dlib_bvae.errors import Damaged, UserError, is_disk_full
 from dlib_bvae.former_names import current_key
 from dlib_bvae.gin_text import config_dict, without
 from dlib_bvae.runtime import raise_if_interrupted
@@ -94,14 +94,20 @@ def writing(path: Path, advice: str = "choose another place, or see who may writ
 
 
 def write_stage(
-    directory: Path, identity: Identity, *, results: Mapping[str, Any], gin_text: str, earlier: Path | None
+    directory: Path,
+    identity: Identity,
+    *,
+    results: Mapping[str, Any],
+    gin_text: str,
+    earlier: Path | None,
+    over: bool = False,
 ) -> dict[str, Any]:
     """Writes the files of a finished stage under `directory`/results and returns its results as they stand there.
 
-    `results` must hold `elapsed_time` (seconds) and gets a new `uuid` and the digest of `identity`; `gin_text` is the operative
-    gin configuration. `earlier` is the directory of the stage before, whose entries are copied into
+    `results` must hold `elapsed_time` (seconds) and gets the digest of `identity` and, where it has none, a new `uuid`;
+    `gin_text` is the operative gin configuration. `earlier` is the directory of the stage before, whose entries are copied into
     results/aggregate/<stage>.json, or None for the first stage. <stage>_results.json is written last, as a stage is done
-    exactly when it exists.
+    exactly when it exists. over: the files of an equal result are replaced, which stays done all the while.
 
     Raises UserError when a value is NaN or infinite (a result that is no number is no result: nothing is written), when
     `earlier` holds no readable results or `directory` cannot be written; KeyboardInterrupt, and nothing is written, when a
@@ -116,7 +122,7 @@ def write_stage(
     # where the identity has another value, as a digest for a path, that one makes results equal
     config |= {key: value for key, value in identity.parameters.items() if key in {*config, "continued_from"}}
     config = _plain(config, f"{stage}_config")
-    results = _plain({**results, "uuid": str(uuid.uuid4()), "identity": identity.digest}, f"{stage}_results")
+    results = _plain({"uuid": str(uuid.uuid4()), **results, "identity": identity.digest}, f"{stage}_results")
     aggregate = {
         **(_merged(earlier) if earlier is not None else {}),
         **flatten(config, f"{stage}_config"),
@@ -132,7 +138,8 @@ def write_stage(
         done: _dump(results),
     }
     with written_next_to(files) as parts:
-        done.unlink(missing_ok=True)  # when a stage is redone: old results never stand next to a new configuration
+        if not over:
+            done.unlink(missing_ok=True)  # old results never stand next to a new configuration
         for path, part in parts.items():
             os.replace(part, path)
     return dict(results)
@@ -173,6 +180,23 @@ def read_results(directory: Path, stage: str) -> dict[str, Any]:
     if not isinstance(results.get("elapsed_time"), (int, float)):
         raise damaged(path, stage, "it lacks elapsed_time in seconds")
     return results
+
+
+def results_standing(directory: Path, stage: str) -> dict[str, Any]:
+    """What the results of a stage say, whole or damaged: then what results/aggregate repeats of them; {} where there are none.
+
+    Raises UserError where a file cannot be read.
+    """
+    if is_done(directory, stage):
+        with contextlib.suppress(Damaged):
+            return read_results(directory, stage)
+    path = directory / "results" / "aggregate" / f"{stage}.json"
+    prefix = f"{stage}_results."
+    with contextlib.suppress(Damaged):
+        if path.is_file():
+            entries = read_json(path, stage)
+            return {key.removeprefix(prefix): value for key, value in entries.items() if key.startswith(prefix)}
+    return {}
 
 
 def read_config(directory: Path, stage: str) -> dict[str, Any]:
@@ -227,9 +251,11 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
     return value
 
 
-def damaged(path: Path, stage: str, why: str) -> UserError:
+def damaged(path: Path, stage: str, why: str) -> Damaged:
     """The error for a file of `stage` that was read and is not as that stage writes it."""
-    return UserError(f"{path} is damaged ({why}); run {_command(stage)} again with --overwrite")
+    of_codes = stage == "postprocess" and len(path.parents) > 3 and not (path.parents[3] / "train").exists()
+    command = COMMANDS["evaluation"] if of_codes else _command(stage)  # codes from elsewhere have no stage of their own
+    return Damaged(f"{path} is damaged ({why}); run {command} again with --overwrite")
 
 
 def _command(stage: str) -> str:

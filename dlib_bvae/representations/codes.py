@@ -5,6 +5,7 @@ Written in blocks, continued after an interruption, checked when read; the stage
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -20,10 +21,11 @@ from rich.progress import Progress
 from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import sha256_of
-from dlib_bvae.errors import UserError, is_disk_full
+from dlib_bvae.errors import Damaged, UserError, is_disk_full
 from dlib_bvae.models import MOST_LATENTS
 from dlib_bvae.registry import Registry
 
+CODES_FILES = ("codes.npy", "codes.json")
 _BLOCK = 16_384
 _BATCH = 1_024
 # Observations float32 (n, H, W, C) → posterior mean float32 (n, latents), and log_variance of the same shape or None.
@@ -133,6 +135,28 @@ def _rows_done(path: Path, progress_path: Path, shape: tuple[int, int]) -> int:
     return rows if begun.shape == shape and begun.dtype == np.float32 and 0 <= rows <= shape[0] else 0
 
 
+def codes_sha256(directory: Path) -> str | None:
+    """The SHA-256 of the codes under `directory` as they were written; where no description says it, of what is there.
+
+    None where there are none. Raises UserError where they cannot be read.
+    """
+    path = directory / "codes.npy"
+    with unreadable_is_said():
+        try:
+            return str(json.loads((directory / "codes.json").read_text(encoding="utf-8"))["sha256"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return sha256_of(path) if path.is_file() else None
+
+
+@contextlib.contextmanager
+def unreadable_is_said() -> Iterator[None]:
+    """In the block a file that may not be read becomes a UserError that says so; it may be whole."""
+    try:
+        yield
+    except PermissionError as error:
+        raise UserError(f"{error.filename} cannot be read ({error.strerror}); see who may read it") from error
+
+
 def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overwrite") -> np.ndarray:
     """The codes under `directory`, float32 (images, latents), memory-mapped.
 
@@ -140,16 +164,15 @@ def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overw
     """
     path = directory / "codes.npy"
     try:
-        description = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
-        if sha256_of(path) != description["sha256"]:
-            raise UserError(f"{path} is not what was written (its checksum differs): truncated or changed; {advice}")
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        with unreadable_is_said():
+            description = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
+            if sha256_of(path) != description["sha256"]:
+                raise Damaged(f"{path} is not what was written (its checksum differs): truncated or changed; {advice}")
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+    except UserError:
+        raise  # a ValueError too
     except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, UserError):
-            raise
-        if isinstance(error, PermissionError):
-            raise UserError(f"{error.filename} cannot be read ({error.strerror}); see who may read it") from error
-        raise UserError(f"{path} or its codes.json is missing or damaged ({error}); {advice}") from error
+        raise Damaged(f"{path} or its codes.json is missing or damaged ({error}); {advice}") from error
 
 
 def _create(path: Path, shape: tuple[int, int]) -> np.memmap:

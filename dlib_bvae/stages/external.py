@@ -12,17 +12,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae import datasets
-from dlib_bvae.artifacts import Stage, Work, describe, is_done, read_identity, standing
+from dlib_bvae.artifacts import Stage, Work, describe, is_done, read_identity, read_results, standing
 from dlib_bvae.artifacts.names import check_name
+from dlib_bvae.artifacts.record import results_standing
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.external.arrays import open_array
-from dlib_bvae.errors import UserError, check_integer, check_memory
+from dlib_bvae.errors import Damaged, UserError, check_integer, check_memory
 from dlib_bvae.metrics.engine.codes import check_codes_shape, unusable
 from dlib_bvae.representations.codes import read_codes
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages.inputs import Representation, load_decoder, load_encoder, load_model
-from dlib_bvae.stages.postprocess import POSTPROCESS, encode, encoded_part, stage_name, unused
+from dlib_bvae.stages.postprocess import (
+    POSTPROCESS,
+    encode,
+    encoded_part,
+    finish_equal,
+    say_dropped,
+    stage_name,
+    unused,
+)
 
 _WAY_OUT = "choose another --name or --output_dir, or --overwrite to replace the codes and their scores"
 _CODES = Stage("postprocess", way_out=_WAY_OUT)
@@ -138,8 +147,8 @@ def represent(
         sources={"trained": sha256},
         unused=unused() if codes is None else lambda key: True,
     )
-    if is_done(work.directory, "postprocess") and not work.differ(read_identity(work.directory, "postprocess")):
-        overwrite = False  # their other scores stay
+    if overwrite and _is_whole(work, read=codes is None):
+        overwrite = False
     if codes is not None:
         if work.done(overwrite):
             work.relabel({key: recorded[key] for key in ("model", "dataset")})
@@ -149,9 +158,21 @@ def represent(
     model: Path = source.saved_model  # type: ignore[assignment]
     encode(work, lambda: (load_encoder(model), data), {**recorded, "saved_model": model}, overwrite)
     work.relabel({key: recorded[key] for key in ("model", "dataset")})
-    found = read_codes(work.directory, advice=f"delete {work.directory}")
+    found = read_codes(work.directory, advice="run the same command again with --overwrite")
     functions = (lambda: load_decoder(model), lambda: load_model(model))
     return Representation(work.directory, work.directory, data, found, *functions), work
+
+
+def _is_whole(work: Work, read: bool) -> bool:
+    """Whether the encoding `work` is there, the same and not damaged. read: its codes too, which are not in the user's file."""
+    try:
+        same = is_done(work.directory, "postprocess") and not work.differ(read_identity(work.directory, "postprocess"))
+        if same:
+            read_results(work.directory, "postprocess")
+            return not read or read_codes(work.directory) is not None
+    except Damaged:
+        pass
+    return False
 
 
 def check_values(codes: np.ndarray, path: Path) -> None:
@@ -164,6 +185,7 @@ def check_values(codes: np.ndarray, path: Path) -> None:
 
 def _write(work: Work, source: ExternalCodes, recorded: dict[str, Any], codes: np.ndarray) -> None:
     began = time.monotonic()
+    before = results_standing(work.directory, "postprocess")
     work.begin()
     results = {
         **recorded,
@@ -175,4 +197,6 @@ def _write(work: Work, source: ExternalCodes, recorded: dict[str, Any], codes: n
         "elapsed_time": time.monotonic() - began,
         "environment": describe(),
     }
-    work.finish(results)
+    if not finish_equal(work, before, results, None):
+        say_dropped(work.directory)
+        work.finish(results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,12 +11,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.artifacts import Stage, Work, describe, device, is_done, peak_memory_mib, read_identity
+from dlib_bvae.artifacts.record import results_standing
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import GroundTruthData, ImageData
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import check_integer
 from dlib_bvae.registry import configurable
-from dlib_bvae.representations.codes import REPRESENTATIONS, Reduction, encode_all, mean_representation
+from dlib_bvae.representations.codes import (
+    CODES_FILES,
+    REPRESENTATIONS,
+    Reduction,
+    codes_sha256,
+    encode_all,
+    mean_representation,
+)
 from dlib_bvae.stages.inputs import Encode, TrainedRun, opened_run
 
 POSTPROCESS = Stage("postprocess", again="encoding again", continues=True)
@@ -135,6 +144,7 @@ def encode(
         return
     began = time.monotonic()
     reduction, seed, _ = postprocessing()
+    before = encoding_standing(work.directory)
     part = work.begin()
     encode_images, data = encoder()
     reduction(*encode_images(data.observations_at(np.arange(1))), np.random.default_rng(seed))  # calls all that it uses
@@ -154,5 +164,45 @@ def encode(
         "peak_memory_mib": peak_memory_mib(),
         "environment": describe(),
     }
+    equal = before.pop("sha256", None) == description["sha256"]
+    if equal and finish_equal(work, before, results, earlier):
+        print(
+            f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s; the codes are equal to those before"
+        )
+        return
+    say_dropped(work.directory)
     work.finish(results, earlier)
     print(f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s")
+
+
+def encoding_standing(directory: Path) -> dict[str, Any]:
+    """What the results of the encoding in `directory` say, and the "sha256" of its codes, whole or damaged; {} for none.
+
+    Raises UserError where a file cannot be read.
+    """
+    found = results_standing(directory, POSTPROCESS.name)
+    return {**found, "sha256": codes_sha256(directory)} if found else {}
+
+
+def finish_equal(work: Work, before: Mapping[str, Any], results: Mapping[str, Any], earlier: Path | None) -> bool:
+    """Finishes the encoding `work`, whose codes are equal to those that stand, over these; whether it is the same result.
+
+    before: what encoding_standing said. What was made from the codes stays, as their uuid does.
+    """
+    same = {"identity": work.identity().digest, "trained": results["trained"]}
+    if "uuid" not in before or any(before.get(key) != value for key, value in same.items()):
+        return False
+    for name in CODES_FILES:
+        if (work.part / name).exists():
+            os.replace(work.part / name, work.directory / name)
+    work.finish({**results, "uuid": before["uuid"]}, earlier, over=True)
+    return True
+
+
+def say_dropped(directory: Path) -> None:
+    """Says how many results go with the codes in `directory`, where others take their place."""
+    made = sum(path.parents[2] != directory for path in directory.rglob("results/json/*_results.json"))
+    if made:
+        print(
+            f"{directory}: the codes are others than before; what was made from those goes with them ({made} results)"
+        )

@@ -22,6 +22,7 @@ from dlib_bvae.artifacts import (
     read_identity,
     read_lock,
 )
+from dlib_bvae.artifacts.record import results_standing
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
@@ -244,10 +245,23 @@ def finish(
         "environment": describe(),
         **measured,
     }
+    if uuid := _uuid_of_equal(work, results):
+        results["uuid"] = uuid
+        print(f"{work.directory}: the outcome is equal to that before; codes, scores and pictures made from it stay")
     work.finish(results)
     done = f"trained {results['steps']} steps" if "steps" in results else "fitted"
     loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
     print(f"{work.directory}: {done} in {seconds:,.0f} s{loss}")
+
+
+def _uuid_of_equal(work: Work, results: dict[str, Any]) -> str | None:
+    """The uuid of a training that stands and has the same identity and outcome, which is then one result with this."""
+    before = results_standing(work.directory, TRAIN.name)
+    same = {
+        "identity": work.identity().digest,
+        **{key: results.get(key) for key in ("weights", "codes", "fingerprint")},
+    }
+    return before.get("uuid") if all(before.get(key) == value for key, value in same.items()) else None
 
 
 def _training(work: Work, data: ImageData, settings: TrainingSettings, profile: str | None) -> Learn:

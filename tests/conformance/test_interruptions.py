@@ -21,7 +21,7 @@ from support.later_commands import (
     score,
     study,
 )
-from support.tiny_runs import SETS, strays
+from support.tiny_runs import SETS, snapshot, strays
 
 from dlib_bvae.artifacts import environment, read_results
 from dlib_bvae.stages import evaluate, postprocess, rank
@@ -33,6 +33,7 @@ KILLED = {
     "fit again": ([fit, score], partial(fit, overwrite=True)),
     "encode": ([fit], encode),
     "encode again": ([fit, score], lambda folder: encode(folder, FEW)),
+    "encode the same again": ([fit, score], partial(encode, overwrite=True)),
     "score": ([fit, encode], score),
     "score again": ([fit, score], partial(score, overwrite=True)),
     "study": ([fit, encode], study),
@@ -139,6 +140,18 @@ def test_after_a_kill_a_later_command_goes_on(name, before, undisturbed, tmp_pat
 def test_after_a_kill_at_any_step_every_later_command_goes_on(name, later, before, undisturbed, tmp_path):
     for step in range(before(name)[1]):
         check(name, step, later, before, undisturbed, tmp_path / str(step))
+
+
+def test_a_kill_while_equal_codes_take_the_place_of_others_costs_no_score(before, tmp_path):
+    folder, steps = before("encode the same again")
+    metrics = snapshot(folder / "one" / "mean" / "metrics")
+    assert metrics
+    for step in range(0, steps, 2):
+        place = die("encode the same again", step, before, tmp_path / str(step))
+        quietly(score, place)
+        assert snapshot(place / "one" / "mean" / "metrics") == metrics
+        assert strays(place) == []
+        assert_nothing_is_stale(place / "one")
 
 
 def test_a_label_that_was_half_written_is_written_again(before, tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.tiny_runs import snapshot, strays
 
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import read_results
@@ -20,7 +21,7 @@ FEW = ["mig.num_train = 200", "beta_vae.num_train = 100", "beta_vae.num_eval = 5
 @pytest.fixture
 def oracle(tmp_path):
     """The run directory of an oracle on dummy_data, 512 images."""
-    return train.run([], ["model.model = @oracle()", "dataset.name = 'dummy_data'"], tmp_path / "oracle")
+    return train.run([], ORACLE, tmp_path / "oracle")
 
 
 def encoded(run):
@@ -66,14 +67,14 @@ def test_other_images_are_encoded_and_scored_again(oracle, capsys):
     assert read_results(path, "evaluation")["num_images"] == 512
 
 
+NETWORK = ["dataset.name = 'dummy_data'", "encoder.num_latent = 2"]
 SAMPLED = "postprocess.postprocess_fn = @sampled_representation"
 
 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory):
     """The run directory of a network before its first step; tests must not change it."""
-    network = ["dataset.name = 'dummy_data'", "encoder.num_latent = 2"]
-    return train.run(["gin/models/random_encoder.gin"], network, tmp_path_factory.mktemp("untrained") / "run")
+    return train.run(["gin/models/random_encoder.gin"], NETWORK, tmp_path_factory.mktemp("untrained") / "run")
 
 
 @pytest.fixture
@@ -101,13 +102,65 @@ def test_the_seed_changes_nothing_about_the_means_of_a_whole_grid(oracle, capsys
 
 def test_codes_and_scores_of_another_training_are_made_again(oracle, capsys):
     evaluate.run("mig", [], FEW, oracle)
-    train.run([], ["model.model = @oracle()", "dataset.name = 'dummy_data'"], oracle, overwrite=True)
+    train.run([], [*ORACLE, "model.random_seed = 1"], oracle, overwrite=True)
     evaluate.run("mig", [], FEW, oracle)
     said = capsys.readouterr().out.splitlines()
     assert f"{oracle}/mean was made from another training; encoding again" in said
-    encoded_again = read_results(oracle / "mean", "postprocess")
+    dropped = "the codes are others than before; what was made from those goes with them (1 results)"
+    assert f"{oracle}/mean: {dropped}" in said
+
+
+ORACLE = ["model.model = @oracle()", "dataset.name = 'dummy_data'"]
+BROKEN = ["", "codes.npy", "codes.json", "results/json/postprocess_results.json", "results/gin/postprocess.gin"]
+
+
+@pytest.mark.parametrize("damaged", BROKEN)
+def test_equal_codes_keep_what_was_made_from_them(oracle, capsys, damaged):
+    (path,) = evaluate.run("mig", [], FEW, oracle)
+    codes, before = encoded(oracle)
+    codes, kept = codes.copy(), snapshot(path)
+    if damaged:
+        (oracle / "mean" / damaged).write_text("{")
     postprocess.run(model_dir=oracle, overwrite=True)
-    assert read_results(oracle / "mean", "postprocess")["uuid"] != encoded_again["uuid"]
+    assert capsys.readouterr().out.rstrip().endswith("the codes are equal to those before")
+    after = encoded(oracle)
+    np.testing.assert_array_equal(after[0], codes)
+    assert after[1]["uuid"] == before["uuid"]
+    evaluate.run("mig", [], FEW, oracle)
+    assert f"{path}: scored already" in capsys.readouterr().out
+    assert snapshot(path) == kept
+    assert strays(oracle) == []
+    assert "random_seed" in (oracle / "mean/results/gin/postprocess.gin").read_text()
+
+
+def test_a_training_with_an_equal_outcome_keeps_what_was_made_from_it(network, capsys):
+    (path,) = evaluate.run("mig", [], FEW, network)
+    kept = snapshot(network / "mean")
+    train.run(["gin/models/random_encoder.gin"], NETWORK, network, overwrite=True)
+    assert (
+        "the outcome is equal to that before; codes, scores and pictures made from it stay" in capsys.readouterr().out
+    )
+    evaluate.run("mig", [], FEW, network)
+    assert snapshot(network / "mean") == kept
+    train.run(["gin/models/random_encoder.gin"], [*NETWORK, "model.random_seed = 1"], network, overwrite=True)
+    evaluate.run("mig", [], FEW, network)
+    assert f"{network}/mean was made from another training; encoding again" in capsys.readouterr().out
+
+
+def test_a_file_that_may_not_be_read_is_not_replaced(oracle, monkeypatch):
+    evaluate.run("mig", [], FEW, oracle)
+    kept = snapshot(oracle)
+
+    def forbidden(path, *given, **more):
+        if path.name == "codes.json":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_text(path, *given, **more)
+
+    read_text = Path.read_text
+    monkeypatch.setattr(Path, "read_text", forbidden)
+    with pytest.raises(UserError, match=r"codes\.json cannot be read \(Permission denied\); see who may read it"):
+        postprocess.run(model_dir=oracle, overwrite=True)
+    assert snapshot(oracle) == kept
 
 
 def test_scores_of_another_encoding_are_made_again(oracle, tmp_path, capsys):
