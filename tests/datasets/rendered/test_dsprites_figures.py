@@ -51,18 +51,18 @@ def test_a_real_square_whose_upper_edge_lies_on_pixel_centres_leaves_that_row_ou
     assert np.array_equal(pixels(dsprites.render_rows(0, 1, orientation)[17, 8]), real)
 
 
-REAL_ELLIPSE = """
-    .##.......
-    ######....
-    #######...
-    ########..
-    #########.
-    #########.
-    .#########
-    ..########
-    ...#######
-    .....#####
-""".split()
+REAL_ELLIPSE = [
+    ".##.......",
+    "######....",
+    "#######...",
+    "########..",
+    "#########.",
+    "#########.",
+    ".#########",
+    "..########",
+    "...#######",
+    ".....#####",
+]
 
 
 def test_a_real_ellipse_whose_right_edge_lies_on_a_pixel_s_centre_leaves_that_pixel_out():
