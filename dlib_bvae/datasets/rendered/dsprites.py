@@ -1,8 +1,9 @@
 """dsprites_rendered: factor values of dSprites (Matthey et al. 2017) → images, rendered here on the official grid.
 
 Outlines, scales, orientations and positions were found from the 320 frames of the official animation. All their numbers
-are round, and the official images evidently come from a rasteriser that puts corners on a grid of 1/256 pixel: rendered
-so, all frames come out bit for bit, which benchmarks/dsprites_fidelity.py shows. Lengths are pixels at scale 1.
+are round, and the official images evidently come from a rasteriser that puts corners on a grid of 1/256 pixel and whose y
+axis points up, as OpenGL's: rendered so, all frames come out bit for bit, which benchmarks/dsprites_fidelity.py shows.
+Lengths are pixels at scale 1.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def _bytes(rows: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _fingerprint() -> str:
-    digest = hashlib.sha256(b"dsprites_rendered, corners on 1/256 pixel, pixel centres, even-odd")
+    digest = hashlib.sha256(b"dsprites_rendered, corners on 1/256 pixel, pixel centres, even-odd, lower and left edges")
     digest.update(POSITIONS.round(6).tobytes())
     for figure in np.ndindex(len(SHAPES), len(SCALES), len(ORIENTATIONS)):
         # Rounded, so that another machine's last bit of a sine changes nothing.
@@ -133,11 +134,12 @@ def snap(coordinates: np.ndarray) -> np.ndarray:
 def render_rows(shape: int, scale: int, orientation: int) -> np.ndarray:
     """Factor indices → all positions of one figure, uint64 (32 x, 32 y, 64 rows); the highest bit is the left pixel.
 
-    A pixel is set when its centre lies inside the outline (even-odd rule).
+    A pixel is set when its centre lies inside the outline (even-odd rule), or on a lower or left edge, not on an upper or
+    right one.
     """
     x, y = (snap(POSITIONS[:, None] + axis) for axis in place(shape, scale, orientation).T)
     centres = np.arange(SIZE) + 0.5
-    below = y[:, None, :] <= centres[:, None]
+    below = y[:, None, :] < centres[:, None]  # strictly, so that a centre on an upper edge is outside
     # Every edge that crosses a row's centres, in the order of y position and row.
     at, row, edge = np.nonzero(below != np.roll(below, -1, axis=2))
     following = (edge + 1) % x.shape[1]

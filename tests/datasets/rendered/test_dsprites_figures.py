@@ -19,7 +19,7 @@ def rendered_slowly(figure, x, y):
     image = np.zeros((64, 64), bool)
     for row in range(64):
         for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-            if (y0 <= row + 0.5) != (y1 <= row + 0.5):
+            if (y0 < row + 0.5) != (y1 < row + 0.5):
                 crossing = x0 + (row + 0.5 - y0) / (y1 - y0) * (x1 - x0)
                 image[row] ^= np.arange(64) + 0.5 >= crossing
     return image
@@ -41,6 +41,34 @@ def test_rendering_agrees_with_a_pixel_by_pixel_one(figure):
     assert rows.dtype == np.uint64
     for x, y in [(0, 0), (31, 31), (0, 31), (13, 6), (20, 29)]:
         assert np.array_equal(pixels(rows[x, y]), rendered_slowly(figure, x, y)), (x, y)
+
+
+@pytest.mark.parametrize("orientation", [0, 39])
+def test_a_real_square_whose_upper_edge_lies_on_pixel_centres_leaves_that_row_out(orientation):
+    real = np.zeros((64, 64), bool)  # an image of the official data set that its animation does not show
+    real[19:30, 28:39] = True
+    assert dsprites.snap(dsprites.POSITIONS[8] + dsprites.place(0, 1, orientation)[:, 1]).min() == 18.5
+    assert np.array_equal(pixels(dsprites.render_rows(0, 1, orientation)[17, 8]), real)
+
+
+REAL_ELLIPSE = [
+    ".##.......",
+    "######....",
+    "#######...",
+    "########..",
+    "#########.",
+    "#########.",
+    ".#########",
+    "..########",
+    "...#######",
+    ".....#####",
+]
+
+
+def test_a_real_ellipse_whose_right_edge_lies_on_a_pixel_s_centre_leaves_that_pixel_out():
+    drawn = pixels(dsprites.render_rows(1, 0, 15)[26, 11])
+    assert drawn.sum() == drawn[22:32, 38:48].sum()
+    assert np.array_equal(drawn[22:32, 38:48], [[sign == "#" for sign in line] for line in REAL_ELLIPSE])
 
 
 def test_the_largest_unrotated_square_has_400_pixels():
