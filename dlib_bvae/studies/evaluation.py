@@ -82,7 +82,7 @@ _same_texts: dict[str, str] = {}
 
 @functools.cache
 def _is_of(evaluation: Evaluation, parameters: str) -> bool:
-    from dlib_bvae.metrics import METRICS
+    from dlib_bvae.metrics import METRICS, definition
     from dlib_bvae.stages.evaluate import EVALUATION, REGISTRIES
 
     version, used, recorded, bound = json.loads(parameters)
@@ -91,7 +91,8 @@ def _is_of(evaluation: Evaluation, parameters: str) -> bool:
         return False
     before = Identity(EVALUATION.name, version, used, recorded=recorded, bound=tuple(bound))
     with configuration(evaluation.gin_config, evaluation.gin_bindings, REGISTRIES):
-        return not Work(EVALUATION, Path(), given={"metric": metric}).parameters_differ(before)
+        work = Work(EVALUATION, Path(), given={"metric": metric, **definition(metric)})
+        return not work.parameters_differ(before)
 
 
 @functools.cache
