@@ -138,12 +138,17 @@ def _columns(
             problems.append(f"{path}: an entry is nested too deeply")
             continue
         problems += [
-            f"{path}: the score {name} has no value; it is left out"
+            f"{path}: the score {name} has no value{_why(row, name)}; it is left out"
             for name in row[SCORE_NAMES]
             if row[f"evaluation_results.{name}"] is None
         ]
         columns.add({name: row[name] for name in row if not name.endswith(_SEEDS)})
     return columns
+
+
+def _why(row: Mapping[str, Any], score: str) -> str:
+    reason = row.get(f"evaluation_results.missing_scores.{score}")
+    return f" ({reason})" if isinstance(reason, str) else ""
 
 
 class _Texts:

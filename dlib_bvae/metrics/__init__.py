@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from dlib_bvae.errors import unknown
-from dlib_bvae.metrics.score_info import Matrix, Sampling, Score, said_by
+from dlib_bvae.metrics.score_info import Matrix, Sampling, Score, definition_of, said_by
 from dlib_bvae.registry import Registry
 from dlib_bvae.runtime import interruptible
 
@@ -14,7 +14,17 @@ if TYPE_CHECKING:  # names alone import no data sets
     from dlib_bvae.datasets.ground_truth import RandomState
     from dlib_bvae.metrics.engine.codes import Codes, MetricData
 
-__all__ = ["CLASSIFIERS", "METRICS", "installed", "matrices", "names", "score", "scores_of", "small_parameters"]
+__all__ = [
+    "CLASSIFIERS",
+    "METRICS",
+    "definition",
+    "installed",
+    "matrices",
+    "names",
+    "score",
+    "scores_of",
+    "small_parameters",
+]
 
 PAGES = {  # module → the metrics on its page, in the order of README's table
     "beta_vae": ["beta_vae"],
@@ -109,6 +119,13 @@ def scores_of(name: str) -> dict[str, Score]:
     Empty for a plug-in whose module has no SCORES. Raises UnknownName for an unknown metric.
     """
     return dict(said_by(METRICS, name, "SCORES", {}))
+
+
+def definition(name: str) -> dict[str, int]:
+    """What tells results of the metric `name`, of one run or a set, from those of an earlier definition (see definition_of)."""
+    from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
+
+    return definition_of(METRICS if name in METRICS else RUN_SET_METRICS, name)
 
 
 def matrices(name: str) -> dict[str, Matrix]:

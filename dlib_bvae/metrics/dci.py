@@ -23,8 +23,10 @@ SCORES = {
     "informativeness_test": UNIT,
     "disentanglement": UNIT,
     "completeness": UNIT,
+    "completeness_weighted": UNIT,
 }
 MATRICES = {"importance": Matrix("code", "factor", "importance")}
+DEFINITIONS = {"dci_lasso": 2}
 SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_estimators",))
 ABOUT = {
     "dci": About(
@@ -50,6 +52,7 @@ ABOUT = {
 }
 
 _MOST_CODES = 1_000
+_STANDARD_ERRORS = 3  # by which a factor must be explained better than by its mean
 _SMOOTHING = 1e-11  # the reference suite's, so that codes and factors without any importance have an entropy
 _Importances = Callable[[Sample, Sample, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -70,8 +73,10 @@ def dci(
     gradient boosted trees (n_estimators stages of one tree a value, depth 3), one classifier a factor. They are
     scikit-learn's, grown from histograms where the installed version can (see dlib_bvae.metrics.engine.boosting). A code's
     disentanglement is 1 − the entropy to base `factors` of its row of R, weighted by the row's share of R in the mean;
-    completeness the same of columns, to base `latents`. informativeness is an accuracy, as in the reference code, where
-    the paper has an error. Scores from other importances have other names: dci_random_forest, dci_lasso.
+    completeness the same of columns, to base `latents`: the weighted form of disentanglement_lib. The plain mean of the
+    paper's authors is the same number here, as importances of trees sum to 1 for each factor, and both are 0 where no tree
+    splits. informativeness is an accuracy, as in the reference code, where the paper has an error. Scores from other
+    importances have other names: dci_random_forest, dci_lasso.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns informativeness_train, informativeness_test,
     disentanglement and completeness in [0, 1], informativeness_per_factor (test), completeness_per_factor,
@@ -121,7 +126,11 @@ def dci_lasso(
     """dci with the absolute weights of a lasso regression (penalty alpha) of each factor on the codes, all standardised.
 
     Values of a factor are taken for numbers in order. informativeness is the share of variance explained, R², at
-    least 0. Returns and errors otherwise as in dci.
+    least 0. A factor whose R² on the test images is not above 0 by three standard errors has no importance: else chance
+    correlations, alone in a column, would pass for complete codes. completeness is the plain mean over factors, as in the
+    notebook of the paper's authors; completeness_weighted is disentanglement_lib's form, in which factors count by their
+    importance. They differ here, as weights grow with what is explained. Without any importance all three are 0. Returns
+    and errors otherwise as in dci.
     """
     check_threshold("dci_lasso.alpha", alpha)
 
@@ -132,13 +141,24 @@ def dci_lasso(
         mean, std = train.factors.mean(axis=0), train.factors.std(axis=0)
         models = [Lasso(alpha=alpha, random_state=seed).fit(train.codes, y) for y in ((train.factors - mean) / std).T]
         weights = np.abs(np.stack([model.coef_ for model in models], axis=1))
+        predicted = np.stack([model.predict(test.codes) for model in models], axis=1)
+        weights[:, ~_is_explained((test.factors - mean) / std, predicted)] = 0
         explained = [
             [max(0.0, m.score(part.codes, y)) for m, y in zip(models, ((part.factors - mean) / std).T, strict=True)]
             for part in (train, test)
         ]
         return weights, np.array(explained[0]), np.array(explained[1])
 
-    return _dci("dci_lasso", importances, data, codes, random_state, num_train, num_test)
+    result = _dci("dci_lasso", importances, data, codes, random_state, num_train, num_test)
+    plain = float(np.mean(list(result["completeness_per_factor"].values())))  # type: ignore[union-attr]
+    return {**result, "completeness": plain, "completeness_weighted": result["completeness"]}
+
+
+def _is_explained(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Whether R² of each column is above 0 by three standard errors: (images, factors) twice → bool (factors,)."""
+    squares = (truth - truth.mean(axis=0)) ** 2
+    gains = squares - (truth - predicted) ** 2  # in squared error, image by image; their mean is R² times the variance
+    return gains.mean(axis=0) > _STANDARD_ERRORS * gains.std(axis=0, ddof=1) / np.sqrt(len(gains))
 
 
 def disentanglement_per_code(importance: np.ndarray) -> np.ndarray:

@@ -13,13 +13,15 @@ from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import COUNT, MISSING, UNIT, About, Matrix, Result, Sampling, Score
 
 SCORES = {
     "explicitness": Score(-1, 1, True),
     "best_accuracy": UNIT,
     "size": Score(0, None, None),
+    "num_read_factors": COUNT,
 }
+DEFINITIONS = {"dci_es": 2}
 MATRICES = {"losses": Matrix("widths", "factor", "error", high=1.0)}
 SAMPLING = Sampling(images=("num_train", "num_test", "widths"))
 ABOUT = {
@@ -34,6 +36,7 @@ ABOUT = {
 
 _MOST_CODES = 1_000
 _MOST_FEATURES = 16_384
+_STANDARD_ERRORS = 3  # by which a factor must be read better than by a guess
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -55,8 +58,14 @@ def dci_es(
     above its least value, explicitness is 1 − 2 A / (log capacity range × error of a guess, 1 − 1/values). It says
     nothing of how low the loss gets: read it with best_accuracy. D, C and I are dci's.
 
+    The loss of a factor that no probe reads does not fall either, which is no explicitness. So a factor counts only where
+    the best accuracy is above that of the best guess, the share of the most frequent value among the test images, by three
+    standard errors. explicitness is the mean over those, num_read_factors is their number, and without any there is no
+    explicitness (None, with the reason in missing_scores). This test is not in the paper.
+
     data, codes, random_state: see dlib_bvae.metrics.score. Returns explicitness in [-1, 1], best_accuracy in [0, 1] (of
-    the best probe), size (factors for each latent), explicitness_per_factor, widths and losses (widths × factors).
+    the best probe), size (factors for each latent), num_read_factors, explicitness_per_factor (of those that are read),
+    widths and losses (widths × factors).
     Raises UserError for numbers out of range and more than 1,000 codes.
     """
     sizes = _checked_widths(widths)
@@ -67,11 +76,15 @@ def dci_es(
     features = [fourier_features(sample.codes, sizes[-1], seed) for sample in (train, test)]
     losses = np.minimum.accumulate(_losses(features, train, test, sampler.sizes, sizes, penalty), axis=0)
     explicit = explicitness(np.log(sizes), losses, 1 - 1 / np.array(sampler.sizes))
+    read = _are_read(1 - losses[-1], test.factors)
+    missing = {} if read.any() else {MISSING: {"explicitness": "no probe reads any factor better than a guess"}}
     return {
-        "explicitness": float(explicit.mean()),
+        "explicitness": float(explicit[read].mean()) if read.any() else None,
+        **missing,
+        "num_read_factors": int(read.sum()),
         "best_accuracy": float(1 - losses[-1].mean()),
         "size": len(sampler.kept) / train.codes.shape[1],
-        "explicitness_per_factor": sampler.by_factor(explicit),
+        "explicitness_per_factor": {sampler.factor_names[k]: float(explicit[k]) for k in np.flatnonzero(read)},
         "widths": sizes,
         "losses": losses.tolist(),
     }
@@ -95,6 +108,12 @@ def explicitness(capacities: np.ndarray, losses: np.ndarray, guess: np.ndarray) 
 
     area = trapezoid(losses - losses.min(axis=0), capacities, axis=0)
     return 1 - 2 * area / ((capacities[-1] - capacities[0]) * guess)
+
+
+def _are_read(accuracies: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Whether each accuracy (factors,) on images with `factors` (images, factors) is above the best guess's: bool (factors,)."""
+    guess = np.array([np.bincount(column).max() for column in factors.T]) / len(factors)
+    return accuracies > guess + _STANDARD_ERRORS * np.sqrt(guess * (1 - guess) / len(factors))
 
 
 def _losses(

@@ -33,7 +33,9 @@ def jemmig(
 
     Do & Tran 2020, section 4.3: the joint entropy of a factor with the code that informs of it most, less the lead in
     mutual information over the second, is 0 (score 1) only where code and factor are one another's function and no other
-    code informs of it; a code of two factors has the entropy of both.
+    code informs of it; a code of two factors has the entropy of both. A code that is constant does not score 0: it has no
+    entropy to be charged with, so a factor scores log num_bins / (H(factor) + log num_bins), 0.5 to 0.6 for 10 to 20 values and
+    20 bins, more than noise, which fills the bins. Read it with the mutual information, or with mig, which is 0 there.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Codes are in num_bins equal-width bins. Returns jemmig in
     [0, 1], jemmig_per_factor, jemmig_nats_per_factor (the entropy less the gap) and mutual_information in nats

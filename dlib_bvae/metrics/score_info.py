@@ -1,4 +1,4 @@
-"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING and ABOUT next to its functions.
+"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING, DEFINITIONS and ABOUT next to its functions.
 
 A metric of another package may say any of them in its module, and need not.
 """
@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, TypeAlias
 from dlib_bvae.registry import Registry
 
 Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
-Result: TypeAlias = dict[
-    str, Json
-]  # what a metric returns: scores, numbers by themselves, and lists, matrices and texts
+# What a metric returns: scores, numbers by themselves, and lists, matrices and texts. A score that these codes have no value of
+# is None, and MISSING in the result is {score: why}.
+Result: TypeAlias = dict[str, Json]
+MISSING = "missing_scores"
 
 
 class Score(NamedTuple):
@@ -88,6 +89,15 @@ class About(NamedTuple):
     parameters: tuple[str, ...]
     paper: str
     cost: str = "< 1 s"
+
+
+def definition_of(registry: Registry, name: str) -> dict[str, int]:
+    """{"definition": n} where the file of the metric `name` has DEFINITIONS = {name: n}, else nothing.
+
+    n is raised when the same parameters give other scores than before, and is in results, so that both are never pooled.
+    """
+    definitions = said_by(registry, name, "DEFINITIONS", {})
+    return {"definition": definitions[name]} if name in definitions else {}
 
 
 def said_by(registry: Registry, name: str, what: str, default: Any) -> Any:

@@ -33,6 +33,7 @@ from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.boosting import recorded_trees
 from dlib_bvae.metrics.engine.repeats import combined
+from dlib_bvae.metrics.score_info import MISSING
 from dlib_bvae.registry import SEED, kind_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.runtime import raise_if_interrupted
@@ -242,7 +243,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
         scores = _scores(name, data, codes, settings, _wanted(name, representation))
     seconds = time.monotonic() - began
     ours = {
-        "score_names": [key for key, value in scores.items() if type(value) in (int, float)],
+        "score_names": [key for key in scores if type(scores[key]) in (int, float) or key in scores.get(MISSING, {})],
         "metric": name,
         "metric_parameters": {**parameters(name), **_on(settings), **trees},
         "num_images": data.num_images,
@@ -273,7 +274,7 @@ def look(name: str, representation: Representation, **given: Any) -> Work:
     return Work.among(
         EVALUATION,
         representation.output / "metrics",
-        given={"metric": name, **given},
+        given={"metric": name, **metrics.definition(name), **given},
         inputs={"codes": read_identity(representation.directory, "postprocess").digest},
         sources={"encoded": read_results(representation.directory, "postprocess")["uuid"]},
     )
@@ -327,14 +328,21 @@ def folder(name: str) -> str:
 
 
 def parameters(name: str) -> dict[str, Any]:
-    """Every parameter that the metric used, those of other functions with their names, but for seeds."""
+    """Every parameter that the metric used, those of other functions with their names, but for seeds; and its definition."""
     used = {key.removeprefix(f"{name}."): value for key, value in config.used().items() if kind_of(key) is None}
-    return {key: value for key, value in used.items() if not key.startswith("evaluation.")}
+    used = {key: value for key, value in used.items() if not key.startswith("evaluation.")}
+    return {**used, **metrics.definition(name)}
 
 
 def _shown(results: dict[str, Any]) -> str:
     names = results["score_names"]
     more = len(names) - _MOST_SHOWN
     std = results.get("repeats", {}).get("std", {})
-    shown = [f"{name} {results[name]:.4f}" + (f" ± {std[name]:.4f}" if std else "") for name in names[:_MOST_SHOWN]]
+    missing = results.get(MISSING, {})
+    shown = [
+        f"no {name} ({missing[name]})"
+        if name in missing
+        else f"{name} {results[name]:.4f}" + (f" ± {std[name]:.4f}" if std else "")
+        for name in names[:_MOST_SHOWN]
+    ]
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -90,7 +90,7 @@ def _is_of(evaluation: Evaluation, result: _Result) -> bool:
 
 @functools.cache
 def _has_parameters(evaluation: Evaluation, parameters: str) -> bool:
-    from dlib_bvae.metrics import METRICS
+    from dlib_bvae.metrics import METRICS, definition
     from dlib_bvae.stages.evaluate import EVALUATION
 
     metric = METRICS.canonical(evaluation.metric)
@@ -98,7 +98,8 @@ def _has_parameters(evaluation: Evaluation, parameters: str) -> bool:
     if before.version != EVALUATION.version or before.parameters["metric"] != metric:
         return False
     with _configured(evaluation):
-        return not Work(EVALUATION, Path(), given={"metric": metric}).parameters_differ(before)
+        work = Work(EVALUATION, Path(), given={"metric": metric, **definition(metric)})
+        return not work.parameters_differ(before)
 
 
 @functools.cache

@@ -67,8 +67,35 @@ def test_noise_informs_of_nothing(metric):
     assert result["disentanglement"] < 0.1
 
 
-def test_lasso_explains_nothing_of_noise():
-    assert dci_lasso(LARGE, LARGE.noise(), 0, num_train=3000, num_test=1000)["informativeness_test"] < 0.02
+@pytest.mark.parametrize("seed", range(4))
+def test_lasso_explains_nothing_of_noise_and_gives_it_no_importance(seed):
+    result = dci_lasso(LARGE, LARGE.noise(10, seed), seed, num_train=3000, num_test=1000)
+    assert result["informativeness_test"] < 0.02
+    assert not np.any(result["importance"])
+    assert (result["disentanglement"], result["completeness"]) == pytest.approx((0, 0), abs=1e-9)
+
+
+def test_a_factor_that_lasso_does_not_explain_has_no_importance_and_the_others_keep_theirs():
+    codes = np.hstack([LARGE.identity()[:, :2], LARGE.noise(3)])
+    result = dci_lasso(LARGE, codes, 0, num_train=1000, num_test=500, alpha=1e-3)
+    importance = np.array(result["importance"])
+    assert importance[:, 2:].sum() == 0
+    assert (importance[[0, 1], [0, 1]] > 0.9).all()
+    assert result["disentanglement"] > 0.9
+    assert result["completeness_weighted"] > 0.9
+    assert result["completeness"] == pytest.approx(result["completeness_weighted"] / 2, abs=0.02)  # two of four factors
+
+
+def test_lasso_s_completeness_is_the_plain_mean_and_the_weighted_one_that_of_disentanglement_lib():
+    result = dci_lasso(GRID, mixed(GRID), 3, **FEW)
+    importance = np.array(result["importance"])
+    columns = np.array([1 - entropy(column + 1e-11, base=5) for column in importance.T])
+    assert result["completeness"] == pytest.approx(columns.mean())
+    assert result["completeness_weighted"] == pytest.approx(np.average(columns, weights=importance.sum(axis=0)))
+    assert abs(result["completeness"] - result["completeness_weighted"]) > 1e-3
+    of_trees = dci(GRID, mixed(GRID), 3, **TREES)  # importances of trees sum to 1: the forms are one
+    assert np.array(of_trees["importance"]).sum(axis=0) == pytest.approx(np.ones(4))
+    assert of_trees["completeness"] == pytest.approx(np.mean(list(of_trees["completeness_per_factor"].values())))
 
 
 def test_disentanglement_is_the_weighted_mean_of_entropies():

@@ -6,7 +6,7 @@ from sklearn.linear_model import Ridge
 from support.known_codes import GRID, LARGE, ONE_HOT, Grid, mixed
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.dci_es import dci_es, explicitness, fourier_features
+from dlib_bvae.metrics.dci_es import _are_read, dci_es, explicitness, fourier_features
 from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
 
@@ -39,6 +39,28 @@ def test_noise_is_never_read():
     result = dci_es(LARGE, LARGE.noise(), 0, **FEW)
     guess = np.mean([1 / size for size in LARGE.factors_num_values])
     assert result["best_accuracy"] == pytest.approx(guess, abs=0.04)
+
+
+@pytest.mark.parametrize("codes", [LARGE.noise(10), np.ones((12_000, 3))], ids=["noise", "constant"])
+def test_what_no_probe_reads_has_no_explicitness_and_the_result_says_why(codes):
+    result = dci_es(LARGE, codes, 0, **FEW)
+    assert result["explicitness"] is None
+    assert result["missing_scores"] == {"explicitness": "no probe reads any factor better than a guess"}
+    assert (result["num_read_factors"], result["explicitness_per_factor"]) == (0, {})
+
+
+def test_explicitness_is_the_mean_over_the_factors_that_are_read():
+    result = dci_es(LARGE, np.hstack([LARGE.identity()[:, [0, 3]], LARGE.noise(2)]), 0, **FEW)
+    assert list(result["explicitness_per_factor"]) == ["factor_0", "factor_3"]
+    assert result["num_read_factors"] == 2
+    assert result["explicitness"] == pytest.approx(np.mean(list(result["explicitness_per_factor"].values())))
+    assert "missing_scores" not in result
+
+
+def test_a_factor_is_read_from_three_standard_errors_above_the_most_frequent_value():
+    factors = np.repeat([0, 1], [300, 100])[:, None]  # the best guess is right for 0.75 ± 0.0217
+    accuracies = np.array([0.814, 0.816])
+    assert [_are_read(each[None], factors)[0] for each in accuracies] == [False, True]
 
 
 def test_losses_fall_and_size_is_the_number_of_factors_a_code():

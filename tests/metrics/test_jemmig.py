@@ -46,6 +46,12 @@ def test_a_code_of_two_factors_has_the_entropy_of_both():
     assert result["jemmig"] == pytest.approx(np.mean(expected), abs=0.01)
 
 
+def test_a_constant_code_scores_more_than_noise_as_it_has_no_entropy():
+    expected = np.mean([BINS / (np.log(k) + BINS) for k in (5, 15, 20, 8)])
+    assert value(np.ones((12_000, 2)), LARGE, num=10_000) == pytest.approx(expected, abs=2e-3)
+    assert expected > value(LARGE.noise(), LARGE, num=10_000) + 0.3
+
+
 def test_dead_codes_do_not_count():
     codes = np.hstack([mixed(GRID), np.ones((360, 3))])
     assert value(codes) == pytest.approx(value(mixed(GRID)), abs=1e-9)

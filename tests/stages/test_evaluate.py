@@ -10,6 +10,7 @@ from dlib_bvae import errors, metrics
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics import dci
 from dlib_bvae.metrics.engine import boosting
 from dlib_bvae.stages import evaluate
 from dlib_bvae.stages.external import external_codes
@@ -125,6 +126,31 @@ def test_results_by_exact_trees_are_never_pooled_with_those_by_histogram_trees(m
     assert [each["metric_parameters"].get("trees") for each in after] == ["exact", None, "exact"]
     for old, new in zip(before, after, strict=True):
         assert {k: v for k, v in new["metric_parameters"].items() if k != "trees"} == old["metric_parameters"]
+
+
+def test_a_score_without_a_value_is_told_with_its_reason_and_left_out_of_tables(codes, score_external, capsys):
+    np.save("constant.npy", np.ones_like(codes))
+    bindings = ["dci_es.widths = [2, 8]", "dci_es.num_test = 100"]
+    for repeats in (1, 2):
+        (found,) = score_external("dci_es", *bindings, repeats=repeats, codes=Path("constant.npy"))
+        assert found["explicitness"] is None
+        assert {"explicitness", "best_accuracy"} < set(found["score_names"])
+        why = "no probe reads any factor better than a guess"
+        assert f"no explicitness ({why})" in capsys.readouterr().out
+    frame, problems = collect(Path("runs"))
+    assert len(problems) == 2
+    assert problems[0].endswith(f"the score explicitness has no value ({why}); it is left out")
+    assert "explicitness" not in set(tables.aggregate(frame)["score"])
+
+
+def test_results_of_an_earlier_definition_are_never_pooled_with_new_ones(mine, score_external, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(dci, "DEFINITIONS", {})
+        (before,) = score_external("dci_lasso", codes=mine)
+    assert "definition" not in before["metric_parameters"]
+    (after,) = score_external("dci_lasso", codes=mine)
+    assert after["metric_parameters"] == {**before["metric_parameters"], "definition": 2}
+    assert len(tables.aggregate(collect(Path("runs"))[0])["metric_parameters"].unique()) == 2
 
 
 def test_what_is_typed_and_not_used_is_named(mine, score_external, monkeypatch, capsys):

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.metrics.score_info import MISSING
+
 _DIFFERENT = object()  # stands for the mean of what has none
 
 
@@ -17,23 +19,26 @@ def combined(
 
     Floats below the scores (by factor, by code, in matrices) are averaged too. Anything else (names, indices) stays where
     all results agree and is left out where they do not, and so are the entries `of_active`, which have one row an active
-    code, where active_codes differ. A score that one result lacks is None.
+    code, where active_codes differ. A score that one result lacks is None; missing_scores says why.
     `repeats`: seeds; scores, {score: its value by each seed}; std (divisor n − 1); interval_95, [low, high] of Student's
     t about the mean, which may reach beyond the score's range. They say how far the drawn images move the score of these
     very codes, not what training does; a metric that uses every image has a std of 0.
     """
-    scores = {key: [result.get(key) for result in results] for key, value in results[0].items() if _is_score(value)}
+    names = dict.fromkeys(key for result in results for key, value in result.items() if _is_score(value))
+    scores = {key: [result.get(key) for result in results] for key in names}
+    missing = {key: why for result in results for key, why in result.get(MISSING, {}).items()}
     known: dict[str, list] = {key: values for key, values in scores.items() if all(map(_is_score, values))}
     agree = all(result.get("active_codes") == results[0].get("active_codes") for result in results)
     others = {
         key: _mean_of([result.get(key) for result in results])
         for key in results[0]
-        if key not in scores and (agree or key not in of_active)
+        if key not in scores and key != MISSING and (agree or key not in of_active)
     }
     return {
         **{key: float(np.mean(values)) for key, values in known.items()},
         **{key: None for key in scores if key not in known},
         **{key: value for key, value in others.items() if value is not _DIFFERENT},
+        **({MISSING: missing} if missing else {}),
         "repeats": {
             "seeds": list(seeds),
             "scores": known,

@@ -58,6 +58,15 @@ def test_a_score_that_one_repeat_lacks_is_none():
     assert found["repeats"]["scores"] == {"mi": [0.5, 0.5]}
 
 
+def test_why_a_score_is_missing_is_kept_of_whichever_repeat_says_so():
+    lacking = {"tc": None, "mi": 0.5, "missing_scores": {"tc": "too few"}}
+    for results in ([lacking, {"tc": 1.0, "mi": 0.5}], [{"tc": 1.0, "mi": 0.5}, lacking], [lacking, lacking]):
+        found = combined(results, [0, 1])
+        assert found["tc"] is None
+        assert found["missing_scores"] == {"tc": "too few"}
+        assert found["repeats"]["std"] == {"mi": 0.0}
+
+
 def test_uneven_lists_are_left_out():
     found = combined([{"s": 1.0, "rows": [[0.1], [0.2, 0.3]]}, {"s": 1.0, "rows": [[0.1]]}], [0, 1])
     assert "rows" not in found
