@@ -16,6 +16,8 @@ from dlib_bvae.errors import UserError
 
 _PROBED = 64  # images of a duck type that are in its fingerprint
 
+KINDS = CATEGORICAL, ORDINAL, CONTINUOUS, CYCLIC = ("categorical", "ordinal", "continuous", "cyclic")
+
 RandomState: TypeAlias = int | np.random.RandomState | np.random.Generator
 
 
@@ -54,7 +56,10 @@ class DlibData(Protocol):
 
 
 class GroundTruthData(ImageData):
-    """Images on a grid of discrete factors; the first factor varies slowest (index = np.ravel_multi_index(factors)).
+    """Images on a grid of discrete factors, whose cells are numbered with the first factor slowest (np.ravel_multi_index).
+
+    Images are in the order of the cells, as `for factors in np.ndindex(*factor_sizes)` goes through them, except in files of a
+    user that have another order, which is kept: image_of_cell.
 
     It also has disentanglement_lib's duck type (num_factors, factors_num_values, sample_factors,
     sample_observations_from_factors, sample, sample_observations), so that code written for that suite reads it.
@@ -62,11 +67,28 @@ class GroundTruthData(ImageData):
     factor_names, factor_sizes: one entry a factor. The fingerprint also changes with the grid. images_per_cell: images
     that share all factors and differ in what is no factor; they are neighbours (index = cell · images_per_cell + k), and
     one is drawn wherever observations are sampled at given factors.
+
+    factor_kinds: one of KINDS a factor, None where none is declared. factor_values: what the values 0 … size - 1 of each factor
+    stand for, ascending numbers or texts. Both are None for sets that do not say.
     """
 
     factor_names: tuple[str, ...]
     factor_sizes: tuple[int, ...]
+    factor_kinds: tuple[str | None, ...] | None = None
+    factor_values: tuple[np.ndarray, ...] | None = None
     images_per_cell: int = 1
+
+    @property
+    def image_of_cell(self) -> np.ndarray | None:
+        """The index of the image in each cell of the grid, int64 (cells,); None where images are in the order of the cells.
+
+        A set that has it has one image a cell.
+        """
+        return None
+
+    @functools.cached_property
+    def _cell_of_image(self) -> np.ndarray | None:
+        return None if self.image_of_cell is None else np.argsort(self.image_of_cell)
 
     @property
     def num_images(self) -> int:
@@ -74,12 +96,17 @@ class GroundTruthData(ImageData):
         return math.prod(self.factor_sizes) * self.images_per_cell
 
     def factors_at(self, indices: ArrayLike) -> np.ndarray:
-        """Grid indices (n,) → factor values int64 (n, factors)."""
-        rows = self.check_indices(indices) // self.images_per_cell
-        return np.stack(np.unravel_index(rows, self.factor_sizes), axis=1).astype(np.int64)
+        """Indices (n,) → factor values int64 (n, factors)."""
+        rows = self.check_indices(indices)
+        cells = rows // self.images_per_cell if self._cell_of_image is None else self._cell_of_image[rows]
+        return np.stack(np.unravel_index(cells, self.factor_sizes), axis=1).astype(np.int64)
+
+    def by_image(self, values: np.ndarray) -> np.ndarray:
+        """A value of each cell (cells,) → the value of each image (images,)."""
+        return np.repeat(values, self.images_per_cell) if self._cell_of_image is None else values[self._cell_of_image]
 
     def index_of(self, factors: ArrayLike) -> np.ndarray:
-        """Factor values (n, factors) → grid indices int64 (n,), the first image of each cell.
+        """Factor values (n, factors) → indices int64 (n,), the first image of each cell.
 
         Raises ValueError for values off the grid.
         """
@@ -90,7 +117,8 @@ class GroundTruthData(ImageData):
             )
         if (values < 0).any() or (values >= self.factor_sizes).any():
             raise ValueError(f"factors of {self.name} must be in 0 … size - 1 with sizes {self.factor_sizes}")
-        return np.ravel_multi_index(tuple(values.T), self.factor_sizes).astype(np.int64) * self.images_per_cell
+        cells = np.ravel_multi_index(tuple(values.T), self.factor_sizes).astype(np.int64)
+        return cells * self.images_per_cell if self.image_of_cell is None else self.image_of_cell[cells]
 
     # disentanglement_lib's duck type -------------------------------------------------------------------------------
 
@@ -161,15 +189,18 @@ class LabelledImages(ImageData):
     It lacks disentanglement_lib's duck type, which promises every combination. Metrics that draw images are scored on it
     as on a grid, uniformly over its images; those that need images with chosen factors refuse.
 
-    factor_names, factor_sizes: one entry a factor; its values are 0 … size - 1, and some may not occur.
+    factor_names, factor_sizes: one entry a factor; its values are 0 … size - 1, and some may not occur. factor_kinds,
+    factor_values: as of GroundTruthData.
     """
 
     factor_names: tuple[str, ...]
     factor_sizes: tuple[int, ...]
+    factor_kinds: tuple[str | None, ...] | None = None
+    factor_values: tuple[np.ndarray, ...] | None = None
 
     @abc.abstractmethod
     def factors_at(self, indices: ArrayLike) -> np.ndarray:
-        """Indices (n,) → factor values int64 (n, factors)."""
+        """Indices (n,) → factor values int64 (n, factors), −1 where an image has none of a factor."""
 
 
 class FromDuckType(GroundTruthData):

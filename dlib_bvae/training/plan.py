@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.datasets.ground_truth import grid_strides
+from dlib_bvae.datasets.ground_truth import GroundTruthData, grid_strides
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError, check_memory
 from dlib_bvae.models.objectives import Wants
@@ -39,7 +39,8 @@ class Plan:
         self._first = make_order(data, batch_size, seed)
         self._partners = make_partners(data, wants.partners, seed) if wants.partners else None
         self._second = _second_order(data, batch_size, seed, wants)
-        self._grid = factor_grid(data) if wants.labelled else None
+        self._factors = factors_of(data) if wants.labelled else None
+        self._num_factors = len(factor_grid(data)) if wants.labelled else 0
         self.counts = {"observations": batch_size * (1 if self._partners is None else 2)}
         if self._second is not None:
             self.counts["second"] = batch_size
@@ -55,14 +56,14 @@ class Plan:
 
     def labels(self, indices: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """What is known of the images at `indices`: {"factors": int64 (n, factors) of the second batch}, or nothing."""
-        return {} if self._grid is None else {"factors": factors_of(indices["second"], self._grid)}
+        return {} if self._factors is None else {"factors": self._factors(indices["second"])}
 
     @property
     def label_specs(self) -> dict[str, tf.TensorSpec]:
         """The shapes of `labels`."""
-        if self._grid is None:
+        if self._factors is None:
             return {}
-        return {"factors": tf.TensorSpec([self.batch_size, len(self._grid)], tf.int64)}
+        return {"factors": tf.TensorSpec([self.batch_size, self._num_factors], tf.int64)}
 
 
 def _second_order(data: ImageData, batch_size: int, seed: int, wants: Wants) -> Order | None:
@@ -143,6 +144,10 @@ def factor_grid(data: Any) -> tuple[int, ...]:
     sizes = getattr(data, "factor_sizes", None)
     if sizes is None:
         raise UserError(f"this method needs the factors of its images, which {data.name} does not know; take another")
+    if not isinstance(data, GroundTruthData):
+        raise UserError(
+            f"this method needs an image of every combination of factors, which {data.name} has not; take another method"
+        )
     if data.images_per_cell != 1:
         raise UserError(
             f"this method needs one image for every combination of factors; {data.name} has {data.images_per_cell}"
@@ -150,9 +155,20 @@ def factor_grid(data: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
-def factors_of(indices: tf.Tensor, sizes: tuple[int, ...]) -> tf.Tensor:
-    """Grid indices int64 (n,) → factor values int64 (n, factors)."""
-    return indices[:, None] // grid_strides(sizes) % np.array(sizes, np.int64)
+def factors_of(data: ImageData) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns indices int64 (n,) → factor values int64 (n, factors). Raises UserError as factor_grid."""
+    sizes = factor_grid(data)
+    cells_of, _ = _cells(data)
+    return lambda indices: cells_of(indices)[:, None] // grid_strides(sizes) % np.array(sizes, np.int64)
+
+
+def _cells(data: Any) -> tuple[Order, Order]:
+    """Two functions of int64 (n,), indices → cells of the grid and back; the same numbers unless images have another order."""
+    table = data.image_of_cell
+    if table is None:
+        return (lambda indices: indices), (lambda cells: cells)
+    images, cells_of_images = tf.constant(table, tf.int64), tf.constant(np.argsort(table), tf.int64)
+    return (lambda indices: tf.gather(cells_of_images, indices)), (lambda cells: tf.gather(images, cells))
 
 
 def make_partners(data: ImageData, changed: int, seed: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
@@ -173,6 +189,7 @@ def make_partners(data: ImageData, changed: int, seed: int) -> Callable[[tf.Tens
             f"pairs must differ in 1 … {len(free)} factors of {data.name}, or -1 for any number; got {changed}"
         )
     values, strides = (np.asarray(x, np.int64)[free] for x in (sizes, grid_strides(sizes)))
+    cells_of, images_of = _cells(data)
 
     def partners(indices: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         key = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(seed, tf.int64), step]), _PARTNERS)
@@ -187,8 +204,9 @@ def make_partners(data: ImageData, changed: int, seed: int) -> Callable[[tf.Tens
         # A shift of 1 … size - 1 is every other value with equal probability.
         uniform = tf.random.stateless_uniform([count, len(free)], keys[2], dtype=tf.float64)
         shift = 1 + tf.cast(uniform * (values - 1.0), tf.int64)
-        old = indices[:, None] // strides % values
+        cells = cells_of(indices)
+        old = cells[:, None] // strides % values
         moved = (tf.where(chosen, (old + shift) % values, old) - old) * strides
-        return indices + tf.reduce_sum(moved, axis=1)
+        return images_of(cells + tf.reduce_sum(moved, axis=1))
 
     return partners

@@ -70,6 +70,11 @@ class DerivedGrid(DerivedImages, GroundTruthData):
         self.factor_names, self.factor_sizes = data.factor_names, data.factor_sizes
         self.images_per_cell = data.images_per_cell
 
+    @property
+    def image_of_cell(self) -> np.ndarray | None:
+        """As that of `data`."""
+        return self.data.image_of_cell
+
     def split_values(self, split: str) -> dict[str, list[int]]:
         """As those of `data`: see held_out (training_distribution.py)."""
         inner = getattr(self.data, "split_values", None)
@@ -117,7 +122,10 @@ def mapped(
 
 
 class Regridded(GroundTruthData):
-    """Some images of `data` on another grid; subclasses say which: cells_of(new cells) → cells of `data`'s grid."""
+    """Some images of `data` on another grid; subclasses say which: cells_of(new cells) → cells of `data`'s grid.
+
+    They are in the order of the cells; of a file in another order, in the order of the file.
+    """
 
     def __init__(
         self,
@@ -140,6 +148,8 @@ class Regridded(GroundTruthData):
 
     def rows_of(self, indices: np.ndarray) -> np.ndarray:
         """Indices int64 (n,) of this set → indices int64 (n,) of `data`."""
+        if self.image_of_cell is not None:
+            return self.rows[indices]
         cells, images = np.divmod(indices, self.images_per_cell)
         return self.cells_of(cells) * self.images_per_cell + images
 
@@ -150,8 +160,21 @@ class Regridded(GroundTruthData):
 
     @functools.cached_property
     def rows(self) -> np.ndarray:
-        """The whole grid's indices in `data`, int64 (images,)."""
+        """The indices of all images in `data`, int64 (images,)."""
+        if (in_data := self._in_data) is not None:
+            return np.sort(in_data)
         return self.rows_of(np.arange(self.num_images))
+
+    @functools.cached_property
+    def _in_data(self) -> np.ndarray | None:
+        """The index in `data` of each cell's image where `data` has another order than its cells."""
+        table = self.data.image_of_cell
+        return None if table is None else table[self.cells_of(np.arange(self.num_images))]
+
+    @functools.cached_property
+    def image_of_cell(self) -> np.ndarray | None:
+        """The images in the order of `data`, where that is not the order of its cells."""
+        return None if self._in_data is None else np.argsort(np.argsort(self._in_data))
 
     @property
     def fingerprint(self) -> str:
@@ -159,7 +182,7 @@ class Regridded(GroundTruthData):
         return combined(self._identity, self.data.fingerprint)
 
     def images_at(self, indices: ArrayLike) -> np.ndarray:
-        """Grid indices (n,) → images uint8 (n, height, width, channels)."""
+        """Indices (n,) → images uint8 (n, height, width, channels)."""
         return self.data.images_at(self.rows_of(self.check_indices(indices)))
 
     def packed(self) -> np.ndarray | None:

@@ -115,12 +115,11 @@ class Correlated(DerivedGrid):
         """float64 (images,), the weights of `data` times the density of every pair."""
         inner = self.data.training_weights()
         weights = np.ones(self.num_images) if inner is None else np.array(inner, np.float64)
-        grid = weights.reshape(*self.factor_sizes, self.images_per_cell)
         for (first, second), sigma in zip(self.pairs, self.sigmas, strict=True):
             scaled = [np.arange(size) / (size - 1) for size in (self.factor_sizes[first], self.factor_sizes[second])]
             density = np.exp(-((scaled[0][:, None] - scaled[1][None]) ** 2) / (2 * sigma**2))
-            shape = [size if k in (first, second) else 1 for k, size in enumerate((*self.factor_sizes, 1))]
-            grid *= density.reshape(shape)
+            shape = [size if k in (first, second) else 1 for k, size in enumerate(self.factor_sizes)]
+            weights *= self.by_image(np.broadcast_to(density.reshape(shape), self.factor_sizes).ravel())
         return weights
 
 
@@ -188,7 +187,7 @@ class HeldOut(DerivedGrid):
         for combination in self.combinations:
             kept = [combination.get(name, range(size)) for name, size in self._factors()]
             out[np.ix_(*kept)] = True
-        held = np.repeat(out.ravel(), self.images_per_cell)
+        held = self.by_image(out.ravel())
         return ~held, held
 
     def training_weights(self) -> np.ndarray:

@@ -30,8 +30,8 @@ class CodeReader:
     """Codes by grid index, checked.
 
     data: disentanglement_lib's duck type, or LabelledImages; where no factors are needed also an ImageData without them.
-    codes: array (images, latents), one row an image in index order (the first factor varies slowest; never copied whole),
-    or a function observations float32 (n, H, W, C) → (n, latents).
+    codes: array (images, latents), one row an image in index order (never copied whole), or a function observations float32
+    (n, H, W, C) → (n, latents).
     sizes: values of each factor; empty without factors. num_images: cells of the grid, or images without one.
     Raises NotApplicable for data without factors where they are needed, and UserError as check_codes.
     """
@@ -44,6 +44,7 @@ class CodeReader:
             raise NotApplicable(f"a metric needs known factors; {getattr(data, 'name', data)} has images only")
         self.num_images: int = math.prod(self.sizes) if self.full_grid else self.data.num_images
         self._per_cell = int(getattr(data, "images_per_cell", 1))
+        self._image_of_cell = getattr(data, "image_of_cell", None)
         self._encode = codes if callable(codes) else None
         self.latents: int | None = None  # unknown of a function
         self._codes = None if callable(codes) else check_codes(codes, self.num_images * self._per_cell)
@@ -59,6 +60,8 @@ class CodeReader:
         if self._encode is None:
             if self._per_cell > 1:
                 indices = indices * self._per_cell + random_state.randint(self._per_cell, size=len(indices))
+            elif self._image_of_cell is not None:
+                indices = self._image_of_cell[indices]
             rows = np.asarray(self._codes[indices], np.float64)  # type: ignore[index]
         else:
             step = max(1, _OBSERVATION_BYTES // (4 * math.prod(self.data.observation_shape)))

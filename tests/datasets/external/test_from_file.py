@@ -1,14 +1,12 @@
-"""from_file: every layout gives the same images, mapped and in grid order; what does not fit is refused."""
+"""from_file: every layout gives the same images, mapped and in the file's order; what does not fit is refused."""
 
 import os
 import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dlib_bvae.datasets.external.from_file import from_file, grid_of
+from dlib_bvae.datasets.external.from_file import from_file
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import UserError
 
@@ -77,12 +75,17 @@ def test_a_grid_in_order(tmp_path):
 
 @pytest.mark.parametrize("layout", ["npz", "h5"])
 @pytest.mark.parametrize("values", [lambda grid: grid, lambda grid: grid * 0.5 - 3.25, lambda grid: 7 + 10 * grid])
-def test_labels_in_any_order_make_the_grid(layout, values, tmp_path):
+def test_labels_in_any_order_make_the_grid_and_images_stay_in_the_files(layout, values, tmp_path):
     order = np.random.default_rng(1).permutation(24)
     path = saved(tmp_path, layout, IMAGES[order], labels=values(GRID[order]))
     data = from_file(str(path), labels="labels")
     assert data.factor_sizes == (2, 3, 4)
-    assert np.array_equal(data.images_at(np.arange(24)), IMAGES)
+    assert np.array_equal(data.images_at(np.arange(24)), IMAGES[order])
+    assert np.array_equal(data.factors_at(np.arange(24)), GRID[order])
+    assert np.array_equal(data.images_at(data.index_of(GRID)), IMAGES)
+    assert np.array_equal(
+        data.sample_observations_from_factors(GRID[5:7]), data.observations_at(data.index_of(GRID[5:7]))
+    )
 
 
 def test_labels_in_another_file(tmp_path):
@@ -90,37 +93,13 @@ def test_labels_in_another_file(tmp_path):
     np.save(tmp_path / "labels.npy", GRID[order])
     path = saved(tmp_path, "npy", IMAGES[order])
     data = from_file(str(path), labels=str(tmp_path / "labels.npy"))
-    assert np.array_equal(data.images_at([0, 23]), IMAGES[[0, 23]])
+    assert np.array_equal(data.images_at([0, 23]), IMAGES[order[[0, 23]]])
+    assert np.array_equal(data.factors_at([0, 23]), GRID[order[[0, 23]]])
     before = data.fingerprint
     np.save(tmp_path / "moved.npy", GRID[order])
     assert from_file(str(path), labels=str(tmp_path / "moved.npy")).fingerprint == before
     np.save(tmp_path / "labels.npy", GRID)
     assert from_file(str(path), labels=str(tmp_path / "labels.npy")).fingerprint != before
-
-
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.randoms(use_true_random=False))
-def test_any_order_of_any_grid_is_put_right(sizes, random):
-    grid = np.array(list(np.ndindex(*sizes))).reshape(-1, len(sizes))
-    order = list(range(len(grid)))
-    random.shuffle(order)
-    found, rows = grid_of(grid[order], len(grid), "labels")
-    assert found == tuple(sizes)
-    assert np.array_equal(grid[order][rows], grid)
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        (GRID[:23], "one row an image"),
-        (np.where(GRID == 3, 2, GRID), "= 18 combinations for 24 images.*full_grid = False"),
-        (np.concatenate([GRID[:1], GRID[:1], GRID[2:]]), r"1 combinations more than once.*\[0.0, 0.0, 0.0\].* 1 never"),
-        (np.where(GRID == 3, np.nan, GRID), "must be finite; row 3"),
-        (GRID[:, 0], "one row an image"),
-    ],
-)
-def test_labels_that_are_no_full_grid_are_refused(labels, message):
-    with pytest.raises(UserError, match=message):
-        grid_of(labels, 24, "from_file.labels")
 
 
 def test_float_and_binary_images(tmp_path):
