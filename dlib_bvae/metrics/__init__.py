@@ -94,13 +94,22 @@ def installed() -> list[str]:
 
 
 def score(
-    name: str, data: MetricData, codes: Codes, random_state: RandomState = 0, **parameters: Any
+    name: str,
+    data: MetricData,
+    codes: Codes,
+    random_state: RandomState = 0,
+    *,
+    sampling: str = "disjoint",
+    **parameters: Any,
 ) -> dict[str, Any]:
     """Scores `codes` by the metric `name`.
 
     data: a GroundTruthData or LabelledImages, or any object with disentanglement_lib's duck type. codes: array (images,
     latents), one row an image in index order, or a function observations → codes. random_state: int, numpy RandomState or
-    Generator. Returns scores (numbers) and whatever else the metric reports, as JSON values; scores_of says what they are.
+    Generator. sampling: "disjoint" (an image at most once in a sample, no test image in training) or "with_replacement", as
+    disentanglement_lib draws; metrics called …_dlib always do so. Returns scores (numbers) and whatever else the metric
+    reports, as JSON values; scores_of says what they are; and images_drawn, {parameter: number}, where a sample has fewer
+    images than the parameter says because there are no more.
     Raises UnknownName for an unknown metric or parameter, UserError for values out of range; KeyboardInterrupt after Ctrl-C, also
     where a library swallows it and goes on with what is fitted by halves.
     """
@@ -109,8 +118,10 @@ def score(
     for parameter in parameters:
         if parameter not in accepted:
             raise unknown(f"parameter of {name}", parameter, [key for key in accepted if key not in _GIVEN])
-    with interruptible():
-        return metric(data, codes, random_state, **parameters)
+    from dlib_bvae.metrics.engine.sampling import sampled
+
+    with interruptible(), sampled(sampling) as drawn:
+        return {**metric(data, codes, random_state, **parameters), **drawn.said()}
 
 
 def scores_of(name: str) -> dict[str, Score]:

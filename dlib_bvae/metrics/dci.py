@@ -204,9 +204,8 @@ def _dci(
     num_test: int,
 ) -> Result:
     sampler = Sampler(name, data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
-    train = sampler.draw_varied("num_train", num_train)
+    train, test = sampler.train_and_test(num_train, num_test, least_test=2)
     check_two_codes(name, train.codes)
-    test = sampler.draw("num_test", num_test, 2)
     importance, train_accuracy, test_accuracy = importances(train, test, sampler.seed())
     return {
         "informativeness_train": float(train_accuracy.mean()),

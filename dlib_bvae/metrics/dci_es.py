@@ -71,7 +71,7 @@ def dci_es(
     sizes = _checked_widths(widths)
     check_threshold("dci_es.penalty", penalty)
     sampler = Sampler("dci_es", data, codes, random_state, most_codes=_MOST_CODES)
-    train, test = standardised(sampler.draw_varied("num_train", num_train), sampler.draw("num_test", num_test))
+    train, test = standardised(*sampler.train_and_test(num_train, num_test))
     seed = sampler.seed()
     features = [fourier_features(sample.codes, sizes[-1], seed) for sample in (train, test)]
     losses = np.minimum.accumulate(_losses(features, train, test, sampler.sizes, sizes, penalty), axis=0)

@@ -61,9 +61,9 @@ def downstream_task(
     sampler = Sampler("downstream_task", data, codes, random_state, most_codes=_MOST_CODES)
     scores: dict[str, Any] = {}
     found: dict[str, list[list[float]]] = {"train": [], "test": []}
+    sizes = sampler.fitting(sizes, num_test)
     for size in sizes:
-        train, test = sampler.draw("num_train", size), sampler.draw("num_test", num_test)
-        train, test = standardised(train, test)
+        train, test = standardised(*sampler.train_and_test(size, num_test, varied=False))
         models = fit_all(lambda seed: make_classifier(random_state=seed), train, sampler.seed())
         both = {"train": accuracies(models, train), "test": accuracies(models, test)}
         for part, values in both.items():

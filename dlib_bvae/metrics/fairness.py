@@ -6,7 +6,9 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics import CLASSIFIERS
+from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import Classifier, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
@@ -27,6 +29,7 @@ ABOUT = {
 }
 
 _MOST_CODES = 1_000
+_POINTS = "num_test_points_per_class"
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -56,23 +59,52 @@ def fairness(
     """
     make_classifier = CLASSIFIERS.get(predictor)
     sampler = Sampler("fairness", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES, full_grid=True)
-    raw = sampler.draw_varied("num_train", num_train)
+    raw, seen = _training_sample(sampler, num_train)
     train = standardised(raw)[0]
     models = fit_all(lambda seed: make_classifier(random_state=seed), train, sampler.seed())
     mean, largest = np.zeros((2, len(models), len(models)))
     for target, model in enumerate(models):
         for sensitive in range(len(models)):
             if sensitive != target:
-                rows = sampler.draw_rows("num_test_points_per_class", num_test_points_per_class)
-                counts = _predictions(sampler, raw, model, rows, target, sensitive)
+                rows = _points(sampler, num_test_points_per_class, sensitive)
+                counts = _predictions(sampler, raw, model, rows, seen, target, sensitive)
                 mean[target, sensitive], largest[target, sensitive] = unfairness(counts)
     both = {"mean_fairness": mean, "max_fairness": largest}
     scores = [_scores(prefix, matrix, sampler.kept) for prefix, matrix in both.items()]
     return {**scores[0], **scores[1], **{prefix: matrix.tolist() for prefix, matrix in both.items()}}
 
 
+def _training_sample(sampler: Sampler, num_train: int) -> tuple[Sample, np.ndarray]:
+    """The images to fit to, and the grid indices of those that must not be scored; two thirds of the grid at most.
+
+    With replacement, as in the reference code, none is kept from being scored.
+    """
+    if sampler.with_replacement:
+        return sampler.draw_varied("num_train", num_train), np.empty(0, np.int64)
+    check_integer("fairness.num_train", num_train, 2, MOST_IMAGES)
+    rows = sampler.different(sampler.source.num_images, min(num_train, 2 * sampler.source.num_images // 3))
+    sampler.note("num_train", num_train, len(rows), 2)
+    train = sampler.at(rows)
+    sampler.check_varied("num_train", len(rows), train)
+    return train, rows
+
+
+def _points(sampler: Sampler, num: int, sensitive: int) -> np.ndarray:
+    """Grid indices (num,) whose sensitive factor will be moved; different in the other factors, fewer where there are fewer."""
+    if sampler.with_replacement:
+        return sampler.draw_rows(_POINTS, num)
+    check_integer(f"fairness.{_POINTS}", num, 1, MOST_IMAGES)
+    lines = sampler.different(sampler.num_lines(sensitive), num)
+    sampler.note(_POINTS, num, len(lines))
+    return sampler.on_lines(lines, sensitive, 0)
+
+
 def unfairness(counts: np.ndarray) -> tuple[float, float]:
-    """Counts of predictions (target values, sensitive values) → mean and largest total variation from the overall ones."""
+    """Counts of predictions (target values, sensitive values) → mean and largest total variation from the overall ones.
+
+    A sensitive value without predictions does not count.
+    """
+    counts = counts[:, counts.any(axis=0)]
     overall = counts.sum(axis=1, keepdims=True) / counts.sum()
     groups = counts.sum(axis=0)
     distances = np.abs(counts / groups - overall).sum(axis=0) / 2
@@ -80,14 +112,28 @@ def unfairness(counts: np.ndarray) -> tuple[float, float]:
 
 
 def _predictions(
-    sampler: Sampler, train: Sample, model: Classifier, rows: np.ndarray, target: int, sensitive: int
+    sampler: Sampler,
+    train: Sample,
+    model: Classifier,
+    rows: np.ndarray,
+    seen: np.ndarray,
+    target: int,
+    sensitive: int,
 ) -> np.ndarray:
-    """Counts of what is predicted for the images with the sensitive factor at each value, int64 (target, sensitive)."""
+    """Counts of what is predicted for the images with the sensitive factor at each value, int64 (target, sensitive).
+
+    Those that the model was fitted to, at the grid indices `seen`, do not count.
+    """
     values, size = np.arange(sampler.sizes[sensitive]), sampler.sizes[target]
     moved = sampler.moved(rows[:, None], sensitive, values)  # (points, values)
     _, test = standardised(train, sampler.at(moved.ravel()))
-    predicted = model.predict(test.codes).reshape(moved.shape)
-    return np.stack([np.bincount(column, minlength=size) for column in predicted.T], axis=1)
+    predicted, fresh = model.predict(test.codes), ~np.isin(moved.ravel(), seen)
+    if not fresh.any():
+        raise UserError(f"fairness.{_POINTS} = {len(rows)} show training images only by chance; use more")
+    value = np.broadcast_to(values, moved.shape).ravel()
+    counts = np.zeros((size, len(values)), np.int64)
+    np.add.at(counts, (predicted[fresh], value[fresh]), 1)
+    return counts
 
 
 def _scores(prefix: str, matrix: np.ndarray, places: list[int]) -> dict[str, float]:

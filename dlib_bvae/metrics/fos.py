@@ -8,7 +8,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState
-from dlib_bvae.errors import check_integer
+from dlib_bvae.errors import NotApplicable, check_integer
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH, check_codes_fit
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import standardised
@@ -45,7 +45,7 @@ def fos(
     sampler = Sampler("fos", data, codes, random_state, least_factors=0, most_codes=_MOST_CODES)
     check_integer("fos.num_train", num_train, int(batch_size), MOST_IMAGES)
     check_codes_fit(int(num_train) * int(batch_size), sampler.source.latents or 1)  # the distances within batches
-    sample = sampler.draw("num_train", num_train // batch_size * batch_size)
+    sample = sampler.draw("num_train", _whole_batches(sampler, num_train, batch_size))
     raw = hausdorff(sample.codes, batch_size)
     scaled = standardised(sample)[0].codes
     varies = np.flatnonzero(scaled.any(axis=0))
@@ -55,6 +55,18 @@ def fos(
         "fos_standardised": float(hausdorff(scaled[:, varies], batch_size).sum() / 2 / max(pairs, 1)),
         "fos_per_pair": raw.tolist(),
     }
+
+
+def _whole_batches(sampler: Sampler, num_train: int, batch_size: int) -> int:
+    """How many images there are for batches of batch_size. Raises NotApplicable where there are not enough for one."""
+    there = num_train if sampler.with_replacement else min(num_train, sampler.source.images)
+    if there < batch_size:
+        raise NotApplicable(
+            f"fos needs batch_size = {batch_size} different images, and this data set has {there}; set fos.batch_size lower"
+        )
+    found = there // batch_size * batch_size
+    sampler.note("num_train", num_train // batch_size * batch_size, found)
+    return found
 
 
 def hausdorff(codes: np.ndarray, batch_size: int) -> np.ndarray:

@@ -78,8 +78,7 @@ def infomec(
     if not isinstance(discrete, bool):
         raise UserError(f"infomec.discrete must be True or False; got {discrete!r}")
     sampler = Sampler("infomec", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
-    train = sampler.draw_varied("num_train", num_train)
-    test = sampler.draw("num_test", num_test)
+    train, test = sampler.train_and_test(num_train, num_test)
     span = np.ptp(train.codes, axis=0)
     active = np.flatnonzero(span > (0 if discrete else span.max() / 20))
     nmi = _information(sampler, train, discrete, neighbours) / factor_entropies(train.factors, sampler.sizes)

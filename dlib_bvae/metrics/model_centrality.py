@@ -12,6 +12,7 @@ from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH, check_codes_fit
+from dlib_bvae.metrics.engine.sampling import draw_rows
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Result, Sampling
 
@@ -74,7 +75,7 @@ def model_centrality(
     check_threshold("model_centrality.kl_threshold", kl_threshold)
     check_threshold("model_centrality.prune_threshold", prune_threshold)
     rng = np.random.default_rng(int(draw(as_rng(random_state), 2**31 - 1, 1)[0]))
-    rows = rng.integers(len(members[0].codes), size=num_kl)
+    rows = draw_rows("model_centrality", rng, len(members[0].codes), num_kl)
     informative = [np.flatnonzero(mean_kl(member, data, rows) > kl_threshold) for member in members]
     numbers = (batch_size, num_votes, num_variance_estimate, prune_threshold)
     found = np.array([_found(members, i, informative[i], *numbers, rng) for i in range(len(members))])

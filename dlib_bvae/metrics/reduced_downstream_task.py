@@ -73,8 +73,8 @@ def reduced_downstream_task(
     make_classifier = CLASSIFIERS.get(predictor)
     sampler = Sampler("reduced_downstream_task", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
     scores: dict[str, Any] = {}
-    for size in sizes:
-        train, test = standardised(sampler.draw("num_train", size), sampler.draw("num_test", num_test))
+    for size in sampler.fitting(sizes, num_test):
+        train, test = standardised(*sampler.train_and_test(size, num_test, varied=False))
         if train.codes.shape[1] <= num_factors_to_remove:
             raise NotApplicable(
                 f"reduced_downstream_task.num_factors_to_remove = {num_factors_to_remove} leaves none of "

@@ -113,8 +113,7 @@ def _sap(
 ) -> Result:
     sampler = Sampler(name, data, codes, random_state, most_codes=_MOST_CODES)
     continuous = _continuous(name, sampler.factor_names, continuous_factors)
-    train = sampler.draw_varied("num_train", num_train)
-    test = sampler.draw("num_test", num_test)
+    train, test = sampler.train_and_test(num_train, num_test)
     columns = [
         squared_correlation(train.codes, train.factors[:, k])
         if factor in continuous

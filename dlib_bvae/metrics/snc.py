@@ -45,8 +45,7 @@ def snc(
     """
     check_integer("snc.num_bins", num_bins, 2, MOST_BINS)
     sampler = Sampler("snc", data, codes, random_state)
-    train = sampler.draw_varied("num_train", num_train)
-    test = sampler.draw("num_test", num_test)
+    train, test = sampler.train_and_test(num_train, num_test)
     information = mutual_information(binned_tables(train.codes, num_bins, train.factors, sampler.sizes))
     matched = match(information)
     guess = 1 / np.array(sampler.sizes)

@@ -67,11 +67,13 @@ def strong_downstream_task(
     )
     scores: dict[str, Any] = {}
     by_factor = []
+    # Of one value of a factor there are so many images, whichever factor it is.
+    sizes = sampler.fitting(sizes, num_test, sampler.source.num_images // max(sampler.sizes))
     for size in sizes:
-        rows = sampler.draw_rows("num_train", size), sampler.draw_rows("num_test", num_test)
-        plain = _accuracies(sampler, make_classifier, rows[0], rows[1])
+        plain_samples, shift = _plain_and_shift(sampler, size, num_test)
+        plain = _accuracies(sampler, make_classifier, *plain_samples)
         shifted = [
-            _accuracies(sampler, make_classifier, *_shifted(sampler, *rows, target), target)
+            _accuracies(sampler, make_classifier, *shift(target), target)
             for target in range(len(sampler.kept))
             for _ in range(n_experiment)
         ]
@@ -87,25 +89,54 @@ def strong_downstream_task(
     return {**scores, "num_train": sizes, "strong_test_accuracy": by_factor}
 
 
-def _shifted(sampler: Sampler, train: np.ndarray, test: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
-    """The grid indices with a factor that is not `target` at one value in training and at the others in the test."""
+_Samples = tuple[Sample, Sample]  # to fit to, to test on
+
+
+def _plain_and_shift(sampler: Sampler, size: int, num_test: int) -> tuple[_Samples, Callable[[int], _Samples]]:
+    """Samples without a shift, and a function that draws those with one for the factor that is learnt.
+
+    With replacement the images of the first are moved, as in the reference code; else others are drawn, each at most once.
+    """
+    if not sampler.with_replacement:
+        return sampler.train_and_test(size, num_test, varied=False), lambda k: _others(sampler, size, num_test, k)
+    rows = sampler.draw_rows("num_train", size), sampler.draw_rows("num_test", num_test)
+    return (sampler.at(rows[0]), sampler.at(rows[1])), lambda target: _shifted(sampler, *rows, target)
+
+
+def _fixed(sampler: Sampler, target: int) -> tuple[np.random.Generator, int, int]:
+    """A factor that is not `target` and a value of it, and the generator that has drawn them."""
     rng = np.random.default_rng(sampler.seed())
     fixed = int(rng.choice([k for k in range(len(sampler.kept)) if k != target]))
+    return rng, fixed, int(rng.integers(sampler.sizes[fixed]))
+
+
+def _shifted(sampler: Sampler, train: np.ndarray, test: np.ndarray, target: int) -> _Samples:
+    """The images with a factor that is not `target` at one value in training and at the others in the test."""
+    rng, fixed, value = _fixed(sampler, target)
     size = sampler.sizes[fixed]
-    value = int(rng.integers(size))
     others = (value + rng.integers(1, size, size=len(test))) % size
-    return sampler.moved(train, fixed, value), sampler.moved(test, fixed, others)
+    return sampler.at(sampler.moved(train, fixed, value)), sampler.at(sampler.moved(test, fixed, others))
+
+
+def _others(sampler: Sampler, num_train: int, num_test: int, target: int) -> _Samples:
+    """Different images with a factor that is not `target` at one value, and different ones with it at the others."""
+    _, fixed, value = _fixed(sampler, target)
+    lines, size = sampler.num_lines(fixed), sampler.sizes[fixed]
+    train = sampler.on_lines(sampler.different(lines, num_train), fixed, value)
+    places = sampler.different(lines * (size - 1), num_test)
+    test = sampler.on_lines(places // (size - 1), fixed, (value + 1 + places % (size - 1)) % size)
+    return sampler.at(train), sampler.at(test)
 
 
 def _accuracies(
     sampler: Sampler,
     make_classifier: Callable[..., Classifier],
-    train_rows: np.ndarray,
-    test_rows: np.ndarray,
+    train: Sample,
+    test: Sample,
     target: int | None = None,
 ) -> tuple[float, float]:
     """Mean accuracy on train and on test over the factors, or of one alone."""
-    train, test = standardised(sampler.at(train_rows), sampler.at(test_rows))
+    train, test = standardised(train, test)
     if target is not None:
         train, test = (Sample(each.codes, each.factors[:, [target]]) for each in (train, test))
     models = fit_all(lambda seed: make_classifier(random_state=seed), train, sampler.seed())

@@ -12,6 +12,7 @@ from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import check_integer, unknown
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, check_codes_fit
+from dlib_bvae.metrics.engine.sampling import draw_rows
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Result, Sampling
 
@@ -62,9 +63,8 @@ def udr(
     check_threshold("udr.alpha", alpha)
     if correlation not in CORRELATIONS:
         raise unknown("udr.correlation", correlation, CORRELATIONS)
-    rows = np.random.default_rng(int(draw(as_rng(random_state), 2**31 - 1, 1)[0])).integers(
-        len(members[0].codes), size=max(num_train, num_kl)
-    )
+    rng = np.random.default_rng(int(draw(as_rng(random_state), 2**31 - 1, 1)[0]))
+    rows = draw_rows("udr", rng, len(members[0].codes), max(num_train, num_kl))
     kl = [mean_kl(member, data, rows[:num_kl]) for member in members]
     codes = [
         _standardised(member.codes[rows[:num_train]])[:, each > kl_threshold]

@@ -82,9 +82,8 @@ def unified_scores(
     check_integer("unified_scores.num_bins", num_bins, 2, MOST_BINS)
     check_integer("unified_scores.n_estimators", n_estimators, 1, MOST_FITS)
     sampler = Sampler("unified_scores", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
-    train = sampler.draw_varied("num_train", num_train)
+    train, test = sampler.train_and_test(num_train, num_test)
     check_two_codes("unified_scores", train.codes)
-    test = sampler.draw("num_test", num_test)
     entropies = factor_entropies(train.factors, sampler.sizes)
     make: dict[str, Callable[[], np.ndarray]] = {
         "importance_gbt_matrix": lambda: _importance(train, n_estimators, sampler.seed()),

@@ -33,6 +33,7 @@ from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.boosting import recorded_trees
 from dlib_bvae.metrics.engine.repeats import combined
+from dlib_bvae.metrics.engine.sampling import sampled, sampling_of
 from dlib_bvae.metrics.score_info import MISSING
 from dlib_bvae.registry import SEED, kind_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
@@ -46,7 +47,7 @@ from dlib_bvae.visualize.matrices import save_matrices
 
 Configured = Callable[[], contextlib.AbstractContextManager[Configuration]]
 REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, EXTRACTORS, REPRESENTATIONS]
-EVALUATION = Stage("evaluation", again="scoring again")
+EVALUATION = Stage("evaluation", version=2, again="scoring again")
 _MOST_SHOWN = 8  # scores in the line that tells of a result
 
 
@@ -239,13 +240,14 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
     subset = split_subset(representation.data, settings.split)
     data = subset or representation.data
     codes = representation.codes if subset is None else representation.codes[subset.rows]
-    with recorded_trees() as trees:
-        scores = _scores(name, data, codes, settings, _wanted(name, representation))
+    with recorded_trees() as trees, sampled(settings.sampling) as drawn:
+        scores = {**_scores(name, data, codes, settings, _wanted(name, representation)), **drawn.said()}
+        sampling = drawn_so(name)
     seconds = time.monotonic() - began
     ours = {
         "score_names": [key for key in scores if type(scores[key]) in (int, float) or key in scores.get(MISSING, {})],
         "metric": name,
-        "metric_parameters": {**parameters(name), **_on(settings), **trees},
+        "metric_parameters": {**parameters(name), **_on(settings), **sampling, **trees},
         "num_images": data.num_images,
         "random_seed": settings.random_seed,
         "encoded": work.sources["encoded"],
@@ -304,6 +306,11 @@ def _on(settings: Settings) -> dict[str, Any]:
     """What was scored otherwise than by default, and cannot be compared with it."""
     on = {} if settings.split == "all" else {"evaluation.split": settings.split}
     return on if settings.repeats == 1 else {**on, "evaluation.repeats": settings.repeats}
+
+
+def drawn_so(name: str) -> dict[str, str]:
+    """How the metric `name` draws images here: scores of other samplings are not pooled with its."""
+    return {"evaluation.sampling": sampling_of(name)}
 
 
 def _wanted(name: str, representation: Representation) -> dict[str, Any]:

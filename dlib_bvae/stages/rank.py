@@ -12,11 +12,12 @@ from typing import Any
 from dlib_bvae.artifacts import Work, describe, device, peak_memory_mib, read_results
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.engine.sampling import sampled
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, Member, scores_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.evaluate import folder, look, parameters
-from dlib_bvae.stages.evaluation_settings import evaluation
+from dlib_bvae.stages.evaluate import drawn_so, folder, look, parameters
+from dlib_bvae.stages.evaluation_settings import Settings, evaluation
 from dlib_bvae.stages.inputs import Representation, TrainedRun, opened_run, trained_run
 
 
@@ -105,14 +106,16 @@ def _rank_once(
     began = time.monotonic()
     if not members:
         members += [_member(run, each) for run, each in zip(runs, representations, strict=True)]
-    seed, data = _seed(), representations[0].data
-    scores = RUN_SET_METRICS.get(name)(data, members, seed)
+    settings, data = _settings(), representations[0].data
+    with sampled(settings.sampling) as drawn:
+        scores = [{**each, **drawn.said()} for each in RUN_SET_METRICS.get(name)(data, members, settings.random_seed)]
+        sampling = drawn_so(name)
     common = {
         "metric": name,
-        "metric_parameters": {**parameters(name), "run_set": run_set, "num_runs": len(works)},
+        "metric_parameters": {**parameters(name), **sampling, "run_set": run_set, "num_runs": len(works)},
         "run_set": [{"run": str(run.directory), "encoded": uuid} for run, uuid in zip(runs, encoded, strict=True)],
         "num_images": data.num_images,
-        "random_seed": seed,
+        "random_seed": settings.random_seed,
         "elapsed_time": time.monotonic() - began,
         "score_names": sorted(scores_of(name).keys() & scores[0].keys()),
         "device": device(),
@@ -129,8 +132,8 @@ def _rank_once(
     return works
 
 
-def _seed() -> int:
-    """The seed that evaluation() says. Raises UserError for what else it can say and does not apply to a set."""
+def _settings() -> Settings:
+    """What evaluation() says. Raises UserError for what else it can say and does not apply to a set."""
     said = evaluation()
     if said.split != "all":
         raise UserError(f"the runs of a set are compared on all images; leave out evaluation.split = {said.split!r}")
@@ -138,7 +141,7 @@ def _seed() -> int:
         raise UserError(
             f"a set is ranked once; leave out evaluation.repeats = {said.repeats}, set evaluation.random_seed"
         )
-    return said.random_seed
+    return said
 
 
 def _member(run: TrainedRun, representation: Representation) -> Member:

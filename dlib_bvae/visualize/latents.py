@@ -78,7 +78,7 @@ def latents_of(
         num_codes = sampler.source.at_once(num_codes)
         sample = sampler.draw("num_codes", num_codes, 2)
         information = mutual_information(binned_tables(sample.codes, _BINS, sample.factors, sampler.sizes))
-        factors, used = sampler.factor_names, num_codes
+        factors, used = sampler.factor_names, len(sample.codes)
     except NotApplicable as reason:
         without = str(reason)
     variance = means.var(axis=0, dtype=np.float64)

@@ -30,9 +30,10 @@ class CodeReader:
     """Codes by grid index, checked.
 
     data: disentanglement_lib's duck type, or LabelledImages; where no factors are needed also an ImageData without them.
-    codes: array (images, latents), one row an image in index order (never copied whole), or a function observations float32
-    (n, H, W, C) → (n, latents).
-    sizes: values of each factor; empty without factors. num_images: cells of the grid, or images without one.
+    codes: array (images, latents), one row an image in index order, the data's order of images (never copied whole),
+    or a function observations float32 (n, H, W, C) → (n, latents).
+    sizes: values of each factor; empty without factors. num_images: cells of the grid, or images without one. images: all
+    of them, images_per_cell of each cell that are neighbours.
     Raises NotApplicable for data without factors where they are needed, and UserError as check_codes.
     """
 
@@ -43,11 +44,12 @@ class CodeReader:
         if not self.sizes and (needs_factors or not isinstance(data, ImageData)):
             raise NotApplicable(f"a metric needs known factors; {getattr(data, 'name', data)} has images only")
         self.num_images: int = math.prod(self.sizes) if self.full_grid else self.data.num_images
-        self._per_cell = int(getattr(data, "images_per_cell", 1))
+        self.images_per_cell = int(getattr(data, "images_per_cell", 1)) if self.full_grid else 1
+        self.images: int = self.num_images * self.images_per_cell
         self._image_of_cell = getattr(data, "image_of_cell", None)
         self._encode = codes if callable(codes) else None
         self.latents: int | None = None  # unknown of a function
-        self._codes = None if callable(codes) else check_codes(codes, self.num_images * self._per_cell)
+        self._codes = None if callable(codes) else check_codes(codes, self.images)
         if self._codes is not None:
             self.latents = self._codes.shape[1]
 
@@ -56,18 +58,29 @@ class CodeReader:
 
         Raises UserError for NaN or infinite codes, beyond ±1e15, and more than 8 GiB of them.
         """
+        if self._encode is None and self.images_per_cell > 1:
+            drawn = random_state.randint(self.images_per_cell, size=len(indices))
+            return self.of_images(indices * self.images_per_cell + drawn, random_state)
+        return self._read(indices, lambda part: self._observed(part, random_state))
+
+    def of_images(self, images: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """Indices of images (n,) → codes float64 (n, latents). Raises UserError as at()."""
+        if self.images_per_cell == 1:
+            return self._read(images, lambda part: self._observed(part, random_state))
+        return self._read(images, self.data.observations_at)
+
+    def _read(self, indices: np.ndarray, observe: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         check_codes_fit(len(indices), self.latents or 1)
-        if self._encode is None:
-            if self._per_cell > 1:
-                indices = indices * self._per_cell + random_state.randint(self._per_cell, size=len(indices))
-            elif self._image_of_cell is not None:
+        if self._codes is not None:
+            if self._image_of_cell is not None:
                 indices = self._image_of_cell[indices]
-            rows = np.asarray(self._codes[indices], np.float64)  # type: ignore[index]
+            rows = np.asarray(self._codes[indices], np.float64)
         else:
             step = max(1, _OBSERVATION_BYTES // (4 * math.prod(self.data.observation_shape)))
             parts: list[np.ndarray] = []
             for start in range(0, len(indices), step):
-                parts.append(self._encoded(indices[start : start + step], random_state))
+                part = indices[start : start + step]
+                parts.append(self._encoded(observe(part), len(part)))
                 check_codes_fit(len(indices), parts[0].shape[1])
             rows = np.concatenate(parts)
         if bad := unusable(rows):
@@ -104,17 +117,17 @@ class CodeReader:
         """At most `images`, fewer where the codes of as many would fill the memory; a function's width is not known."""
         return min(images, _CODE_BYTES // (8 * (self.latents or 1)))
 
-    def _encoded(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+    def _observed(self, indices: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """The observations at grid indices, of one image drawn where a cell has several."""
         if self.full_grid:
-            factors = self.factors_at(indices)
-            observations = self.data.sample_observations_from_factors(factors, random_state)
-        else:
-            observations = self.data.observations_at(indices)
+            return self.data.sample_observations_from_factors(self.factors_at(indices), random_state)
+        return self.data.observations_at(indices)
+
+    def _encoded(self, observations: np.ndarray, num: int) -> np.ndarray:
         rows = _numbers(self._encode(observations))  # type: ignore[misc]
-        if rows.ndim != 2 or len(rows) != len(indices) or rows.shape[1] < 1 or rows.dtype.kind not in "fiu":
+        if rows.ndim != 2 or len(rows) != num or rows.shape[1] < 1 or rows.dtype.kind not in "fiu":
             raise UserError(
-                f"the function must give codes ({len(indices)}, latents), one row an observation; "
-                f"got {rows.dtype} {rows.shape}"
+                f"the function must give codes ({num}, latents), one row an observation; got {rows.dtype} {rows.shape}"
             )
         check_width(rows.shape[1])
         check_codes_fit(len(rows), rows.shape[1])

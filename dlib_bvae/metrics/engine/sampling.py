@@ -2,15 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import contextvars
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw, grid_strides
-from dlib_bvae.errors import NotApplicable, UserError, check_integer
+from dlib_bvae.errors import NotApplicable, UserError, check_integer, unknown, warn_once
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, factor_sizes
+
+DISJOINT, WITH_REPLACEMENT = SAMPLINGS = ("disjoint", "with_replacement")
+_REFERENCE = "_dlib"  # how a metric ends that is disentanglement_lib's very number
+
+
+class Drawn(NamedTuple):
+    """How samples are drawn, and {parameter: number of images} for those that are smaller than their parameter says."""
+
+    sampling: str
+    numbers: dict[str, int]
+
+    def said(self) -> dict[str, Any]:
+        """What a result says of it: images_drawn, where a sample is smaller than its parameter says."""
+        return {"images_drawn": dict(self.numbers)} if self.numbers else {}
+
+
+_open: contextvars.ContextVar[Drawn] = contextvars.ContextVar("drawn")
+
+
+def _drawn() -> Drawn:
+    return _open.get(Drawn(DISJOINT, {}))
+
+
+@contextlib.contextmanager
+def sampled(sampling: str) -> Iterator[Drawn]:
+    """In the block samples are drawn "disjoint" or "with_replacement"; what is yielded says how they came out.
+
+    "disjoint" (also outside of any block): a sample has an image at most once, and no test image is a training image.
+    "with_replacement": every sample is drawn independently with replacement, as disentanglement_lib draws.
+    Raises UnknownName for another word.
+    """
+    if sampling not in SAMPLINGS:
+        raise unknown("sampling", str(sampling), SAMPLINGS)
+    drawn = Drawn(sampling, {})
+    token = _open.set(drawn)
+    try:
+        yield drawn
+    finally:
+        _open.reset(token)
+
+
+def sampling_of(name: str) -> str:
+    """How the metric `name` draws: the reference's own numbers (…_dlib) with replacement, others as sampled() says."""
+    return WITH_REPLACEMENT if name.endswith(_REFERENCE) else _drawn().sampling
+
+
+def draw_rows(name: str, rng: np.random.Generator, images: int, num: int) -> np.ndarray:
+    """int64 (num,) of 0 … images - 1, as sampling_of(name) says: different ones, all where there are fewer."""
+    if sampling_of(name) == WITH_REPLACEMENT:
+        return rng.integers(images, size=num)
+    return rng.choice(images, size=min(num, images), replace=False)
 
 
 class Sample(NamedTuple):
@@ -26,7 +79,7 @@ class Sampler:
     data, codes, random_state: see dlib_bvae.metrics.score. Factors with one value say nothing and are left out.
     least_factors: how many factors must vary; with 0 the data may have none. most_codes: refuses more latents, where
     they would take forever. full_grid: the metric needs images with chosen factors (moved), so every combination.
-    kept: indices of the factors that vary; factor_names, sizes: theirs.
+    kept: indices of the factors that vary; factor_names, sizes: theirs. with_replacement: how it draws (sampling_of).
     Raises UserError for what CodeReader refuses, and NotApplicable when fewer factors vary or there are more latents.
     """
 
@@ -41,6 +94,7 @@ class Sampler:
         full_grid: bool = False,
     ):
         self.name = name
+        self.with_replacement = sampling_of(name) == WITH_REPLACEMENT
         self.source = CodeReader(data, codes, needs_factors=least_factors > 0)
         if full_grid:
             self.source.check_full_grid(name)
@@ -70,32 +124,128 @@ class Sampler:
         return int(draw(self._rng, 2**31 - 1, 1)[0])
 
     def draw(self, parameter: str, num: Any, least: int = 1) -> Sample:
-        """`num` images, drawn with replacement; `parameter` is the name of `num` in messages."""
-        return self.at(self.draw_rows(parameter, num, least))
+        """`num` images, each at most once, all where there are fewer; `parameter` is the name of `num` in messages.
+
+        With replacement: `num` images, whatever came before. Two calls may draw the same image; see train_and_test.
+        """
+        if self.with_replacement:
+            return self.at(self.draw_rows(parameter, num, least))
+        self._check(parameter, num, least)
+        found = self.different(self.source.images, num)
+        self.note(parameter, num, len(found), least)
+        return self._sample(found)
+
+    def train_and_test(
+        self, num_train: Any, num_test: Any, varied: bool = True, least: int = 1, least_test: int = 1
+    ) -> tuple[Sample, Sample]:
+        """A sample to fit to and one to test on, of different images.
+
+        Where there are fewer images than both, at most two thirds of them train and at most the others test, which one
+        line on standard error says. With replacement: two independent samples. varied: of training images as in draw_varied.
+        Raises UserError for numbers out of range, NotApplicable for data with too few images.
+        """
+        least = max(2, least) if varied else least
+        self._check("num_train", num_train, least)
+        self._check("num_test", num_test, least_test)
+        if self.with_replacement:
+            train = self.draw("num_train", num_train, least)
+            if varied:
+                self.check_varied("num_train", num_train, train)
+            return train, self.draw("num_test", num_test, least_test)
+        train_size, test_size = self.parts(num_train, num_test)
+        if train_size + test_size < num_train + num_test:
+            warn_once(
+                f"{self.name}: num_train + num_test = {num_train + num_test:,} are more than the {self.source.images:,} "
+                f"images; it is fitted to {train_size:,} of them and tested on {test_size:,} others"
+            )
+        self.note("num_train", num_train, train_size, least)
+        self.note("num_test", num_test, test_size, least_test)
+        rows = self.different(self.source.images, train_size + test_size)
+        train, test = self._sample(rows[:train_size]), self._sample(rows[train_size:])
+        if varied:
+            self.check_varied("num_train", train_size, train)
+        return train, test
+
+    def parts(self, num_train: int, num_test: int) -> tuple[int, int]:
+        """How many images train and test: as many as asked for, or at most two thirds and one third of those that there are."""
+        if num_train + num_test <= self.source.images:
+            return num_train, num_test
+        most = 2 * self.source.images // 3
+        return min(num_train, most), min(num_test, self.source.images - most)
+
+    def fitting(self, sizes: Sequence[int], num_test: Any, most: int | None = None) -> list[int]:
+        """Those of the numbers of training images `sizes` that there are, with images left to test on, and at most `most`.
+
+        One line on standard error names the others. With replacement: all. Raises NotApplicable when none is left.
+        """
+        self._check("num_test", num_test, 1)
+        if self.with_replacement:
+            return list(sizes)
+        most = self.source.images if most is None else most
+        fit = [size for size in sizes if self.parts(size, num_test)[0] == size <= most]
+        largest = min(most, 2 * self.source.images // 3)
+        if not fit:
+            raise NotApplicable(
+                f"{self.name} finds no {min(sizes):,} different images to train on; give a num_train of at most {largest:,}"
+            )
+        if len(fit) < len(sizes):
+            left_out = ", ".join(f"{size:,}" for size in sizes if size not in fit)
+            warn_once(
+                f"{self.name}: left out num_train = {left_out}; there are {largest:,} different images to train on"
+            )
+        return fit
 
     def draw_rows(self, parameter: str, num: Any, least: int = 1) -> np.ndarray:
         """Grid indices int64 (num,), drawn with replacement."""
-        check_integer(f"{self.name}.{parameter}", num, least, MOST_IMAGES)
+        self._check(parameter, num, least)
         return np.random.default_rng(self.seed()).integers(self.source.num_images, size=num)
+
+    def different(self, among: int, num: int) -> np.ndarray:
+        """At most `num` different numbers of 0 … among - 1, int64, in random order."""
+        return np.random.default_rng(self.seed()).choice(among, size=min(num, among), replace=False)
+
+    def note(self, parameter: str, asked: int, found: int, least: int = 1) -> None:
+        """Has the result say that a sample is smaller than its parameter; NotApplicable when smaller than `least`."""
+        if found < least:
+            raise NotApplicable(
+                f"{self.name}.{parameter} must be at least {least}, and the {self.source.images:,} images of this data set "
+                f"leave {found}"
+            )
+        if found < asked:
+            _drawn().numbers[parameter] = found
 
     def at(self, rows: np.ndarray) -> Sample:
         """The sample at grid indices (n,)."""
-        codes = self.source.at(rows, np.random.RandomState(self.seed()))
+        return self._with_factors(self.source.at(rows, np.random.RandomState(self.seed())), rows)
+
+    def _sample(self, images: np.ndarray) -> Sample:
+        """The sample of the images (n,), of which a cell of the grid may have several."""
+        codes = self.source.of_images(images, np.random.RandomState(self.seed()))
+        return self._with_factors(codes, images // self.source.images_per_cell)
+
+    def _with_factors(self, codes: np.ndarray, rows: np.ndarray) -> Sample:
         self._check_width(codes.shape[1])
         if not self.kept:
             return Sample(codes, np.empty((len(rows), 0), np.int64))
         return Sample(codes, self.source.factors_at(rows)[:, self.kept].astype(np.int64))
 
+    def _check(self, parameter: str, num: Any, least: int) -> None:
+        check_integer(f"{self.name}.{parameter}", num, least, MOST_IMAGES)
+
     def draw_varied(self, parameter: str, num: Any, least: int = 2) -> Sample:
-        """The same; raises UserError when by chance a factor has one value only in the sample."""
+        """The same as draw; raises UserError when by chance a factor has one value only in the sample."""
         sample = self.draw(parameter, num, least)
+        self.check_varied(parameter, num, sample)
+        return sample
+
+    def check_varied(self, parameter: str, num: int, sample: Sample) -> None:
+        """Raises UserError when by chance a factor has one value only in the sample."""
         constant = np.flatnonzero((sample.factors == sample.factors[0]).all(axis=0))
         if len(constant):
             raise UserError(
                 f"{self.name}.{parameter} = {num} images show one value of {self.factor_names[constant[0]]!r} only "
                 "by chance; use more"
             )
-        return sample
 
     def moved(self, rows: np.ndarray, factor: int | np.ndarray, value: int | np.ndarray) -> np.ndarray:
         """Grid indices with a factor (its place among those that vary) set to `value`, all else the same; they broadcast."""
@@ -105,6 +255,15 @@ class Sampler:
     def values(self, rows: np.ndarray, factor: int | np.ndarray) -> np.ndarray:
         """The values of a factor (its place among those that vary) at grid indices."""
         return rows // grid_strides(self.source.sizes)[self.kept][factor] % np.asarray(self.sizes)[factor]
+
+    def num_lines(self, factor: int) -> int:
+        """How many lines the grid has along a factor (its place among those that vary): images that differ in it only."""
+        return self.source.num_images // self.sizes[factor]
+
+    def on_lines(self, lines: np.ndarray, factor: int, value: int | np.ndarray) -> np.ndarray:
+        """Grid indices of the images with `value` of the factor on `lines`, numbers 0 … num_lines(factor) - 1; they broadcast."""
+        stride = grid_strides(self.source.sizes)[self.kept][factor]
+        return lines // stride * stride * self.sizes[factor] + lines % stride + value * stride
 
     def by_factor(self, values: Sequence[float] | np.ndarray) -> dict[str, float]:
         """One value a factor → {factor name: value}."""
