@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ __all__ = [
     "homes",
     "installed",
     "missing_binding",
+    "part_of_configuration",
     "reached",
     "say_unused",
     "unused",
@@ -95,16 +96,33 @@ class Configuration:
 
 @contextlib.contextmanager
 def configuration(
-    files: Sequence[str], bindings: Sequence[str], registries: Iterable[Registry], skip_unknown: bool = False
+    files: Sequence[str], bindings: Sequence[str], registries: Iterable[Registry]
 ) -> Iterator[Configuration]:
     """Binds what gin `files`, then `bindings`, say, with every name of `registries` known; clears gin when the block ends.
 
     gin holds values in place of macros; the last definition of a macro holds wherever it stands.
-    skip_unknown: leave out what names other things, to read one part of a whole run's configuration.
     A file is looked for from the working directory first, then among those installed with the package.
     Raises UserError for a missing file, wrong syntax, a macro that is not defined or runs in a circle, or an unknown name or
     parameter, which names the near ones.
     """
+    with _binding(lambda: statements(files, bindings), registries, skip_unknown=False) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def part_of_configuration(found: list[Statement], registries: Iterable[Registry]) -> Iterator[Configuration]:
+    """Like configuration(), of statements that a run recorded; what names other things than gin knows is left out.
+
+    It executes what `found` imports: artifacts.trust says whether that may be.
+    """
+    with _binding(lambda: found, registries, skip_unknown=True) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def _binding(
+    find: Callable[[], list[Statement]], registries: Iterable[Registry], skip_unknown: bool
+) -> Iterator[Configuration]:
     registries = list(registries)
     with gin.unlock_config():  # an earlier stage in this process has locked gin
         for registry in registries:
@@ -112,7 +130,7 @@ def configuration(
     gin.clear_config()
     try:
         names = [name for registry in registries for name in registry.names()]
-        _opened.append(_bind(statements(files, bindings), names, skip_unknown))
+        _opened.append(_bind(find(), names, skip_unknown))
         yield _opened[-1]
     except UserError as error:
         kind = next(

@@ -80,6 +80,25 @@ def statements(files: Sequence[str], bindings: Sequence[str], only_installed: bo
     return list(_expanded([*tops, *_parsed_text("\n".join(lines), "")], (), only_installed))
 
 
+def recorded(text: str, file: str) -> list[Statement]:
+    """The statements of `text`, which a stage wrote into `file`; no stage writes an include statement.
+
+    Raises UserError for one, and for wrong syntax.
+    """
+    found = list(_parsed_text(text, file))
+    if included := [each for each in found if each.kind == INCLUDE]:
+        raise UserError(
+            f"{file} includes {included[0].key!r}, which no stage writes; train the run again with --overwrite"
+        )
+    return found
+
+
+def imported_module(statement: Statement) -> str:
+    """The module that an IMPORT executes: "from a import b as c" → "a.b"."""
+    words = statement.key.split()
+    return words[1] if words[0] == "import" else f"{words[1]}.{words[3]}"
+
+
 def effective(found: Iterable[Statement]) -> tuple[dict[str, Statement], dict[str, Statement]]:
     """(parameter → the binding that holds, macro → the definition that holds): the last of each, in their order."""
     last: dict[str, dict[str, Statement]] = {BINDING: {}, MACRO: {}}

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+_STATE = tempfile.TemporaryDirectory(prefix="dlib_bvae_state_")  # the key of marks, else made in the user's home
+os.environ["XDG_STATE_HOME"] = _STATE.name
 
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("fixed")

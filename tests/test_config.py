@@ -13,8 +13,9 @@ from support.configurables import branch, leaf
 
 from dlib_bvae import datasets, errors, stages
 from dlib_bvae.artifacts import config_dict, read_config
-from dlib_bvae.config import configuration, current, flattened, installed, used
+from dlib_bvae.config import configuration, current, flattened, installed, part_of_configuration, used
 from dlib_bvae.errors import UserError
+from dlib_bvae.gin_text import statements
 from dlib_bvae.metrics import CLASSIFIERS, METRICS
 
 REGISTRIES = [datasets.DATASETS, METRICS, CLASSIFIERS]
@@ -70,7 +71,7 @@ def test_a_part_of_a_whole_configuration_can_be_read(tmp_path):
     path = tmp_path / "whole.gin"
     known = "beta_vae.classifier = @unheard()"  # as model.model = @vae() where only the stage has been imported
     path.write_text(f"dataset.name = 'dummy_data'\nunheard_of.rate = 3.0\nunheard_of.model = @unheard()\n{known}\n")
-    with configuration([str(path)], [], REGISTRIES, skip_unknown=True):
+    with part_of_configuration(statements([str(path)], []), REGISTRIES):
         assert datasets.load().name == "dummy_data"
     with pytest.raises(UserError, match="unheard_of"):
         bound([str(path)])
@@ -120,7 +121,7 @@ def test_a_former_file_is_found(tmp_path, monkeypatch, capsys):
 def test_former_names_in_the_configuration_of_a_run_are_read_without_a_word(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(errors, "_warned", set())
     (tmp_path / "train.gin").write_text("fid.seed = 3\nno_such.thing = 1\n")
-    with configuration([str(tmp_path / "train.gin")], [], [stages.train.EXTRACTORS], skip_unknown=True):
+    with part_of_configuration(statements([str(tmp_path / "train.gin")], []), [stages.train.EXTRACTORS]):
         assert "frechet_curve.seed = 3" in gin.config_str()
     assert capsys.readouterr().err == ""
 
@@ -225,7 +226,7 @@ def test_an_import_that_fails_names_the_line(tmp_path):
     (tmp_path / "a.gin").write_text("\nimport no_such_module\n")
     with pytest.raises(UserError, match=r"imports a module that cannot be imported: .* \(line 2 of .*a\.gin\)"):
         bound([str(tmp_path / "a.gin")])
-    with configuration([str(tmp_path / "a.gin")], [], [], skip_unknown=True) as opened:
+    with part_of_configuration(statements([str(tmp_path / "a.gin")], []), []) as opened:
         assert opened.bound == {}
 
 
@@ -257,7 +258,7 @@ def test_a_module_that_fails_keeps_its_traceback(tmp_path, monkeypatch):
 
 
 def test_a_macro_of_what_is_skipped_need_not_be_defined():
-    with configuration([], ["no_such.thing = %NO", "leaf.size = 2"], [], skip_unknown=True) as opened:
+    with part_of_configuration(statements([], ["no_such.thing = %NO", "leaf.size = 2"]), []) as opened:
         assert leaf()[1] == 2
     assert opened.bound == {"leaf.size": 2}
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.artifacts.identity import Identity
+from dlib_bvae.artifacts.marks import marks, why_not_marked
 from dlib_bvae.errors import Damaged, UserError, is_disk_full
 from dlib_bvae.former_names import current_key
 from dlib_bvae.gin_text import config_dict, without
@@ -106,8 +107,9 @@ def write_stage(
 
     `results` must hold `elapsed_time` (seconds) and gets the digest of `identity` and, where it has none, a new `uuid`;
     `gin_text` is the operative gin configuration. `earlier` is the directory of the stage before, whose entries are copied into
-    results/aggregate/<stage>.json, or None for the first stage. <stage>_results.json is written last, as a stage is done
-    exactly when it exists. over: the files of an equal result are replaced, which stays done all the while.
+    results/aggregate/<stage>.json, or None for the first stage. The gin text of a training that imports modules gets a mark
+    (see marks.py). <stage>_results.json is written last, as a stage is done exactly when it exists. over: the files of an
+    equal result are replaced, which stays done all the while.
 
     Raises UserError when a value is NaN or infinite (a result that is no number is no result: nothing is written), when
     `earlier` holds no readable results or `directory` cannot be written; KeyboardInterrupt, and nothing is written, when a
@@ -132,6 +134,7 @@ def write_stage(
     done = _json_path(directory, f"{stage}_results")
     files: dict[Path, str | bytes] = {
         directory / "results" / "gin" / f"{stage}.gin": gin_text,
+        **marks(directory, stage, gin_text),
         _json_path(directory, f"{stage}_config"): _dump(config),
         directory / "results" / "aggregate" / f"{stage}.json": _dump(aggregate),
         _json_path(directory, f"{stage}_identity"): _dump(_plain(identity.to_json(), f"{stage}_identity")),
@@ -149,7 +152,8 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
     """Writes the parameters `labels` and entries of `results` into a finished stage and into all below the run made from it."""
     identity, before = read_identity(directory, stage), read_results(directory, stage)
     gin_path = directory / "results" / "gin" / f"{stage}.gin"
-    text = without(gin_path.read_text(encoding="utf-8"), labels.__contains__)
+    stands = read_text(gin_path, stage)
+    text = without(stands, labels.__contains__) + "".join(f"{key} = {value!r}\n" for key, value in labels.items())
     changed = {**flatten(labels, f"{stage}_config"), **flatten(results, f"{stage}_results")}
     files: dict[Path, Content] = {}
     for path in directory.parent.rglob("results/aggregate/*.json"):
@@ -157,7 +161,9 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
         if entries.get(f"{stage}_results.uuid") == before["uuid"]:
             files[path] = _dump({**entries, **changed})
     recorded = replace(identity, recorded={**identity.recorded, **labels})
-    files[gin_path] = text + "".join(f"{key} = {value!r}\n" for key, value in labels.items())
+    if not why_not_marked(directory, stage, stands):  # else a text of somebody else would get this user's mark
+        files |= marks(directory, stage, text, stands)
+    files[gin_path] = text
     files[_json_path(directory, f"{stage}_config")] = _dump({**read_config(directory, stage), **labels})
     # last what shows that there is something to write, so that a kill is made good by the next command
     files[_json_path(directory, f"{stage}_results")] = _dump({**before, **results})
@@ -233,22 +239,32 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
 
     Raises UserError, which says what to do, when there is none, it cannot be read, or it is damaged.
     """
-    command = _command(stage)
+    text = read_text(path, stage)
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe would wait for ever
-            raise UserError(f"{path} is no regular file; remove it and run {command} again")
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"there is no {path}; run {command} first, or choose another --model_dir") from None
-    except UserError:
-        raise
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); see who may read it") from error
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise damaged(path, stage, str(error)) from error
     if not isinstance(value, dict):
         raise damaged(path, stage, "it holds no JSON object")
     return value
+
+
+def read_text(path: Path, stage: str) -> str:
+    """What stands in `path`, a file of `stage`, as UTF-8.
+
+    Raises UserError, which says what to do, when there is none, it cannot be read, or it is damaged.
+    """
+    command = _command(stage)
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe would wait for ever
+            raise UserError(f"{path} is no regular file; remove it and run {command} again")
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"there is no {path}; run {command} first, or choose another --model_dir") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); see who may read it") from error
+    except UnicodeDecodeError as error:
+        raise damaged(path, stage, str(error)) from error
 
 
 def damaged(path: Path, stage: str, why: str) -> Damaged:

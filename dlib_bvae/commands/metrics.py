@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.commands.flags import Command, parser
+from dlib_bvae.commands.flags import Command, parser, with_trust
 from dlib_bvae.runtime import RUNS
 
 
 def rank() -> Command:
     """Ranks runs on one data set by how much they agree, without factors."""
-    flags = parser("Ranks runs on one data set by how much they agree, which needs no factors.", gin=True)
+    flags = parser("Ranks runs on one data set by how much they agree, which needs no factors.", gin=True, trust=True)
     flags.add_argument(
         "--metric", default="udr", help="udr (default), model_centrality, both with a comma between, or all"
     )
@@ -24,12 +24,14 @@ def rank() -> Command:
 
         rank.run(**given)
 
-    return flags, call
+    return flags, with_trust(call)
 
 
 def sensitivity() -> Command:
     """Scores runs by the β-VAE metric under all its settings."""
-    flags = parser("Scores runs by the β-VAE metric for several L, classifiers and choices of factors.", gin=True)
+    flags = parser(
+        "Scores runs by the β-VAE metric for several L, classifiers and choices of factors.", gin=True, trust=True
+    )
     flags.add_argument(
         "--output_dir", type=Path, default=RUNS / "sensitivity", help="where to write (default: runs/sensitivity)"
     )
@@ -48,7 +50,7 @@ def sensitivity() -> Command:
         check_writable(given["output_dir"])
         sensitivity.run(**given)
 
-    return flags, call
+    return flags, with_trust(call)
 
 
 def validity() -> Command:

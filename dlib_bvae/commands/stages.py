@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.commands.flags import Command, parser
+from dlib_bvae.commands.flags import Command, parser, with_trust
 
 _ELSEWHERE = "where the results go instead of into the run directory, which is then only read"
 
@@ -44,15 +44,15 @@ def postprocess() -> Command:
 
         postprocess.run(**given)
 
-    flags = parser("Encodes the whole data set of a trained run into codes.npy.", gin=True, model_dir=True)
+    flags = parser("Encodes the whole data set of a trained run into codes.npy.", gin=True, model_dir=True, trust=True)
     _add_step(flags)
     flags.add_argument("--output_dir", type=Path, help=_ELSEWHERE)
-    return flags, call
+    return flags, with_trust(call)
 
 
 def evaluate() -> Command:
     """Scores the codes of a trained run, or of any other framework."""
-    flags = parser("Scores codes by one or more metrics.", gin=True, model_dir=True)
+    flags = parser("Scores codes by one or more metrics.", gin=True, model_dir=True, trust=True)
     flags.add_argument("--metric", required=True, help="names with commas between, or all; e.g. beta_vae")
     flags.add_argument(
         "--repeats", type=int, metavar="N", help="score with N seeds: mean, standard deviation and 95 %% interval"
@@ -88,7 +88,7 @@ def evaluate() -> Command:
         chosen = external_codes(**external, output_dir=output_dir, model_dir=model_dir, step=step)
         evaluate.run(metric, gin_config, gin_bindings, model_dir, overwrite, repeats, chosen, step, output_dir)
 
-    return flags, call
+    return flags, with_trust(call)
 
 
 def visualize() -> Command:
@@ -102,9 +102,9 @@ def visualize() -> Command:
 
         visualize.run(**given)
 
-    flags = parser(description, gin=True, model_dir=True)
+    flags = parser(description, gin=True, model_dir=True, trust=True)
     flags.add_argument("--output_dir", type=Path, help=_ELSEWHERE)
-    return flags, call
+    return flags, with_trust(call)
 
 
 def _add_step(flags: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.commands.flags import Command, parser, print_paths
+from dlib_bvae.commands.flags import Command, parser, print_paths, with_trust
 from dlib_bvae.runtime import RUNS
 
 _REPORTED = "gin/studies/re_beta_vae_small.gin"
@@ -17,7 +17,8 @@ def reproduce() -> Command:
     """Runs what is missing of a study, in parallel on this machine."""
     flags = parser(
         "Runs what is missing of a study, in parallel on this machine; asked again, it continues. With --report it writes "
-        "what the runs say so far next to the paper's tables, figures and claims."
+        "what the runs say so far next to the paper's tables, figures and claims.",
+        trust=True,
     )
     flags.add_argument(
         "--study",
@@ -52,12 +53,14 @@ def reproduce() -> Command:
 
         complete.run(study, gin_bindings, results, **given)
 
-    return flags, call
+    return flags, with_trust(call)
 
 
 def sweep() -> Command:
     """Runs what is missing of a study, on this machine or on a Ray cluster, or shows how far it is."""
-    flags = parser("Runs what is missing of a study, on this machine or on a Ray cluster; asked again, it continues.")
+    flags = parser(
+        "Runs what is missing of a study, on this machine or on a Ray cluster; asked again, it continues.", trust=True
+    )
     flags.add_argument(
         "action", nargs="?", choices=["run", "status"], default="run", help="status: show how far the study is"
     )
@@ -97,12 +100,12 @@ def sweep() -> Command:
 
         complete.run(study, gin_bindings, results, executor=executors.named(executor, ray_address), **given)
 
-    return flags, call
+    return flags, with_trust(call)
 
 
 def report() -> Command:
     """Writes the [Re] β-VAE report from whatever is done so far."""
-    flags = parser("Writes the [Re] β-VAE report, HTML and Markdown, from whatever is done so far.")
+    flags = parser("Writes the [Re] β-VAE report, HTML and Markdown, from whatever is done so far.", trust=True)
     flags.add_argument(
         "--results",
         type=Path,
@@ -123,12 +126,14 @@ def report() -> Command:
         check_writable(output)
         print_paths(re_beta_vae.write(results, output, pictures=not no_pictures))
 
-    return flags, call
+    return flags, with_trust(call)
 
 
 def beta_curve() -> Command:
     """Draws the β curve of a trained MR-VAE."""
-    flags = parser("Reconstruction and KL of a trained MR-VAE (gin/mr_vae_dsprites.gin) at every β: CSV and PNG.")
+    flags = parser(
+        "Reconstruction and KL of a trained MR-VAE (gin/mr_vae_dsprites.gin) at every β: CSV and PNG.", trust=True
+    )
     flags.add_argument("--model_dir", type=Path, help="the run directory (default: the most recent run)")
     flags.add_argument("--num_images", type=int, default=10_000, help="images to average over (default: 10000)")
     flags.add_argument("--num_betas", type=int, default=13, help="points of the curve, even in log β (default: 13)")
@@ -138,7 +143,7 @@ def beta_curve() -> Command:
 
         print_paths(beta_curve.run(**given))
 
-    return flags, call
+    return flags, with_trust(call)
 
 
 def _add_places(flags: argparse.ArgumentParser) -> None:

@@ -27,6 +27,7 @@ from dlib_bvae.artifacts import (
     read_identity,
     read_results,
 )
+from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import DATASETS, ImageData
 from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
@@ -79,6 +80,7 @@ def run(
         names = named(metric)
     with contextlib.ExitStack() as opened:
         if source is None:
+            opened.enter_context(trusting(gin_config, bindings))
             trained = opened.enter_context(opened_run(model_dir, output_dir, step))
             representation, used = _of_run(trained, names, configured)
         else:

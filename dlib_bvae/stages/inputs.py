@@ -13,7 +13,8 @@ import numpy as np
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import Identity, open_run, read_identity, read_lock, read_results, standing
 from dlib_bvae.artifacts.record import damaged
-from dlib_bvae.config import configuration
+from dlib_bvae.artifacts.trust import statements_of_run
+from dlib_bvae.config import part_of_configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.runtime import RUNS, load_tensorflow
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from dlib_bvae.models.signatures import SavedModel
 
 _TRAINED = Path("train", "results", "json", "train_results.json")
-_CONFIGURATION = Path("train", "results", "gin", "train.gin")
 _EXPORTED = "saved_model"
 _RESULTS = {"model": str, "dataset": str, "fingerprint": str, "seed": int}  # what later stages need of a training
 
@@ -138,10 +138,11 @@ def trained_results(model_dir: Path) -> dict[str, Any]:
 def same_data(model_dir: Path) -> ImageData:
     """The data set of the training, as the run's configuration says.
 
-    Raises UserError when this machine's has another fingerprint.
+    Raises UserError when this machine's has another fingerprint, and where the configuration imports modules that may not be
+    executed (see artifacts.trust).
     """
     trained = trained_results(model_dir)
-    with configuration([str(model_dir / _CONFIGURATION)], [], [datasets.DATASETS], skip_unknown=True):
+    with part_of_configuration(statements_of_run(model_dir), [datasets.DATASETS]):
         data = datasets.load()
     if data.fingerprint != trained["fingerprint"]:
         raise UserError(

@@ -12,6 +12,7 @@ import numpy as np
 
 from dlib_bvae.artifacts import Stage, Work, describe, device, is_done, peak_memory_mib, read_identity
 from dlib_bvae.artifacts.record import results_standing
+from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import GroundTruthData, ImageData
 from dlib_bvae.datasets.derived.subsets import Subsample
@@ -45,6 +46,7 @@ def run(
     there instead of in the run directory, which is only read.
     """
     with (
+        trusting(gin_config, gin_bindings),
         opened_run(model_dir, output_dir, step) as trained,
         configuration(gin_config, gin_bindings, [REPRESENTATIONS]) as configured,
     ):

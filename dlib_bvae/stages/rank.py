@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dlib_bvae.artifacts import Work, describe, device, peak_memory_mib, read_results
+from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine.sampling import sampled
@@ -40,6 +41,7 @@ def run(
         RUN_SET_METRICS.get(name)
     registries = [RUN_SET_METRICS, REPRESENTATIONS]
     with contextlib.ExitStack() as opened:
+        opened.enter_context(trusting(gin_config, gin_bindings))
         runs = [opened.enter_context(opened_run(each)) for each in _distinct(model_dirs)]
         _check(runs)
         with configuration(gin_config, gin_bindings, registries) as configured:

@@ -19,6 +19,7 @@ from dlib_bvae.artifacts import (
 )
 from dlib_bvae.artifacts.identity import config_hash
 from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
+from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics import CLASSIFIERS
@@ -115,7 +116,7 @@ def model_labels(configs: list[dict[str, Any]], models: list[str]) -> list[str]:
 def _cells(model_dir: Path, gin_config: Sequence[str], gin_bindings: Sequence[str], overwrite: bool) -> dict[str, Any]:
     """The results of one run, computed where they are not there."""
     registries = [CLASSIFIERS, REPRESENTATIONS]
-    with opened_run(model_dir) as trained:
+    with trusting(gin_config, gin_bindings), opened_run(model_dir) as trained:
         with configuration(gin_config, gin_bindings, registries):
             encoded, data = postprocess.encode_once(trained)
             used = encoded.used()

@@ -19,6 +19,7 @@ from dlib_bvae.artifacts import (
     read_results,
     write_atomic,
 )
+from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.images import training_sample
@@ -102,7 +103,7 @@ def run(
     or another configuration are drawn anew. What does not apply to a model or its data is named on the page with the reason.
     output_dir: writes there instead of in the run directory, which is only read. Raises UserError for no trained run.
     """
-    with opened_run(model_dir, output_dir) as trained:
+    with trusting(gin_config, gin_bindings), opened_run(model_dir, output_dir) as trained:
         with configuration(gin_config, gin_bindings, []):
             visualizing()  # before anything is encoded
         with configuration([], [], [REPRESENTATIONS]):

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from dlib_bvae.artifacts import write_atomic
+from dlib_bvae.artifacts import trust, write_atomic
 from dlib_bvae.artifacts.lock import in_use, locks_here
 from dlib_bvae.errors import check_integer
 from dlib_bvae.studies.state import states
@@ -59,9 +59,10 @@ def execute(
     """
     check_integer("--workers", workers, 1)
     stop = threading.Event() if stop is None else stop
-    crew = _Crew(study, store, report, stop, fits)
+    crew, key = _Crew(study, store, report, stop, fits), handed_on(study)
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(crew.work, share(study.cpus, gpus_of(study, k, workers))) for k in range(workers)]
+        shares = [share(study.cpus, gpus_of(study, k, workers)) for k in range(workers)]
+        futures = [pool.submit(crew.work, each | key) for each in shares]
         try:
             for future in futures:
                 future.result()
@@ -134,6 +135,12 @@ def share(cpus: int, gpus: Sequence[str] | None = None) -> dict[str, str]:
     if gpus is not None:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus) or "-1"
     return environment
+
+
+def handed_on(study: Study) -> dict[str, str]:
+    """The environment by which the children that train runs of `study` open and mark them as this process would."""
+    importing = lambda run: tuple(each for each in run.gin_bindings if "import" in each or "include" in each)
+    return trust.handed_on({(run.gin_config, importing(run)) for run in study.runs})
 
 
 def gpus_of(study: Study, worker: int, workers: int) -> list[str] | None:

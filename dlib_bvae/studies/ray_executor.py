@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 import dlib_bvae
 from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.errors import UserError, check_integer
-from dlib_bvae.studies.local import LEAST_SHARE, Outcome, Report, attempt, share
+from dlib_bvae.studies.local import LEAST_SHARE, Outcome, Report, attempt, handed_on, share
 from dlib_bvae.studies.state import state_of, states
 from dlib_bvae.studies.study import AUTO, Run, Study, resolved
 
@@ -90,7 +90,7 @@ class _Sweep:
         gpus = _gpus_of_a_run(study, workers, _nodes(ray))
         self._remote = ray.remote(num_cpus=study.cpus, num_gpus=gpus, max_retries=0)(perform)
         # Ray names a run's GPUs to it; it does not hide them from one that asks for none on every version and cluster.
-        self._environment = share(study.cpus, [] if study.gpus == 0 else None)
+        self._environment = share(study.cpus, [] if study.gpus == 0 else None) | handed_on(study)
         before = zip(study.runs, states(study.runs, store), strict=True)
         self._waiting = [_Job(run) for run, state in before if not state.done]
         self._handed: dict[Any, _Job] = {}

@@ -24,9 +24,10 @@ def work(run: Run, store: Path) -> None:
     that of an evaluation is raised.
     """
     from dlib_bvae.artifacts import run_lock
+    from dlib_bvae.artifacts.trust import trusted_by_study, trusting
 
     directory = run.directory(store)
-    with run_lock(directory):
+    with run_lock(directory), trusting(run.gin_config, run.gin_bindings, trusted_by_study()):
         _train(run, store, directory)
         _score(run, store, directory)
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dlib_bvae.artifacts import read_results, run_lock
+from dlib_bvae.artifacts import marks, read_results, run_lock
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies import local, state, worker
 from dlib_bvae.studies.local import attempt
@@ -101,6 +101,27 @@ def test_a_training_that_hangs_is_ended_and_so_is_one_that_is_stopped(tiny, tmp_
         assert stopped.result()[run.digest].status == "stopped"
     assert "with a checkpoint" in (run.directory(tmp_path) / "log.txt").read_text()
     assert not state.states([run], tmp_path)[0].running
+
+
+def test_children_are_handed_the_key_of_marks_where_a_run_imports_a_module(tiny, tmp_path, monkeypatch):
+    handed = []
+
+    def done(run, store, timeout, environment, stop):
+        handed.append(environment)
+        return local.Outcome("done", "", 0.0)
+
+    monkeypatch.setattr(local, "attempt", done)
+    (tmp_path / "importing.gin").write_text("import json\n")
+    plain = tiny("study.parts = [@pca/part()]", "pca/part.grid = {}")
+    importing = tiny(
+        "study.parts = [@pca/part()]",
+        "pca/part.grid = {}",
+        f"pca/part.configs = ['gin/pca_dsprites.gin', '{tmp_path}/importing.gin']",
+    )
+    for each in (plain, importing):
+        local.execute(each, tmp_path, 1)
+    assert [each.get("DLIB_BVAE_KEY") for each in handed] == [None, marks.user_key().hex()]
+    assert {each["OMP_NUM_THREADS"] for each in handed} == {str(plain.cpus)}
 
 
 def test_a_run_in_use_is_left_alone(tiny, tmp_path):

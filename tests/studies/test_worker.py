@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 from support.study_runs import finish
+from support.tiny_runs import DATA
 
 from dlib_bvae.artifacts import InUse
+from dlib_bvae.artifacts.trust import handed_on, statements_of_run, trusting
 from dlib_bvae.errors import UserError
 from dlib_bvae.stages import evaluate, train
 from dlib_bvae.studies import worker
@@ -40,6 +42,24 @@ def test_a_run_is_trained_and_scored_and_what_is_done_is_left_alone(tiny, tmp_pa
     worker.work(run, tmp_path)
     assert [name for name, _ in calls] == ["sap"]
     assert not state_of(run, directory, None).done
+
+
+def test_a_run_is_opened_with_what_its_training_imports_or_what_the_study_trusts(tiny, tmp_path, calls, monkeypatch):
+    other = tmp_path / "other" / "train" / "results" / "gin" / "train.gin"
+    other.parent.mkdir(parents=True)
+    other.write_text("import json\n")
+    monkeypatch.setattr(evaluate, "run", lambda *_: statements_of_run(tmp_path / "other"))
+    plain, importing = (
+        tiny("study.parts = [@pca/part()]", f"pca/part.bindings = {['import ' + name, *DATA]!r}").runs[0]
+        for name in ("xml", "json")
+    )
+    worker.work(importing, tmp_path)
+    with pytest.raises(UserError, match="mig: .*other imports json, which is not executed"):
+        worker.work(plain, tmp_path)
+    with trusting(everything=True):
+        for name, value in handed_on([]).items():
+            monkeypatch.setenv(name, value)
+    worker.work(plain, tmp_path)
 
 
 def test_every_evaluation_is_tried_before_one_is_refused(tiny, tmp_path, calls, monkeypatch):
