@@ -93,6 +93,30 @@ def writing(path: Path, advice: str = "choose another place, or see who may writ
         raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
 
 
+@contextlib.contextmanager
+def permission_is_said() -> Iterator[None]:
+    """In the block a file that may not be read becomes a UserError that says so: it may be whole."""
+    try:
+        yield
+    except PermissionError as error:
+        raise UserError(f"{error.filename} cannot be read ({error.strerror}); see who may read it") from error
+
+
+def check_readable(path: Path) -> None:
+    """Raises UserError, which names it, where `path`, or a folder or file below it, may not be read; what is not there may.
+
+    For what is read by libraries whose errors do not tell permissions from damage.
+    """
+    with permission_is_said(), contextlib.suppress(FileNotFoundError):
+        if path.is_dir():
+            for each in sorted(path.iterdir()):
+                check_readable(each)
+        elif path.is_file():
+            path.open("rb").close()
+        else:
+            path.stat()
+
+
 def write_stage(
     directory: Path,
     identity: Identity,
