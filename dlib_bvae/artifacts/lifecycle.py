@@ -17,6 +17,8 @@ from dlib_bvae import config
 from dlib_bvae.artifacts.identity import Identity, described, differences
 from dlib_bvae.artifacts.lock import run_lock
 from dlib_bvae.artifacts.record import (
+    check_readable,
+    check_removable,
     is_done,
     is_temporary,
     make_directory,
@@ -159,6 +161,7 @@ class Work:
         """The directory to work in, which holds what an interrupted work left where that continues."""
         raise_if_interrupted()
         _check_ours(self.directory, self.directory.with_name(self.directory.name + OLD))
+        check_removable(self.directory)
         if self.interrupted() is None and not self.grown_from:
             make_part(self.directory)
         return self.part
@@ -261,6 +264,8 @@ class Work:
 
     def _grow(self, before: list[Any]) -> None:
         """Begins with what the finished result keeps to go on from, which stays as it is."""
+        check_removable(self.directory)
+        check_readable(self.directory)
         make_part(self.directory)
         for pattern in self.stage.kept:
             for path in self.directory.glob(pattern):

@@ -99,7 +99,26 @@ def permission_is_said() -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise UserError(f"{error.filename} cannot be read ({error.strerror}); see who may read it") from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> UserError:
+    return UserError(f"{error.filename} cannot be read ({error.strerror}); see who may read it")
+
+
+def check_removable(directory: Path) -> None:
+    """Raises UserError, which names it, for a folder at or below `directory` that keeps the whole from being removed."""
+    for path, _, _ in os.walk(directory, onerror=_raise):
+        if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            _raise(PermissionError(errno.EACCES, os.strerror(errno.EACCES), path))
+
+
+def _raise(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        raise UserError(
+            f"{error.filename} cannot be replaced ({error.strerror}); see who may read, write and enter it"
+        ) from error
+    raise error
 
 
 def check_readable(path: Path) -> None:
@@ -190,9 +209,14 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
 
 
 def is_done(directory: Path | str, stage: str) -> bool:
-    """Whether `stage` has finished in `directory`."""
-    # Text, not a Path: of a large study this is asked 100,000 times.
-    return os.path.isfile(f"{directory}/results/json/{stage}_results.json")
+    """Whether `stage` has finished in `directory`. Raises UserError where that may not be seen."""
+    try:
+        # Text, not a Path: of a large study this is asked 100,000 times.
+        return stat.S_ISREG(os.stat(f"{directory}/results/json/{stage}_results.json").st_mode)
+    except PermissionError as error:
+        raise _unreadable(error) from error
+    except (OSError, ValueError):  # nothing is there, or nothing can be: a name that is too long, a circle of links
+        return False
 
 
 def read_results(directory: Path, stage: str) -> dict[str, Any]:
