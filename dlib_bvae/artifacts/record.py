@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.artifacts.identity import Identity
+from dlib_bvae.artifacts.permissions import unreadable
 from dlib_bvae.errors import Damaged, UserError, is_disk_full
 from dlib_bvae.former_names import current_key
 from dlib_bvae.gin_text import config_dict, without
@@ -91,49 +92,6 @@ def writing(path: Path, advice: str = "choose another place, or see who may writ
                 f"cannot write {path}: the disk is full; free space and run the same command again (nothing is lost)"
             ) from error
         raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}") from error
-
-
-@contextlib.contextmanager
-def permission_is_said() -> Iterator[None]:
-    """In the block a file that may not be read becomes a UserError that says so: it may be whole."""
-    try:
-        yield
-    except PermissionError as error:
-        raise _unreadable(error) from error
-
-
-def _unreadable(error: OSError) -> UserError:
-    return UserError(f"{error.filename} cannot be read ({error.strerror}); see who may read it")
-
-
-def check_removable(directory: Path) -> None:
-    """Raises UserError, which names it, for a folder at or below `directory` that keeps the whole from being removed."""
-    for path, _, _ in os.walk(directory, onerror=_raise):
-        if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-            _raise(PermissionError(errno.EACCES, os.strerror(errno.EACCES), path))
-
-
-def _raise(error: OSError) -> None:
-    if isinstance(error, PermissionError):
-        raise UserError(
-            f"{error.filename} cannot be replaced ({error.strerror}); see who may read, write and enter it"
-        ) from error
-    raise error
-
-
-def check_readable(path: Path) -> None:
-    """Raises UserError, which names it, where `path`, or a folder or file below it, may not be read; what is not there may.
-
-    For what is read by libraries whose errors do not tell permissions from damage.
-    """
-    with permission_is_said(), contextlib.suppress(FileNotFoundError):
-        if path.is_dir():
-            for each in sorted(path.iterdir()):
-                check_readable(each)
-        elif path.is_file():
-            path.open("rb").close()
-        else:
-            path.stat()
 
 
 def write_stage(
@@ -214,7 +172,7 @@ def is_done(directory: Path | str, stage: str) -> bool:
         # Text, not a Path: of a large study this is asked 100,000 times.
         return stat.S_ISREG(os.stat(f"{directory}/results/json/{stage}_results.json").st_mode)
     except PermissionError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
     except (OSError, ValueError):  # nothing is there, or nothing can be: a name that is too long, a circle of links
         return False
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dlib_bvae.artifacts import file_lock
-from dlib_bvae.artifacts.record import permission_is_said
+from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.errors import UserError, is_disk_full
 
 CACHE_VARIABLE = "DLIB_BVAE_CACHE_DIR"

@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.artifacts.record import permission_is_said
+from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, once, sha256_of
 from dlib_bvae.errors import UserError, check_integer, check_positive

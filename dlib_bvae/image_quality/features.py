@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.artifacts.record import permission_is_said
+from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, check_room, once
 from dlib_bvae.errors import UserError

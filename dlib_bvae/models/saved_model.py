@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dlib_bvae.artifacts.record import check_readable
+from dlib_bvae.artifacts.permissions import check_readable
 from dlib_bvae.errors import UserError
 from dlib_bvae.models import Model
 from dlib_bvae.models.literal_paths import literal_path

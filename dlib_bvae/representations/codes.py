@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.artifacts.record import permission_is_said
+from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.errors import Damaged, UserError, is_disk_full

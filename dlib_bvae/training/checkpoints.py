@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from dlib_bvae.artifacts.record import check_readable, make_directory
+from dlib_bvae.artifacts.permissions import check_readable
+from dlib_bvae.artifacts.record import make_directory
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.literal_paths import literal_path
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from dlib_bvae.artifacts.record import check_readable, is_done
+from dlib_bvae.artifacts.permissions import check_readable
+from dlib_bvae.artifacts.record import is_done
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.literal_paths import literal_path
 from dlib_bvae.models.saved_model import damaged

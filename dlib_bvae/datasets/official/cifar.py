@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.artifacts.record import permission_is_said
+from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, once
 from dlib_bvae.datasets.formats import damaged, reading
 from dlib_bvae.datasets.formats.archives import resized, tar_members
