@@ -16,6 +16,7 @@ import gin
 from dlib_bvae import config
 from dlib_bvae.artifacts.identity import Identity, described, differences
 from dlib_bvae.artifacts.lock import run_lock
+from dlib_bvae.artifacts.permissions import check_readable, check_removable
 from dlib_bvae.artifacts.record import (
     is_done,
     is_temporary,
@@ -158,7 +159,8 @@ class Work:
     def begin(self) -> Path:
         """The directory to work in, which holds what an interrupted work left where that continues."""
         raise_if_interrupted()
-        _check_ours(self.directory, self.directory.with_name(self.directory.name + OLD))
+        _check_ours(self.directory)
+        _check_replaceable(self.directory)
         if self.interrupted() is None and not self.grown_from:
             make_part(self.directory)
         return self.part
@@ -183,9 +185,8 @@ class Work:
         left_out = [key for key in used if key not in self.given and self.unused(key)]
         in_it = {key: value for key, value in used.items() if key not in left_out}
         identity = Identity.of(self.stage.name, self.stage.version, in_it, self.inputs, self.sources, self._bound)
-        identity.recorded.update({key: used[key] for key in left_out})
+        identity.recorded.update({key: used[key] for key in left_out} | self.notes)
         identity = replace(identity, seeds=tuple(sorted(key for key in used if kind_of(key) == SEED)))
-        identity.recorded.update(self.notes)
         if self.grown_from:
             identity.recorded[GROWN_FROM] = self.grown_from
         return identity
@@ -261,11 +262,11 @@ class Work:
 
     def _grow(self, before: list[Any]) -> None:
         """Begins with what the finished result keeps to go on from, which stays as it is."""
+        check_readable(self.directory)
         make_part(self.directory)
-        for pattern in self.stage.kept:
-            for path in self.directory.glob(pattern):
-                copy = shutil.copytree if path.is_dir() else shutil.copy2
-                copy(path, self.part / path.name)
+        for path in (path for pattern in self.stage.kept for path in self.directory.glob(pattern)):
+            copy = shutil.copytree if path.is_dir() else shutil.copy2
+            copy(path, self.part / path.name)
         self.grown_from = [*read_identity(self.directory, self.stage.name).recorded.get(GROWN_FROM, []), *before]
 
     def _refuse(self, final: Mapping[str, tuple[Any, Any]] | None, begun: Mapping[str, tuple[Any, Any]] | None) -> None:
@@ -301,10 +302,9 @@ def finished(parent: Path, stage: str) -> list[Path]:
 
 def standing(final: Path, stage: str) -> str:
     """ "done", also where a finished part only has to be renamed; "begun" where there is an unfinished one; else ""."""
-    part = part_of(final)
-    if is_done(final, stage) or is_done(part, stage):
+    if is_done(final, stage) or is_done(part_of(final), stage):
         return "done"
-    return "begun" if part.is_dir() else ""
+    return "begun" if part_of(final).is_dir() else ""
 
 
 def part_of(final: Path) -> Path:
@@ -349,7 +349,7 @@ def make_part(final: Path) -> Path:
     Raises UserError where something of the user's stands in the way.
     """
     part = part_of(final)
-    _check_ours(final.with_name(final.name + OLD))
+    _check_replaceable(final)
     remove(part)
     make_directory(part)
     write_atomic(part / _BEGUN, "{}")
@@ -361,7 +361,7 @@ def _settle(path: Path) -> None:
     final = path.with_name(path.name.removesuffix(path.suffix))
     if not path.is_dir() or not _is_ours(path):
         return
-    if path.suffix == PART and _has_results(path):
+    if path.suffix == PART and any(path.glob("results/json/*_results.json")):
         commit(final)
     elif path.suffix == PART:
         if _is_empty(path / _BEGUN) and not (path / _OF_EARLIER_VERSIONS).exists():
@@ -388,11 +388,11 @@ def _is_ours(directory: Path) -> bool:
     return any(name in _MARKS or name.startswith(f".{_BEGUN}.") for name in names)
 
 
-def _check_ours(*directories: Path) -> None:
-    for each in directories:
-        if each.is_dir() and not _is_ours(each):
-            raise UserError(f"{each} is not a directory of this package; move it elsewhere")
+def _check_replaceable(final: Path) -> None:
+    _check_ours(final.with_name(final.name + OLD))
+    check_removable(final)
 
 
-def _has_results(directory: Path) -> bool:
-    return next((directory / "results" / "json").glob("*_results.json"), None) is not None
+def _check_ours(directory: Path) -> None:
+    if directory.is_dir() and not _is_ours(directory):
+        raise UserError(f"{directory} is not a directory of this package; move it elsewhere")

@@ -19,6 +19,7 @@ import numpy as np
 
 from dlib_bvae.artifacts.identity import Identity
 from dlib_bvae.artifacts.marks import marks, why_not_marked
+from dlib_bvae.artifacts.permissions import unreadable
 from dlib_bvae.errors import Damaged, UserError, is_disk_full
 from dlib_bvae.former_names import current_key
 from dlib_bvae.gin_text import config_dict, without
@@ -172,9 +173,14 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
 
 
 def is_done(directory: Path | str, stage: str) -> bool:
-    """Whether `stage` has finished in `directory`."""
-    # Text, not a Path: of a large study this is asked 100,000 times.
-    return os.path.isfile(f"{directory}/results/json/{stage}_results.json")
+    """Whether `stage` has finished in `directory`. Raises UserError where that may not be seen."""
+    try:
+        # Text, not a Path: of a large study this is asked 100,000 times.
+        return stat.S_ISREG(os.stat(f"{directory}/results/json/{stage}_results.json").st_mode)
+    except PermissionError as error:
+        raise unreadable(error) from error
+    except (OSError, ValueError):  # nothing is there, or nothing can be: a name that is too long, a circle of links
+        return False
 
 
 def read_results(directory: Path, stage: str) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dlib_bvae.artifacts import file_lock
-from dlib_bvae.errors import UserError
+from dlib_bvae.artifacts.permissions import permission_is_said
+from dlib_bvae.errors import UserError, is_disk_full
 
 CACHE_VARIABLE = "DLIB_BVAE_CACHE_DIR"
 _BLOCK = 1 << 22
@@ -39,14 +40,18 @@ def locked(path: Path, purpose: str, variable: str, num_bytes: int | None = None
     """Holds <path>.lock, in a folder that is made if needed; other processes wait.
 
     A full or write-protected disk becomes a UserError that says what it was for (`purpose`, "write x.npy"), the room it
-    takes (`num_bytes`), and which environment variable names another folder.
+    takes (`num_bytes`) and that there is, and which environment variable names another folder.
     """
-    needs = f"it needs {num_bytes / 2**20:,.0f} MiB; " if num_bytes is not None else ""
 
     def refusal(error: OSError) -> UserError:
+        room, advice = "", "see who may use it"
+        if is_disk_full(error):
+            advice = "free some space"
+            if num_bytes is not None:
+                room = f"it needs {_mebibytes(num_bytes)}, and {_mebibytes(_free(path.parent))} are free; "
         return UserError(
-            f"cannot {purpose} into {path.parent}: {error.strerror or error}; {needs}"
-            f"free some space or set {variable} to another folder"
+            f"cannot {purpose} into {path.parent}: {error.strerror or error}; {room}{advice} or set {variable} to another "
+            "folder"
         )
 
     try:
@@ -59,15 +64,61 @@ def locked(path: Path, purpose: str, variable: str, num_bytes: int | None = None
         try:
             yield
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            if not is_disk_full(error) and error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             raise refusal(error) from error
 
 
+def once(path: Path, purpose: str, variable: str, num_bytes: int, write: Callable[[BinaryIO], None]) -> None:
+    """Makes the file `path` by `write`, where it is not there: one process, while others wait; see `locked`.
+
+    num_bytes: how large it will be, 0 where that is not known and little. A file that is there needs a folder that can be
+    read, no more. What killed processes left in the folder is removed.
+    """
+    if path.exists():
+        return
+    with locked(path, purpose, variable, num_bytes or None):
+        if path.exists():
+            return
+        _remove_parts(path.parent)
+        check_room(path.parent, num_bytes)
+        part = path.with_suffix(".part")
+        try:
+            with part.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
 def check_room(folder: Path, num_bytes: int) -> None:
-    """Raises OSError, as a full disk does, where `folder` has no room for `num_bytes`; call it within `locked`."""
-    if shutil.disk_usage(folder).free < num_bytes:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    """Raises OSError, as a full disk does, where `folder` has no room for `num_bytes`: it says what is needed and free."""
+    if (free := _free(folder)) < num_bytes:
+        room = f"{_mebibytes(num_bytes)} needed, {_mebibytes(free)} free"
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} ({room})", str(folder))
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _mebibytes(num_bytes: int) -> str:
+    return f"{num_bytes / 2**20:,.1f} MiB" if num_bytes < 10 * 2**20 else f"{num_bytes / 2**20:,.0f} MiB"
+
+
+def _remove_parts(folder: Path) -> None:
+    """Removes the parts that no process is writing and none goes on with: those of killed ones."""
+    for part in folder.glob("*.part"):
+        if part.with_suffix(".progress").exists():  # of a conversion, which is continued
+            continue
+        with (
+            contextlib.suppress(OSError),
+            part.with_suffix(".lock").open("ab") as lock,
+        ):  # BlockingIOError: it is written
+            file_lock.lock(lock.fileno())
+            part.unlink(missing_ok=True)
 
 
 # checksums -----------------------------------------------------------------------------------------------------------
@@ -159,36 +210,34 @@ def verify(path: Path) -> None:
 def description(path: Path) -> dict[str, Any]:
     """The description that was written with `path`: shape, sha256, … Raises UserError when that is damaged."""
     try:
-        found = json.loads(_description(path).read_text(encoding="utf-8"))
+        with permission_is_said():
+            found = json.loads(_description(path).read_text(encoding="utf-8"))
         if isinstance(found["sha256"], str):
             return found
+    except UserError:
+        raise  # a ValueError too
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise _damaged(path, "its description is missing or damaged")
 
 
 def _write_locked(path: Path, shape: tuple[int, int], blocks: Callable[[], Iterator[np.ndarray]]) -> None:
-    part = path.with_suffix(".part")
-    with locked(path, f"write {path.name}", CACHE_VARIABLE, math.prod(shape)):
-        if path.exists():
-            return
-        check_room(path.parent, math.prod(shape))
-        try:
-            _write(part, shape, blocks())
-            finish(part, path, shape)
-        finally:
-            part.unlink(missing_ok=True)
+    def write(file: BinaryIO) -> None:
+        _write(file, shape, blocks())
+        _describe(Path(file.name), path, shape)
+
+    once(path, f"write {path.name}", CACHE_VARIABLE, math.prod(shape), write)
 
 
-def _write(part: Path, shape: tuple[int, int], blocks: Iterator[np.ndarray]) -> None:
-    with part.open("wb") as file, Progress(console=Console(stderr=True), transient=True) as progress:
+def _write(file: BinaryIO, shape: tuple[int, int], blocks: Iterator[np.ndarray]) -> None:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("writing (once)", total=shape[0])
         write_header(file, shape)
         for block in blocks:
             file.write(block.tobytes())
             progress.update(task, advance=len(block))
-        file.flush()
-        os.fsync(file.fileno())
+    file.flush()
+    os.fsync(file.fileno())  # before its checksum is read
 
 
 def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
@@ -198,15 +247,22 @@ def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 
 def finish(part: Path, path: Path, shape: tuple[int, ...], **more: Any) -> None:
     """Describes the whole file `part` (shape, sha256 and `more`) next to `path`, then gives it that name."""
+    _describe(part, path, shape, **more)
+    os.replace(part, path)
+
+
+def _describe(part: Path, path: Path, shape: tuple[int, ...], **more: Any) -> None:
     description = {"shape": shape, "sha256": sha256_of(part, shown=True), **more}
     _description(path).write_text(json.dumps(description) + "\n", encoding="utf-8")
-    os.replace(part, path)
 
 
 def open_rows(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Opens `path` as a memory-mapped uint8 array of `shape`. Raises UserError when it is damaged."""
     try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        with permission_is_said():
+            rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except UserError:
+        raise  # a ValueError too
     except (OSError, ValueError, EOFError) as error:
         raise _damaged(path, "it is truncated or no .npy file") from error
     if rows.shape != shape or rows.dtype != np.uint8:

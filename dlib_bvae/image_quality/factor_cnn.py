@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
-from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked, sha256_of
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, once, sha256_of
 from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality.features import to_network
@@ -81,12 +82,13 @@ def factor_cnn(data: ImageData, training_steps: int, learning_rate: float, seed:
     network = FactorNetwork(size, targets.sizes, seed)
     key = f"v{VERSION}-{data.name}-{data.fingerprint}{targets.key}-{training_steps}-{learning_rate}-{seed}"
     path = cache_dir() / "factor_cnn" / f"{key}.npz"
-    with locked(path, "keep the network factor_cnn", CACHE_VARIABLE):
-        if not path.exists():
-            _train(network, data, targets.at, training_steps, learning_rate, seed)
-            part = path.with_suffix(".part.npz")
-            np.savez(part, *[v.numpy() for v in network.trainable_variables])
-            part.replace(path)
+
+    def train(file: BinaryIO) -> None:
+        _train(network, data, targets.at, training_steps, learning_rate, seed)
+        np.savez(file, *[v.numpy() for v in network.trainable_variables])
+
+    size_of_file = sum(4 * int(variable.shape.num_elements()) for variable in network.trainable_variables)
+    once(path, "keep the network factor_cnn", CACHE_VARIABLE, size_of_file, train)
     _restore(network, path)
     features = tf.function(network.__call__, autograph=False, reduce_retracing=True)
     return Extractor("factor_cnn", features, _NUM_FEATURES, size, f"sha256:{sha256_of(path)}")
@@ -94,9 +96,11 @@ def factor_cnn(data: ImageData, training_steps: int, learning_rate: float, seed:
 
 def _restore(network: FactorNetwork, path: Path) -> None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with permission_is_said(), np.load(path, allow_pickle=False) as arrays:
             for i, variable in enumerate(network.trainable_variables):
                 variable.assign(arrays[f"arr_{i}"])
+    except UserError:
+        raise  # a ValueError too
     except (ValueError, KeyError, OSError, EOFError) as error:
         raise UserError(f"{path} is damaged; delete it, and it is trained again") from error
 

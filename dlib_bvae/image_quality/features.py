@@ -11,12 +11,14 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import tensorflow as tf
 
+from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, check_room, once
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality.distances import Moments
@@ -104,16 +106,25 @@ def write_features(
 ) -> np.ndarray:
     """Features float32 (count, num_features) of `batches` of images in [0, 1], as the memory-mapped file `path`.
 
-    Raises UserError for images that no picture can be, and for features that are NaN or infinite.
+    Raises UserError for images that no picture can be, and for features that are NaN or infinite; OSError, before the first
+    is computed, where there is no room for them.
     """
-    file = np.lib.format.open_memmap(path, "w+", np.float32, (count, extractor.num_features))
-    start = 0
-    for images in batches:
-        features = features_of(images, extractor, protocol)
-        file[start : start + len(features)] = features
-        start += len(features)
-    file.flush()
+    check_room(path.parent, _size(count, extractor))
+    with path.open("wb") as file:
+        _write(file, count, extractor, protocol, batches)
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _write(file: BinaryIO, count: int, extractor: Extractor, protocol: Protocol, batches: Iterable[np.ndarray]) -> None:
+    """Not through a memory map, under which a full disk would kill the process."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": (count, extractor.num_features)}
+    np.lib.format.write_array_header_1_0(file, header)
+    for images in batches:
+        file.write(features_of(images, extractor, protocol).astype("<f4", copy=False).tobytes())
+
+
+def _size(count: int, extractor: Extractor) -> int:
+    return 4 * count * extractor.num_features
 
 
 def reference_features(data: ImageData, rows: np.ndarray, extractor: Extractor, protocol: Protocol) -> np.ndarray:
@@ -124,17 +135,20 @@ def reference_features(data: ImageData, rows: np.ndarray, extractor: Extractor, 
     key = json.dumps([data.name, str(data.fingerprint), asdict(protocol)], sort_keys=True).encode() + rows.tobytes()
     safe = re.sub(r"[/\\:]", "_", data.name)[:_LONGEST_NAME]
     path = cache_dir() / "features" / f"{safe}-{extractor.name}-{hashlib.sha256(key).hexdigest()[:16]}.npy"
-    with locked(path, "keep features", CACHE_VARIABLE, 4 * len(rows) * extractor.num_features):
-        if not path.exists():
-            part = path.with_suffix(".part")
-            write_features(part, len(rows), extractor, protocol, in_batches(rows, data.observations_at))
-            part.replace(path)
+
+    def write(file: BinaryIO) -> None:
+        _write(file, len(rows), extractor, protocol, in_batches(rows, data.observations_at))
+
+    once(path, "keep features", CACHE_VARIABLE, _size(len(rows), extractor), write)
     return _kept(path, (len(rows), extractor.num_features))
 
 
 def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray:
     try:
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
+        with permission_is_said():
+            features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except UserError:
+        raise  # a ValueError too
     except (ValueError, EOFError, OSError) as error:
         raise UserError(f"{path} is damaged; delete it, and it is made again") from error
     if features.shape != shape or features.dtype != np.float32:

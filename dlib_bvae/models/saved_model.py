@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dlib_bvae.artifacts.permissions import check_readable
 from dlib_bvae.errors import UserError
 from dlib_bvae.models import Model
 from dlib_bvae.models.literal_paths import literal_path
@@ -47,6 +48,7 @@ def load(directory: Path) -> Any:
             f"there is no SavedModel {directory}: a run of a method without an encoder, such as the oracle, has none; "
             "train another method's again with --overwrite"
         )
+    check_readable(directory)  # TensorFlow calls what may not be read damaged
     try:
         with literal_path(directory) as place:
             return tf.saved_model.load(place)

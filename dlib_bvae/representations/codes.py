@@ -5,7 +5,6 @@ Written in blocks, continued after an interruption, checked when read; the stage
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dlib_bvae.artifacts import write_atomic
+from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.errors import Damaged, UserError, is_disk_full
@@ -141,20 +141,11 @@ def codes_sha256(directory: Path) -> str | None:
     None where there are none. Raises UserError where they cannot be read.
     """
     path = directory / "codes.npy"
-    with unreadable_is_said():
+    with permission_is_said():
         try:
             return str(json.loads((directory / "codes.json").read_text(encoding="utf-8"))["sha256"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return sha256_of(path) if path.is_file() else None
-
-
-@contextlib.contextmanager
-def unreadable_is_said() -> Iterator[None]:
-    """In the block a file that may not be read becomes a UserError that says so; it may be whole."""
-    try:
-        yield
-    except PermissionError as error:
-        raise UserError(f"{error.filename} cannot be read ({error.strerror}); see who may read it") from error
 
 
 def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overwrite") -> np.ndarray:
@@ -164,7 +155,7 @@ def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overw
     """
     path = directory / "codes.npy"
     try:
-        with unreadable_is_said():
+        with permission_is_said():
             description = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
             if sha256_of(path) != description["sha256"]:
                 raise Damaged(f"{path} is not what was written (its checksum differs): truncated or changed; {advice}")

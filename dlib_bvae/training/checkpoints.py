@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from dlib_bvae.artifacts.permissions import check_readable
 from dlib_bvae.artifacts.record import make_directory
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.literal_paths import literal_path
@@ -43,6 +44,7 @@ class Checkpoints:
             if newest is None:
                 return False
             path = newest if step is None else f"{newest.rsplit('-', 1)[0]}-{step}"
+            check_readable(self.directory)  # TensorFlow calls what may not be read damaged
             try:
                 self._checkpoint.restore(path).assert_consumed()
             except (tf.errors.OpError, ValueError, AssertionError, IndexError, RuntimeError) as error:
@@ -60,7 +62,11 @@ class Checkpoints:
 
 
 def kept_step(directory: Path) -> int | None:
-    """The step of the newest checkpoint under `directory`/checkpoint; None where there is none or it cannot be read."""
+    """The step of the newest checkpoint under `directory`/checkpoint; None where there is none or it is damaged.
+
+    Raises UserError where it may not be read.
+    """
+    check_readable(directory / "checkpoint")
     with literal_path(directory / "checkpoint") as place:
         found = tf.train.get_checkpoint_state(place)
         if found is None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from dlib_bvae.artifacts.permissions import check_readable
+from dlib_bvae.artifacts.record import is_done
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.literal_paths import literal_path
 from dlib_bvae.models.saved_model import damaged
@@ -23,7 +25,7 @@ def weights_of_run(run: str) -> Path:
     train = Path(run) / "train"
     if not Path(run).is_dir():
         raise UserError(f"model.initial_weights: there is no run {run}; give the directory of a finished run")
-    if not (train / "results" / "json" / "train_results.json").is_file():
+    if not is_done(train, "train"):
         raise UserError(
             f"model.initial_weights: {run} has no finished training; finish it with the command that began it, or give the "
             "directory of another run"
@@ -68,6 +70,7 @@ def weights_digest(saved_model: Path) -> str:
     be read.
     """
     digest = hashlib.sha256()
+    check_readable(saved_model)  # TensorFlow calls what may not be read damaged
     try:
         with literal_path(saved_model) as place:
             reader = tf.train.load_checkpoint(f"{place}/{_VARIABLES}")

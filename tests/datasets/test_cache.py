@@ -170,7 +170,7 @@ def test_a_full_disk_is_told_and_leaves_no_rows(path, monkeypatch, function, num
     with monkeypatch.context() as patch:
         patch.setattr(cache.os, function, full)
         with pytest.raises(
-            UserError, match=r"cannot write rows-1\.npy into .*; it needs 0 MiB; free some space or set"
+            UserError, match=r"cannot write rows-1\.npy into .*; it needs 0\.0 MiB, and .* free; free some space or set"
         ):
             open_cache(path)
     assert [name for name in left(path) if name != "rows-1.json"] == []

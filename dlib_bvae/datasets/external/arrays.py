@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
-import os
 import re
 import shutil
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 
-from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, check_room, content_sha256, listing_of, locked
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, content_sha256, listing_of, once
 from dlib_bvae.errors import UserError, unknown
 
 HDF5 = (".h5", ".hdf5")
@@ -191,14 +190,10 @@ def _unpacked(path: Path, member: str, size: int) -> Path:
         digest = hashlib.sha256(member.encode()).hexdigest()[:10]
         name = f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', member.removesuffix('.npy'))[:80]}-{digest}.npy"
     target = cache_dir() / "unpacked" / f"{content_sha256([path])[:16]}-{name}"
-    part = target.with_suffix(".part")
-    with locked(target, f"unpack {member} of {path.name}", CACHE_VARIABLE, size), zipfile.ZipFile(path) as archive:
-        if not target.exists():
-            check_room(target.parent, size)
-            try:
-                with archive.open(member) as source, part.open("wb") as unpacked:
-                    shutil.copyfileobj(source, unpacked, _BLOCK)  # the archive's checksum is compared on the way
-                os.replace(part, target)
-            finally:
-                part.unlink(missing_ok=True)
+
+    def unpack(unpacked: BinaryIO) -> None:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as source:
+            shutil.copyfileobj(source, unpacked, _BLOCK)  # the archive's checksum is compared on the way
+
+    once(target, f"unpack {member} of {path.name}", CACHE_VARIABLE, size, unpack)
     return target

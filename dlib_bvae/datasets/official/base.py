@@ -191,6 +191,7 @@ def _convert(
 ) -> None:
     part, note = path.with_suffix(".part"), path.with_suffix(".progress")
     done = _rows_done(part, note, shape, origin)
+    cache.check_room(path.parent, math.prod(shape) - done * math.prod(shape[1:]))
     try:
         if not done:
             prepare()

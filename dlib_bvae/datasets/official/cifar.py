@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets.cache import CACHE_VARIABLE, locked
+from dlib_bvae.artifacts.permissions import permission_is_said
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, once
 from dlib_bvae.datasets.formats import damaged, reading
 from dlib_bvae.datasets.formats.archives import resized, tar_members
 from dlib_bvae.datasets.formats.pickles import read_pickle
@@ -55,13 +56,13 @@ class _CIFAR(OfficialData):
         Raises UserError where those are missing or damaged: the rows in the cache do not have them.
         """
         path = self.cache_path.with_name(f"{self.cache_path.stem}-labels.npy")
-        with locked(path, f"keep the labels of {self.name}", CACHE_VARIABLE, 8 * self.num_images):
-            if not path.exists():
-                part = path.with_suffix(".part.npy")
-                np.save(part, self._read_labels())
-                part.replace(path)
+        write = lambda file: np.save(file, self._read_labels())
+        once(path, f"keep the labels of {self.name}", CACHE_VARIABLE, 8 * self.num_images, write)
         try:
-            labels = np.load(path, allow_pickle=False)
+            with permission_is_said():
+                labels = np.load(path, allow_pickle=False)
+        except UserError:
+            raise  # a ValueError too
         except (ValueError, EOFError, OSError) as error:
             raise UserError(f"{path} is damaged; delete it, and it is made again") from error
         if labels.shape != (self.num_images,) or labels.dtype != np.int64:

@@ -96,6 +96,7 @@ def _one(file: OfficialFile, folder: Path, page: str) -> Path:
     with locked(path, f"download {file.name}", DATA_VARIABLE, file.size):
         if path.exists():
             check(path, file)
+            path.with_name(f"{file.name}.part").unlink(missing_ok=True)  # it came by other means
             return path
         if not file.urls:
             raise UserError(
