@@ -97,7 +97,7 @@ def _restore(network: FactorNetwork, path: Path) -> None:
         with np.load(path, allow_pickle=False) as arrays:
             for i, variable in enumerate(network.trainable_variables):
                 variable.assign(arrays[f"arr_{i}"])
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except Exception as error:  # zipfile and numpy fail on bad bytes in more ways than are documented
         raise UserError(f"{path} is damaged; delete it, and it is trained again") from error
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, locked, mapped
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality.distances import Moments
@@ -134,8 +134,8 @@ def reference_features(data: ImageData, rows: np.ndarray, extractor: Extractor, 
 
 def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray:
     try:
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        features = mapped(path)
+    except (ValueError, OSError) as error:
         raise UserError(f"{path} is damaged; delete it, and it is made again") from error
     if features.shape != shape or features.dtype != np.float32:
         raise UserError(f"{path} holds {features.dtype} {features.shape} instead of float32 {shape}; delete it")

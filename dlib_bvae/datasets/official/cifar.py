@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets.cache import CACHE_VARIABLE, locked
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, locked, mapped
 from dlib_bvae.datasets.formats import damaged, reading
 from dlib_bvae.datasets.formats.archives import resized, tar_members
 from dlib_bvae.datasets.formats.pickles import read_pickle
@@ -61,8 +61,8 @@ class _CIFAR(OfficialData):
                 np.save(part, self._read_labels())
                 part.replace(path)
         try:
-            labels = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+            labels = np.array(mapped(path))
+        except (ValueError, OSError) as error:
             raise UserError(f"{path} is damaged; delete it, and it is made again") from error
         if labels.shape != (self.num_images,) or labels.dtype != np.int64:
             raise UserError(f"{path} does not hold {self.num_images} labels; delete it, and it is made again")
