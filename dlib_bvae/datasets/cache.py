@@ -216,7 +216,7 @@ def description(path: Path) -> dict[str, Any]:
             return found
     except UserError:
         raise  # a ValueError too
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise _damaged(path, "its description is missing or damaged")
 
@@ -256,14 +256,26 @@ def _describe(part: Path, path: Path, shape: tuple[int, ...], **more: Any) -> No
     _description(path).write_text(json.dumps(description) + "\n", encoding="utf-8")
 
 
+def mapped(path: Path) -> np.ndarray:
+    """The array of a .npy file, memory-mapped. Raises OSError where it cannot be read, ValueError where it is damaged."""
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    except OSError:
+        raise
+    except (
+        Exception
+    ) as error:  # numpy fails on bad headers in more ways than are documented: TokenError, OverflowError, …
+        raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from error
+
+
 def open_rows(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Opens `path` as a memory-mapped uint8 array of `shape`. Raises UserError when it is damaged."""
     try:
         with permission_is_said():
-            rows = np.load(path, mmap_mode="r", allow_pickle=False)
+            rows = mapped(path)
     except UserError:
         raise  # a ValueError too
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise _damaged(path, "it is truncated or no .npy file") from error
     if rows.shape != shape or rows.dtype != np.uint8:
         raise _damaged(path, f"it holds {rows.dtype} {rows.shape} instead of uint8 {shape}")

@@ -101,7 +101,7 @@ def _restore(network: FactorNetwork, path: Path) -> None:
                 variable.assign(arrays[f"arr_{i}"])
     except UserError:
         raise  # a ValueError too
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except Exception as error:  # zipfile and numpy fail on bad bytes in more ways than are documented
         raise UserError(f"{path} is damaged; delete it, and it is trained again") from error
 
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, check_room, once
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, check_room, mapped, once
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality.distances import Moments
@@ -146,10 +146,10 @@ def reference_features(data: ImageData, rows: np.ndarray, extractor: Extractor, 
 def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray:
     try:
         with permission_is_said():
-            features = np.load(path, mmap_mode="r", allow_pickle=False)
+            features = mapped(path)
     except UserError:
         raise  # a ValueError too
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise UserError(f"{path} is damaged; delete it, and it is made again") from error
     if features.shape != shape or features.dtype != np.float32:
         raise UserError(f"{path} holds {features.dtype} {features.shape} instead of float32 {shape}; delete it")

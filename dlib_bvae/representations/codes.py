@@ -20,7 +20,7 @@ from rich.progress import Progress
 from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.datasets.cache import sha256_of
+from dlib_bvae.datasets.cache import mapped, sha256_of
 from dlib_bvae.errors import Damaged, UserError, is_disk_full
 from dlib_bvae.models import MOST_LATENTS
 from dlib_bvae.registry import Registry
@@ -128,9 +128,9 @@ def check_width(latents: int) -> None:
 def _rows_done(path: Path, progress_path: Path, shape: tuple[int, int]) -> int:
     """How far an interrupted encoding came; 0 where its files are missing or damaged, which only costs time."""
     try:
-        begun = np.load(path, mmap_mode="r", allow_pickle=False)
+        begun = mapped(path)
         rows = int(json.loads(progress_path.read_text(encoding="utf-8"))["rows"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0
     return rows if begun.shape == shape and begun.dtype == np.float32 and 0 <= rows <= shape[0] else 0
 
@@ -159,10 +159,10 @@ def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overw
             description = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
             if sha256_of(path) != description["sha256"]:
                 raise Damaged(f"{path} is not what was written (its checksum differs): truncated or changed; {advice}")
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            return mapped(path)
     except UserError:
         raise  # a ValueError too
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Damaged(f"{path} or its codes.json is missing or damaged ({error}); {advice}") from error
 
 

@@ -92,10 +92,11 @@ def _newest(checkpoints: Path) -> int:
 
 def _failure(directory: Path) -> str:
     try:
-        return json.loads((directory / "failure.json").read_text(encoding="utf-8"))["message"]
+        message = json.loads((directory / "failure.json").read_text(encoding="utf-8"))["message"]
+        return message if isinstance(message, str) else "failure.json is damaged"
     except FileNotFoundError:
         return ""
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "failure.json is damaged"
 
 

@@ -94,6 +94,19 @@ def test_a_pickle_is_not_loaded(written):
         open_cache(written)
 
 
+@pytest.mark.parametrize(
+    "header", [b"{'descr': (", b"{'descr': '|u1', 'fortran_order': False, 'shape': (1,\n", b"(" * 90]
+)
+def test_a_header_that_is_no_python_is_told(written, header):
+    content = bytearray(written.read_bytes())
+    content[10:128] = header.ljust(118)
+    written.write_bytes(content)
+    with pytest.raises(UserError, match="it is truncated or no .npy file; delete it"):
+        open_cache(written)
+    with pytest.raises(ValueError):
+        cache.mapped(written)
+
+
 def test_a_changed_byte_in_a_checked_row_is_told(written):
     index = int(CHECKED[5])
     change(written, (index, 3), ROWS[index, 3] ^ 1)
@@ -134,6 +147,7 @@ def test_verify_finds_a_changed_byte_anywhere(written):
         "{",
         "{}",
         "[]",
+        "[" * 100_000,
     ],
 )
 def test_verify_without_a_description_is_told(written, content):

@@ -204,6 +204,7 @@ def test_a_missing_file_is_told_with_the_remedy(tmp_path, bars, name):
         "{}",
         '{"sha256": "',
         "[]",
+        "[" * 100_000,
     ],
 )
 def test_a_damaged_description_is_told(tmp_path, bars, content):

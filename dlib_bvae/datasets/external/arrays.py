@@ -29,20 +29,29 @@ Check: TypeAlias = Callable[[tuple[int, ...], np.dtype], None]
 
 
 class Hdf5Rows:
-    """A data set of an HDF5 file, of which rows are read by index: rows[indices] → array (n, …)."""
+    """A data set of an HDF5 file, of which rows are read by index: rows[indices] → array (n, …).
 
-    def __init__(self, dataset: Any):
-        self._dataset = dataset
+    refusal: what makes the UserError for a part that is damaged, which shows when it is read.
+    """
+
+    def __init__(self, dataset: Any, refusal: Callable[[Exception], UserError]):
+        self._dataset, self._refusal = dataset, refusal
         self.shape, self.dtype, self.ndim = dataset.shape, dataset.dtype, len(dataset.shape)
 
     def __getitem__(self, indices: np.ndarray) -> np.ndarray:
         wanted, places = np.unique(indices, return_inverse=True)  # HDF5 reads ascending rows only
         if len(wanted) and wanted[-1] - wanted[0] + 1 == len(wanted):
-            return self._dataset[wanted[0] : wanted[-1] + 1][places]
-        return self._dataset[wanted][places]
+            return self._read(slice(wanted[0], wanted[-1] + 1))[places]
+        return self._read(wanted)[places]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self._dataset[()], dtype)
+        return np.asarray(self._read(()), dtype)
+
+    def _read(self, which: Any) -> np.ndarray:
+        try:
+            return self._dataset[which]
+        except (OSError, RuntimeError) as error:  # a chunk that cannot be unpacked, or lies beyond the end of the file
+            raise self._refusal(error) from error
 
 
 def open_array(
@@ -66,18 +75,22 @@ def open_array(
             raise UserError(f"{parameter}: {str(path)!r} holds {dtype}; expected numbers")
         check(shape, dtype)
 
+    def refusal(error: Exception) -> UserError:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        return UserError(f"{parameter}: {str(path)!r} cannot be read: {reason}")
+
     try:
-        return _opened(path, key, dimensions, checked)
+        return _opened(path, key, dimensions, checked, refusal)
     except UserError:
         raise
-    except (
-        Exception
-    ) as error:  # parsers fail on bad bytes in more ways than are documented: zlib.error, struct.error, …
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(f"{parameter}: {str(path)!r} cannot be read: {reason}") from error
+    # parsers fail on bad bytes in more ways than are documented: zlib.error, struct.error, …
+    except Exception as error:
+        raise refusal(error) from error
 
 
-def _opened(path: Path, key: str | None, dimensions: Sequence[int], check: Check) -> np.ndarray | Hdf5Rows:
+def _opened(
+    path: Path, key: str | None, dimensions: Sequence[int], check: Check, refusal: Callable[[Exception], UserError]
+) -> np.ndarray | Hdf5Rows:
     if path.suffix == ".npy":
         if key is not None:
             raise UserError(f"{str(path)!r} holds one array without a name; leave the key {key!r} out")
@@ -88,10 +101,12 @@ def _opened(path: Path, key: str | None, dimensions: Sequence[int], check: Check
         with zipfile.ZipFile(path) as archive:
             shapes = {name.removesuffix(".npy"): _header(archive, name)[0] for name in archive.namelist()}
         return _member(path, f"{_chosen(path, key, shapes, dimensions)}.npy", check)
-    return _hdf5(path, key, dimensions, check)
+    return _hdf5(path, key, dimensions, check, refusal)
 
 
-def _hdf5(path: Path, key: str | None, dimensions: Sequence[int], check: Check) -> Hdf5Rows:
+def _hdf5(
+    path: Path, key: str | None, dimensions: Sequence[int], check: Check, refusal: Callable[[Exception], UserError]
+) -> Hdf5Rows:
     try:
         import h5py
     except ImportError as error:
@@ -113,7 +128,7 @@ def _hdf5(path: Path, key: str | None, dimensions: Sequence[int], check: Check) 
         )
     size = math.prod(dataset.shape) * dataset.dtype.itemsize
     _check_ratio(path, name, size, dataset.id.get_storage_size())
-    return Hdf5Rows(dataset)
+    return Hdf5Rows(dataset, refusal)
 
 
 def _check_ratio(path: Path, name: str, size: int, stored: int) -> None:

@@ -239,7 +239,7 @@ def _rows_done(part: Path, note: Path, shape: tuple[int, ...], origin: dict[str,
         rows, same = known["rows"], known["origin"] == json.loads(json.dumps(origin))
         enough = part.stat().st_size >= rows * math.prod(shape[1:])
         return rows if same and enough and isinstance(rows, int) and 0 <= rows <= shape[0] else 0
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.artifacts.permissions import permission_is_said
-from dlib_bvae.datasets.cache import CACHE_VARIABLE, once
+from dlib_bvae.datasets.cache import CACHE_VARIABLE, mapped, once
 from dlib_bvae.datasets.formats import damaged, reading
 from dlib_bvae.datasets.formats.archives import resized, tar_members
 from dlib_bvae.datasets.formats.pickles import read_pickle
@@ -60,10 +60,10 @@ class _CIFAR(OfficialData):
         once(path, f"keep the labels of {self.name}", CACHE_VARIABLE, 8 * self.num_images, write)
         try:
             with permission_is_said():
-                labels = np.load(path, allow_pickle=False)
+                labels = np.array(mapped(path))
         except UserError:
             raise  # a ValueError too
-        except (ValueError, EOFError, OSError) as error:
+        except (ValueError, OSError) as error:
             raise UserError(f"{path} is damaged; delete it, and it is made again") from error
         if labels.shape != (self.num_images,) or labels.dtype != np.int64:
             raise UserError(f"{path} does not hold {self.num_images} labels; delete it, and it is made again")

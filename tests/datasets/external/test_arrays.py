@@ -187,3 +187,18 @@ def test_hdf5_arrays_in_other_files_are_not_read(tmp_path):
             open_array(tmp_path / "x.h5", name, (3,), "p")
     with pytest.raises(UserError, match="no array in x.h5 is called 'linked'"):
         open_array(tmp_path / "x.h5", "linked", (3,), "p")
+
+
+def test_a_chunk_of_hdf5_that_cannot_be_unpacked_is_one_sentence(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="HDF5 files need h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("imgs", data=IMAGES, chunks=IMAGES.shape, compression="gzip")
+        offset = file["imgs"].id.get_chunk_info(0).byte_offset
+    content = bytearray((tmp_path / "x.h5").read_bytes())
+    content[offset : offset + 8] = b"\xff" * 8
+    (tmp_path / "x.h5").write_bytes(content)
+    rows = open_array(tmp_path / "x.h5", None, (3,), "from_file.path")
+    for read in (lambda: rows[np.array([0, 1])], lambda: rows[np.array([0, 3])], lambda: np.asarray(rows)):
+        with pytest.raises(UserError, match=r"from_file\.path: '.*x\.h5' cannot be read: ") as caught:
+            read()
+        assert "\n" not in str(caught.value)
