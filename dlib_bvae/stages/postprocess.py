@@ -15,7 +15,13 @@ from dlib_bvae.datasets import GroundTruthData, ImageData
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import check_integer
 from dlib_bvae.registry import configurable
-from dlib_bvae.representations.codes import REPRESENTATIONS, Reduction, encode_all, mean_representation
+from dlib_bvae.representations.codes import (
+    REPRESENTATIONS,
+    Reduction,
+    codes_digest,
+    encode_all,
+    mean_representation,
+)
 from dlib_bvae.stages.inputs import Encode, TrainedRun, opened_run
 
 POSTPROCESS = Stage("postprocess", again="encoding again", continues=True)
@@ -147,6 +153,7 @@ def encode(
         "representation": work.directory.name,
         "num_images": num_images,
         "num_latents": num_latents,
+        "codes_digest": codes_digest(np.load(part / "codes.npy", mmap_mode="r", allow_pickle=False)),
         "seed": seed,
         "elapsed_time": seconds,
         "images_per_second": num_images / seconds,
