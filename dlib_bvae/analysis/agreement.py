@@ -81,7 +81,8 @@ def score_matrix(frame: pd.DataFrame, unit: str = "run") -> pd.DataFrame:
     """A row for each run (unit "run") or seed of a model ("model") that is no reference, a column for each score.
 
     Levels of the index: dataset, fingerprint, num_images, representation, config, seed and the unit. A label is
-    "metric.score", with the parameters in which the metric was scored differently behind it in brackets.
+    "metric.score", with the parameters in which the metric was scored differently behind it in brackets. Runs of equal codes,
+    whatever they are called, are one row.
     """
     import pandas as pd
 
@@ -89,7 +90,7 @@ def score_matrix(frame: pd.DataFrame, unit: str = "run") -> pd.DataFrame:
     levels = list(dict.fromkeys([*_OF_RUN, "representation", "config", "seed", unit]))
     if competing.empty:
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in levels], names=levels))
-    values = per_run(competing)
+    values = per_run(competing, across=True)
     values = (values if unit == "run" else per_seed(values)).astype(float).rename("value").reset_index()
     varying = _varying_parameters(
         values[["metric", "metric_parameters"]].drop_duplicates().itertuples(index=False, name=None)

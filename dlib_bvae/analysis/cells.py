@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlib_bvae import metrics
+from dlib_bvae.analysis.equal_codes import EQUAL, SET, notes
 from dlib_bvae.analysis.frame import EVIDENCE, KEYS
 from dlib_bvae.analysis.intervals import REPS, intervals, pooled, ranks, trim, trimmed
 from dlib_bvae.analysis.tables import GROUP, by_levels, per_run, per_seed
@@ -81,13 +82,14 @@ def _selector(text: str) -> str:
 def cells(frame: pd.DataFrame, seed: int = 0, statistic: str = "iqm", reps: int = REPS) -> pd.DataFrame:
     """One row for each combination of KEYS and score in a frame of `collect`, sorted by them; columns as in COLUMNS.
 
-    Over training seeds, each counted once as in `aggregate`: mean, std (divisor n - 1), median, iqm (see `trimmed`), and
-    low … high, the 95 % percentile bootstrap interval of `statistic` (iqm, mean or median). rank: among the rows of one
-    board (see BOARD), ties where intervals overlap (see `ranks`). normalised: `statistic` with the random encoder's mean
-    as 0 and the oracle's as 1. Missing (NaN): std and interval of one seed; rank also of reference rows, of scores that are
-    only claimed, and of those of which neither more nor less is better (or whose metric is not installed); normalised also
-    without reference rows.
-    Where the frame has them: evidence (the least of the rows that are pooled) and supervision.
+    Over training seeds, each counted once, and those with equal codes as one, as in `aggregate`: mean, std (divisor n - 1),
+    median, iqm (see `trimmed`), and low … high, the 95 % percentile bootstrap interval of `statistic` (iqm, mean or median).
+    rank: among the rows of one board (see BOARD), ties where intervals overlap (see `ranks`). normalised: `statistic` with
+    the random encoder's mean as 0 and the oracle's as 1. Missing (NaN): std and interval of one seed; rank also of reference
+    rows, of scores that are only claimed, and of those of which neither more nor less is better (or whose metric is not
+    installed); normalised also without reference rows.
+    Where the frame has them: evidence (the least of the rows that are pooled), supervision, and equal_codes (see
+    equal_codes.notes).
     """
     import pandas as pd
 
@@ -105,8 +107,11 @@ def cells(frame: pd.DataFrame, seed: int = 0, statistic: str = "iqm", reps: int 
     ranked = np.array([each is not None for each in better]) & ~_of_references(frame, table)
     if "evidence" in found:
         ranked &= ~found["evidence"].eq(CLAIMED).fillna(False).to_numpy(bool)
-    found["rank"] = _ranks(table, better, ranked)
-    return found[[*COLUMNS, *(name for name in ("evidence", SUPERVISION) if name in found)]]
+    equal = notes(frame)
+    if len(equal):
+        found = found.merge(equal, on=list(KEYS), how="left")
+    found["rank"] = _ranks(found, better, ranked)
+    return found[[*COLUMNS, *(name for name in ("evidence", SUPERVISION, EQUAL) if name in found)]]
 
 
 def score_info(metric: str, score: str) -> Score:
@@ -154,11 +159,19 @@ def _of_references(frame: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
 
 
 def _ranks(table: pd.DataFrame, better: list[bool | None], competing: np.ndarray) -> np.ndarray:
-    """The ranks among the `competing` rows, bool (rows,), of each board; NaN for the others."""
-    found = np.full(len(table), np.nan)
+    """The ranks among the `competing` rows, bool (rows,), of each board; NaN for the others.
+
+    Rows with the same codes have the rank of the first of them, and count as one for those behind them.
+    """
+    found, low, high = np.full(len(table), np.nan), table["low"].to_numpy(), table["high"].to_numpy()
+    codes = np.arange(len(table))
+    if SET in table:
+        codes = np.where(table[SET].isna(), codes, table.groupby(SET, dropna=False).ngroup() + len(table))
     for rows in table[competing].groupby(BOARD).indices.values():
         rows = np.flatnonzero(competing)[rows]
-        found[rows] = ranks(table["low"].to_numpy()[rows], table["high"].to_numpy()[rows], bool(better[rows[0]]))
+        _, first, place = np.unique(codes[rows], return_index=True, return_inverse=True)
+        firsts = rows[first]
+        found[rows] = ranks(low[firsts], high[firsts], bool(better[rows[0]]))[place]
     return found
 
 

@@ -19,6 +19,7 @@ from dlib_bvae.artifacts.identity import config_hash, without_seeds
 from dlib_bvae.artifacts.record import is_done, read_json
 from dlib_bvae.errors import UserError, visible
 from dlib_bvae.former_names import current_key
+from dlib_bvae.representations.codes import recorded_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,7 @@ KEYS = {
 SEED = "train_results.seed"
 RUN = "train_results.uuid"
 ORIGIN = "train_results.origin"  # of the images; results of earlier versions lack it
+CODES = "postprocess_results.codes_digest"  # equal for equal codes (see codes_digest); missing where they are not known
 SCORE_NAMES = "evaluation_results.score_names"
 EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
 LEFTOVERS = (".part", ".old")  # endings of directories that a stage works in and replaces
@@ -59,7 +61,7 @@ _TEXT_ENTRIES = (
     *(f"train_results.{name}" for name in ("model", "dataset", "fingerprint", "uuid", "origin", "supervision")),
     *(f"train_results.{name}" for name in ("started", "device")),
     *(f"train_results.environment.{name}" for name in ("package_version", "git_commit")),
-    *(f"postprocess_results.{name}" for name in ("representation", "source", "saved_model")),
+    *(f"postprocess_results.{name}" for name in ("representation", "source", "saved_model", "codes_digest")),
     *(f"submission_results.{name}" for name in ("name", "method", "paper", "code", "supervision")),
     KEYS["metric"],
 )
@@ -213,6 +215,8 @@ def _row(directory: Path, path: Path) -> dict[str, Any]:
     row = {current_column(key): entry for key, entry in read_json(path, "evaluation").items()}
     if "postprocess_results.training_seed" in row:
         row |= {column: row.get(external) for column, external in _UNTRAINED.items()}
+    if row.get(CODES) is None and (digest := recorded_digest(directory.parents[1], row)):
+        row[CODES] = digest
     lacking = [name for name in _REQUIRED if row.get(name) is None]
     if lacking:
         raise UserError(f"{path}: it lacks {', '.join(lacking)}, so it cannot be compared with others")

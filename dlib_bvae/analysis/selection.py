@@ -81,7 +81,8 @@ def select(rule: str, scores: np.ndarray, higher: bool = True, by: np.ndarray | 
 def selections(frame: pd.DataFrame, over: str = "seeds") -> pd.DataFrame:
     """Every score under every rule, from a frame of `collect`: one row a group of runs, score and rule.
 
-    over: "seeds" chooses among the runs of one configuration, "configurations" among all runs of a method. Columns: those
+    over: "seeds" chooses among the runs of one configuration, "configurations" among all runs of a method; runs of equal codes
+    are one. Columns: those
     of the group, rule, value, adds (how much better than `all` the value looks), uses_score, runs. The rules elbo and udr
     need that score of every run of the group, with one set of parameters (of udr: one set of runs); else value and adds
     are missing (NaN). Scores of which neither more nor less is better, and those two themselves, are left out.
@@ -94,14 +95,10 @@ def selections(frame: pd.DataFrame, over: str = "seeds") -> pd.DataFrame:
     columns = [*keys, "rule", "value", "adds", "uses_score", "runs"]
     if frame.empty:
         return pd.DataFrame(columns=columns)
-    named = frame.assign(method=methods(frame))[[*KEYS.values(), "method"]].set_axis([*KEYS, "method"], axis=1)
-    runs = (
-        per_run(frame)
-        .astype(float)
-        .rename("value")
-        .reset_index()
-        .merge(named.drop_duplicates(list(KEYS)), on=list(KEYS))
-    )
+    named = frame.assign(method=methods(frame))[[KEYS["model"], "config", "method"]]
+    named = named.set_axis(["model", "config", "method"], axis=1).drop_duplicates(["model", "config"])
+    values = per_run(frame, across=over == "configurations").astype(float).rename("value").reset_index()
+    runs = values.merge(named, on=["model", "config"])
     helpers = {rule.by: _of_runs(runs, *rule.by) for rule in RULES.values() if rule.by}
     rows = []
     for place, part in runs.groupby(keys):

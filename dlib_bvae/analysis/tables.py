@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from dlib_bvae.analysis.equal_codes import counted_once, say_equal
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, collect_some
 from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.errors import UserError, visible
@@ -36,7 +37,8 @@ _CSV_ROWS = 2_000  # that are text in memory at once
 def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
     """One row for each combination of KEYS and score in a frame of `collect`, sorted by them; columns as in COLUMNS.
 
-    Every training seed counts once: evaluations of one run are averaged first, then runs of one seed. mean, std
+    Every training seed counts once, and seeds whose codes are equal count as one (see equal_codes): evaluations of one run are
+    averaged first, then runs of one seed. mean, std
     (divisor n - 1; missing for one seed), median, min and max are over seeds; `seeds` and `runs` count what went in.
     """
     import pandas as pd
@@ -51,16 +53,18 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()[COLUMNS]
 
 
-def per_run(frame: pd.DataFrame) -> pd.Series:
+def per_run(frame: pd.DataFrame, across: bool = False) -> pd.Series:
     """The value of every score of every run in a frame of `collect` that is not empty, averaged over its evaluations.
 
-    Float64, sorted, with the levels GROUP, seed and run.
+    Runs of equal codes are one run; across: see equal_codes.counted_once. Float64, sorted, with the levels GROUP, seed and run.
     """
     import numpy as np
     import pandas as pd
 
     columns = {**KEYS, "score": None, "seed": SEED, "run": RUN}
-    known = {name: pd.factorize(frame[column], sort=True) for name, column in columns.items() if column}
+    once = counted_once(frame, across)
+    entries = {name: once[column] if column in once else frame[column] for name, column in columns.items() if column}
+    known = {name: pd.factorize(column, sort=True) for name, column in entries.items()}
     places, texts = pd.factorize(frame[SCORE_NAMES])
     named = [json.loads(text) for text in texts]
     scores = sorted(set().union(*named))
@@ -131,7 +135,8 @@ def render(table: pd.DataFrame) -> str:
 def run(results_dir: Path, output_dir: Path) -> list[Path]:
     """Tables of all evaluations below `results_dir`, written to `output_dir` and printed; returns the files' paths.
 
-    What had to be left out is named on standard error. Raises UserError when there is no result to aggregate.
+    What had to be left out, and runs of equal codes, are named on standard error. Raises UserError when there is no result to
+    aggregate.
     """
     if not results_dir.is_dir():
         raise UserError(
@@ -140,6 +145,7 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
     check_outputs(output_dir, FILES, _FLAG)
     frame = collect_some(results_dir, "be aggregated")
     table = aggregate(frame)
+    say_equal(frame)
     paths = write_tables(table, frame, output_dir)
     print(render(table))
     return paths

@@ -52,7 +52,7 @@ def variance_shares(frame: pd.DataFrame) -> pd.DataFrame:
 
     method: the objective in the configuration, else the model's name. hyperparameter: model name, configuration and
     representation within it. seed: what remains, one value a seed; a seed's number means nothing to another method. Reference
-    rows do not count. Boards with one value are left out.
+    rows do not count, runs of equal codes count once. Boards with one value are left out.
     """
     import pandas as pd
 
@@ -60,10 +60,13 @@ def variance_shares(frame: pd.DataFrame) -> pd.DataFrame:
     competing = competing[~competing["method"].isin(REFERENCES)] if not frame.empty else frame
     if competing.empty:
         return pd.DataFrame(columns=COLUMNS)
-    named = competing[[*KEYS.values(), "method"]].set_axis([*KEYS, "method"], axis=1)
     # two objectives of one configuration cannot be: the configuration names its objective
-    named = named.drop_duplicates(subset=list(KEYS))
-    seeds = per_seed(per_run(competing)).astype(float).rename("value").reset_index().merge(named, on=list(KEYS))
+    keys = ["model", "config"]
+    named = (
+        competing[[*(KEYS[name] for name in keys), "method"]].set_axis([*keys, "method"], axis=1).drop_duplicates(keys)
+    )
+    runs = per_run(competing, across=True)
+    seeds = per_seed(runs).astype(float).rename("value").reset_index().merge(named, on=keys)
     rows = []
     for board, part in seeds.groupby(BOARD):
         if len(part) < 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from dlib_bvae.analysis.equal_codes import say_equal
 from dlib_bvae.analysis.frame import collect_some
 from dlib_bvae.artifacts.outputs import check_outputs, write_outputs
 from dlib_bvae.errors import UserError
@@ -17,8 +18,8 @@ _FLAG = "--output"
 def run(results: Path, output: Path) -> list[Path]:
     """Writes the board of all evaluations below `results` into the folder `output` and returns the files' paths.
 
-    What had to be left out is named on standard error. Raises UserError when there is no result to show, a configuration
-    is damaged, the disk is full, or a file of the same name in `output` is not this package's.
+    What had to be left out, and runs of equal codes, are named on standard error. Raises UserError when there is no result to
+    show, a configuration is damaged, the disk is full, or a file of the same name in `output` is not this package's.
     """
     from dlib_bvae.leaderboard import tables
     from dlib_bvae.leaderboard.board import build
@@ -34,6 +35,7 @@ def run(results: Path, output: Path) -> list[Path]:
     check_outputs(output, _FILES, _FLAG)
     behind = Behind(results)
     frame = collect_some(results, "stand on a board", behind.check)
+    say_equal(frame)
     board = build(frame, results, output, behind=behind)
     written: dict[str, str | bytes] = {
         "board.json": json.dumps(board, ensure_ascii=False, allow_nan=False, indent=1) + "\n",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import dlib_bvae
 from dlib_bvae import analysis
 from dlib_bvae.analysis.cells import OBJECTIVE, RECORDED_SUPERVISION, REFERENCES, score_info
+from dlib_bvae.analysis.equal_codes import EQUAL
 from dlib_bvae.analysis.frame import KEYS, ORIGIN, RUN, SCORE_NAMES
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.errors import visible, warn_once
@@ -66,7 +67,8 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     output: the folder it will stand in, where links start. seed: of the bootstrap. behind: of `root`, with what was read
     before. Its parts: "rows", sorted by data set,
     metric, score and rank; "runs", "configs" and "evaluations", which the rows refer to; "agreement" (see agreements).
-    Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score.
+    Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score. Runs of equal codes count once; a
+    row's "equal_codes" says which seeds these are, and which other rows have the same codes (None: none).
     Raises UserError for an evaluation that behind.check refuses.
     """
     behind = behind or Behind(root)
@@ -195,6 +197,7 @@ def make_row(
         "higher_is_better": known.higher_is_better,
         "range": [known.low, known.high],
         **{name: _mean([runs[each["run"]][name] for each in values]) for name in COSTS},
+        "equal_codes": cell.get(EQUAL),
         "exact_factors": sorted({name for each in values for name in runs[each["run"]]["exact_factors"]}),
         "runs": values,
     }

@@ -11,7 +11,7 @@ from dlib_bvae.leaderboard.board import COSTS, STATISTICS
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = [*GROUP, "method", "supervision", "evidence", "origin", *STATISTICS, *COSTS, "id"]
+COLUMNS = [*GROUP, "method", "supervision", "evidence", "origin", *STATISTICS, *COSTS, "equal_codes", "id"]
 _SHOWN = (
     "rank",
     "model",
@@ -63,7 +63,8 @@ def _texts(row: dict[str, Any]) -> list[str]:
     allowed = "" if row["retrain_tolerance"] is None else f" ± {row['retrain_tolerance']:g}"
     evidence = f"{row['evidence']}{allowed}"
     provenance = [row["supervision"], evidence, row["representation"], row["config"], row["fingerprint"][:8]]
-    return [_number(row["rank"]), *names, parameters, row["score"], mean, interval, str(row["seeds"]), *provenance]
+    seeds = f"{row['seeds']} ({row['equal_codes']})" if row["equal_codes"] else str(row["seeds"])
+    return [_number(row["rank"]), *names, parameters, row["score"], mean, interval, seeds, *provenance]
 
 
 def _number(value: float | None) -> str:

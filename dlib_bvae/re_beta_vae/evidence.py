@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from dlib_bvae.analysis.equal_codes import first_of_equal
 from dlib_bvae.analysis.frame import RUN, SEED
 from dlib_bvae.re_beta_vae import paper
 from dlib_bvae.re_beta_vae.rows import column, value
@@ -27,6 +28,7 @@ _KEYS = [*CELL, "seed"]
 _CONFIG = ("model.model", "reconstruction_loss.loss_fn", "encoder.encoder_fn", "decoder.decoder_fn")
 _LABELLED = ["dataset", "beta", "train_results.model", *(f"train_config.{name}" for name in _CONFIG)]  # of `_labels`
 _STEM = "evaluation_results."
+_REPRESENTATION = "postprocess_results.representation"
 _IMAGES = f"{_STEM}protocol.images_each_side"
 _ALWAYS = ("fid_reconstruction", "fid_sample")
 
@@ -36,7 +38,7 @@ def of_study(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
     Added: run, seed, dataset, architecture (Conv, MLP, "" of PCA and ICA), model (4-VAE, PCA …), beta, steps, size (steps, or
     images fitted to). Where a cell (data set, architecture, model) has several configurations, that with the most steps is
-    kept, of those the one with the most seeds.
+    kept, of those the one with the most seeds. Seeds whose codes are equal count once, as the first of them.
     """
     rows = rows.copy()
     rows["run"], rows["seed"] = rows[RUN].astype(str), rows[SEED].map(_whole)
@@ -48,7 +50,7 @@ def of_study(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     rows["model"], rows["architecture"], reasons = ([label[k] for label in labels] for k in range(3))
     others = sorted({f"{name}: {reason}" for name, reason in zip(rows["dataset"], reasons, strict=True) if reason})
     rows = rows[[reason is None for reason in reasons]]
-    return _one_configuration(rows, others)
+    return _equal_codes_once(*_one_configuration(rows, others))
 
 
 def _whole(entry: Any) -> int | None:
@@ -96,6 +98,16 @@ def _one_configuration(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFr
     return (pd.concat(kept, ignore_index=True) if kept else rows), notes
 
 
+def _equal_codes_once(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Gives runs of equal codes the seed of the first of them, and says so."""
+    once = first_of_equal(rows, [*CELL, *(name for name in [_REPRESENTATION] if name in rows)], ["seed", "run"])
+    for (dataset, architecture, model), part in rows[once["seed"] != rows["seed"]].groupby(CELL):
+        seeds = ", ".join(map(str, sorted({*part["seed"]})))
+        name = " ".join(filter(None, (model, architecture)))
+        others.append(f"{dataset}: the codes of {name} by seed {seeds} are those of a lower seed and count once")
+    return rows.assign(**once), others
+
+
 class Subject(NamedTuple):
     """A data set and an architecture, e.g. dsprites_rendered and MLP."""
 
@@ -115,7 +127,7 @@ class Evidence:
     """rows: of the study, see rows.of_study. Values are arrays (seeds,) in the order of the seeds, each seed once."""
 
     def __init__(self, rows: pd.DataFrame):
-        self.rows = rows.assign(representation=column(rows, "postprocess_results.representation"))
+        self.rows = rows.assign(representation=column(rows, _REPRESENTATION))
         self._cells = dict(iter(self.rows.groupby(CELL)))
         self._scores: dict[tuple, dict[int, float]] = {}
         for record in _beta_vae(self.rows).itertuples():

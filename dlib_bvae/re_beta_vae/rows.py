@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.analysis.frame import RUN, SEED, collect, current_column, is_number
+from dlib_bvae.analysis.frame import CODES, RUN, SEED, collect, current_column, is_number
 from dlib_bvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _UUID, METRIC = "evaluation_results.uuid", "evaluation_results.metric"
 _NEEDED = (_UUID, METRIC, "config", RUN)
 _TEXTS = (
     *("train_results.dataset", "train_results.fingerprint", "train_results.model"),
-    *("postprocess_results.representation", "evaluation_config.evaluation.split", "path"),
+    *("postprocess_results.representation", "evaluation_config.evaluation.split", "path", CODES),
 )
 _WHOLE = ("train_results.steps", "train_results.num_samples")
 _STEM = "evaluation_results.metric_parameters"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -101,13 +101,31 @@ def codes_digest(codes: np.ndarray) -> str:
     The SHA-256 of codes.npy as encode_all writes it: float32 where that holds every value exactly, else float64; -0 is 0.
     """
     blocks = lambda kind: _blocks(codes, kind)
-    single = all(np.array_equal(one, two) for one, two in zip(blocks("<f4"), blocks("<f8"), strict=True))
+    both = zip(blocks("<f4"), blocks("<f8"), strict=True)
+    single = codes.dtype == np.float32 or all(np.array_equal(one, two) for one, two in both)
     file = io.BytesIO()
     _write_header(file, "<f4" if single else "<f8", codes.shape)
     digest = hashlib.sha256(file.getvalue())
     for block in blocks("<f4" if single else "<f8"):
         digest.update(block.tobytes())
     return digest.hexdigest()
+
+
+def recorded_digest(directory: Path, row: Mapping[str, Any]) -> str | None:
+    """The digest of codes by results of earlier versions, which do not record it: their file's checksum; None: not known.
+
+    directory: of the codes, with codes.json where they were encoded here. row: entries "postprocess_results.…"; the checksum
+    of a file with several arrays says nothing of one.
+    """
+    if row.get("postprocess_results.source") is not None:
+        return row.get("postprocess_results.trained") if row.get("postprocess_results.codes_key") is None else None
+    path = directory / "codes.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    sha256 = found.get("sha256") if isinstance(found, dict) else None
+    return sha256 if isinstance(sha256, str) else None
 
 
 def _blocks(codes: np.ndarray, kind: str) -> Iterator[np.ndarray]:

@@ -20,7 +20,7 @@ from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.external.arrays import open_array
 from dlib_bvae.errors import Damaged, UserError, check_integer, check_memory
 from dlib_bvae.metrics.engine.codes import check_codes_shape, unusable
-from dlib_bvae.representations.codes import read_codes
+from dlib_bvae.representations.codes import codes_digest, read_codes
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages.inputs import Representation, load_decoder, load_encoder, load_model
 from dlib_bvae.stages.postprocess import (
@@ -194,6 +194,7 @@ def _write(work: Work, source: ExternalCodes, recorded: dict[str, Any], codes: n
         "num_images": len(codes),
         "num_latents": codes.shape[1],
         "dtype": str(codes.dtype),
+        "codes_digest": codes_digest(codes),
         "elapsed_time": time.monotonic() - began,
         "environment": describe(),
     }

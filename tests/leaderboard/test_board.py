@@ -14,6 +14,7 @@ from dlib_bvae import leaderboard
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.errors import UserError
 from dlib_bvae.leaderboard.board import build
+from dlib_bvae.leaderboard.tables import files
 
 
 def board_of(root, output=None):
@@ -224,6 +225,24 @@ def test_a_submission_says_its_evidence_supervision_and_what_is_suspicious(runs)
     assert [ours[name] for name in names] == ["trained here", "none", []]
     run = board["runs"][theirs["runs"][0]["run"]]
     assert [run[name] for name in ("submission", "told", "paper")] == ["theirs", "PCA", "A"]
+
+
+def test_equal_codes_are_said_of_a_row_and_in_its_tables(runs):
+    for seed in range(3):
+        score(
+            bring(runs, f"mine{seed}", source="c.npy", seed=seed, model="mine", codes_digest="x"),
+            "mig",
+            {"discrete_mig": 0.5},
+        )
+    score(bring(runs, "else", source="d.npy", codes_digest="y"), "mig", {"discrete_mig": 0.4})
+    board = board_of(runs)
+    mine, other = one(board, model="mine"), one(board, model="else")
+    said = "the seeds 0, 1 and 2 have equal codes and count once"
+    assert (mine["seeds"], mine["std"], mine["equal_codes"], len(mine["runs"])) == (1, None, said, 3)
+    assert other["equal_codes"] is None
+    found = files(board)
+    assert f"| 1 ({said}) |" in found["board.md"]
+    assert said.encode() in found["board.csv"]
 
 
 def test_how_far_a_model_trained_again_may_be_off_is_shown(runs, tmp_path):

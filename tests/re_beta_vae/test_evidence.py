@@ -51,6 +51,16 @@ def test_names_of_runs_mean_nothing():
     assert kept[["model", "architecture"]].to_numpy().tolist() == [["4-VAE", "MLP"]]
 
 
+def test_seeds_with_equal_codes_count_once_and_are_named():
+    rows = cell("dsprites_rendered", "PCA", [50, 60, 70])
+    for row, digest in zip(rows, ["x", "x", None], strict=True):
+        row |= {"postprocess_results.codes_digest": digest}
+    kept, notes = of_study(report_rows.frame(rows))
+    assert notes == ["dsprites_rendered: the codes of PCA by seed 2 are those of a lower seed and count once"]
+    scores = Evidence(kept).scores(Subject("dsprites_rendered", "MLP"), "PCA")
+    assert scores.tolist() == pytest.approx([55, 70])
+
+
 def test_of_two_configurations_the_longer_training_counts_then_the_more_seeds():
     def rows_of(config, steps, seeds):
         more = {"config": config, "train_results__steps": steps}

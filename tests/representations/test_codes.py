@@ -10,7 +10,13 @@ import pytest
 from dlib_bvae import datasets
 from dlib_bvae.errors import UserError
 from dlib_bvae.representations import codes
-from dlib_bvae.representations.codes import mean_representation, read_codes, sampled_representation
+from dlib_bvae.representations.codes import (
+    codes_digest,
+    mean_representation,
+    read_codes,
+    recorded_digest,
+    sampled_representation,
+)
 
 WEIGHTS = np.random.default_rng(0).normal(size=(256, 3)).astype(np.float32)
 
@@ -169,6 +175,40 @@ def test_the_file_has_its_size_before_it_is_mapped(tmp_path, monkeypatch):
     for images in (99, 100, 101, 512):
         assert codes._create(tmp_path / "codes.npy", (images, 3)).shape == (images, 3)
         assert sizes.pop() == 128 + images * 3 * 4
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", ">f8", "i8", "Fortran", "strided", "-0"])
+def test_equal_codes_have_one_digest_whatever_their_type_and_order(kind):
+    values = np.random.default_rng(0).integers(-9, 9, size=(250, 3)).astype(np.float32)
+    others = {
+        "Fortran": np.asfortranarray(values),
+        "strided": np.repeat(values, 2, axis=0)[::2],
+        "-0": np.where(values == 0, -0.0, values),
+    }
+    assert codes_digest(others[kind] if kind in others else values.astype(kind)) == codes_digest(values)
+
+
+def test_other_codes_have_another_digest():
+    values = np.random.default_rng(0).normal(size=(250, 4)).astype(np.float32)
+    others = [values.reshape(500, 2), values[::-1], values.astype(np.float64) + 1e-12, np.nextafter(values, 1)]
+    assert len({codes_digest(each) for each in [values, *others]}) == 5
+
+
+def test_the_digest_is_the_checksum_of_the_file_so_that_results_of_earlier_versions_can_be_compared(tmp_path, bars):
+    description = encode_all(tmp_path, bars)
+    digest = codes_digest(read_codes(tmp_path))
+    assert digest == description["sha256"] == recorded_digest(tmp_path, {})
+
+
+def test_what_earlier_results_say_of_their_codes(tmp_path):
+    stem = "postprocess_results"
+    of_file = {f"{stem}.source": "mine.npy", f"{stem}.trained": "a" * 64, f"{stem}.codes_key": None}
+    assert recorded_digest(tmp_path, of_file) == "a" * 64
+    assert recorded_digest(tmp_path, {**of_file, f"{stem}.codes_key": "b"}) is None
+    assert recorded_digest(tmp_path, {}) is None
+    for content in ("[]", "{", '{"sha256": 3}', "{}"):
+        (tmp_path / "codes.json").write_text(content)
+        assert recorded_digest(tmp_path, {}) is None
 
 
 @pytest.mark.parametrize("size", [0, 10, 200, -1])

@@ -1,12 +1,13 @@
 """external.py: codes of any framework at the door: what is scored, what is refused in one sentence."""
 
+import json
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from dlib_bvae import datasets, metrics
+from dlib_bvae import datasets, leaderboard, metrics
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import read_results
@@ -53,6 +54,17 @@ def test_training_seeds_of_one_name_are_pooled(codes, score_external):
     (row,) = tables.aggregate(frame).to_dict("records")
     assert (row["model"], row["seeds"], row["runs"]) == ("pca", 2, 2)
     assert row["mean"] == pytest.approx(np.mean([each["discrete_mig"] for each in scores]))
+
+
+def test_one_file_under_two_names_and_seeds_is_one_value_on_one_rank(codes, score_external, capsys):
+    for name, seed in (("mine", 0), ("mine", 1), ("yours", 0)):
+        place = {"name": name, "output_dir": Path(f"runs/{name}{seed}"), "training_seed": seed}
+        score_external("mig", codes=saved(codes.astype(np.float64) if seed else codes, Path(f"{seed}.npy")), **place)
+    board = leaderboard.run(Path("runs"), Path("board"))[0]
+    told = {row["model"]: (row["seeds"], row["equal_codes"]) for row in json.loads(board.read_text())["rows"]}
+    assert told["mine"] == (1, "the seeds 0 and 1 have equal codes and count once; the same codes as yours")
+    assert told["yours"] == (1, "the same codes as mine")
+    assert "equal codes: mine on dummy_data: the seeds 0 and 1" in capsys.readouterr().err
 
 
 def test_the_same_codes_are_scored_once_and_other_codes_are_not_put_in_their_place(codes, score_external, capsys):

@@ -12,6 +12,7 @@ from dlib_bvae.artifacts import read_results
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines.references import FactorView
+from dlib_bvae.representations.codes import codes_digest
 from dlib_bvae.stages import evaluate, postprocess, rank, train
 
 MOST = "postprocess.max_images = 300"
@@ -34,6 +35,7 @@ def test_a_grid_that_is_too_large_is_encoded_as_a_recorded_probe(oracle, capsys)
     codes, results = encoded(oracle)
     assert results["probe"] == "probe(dummy_data, 300 images, seed 0)"
     assert results["num_images"] == 300
+    assert results["codes_digest"] == codes_digest(codes)
     data = datasets.load("dummy_data")
     rows = Subsample(data, images=300, seed=0).rows
     np.testing.assert_array_equal(codes, FactorView(data).observations_at(rows))

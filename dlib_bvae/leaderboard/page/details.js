@@ -85,7 +85,7 @@ function fill(row, place = 0) {
     facts([["mean", number(row.mean, 4)], ["std", number(row.std, 4)], ["95 % interval", interval], ["IQM", number(row.iqm, 4)], ["median", number(row.median, 4)],
       ["normalised", number(row.normalised)], ["rank", number(row.rank, 0)], ["parameters", amount(row.parameters)], ["training", seconds(row.seconds)],
       ["images seen", amount(row.images)], ["images scored", row.num_images.toLocaleString("en")]]),
-    make("h3", {}, row.seeds === 1 ? "One seed" : `${row.seeds} seeds`), make("div", { class: "scroll" }, seedTable(row, place)),
+    make("h3", {}, row.seeds === 1 ? "One seed" : `${row.seeds} seeds`), row.equal_codes === null ? null : make("p", {}, `Equal codes: ${row.equal_codes}.`), make("div", { class: "scroll" }, seedTable(row, place)),
     commandBox("Train it again", trainCommand(run)), commandBox("Score it again", evaluateCommand(row, run, each.paths[0])),
     ...pictures(run), ...configuration(run), ...otherScores(row),
     facts([["submission", run.told], ["paper", run.paper], ["code", run.code], ["method", row.method], ["representation", row.representation], ["fingerprint", row.fingerprint], ["configuration", row.config],

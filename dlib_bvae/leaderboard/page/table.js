@@ -9,6 +9,7 @@ const evidenceBadge = (row) => {
 };
 const warning = ({ exact_factors: held, supervision }) => (held.length && supervision === "none"
   ? [" ", make("span", { class: "badge warning", title: `These codes hold ${held.join(", ")} exactly, with supervision none` }, "holds factors")] : []);
+const equal = ({ equal_codes: text }) => (text === null ? [] : [" ", make("span", { class: "badge warning", title: text }, "equal codes")]);
 const under = (...parts) => make("span", { class: "under" }, ...parts);
 const notes = (text) => (text ? make("span", { class: "under notes", title: text }, text) : ""); // three lines of it, the whole as its title
 
@@ -51,14 +52,14 @@ const COLUMNS = [
   { name: "iqm", title: "IQM", numeric: true, cell: (row) => [number(row.iqm)] },
   { name: "median", title: "Median", numeric: true, cell: (row) => [number(row.median)] },
   { name: "normalised", title: "Norm.", numeric: true, cell: (row) => [number(row.normalised)] },
-  { name: "seeds", title: "Seeds", numeric: true, cell: (row) => [String(row.seeds)] },
+  { name: "seeds", title: "Seeds", numeric: true, cell: (row) => [String(row.seeds), ...equal(row)] },
   { name: "parameters", title: "Params", numeric: true, cost: true, cell: (row) => [amount(row.parameters)] },
   { name: "seconds", title: "Time", numeric: true, cost: true, cell: (row) => [seconds(row.seconds)] },
   { name: "images", title: "Images", numeric: true, cost: true, cell: (row) => [amount(row.images)] },
   { name: "evidence", title: "Evidence", cell: (row) => [evidenceBadge(row), ...warning(row)] },
 ];
 const HINTS = {
-  rank: "within one data set, metric, parameters and score; equal where intervals overlap; none for one seed and for reference rows",
+  rank: "within one data set, metric, parameters and score; equal where intervals overlap; none for one seed, for reference rows and for scores that are only claimed; rows with the same codes count once",
   normalised: "IQM with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set",
   iqm: "interquartile mean over seeds", interval: "bootstrap interval of the IQM, over seeds", parameters: "of the model", seconds: "of training", images: "that training saw",
 };

@@ -112,7 +112,7 @@ def read(folder: Path) -> Submission:
 
 
 def _read(path: Path) -> Any:
-    """The JSON value in a file. Raises OSError, and ValueError also for a file that is not regular, NaN and no Unicode."""
+    """The JSON value in a file; ValueError and OSError also for what is no regular file, NaN, and texts that are no Unicode."""
     if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
         raise ValueError("it is no regular file")
     value = json.loads(path.read_text(encoding="utf-8"))
