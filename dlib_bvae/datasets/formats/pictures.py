@@ -75,7 +75,7 @@ def rgb_picture(opened: Image, background: tuple[int, int, int] = WHITE) -> Imag
     signed = _SIGNED in getattr(opened, "tag_v2", {}).get(_SAMPLE_FORMAT, ())
     if signed or (opened.format == "TIFF" and opened.mode == "I"):
         raise ValueError("it has signed or 32-bit integers, expected 8 or 16 bits or floating point from 0 to 1")
-    picture = ImageOps.exif_transpose(opened)
+    picture = opened if opened.format == "TIFF" else ImageOps.exif_transpose(opened)  # Pillow's reader of TIFF turns it
     if picture.mode == "F" or picture.mode.startswith("I"):
         picture = _eight_bits(picture, opened)
     if not _has_alpha(picture):
