@@ -1,4 +1,4 @@
-"""Files that were made to do harm, or to take all memory."""
+"""Files that were made to do harm, or to take all memory, and pictures that Pillow reads and does not write."""
 
 import io
 import struct
@@ -9,14 +9,37 @@ import numpy as np
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 6\n%%EndComments\nshowpage\n%%EOF\n"
 
 
+def _chunk(name, content):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def _png(height, width, bits, kind, pixels, *more):
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
+    return (
+        b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + _chunk(b"IDAT", zlib.compress(pixels)) + _chunk(b"IEND", b"")
+    )
+
+
 def empty_png(height, width):
     """A PNG of that size whose pixels are not there."""
+    return _png(height, width, 8, 2, b"")
 
-    def chunk(name, content):
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+def deep_png(values, transparent=None):
+    """A PNG of 16 bits: uint16 (height, width, channels), 1 to 4 of them; transparent: the value that is, one a channel."""
+    height, width, channels = values.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    more = [] if transparent is None else [_chunk(b"tRNS", np.array(transparent, ">u2").tobytes())]
+    return _png(height, width, 16, kind, b"".join(b"\0" + row.astype(">u2").tobytes() for row in values), *more)
+
+
+def gray_tiff(shape, content, bits=16, photometric=1, sample_format=1):
+    """A TIFF of one channel: its (height, width), bytes of little-endian samples, and the tags of that name."""
+    tags = {256: shape[1], 257: shape[0], 258: bits, 259: 1, 262: photometric, 273: 0, 277: 1, 278: shape[0]}
+    tags |= {279: len(content), 339: sample_format}
+    tags[273] = 14 + 12 * len(tags)
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + content
 
 
 def npy(array, **options):

@@ -17,7 +17,7 @@ import numpy as np
 from dlib_bvae.datasets import DataLike, ImageData, as_dataset, as_factor_dataset
 from dlib_bvae.datasets.derived.base import Regridded, combined, factor_index, mapped
 from dlib_bvae.datasets.derived.pixels import full_range
-from dlib_bvae.datasets.formats.pictures import opened_picture
+from dlib_bvae.datasets.formats.pictures import opened_picture, rgb_picture
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.registry import configurable
 
@@ -107,13 +107,14 @@ class WithoutFactor(Regridded):
 def scream_picture(picture: str = gin.REQUIRED) -> np.ndarray:
     """The background of scream_dsprites, uint8 (274, 350, 3): the file `picture` (Munch's The Scream there), resized.
 
-    The picture is not shipped. Resized by pillow's bicubic filter. Raises UserError for a file that is no picture.
+    The picture is not shipped. Read by dlib_bvae.datasets.formats.pictures.rgb_picture and resized by pillow's bicubic filter.
+    Raises UserError for a file that is no picture.
     """
     from PIL import Image
 
     with opened_picture(Path(picture).expanduser(), f"scream.picture = {str(picture)!r}") as opened:
         size = (PICTURE_SIZE[1], PICTURE_SIZE[0])
-        return np.asarray(opened.convert("RGB").resize(size, Image.Resampling.BICUBIC))
+        return np.asarray(rgb_picture(opened).resize(size, Image.Resampling.BICUBIC))
 
 
 def _one_channel(data: DataLike, kind: str, seed: int) -> ImageData:

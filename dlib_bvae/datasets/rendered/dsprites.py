@@ -3,6 +3,7 @@
 Outlines, scales, orientations and positions were found from the 320 frames of the official animation. All their numbers
 are round, and the official images evidently come from a rasteriser that puts corners on a grid of 1/256 pixel and whose y
 axis points up, as OpenGL's: rendered so, all frames come out bit for bit, which benchmarks/dsprites_fidelity.py shows.
+Which edges belong to a figure shows in two official images that are in tests/datasets/rendered/test_dsprites_figures.py.
 Lengths are pixels at scale 1.
 """
 

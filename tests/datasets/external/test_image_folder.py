@@ -1,10 +1,12 @@
-"""image_folder: sorted, decoded once, noticed when it changes."""
+"""image_folder: sorted, decoded once, noticed when it changes; every kind of picture as it looks."""
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.crafted import EPS, empty_png
+from support.crafted import EPS, deep_png, empty_png
 
+from dlib_bvae.datasets.cache import listing_of
+from dlib_bvae.datasets.derived.base import combined
 from dlib_bvae.datasets.external.image_folder import ImageFolder
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import UserError
@@ -55,8 +57,13 @@ def test_the_fingerprint_is_of_content_and_parameters(folder, tmp_path):
     before = ImageFolder(str(folder)).fingerprint
     renamed = folder.rename(tmp_path / "elsewhere")
     assert ImageFolder(str(renamed)).fingerprint == before
-    parameters = [{"channels": 1}, {"height": 3, "width": 5}, {"height": 3, "width": 5, "filter": "box"}]
-    assert len({before, *(ImageFolder(str(renamed), **each).fingerprint for each in parameters)}) == 4
+    parameters = [
+        {"channels": 1},
+        {"height": 3, "width": 5},
+        {"height": 3, "width": 5, "filter": "box"},
+        {"background": 9},
+    ]
+    assert len({before, *(ImageFolder(str(renamed), **each).fingerprint for each in parameters)}) == 5
     (renamed / "b.png").rename(renamed / "d.png")
     assert ImageFolder(str(renamed)).fingerprint != before
 
@@ -80,6 +87,12 @@ def test_bad_folders_and_parameters_are_one_sentence(folder, tmp_path):
         ({"path": str(folder), "height": 3}, "both height and width"),
         ({"path": str(folder), "height": 0, "width": 3}, "height must be an integer >= 1"),
         ({"path": str(folder), "filter": "linear"}, "did you mean bilinear"),
+        (
+            {"path": str(folder), "background": "white"},
+            "each number of image_folder.background must be an integer >= 0",
+        ),
+        ({"path": str(folder), "background": 256}, "each number of image_folder.background must be an integer <= 255"),
+        ({"path": str(folder), "background": [0, 0]}, r"one gray or \(red, green, blue\); got \[0, 0\]"),
     ):
         with pytest.raises(UserError, match=message):
             ImageFolder(**parameters)
@@ -108,3 +121,38 @@ def test_an_eps_file_that_is_called_png_is_no_picture(folder):
 def test_sizes_have_a_bound(folder):
     with pytest.raises(UserError, match=r"at most 16,777,216 numbers .* got 1000000000 × 3 × 3"):
         ImageFolder(str(folder), 10**9, 3)
+
+
+def test_hidden_files_and_folders_are_left_out(folder):
+    (folder / "._b.png").write_bytes(b"Mac OS X")
+    (folder / ".thumbnails").mkdir()
+    Image.fromarray(PIXELS[0]).save(folder / ".thumbnails" / "b.png")
+    assert ImageFolder(str(folder)).num_images == 4
+    dotted = folder.rename(folder.with_name(".pictures"))  # what is hidden above the folder does not matter
+    assert ImageFolder(str(dotted)).num_images == 4
+
+
+def test_every_kind_of_picture_is_decoded_as_it_looks(tmp_path):
+    gray = np.arange(6, dtype=np.uint16).reshape(2, 3) * 13107
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.rot90(PIXELS[0][:2, :3])).save(tmp_path / "0.png", exif=exif)  # 3 × 2 pixels on its side
+    (tmp_path / "1.png").write_bytes(deep_png(gray[..., None]))
+    Image.fromarray((gray / 65535).astype(np.float32)).save(tmp_path / "2.tiff")
+    Image.new("RGBA", (3, 2), (0, 0, 0, 0)).save(tmp_path / "3.png")
+    data = ImageFolder(str(tmp_path), background=[1, 2, 3])
+    assert data.observation_shape == (2, 3, 3)
+    shades = np.repeat((gray // 257)[..., None], 3, axis=2)
+    expected = [PIXELS[0][:2, :3], shades, shades, np.full((2, 3, 3), [1, 2, 3])]
+    assert np.array_equal(data.images_at(np.arange(4)), expected)
+    assert (ImageFolder(str(tmp_path), channels=1).images_at([3]) == 255).all()
+    assert (ImageFolder(str(tmp_path), 1, 1, background=7).images_at([3]) == 7).all()
+
+
+def test_a_cache_of_an_earlier_decoding_is_not_read(folder):
+    data = ImageFolder(str(folder))
+    files = [folder / name for name in sorted(NAMES)]
+    earlier = data.cache_path.with_name(f"image_folder-{combined(listing_of(files), '(6, 8, 3) None')}.npy")
+    earlier.parent.mkdir(parents=True, exist_ok=True)
+    np.save(earlier, np.full((4, 6 * 8 * 3), 255, np.uint8))
+    assert np.array_equal(data.images_at([2])[0], PIXELS[2])
