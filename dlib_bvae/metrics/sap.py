@@ -115,7 +115,7 @@ def _sap(
     continuous = _continuous(name, sampler, continuous_factors)
     train, test = sampler.train_and_test(num_train, num_test)
     columns = [
-        _correlations(train, k) if factor in continuous else _column(accuracy, train, test, k)
+        squared_correlation(*train.numbers_of(k)) if factor in continuous else _column(accuracy, train, test, k)
         for k, factor in enumerate(sampler.factor_names)
     ]
     matrix = np.stack(columns, axis=1)
@@ -131,13 +131,6 @@ def _column(accuracy: Callable[..., float], train: Sample, test: Sample, factor:
     """The accuracy of every code on one factor, (latents,)."""
     (seen, labels), (codes, truth) = train.having(factor), test.having(factor)
     return np.array([accuracy(a, labels, b, truth) for a, b in zip(seen.T, codes.T, strict=True)])
-
-
-def _correlations(train: Sample, factor: int) -> np.ndarray:
-    """The squared correlation of every code with one factor's numbers, (latents,)."""
-    values = train.factors[:, factor] if train.numbers is None else train.numbers[:, factor]
-    known = ~np.isnan(values)
-    return squared_correlation(train.codes[known], values[known])
 
 
 def _continuous(name: str, sampler: Sampler, continuous: bool | Sequence[str]) -> list[str]:

@@ -84,6 +84,12 @@ class Sample(NamedTuple):
         known = values >= 0
         return (self.codes, values) if known.all() else (self.codes[known], values[known])
 
+    def numbers_of(self, factor: int) -> tuple[np.ndarray, np.ndarray]:
+        """The codes and the numbers of a factor (its column), of the images that have one."""
+        values = self.factors[:, factor] if self.numbers is None else self.numbers[:, factor]
+        known = self.factors[:, factor] >= 0
+        return self.codes[known], values[known].astype(np.float64)
+
 
 class Sampler:
     """Draws samples for the metric `name`, each from a separate random stream; all streams come from `random_state`.
