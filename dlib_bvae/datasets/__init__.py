@@ -68,7 +68,7 @@ DERIVED = {
     "from_file": "external.from_file:from_file",
     "grayscale": "derived.pixels:grayscale",
     "held_out": "derived.training_distribution:HeldOut",
-    "image_folder": "external.image_folder:ImageFolder",
+    "image_folder": "external.image_folder:image_folder",
     "probe": "derived.subsets:Subsample",
     "resized": "derived.pixels:resized",
     "subset": "derived.subsets:Subset",
@@ -112,8 +112,10 @@ def as_dataset(data: DataLike, parameter: str) -> ImageData:
 
 
 def as_factor_dataset(data: DataLike, parameter: str) -> GroundTruthData:
-    """Like as_dataset(), for what needs factors. Raises UserError for images without them."""
+    """Like as_dataset(), for what needs a grid of factors. Raises UserError for images without one."""
     value = as_dataset(data, parameter)
+    if isinstance(value, LabelledImages):
+        raise UserError(f"{parameter} must be a data set with every combination of its factors; {value.name} has not")
     if not isinstance(value, GroundTruthData):
         raise UserError(f"{parameter} must be a data set with known factors; {value.name} has images only")
     return value

@@ -134,8 +134,9 @@ def _pixels(data: ImageData) -> str:
 def _factors(data: ImageData) -> str:
     if not isinstance(data, FactorDataset):
         return "none"
-    names, sizes = data.factor_names, data.factor_sizes
-    return ", ".join(f"{factor} {size}" for factor, size in zip(names, sizes, strict=True))
+    kinds = getattr(data, "factor_kinds", None) or [None] * len(data.factor_names)
+    each = zip(data.factor_names, data.factor_sizes, kinds, strict=True)
+    return ", ".join(f"{name} {size}" + (f" ({kind})" if kind else "") for name, size, kind in each)
 
 
 def _state(data: ImageData) -> str:

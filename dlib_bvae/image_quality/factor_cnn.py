@@ -13,6 +13,7 @@ import tensorflow as tf
 from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, once, sha256_of
+from dlib_bvae.datasets.ground_truth import CONTINUOUS
 from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality.features import to_network
@@ -56,8 +57,13 @@ class _Targets(NamedTuple):
 
 
 def _targets(data: ImageData) -> _Targets:
-    """The factors, on a full grid or not, or else the classes. Raises UserError for data that has neither."""
+    """The factors, on a full grid or not, or else the classes. Raises UserError for data that has neither, or no classes."""
     if isinstance(data, (GroundTruthData, LabelledImages)):
+        if CONTINUOUS in (data.factor_kinds or ()) or (data.factors_at(np.arange(data.num_images)) < 0).any():
+            raise UserError(
+                f"factor_cnn learns a value of every factor of each image as a class, and {data.name} has continuous factors or "
+                "lacks values; take another extractor (image_quality.extractor or frechet_curve.extractor)"
+            )
         return _Targets(tuple(int(n) for n in data.factor_sizes), data.factors_at)
     labels = data.labels()
     if labels is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.errors import unknown
+from dlib_bvae.errors import UserError, unknown
 from dlib_bvae.metrics.score_info import Matrix, Sampling, Score, definition_of, said_by
 from dlib_bvae.registry import Registry
 from dlib_bvae.runtime import interruptible
@@ -95,18 +96,25 @@ def installed() -> list[str]:
 
 def score(
     name: str,
-    data: MetricData,
-    codes: Codes,
+    data: MetricData | None = None,
+    codes: Codes | None = None,
     random_state: RandomState = 0,
     *,
+    factors: Any = None,
+    factor_names: Sequence[str] | None = None,
+    factor_kinds: Any = None,
+    factor_bins: int = 10,
     sampling: str = "disjoint",
     **parameters: Any,
 ) -> dict[str, Any]:
-    """Scores `codes` by the metric `name`.
+    """Scores `codes` by the metric `name`: score("mig", data, codes), or score("mig", factors=F, codes=Z) of two arrays alone.
 
     data: a GroundTruthData or LabelledImages, or any object with disentanglement_lib's duck type. codes: array (images,
     latents), one row an image in index order, or a function observations → codes. random_state: int, numpy RandomState or
-    Generator. sampling: "disjoint" (an image at most once in a sample, no test image in training) or "with_replacement", as
+    Generator. factors: without data, the factors of the same images, numbers (images, factors) with NaN where one is missing, or
+    a pandas frame; with data, the metric's parameter of that name. factor_names, factor_kinds: of such an array, as of from_file.
+    factor_bins: continuous factors are counted in as many bins of equally many images; factor_bins in the result says of which.
+    sampling: "disjoint" (an image at most once in a sample, no test image in training) or "with_replacement", as
     disentanglement_lib draws; metrics called …_dlib always do so. Returns scores (numbers) and whatever else the metric
     reports, as JSON values; scores_of says what they are; and images_drawn, {parameter: number}, where a sample has fewer
     images than the parameter says because there are no more.
@@ -114,14 +122,28 @@ def score(
     where a library swallows it and goes on with what is fitted by halves.
     """
     metric = METRICS.get(name)
+    if data is None:
+        data = _of_arrays(factors, codes, factor_names, factor_kinds)
+    else:
+        given = {"factors": factors, "factor_names": factor_names, "factor_kinds": factor_kinds}
+        parameters |= {key: value for key, value in given.items() if value is not None}
     accepted = inspect.signature(metric).parameters
     for parameter in parameters:
         if parameter not in accepted:
             raise unknown(f"parameter of {name}", parameter, [key for key in accepted if key not in _GIVEN])
+    from dlib_bvae.metrics.engine.factors import binned
     from dlib_bvae.metrics.engine.sampling import sampled
 
-    with interruptible(), sampled(sampling) as drawn:
-        return {**metric(data, codes, random_state, **parameters), **drawn.said()}
+    with interruptible(), sampled(sampling) as drawn, binned(factor_bins) as bins:
+        return {**metric(data, codes, random_state, **parameters), **drawn.said(), **bins}
+
+
+def _of_arrays(factors: Any, codes: Any, names: Any, kinds: Any) -> Any:
+    from dlib_bvae.datasets.external.labels import of_arrays
+
+    if factors is None or codes is None:
+        raise UserError("score needs a data set and codes, or factors and codes: score(name, factors=F, codes=Z)")
+    return of_arrays(factors, names, kinds)
 
 
 def scores_of(name: str) -> dict[str, Score]:

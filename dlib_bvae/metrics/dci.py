@@ -125,7 +125,8 @@ def dci_lasso(
 ) -> Result:
     """dci with the absolute weights of a lasso regression (penalty alpha) of each factor on the codes, all standardised.
 
-    Values of a factor are taken for numbers in order. informativeness is the share of variance explained, R², at
+    Values of a factor are taken for numbers in order, those of continuous factors as they are; factors that are declared
+    categorical, with more than two values, or cyclic are refused. informativeness is the share of variance explained, R², at
     least 0. A factor whose R² on the test images is not above 0 by three standard errors has no importance: else chance
     correlations, alone in a column, would pass for complete codes. completeness is the plain mean over factors, as in the
     notebook of the paper's authors; completeness_weighted is disentanglement_lib's form, in which factors count by their
@@ -137,28 +138,28 @@ def dci_lasso(
     def importances(train: Sample, test: Sample, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         from sklearn.linear_model import Lasso
 
-        train, test = standardised(train, test)
-        mean, std = train.factors.mean(axis=0), train.factors.std(axis=0)
-        models = [Lasso(alpha=alpha, random_state=seed).fit(train.codes, y) for y in ((train.factors - mean) / std).T]
-        weights = np.abs(np.stack([model.coef_ for model in models], axis=1))
-        predicted = np.stack([model.predict(test.codes) for model in models], axis=1)
-        weights[:, ~_is_explained((test.factors - mean) / std, predicted)] = 0
-        explained = [
-            [max(0.0, m.score(part.codes, y)) for m, y in zip(models, ((part.factors - mean) / std).T, strict=True)]
-            for part in (train, test)
-        ]
-        return weights, np.array(explained[0]), np.array(explained[1])
+        samples = standardised(train, test)
+        columns = []
+        for k in range(train.factors.shape[1]):
+            (codes, y), (fresh, truth) = (sample.numbers_of(k) for sample in samples)
+            mean, std = y.mean(), y.std()
+            y, truth = (y - mean) / std, (truth - mean) / std
+            model = Lasso(alpha=alpha, random_state=seed).fit(codes, y)
+            weights = np.abs(model.coef_) * _is_explained(truth, model.predict(fresh))
+            columns.append((weights, max(0.0, model.score(codes, y)), max(0.0, model.score(fresh, truth))))
+        importance, explained, explained_test = zip(*columns, strict=True)
+        return np.stack(importance, axis=1), np.array(explained), np.array(explained_test)
 
-    result = _dci("dci_lasso", importances, data, codes, random_state, num_train, num_test)
+    result = _dci("dci_lasso", importances, data, codes, random_state, num_train, num_test, numbers=True)
     plain = float(np.mean(list(result["completeness_per_factor"].values())))  # type: ignore[union-attr]
     return {**result, "completeness": plain, "completeness_weighted": result["completeness"]}
 
 
-def _is_explained(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Whether R² of each column is above 0 by three standard errors: (images, factors) twice → bool (factors,)."""
-    squares = (truth - truth.mean(axis=0)) ** 2
+def _is_explained(truth: np.ndarray, predicted: np.ndarray) -> bool:
+    """Whether R² is above 0 by three standard errors; both (images,)."""
+    squares = (truth - truth.mean()) ** 2
     gains = squares - (truth - predicted) ** 2  # in squared error, image by image; their mean is R² times the variance
-    return gains.mean(axis=0) > _STANDARD_ERRORS * gains.std(axis=0, ddof=1) / np.sqrt(len(gains))
+    return bool(gains.mean() > _STANDARD_ERRORS * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def disentanglement_per_code(importance: np.ndarray) -> np.ndarray:
@@ -202,8 +203,11 @@ def _dci(
     random_state: RandomState,
     num_train: int,
     num_test: int,
+    numbers: bool = False,
 ) -> Result:
     sampler = Sampler(name, data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    if numbers:
+        sampler.factors.check_numbers(name, sampler.factor_names)
     train, test = sampler.train_and_test(num_train, num_test, least_test=2)
     check_two_codes(name, train.codes)
     importance, train_accuracy, test_accuracy = importances(train, test, sampler.seed())

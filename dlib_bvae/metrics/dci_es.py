@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import gin
 import numpy as np
@@ -112,8 +112,9 @@ def explicitness(capacities: np.ndarray, losses: np.ndarray, guess: np.ndarray) 
 
 def _are_read(accuracies: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Whether each accuracy (factors,) on images with `factors` (images, factors) is above the best guess's: bool (factors,)."""
-    guess = np.array([np.bincount(column).max() for column in factors.T]) / len(factors)
-    return accuracies > guess + _STANDARD_ERRORS * np.sqrt(guess * (1 - guess) / len(factors))
+    images = (factors >= 0).sum(axis=0)  # that have a value
+    guess = np.array([np.bincount(column[column >= 0]).max() for column in factors.T]) / images
+    return accuracies > guess + _STANDARD_ERRORS * np.sqrt(guess * (1 - guess) / images)
 
 
 def _losses(
@@ -125,19 +126,44 @@ def _losses(
     penalty: float,
 ) -> np.ndarray:
     """Error on `test` of the ridge regression of each width on each factor, float64 (widths, factors)."""
+    lacking = (train.factors < 0).any(axis=0)
+    # Factors that every image has are solved for at once.
+    groups = [group for group in ([*np.flatnonzero(~lacking)], *([k] for k in np.flatnonzero(lacking))) if group]
+    losses = np.empty((len(widths), len(sizes)))
+    for group in groups:
+        known = train.factors[:, group[0]] >= 0
+        labels, of_group = train.factors[known][:, group], [sizes[k] for k in group]
+        votes = _votes(features[0][known], labels, of_group, features[1], widths, penalty)
+        for row, by_factor in zip(losses, votes, strict=True):
+            row[group] = [_error(each, test.factors[:, k]) for each, k in zip(by_factor, group, strict=True)]
+    return losses
+
+
+def _votes(
+    features: np.ndarray,
+    labels: np.ndarray,
+    sizes: Sequence[int],
+    tested: np.ndarray,
+    widths: Sequence[int],
+    penalty: float,
+) -> Iterator[list[np.ndarray]]:
+    """For each width, what the ridge regression on (features, labels) gives each value of each factor, (tested, values)."""
     from scipy.linalg import solve
 
-    mean = features[0].mean(axis=0)
-    centred, tested = features[0] - mean, features[1] - mean
-    hot = np.hstack([y[:, None] == np.arange(size) for y, size in zip(train.factors.T, sizes, strict=True)]) * 1.0
+    mean = features.mean(axis=0)
+    centred, tested = features - mean, tested - mean
+    hot = np.hstack([y[:, None] == np.arange(size) for y, size in zip(labels.T, sizes, strict=True)]) * 1.0
     gram, moments = centred.T @ centred, centred.T @ hot
     ends = np.cumsum(sizes)[:-1]
-    losses = []
     for width in widths:
         weights = solve(gram[:width, :width] + penalty * len(hot) * np.eye(width), moments[:width], assume_a="pos")
-        votes = np.split(tested[:, :width] @ weights + hot.mean(axis=0), ends, axis=1)
-        losses.append([np.mean(v.argmax(axis=1) != y) for v, y in zip(votes, test.factors.T, strict=True)])
-    return np.array(losses)
+        yield np.split(tested[:, :width] @ weights + hot.mean(axis=0), ends, axis=1)
+
+
+def _error(votes: np.ndarray, truth: np.ndarray) -> float:
+    """The share of the images with a value (truth >= 0) that the votes (images, values) get wrong."""
+    known = truth >= 0
+    return float(np.mean(votes.argmax(axis=1)[known] != truth[known]))
 
 
 def _checked_widths(widths: object) -> list[int]:

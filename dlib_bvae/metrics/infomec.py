@@ -138,11 +138,12 @@ def _explained(sampler: Sampler, train: Sample, test: Sample, max_iter: int) -> 
         models = fit_all(lambda seed: LogisticRegression(C=np.inf, max_iter=max_iter), train, sampler.seed())
     explained = np.empty((2, len(models)))
     for k, (model, size) in enumerate(zip(models, sampler.sizes, strict=True)):
-        frequencies = np.bincount(train.factors[:, k], minlength=size) / len(train.factors)
+        counts = np.bincount(train.having(k)[1], minlength=size)
+        frequencies = counts / counts.sum()
         for part, sample in enumerate((train, test)):
-            labels = sample.factors[:, k]
+            codes, labels = sample.having(k)
             chances = np.zeros((len(labels), size))
-            chances[:, model.classes_] = model.predict_proba(sample.codes)
+            chances[:, model.classes_] = model.predict_proba(codes)
             loss = _log_loss(chances[np.arange(len(labels)), labels])
             explained[part, k] = 1 - loss / _log_loss(frequencies[labels])
     return explained

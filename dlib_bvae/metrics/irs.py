@@ -62,16 +62,21 @@ def irs_dlib(
     """
     check_integer("irs_dlib.num_bins", num_bins, 2, MOST_BINS)
     sampler, sample = _sample("irs_dlib", data, codes, random_state, num_train, diff_quantile)
-    scores = _scores(sampler, Sample(sample.codes, histogram_bins(sample.factors, num_bins)), diff_quantile)
+    missing = sample.factors < 0
+    bins = histogram_bins(np.where(missing, sample.factors.max(axis=0), sample.factors), num_bins)
+    scores = _scores(sampler, Sample(sample.codes, np.where(missing, -1, bins)), diff_quantile)
     return {**scores, "num_active_dims": float(sample.codes[:, scores["active_codes"]].sum())}
 
 
 def interventional_matrix(codes: np.ndarray, factors: np.ndarray, quantile: float) -> np.ndarray:
-    """Codes (n, latents), none constant, and factors int (n, factors) → 1 − relative deviation, (latents, factors)."""
+    """Codes (n, latents), none constant, and factors int (n, factors) → 1 − relative deviation, (latents, factors).
+
+    Of a factor, images that have none of its values (−1) do not count.
+    """
     largest = np.abs(codes - codes.mean(axis=0)).max(axis=0)
     matrix = np.empty((codes.shape[1], factors.shape[1]))
     for k, column in enumerate(factors.T):
-        order = np.argsort(column, kind="stable")
+        order = np.argsort(column, kind="stable")[np.count_nonzero(column < 0) :]
         groups = np.split(codes[order], np.flatnonzero(np.diff(column[order])) + 1)
         moved = [np.quantile(np.abs(group - group.mean(axis=0)), quantile, axis=0) for group in groups]
         matrix[:, k] = 1 - np.mean(moved, axis=0) / largest

@@ -164,4 +164,5 @@ def _scores(
 
 
 def _explicitness(model: Any, sample: Sample, factor: int) -> float:
-    return mean_auc(sample.factors[:, factor], model.classes_, model.predict_proba(sample.codes))
+    codes, labels = sample.having(factor)
+    return mean_auc(labels, model.classes_, model.predict_proba(codes))

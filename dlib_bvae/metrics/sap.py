@@ -53,8 +53,8 @@ def sap(
     factor, so that scores of factors with many values are pressed towards 0.
 
     data, codes, random_state: see dlib_bvae.metrics.score. continuous_factors: True, False, or the names of those that
-    are. Returns SAP_score in [0, 1], sap_per_factor and predictability (latents × factors).
-    Raises UserError for unknown names, numbers out of range, and more than 1,000 codes.
+    are, besides those that the data set declares so. Returns SAP_score in [0, 1], sap_per_factor and predictability
+    (latents × factors). Raises UserError for unknown names, numbers out of range, and more than 1,000 codes.
     """
     return _sap("sap", thresholds_accuracy, data, codes, random_state, num_train, num_test, continuous_factors)
 
@@ -112,12 +112,10 @@ def _sap(
     continuous_factors: bool | Sequence[str],
 ) -> Result:
     sampler = Sampler(name, data, codes, random_state, most_codes=_MOST_CODES)
-    continuous = _continuous(name, sampler.factor_names, continuous_factors)
+    continuous = _continuous(name, sampler, continuous_factors)
     train, test = sampler.train_and_test(num_train, num_test)
     columns = [
-        squared_correlation(train.codes, train.factors[:, k])
-        if factor in continuous
-        else _column(accuracy, train, test, k)
+        squared_correlation(*train.numbers_of(k)) if factor in continuous else _column(accuracy, train, test, k)
         for k, factor in enumerate(sampler.factor_names)
     ]
     matrix = np.stack(columns, axis=1)
@@ -131,17 +129,21 @@ def _sap(
 
 def _column(accuracy: Callable[..., float], train: Sample, test: Sample, factor: int) -> np.ndarray:
     """The accuracy of every code on one factor, (latents,)."""
-    pairs = zip(train.codes.T, test.codes.T, strict=True)
-    return np.array([accuracy(a, train.factors[:, factor], b, test.factors[:, factor]) for a, b in pairs])
+    (seen, labels), (codes, truth) = train.having(factor), test.having(factor)
+    return np.array([accuracy(a, labels, b, truth) for a, b in zip(seen.T, codes.T, strict=True)])
 
 
-def _continuous(name: str, factors: list[str], continuous: bool | Sequence[str]) -> list[str]:
-    """The names of the factors that are continuous."""
+def _continuous(name: str, sampler: Sampler, continuous: bool | Sequence[str]) -> list[str]:
+    """The names of the factors that are continuous: those that are declared so, and those given."""
+    factors = sampler.factor_names
     if isinstance(continuous, bool):
-        return factors if continuous else []
-    if isinstance(continuous, str) or not isinstance(continuous, Sequence):
+        given = factors if continuous else []
+    elif isinstance(continuous, str) or not isinstance(continuous, Sequence):
         raise UserError(f"{name}.continuous_factors must be True, False or a list of factor names; got {continuous!r}")
-    for factor in continuous:
+    else:
+        given = list(continuous)
+    for factor in given:
         if factor not in factors:
             raise unknown("factor that varies", str(factor), factors)
-    return list(continuous)
+    sampler.factors.check_numbers(name, given)
+    return [factor for factor in factors if factor in given or factor in sampler.factors.continuous]

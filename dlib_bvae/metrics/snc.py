@@ -9,7 +9,7 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
-from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
+from dlib_bvae.metrics.engine.information import binned_tables, interval_edges, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
 
@@ -73,26 +73,14 @@ def match(gain: np.ndarray) -> list[int | None]:
     return [found.get(k) for k in range(gain.shape[1])]
 
 
-def interval_edges(code: np.ndarray, parts: int) -> np.ndarray:
-    """At most parts − 1 ascending edges between values of code (n,) that cut it into parts as equal as its ties allow."""
-    ordered = np.sort(code)
-    steps = np.flatnonzero(np.diff(ordered)) + 1  # where a new value begins
-    if not len(steps):
-        return np.empty(0)
-    wanted = len(code) * np.arange(1, parts) / parts
-    right = np.minimum(np.searchsorted(steps, wanted), len(steps) - 1)
-    left = np.maximum(right - 1, 0)
-    nearest = np.where(np.abs(steps[left] - wanted) <= np.abs(steps[right] - wanted), steps[left], steps[right])
-    return np.unique((ordered[nearest - 1] + ordered[nearest]) / 2)
-
-
 def _accuracy(train: Sample, test: Sample, code: int, factor: int, size: int) -> float:
-    edges = interval_edges(train.codes[:, code], size)
-    intervals = np.searchsorted(edges, train.codes[:, code])
-    counts = np.bincount(intervals * size + train.factors[:, factor], minlength=size * size).reshape(size, size)
+    (seen, labels), (codes, truth) = train.having(factor), test.having(factor)
+    edges = interval_edges(seen[:, code], size)
+    intervals = np.searchsorted(edges, seen[:, code])
+    counts = np.bincount(intervals * size + labels, minlength=size * size).reshape(size, size)
     value_of = np.full(size, -1)
     for value, interval in enumerate(match(counts)):
         if interval is not None:
             value_of[interval] = value
-    predicted = value_of[np.searchsorted(edges, test.codes[:, code])]
-    return float(np.mean(predicted == test.factors[:, factor]))
+    predicted = value_of[np.searchsorted(edges, codes[:, code])]
+    return float(np.mean(predicted == truth))

@@ -147,9 +147,11 @@ def _importance(train: Sample, n_estimators: int, seed: int) -> np.ndarray:
 
 
 def _accuracy(train: Sample, test: Sample) -> np.ndarray:
-    factors = list(zip(train.factors.T, test.factors.T, strict=True))
-    columns = zip(train.codes.T, test.codes.T, strict=True)
-    return np.array([[svm_accuracy(code, y, fresh, truth) for y, truth in factors] for code, fresh in columns])
+    def column(factor: int) -> list[float]:
+        (seen, labels), (codes, truth) = train.having(factor), test.having(factor)
+        return [svm_accuracy(a, labels, b, truth) for a, b in zip(seen.T, codes.T, strict=True)]
+
+    return np.stack([column(k) for k in range(train.factors.shape[1])], axis=1)
 
 
 def _checked(matrices: object) -> list[str]:

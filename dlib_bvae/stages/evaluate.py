@@ -33,6 +33,7 @@ from dlib_bvae.datasets import DATASETS, ImageData
 from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.boosting import recorded_trees
+from dlib_bvae.metrics.engine.factors import binned
 from dlib_bvae.metrics.engine.repeats import combined
 from dlib_bvae.metrics.engine.sampling import sampled, sampling_of
 from dlib_bvae.metrics.score_info import MISSING
@@ -242,14 +243,14 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
     subset = split_subset(representation.data, settings.split)
     data = subset or representation.data
     codes = representation.codes if subset is None else representation.codes[subset.rows]
-    with recorded_trees() as trees, sampled(settings.sampling) as drawn:
+    with recorded_trees() as trees, sampled(settings.sampling) as drawn, binned(settings.factor_bins) as bins:
         scores = {**_scores(name, data, codes, settings, _wanted(name, representation)), **drawn.said()}
         sampling = drawn_so(name)
     seconds = time.monotonic() - began
     ours = {
         "score_names": [key for key in scores if type(scores[key]) in (int, float) or key in scores.get(MISSING, {})],
         "metric": name,
-        "metric_parameters": {**parameters(name), **_on(settings), **sampling, **trees},
+        "metric_parameters": {**parameters(name), **_on(settings), **sampling, **trees, **bins},
         "num_images": data.num_images,
         "random_seed": settings.random_seed,
         "encoded": work.sources["encoded"],

@@ -9,6 +9,8 @@ from dlib_bvae.datasets.derived.subsets import Subset
 from dlib_bvae.datasets.derived.training_distribution import SPLITS
 from dlib_bvae.datasets.derived.training_distribution import split as split_of
 from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.metrics.engine.bounds import MOST_BINS
+from dlib_bvae.metrics.engine.factors import FACTOR_BINS
 from dlib_bvae.metrics.engine.sampling import DISJOINT, SAMPLINGS
 from dlib_bvae.registry import configurable
 
@@ -20,23 +22,32 @@ class Settings(NamedTuple):
     split: str
     repeats: int
     sampling: str
+    factor_bins: int
 
 
 @configurable("evaluation", seeds=["random_seed"])
-def evaluation(random_seed: int = 0, split: str = "all", repeats: int = 1, sampling: str = DISJOINT) -> Settings:
+def evaluation(
+    random_seed: int = 0,
+    split: str = "all",
+    repeats: int = 1,
+    sampling: str = DISJOINT,
+    factor_bins: int = FACTOR_BINS,
+) -> Settings:
     """The seed of the metrics, and what they are scored on: "all" images, or of a data set with held-out combinations
     the images "in" training or left "out" (dlib_bvae.datasets.derived.training_distribution.split).
 
     repeats: score with as many seeds, random_seed and those that follow it; see dlib_bvae.metrics.engine.repeats.
     sampling: "disjoint" or "with_replacement"; see dlib_bvae.metrics.engine.sampling.sampled.
+    factor_bins: in how many bins continuous factors are counted; see dlib_bvae.metrics.engine.factors.binned.
     """
     check_integer("evaluation.random_seed", random_seed, 0)
     check_integer("evaluation.repeats", repeats, 1)
+    check_integer("evaluation.factor_bins", factor_bins, 2, MOST_BINS)
     if split not in ("all", *SPLITS):
         raise UserError(f"evaluation.split must be one of all, {', '.join(SPLITS)}; got {split!r}")
     if sampling not in SAMPLINGS:
         raise UserError(f"evaluation.sampling must be one of {', '.join(SAMPLINGS)}; got {sampling!r}")
-    return Settings(random_seed, split, repeats, sampling)
+    return Settings(random_seed, split, repeats, sampling, factor_bins)
 
 
 def split_subset(data: ImageData, split: str) -> Subset | None:

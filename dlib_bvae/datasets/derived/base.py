@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.datasets.ground_truth import GroundTruthData, LabelledImages
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError, unknown
 
@@ -68,6 +68,7 @@ class DerivedGrid(DerivedImages, GroundTruthData):
     def __init__(self, data: GroundTruthData, kind: str, parameters: Mapping[str, Any]):
         super().__init__(data, kind, parameters)
         self.factor_names, self.factor_sizes = data.factor_names, data.factor_sizes
+        self.factor_kinds, self.factor_values = data.factor_kinds, data.factor_values
         self.images_per_cell = data.images_per_cell
 
     @property
@@ -113,10 +114,27 @@ class GridPixelMap(PixelMap, DerivedGrid):
     """A PixelMap that keeps the grid of factors."""
 
 
+class LabelledPixelMap(PixelMap, LabelledImages):
+    """A PixelMap that keeps labels in any combination."""
+
+    data: LabelledImages
+
+    def __init__(self, data: LabelledImages, *rest: Any):
+        super().__init__(data, *rest)
+        self.factor_names, self.factor_sizes = data.factor_names, data.factor_sizes
+        self.factor_kinds, self.factor_values = data.factor_kinds, data.factor_values
+
+    def factors_at(self, indices: ArrayLike) -> np.ndarray:
+        """Indices (n,) → factor values int64 (n, factors), as those of `data`."""
+        return self.data.factors_at(indices)
+
+
 def mapped(
     data: ImageData, kind: str, parameters: Mapping[str, Any], shape: tuple[int, int, int], function: PixelFunction
 ) -> PixelMap:
-    """The PixelMap of `data`, with a grid where `data` has one."""
+    """The PixelMap of `data`, with the factors that `data` has."""
+    if isinstance(data, LabelledImages):
+        return LabelledPixelMap(data, kind, parameters, shape, function)
     make = GridPixelMap if isinstance(data, GroundTruthData) else PixelMap
     return make(data, kind, parameters, shape, function)
 

@@ -31,7 +31,10 @@ class Subset(Regridded):
         pairs = zip(whole.factor_names, whole.factor_sizes, strict=True)
         self.values = [np.asarray(chosen.get(name, range(size))) for name, size in pairs]
         super().__init__(whole, "subset", chosen, whole.factor_names, [len(kept) for kept in self.values])
-        self._sizes = whole.factor_sizes
+        self._sizes, self.factor_kinds = whole.factor_sizes, whole.factor_kinds
+        if whole.factor_values is not None:
+            pairs_of_values = zip(whole.factor_values, self.values, strict=True)
+            self.factor_values = tuple(known[kept] for known, kept in pairs_of_values)
 
     def cells_of(self, cells: np.ndarray) -> np.ndarray:
         """Cells of this grid → cells of the whole one."""
@@ -60,6 +63,7 @@ class Subsample(DerivedImages, LabelledImages):
         super().__init__(whole, "probe", {"images": int(images), "seed": int(seed)})
         self.name = f"probe({whole.name}, {images} images, seed {seed})"
         self.factor_names, self.factor_sizes = whole.factor_names, whole.factor_sizes
+        self.factor_kinds, self.factor_values = whole.factor_kinds, whole.factor_values
         self._whole, self._drawn = whole, (int(images), int(seed))
 
     @functools.cached_property

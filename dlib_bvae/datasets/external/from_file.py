@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike
 
 from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.derived.base import combined
-from dlib_bvae.datasets.external.arrays import SUFFIXES, open_array
+from dlib_bvae.datasets.external.arrays import open_array
 from dlib_bvae.datasets.external.labels import Labelled, LabelledGrid, checked_kinds, checked_names, factors_of
+from dlib_bvae.datasets.external.tables import Columns, is_file_of_labels, matrix, read_columns, shape_check
 from dlib_bvae.datasets.images import ImageData, check_image_size
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.registry import configurable
@@ -35,6 +36,7 @@ def from_file(
     max_pixel: int | None = None,
     full_grid: bool = True,
     factor_kinds: Any = None,
+    label_columns: Sequence[str] | None = None,
 ) -> ImageData:
     """The images of `path` (.npy, .npz, .h5, .hdf5): (n, height, width) or (n, height, width, channels), in the file's order.
 
@@ -43,10 +45,13 @@ def from_file(
 
     key: the array's name in the file; may be left out where one array alone has 3 or 4 dimensions.
     factor_sizes: the images are a full grid in the order of `for factors in np.ndindex(*factor_sizes)`, the first factor slowest.
-    labels: instead, a key of the same file or another file with numbers (n, factors), one row an image, in any order; each
-    factor's values are ranked in ascending order. full_grid: False keeps labels of which some combinations are missing or occur
-    more than once; see LabelledImages. With neither there are no factors. factor_names: factor_0, … when None. factor_kinds:
-    "categorical", "ordinal", "continuous" or "cyclic", one a factor, or {name: kind} of some.
+    labels: instead, numbers (n, factors), one row an image: a key of the same file, or another file, which may also be a table
+    (.csv with a line of names, .parquet) of numbers and texts. label_columns: which of its columns, or of a .npz or HDF5 file
+    the keys of arrays (n,). Each factor's values are ranked in ascending order. With neither there are no factors.
+    full_grid: False keeps labels of which some combinations are missing or occur more than once, and of which an image may lack
+    some (NaN, an empty cell); see LabelledImages.
+    factor_names: by default those of the columns, or factor_0, …. factor_kinds: "categorical", "ordinal", "continuous" or
+    "cyclic", one a factor, or {name: kind} of some.
     max_pixel: the uint8 value that stands for 1.0, 255 or 1; found out by itself, except where it cannot be.
     Raises UserError for files, arrays and labels that do not fit (see dlib_bvae.datasets.external.labels); labels that do not
     name every combination exactly once are refused unless full_grid is False.
@@ -59,16 +64,17 @@ def from_file(
     if labels is not None:
         if factor_sizes is not None:
             raise UserError("from_file takes either factor_sizes or labels; set one of the two")
-        table, identity["labels"] = _read_labels(file, str(labels), len(images))
-        names = checked_names(factor_names, [None] * table.shape[1], "from_file.factor_names")
-        factors = factors_of(table.T, names, factor_kinds, "from_file.labels")
+        columns, identity["labels"] = _read_labels(file, str(labels), label_columns, len(images))
+        names = checked_names(factor_names, columns.names, "from_file.factor_names")
+        factors = factors_of(columns.entries, names, factor_kinds, "from_file.labels")
         identity |= {"names": names, "full_grid": bool(full_grid), "kinds": factors.kinds, "version": _VERSION}
         kind = FileGrid if full_grid else FileLabelled
         return kind(file, images, white, identity).label(factors, "from_file.labels")
     if not full_grid:
         raise UserError("from_file.full_grid = False goes with from_file.labels; factor_sizes are those of a full grid")
     if factor_sizes is None:
-        for name, given in (("factor_names", factor_names), ("factor_kinds", factor_kinds)):
+        others = (("factor_names", factor_names), ("factor_kinds", factor_kinds), ("label_columns", label_columns))
+        for name, given in others:
             if given is not None:
                 raise UserError(f"from_file.{name} needs from_file.factor_sizes or from_file.labels; set one of them")
         return FileImages(file, images, white, identity)
@@ -182,15 +188,17 @@ def _checked_sizes(sizes: Any, images: int) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
-def _read_labels(file: Path, labels: str, images: int) -> tuple[np.ndarray, str]:
-    """The table of labels, one row an image, and what stands for it in the fingerprint."""
-    check = lambda shape, dtype: _check_table(shape, images, "from_file.labels")
-    if labels.endswith(SUFFIXES):
+def _read_labels(file: Path, labels: str, wanted: Any, images: int) -> tuple[Columns, Any]:
+    """The columns of labels, one row an image, and what stands for them in the fingerprint."""
+    if is_file_of_labels(labels):
         other = Path(labels).expanduser()
-        return np.asarray(open_array(other, None, (2,), "from_file.labels", check)), content_sha256([other])
-    return np.asarray(open_array(file, labels, (2,), "from_file.labels", check)), labels
-
-
-def _check_table(shape: tuple[int, ...], images: int, parameter: str) -> None:
-    if len(shape) != 2 or shape[0] != images or not shape[1]:
-        raise UserError(f"{parameter} must be numbers ({images}, factors), one row an image; got shape {shape}")
+        return read_columns(other, wanted, images, "from_file.labels"), (
+            content_sha256([other]),
+            wanted and list(wanted),
+        )
+    if wanted is not None:
+        raise UserError(
+            f"from_file.label_columns names columns of a file, and from_file.labels = {labels!r} is a key; give the file's name"
+        )
+    table = open_array(file, labels, (2,), "from_file.labels", shape_check(images, "from_file.labels"))
+    return matrix(np.asarray(table)), labels

@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import gin
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import ArrayLike
 from dlib_bvae.datasets.cache import cache_dir, content_sha256, listing_of, open_or_write
 from dlib_bvae.datasets.derived.base import combined
 from dlib_bvae.datasets.derived.pixels import check_filter
+from dlib_bvae.datasets.external.labels import Labelled, LabelledGrid, checked_names, factors_of
+from dlib_bvae.datasets.external.tables import read_columns
 from dlib_bvae.datasets.formats.pictures import SUFFIXES, opened_picture, rgb_picture
 from dlib_bvae.datasets.images import ImageData, check_image_size
 from dlib_bvae.errors import UserError, check_integer
@@ -24,13 +27,13 @@ _MODES = {1: "L", 3: "RGB"}
 _DECODING = "decoding 2"  # counted up when the same files give other pixels: no earlier cache is read then
 
 
-@configurable("image_folder", labels=["path"])  # the fingerprint is of the pictures' content and order
 class ImageFolder(ImageData):
     """Every picture below a folder, sorted by path, resized to height × width; no factors.
 
     path: the folder, with its subfolders, without what is hidden (a name that begins with a dot, as macOS's ._x.png).
-    height, width: pixels; None where all pictures have the first one's size. channels: 1 (gray) or 3. filter: of pillow, see
-    dlib_bvae.datasets.derived.pixels. background: what transparent pixels show, one gray or (red, green, blue), 0 … 255.
+    files: the pictures' paths in it, with / between folders. height, width: pixels; None where all pictures have the first
+    one's size. channels: 1 (gray) or 3. filter: of pillow, see dlib_bvae.datasets.derived.pixels. background: what
+    transparent pixels show, one gray or (red, green, blue), 0 … 255.
     How each kind of picture is read: dlib_bvae.datasets.formats.pictures.rgb_picture; gray of it: ITU-R 601.
     Decoded once into the cache folder, an array uint8 (n, height · width · channels), and memory-mapped from there; other
     files or parameters make another. cache_path: where the decoded pictures lie.
@@ -41,7 +44,7 @@ class ImageFolder(ImageData):
 
     def __init__(
         self,
-        path: str = gin.REQUIRED,
+        path: str,
         height: int | None = None,
         width: int | None = None,
         channels: int = 3,
@@ -52,6 +55,7 @@ class ImageFolder(ImageData):
         if not folder.is_dir():
             raise UserError(f"image_folder.path: there is no folder {str(path)!r} (looked from {Path.cwd()})")
         self._files = _pictures_of(folder)
+        self.files = [file.relative_to(folder).as_posix() for file in self._files]
         if not self._files:
             raise UserError(f"image_folder.path: {str(path)!r} has no picture; looked for {', '.join(SUFFIXES)}")
         if channels not in _MODES:
@@ -139,3 +143,76 @@ def _colour_of(background: int | Sequence[int]) -> tuple[int, int, int]:
     for value in values:
         check_integer("each number of image_folder.background", value, 0, 255)
     return (int(values[0]), int(values[1]), int(values[2]))
+
+
+class LabelledFolder(ImageFolder, Labelled):
+    """Pictures with labels that make no full grid."""
+
+
+class FolderGrid(ImageFolder, LabelledGrid):
+    """Pictures on a grid."""
+
+
+# The fingerprint is of the content of the pictures and the labels, and of their order.
+@configurable("image_folder", labels=["path", "labels"])
+def image_folder(
+    path: str = gin.REQUIRED,
+    height: int | None = None,
+    width: int | None = None,
+    channels: int = 3,
+    filter: str = "bilinear",
+    background: int | Sequence[int] = 255,
+    labels: str | None = None,
+    label_columns: Sequence[str] | None = None,
+    factor_names: Sequence[str] | None = None,
+    factor_kinds: Any = None,
+    full_grid: bool = True,
+) -> ImageFolder:
+    """The pictures below a folder, in the order of their sorted paths: see ImageFolder.
+
+    labels: a .csv file with a line of names, or a .parquet file. Its first column names each picture by its path in the
+    folder, with / between folders, in any order; the others are factors. label_columns: which of them; None: all.
+    factor_names, factor_kinds, full_grid: as of from_file.
+    Raises UserError as ImageFolder, and for labels that do not fit: each picture must have one row, each row a picture.
+    """
+    if labels is None:
+        for name, given in (
+            ("label_columns", label_columns),
+            ("factor_names", factor_names),
+            ("factor_kinds", factor_kinds),
+        ):
+            if given is not None:
+                raise UserError(f"image_folder.{name} needs image_folder.labels; set it")
+        if not full_grid:
+            raise UserError("image_folder.full_grid = False goes with image_folder.labels; set it")
+        return ImageFolder(path, height, width, channels, filter, background)
+    kind = FolderGrid if full_grid else LabelledFolder
+    folder = kind(path, height, width, channels, filter, background)
+    file = Path(labels).expanduser()
+    columns = read_columns(file, label_columns, None, "image_folder.labels", named=True)
+    rows = _rows_of(folder.files, columns.entries[0])
+    names = checked_names(factor_names, columns.names[1:], "image_folder.factor_names")
+    factors = factors_of([entries[rows] for entries in columns.entries[1:]], names, factor_kinds, "image_folder.labels")
+    identity = (content_sha256([file]), columns.names, names, factors.kinds, bool(full_grid))
+    folder._fingerprint = combined(folder.fingerprint, repr(identity))
+    return folder.label(factors, "image_folder.labels")
+
+
+def _rows_of(files: Sequence[str], named: np.ndarray) -> np.ndarray:
+    """The row of the labels that names each of the files, int64 (files,). Raises UserError where they are not one to one."""
+    places: dict[Any, int] = {}
+    for row, name in enumerate(named.tolist()):
+        if name in places:
+            raise UserError(f"image_folder.labels name the picture {name!r} twice; keep one of the rows")
+        places[name] = row
+    for name in files:
+        if name not in places:
+            raise UserError(
+                f"image_folder.labels have no row for the picture {name!r}; add one (an empty cell where a label is missing), or "
+                "move the picture away"
+            )
+    if len(places) > len(files):
+        known = set(files)
+        extra = next(name for name in places if name not in known)
+        raise UserError(f"image_folder.labels name the picture {extra!r}, which the folder has not; remove its row")
+    return np.array([places[name] for name in files], np.int64)

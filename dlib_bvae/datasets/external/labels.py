@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dlib_bvae.datasets.external.tables import matrix, of_frame
 from dlib_bvae.datasets.ground_truth import CATEGORICAL, KINDS, GroundTruthData, LabelledImages
-from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.errors import NotApplicable, UserError, unknown
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -95,8 +98,8 @@ def grid_of(factors: Factors, parameter: str) -> np.ndarray:
     Raises UserError, which names `parameter`, for factors that do not have every combination of values exactly once.
     """
     sizes, images = factors.sizes, len(factors.ranks)
-    place = parameter.split(".")[0]
-    refusal = f"expected a full grid, each combination once; set {place}.full_grid = False to keep them as they are"
+    place = sibling(parameter, "full_grid")
+    refusal = f"expected a full grid, each combination once; set {place} = False to keep them as they are"
     if (factors.ranks < 0).any():
         row, k = np.argwhere(factors.ranks < 0)[0]
         raise UserError(f"{parameter} lack the value of {factors.names[k]!r} in row {row}; {refusal}")
@@ -135,7 +138,7 @@ def checked_names(names: Any, found: Sequence[str | None], parameter: str) -> tu
 
 def checked_kinds(kinds: Any, names: Sequence[str], parameter: str) -> tuple[str | None, ...]:
     """The kind of each factor in `names`, None where none is declared. Raises UserError, which names `parameter`'s function."""
-    given = f"{parameter.split('.')[0]}.factor_kinds"
+    given = sibling(parameter, "factor_kinds")
     if kinds is None:
         return (None,) * len(names)
     if isinstance(kinds, Mapping):
@@ -149,6 +152,11 @@ def checked_kinds(kinds: Any, names: Sequence[str], parameter: str) -> tuple[str
         if kind is not None and kind not in KINDS:
             raise unknown(f"kind of a factor ({given})", str(kind), KINDS)
     return tuple(kinds)
+
+
+def sibling(parameter: str, name: str) -> str:
+    """What another parameter is called where one is called `parameter`: from_file.labels → from_file.<name>."""
+    return f"{parameter.rpartition('.')[0]}.{name}".lstrip(".")
 
 
 def _ranked(
@@ -178,7 +186,7 @@ def _ranked(
     if kind is None and len(values) > max(_MANY_VALUES, _MANY_SHARE * len(present)):
         raise UserError(
             f"{parameter}: {name!r} has {len(values):,} values in {len(present):,} images and no kind; set "
-            f"{parameter.split('.')[0]}.factor_kinds = {{{name!r}: …}} to one of {', '.join(KINDS)}"
+            f"{sibling(parameter, 'factor_kinds')} = {{{name!r}: …}} to one of {', '.join(KINDS)}"
         )
     return values, ranks, CATEGORICAL if texts else kind
 
@@ -194,3 +202,60 @@ def distinct(numbers: np.ndarray) -> np.ndarray:
         starts.append(place)
         place = max(place + 1, int(np.searchsorted(found, found[place] + tolerance, side="right")))
     return found[starts]
+
+
+class _NoImages(ImageData):
+    """Images of which labels alone are known, by their number."""
+
+    name, observation_shape = "arrays", (1, 1, 1)
+
+    def __init__(self, number: int):
+        self._number = number
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the factors."""
+        factors = self.factors_at(np.arange(self._number))  # type: ignore[attr-defined]
+        return hashlib.sha256(factors.tobytes()).hexdigest()[:16]
+
+    @property
+    def num_images(self) -> int:
+        """Number of images."""
+        return self._number
+
+    def images_at(self, indices: ArrayLike) -> np.ndarray:
+        """Raises NotApplicable."""
+        raise NotApplicable(
+            "only factors and codes were given, no images, so codes must be an array; give a data set to read images"
+        )
+
+
+class _Arrays(_NoImages, Labelled):
+    """Labels of images in any combinations."""
+
+
+class _ArrayGrid(_NoImages, LabelledGrid):
+    """Labels of images that are a full grid."""
+
+
+def of_arrays(factors: Any, names: Any = None, kinds: Any = None) -> ImageData:
+    """A data set without images: `factors` of each, numbers (images, factors) with NaN where missing, or a pandas frame.
+
+    names, kinds: as of from_file.factor_names and factor_kinds. Where every combination occurs once, it is a full grid.
+    Raises UserError for what factors_of refuses.
+    """
+    if hasattr(factors, "columns"):
+        columns = of_frame(factors, "factors")
+    else:
+        try:
+            table = np.asarray(factors)
+        except ValueError:  # rows of different lengths
+            table = np.empty(0, object)
+        if table.ndim != 2 or table.dtype.kind not in "biuf" or 0 in table.shape:
+            raise UserError(f"factors must be numbers (images, factors); got {table.dtype} {table.shape}")
+        columns = matrix(table)
+    found = factors_of(columns.entries, checked_names(names, columns.names, "factor_names"), kinds, "factors")
+    images = len(found.ranks)
+    if math.prod(found.sizes) == images and len(np.unique(found.ranks, axis=0)) == images and (found.ranks >= 0).all():
+        return _ArrayGrid(images).label(found, "factors")
+    return _Arrays(images).label(found, "factors")

@@ -37,11 +37,24 @@ def value_bins(codes: np.ndarray) -> tuple[np.ndarray, int]:
     return bins, int(bins.max()) + 1
 
 
+def interval_edges(code: np.ndarray, parts: int) -> np.ndarray:
+    """At most parts − 1 ascending edges between values of code (n,) that cut it into parts as equal as its ties allow."""
+    ordered = np.sort(code)
+    steps = np.flatnonzero(np.diff(ordered)) + 1  # where a new value begins
+    if not len(steps):
+        return np.empty(0)
+    wanted = len(code) * np.arange(1, parts) / parts
+    right = np.minimum(np.searchsorted(steps, wanted), len(steps) - 1)
+    left = np.maximum(right - 1, 0)
+    nearest = np.where(np.abs(steps[left] - wanted) <= np.abs(steps[right] - wanted), steps[left], steps[right])
+    return np.unique((ordered[nearest - 1] + ordered[nearest]) / 2)
+
+
 def contingency(bins: np.ndarray, num_bins: int, factors: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
     """Counts of (bin, factor value): one int64 (latents, num_bins, size) a factor.
 
-    bins: int (n, latents) in 0 … num_bins - 1. factors: int (n, factors), each in 0 … size - 1. Raises UserError for tables of
-    more than 4 GiB.
+    bins: int (n, latents) in 0 … num_bins - 1. factors: int (n, factors), each in 0 … size - 1, or −1 where an image has no
+    value of a factor and is not counted for it. Raises UserError for tables of more than 4 GiB.
     """
     num, latents = bins.shape
     check_tables_fit(latents, num_bins, sum(sizes))
@@ -52,7 +65,10 @@ def contingency(bins: np.ndarray, num_bins: int, factors: np.ndarray, sizes: Seq
         width = part.shape[1]
         cells = part + num_bins * np.arange(width)
         for k, (table, size) in enumerate(zip(tables, sizes, strict=True)):
-            joint = (cells * size + factors[:, k, None]).ravel()
+            known = factors[:, k] >= 0
+            joint = (
+                cells * size + factors[:, k, None] if known.all() else cells[known] * size + factors[known, k, None]
+            ).ravel()
             counts = np.bincount(joint, minlength=width * num_bins * size)
             table[start : start + width] = counts.reshape(width, num_bins, size)
     return tables
@@ -85,10 +101,9 @@ def mutual_information(tables: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def factor_entropies(factors: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """Plug-in entropy of each factor, in nats, float64 (factors,)."""
-    return np.array(
-        [entropy(np.bincount(column, minlength=size)) for column, size in zip(factors.T, sizes, strict=True)]
-    )
+    """Plug-in entropy of each factor, in nats, float64 (factors,), over the images that have it (>= 0)."""
+    pairs = zip(factors.T, sizes, strict=True)
+    return np.array([entropy(np.bincount(column[column >= 0], minlength=size)) for column, size in pairs])
 
 
 def gaussian_kl(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
@@ -106,7 +121,7 @@ def gap_of_top_two(scores: np.ndarray) -> np.ndarray:
 
 
 def neighbour_information(codes: np.ndarray, factors: np.ndarray, neighbours: int) -> np.ndarray:
-    """Codes (n, latents) and factors int (n, factors) → estimates in nats ≥ 0, float64 (latents, factors).
+    """Codes (n, latents) and factors int (n, factors), −1 where missing → estimates in nats ≥ 0, float64 (latents, factors).
 
     Ross 2014, "Mutual information between discrete and continuous data sets", equation 2: the distance to the k-th
     nearest of the images with the same factor value, and how many of all images are nearer. Values that occur once say
@@ -118,7 +133,7 @@ def neighbour_information(codes: np.ndarray, factors: np.ndarray, neighbours: in
 
 def _by_neighbours(code: np.ndarray, factor: np.ndarray, neighbours: int) -> float:
     values, counts = np.unique(factor, return_counts=True)
-    kept = np.isin(factor, values[counts > 1])
+    kept = np.isin(factor, values[(counts > 1) & (values >= 0)])
     if not kept.any():
         return 0.0
     order = np.argsort(code[kept], kind="stable")

@@ -113,21 +113,21 @@ class Constant:
 
 
 def fit_all(make: Callable[[int], Classifier], train: Sample, seed: int) -> list[Any]:
-    """One fitted classifier a factor. make: factor's index → classifier, called with seeds drawn from `seed`.
+    """One classifier a factor, fitted to the images that have a value of it.
 
-    Factors with many values take longest and begin first; scikit-learn's trees leave the interpreter lock, so threads
-    use all cores without a copy of the codes. Each warning is passed on once.
+    make: seed, drawn from `seed` → classifier. Factors with many values take longest and begin first; scikit-learn's
+    trees leave the interpreter lock, so threads use all cores without a copy of the codes. Each warning is passed on once.
     """
     from joblib import Parallel, delayed
     from threadpoolctl import threadpool_limits
 
-    counts = [len(np.unique(column)) for column in train.factors.T]
+    counts = [len(np.unique(column[column >= 0])) for column in train.factors.T]
     seeds = np.random.default_rng(seed).integers(2**31 - 1, size=len(counts))
 
     def fit(k: int) -> Any:
         model = make(int(seeds[k])) if counts[k] > 1 else Constant()
         with interruptible():
-            return model.fit(train.codes, train.factors[:, k])
+            return model.fit(*train.having(k))
 
     order = sorted(range(len(counts)), key=lambda k: -counts[k])
     # The matrices are narrow: a second thread within their products made a logistic regression 2.5 times as slow.
@@ -140,16 +140,16 @@ def fit_all(make: Callable[[int], Classifier], train: Sample, seed: int) -> list
 
 
 def accuracies(models: Sequence[Classifier], sample: Sample) -> np.ndarray:
-    """The accuracy in [0, 1] of each factor's classifier on `sample`, (factors,)."""
+    """The accuracy in [0, 1] of each factor's classifier on the images of `sample` that have a value of it, (factors,)."""
     from joblib import Parallel, delayed
     from threadpoolctl import threadpool_limits
 
-    def accuracy(model: Classifier, labels: np.ndarray) -> float:
-        return np.mean(model.predict(sample.codes) == labels)
+    def accuracy(k: int, model: Classifier) -> float:
+        codes, labels = sample.having(k)
+        return np.mean(model.predict(codes) == labels)
 
-    pairs = zip(models, sample.factors.T, strict=True)
     with threadpool_limits(1):
-        return np.array(Parallel(n_jobs=-1, prefer="threads")(delayed(accuracy)(*pair) for pair in pairs))
+        return np.array(Parallel(n_jobs=-1, prefer="threads")(delayed(accuracy)(*each) for each in enumerate(models)))
 
 
 def standardised(train: Sample, *others: Sample) -> list[Sample]:

@@ -13,6 +13,7 @@ from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw, grid_stri
 from dlib_bvae.errors import NotApplicable, UserError, check_integer, unknown, warn_once
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, factor_sizes
+from dlib_bvae.metrics.engine.factors import FactorValues
 
 DISJOINT, WITH_REPLACEMENT = SAMPLINGS = ("disjoint", "with_replacement")
 _REFERENCE = "_dlib"  # how a metric ends that is disentanglement_lib's very number
@@ -67,19 +68,38 @@ def draw_rows(name: str, rng: np.random.Generator, images: int, num: int) -> np.
 
 
 class Sample(NamedTuple):
-    """Codes float64 (images, latents) and factor values int64 (images, factors) of the same images."""
+    """Codes float64 (images, latents) and factor values int64 (images, factors) of the same images.
+
+    Values are those that metrics count: bins of continuous factors, −1 where an image has none. numbers: the values as numbers,
+    float64 (images, factors), NaN where missing; None in samples that a metric composes.
+    """
 
     codes: np.ndarray
     factors: np.ndarray
+    numbers: np.ndarray | None = None
+
+    def having(self, factor: int) -> tuple[np.ndarray, np.ndarray]:
+        """The codes and the values of a factor (its column), of the images that have one."""
+        values = self.factors[:, factor]
+        known = values >= 0
+        return (self.codes, values) if known.all() else (self.codes[known], values[known])
+
+    def numbers_of(self, factor: int) -> tuple[np.ndarray, np.ndarray]:
+        """The codes and the numbers of a factor (its column), of the images that have one."""
+        values = self.factors[:, factor] if self.numbers is None else self.numbers[:, factor]
+        known = self.factors[:, factor] >= 0
+        return self.codes[known], values[known].astype(np.float64)
 
 
 class Sampler:
     """Draws samples for the metric `name`, each from a separate random stream; all streams come from `random_state`.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Factors with one value say nothing and are left out.
-    least_factors: how many factors must vary; with 0 the data may have none. most_codes: refuses more latents, where
-    they would take forever. full_grid: the metric needs images with chosen factors (moved), so every combination.
-    kept: indices of the factors that vary; factor_names, sizes: theirs. with_replacement: how it draws (sampling_of).
+    least_factors: how many factors must vary; with 0 the data may have none, and none are read. most_codes: refuses more
+    latents, where they would take forever. full_grid: the metric needs images with chosen factors (moved), so every
+    combination.
+    kept: indices of the factors that vary; factor_names, sizes: theirs; factors: what is counted and regressed on of them.
+    with_replacement: how it draws (sampling_of).
     Raises UserError for what CodeReader refuses, and NotApplicable when fewer factors vary or there are more latents.
     """
 
@@ -101,9 +121,10 @@ class Sampler:
         self._most_codes = most_codes
         self._rng = as_rng(random_state)
         names = factor_names(data) if self.source.sizes else []
-        self.kept = [k for k, size in enumerate(self.source.sizes) if size > 1]
+        self.kept = [k for k, size in enumerate(self.source.sizes) if size > 1] if least_factors else []
         self.factor_names = [names[k] for k in self.kept]
-        self.sizes = [self.source.sizes[k] for k in self.kept]
+        self.factors = FactorValues(self.source, self.kept, self.factor_names, as_they_are=full_grid)
+        self.sizes = self.factors.sizes
         if len(self.kept) < least_factors:
             raise NotApplicable(
                 f"{name} needs at least {least_factors} factors with more than one value; this data set has "
@@ -227,7 +248,14 @@ class Sampler:
         self._check_width(codes.shape[1])
         if not self.kept:
             return Sample(codes, np.empty((len(rows), 0), np.int64))
-        return Sample(codes, self.source.factors_at(rows)[:, self.kept].astype(np.int64))
+        values = self.source.factors_at(rows)[:, self.kept]
+        lacking = np.flatnonzero((values < 0).all(axis=0))
+        if len(lacking):
+            raise UserError(
+                f"none of the {len(rows)} images that {self.name} draws has a value of "
+                f"{self.factor_names[lacking[0]]!r}; draw more"
+            )
+        return Sample(codes, self.factors.counted(values), self.factors.numbers(values))
 
     def _check(self, parameter: str, num: Any, least: int) -> None:
         check_integer(f"{self.name}.{parameter}", num, least, MOST_IMAGES)
@@ -240,7 +268,8 @@ class Sampler:
 
     def check_varied(self, parameter: str, num: int, sample: Sample) -> None:
         """Raises UserError when by chance a factor has one value only in the sample."""
-        constant = np.flatnonzero((sample.factors == sample.factors[0]).all(axis=0))
+        values = np.where(sample.factors < 0, sample.factors.max(axis=0), sample.factors)
+        constant = np.flatnonzero((values == values[0]).all(axis=0))
         if len(constant):
             raise UserError(
                 f"{self.name}.{parameter} = {num} images show one value of {self.factor_names[constant[0]]!r} only "

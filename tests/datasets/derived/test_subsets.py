@@ -185,5 +185,5 @@ def test_numbers_out_of_range_are_refused(images, seed, message, bars):
 
 
 def test_images_without_factors_are_refused(bars):
-    with pytest.raises(UserError, match=r"probe.data must be a data set with known factors"):
+    with pytest.raises(UserError, match=r"probe.data must be a data set with every combination of its factors"):
         Subsample(Subsample(bars, 20, 0), 10, 0)

@@ -159,7 +159,7 @@ def test_settings_are_the_report_s_or_the_reference_s(name):
 def test_the_accuracies_are_those_of_each_factor_s_classifier():
     train = Sampler("m", GRID, ONE_HOT, 0).draw("num", 200)
     models = fit_all(lambda seed: LogisticRegression(), train, 0)
-    shuffled = train._replace(factors=np.where(np.arange(200)[:, None] < 50, -1, train.factors))
+    shuffled = train._replace(factors=np.where(np.arange(200)[:, None] < 50, 99, train.factors))
     assert accuracies(models, train).tolist() == [1, 1, 1, 1]
     assert accuracies(models, shuffled).tolist() == [0.75] * 4
 
