@@ -9,8 +9,15 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
-from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
+from dlib_bvae.metrics.engine.information import (
+    binned_tables,
+    factor_entropies,
+    gap_of_top_two,
+    joint_entropy,
+    mutual_information,
+)
 from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.engine.ties import TIE, best_codes
 from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
 
 SCORES = {"dcimig": UNIT}
@@ -44,10 +51,11 @@ def dcimig(
     check_integer("dcimig.num_bins", num_bins, 2, MOST_BINS)
     sampler = Sampler("dcimig", data, codes, random_state, least_factors=2)
     sample = sampler.draw_varied("num_train", num_train)
-    information = mutual_information(binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes))
+    tables = binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes)
+    information = mutual_information(tables)
     gaps = assigned_gaps(information)
     entropies = factor_entropies(sample.factors, sampler.sizes)
-    best = [int(j) if gaps[j, k] > 0 else None for k, j in enumerate(gaps.argmax(axis=0))]
+    best = [int(j) if gaps[j, k] > TIE else None for k, j in enumerate(best_codes(gaps, joint_entropy(tables)))]
     return {
         "dcimig": float(gaps.max(axis=0).sum() / entropies.sum()),
         "dcimig_per_factor": sampler.by_factor(gaps.max(axis=0) / entropies),

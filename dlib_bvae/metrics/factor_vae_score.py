@@ -83,15 +83,17 @@ def factor_vae_score_dlib(
     return {**scores, "num_active_dims": len(scores["votes"][0]) if scores["num_active_dims"] else 0}
 
 
-def votes(sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int, batch_size: int) -> np.ndarray:
-    """`num` votes, counted by the fixed factor and the code that varied least, int64 (factors, latents).
+def votes(
+    sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int, batch_size: int, shared: bool = True
+) -> np.ndarray:
+    """`num` votes, counted by the fixed factor and the code that varied least, float64 (factors, latents).
 
     variances: of each code over the data set, (latents,). active: indices of the codes that may vote; without any there
-    are no votes.
+    are no votes. shared: codes that varied equally little, within 1e-9 of their variance, share a vote; else the first has it.
     """
     seed = sampler.seed()
     rng, images = np.random.default_rng(seed), np.random.RandomState(seed)
-    counts = np.zeros((len(sampler.kept), len(variances)), np.int64)
+    counts = np.zeros((len(sampler.kept), len(variances)))
     if not len(active):
         return counts
     labels = rng.integers(len(sampler.kept), size=num)
@@ -102,8 +104,13 @@ def votes(sampler: Sampler, variances: np.ndarray, active: np.ndarray, num: int,
         rows = sampler.moved(rows, label[:, None], sampler.values(rows[:, :1], label[:, None]))
         for batches in sampler.source.batches_at(rows, images):
             kept = batches if len(active) == len(variances) else batches[..., active]
-            least = active[np.argmin(kept.var(axis=1, ddof=1) / variances[active], axis=1)]
-            np.add.at(counts, (label[: len(least)], least), 1)
+            moved = kept.var(axis=1, ddof=1) / variances[active]
+            least = leading(-moved, axis=1) if shared else moved == moved.min(axis=1, keepdims=True)
+            several = least.sum(axis=1) > 1
+            np.add.at(counts, (label[: len(least)], active[least.argmax(axis=1)]), np.where(several & shared, 0, 1))
+            for factor, tied in zip(label[: len(least)][several], least[several], strict=True):
+                if shared:
+                    counts[factor, active] += tied / tied.sum()
             label = label[len(least) :]
     return counts
 

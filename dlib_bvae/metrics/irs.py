@@ -14,6 +14,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import histogram_bins
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.ties import leading
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
 
 # Deviations within a value can exceed those from the overall mean; num_active_dims of irs_dlib is a sum of codes.
@@ -105,5 +106,5 @@ def _scores(sampler: Sampler, sample: Sample, quantile: float) -> dict[str, Any]
         "num_active_dims": len(active),
         "active_codes": active.tolist(),
         "irs_matrix": matrix.tolist(),
-        "parents": [sampler.factor_names[k] for k in matrix.argmax(axis=1)],
+        "parents": [sampler.factor_names[k] for k in leading(matrix, axis=1).argmax(axis=1)],
     }

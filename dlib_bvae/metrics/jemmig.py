@@ -17,6 +17,7 @@ from dlib_bvae.metrics.engine.information import (
     mutual_information,
 )
 from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.engine.ties import best_codes
 from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
 
 SCORES = {"jemmig": UNIT}
@@ -33,7 +34,8 @@ def jemmig(
 
     Do & Tran 2020, section 4.3: the joint entropy of a factor with the code that informs of it most, less the lead in
     mutual information over the second, is 0 (score 1) only where code and factor are one another's function and no other
-    code informs of it; a code of two factors has the entropy of both. A code that is constant does not score 0: it has no
+    code informs of it; a code of two factors has the entropy of both. Of several codes that inform of the factor alike,
+    within 1e-9 nats, the one with the least joint entropy counts. A code that is constant does not score 0: it has no
     entropy to be charged with, so a factor scores log num_bins / (H(factor) + log num_bins), 0.5 to 0.6 for 10 to 20 values and
     20 bins, more than noise, which fills the bins. Read it with the mutual information, or with mig, which is 0 there.
 
@@ -46,8 +48,9 @@ def jemmig(
     sample = sampler.draw_varied("num_train", num_train)
     tables = binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes)
     information = mutual_information(tables)
-    best = information.argmax(axis=0)
-    nats = joint_entropy(tables)[best, np.arange(len(best))] - gap_of_top_two(information)
+    joint = joint_entropy(tables)
+    best = best_codes(information, joint)
+    nats = joint[best, np.arange(len(best))] - gap_of_top_two(information)
     scores = 1 - nats / (factor_entropies(sample.factors, sampler.sizes) + np.log(num_bins))
     return {
         "jemmig": float(scores.mean()),

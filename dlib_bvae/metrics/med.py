@@ -12,6 +12,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.engine.ties import TIE, leading
 from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
 
 SCORES = {
@@ -76,7 +77,15 @@ def med(
 
 
 def most_disentangled(importance: np.ndarray, top_k: int) -> np.ndarray:
-    """Of the codes that are most important for each factor, the indices of the `top_k` most disentangled; sorted."""
-    order = np.argsort(-disentanglement_per_code(importance), kind="stable")
-    factor = importance.argmax(axis=1)[order]
-    return np.sort(np.concatenate([order[factor == k][:top_k] for k in range(importance.shape[1])]))
+    """Of the codes that inform of each factor most, the indices of the `top_k` most disentangled; sorted.
+
+    A code that informs of two factors alike is among those of both, one of no information among none unless all are so.
+    Of codes that are disentangled alike the more important come first.
+    """
+    most = leading(importance, axis=1) & ((importance > 0) | (importance.max() <= 0))
+    alike = np.round(disentanglement_per_code(importance) / TIE)
+    kept: set[int] = set()
+    for column, candidates in zip(importance.T, most.T, strict=True):
+        order = np.lexsort((-np.round(column / TIE), -alike))
+        kept.update(order[candidates[order]][:top_k].tolist())
+    return np.array(sorted(kept))

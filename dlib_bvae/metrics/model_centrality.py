@@ -13,6 +13,7 @@ from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH, check_codes_fit
 from dlib_bvae.metrics.engine.sampling import draw_rows
+from dlib_bvae.metrics.engine.ties import leading, shares
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Result, Sampling
 
@@ -119,18 +120,23 @@ def _found(
         for j, codes in enumerate(_codes(members, generator, drawn.reshape(-1, latents))):
             if len(active[j]):
                 variance = codes.reshape(len(label), batch_size, -1)[..., active[j]].var(axis=1, ddof=1)
-                votes[j, start : start + step] = active[j][np.argmin(variance / variances[j][active[j]], axis=1)]
+                votes[j, start : start + step] = active[j][
+                    leading(-variance / variances[j][active[j]], axis=1).argmax(axis=1)
+                ]
     return [
         majority_accuracy(votes[j], labels, len(informative)) if len(active[j]) else 0.0 for j in range(len(members))
     ]
 
 
 def majority_accuracy(votes: np.ndarray, labels: np.ndarray, classes: int) -> float:
-    """Votes (n,), codes, and labels (n,), 0 … classes - 1 → accuracy on the last third of what the first two say most."""
+    """Votes (n,), codes, and labels (n,), 0 … classes - 1 → accuracy on the last third of what the first two say most.
+
+    A code that the first two thirds say of several factors alike is right in part for each.
+    """
     ends = 2 * len(votes) // 3
     counts = np.zeros((votes.max() + 1, classes), np.int64)
     np.add.at(counts, (votes[:ends], labels[:ends]), 1)
-    return float(np.mean(counts.argmax(axis=1)[votes[ends:]] == labels[ends:]))
+    return float(np.mean(shares(counts, axis=1)[votes[ends:], labels[ends:]]))
 
 
 def _codes(members: Sequence[Member], generator: int, latents: np.ndarray) -> list[np.ndarray]:

@@ -13,9 +13,10 @@ from dlib_bvae.errors import NotApplicable, check_integer, unknown
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.downstream_task import check_sizes
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
-from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
+from dlib_bvae.metrics.engine.information import binned_tables, joint_entropy, mutual_information
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.ties import best_codes
 from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
 
 # Of the factor whose codes are gone less is better, of the others more.
@@ -56,7 +57,8 @@ def reduced_downstream_task(
 
     disentanglement_lib's reduced_downstream_task. If codes are disentangled, the factor whose codes are gone is not
     predicted any more and the others are as before. importance: "mutual_information" (20 equal-width bins), or
-    "gradient_boosting_classifier" as in the reference code; after each removal it is found again.
+    "gradient_boosting_classifier" as in the reference code; after each removal it is found again. Of codes that are equally
+    important, within 1e-9, the one with the least joint entropy goes.
 
     data, codes, random_state: see dlib_bvae.metrics.score. predictor: a name of the classifiers' registry, on
     standardised codes. Returns the reference's keys, accuracies in [0, 1], for each size n:
@@ -98,12 +100,13 @@ def _kept(sampler: Sampler, train: Sample, factor: int, remove: int, importance:
     kept = list(range(train.codes.shape[1]))
     for _ in range(remove):
         part = Sample(train.codes[:, kept], train.factors[:, [factor]])
+        tables = binned_tables(part.codes, 20, part.factors, [sampler.sizes[factor]])
         if importance == "mutual_information":
-            gains = mutual_information(binned_tables(part.codes, 20, part.factors, [sampler.sizes[factor]]))[:, 0]
+            gains = mutual_information(tables)
         else:
             models = fit_all(lambda seed: CLASSIFIERS.get(importance)(random_state=seed), part, sampler.seed())
-            gains = models[0].feature_importances_
-        del kept[int(np.argmax(gains))]
+            gains = models[0].feature_importances_[:, None]
+        del kept[int(best_codes(gains, joint_entropy(tables))[0])]
     return kept
 
 

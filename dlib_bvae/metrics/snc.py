@@ -9,8 +9,9 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
-from dlib_bvae.metrics.engine.information import binned_tables, interval_edges, mutual_information
+from dlib_bvae.metrics.engine.information import binned_tables, interval_edges, joint_entropy, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
+from dlib_bvae.metrics.engine.ties import TIE, less_ties
 from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
 
 SCORES = {"snc": UNIT._replace(low=None, chance=0.0), "snc_accuracy": UNIT}
@@ -32,7 +33,8 @@ def snc(
     """How well each factor is read from a code that serves no other, cut into as many intervals as the factor has values.
 
     Mahon, Sha & Lukasiewicz, "Correcting flaws in common disentanglement metrics". Factors and codes are matched one to
-    one so that the sum of their mutual information (codes in num_bins equal-width bins) is largest. The matched code is
+    one so that the sum of their mutual information (codes in num_bins equal-width bins) is largest; of sums that are equal,
+    within 1e-9, the one with the least joint entropies counts, and a code without information is none. The matched code is
     cut into intervals of equally many training images, as nearly as its values allow; intervals and values are matched
     one to one so that most training images are right; the accuracy on num_test images counts. A factor without a code is
     a guess. Unlike mig and dci it does not reward a code that holds two factors.
@@ -46,8 +48,10 @@ def snc(
     check_integer("snc.num_bins", num_bins, 2, MOST_BINS)
     sampler = Sampler("snc", data, codes, random_state)
     train, test = sampler.train_and_test(num_train, num_test)
-    information = mutual_information(binned_tables(train.codes, num_bins, train.factors, sampler.sizes))
-    matched = match(information)
+    tables = binned_tables(train.codes, num_bins, train.factors, sampler.sizes)
+    information = mutual_information(tables)
+    matched = match(less_ties(information, joint_entropy(tables)))
+    matched = [None if j is None or information[j, k] <= TIE else j for k, j in enumerate(matched)]
     guess = 1 / np.array(sampler.sizes)
     accuracy = np.array(
         [

@@ -109,7 +109,7 @@ def equal(found, expected):
 
 
 def attempt(read, expected, exact):
-    """`read`, under a configuration as all that uses gin, as mutations.outcome has it; with a fault where it gives what it must not."""
+    """`read` as mutations.outcome takes it, in a configuration; it fails where the values are not `expected`."""
 
     def checked():
         with configuration([], [], []):
