@@ -13,6 +13,7 @@ from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.engine.ties import leading
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT, "num_active_dims": COUNT}
