@@ -13,7 +13,7 @@ from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.engine.ties import leading
+from dlib_bvae.metrics.engine.ties import shares
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT, "num_active_dims": COUNT}
@@ -51,8 +51,9 @@ def factor_vae_score(
     Kim & Mnih 2018, section 4, with disentanglement_lib's numbers. A vote: draw a factor uniformly among those that
     vary, then `batch_size` (L) images which share one value of it; the code with the least variance in the batch, over
     its variance among num_variance_estimate images, votes for the factor. Each code then stands for the factor that most
-    of its num_train votes named. Codes whose standard deviation is below prune_threshold (the reference's
-    prune_dims.threshold) do not vote.
+    of its num_train votes named. Codes that vary equally little, within 1e-9 of their variance, share a vote, and a code whose
+    votes named several factors equally often stands for each in part. Codes whose standard deviation is below
+    prune_threshold (the reference's prune_dims.threshold) do not vote.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns train_accuracy and eval_accuracy in [0, 1],
     num_active_dims (0 makes both accuracies 0), eval_accuracy_per_factor, active_codes and votes (factors × latents,
@@ -77,7 +78,8 @@ def factor_vae_score_dlib(
     """factor_vae_score with the number of active codes as disentanglement_lib's factor_vae_score counts it.
 
     That code returns the length of its mask, so num_active_dims is the number of all codes unless none is active. The
-    accuracies are those of factor_vae_score; parameters, returns and errors too.
+    accuracies are those of factor_vae_score, but that of codes which vary equally little the first has the vote; parameters,
+    returns and errors too.
     """
     numbers = (batch_size, num_train, num_eval, num_variance_estimate, prune_threshold)
     scores = _scores("factor_vae_score_dlib", data, codes, random_state, *numbers)
@@ -106,13 +108,10 @@ def votes(
         for batches in sampler.source.batches_at(rows, images):
             kept = batches if len(active) == len(variances) else batches[..., active]
             moved = kept.var(axis=1, ddof=1) / variances[active]
-            least = leading(-moved, axis=1) if shared else moved == moved.min(axis=1, keepdims=True)
-            several = least.sum(axis=1) > 1
-            np.add.at(counts, (label[: len(least)], active[least.argmax(axis=1)]), np.where(several & shared, 0, 1))
-            for factor, tied in zip(label[: len(least)][several], least[several], strict=True):
-                if shared:
-                    counts[factor, active] += tied / tied.sum()
-            label = label[len(least) :]
+            given = shares(-moved, axis=1) if shared else moved.argmin(axis=1)[:, None] == np.arange(len(active))
+            for factor in range(len(counts)):
+                counts[factor, active] += given[label[: len(given)] == factor].sum(axis=0)
+            label = label[len(given) :]
     return counts
 
 
@@ -134,10 +133,11 @@ def _scores(
     sampler = Sampler(metric, data, codes, random_state, least_factors=2, full_grid=True)
     variances = sampler.draw("num_variance_estimate", num_variance_estimate, 2).codes.var(axis=0, ddof=1)
     active = np.flatnonzero((np.sqrt(variances) >= prune_threshold) & (variances > 0))
-    train = votes(sampler, variances, active, num_train, batch_size)
-    evaluated = votes(sampler, variances, active, num_eval, batch_size)
-    stands_for = train.argmax(axis=0)
-    right = evaluated * (stands_for == np.arange(len(train))[:, None])
+    shared = metric != "factor_vae_score_dlib"  # the reference code takes the first of what is equal
+    train = votes(sampler, variances, active, num_train, batch_size, shared)
+    evaluated = votes(sampler, variances, active, num_eval, batch_size, shared)
+    stands_for = shares(train) if shared else train.argmax(axis=0) == np.arange(len(train))[:, None]
+    right = evaluated * stands_for
     asked = evaluated.sum(axis=1)
     return {
         "train_accuracy": float(train.max(axis=0).sum() / num_train),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState
-from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.errors import check_integer, warn_once
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
@@ -59,52 +61,53 @@ def fairness(
     """
     make_classifier = CLASSIFIERS.get(predictor)
     sampler = Sampler("fairness", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES, full_grid=True)
-    raw, seen = _training_sample(sampler, num_train)
+    raw, points = _drawn(sampler, num_train, num_test_points_per_class)
     train = standardised(raw)[0]
     models = fit_all(lambda seed: make_classifier(random_state=seed), train, sampler.seed())
     mean, largest = np.zeros((2, len(models), len(models)))
     for target, model in enumerate(models):
         for sensitive in range(len(models)):
             if sensitive != target:
-                rows = _points(sampler, num_test_points_per_class, sensitive)
-                counts = _predictions(sampler, raw, model, rows, seen, target, sensitive)
+                counts = _predictions(sampler, raw, model, points(sensitive), target, sensitive)
                 mean[target, sensitive], largest[target, sensitive] = unfairness(counts)
     both = {"mean_fairness": mean, "max_fairness": largest}
     scores = [_scores(prefix, matrix, sampler.kept) for prefix, matrix in both.items()]
     return {**scores[0], **scores[1], **{prefix: matrix.tolist() for prefix, matrix in both.items()}}
 
 
-def _training_sample(sampler: Sampler, num_train: int) -> tuple[Sample, np.ndarray]:
-    """The images to fit to, and the grid indices of those that must not be scored; two thirds of the grid at most.
+def _drawn(sampler: Sampler, num_train: int, num_points: int) -> tuple[Sample, Callable[[int], np.ndarray]]:
+    """The images to fit to, and sensitive factor → the grid indices whose value of it is moved.
 
-    With replacement, as in the reference code, none is kept from being scored.
+    No image that is scored is one to fit to: for each sensitive factor at most a third of the grid over the number of
+    factors is kept for it, and one line along it at least. With replacement: both are drawn independently.
     """
     if sampler.with_replacement:
-        return sampler.draw_varied("num_train", num_train), np.empty(0, np.int64)
+        return sampler.draw_varied("num_train", num_train), lambda _: sampler.draw_rows(_POINTS, num_points)
     check_integer("fairness.num_train", num_train, 2, MOST_IMAGES)
-    rows = sampler.different(sampler.source.num_images, min(num_train, 2 * sampler.source.num_images // 3))
-    sampler.note("num_train", num_train, len(rows), 2)
-    train = sampler.at(rows)
-    sampler.check_varied("num_train", len(rows), train)
-    return train, rows
-
-
-def _points(sampler: Sampler, num: int, sensitive: int) -> np.ndarray:
-    """Grid indices (num,) whose sensitive factor will be moved; different in the other factors, fewer where there are fewer."""
-    if sampler.with_replacement:
-        return sampler.draw_rows(_POINTS, num)
-    check_integer(f"fairness.{_POINTS}", num, 1, MOST_IMAGES)
-    lines = sampler.different(sampler.num_lines(sensitive), num)
-    sampler.note(_POINTS, num, len(lines))
-    return sampler.on_lines(lines, sensitive, 0)
+    check_integer(f"fairness.{_POINTS}", num_points, 1, MOST_IMAGES)
+    images, rows = sampler.source.num_images, []
+    for factor, size in enumerate(sampler.sizes):
+        most = max(1, images // (3 * len(sampler.sizes) * size))
+        rows.append(sampler.on_lines(sampler.different(sampler.num_lines(factor), min(num_points, most)), factor, 0))
+    fewest = min(map(len, rows))
+    scored = [sampler.moved(row[:, None], k, np.arange(sampler.sizes[k])).ravel() for k, row in enumerate(rows)]
+    kept = np.unique(np.concatenate(scored))
+    found = sampler.different(images, num_train + len(kept))
+    train_rows = found[~np.isin(found, kept)][:num_train]
+    if fewest < num_points or len(train_rows) < num_train:
+        warn_once(
+            f"fairness: there are {images:,} images; it is fitted to {len(train_rows):,} of them and moves {fewest:,} others "
+            "through the values of a factor"
+        )
+    sampler.note(_POINTS, num_points, fewest)
+    sampler.note("num_train", num_train, len(train_rows), 2)
+    train = sampler.at(train_rows)
+    sampler.check_varied("num_train", len(train_rows), train)
+    return train, lambda sensitive: rows[sensitive]
 
 
 def unfairness(counts: np.ndarray) -> tuple[float, float]:
-    """Counts of predictions (target values, sensitive values) → mean and largest total variation from the overall ones.
-
-    A sensitive value without predictions does not count.
-    """
-    counts = counts[:, counts.any(axis=0)]
+    """Counts of predictions (target values, sensitive values) → mean and largest total variation from the overall ones."""
     overall = counts.sum(axis=1, keepdims=True) / counts.sum()
     groups = counts.sum(axis=0)
     distances = np.abs(counts / groups - overall).sum(axis=0) / 2
@@ -112,28 +115,14 @@ def unfairness(counts: np.ndarray) -> tuple[float, float]:
 
 
 def _predictions(
-    sampler: Sampler,
-    train: Sample,
-    model: Classifier,
-    rows: np.ndarray,
-    seen: np.ndarray,
-    target: int,
-    sensitive: int,
+    sampler: Sampler, train: Sample, model: Classifier, rows: np.ndarray, target: int, sensitive: int
 ) -> np.ndarray:
-    """Counts of what is predicted for the images with the sensitive factor at each value, int64 (target, sensitive).
-
-    Those that the model was fitted to, at the grid indices `seen`, do not count.
-    """
+    """Counts of what is predicted for the images with the sensitive factor at each value, int64 (target, sensitive)."""
     values, size = np.arange(sampler.sizes[sensitive]), sampler.sizes[target]
     moved = sampler.moved(rows[:, None], sensitive, values)  # (points, values)
     _, test = standardised(train, sampler.at(moved.ravel()))
-    predicted, fresh = model.predict(test.codes), ~np.isin(moved.ravel(), seen)
-    if not fresh.any():
-        raise UserError(f"fairness.{_POINTS} = {len(rows)} show training images only by chance; use more")
-    value = np.broadcast_to(values, moved.shape).ravel()
-    counts = np.zeros((size, len(values)), np.int64)
-    np.add.at(counts, (predicted[fresh], value[fresh]), 1)
-    return counts
+    predicted = model.predict(test.codes).reshape(moved.shape)
+    return np.stack([np.bincount(column, minlength=size) for column in predicted.T], axis=1)
 
 
 def _scores(prefix: str, matrix: np.ndarray, places: list[int]) -> dict[str, float]:

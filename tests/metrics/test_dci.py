@@ -114,7 +114,7 @@ def test_importances_are_those_of_scikit_learn_s_boosted_trees():
     codes = mixed(GRID)
     result = dci(GRID, codes, 3, **TREES)
     sampler = Sampler("dci", GRID, codes, 3)
-    train, test = sampler.draw("num_train", 500), sampler.draw("num_test", 300)
+    train, test = sampler.train_and_test(500, 300)
     seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)  # they choose among equally good splits
     ours = [boosted_trees(5, int(seed)).fit(train.codes, y) for seed, y in zip(seeds, train.factors.T, strict=True)]
     assert np.array_equal(result["importance"], np.stack([m.feature_importances_ for m in ours], axis=1))
@@ -132,8 +132,7 @@ def test_with_scikit_learn_s_public_class_the_result_is_that_class_s(monkeypatch
     codes = mixed(GRID)
     result = dci(GRID, codes, 3, **TREES)
     sampler = Sampler("dci", GRID, codes, 3)
-    train = sampler.draw("num_train", 500)
-    sampler.draw("num_test", 300)
+    train, _ = sampler.train_and_test(500, 300)
     seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)
     models = [
         GradientBoostingClassifier(n_estimators=5, random_state=int(seed)).fit(train.codes, y)
@@ -155,14 +154,14 @@ def test_lasso_weights_are_the_minimum_of_the_penalised_squares():
     codes, alpha = mixed(GRID), 0.05
     result = dci_lasso(GRID, codes, 3, **FEW, alpha=alpha)
     sampler = Sampler("dci_lasso", GRID, codes, 3)
-    train, test = sampler.draw("num_train", 500), sampler.draw("num_test", 300)
+    train, test = sampler.train_and_test(500, 300)
     mean, deviation = train.codes.mean(axis=0), train.codes.std(axis=0)
     x, fresh = (train.codes - mean) / deviation, (test.codes - mean) / deviation
     centre, scale = train.factors.mean(axis=0), train.factors.std(axis=0)
     y, truth = (train.factors - centre) / scale, (test.factors - centre) / scale
-    weights, rate = np.zeros((5, 4)), 1 / np.linalg.eigvalsh(x.T @ x / 500)[-1]
+    weights, rate = np.zeros((5, 4)), 1 / np.linalg.eigvalsh(x.T @ x / len(x))[-1]
     for _ in range(3000):
-        moved = weights - rate * x.T @ (x @ weights - y) / 500
+        moved = weights - rate * x.T @ (x @ weights - y) / len(x)
         weights = np.sign(moved) * np.maximum(np.abs(moved) - rate * alpha, 0)
     assert np.array(result["importance"]) == pytest.approx(np.abs(weights), abs=1e-3)
     left = ((truth - fresh @ weights) ** 2).sum(axis=0) / ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)

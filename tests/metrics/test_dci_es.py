@@ -8,7 +8,7 @@ from support.known_codes import GRID, LARGE, ONE_HOT, Grid, mixed
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.dci_es import _are_read, dci_es, explicitness, fourier_features
 from dlib_bvae.metrics.engine.probes import standardised
-from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.engine.sampling import Sampler, sampled
 
 FEW = {"num_train": 1500, "num_test": 1000, "widths": [8, 32, 128]}
 
@@ -86,13 +86,13 @@ def test_probes_are_ridge_regressions():
     codes = mixed(GRID)
     result = dci_es(GRID, codes, 2, num_train=600, num_test=400, widths=[8, 64], penalty=1e-3)
     sampler = Sampler("dci_es", GRID, codes, 2)
-    train, test = standardised(sampler.draw("num_train", 600), sampler.draw("num_test", 400))
+    train, test = standardised(*sampler.train_and_test(600, 400))
     seed = sampler.seed()
     errors = []
     for width in (8, 64):
         x, t = fourier_features(train.codes, width, seed), fourier_features(test.codes, width, seed)
         models = [
-            Ridge(alpha=1e-3 * 600).fit(x, np.eye(size)[y])
+            Ridge(alpha=1e-3 * len(x)).fit(x, np.eye(size)[y])
             for size, y in zip([3, 4, 6, 5], train.factors.T, strict=True)
         ]
         errors.append([np.mean(m.predict(t).argmax(axis=1) != y) for m, y in zip(models, test.factors.T, strict=True)])
@@ -125,7 +125,8 @@ def test_the_most_features_and_two_widths_are_the_bounds():
 
 
 def test_explicitness_is_that_of_the_losses_of_the_result():
-    result = dci_es(GRID, mixed(GRID), 0, **FEW)
+    with sampled("with_replacement"):  # more than there are, so that every factor is read
+        result = dci_es(GRID, mixed(GRID), 0, **FEW)
     losses, capacities = np.array(result["losses"]), np.log(result["widths"])
     above = losses - losses.min(axis=0)
     area = ((above[1:] + above[:-1]) / 2 * np.diff(capacities)[:, None]).sum(axis=0)

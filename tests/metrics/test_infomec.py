@@ -38,7 +38,7 @@ def test_a_code_twice_is_less_compact_and_as_modular():
 
 
 def test_one_code_for_two_factors_is_less_modular_and_as_compact():
-    result = infomec(GRID, BOTH, 0, num_train=8000, num_test=10, discrete=True)
+    result = infomec(GRID, BOTH, 0, num_train=350, num_test=10, discrete=True)
     assert result["infoc"] > 0.97
     assert result["infom"] == pytest.approx(((0.5 + 1 + 1) / 3 - 1 / 4) / (1 - 1 / 4), abs=0.02)
 
@@ -68,12 +68,12 @@ def test_explicitness_is_the_share_of_log_loss_that_is_gone():
     codes = mixed(GRID)
     result = infomec(GRID, codes, 4, **FEW, max_iter=1000)
     sampler = Sampler("infomec", GRID, codes, 4)
-    train, test = sampler.draw("num_train", 1000), sampler.draw("num_test", 500)
+    train, test = sampler.train_and_test(1000, 500)
     mean, deviation = train.codes.mean(axis=0), train.codes.std(axis=0)
     shares = {"infoe": [], "infoe_test": []}
     for k in range(4):
         model = LogisticRegression(C=np.inf, max_iter=1000).fit((train.codes - mean) / deviation, train.factors[:, k])
-        constant = np.bincount(train.factors[:, k]) / 1000
+        constant = np.bincount(train.factors[:, k]) / len(train.factors)
         for key, sample in (("infoe", train), ("infoe_test", test)):
             labels = sample.factors[:, k]
             loss = log_loss(labels, model.predict_proba((sample.codes - mean) / deviation))

@@ -76,7 +76,7 @@ def test_the_reference_puts_many_values_into_20_bins_and_sums_codes():
     codes[:, 0] = LARGE.factors()[:, 1] % 2  # 15 values: each in a bin of its own
     assert irs_dlib(LARGE, codes, 0)["IRS"] == irs(LARGE, codes, 0)["IRS"] == pytest.approx(1)
     assert irs_dlib(LARGE, codes, 0, num_bins=5)["IRS"] < 0.5
-    sample = Sampler("irs", LARGE, codes, 0).draw("num_train", 10_000)
+    sample = Sampler("irs_dlib", LARGE, codes, 0).draw("num_train", 10_000)
     assert irs_dlib(LARGE, codes, 0)["num_active_dims"] == pytest.approx(sample.codes.sum())
     assert irs(LARGE, codes, 0)["num_active_dims"] == 1
 

@@ -86,7 +86,7 @@ def test_the_reference_s_number_is_liblinear_s():
     codes = mixed(GRID)
     result = sap_dlib(GRID, codes, 3, **FEW)
     sampler = Sampler("sap_dlib", GRID, codes, 3)
-    train, test = sampler.draw("num_train", 1500), sampler.draw("num_test", 1000)
+    train, test = sampler.train_and_test(1500, 1000)
     matrix = np.zeros((5, 4))
     for j, k in np.ndindex(5, 4):
         model = LinearSVC(C=0.01, class_weight="balanced", random_state=0)  # with its default tolerance

@@ -6,17 +6,17 @@ from sklearn.linear_model import LogisticRegression
 from support.known_codes import GRID, ONE_HOT, Grid, mixed
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.engine.sampling import Sampler, sampled
 from dlib_bvae.metrics.strong_downstream_task import _shifted, strong_downstream_task
 
-FEW = {"num_train": [500], "num_test": 1000}
+FEW = {"num_train": [60], "num_test": 300}
 
 
 def test_the_shift_holds_one_value_and_then_shows_all_others():
-    sampler = Sampler("m", GRID, ONE_HOT, 0)
+    sampler = Sampler("m_dlib", GRID, ONE_HOT, 0)
     rows = sampler.draw_rows("num", 4000), sampler.draw_rows("num", 4000)
     for target in range(4):
-        train, test = (sampler.at(each).factors for each in _shifted(sampler, *rows, target))
+        train, test = (each.factors for each in _shifted(sampler, *rows, target))
         held = np.flatnonzero((train == train[0]).all(axis=0))
         assert len(held) == 1
         assert held[0] != target
@@ -27,15 +27,16 @@ def test_the_shift_holds_one_value_and_then_shows_all_others():
 
 def test_codes_of_their_own_are_learnt_in_spite_of_a_shift():
     result = strong_downstream_task(GRID, ONE_HOT, 0, **FEW, n_experiment=3)
-    assert result["500:mean_test_accuracy"] == result["500:mean_strong_test_accuracy"] == 1
-    assert result["500:strong_generalization_gap"] == 0
+    assert result["60:mean_test_accuracy"] == result["60:mean_strong_test_accuracy"] == 1
+    assert result["60:strong_generalization_gap"] == 0
 
 
 def test_codes_that_move_with_another_factor_are_not():
     factors = GRID.factors()
     codes = np.cumsum(factors / (np.array([3, 4, 6, 5]) - 1), axis=1)  # each is shifted by all before it
     codes = np.stack([codes[:, 3], codes[:, 2]], axis=1)
-    result = strong_downstream_task(GRID, codes, 0, **FEW, n_experiment=5)
+    with sampled("with_replacement"):  # more than there are
+        result = strong_downstream_task(GRID, codes, 0, num_train=[500], num_test=1000, n_experiment=5)
     assert result["500:mean_strong_test_accuracy"] < result["500:mean_test_accuracy"]
     gap = 1 - result["500:mean_strong_test_accuracy"] / result["500:mean_test_accuracy"]
     assert result["500:strong_generalization_gap"] == pytest.approx(gap)
@@ -47,9 +48,8 @@ def test_codes_that_move_with_another_factor_are_not():
     assert by_factor[0].argmax() == 3  # the last: the difference of the two codes, whatever the others are
 
 
-def accuracies_slowly(sampler, train_rows, test_rows, factors):
+def accuracies_slowly(sampler, train, test, factors):
     """Accuracies on training and on test images of a logistic regression of each factor, (factors, 2)."""
-    train, test = sampler.at(train_rows), sampler.at(test_rows)
     sampler.seed()
     mean, std = train.codes.mean(axis=0), train.codes.std(axis=0)
     found = []
@@ -62,11 +62,12 @@ def accuracies_slowly(sampler, train_rows, test_rows, factors):
 def test_it_agrees_with_scikit_learn_on_the_images_drawn():
     codes = mixed(GRID)
     few = {"num_train": [80, 150], "num_test": 300, "n_experiment": 2}
-    result = strong_downstream_task(GRID, codes, 4, **few)
-    sampler = Sampler("strong_downstream_task", GRID, codes, 4)
+    with sampled("with_replacement"):
+        result = strong_downstream_task(GRID, codes, 4, **few)
+        sampler = Sampler("strong_downstream_task", GRID, codes, 4)
     for i, size in enumerate([80, 150]):
         rows = sampler.draw_rows("num_train", size), sampler.draw_rows("num_test", 300)
-        plain = accuracies_slowly(sampler, *rows, range(4)).mean(axis=0)
+        plain = accuracies_slowly(sampler, *map(sampler.at, rows), range(4)).mean(axis=0)
         strong = [
             [accuracies_slowly(sampler, *_shifted(sampler, *rows, target), [target])[0] for _ in range(2)]
             for target in range(4)
@@ -81,5 +82,5 @@ def test_it_agrees_with_scikit_learn_on_the_images_drawn():
 def test_one_experiment_a_factor_is_the_least():
     with pytest.raises(UserError, match=r"strong_downstream_task\.n_experiment must be an integer >= 1; got 0"):
         strong_downstream_task(GRID, ONE_HOT, 0, n_experiment=0)
-    result = strong_downstream_task(Grid(2, 3), Grid(2, 3).factors(), 0, num_train=[50], num_test=40, n_experiment=1)
+    result = strong_downstream_task(Grid(2, 30), Grid(2, 30).factors(), 0, num_train=[2], num_test=40, n_experiment=1)
     assert np.array(result["strong_test_accuracy"]).shape == (1, 2)

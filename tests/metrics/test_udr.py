@@ -23,9 +23,8 @@ def test_the_same_latents_in_another_order_agree_and_rotations_do_not(correlatio
 def test_udr_is_its_definition(correlation):
     members, seed = [STRAIGHT, turned(0), HALF], 3
     found = udr(DATA, members, seed, num_train=500, num_kl=100, correlation=correlation)
-    rows = np.random.default_rng(int(np.random.default_rng(seed).integers(2**31 - 1, size=1)[0])).integers(
-        4000, size=500
-    )
+    rng = np.random.default_rng(int(np.random.default_rng(seed).integers(2**31 - 1, size=1)[0]))
+    rows = rng.choice(4000, size=500, replace=False)
     codes = [each.codes[rows].astype(float) for each in members]
     codes = [(c - c.mean(axis=0)) / np.maximum(c.std(axis=0), 1e-9) for c in codes]
     codes[2] = codes[2][:, [0, 2]]

@@ -85,7 +85,7 @@ def test_matrices_are_those_of_the_single_metrics():
     codes = mixed(GRID)
     result = unified_scores(GRID, codes, 2, **FEW)
     sampler = Sampler("unified_scores", GRID, codes, 2)
-    train, test = sampler.draw("num_train", 600), sampler.draw("num_test", 300)
+    train, test = sampler.train_and_test(600, 300)
     seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)
     ours = [boosted_trees(4, int(seed)).fit(train.codes, y) for seed, y in zip(seeds, train.factors.T, strict=True)]
     assert np.array_equal(result["importance_gbt_matrix"], np.stack([m.feature_importances_ for m in ours], axis=1))

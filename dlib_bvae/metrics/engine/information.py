@@ -123,15 +123,34 @@ def gap_of_top_two(scores: np.ndarray) -> np.ndarray:
 def neighbour_information(codes: np.ndarray, factors: np.ndarray, neighbours: int) -> np.ndarray:
     """Codes (n, latents) and factors int (n, factors), −1 where missing → estimates in nats ≥ 0, float64 (latents, factors).
 
-    Ross 2014, "Mutual information between discrete and continuous data sets", equation 2: the distance to the k-th
-    nearest of the images with the same factor value, and how many of all images are nearer. Values that occur once say
-    nothing and are left out. Among equal codes k is their number (Gao et al. 2017), so that discrete codes have their
-    plug-in information; scikit-learn's mutual_info_classif adds noise instead.
+    Ross 2014, "Mutual information between discrete and continuous data sets", equation 2: within the distance to the k-th
+    nearest of the images with the same factor value, how many of those and how many of all images are. Values that occur
+    once say nothing and are left out. Codes at that very distance count on both sides, also where they are more than k
+    (Gao et al. 2017), so that rounded codes have the information of others; scikit-learn's mutual_info_classif adds noise
+    instead. Where every distance is 0 the codes are discrete, and the estimate is the plug-in one.
+
+    Rows with the same codes and factors count once, as an image that was drawn twice is near to itself; of a value with one
+    such row all count, as its codes are discrete.
     """
-    return np.array([[max(0.0, _by_neighbours(code, factor, neighbours)) for factor in factors.T] for code in codes.T])
+    once = _first_of_its_kind(np.hstack([codes, factors]))
+    pairs = [[_by_neighbours(code, factor, once, neighbours) for factor in factors.T] for code in codes.T]
+    return np.maximum(pairs, 0.0)
 
 
-def _by_neighbours(code: np.ndarray, factor: np.ndarray, neighbours: int) -> float:
+def _first_of_its_kind(rows: np.ndarray) -> np.ndarray:
+    """Rows (n, columns) → whether no earlier one is equal, bool (n,)."""
+    keys = [row.tobytes() for row in np.ascontiguousarray(rows + 0.0)]  # −0 becomes 0
+    first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+    found = np.zeros(len(rows), bool)
+    found[list(first.values())] = True
+    return found
+
+
+def _by_neighbours(code: np.ndarray, factor: np.ndarray, once: np.ndarray, neighbours: int) -> float:
+    if not once.all():
+        values, counts = np.unique(factor[once], return_counts=True)
+        counted = once | np.isin(factor, values[counts == 1])
+        code, factor = code[counted], factor[counted]
     values, counts = np.unique(factor, return_counts=True)
     kept = np.isin(factor, values[(counts > 1) & (values >= 0)])
     if not kept.any():
@@ -140,18 +159,25 @@ def _by_neighbours(code: np.ndarray, factor: np.ndarray, neighbours: int) -> flo
     code, factor = code[kept][order], factor[kept][order]
     grouped = np.argsort(factor, kind="stable")  # sorted by value, and within a value by code
     starts = np.flatnonzero(np.diff(factor[grouped])) + 1
-    radius, near, same = np.empty(len(code)), np.empty(len(code)), np.empty(len(code))
+    reach, near, same = np.empty(len(code)), np.empty(len(code)), np.empty(len(code))
+    rounding = 4 * np.finfo(float).eps * float(np.abs(code).max())
     for place in np.split(grouped, starts):
         group = code[place]
         k = min(neighbours, len(group) - 1)
-        radius[place] = distance_to_neighbour(group, k)
-        equal = np.searchsorted(group, group, side="right") - np.searchsorted(group, group, side="left")
-        near[place] = np.where(radius[place] > 0, k, equal)
+        # Codes at the same distance are counted as such, whatever the rounding.
+        reach[place] = distance_to_neighbour(group, k) * (1 + 1e-10) + rounding
+        near[place] = _others_within(group, reach[place])
         same[place] = len(group)
-    # The k-th neighbour itself is not nearer than itself, whatever the rounding.
-    inside = radius * (1 - 1e-10)
-    among = np.searchsorted(code, code + inside, side="right") - np.searchsorted(code, code - inside, side="left")
+    among = _others_within(code, reach)
+    if reach.max() <= rounding:
+        return float(np.log(len(code)) + np.mean(np.log(near + 1) - np.log(same) - np.log(among + 1)))
     return float(digamma(len(code)) + np.mean(digamma(near) - digamma(same) - digamma(among)))
+
+
+def _others_within(ordered: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Sorted values (n,) → how many others are at most `reach` (n,) away from each, int64 (n,)."""
+    last = np.searchsorted(ordered, ordered + reach, side="right")
+    return last - np.searchsorted(ordered, ordered - reach, side="left") - 1
 
 
 def distance_to_neighbour(ordered: np.ndarray, k: int) -> np.ndarray:

@@ -202,9 +202,9 @@ class Sampler:
         self._check("num_test", num_test, 1)
         if self.with_replacement:
             return list(sizes)
-        most = self.source.images if most is None else most
-        fit = [size for size in sizes if self.parts(size, num_test)[0] == size <= most]
-        largest = min(most, 2 * self.source.images // 3)
+        images = self.source.images
+        largest = min(most or images, max(images - num_test, 2 * images // 3))
+        fit = [size for size in sizes if size <= largest]
         if not fit:
             raise NotApplicable(
                 f"{self.name} finds no {min(sizes):,} different images to train on; give a num_train of at most {largest:,}"

@@ -7,7 +7,7 @@ from support.known_codes import GRID
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine.bounds import check_codes_fit, check_tables_fit
 from dlib_bvae.metrics.engine.information import binned_tables
-from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.engine.sampling import Sampler, sampled
 
 
 def test_what_fits_is_taken():
@@ -22,7 +22,8 @@ def test_codes_that_do_not_fit_into_memory_are_refused_before_they_are_read(func
     codes = (
         (lambda seen: asked.append(len(seen)) or np.broadcast_to(wide[0], (len(seen), 20_000))) if function else wide
     )
-    sampler = Sampler("m", GRID, codes, 0)
+    with sampled("with_replacement"):
+        sampler = Sampler("m", GRID, codes, 0)
     with pytest.raises(
         UserError, match=r"60,000 codes of 20,000 numbers at once would take 9 GiB .*, more than 8; lower the"
     ):

@@ -1,13 +1,16 @@
-"""sampling.py: images are uniform, factors are those of the codes' images."""
+"""sampling.py: images are uniform, factors are those of the codes' images, test images are no training images."""
 
 import numpy as np
 import pytest
-from support.known_codes import GRID, Grid
+from support.known_codes import GRID, LARGE, Grid
 
 from dlib_bvae import datasets
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.errors import NotApplicable, UserError
-from dlib_bvae.metrics.engine.sampling import Sampler, factor_names
+from dlib_bvae.datasets.ground_truth import GroundTruthData
+from dlib_bvae.errors import NotApplicable, UnknownName, UserError
+from dlib_bvae.metrics.engine.sampling import SAMPLINGS, Sampler, draw_rows, factor_names, sampled, sampling_of
+
+NUMBERED = np.arange(360.0)[:, None]  # a code of GRID that says which image it is of
 
 
 def test_codes_and_factors_are_of_the_same_images():
@@ -16,11 +19,124 @@ def test_codes_and_factors_are_of_the_same_images():
     assert np.array_equal(sample.codes, sample.factors)
 
 
-def test_images_are_uniform():
-    sample = Sampler("m", GRID, GRID.factors(), 0).draw("num", 20_000)
-    for size, column in zip(GRID.factors_num_values, sample.factors.T, strict=True):
-        share = np.bincount(column, minlength=size) / 20_000
-        assert (abs(share - 1 / size) < 5 * np.sqrt(1 / size / 20_000)).all()
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_images_are_uniform(sampling):
+    with sampled(sampling):
+        sample = Sampler("m", LARGE, LARGE.factors(), 0).draw("num", 3_000)
+    for size, column in zip(LARGE.factors_num_values, sample.factors.T, strict=True):
+        share = np.bincount(column, minlength=size) / 3_000
+        assert (abs(share - 1 / size) < 5 * np.sqrt(1 / size / 3_000)).all()
+
+
+def test_an_image_is_in_a_sample_once_and_fewer_are_noted():
+    with sampled("disjoint") as drawn:
+        sampler = Sampler("m", GRID, NUMBERED, 0)
+        few, many = sampler.draw("few", 200).codes[:, 0], sampler.draw("many", 1_000).codes[:, 0]
+    assert len(set(few)) == 200
+    assert sorted(many) == list(range(360))
+    assert drawn.said() == {"images_drawn": {"many": 360}}
+    with sampled("with_replacement") as drawn:
+        assert len(Sampler("m", GRID, NUMBERED, 0).draw("many", 1_000).codes) == 1_000
+    assert drawn.said() == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ((100, 50), (100, 50)),
+        ((350, 10), (350, 10)),  # they fit
+        ((350, 11), (240, 11)),
+        ((10_000, 5_000), (240, 120)),
+        ((10, 5_000), (10, 120)),
+    ],
+)
+def test_no_test_image_is_a_training_image(asked, found, capsys):
+    with sampled("disjoint") as drawn:
+        train, test = Sampler(f"m{asked}", GRID, NUMBERED, 1).train_and_test(*asked)
+    images = [set(each.codes[:, 0]) for each in (train, test)]
+    assert tuple(map(len, images)) == (len(train.codes), len(test.codes)) == found
+    assert not images[0] & images[1]
+    names = {
+        name: size for name, size, more in zip(("num_train", "num_test"), found, asked, strict=True) if size < more
+    }
+    assert drawn.numbers == names
+    said = f"are more than the 360 images; it is fitted to {found[0]} of them and tested on {found[1]} others\n"
+    assert capsys.readouterr().err.endswith(said if names else "")
+    assert (
+        train.codes[:, 0].astype(int)[:, None] == np.ravel_multi_index(train.factors.T, (3, 4, 6, 5))[:, None]
+    ).all()
+
+
+def test_with_replacement_two_samples_are_drawn_as_the_reference_draws():
+    with sampled("with_replacement"):
+        both = Sampler("m", GRID, NUMBERED, 3).train_and_test(300, 200)
+    named = Sampler("m_dlib", GRID, NUMBERED, 3)  # the reference's number, whatever is asked for
+    rng = np.random.default_rng(3)
+    for sample, num in zip(both, (300, 200), strict=True):
+        seed, _ = (int(rng.integers(2**31 - 1, size=1)[0]) for _ in range(2))
+        assert np.array_equal(sample.codes[:, 0], np.random.default_rng(seed).integers(360, size=num))
+        assert np.array_equal(named.draw("num", num).codes, sample.codes)
+    assert set(both[0].codes[:, 0]) & set(both[1].codes[:, 0])
+
+
+def test_an_unknown_sampling_is_refused_and_the_block_ends():
+    with (
+        pytest.raises(UnknownName, match="no sampling is called 'disjunct'; did you mean disjoint"),
+        sampled("disjunct"),
+    ):
+        pass
+    with sampled("with_replacement"):
+        assert sampling_of("mig") == sampling_of("sap_dlib") == "with_replacement"
+    assert (sampling_of("mig"), sampling_of("sap_dlib")) == ("disjoint", "with_replacement")
+    assert sorted(draw_rows("udr", np.random.default_rng(0), 5, 9)) == [0, 1, 2, 3, 4]
+
+
+def test_sizes_that_do_not_fit_are_left_out(capsys):
+    sampler = Sampler("fit", GRID, NUMBERED, 0)
+    assert sampler.fitting([10, 240, 340, 341], 20) == [10, 240, 340]
+    assert capsys.readouterr().err == "fit: left out num_train = 341; there are 340 different images to train on\n"
+    assert sampler.fitting([10, 240], 20, most=60) == [10]
+    with pytest.raises(
+        NotApplicable, match="fit finds no 1,000 different images to train on; give a num_train of at most 240"
+    ):
+        sampler.fitting([1_000, 2_000], 200)
+    with sampled("with_replacement"):
+        assert Sampler("fit", GRID, NUMBERED, 0).fitting([1_000], 20) == [1_000]
+
+
+def test_images_that_share_a_cell_are_drawn_as_images():
+    class Several(GroundTruthData):
+        name, fingerprint, factor_names, factor_sizes = "several", "several", ("a", "b"), (2, 3)
+        observation_shape, images_per_cell = (1, 1, 1), 4
+
+        def images_at(self, indices):
+            return self.check_indices(indices).astype(np.uint8)[:, None, None, None]
+
+    encode = lambda seen: seen[:, 0, 0] * 255
+    for codes in (np.arange(24.0)[:, None], encode):
+        train, test = Sampler("m", Several(), codes, 0).train_and_test(16, 8)
+        assert sorted([*train.codes[:, 0].round(), *test.codes[:, 0].round()]) == list(range(24))
+        assert np.array_equal(train.codes[:, 0].round() // 4, train.factors @ [3, 1])
+
+
+def test_data_with_too_few_images_are_refused():
+    with pytest.raises(
+        NotApplicable, match=r"m\.num_train must be at least 2, and the 2 images of this data set leave 1"
+    ):
+        Sampler("m", Grid(2), np.arange(2.0)[:, None], 0).train_and_test(10, 10)
+    with pytest.raises(UserError, match=r"m\.num_test must be an integer >= 2; got 1"):
+        Sampler("m", GRID, NUMBERED, 0).train_and_test(10, 1, least_test=2)
+
+
+def test_lines_are_the_images_that_differ_in_one_factor():
+    grid = Grid(3, 1, 4, 5)
+    sampler = Sampler("m", grid, grid.factors(), 0)
+    for factor, size in enumerate([3, 4, 5]):
+        lines = np.arange(sampler.num_lines(factor))
+        rows = sampler.on_lines(lines[:, None], factor, np.arange(size))
+        assert sorted(rows.ravel()) == list(range(60))
+        assert np.array_equal(sampler.values(rows, factor), np.tile(np.arange(size), (60 // size, 1)))
+        assert np.array_equal(sampler.moved(rows, factor, 0), np.repeat(rows[:, :1], size, axis=1))
 
 
 def test_every_sample_and_seed_has_its_own_stream():
@@ -106,8 +222,8 @@ def test_images_without_factors_have_a_sample_without_factors():
             return np.zeros((len(indices), 1, 1, 1), np.uint8)
 
     sample = Sampler("m", Plain(), np.arange(5.0)[:, None], 0, least_factors=0).draw("num", 40)
-    assert set(sample.codes[:, 0]) == {0, 1, 2, 3, 4}
-    assert sample.factors.shape == (40, 0)
+    assert sorted(sample.codes[:, 0]) == [0, 1, 2, 3, 4]
+    assert sample.factors.shape == (5, 0)
     with pytest.raises(NotApplicable, match="a metric needs known factors; plain has images only"):
         Sampler("m", Plain(), np.arange(5.0)[:, None], 0)
 
