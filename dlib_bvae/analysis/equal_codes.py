@@ -72,7 +72,7 @@ def notes(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _seeds(runs: pd.DataFrame) -> Iterable[str]:
     """Which seeds of a model have equal codes."""
-    for _, part in runs.dropna(subset=[CODES]).groupby(CODES):
+    for _, part in runs[runs[CODES].notna() & runs.duplicated(CODES, keep=False)].groupby(CODES):
         seeds = sorted({*part[SEED]})
         if len(seeds) > 1:
             yield f"the seeds {_listed(list(map(str, seeds)))} have equal codes and count once"

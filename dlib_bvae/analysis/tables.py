@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -113,7 +114,7 @@ def write_tables(table: pd.DataFrame, runs: pd.DataFrame, output: Path) -> list[
         lambda: csv_lines(runs),
         lambda: parquet_bytes(runs),
     )
-    return write_outputs(output, dict(zip(FILES, contents, strict=True)), _FLAG)
+    return write_outputs(output, dict(zip(FILES, contents, strict=True)), _FLAG, of_earlier_version)
 
 
 def render(table: pd.DataFrame) -> str:
@@ -142,13 +143,44 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
         raise UserError(
             f"there is no directory {results_dir}; train and evaluate first, or name the directory of the runs"
         )
-    check_outputs(output_dir, FILES, _FLAG)
+    check_outputs(output_dir, FILES, _FLAG, of_earlier_version)
     frame = collect_some(results_dir, "be aggregated")
     table = aggregate(frame)
     say_equal(frame)
     paths = write_tables(table, frame, output_dir)
     print(render(table))
     return paths
+
+
+def of_earlier_version(path: Path) -> bool:
+    """Whether a file called like one of FILES has its form: the columns of a table, the head of its Markdown."""
+    if path.suffix == ".md":
+        head = first_line(path)
+        return head.startswith(f"| {' | '.join(_ALWAYS)} |") and head.endswith("| mean ± std | seeds |")
+    if path.stem == "runs":
+        return has_columns(path, ["path", *KEYS.values(), SEED, RUN, SCORE_NAMES])
+    return has_columns(path, [*GROUP, "mean", "std", "seeds", "runs"])
+
+
+def has_columns(path: Path, names: Sequence[str]) -> bool:
+    """Whether a file is a table, CSV or Parquet by its name, that has these columns."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        found = next(csv.reader([first_line(path)])) if path.suffix == ".csv" else parquet.read_schema(path).names
+    except (OSError, StopIteration, csv.Error, pa.ArrowException):
+        return False
+    return {*names} <= {*found}
+
+
+def first_line(path: Path) -> str:
+    """The first line of a file, at most a MiB of it; "" where it is no text."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline(2**20).rstrip("\n")
+    except UnicodeDecodeError:
+        return ""
 
 
 def _markdown(table: pd.DataFrame) -> str:
@@ -174,14 +206,14 @@ def _readable(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
 def csv_lines(frame: pd.DataFrame) -> Iterator[bytes]:
     """CSV of a frame in pieces, texts in quotation marks; what a spreadsheet would run has an apostrophe before it."""
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import csv as arrow_csv
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
     names = _inert(pa.array(table.column_names, pa.string())).to_pylist()
     table = pa.table([_inert(column) for column in table.columns], names=names)
     for start in range(0, max(1, len(table)), _CSV_ROWS):
         buffer = io.BytesIO()
-        csv.write_csv(table.slice(start, _CSV_ROWS), buffer, csv.WriteOptions(include_header=start == 0))
+        arrow_csv.write_csv(table.slice(start, _CSV_ROWS), buffer, arrow_csv.WriteOptions(include_header=start == 0))
         yield buffer.getvalue()
 
 

@@ -1,19 +1,22 @@
 """Tables, pages and pictures in a folder of the user's choice: written together, and never over a file of somebody else.
 
 A file next to them, MARK, has the SHA-256 of what this package wrote under each name; only a file with such content is
-replaced. MARK is written before the files, so that a kill between two of them leaves none that is not known.
+replaced. MARK is written before the files, so that a kill between two of them leaves none that is not known. What an earlier
+version wrote without MARK is known by its form, which somebody may have changed: it is kept under another name.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dlib_bvae.artifacts.record import write_atomic, writing, written_next_to
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, visible
 
 MARK = ".dlib_bvae_files.json"
 _KEPT = 8  # digests of a name: concurrent commands write what differs
@@ -21,37 +24,55 @@ _BLOCK = 2**20  # bytes
 
 _Pieces = str | bytes | Iterable[str | bytes]
 Content = _Pieces | Callable[[], _Pieces]
+Earlier = Callable[[Path], bool]
 
 
-def check_outputs(directory: Path, names: Iterable[str], flag: str) -> None:
+def check_outputs(directory: Path, names: Iterable[str], flag: str, earlier: Earlier | None = None) -> list[Path]:
     """Raises UserError where a file in `directory` that one of `names` is for was not written by write_outputs, or changed since.
 
-    flag: what chooses another directory, as in --output.
+    flag: what chooses another directory, as in --output. earlier: says of a file whether it has the form of one that an earlier
+    version wrote; returns those, which write_outputs keeps under another name.
     """
-    known = _known(directory)
+    known, found = _known(directory), []
     for name in names:
         path = directory / name
         if os.path.lexists(path) and not (path.is_file() and _digest(path) in known.get(name, ())):
-            raise UserError(
-                f"{path} is not as this package wrote it, or another's; move it elsewhere, or choose another {flag}"
-            )
+            if name in known or not path.is_file() or earlier is None or not earlier(path):
+                raise UserError(
+                    f"{path} is not as this package wrote it, or another's; move it elsewhere, or choose another {flag}"
+                )
+            found.append(path)
+    return found
 
 
-def write_outputs(directory: Path, files: Mapping[str, Content], flag: str) -> list[Path]:
+def write_outputs(
+    directory: Path, files: Mapping[str, Content], flag: str, earlier: Earlier | None = None
+) -> list[Path]:
     """Writes all `files` (name → content, or what makes it, one after the other) into `directory`; returns their paths.
 
-    All are on the disk before the first is renamed. flag: see check_outputs. Raises UserError as check_outputs does, and where
-    `directory` cannot be written; what was there is then as it was.
+    All are on the disk before the first is renamed. flag, earlier: see check_outputs; what an earlier version wrote is kept as
+    <name>.before<suffix>, which is said on standard error. Raises UserError as check_outputs does, and where `directory` cannot
+    be written; what was there is then as it was.
     """
-    check_outputs(directory, files, flag)
+    of_earlier = check_outputs(directory, files, flag, earlier)
     paths = {directory / name: _pieces(content) for name, content in files.items()}
     with written_next_to(paths) as parts:
         new = {path.name: _digest(part) for path, part in parts.items()}
+        for path in of_earlier:
+            _keep(path)
         _note(directory, new)
         for path, part in parts.items():
             os.replace(part, path)
         _note(directory, new)  # another command may have written MARK as it had been before
     return list(paths)
+
+
+def _keep(path: Path) -> None:
+    """Renames a file to the first free of results.before.csv, results.before2.csv, …"""
+    names = (f"{path.stem}.before{number}{path.suffix}" for number in itertools.chain([""], itertools.count(2)))
+    kept = next(each for name in names if not os.path.lexists(each := path.with_name(name)))
+    path.rename(kept)
+    print(visible(f"kept: {path}, which has no mark of this version, is now {kept.name}"), file=sys.stderr)
 
 
 def _note(directory: Path, new: Mapping[str, str]) -> None:

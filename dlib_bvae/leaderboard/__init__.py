@@ -32,7 +32,7 @@ def run(results: Path, output: Path) -> list[Path]:
         )
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; --output must be a folder, which is made where there is none")
-    check_outputs(output, _FILES, _FLAG)
+    check_outputs(output, _FILES, _FLAG, tables.of_earlier_version)
     behind = Behind(results)
     frame = collect_some(results, "stand on a board", behind.check)
     say_equal(frame)
@@ -42,4 +42,4 @@ def run(results: Path, output: Path) -> list[Path]:
         **tables.files(board),
         PAGE: page(board, output),
     }
-    return write_outputs(output, written, _FLAG)
+    return write_outputs(output, written, _FLAG, tables.of_earlier_version)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.analysis.tables import GROUP, csv_lines, markdown_cell, parquet_bytes
+from dlib_bvae.analysis.tables import GROUP, csv_lines, has_columns, markdown_cell, parquet_bytes
 from dlib_bvae.leaderboard.board import COSTS, STATISTICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = [*GROUP, "method", "supervision", "evidence", "origin", *STATISTICS, *COSTS, "equal_codes", "id"]
+_HEAD = 4_096  # characters of a page or of Markdown that show what it is
 _SHOWN = (
     "rank",
     "model",
@@ -47,6 +49,23 @@ def files(board: dict[str, Any]) -> dict[str, str | bytes]:
         "board.parquet": parquet_bytes(frame),
         "board.md": _markdown(board),
     }
+
+
+def of_earlier_version(path: Path) -> bool:
+    """Whether a file called like one of a board's has its form: keys, columns, the head of its Markdown, the page's title."""
+    if path.suffix in (".csv", ".parquet"):
+        return has_columns(path, [*GROUP, "method", "supervision", "mean", "rank", "id"])
+    try:
+        if path.suffix == ".json":
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return isinstance(found, dict) and found.keys() >= {"format", "package_version", "rows", "configs", "runs"}
+        with path.open(encoding="utf-8") as file:
+            head = file.read(_HEAD)
+    except (OSError, ValueError, RecursionError):
+        return False
+    if path.suffix == ".md":
+        return head.startswith("| rank | model | data set |")
+    return "<title>dlib_bvae leaderboard</title>" in head and "Content-Security-Policy" in head
 
 
 def _markdown(board: dict[str, Any]) -> str:

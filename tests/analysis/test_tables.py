@@ -197,6 +197,24 @@ def test_the_command_writes_prints_and_names_what_it_left_out(tmp_path, capsys):
     assert printed.err.startswith(f"left out: {broken} is damaged")
 
 
+def test_tables_of_an_earlier_version_are_kept_and_others_are_refused(tmp_path):
+    evaluate(write_run(tmp_path / "runs", "r"), {"mig": 0.5}, metric="mig")
+    paths = tables.run(tmp_path / "runs", tmp_path / "out")
+    before = [path.read_bytes() for path in paths]
+    (tmp_path / "out" / MARK).unlink()
+    tables.run(tmp_path / "runs", tmp_path / "out")
+    kept = [path.with_name(f"{path.stem}.before{path.suffix}") for path in paths]
+    assert [path.read_bytes() for path in kept] == before
+    for path in paths:
+        for content in (b"", b"model,mean,seeds\n", b"\xff\xfe", b"| model | mean |\n", before[0][1:]):
+            (tmp_path / "out" / MARK).unlink(missing_ok=True)
+            path.write_bytes(content)
+            assert not tables.of_earlier_version(path), (path, content)
+            with pytest.raises(UserError, match="is not as this package wrote it"):
+                tables.run(tmp_path / "runs", tmp_path / "out")
+        path.unlink()
+
+
 def test_the_command_says_what_to_run_first(tmp_path):
     with pytest.raises(UserError, match="there is no directory .*nowhere; train and evaluate first"):
         tables.run(tmp_path / "nowhere", tmp_path / "out")

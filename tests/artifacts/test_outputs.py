@@ -47,6 +47,24 @@ def test_a_file_of_the_user_is_refused_and_all_stays(kind, tmp_path):
     assert {each: each.is_file() and each.read_bytes() for each in tmp_path.iterdir()} == before
 
 
+def test_what_has_the_form_of_an_earlier_version_s_is_kept_under_another_name(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("ours\nedited")
+    earlier = lambda path: path.read_text().startswith("ours")
+    assert check_outputs(tmp_path, ["a.csv"], "--output", earlier) == [tmp_path / "a.csv"]
+    write_outputs(tmp_path, {"a.csv": "1"}, "--output", earlier)
+    assert (tmp_path / "a.csv").read_text() == "1"
+    assert (tmp_path / "a.before.csv").read_text() == "ours\nedited"
+    assert "a.csv, which has no mark of this version, is now a.before.csv" in capsys.readouterr().err
+    (tmp_path / "a.csv").write_text("ours\nedited since")  # of this version, whose mark says that it was changed
+    (tmp_path / "b.csv").write_text("theirs")
+    for name in ("a.csv", "b.csv"):
+        with pytest.raises(UserError, match=REFUSED):
+            write_outputs(tmp_path, {name: "2"}, "--output", earlier)
+    (tmp_path / MARK).unlink()
+    write_outputs(tmp_path, {"a.csv": "3"}, "--output", earlier)
+    assert (tmp_path / "a.before2.csv").read_text() == "ours\nedited since"
+
+
 def test_after_a_kill_at_any_rename_the_same_files_can_be_written_again(tmp_path, monkeypatch):
     rename = os.replace
     for last in range(4):

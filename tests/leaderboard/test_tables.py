@@ -8,6 +8,7 @@ import pytest
 from support.leaderboard_runs import score, train
 
 from dlib_bvae import leaderboard
+from dlib_bvae.leaderboard.tables import of_earlier_version
 
 HARMFUL = [
     "=cmd()|' /C calc'!A0",
@@ -56,3 +57,20 @@ def test_markdown_has_one_line_a_row_without_html_links_or_code(files):
         assert line.replace("\\|", "").count("|") == columns
         assert "<" not in line
         assert all(line[place - 1] == "\\" for place, letter in enumerate(line) if letter in "[]`*")
+
+
+def test_files_of_a_board_are_known_by_their_form_and_no_others_are(files, tmp_path):
+    for name, path in files.items():
+        assert of_earlier_version(path)
+        for content in (
+            b"",
+            b"{}",
+            b"[" * 99_999,
+            b"\xff",
+            b"model,rank\n",
+            b"<title>mine</title>",
+            path.read_bytes()[1:40],
+        ):
+            other = tmp_path / name
+            other.write_bytes(content)
+            assert not of_earlier_version(other), (name, content)

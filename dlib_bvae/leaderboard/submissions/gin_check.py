@@ -11,6 +11,7 @@ from typing import Any
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.gin_text import BINDING, IMPORT, MACRO, Macros, Reference, Statement, effective, literal, statements
+from dlib_bvae.leaderboard.submissions.cost_bounds import check_costs
 from dlib_bvae.models import MODELS
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.baselines import BASELINES
@@ -31,7 +32,8 @@ def checked(path: Path, dataset: str) -> list[str]:
     dataset: the name that dataset.name has to have. Imports nothing, makes no data set, and reads no other file than those of
     the installed gin/.
     Raises UserError for wrong syntax, an import of any kind, an include of another file, a binding or reference of anything but
-    the model, its training and dataset.name, and a parameter that names a file or a run.
+    the model, its training and dataset.name, a parameter that names a file or a run, and a number out of its bounds (see
+    cost_bounds).
     """
     found = statements([str(path)], [], only_installed=True)
     for each in found:
@@ -44,6 +46,7 @@ def checked(path: Path, dataset: str) -> list[str]:
         raise UserError(f"{path} does not say {_DATA}; bind it to {dataset!r}, whose codes were submitted")
     if other := [name for name in names if name != dataset]:
         raise UserError(f"{path} trains on {other[0]!r}; the codes are of {dataset}")
+    check_costs({key: (value, parameters[key].place) for key, value in resolved.items()}, path)
     return [f"{key} = {literal(value)}" for key, value in resolved.items()]
 
 

@@ -1,6 +1,8 @@
 """The reference rows from the configuration to scores: an untrained encoder, and the factors themselves."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -92,3 +94,18 @@ def test_an_oracle_is_scored_on_a_split_by_the_codes_of_the_whole_grid(tmp_path)
     run = train.run(["gin/models/oracle.gin"], held_out, tmp_path / "run")
     [path] = evaluate.run("reconstruction_error", [], ["evaluation.split = 'out'"], run)
     assert scores(path)["squared_error"] == 0
+
+
+FRESH = """
+import gin
+from dlib_bvae import datasets
+from dlib_bvae.models.baselines import coded_data
+gin.finalize()
+print(coded_data("factors", datasets.load("dummy_data")).observations_at([0]).shape)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_only_scores_an_oracle_finds_its_codes():
+    done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=False)
+    assert done.stdout == "(1, 4)\n", done.stderr
