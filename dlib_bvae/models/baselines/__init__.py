@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from typing import Any, Protocol
 
+import gin
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import FactorDataset
@@ -83,7 +84,8 @@ class Baseline(abc.ABC):
 def coded_data(codes: str, data: FactorDataset) -> CodedData:
     """`data` as the method sees it whose results record `codes`. Raises UserError when no installed one does."""
     for name in BASELINES.names():
-        method = BASELINES.get(name)
+        with gin.unlock_config():  # a configuration is open, and this may be the first import of the method
+            method = BASELINES.get(name)
         if getattr(method, "codes", None) == codes:
             return method.coded(data)
     raise UserError(
