@@ -34,7 +34,8 @@ class Case(NamedTuple):
 
 
 NET, ORACLE = "runs/net", "runs/oracle"
-_STEPS = [line for line in VAE if "training_steps" not in line]
+_SMALL = [line.replace("fc_e", "conv_e").replace("fc_d", "deconv_d") for line in VAE]  # a copy of everything is made for each case
+_STEPS = [line for line in _SMALL if "training_steps" not in line]
 _FEW_VOTES = [f"model_centrality.{each}" for each in ("batch_size = 8", "num_votes = 20", "num_variance_estimate = 50")]
 _MORE = [*_STEPS, "model.training_steps = 6"]
 _CODES = ["--codes=data/codes.npz", "--codes_key=codes", "--dataset=dummy_data", "--metric=active_units", *bound(*FEW)]
@@ -42,11 +43,11 @@ _FILE = ["from_file.path = 'data/images.npz'", "dataset.name = 'from_file'"]
 # Name → the command and its flags, in the folder.
 COMMANDS: dict[str, list[str]] = {
     "extend": ["train", f"--model_dir={NET}", *bound(*_MORE)],
-    "train again": ["train", f"--model_dir={NET}", "--overwrite", *bound(*VAE)],
-    "train a new one": ["train", "--model_dir=runs/new", *bound(*VAE)],
-    "start from": ["train", "--model_dir=runs/new", *bound(*VAE, f"model.initial_weights = '{NET}'")],
-    "continue": ["train", "--model_dir=runs/begun", *bound(*VAE)],
-    "ensemble": ["train", "--model_dir=runs/members", *bound(*VAE, "ensemble.seeds = [0, 1]")],
+    "train again": ["train", f"--model_dir={NET}", "--overwrite", *bound(*_SMALL)],
+    "train a new one": ["train", "--model_dir=runs/new", *bound(*_SMALL)],
+    "start from": ["train", "--model_dir=runs/new", *bound(*_SMALL, f"model.initial_weights = '{NET}'")],
+    "continue": ["train", "--model_dir=runs/begun", *bound(*_SMALL)],
+    "ensemble": ["train", "--model_dir=runs/members", *bound(*_SMALL, "ensemble.seeds = [0, 1]")],
     "fit": ["train", f"--model_dir={ORACLE}", "--overwrite", *bound(*DATA, *FITS["oracle"])],
     "fit a file": ["train", "--model_dir=runs/file", *bound(*_FILE, *FITS["pca"])],
     "encode": ["postprocess", f"--model_dir={ORACLE}"],
@@ -165,8 +166,8 @@ def prepare(folder: Path) -> None:
     )
     np.savez_compressed("data/images.npz", images=rng.integers(0, 2, (64, 16, 16)).astype(np.uint8))
     Path("tiny.gin").write_text(STUDY, encoding="utf-8")
-    train(Path(NET), *VAE)
-    train(Path("runs/other"), *VAE, "model.random_seed = 1")
+    train(Path(NET), *_SMALL)
+    train(Path("runs/other"), *_SMALL, "model.random_seed = 1")
     train(Path(ORACLE), *DATA, *FITS["oracle"])
     for name in ("score", "score again", "score codes", "study cells", "draw", "tables", "board", "report", "validity"):
         done = command(*COMMANDS[name])

@@ -84,7 +84,7 @@ class Baseline(abc.ABC):
 def coded_data(codes: str, data: FactorDataset) -> CodedData:
     """`data` as the method sees it whose results record `codes`. Raises UserError when no installed one does."""
     for name in BASELINES.names():
-        with gin.unlock_config():  # its import makes it known to gin
+        with gin.unlock_config():  # a configuration is open, and this may be the first import of the method
             method = BASELINES.get(name)
         if getattr(method, "codes", None) == codes:
             return method.coded(data)
