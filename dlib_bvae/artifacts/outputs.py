@@ -6,13 +6,15 @@ replaced. MARK is written before the files, so that a kill between two of them l
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from dlib_bvae.artifacts.record import write_atomic, writing, written_next_to
+from dlib_bvae.artifacts.record import is_temporary, write_atomic, writing, written_next_to
 from dlib_bvae.errors import UserError
 
 MARK = ".dlib_bvae_files.json"
@@ -44,6 +46,7 @@ def write_outputs(directory: Path, files: Mapping[str, Content], flag: str) -> l
     `directory` cannot be written; what was there is then as it was.
     """
     check_outputs(directory, files, flag)
+    _remove_parts(directory, [*files, MARK])
     paths = {directory / name: _pieces(content) for name, content in files.items()}
     with written_next_to(paths) as parts:
         new = {path.name: _digest(part) for path, part in parts.items()}
@@ -52,6 +55,29 @@ def write_outputs(directory: Path, files: Mapping[str, Content], flag: str) -> l
             os.replace(part, path)
         _note(directory, new)  # another command may have written MARK as it had been before
     return list(paths)
+
+
+def _remove_parts(directory: Path, names: Iterable[str]) -> None:
+    """Removes what processes that are no more were writing for `names`: .<name>.<process>."""
+    for name in names:
+        for part in directory.glob(f".{glob.escape(name)}.*"):
+            process = part.name.rpartition(".")[2]
+            if is_temporary(part) and part.name == f".{name}.{process}" and not _is_alive(int(process)):
+                with contextlib.suppress(OSError):
+                    part.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process of this machine has the number; True where that cannot be asked without harm."""
+    if os.name != "posix":  # there, any signal ends the process
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def _note(directory: Path, new: Mapping[str, str]) -> None:

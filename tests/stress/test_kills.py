@@ -67,7 +67,7 @@ def test_after_a_kill_everything_is_old_or_new_and_again_all_is_well(name, tmp_p
     prepared(tmp_path / "before", command.before, monkeypatch)
     old, ends = state(), []
     for _ in range(2):
-        copied("whole")
+        copied("place")
         steps = steps_of(Path(), partial(quietly, command.call, Path()))
         ends.append(state())
     new = Expected.of(*ends)

@@ -60,6 +60,8 @@ def _hook(event: str, args: tuple) -> None:
 
 def step() -> None:
     """Counts as one more step of work with files: for what writes into an open file, of which Python says nothing."""
+    if not _watch.folder:
+        return
     _watch.count += 1
     if _watch.last is not None and _watch.count > _watch.last:
         raise KilledError

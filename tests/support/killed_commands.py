@@ -32,7 +32,7 @@ from dlib_bvae.stages.external import external_codes
 from support import killed, writers
 from support.later_commands import FEW, draw, encode, fit, results, score, study
 from support.submissions import IMAGES, PARAMETERS, claim, noisy
-from support.tiny_runs import DATA, FITS, SETS, VAE
+from support.tiny_runs import DATA, FITS, MIG, SETS, VAE
 
 NOTES = "notes.txt"
 STEPS = [line for line in VAE if "training_steps" not in line]
@@ -65,7 +65,7 @@ def _rank(folder: Path, *lines: str, overwrite: bool = False) -> object:
 
 
 def _validity(folder: Path, perturbations: str = "noise") -> object:
-    return validity.run("active_units", perturbations, 1, folder / "validity", [], ["active_units.num_train = 50"])
+    return validity.run("mig", perturbations, 1, folder / "validity", [], MIG)
 
 
 def _scores(folder: Path) -> None:
@@ -229,7 +229,11 @@ class State(NamedTuple):
 def state() -> State:
     """That of the working directory."""
     found = results(Path())
-    kept = {key: value for key, value in found.items() if not _left_over(key)}
+    kept = {
+        key: ({name: entry for name, entry in values.items() if name != "verified"}, codes)  # verified: the time
+        for key, (values, codes) in found.items()
+        if not _left_over(key)
+    }
     frame, _ = collect(Path())
     rows = set() if frame.empty else {_row(row) for row in frame.to_dict("records")}
     files = {
