@@ -7,6 +7,8 @@ version wrote without MARK is known by its form, which somebody may have changed
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 import itertools
 import json
@@ -15,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from dlib_bvae.artifacts.record import write_atomic, writing, written_next_to
+from dlib_bvae.artifacts.record import is_temporary, write_atomic, writing, written_next_to
 from dlib_bvae.errors import UserError, visible
 
 MARK = ".dlib_bvae_files.json"
@@ -55,6 +57,7 @@ def write_outputs(
     be written; what was there is then as it was.
     """
     of_earlier = check_outputs(directory, files, flag, earlier)
+    _remove_parts(directory, [*files, MARK])
     paths = {directory / name: _pieces(content) for name, content in files.items()}
     with written_next_to(paths) as parts:
         new = {path.name: _digest(part) for path, part in parts.items()}
@@ -73,6 +76,29 @@ def _keep(path: Path) -> None:
     kept = next(each for name in names if not os.path.lexists(each := path.with_name(name)))
     path.rename(kept)
     print(visible(f"kept: {path}, which has no mark of this version, is now {kept.name}"), file=sys.stderr)
+
+
+def _remove_parts(directory: Path, names: Iterable[str]) -> None:
+    """Removes what processes that are no more were writing for `names`: .<name>.<process>."""
+    for name in names:
+        for part in directory.glob(f".{glob.escape(name)}.*"):
+            process = part.name.rpartition(".")[2]
+            if is_temporary(part) and part.name == f".{name}.{process}" and not _is_alive(int(process)):
+                with contextlib.suppress(OSError):
+                    part.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process of this machine has the number; True where that cannot be asked without harm."""
+    if os.name != "posix":  # there, any signal ends the process
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def _note(directory: Path, new: Mapping[str, str]) -> None:

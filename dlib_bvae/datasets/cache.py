@@ -158,7 +158,7 @@ def content_sha256(paths: Sequence[Path]) -> str:
     digest = digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
         remembered.parent.mkdir(parents=True, exist_ok=True)
-        part = remembered.with_name(f"{remembered.name}.{os.getpid()}")
+        part = remembered.with_suffix(".part")  # one for all processes: they write the same, and none is left by a kill
         part.write_text(digest, encoding="utf-8")
         os.replace(part, remembered)
     return digest

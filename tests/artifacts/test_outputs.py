@@ -129,3 +129,18 @@ def test_files_written_while_another_command_writes_the_mark_stay_known(tmp_path
     monkeypatch.setattr(os, "replace", and_another_command)
     write_outputs(tmp_path, {"a": "2", "b": "2"}, "--output")
     check_outputs(tmp_path, ["a", "b"], "--output")
+
+
+def test_what_a_killed_command_was_writing_goes_and_what_others_write_stays(tmp_path):
+    dead, alive = 2**22 + 1, os.getppid()  # no process of Linux has the first number
+    parts = [".a.csv.{}", ".b[1].csv.{}", f".{MARK}.{{}}"]
+    for part in parts:
+        for process in (dead, alive):
+            (tmp_path / part.format(process)).write_text("half")
+    others = [f".a.csv.x.{dead}", f".c.csv.{dead}", ".a.csv.old", f"a.csv.{dead}", f".b1.csv.{dead}"]
+    for other in others:
+        (tmp_path / other).write_text("of the user")
+    (tmp_path / f".b[1].csv.{dead + 1}").mkdir()
+    write_outputs(tmp_path, {"a.csv": "a", "b[1].csv": "b"}, "--output")
+    kept = [*others, *(part.format(alive) for part in parts), f".b[1].csv.{dead + 1}", "a.csv", "b[1].csv", MARK]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)

@@ -55,6 +55,13 @@ def _changes(event: str, args: tuple) -> bool:
 def _hook(event: str, args: tuple) -> None:
     if not _watch.folder or (event != "open" and event not in _CHANGES) or not _changes(event, args):
         return
+    step()
+
+
+def step() -> None:
+    """Counts as one more step of work with files: for what writes into an open file, of which Python says nothing."""
+    if not _watch.folder:
+        return
     _watch.count += 1
     if _watch.last is not None and _watch.count > _watch.last:
         raise KilledError

@@ -186,8 +186,9 @@ def _opened(entry: Entry) -> tuple[Images, np.ndarray]:
         raise UserError(f"{entry.codes} is not the file that was claimed: sha256 {entry.sha256} claimed, {found} found")
     if entry.dataset in datasets.DERIVED or entry.dataset not in DATASETS:
         raise UserError(f"dataset {entry.dataset!r} is no data set that everyone has; dlib_bvae_data lists them")
-    whole = datasets.as_factor_dataset(entry.dataset, "dataset")
-    data = Subsample(whole, *entry.probe) if entry.probe else whole
+    with _configured([]):  # else gin adds a line to an error of theirs
+        whole = datasets.as_factor_dataset(entry.dataset, "dataset")
+        data = Subsample(whole, *entry.probe) if entry.probe else whole
     if entry.fingerprint not in (data.fingerprint, whole.fingerprint):
         raise UserError(
             f"{entry.codes} was made of other images: fingerprint {entry.fingerprint} claimed, {data.name} has "

@@ -123,6 +123,12 @@ def test_a_claim_that_nothing_can_be_is_refused_where_it_cannot_be_computed(subm
     one_sentence(caught)
 
 
+def test_a_probe_of_more_images_than_there_are_is_refused(submit, probe):
+    with pytest.raises(UserError, match="is more than the 512 images of dummy_data; use fewer") as caught:
+        verify.run(submit(noisy(probe), probe={"images": 10**12, "seed": 5}))
+    one_sentence(caught)
+
+
 def test_equal_codes_of_several_seeds_are_refused(submit, probe):
     folder = submit(noisy(probe))
     np.save(folder / "again.npy", np.asfortranarray(noisy(probe).astype(np.float64)))
