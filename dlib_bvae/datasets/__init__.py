@@ -62,6 +62,7 @@ _VARIANTS = {
     for variant in ("color_dsprites", "dsprites_noshape", "noisy_dsprites", "scream_dsprites")
     for rendered in ("", "_rendered")
 }
+_VARIANTS["celeba_attributes"] = "official.celeba_attributes:CelebAAttributes"
 # Derived from another data set or read from the user's files, which a configuration has to name.
 DERIVED = {
     "correlated": "derived.training_distribution:Correlated",

@@ -15,6 +15,7 @@ from dlib_bvae.datasets.rendered.shapes3d import Shapes3DRendered
 ORIGIN = {
     "cars3d": "official",
     "celeba": "official",
+    "celeba_attributes": "official",
     "chairs": "external",  # of its file no checksum is published
     "cifar10": "official",
     "cifar100": "official",

@@ -26,6 +26,7 @@ EXPECTED = {
     "frechet_curve.seed": SEED,
     "from_file.labels": LABEL,
     "from_file.path": LABEL,
+    "image_folder.labels": LABEL,
     "image_folder.path": LABEL,
     "inception_tfgan.download": EXECUTION,
     "noisy_dsprites.seed": SEED,

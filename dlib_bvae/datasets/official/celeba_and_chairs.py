@@ -19,7 +19,7 @@ _SIDE = 600  # pixels of a chair
 class CelebA(OfficialData):
     """202,599 faces of 64×64×3 in the order of their numbers: the middle 178×178 of 178×218 pixels, reduced by Lanczos.
 
-    No factors; the 40 attributes are not read. The md5 is that on which independent public loaders agree.
+    No factors: celeba_attributes has the 40 attributes. The md5 is that on which independent public loaders agree.
     """
 
     name = "celeba"
