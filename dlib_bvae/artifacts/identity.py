@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,26 @@ from dlib_bvae.registry import SEED, kind_of
 
 _HASHED_AS = {new: old for old, new in FORMER_NAMES.items()}  # a renamed parameter makes no other configuration
 _NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every", "model.export_steps")
+_NETWORKS = ("burgess", "higgins", "fc", "residual")
 # Parameters that earlier versions lacked, with the value that these had: results of both are of one configuration.
-_ADDED = {"model.loss_window": 100, "model.initial_weights": ""}
+_ADDED = {
+    "model.loss_window": 100,
+    "model.initial_weights": "",
+    "model.output_bias": "zero",
+    "control_vae.beta_start": 0.0,
+    **{f"{name}_{part}.initializer": "he_uniform" for name in _NETWORKS for part in ("encoder", "decoder")},
+    **{f"{name}.initializer": "he_uniform" for name in ("conv_encoder", "deconv_decoder", "spatial_broadcast_decoder")},
+    **{f"{name}.initializer": "he_uniform" for name in ("factor_vae", "factor_qvae")},
+}
+
+# Those whose default is another than what earlier versions did.
+_CHANGED = {
+    "control_vae.beta_start": 1.0,
+    **{
+        f"{name}.initializer": "glorot_uniform"
+        for name in ("conv_encoder", "deconv_decoder", "fc_encoder", "fc_decoder")
+    },
+}
 
 # Inputs and sources → what they are digests and uuids of.
 _MADE_FROM = {
@@ -81,6 +100,20 @@ class Identity:
         return Identity(**{**fields, "seeds": tuple(fields["seeds"]), "bound": tuple(fields["bound"])})
 
 
+def completed(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """`parameters` of a result, with those that its version lacked of the functions that it used."""
+    return {**_of_functions_in(parameters, _ADDED), **parameters}
+
+
+def _of_functions_in(parameters: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `known` that are parameters of functions that `parameters` are of or refer to, with their scopes."""
+    values = json.dumps(list(parameters.values()))
+    used = {key.rpartition(".")[0] for key in parameters} | {*re.findall(r"@([\w./]+)", values)}
+    functions = [(each, re.split(r"[/.]", each)[-1]) for each in sorted(used)]
+    parts = [(*key.split("."), value) for key, value in known.items()]
+    return {f"{each}.{name}": value for each, last in functions for of, name, value in parts if last == of}
+
+
 def differences(
     before: Mapping[str, Any], now: Mapping[str, Any], ignored: Collection[str] = ()
 ) -> dict[str, tuple[Any, Any]]:
@@ -119,8 +152,11 @@ def config_hash(config: Mapping[str, Any], seeds: Collection[str] | None = None)
 
 
 def run_hash(config: Mapping[str, Any]) -> str:
-    """Like config_hash, with every seed but model.random_seed: runs of one hash differ in that one at most."""
-    return config_hash(config, ["model.random_seed"])
+    """Like config_hash, with every seed but model.random_seed: runs of one hash differ in that one at most.
+
+    config: what is bound; a run of today's defaults has another hash than one of earlier versions that had others.
+    """
+    return config_hash({**_of_functions_in(config, _CHANGED), **config}, ["model.random_seed"])
 
 
 def without_seeds(parameters: Mapping[str, Any], seeds: Collection[str] | None = None) -> str:

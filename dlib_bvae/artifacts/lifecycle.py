@@ -14,7 +14,7 @@ from typing import Any
 import gin
 
 from dlib_bvae import config
-from dlib_bvae.artifacts.identity import Identity, described, differences
+from dlib_bvae.artifacts.identity import Identity, completed, described, differences
 from dlib_bvae.artifacts.lock import run_lock
 from dlib_bvae.artifacts.permissions import check_readable, check_removable
 from dlib_bvae.artifacts.record import (
@@ -235,22 +235,18 @@ class Work:
         """Which parameters differ between the result `before` and this one: {name: (before, now)}."""
         if found := differences({key: before.parameters.get(key) for key in self.given}, self.given):
             return found
-        known = config.current(before.parameters.keys() - self.given.keys())
-        for key in before.parameters.keys() - known.keys():
+        had = completed(before.parameters)
+        known = config.current(had.keys() - self.given.keys())
+        for key in had.keys() - known.keys():
             if "." in key and key not in before.bound:  # of what is not imported yet: it has its default, as before
-                known[key] = before.parameters[key]
-        selectors = {key.rpartition(".")[0] for key in before.parameters}
+                known[key] = had[key]
+        selectors = {key.rpartition(".")[0] for key in had}
         for key, value in config.bound().items():
-            new = (
-                key not in before.parameters
-                and key not in before.recorded
-                and not self.unused(key)
-                and not self.hidden(key)
-            )
+            new = key not in had and key not in before.recorded and not self.unused(key) and not self.hidden(key)
             if new and key.rpartition(".")[0] in selectors and kind_of(key) in (None, SEED):
                 known[key] = value
-        ignored = {GROWN_FROM, *(key for key in before.parameters if self.unused(key) or self.hidden(key))}
-        return differences(before.parameters, {**known, **self.given}, ignored)
+        ignored = {GROWN_FROM, *(key for key in had if self.unused(key) or self.hidden(key))}
+        return differences(had, {**known, **self.given}, ignored)
 
     def _larger(self, differ: Mapping[str, tuple[Any, Any]] | None) -> list[Any]:
         """[What the parameter was by which the stage grows], where it is larger now and nothing else differs."""

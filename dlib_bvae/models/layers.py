@@ -9,6 +9,24 @@ from typing import Any
 
 import tensorflow as tf
 
+from dlib_bvae.errors import UserError
+
+INITIALIZERS = ("he_uniform", "glorot_uniform")
+
+
+def spread(layer: str, initializer: str, gain: float, seen: int, ends: tuple[int, int]) -> tuple[int, float]:
+    """What an initialiser divides by, and its gain, as initial_weights takes them; weights of gain 0 start at 0 in any case.
+
+    "he_uniform": variance gain / seen, the inputs that an output sees. "glorot_uniform": variance 2 / (sum of `ends`, inputs
+    and outputs times the kernel's taps), whatever the gain (Glorot & Bengio 2010; what tf.layers of TensorFlow 1 start from).
+    Raises UserError for another initialiser.
+    """
+    if initializer not in INITIALIZERS:
+        raise UserError(
+            f"the initializer of {layer} must be one of {', '.join(INITIALIZERS)}; got {initializer!r}; set that of its network"
+        )
+    return (seen, gain) if initializer == "he_uniform" else (sum(ends), 2.0 if gain else 0.0)
+
 
 def initial_weights(shape: tuple[int, ...], fan_in: int, gain: float, seed: int, name: str) -> tf.Tensor:
     """Uniform float32 weights of variance gain / fan_in (He et al. 2015: gain 2 before a ReLU); one stream a name."""
@@ -20,8 +38,8 @@ def initial_weights(shape: tuple[int, ...], fan_in: int, gain: float, seed: int,
 class Layer(tf.Module):
     """A kernel and a bias, kept in float32 and cast to the dtype of the input where they are used.
 
-    In its subclasses, gain is 2 before a ReLU, 1 before a tanh or a linear output. gate: where a network puts one, what the
-    layer's result goes through.
+    In its subclasses, gain is 2 before a ReLU, 1 before a tanh or a linear output; initializer: see spread. gate: where a
+    network puts one, what the layer's result goes through.
     """
 
     gate: Callable[[tf.Tensor], tf.Tensor] | None = None
@@ -46,8 +64,8 @@ class Dense(Layer):
     numbers lie in the same sets of a CPU's cache, and the three products of a training step take 1.2 times as long with them.
     """
 
-    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int):
-        kernel = initial_weights((inputs, width), inputs, gain, seed, name)
+    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int, initializer: str = "he_uniform"):
+        kernel = initial_weights((inputs, width), *spread(name, initializer, gain, inputs, (inputs, width)), seed, name)
         self.transposed = width > inputs
         super().__init__(name, tf.transpose(kernel) if self.transposed else kernel, width)
 
@@ -58,10 +76,20 @@ class Dense(Layer):
 class Conv(Layer):
     """`size` × `size` convolution: (batch, H, W, inputs) → (batch, H/stride, W/stride, width)."""
 
-    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int, size: int = 4, stride: int = 2):
-        super().__init__(
-            name, initial_weights((size, size, inputs, width), size * size * inputs, gain, seed, name), width
-        )
+    def __init__(
+        self,
+        name: str,
+        inputs: int,
+        width: int,
+        gain: float,
+        seed: int,
+        size: int = 4,
+        stride: int = 2,
+        initializer: str = "he_uniform",
+    ):
+        ends = size * size * inputs, size * size * width
+        scale = spread(name, initializer, gain, ends[0], ends)
+        super().__init__(name, initial_weights((size, size, inputs, width), *scale, seed, name), width)
         self.stride = stride
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
@@ -71,9 +99,10 @@ class Conv(Layer):
 class Deconv(Layer):
     """4×4 transposed convolution of stride 2: (batch, H, W, inputs) → (batch, 2H, 2W, width)."""
 
-    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int):
-        # Every output pixel sees a quarter of the kernel's 16 taps.
-        super().__init__(name, initial_weights((4, 4, width, inputs), 4 * inputs, gain, seed, name), width)
+    def __init__(self, name: str, inputs: int, width: int, gain: float, seed: int, initializer: str = "he_uniform"):
+        # Every output pixel sees a quarter of the kernel's 16 taps, which Glorot's rule does not know of.
+        scale = spread(name, initializer, gain, 4 * inputs, (16 * inputs, 16 * width))
+        super().__init__(name, initial_weights((4, 4, width, inputs), *scale, seed, name), width)
         self.width = width
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:

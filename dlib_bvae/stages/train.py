@@ -48,7 +48,7 @@ from dlib_bvae.training.optimizers import OPTIMIZERS, SCHEDULES
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.settings import TrainingSettings, depends_on_total
 from dlib_bvae.training.trainer import Trainer
-from dlib_bvae.training.warm_start import start_from, weights_digest, weights_of_run
+from dlib_bvae.training.warm_start import start_from, start_output_bias, weights_digest, weights_of_run
 from dlib_bvae.visualize.pictures import save_reconstructions
 
 REGISTRIES = (
@@ -366,7 +366,7 @@ def build(
 ) -> tuple[Trainer, np.ndarray]:
     """The trainer on `data`, and the observations whose reconstructions are logged.
 
-    shared: see make_feed. begun: whether a checkpoint has its weights, so that model.initial_weights is not read any more.
+    shared: see make_feed. begun: whether a checkpoint has its weights, so that where they start does not matter any more.
     """
     seed, objective = settings.random_seed, settings.objective
     strategy = choose_strategy(settings.devices, objective, build_likelihood(), settings.batch_size, settings.xla)
@@ -376,6 +376,9 @@ def build(
         optimizer = settings.optimizer(network.trainable_variables)
     validation = make_validation(data, network, settings.batch_size, objective.wants)
     shown = data if validation is None else validation.remaining
+    if settings.output_bias == "data_mean" and not begun:
+        with scope(strategy):
+            start_output_bias(network, shown, seed)
     objective.build(network.num_latent, shown, seed)
     feed = make_feed(shown, Plan(shown, settings.batch_size, seed, objective.wants), shared=shared)
     # In this order they are called: what validation ends is ended before the curve's last point.

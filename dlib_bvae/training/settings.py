@@ -19,6 +19,7 @@ from dlib_bvae.training.callbacks import Callback
 from dlib_bvae.training.optimizers import Optimizer, Schedule, adam, constant
 
 _MOST_IN_BATCH = 2**16  # images
+OUTPUT_BIASES = ("zero", "data_mean")
 _MOST_STEPS = 10**12  # whose images are counted in 64 bits
 
 
@@ -38,11 +39,12 @@ class TrainingSettings:
     batch_size: images, at most 65,536. training_steps, checkpoint_every, log_every: steps. loss_window: steps over which
     recorded losses are averaged, and of a window of `divergence`. initial_weights: a run whose network this one starts from
     (see start_from), "" for random weights. export_steps: different steps in 1 … training_steps whose models are kept (see
-    exports.py). precision: of the networks, "float32", "mixed_bfloat16" or "mixed_float16" (with loss scaling). xla: compile
-    the step with XLA. clip_norm, clip_value: bounds of the gradients' common norm and of each number, 0 for none.
-    average_decay: the weights that are exported are moving averages of this decay, 0 for the last ones. deterministic:
-    operations give the same bits every time, which a CPU's do anyway; on a GPU it is slower, and what has no such kernel is
-    refused. devices: how many share a batch, 0 for all GPUs. Raises UserError for values out of range.
+    exports.py). output_bias: where the bias of the decoder's last layer starts, at "zero" or, by "data_mean", at the logit of
+    the mean pixel of each channel (see start_output_bias). precision: of the networks, "float32", "mixed_bfloat16" or
+    "mixed_float16" (with loss scaling). xla: compile the step with XLA. clip_norm, clip_value: bounds of the gradients' common
+    norm and of each number, 0 for none. average_decay: the weights that are exported are moving averages of this decay, 0 for
+    the last ones. deterministic: operations give the same bits every time, which a CPU's do anyway; on a GPU it is slower, and
+    what has no such kernel is refused. devices: how many share a batch, 0 for all GPUs. Raises UserError for values out of range.
     """
 
     model: Objective | Baseline = gin.REQUIRED
@@ -64,6 +66,7 @@ class TrainingSettings:
     log_every: int = 100
     loss_window: int = 100
     initial_weights: str = ""
+    output_bias: str = "zero"
     export_steps: Sequence[int] = ()
     learning_rates: Schedule = field(init=False)  # `schedule`, or the constant one
 
@@ -85,6 +88,12 @@ class TrainingSettings:
         if not isinstance(self.initial_weights, str):
             raise UserError(
                 f"model.initial_weights must be a run directory such as 'runs/other'; got {self.initial_weights!r}"
+            )
+        if self.output_bias not in OUTPUT_BIASES:
+            raise UserError(f"model.output_bias must be one of {', '.join(OUTPUT_BIASES)}; got {self.output_bias!r}")
+        if self.initial_weights and self.output_bias != "zero":
+            raise UserError(
+                f"model.output_bias = {self.output_bias!r} and model.initial_weights both say where a bias starts; leave out one"
             )
         object.__setattr__(self, "export_steps", _checked_steps(self.export_steps, self.training_steps))
         object.__setattr__(self, "learning_rates", self.schedule or constant())

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import support.painter  # noqa: F401  # declares the kinds of the parameters of painting
 
-from dlib_bvae.artifacts.identity import Identity, config_hash, differences, run_hash, without_seeds
+from dlib_bvae.artifacts.identity import Identity, completed, config_hash, differences, run_hash, without_seeds
 
 USED = {"painting.colour": "red", "painting.size": 4, "painting.seed": 0}
 BESIDE = {"painting.title": "x", "painting.workers": 2, "painting.saved": [1]}
@@ -121,6 +121,26 @@ def test_parameters_that_earlier_versions_lacked_count_where_they_differ_from_wh
     assert config_hash({**base, "model.loss_window": 50}) != config_hash(base)
     assert config_hash({**base, "model.initial_weights": "abc"}) != config_hash(base)
     assert config_hash({**base, "model.export_steps": [10]}) == config_hash(base)
+
+
+def test_what_a_result_of_an_earlier_version_lacked_is_filled_in_for_the_functions_that_it_used():
+    before = {"model.model": "@vae()", "encoder.encoder_fn": "@conv_encoder", "scope/control_vae.ki": -0.001}
+    added = {"conv_encoder.initializer": "he_uniform", "scope/control_vae.beta_start": 0.0, "model.output_bias": "zero"}
+    found = completed(before)
+    assert added.items() <= found.items()
+    assert not any(key.startswith(("deconv_decoder", "fc_", "factor_vae")) for key in found)
+    now = {**before, "conv_encoder.initializer": "glorot_uniform"}
+    assert completed(now)["conv_encoder.initializer"] == "glorot_uniform"
+    assert config_hash(now) != config_hash(before) == config_hash({**before, "conv_encoder.initializer": "he_uniform"})
+
+
+def test_a_study_trains_anew_what_starts_otherwise_than_in_earlier_versions():
+    network = {"encoder.encoder_fn": "@conv_encoder"}
+    assert run_hash(network) == run_hash({**network, "conv_encoder.initializer": "glorot_uniform"})
+    assert run_hash({**network, "conv_encoder.initializer": "he_uniform"}) == config_hash(network)
+    assert run_hash(network) != config_hash(network)  # the name that an earlier version gave its directory
+    others = {"encoder.encoder_fn": "@burgess_encoder"}
+    assert run_hash(others) == config_hash(others)
 
 
 def test_a_name_is_the_same_on_every_machine_and_in_every_version():

@@ -1,6 +1,7 @@
 """lifecycle.py: what is there already, what is done again and why, what goes on; directories appear whole."""
 
 import contextlib
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from support import painter
 from support.painter import CHANGES, PAINT, SAME, begun_by, killed, listed, paint, value
 
-from dlib_bvae.artifacts import lifecycle, read_identity, read_results
+from dlib_bvae.artifacts import identity, lifecycle, read_identity, read_results
 from dlib_bvae.errors import UserError
 
 CHEAP = replace(PAINT, continues=True)
@@ -62,6 +63,21 @@ def test_what_is_dear_is_refused_with_the_way_out(final, change, capsys):
     assert paint(final, stage=DEAR) == "done"
     assert paint(final, *bindings, overwrite=True, **changed) == "made"
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("had", "outcome"), [(1, "done"), (2, "made")])
+def test_a_parameter_that_an_earlier_version_lacked_had_the_value_that_is_said_of_it(
+    final, had, outcome, monkeypatch, capsys
+):
+    paint(final)
+    path = final / "results/json/paint_identity.json"
+    entries = json.loads(path.read_text())
+    del entries["parameters"]["painting.size"]
+    path.write_text(json.dumps(entries))
+    monkeypatch.setattr(identity, "_ADDED", {"painting.size": had})
+    assert paint(final) == outcome
+    told = f"{final} was made with painting.size = 2, now it is 1; painting again\n"
+    assert capsys.readouterr().out == (told if outcome == "made" else "")
 
 
 def test_overwrite_makes_it_again_and_keeps_the_old_one_until_then(final):

@@ -4,7 +4,9 @@ import inspect
 
 from gin import config
 
+from dlib_bvae import config as configurations
 from dlib_bvae import registry
+from dlib_bvae.artifacts import identity
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.image_quality.extractors import EXTRACTORS
@@ -70,3 +72,10 @@ def test_what_is_declared_is_a_parameter():
     declared = {name for name in registry._kinds if name.partition(".")[0] in selectors}
     assert len(declared) > len(EXPECTED)
     assert declared - known == set()
+
+
+def test_the_parameters_that_earlier_versions_lacked_have_the_defaults_that_are_said_of_them():
+    expected = {**identity._ADDED, **identity._CHANGED}
+    with configuration([], [], train.REGISTRIES):
+        assert {key: configurations.default(key) for key in expected} == expected
+    assert identity._CHANGED.keys() < identity._ADDED.keys()

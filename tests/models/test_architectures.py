@@ -19,6 +19,7 @@ from dlib_bvae.models.architectures import (
     residual_encoder,
     spatial_broadcast_decoder,
 )
+from dlib_bvae.models.layers import INITIALIZERS, Layer
 
 BURGESS_ENCODER = (16 * 1 + 1) * 32 + 2 * (16 * 32 + 1) * 32 + (2048 + 1) * 256 + (256 + 1) * 256 + (256 + 1) * 20
 BURGESS_DECODER = (10 + 1) * 256 + (256 + 1) * 256 + (256 + 1) * 2048 + 2 * (16 * 32 + 1) * 32 + (16 * 32 + 1)
@@ -145,11 +146,50 @@ INITIAL = {
 }
 
 
+THEIRS = ("conv_encoder", "deconv_decoder", "fc_encoder", "fc_decoder")
+
+
 @pytest.mark.parametrize("name", INITIAL)
 def test_initial_weights_are_those_of_every_version_before(name):
-    variables = ARCHITECTURES.get(name)((64, 64, 3), 10, 0).trainable_variables
+    given = {"initializer": "he_uniform"} if name in THEIRS else {}  # the start of earlier versions
+    variables = ARCHITECTURES.get(name)((64, 64, 3), 10, 0, **given).trainable_variables
     total = sum(float(np.abs(variable.numpy().astype(np.float64)).sum()) for variable in variables)
     assert (len(variables), total) == (INITIAL[name][0], pytest.approx(INITIAL[name][1], rel=1e-6))
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_the_networks_of_disentanglement_lib_start_as_tensorflow_1_s_layers(name):
+    """Every kernel is uniform within √(6 / (fan in + fan out)), fans counted on the whole kernel; biases are 0."""
+    network = ARCHITECTURES.get(name)((64, 64, 1), 10, 0)
+    layers = [module for module in network.submodules if isinstance(module, Layer)]
+    for layer in layers:
+        *taps, first, second = layer.kernel.shape
+        bound = np.sqrt(6 / (np.prod(taps) * (first + second)))
+        kernel = layer.kernel.numpy()
+        assert np.abs(kernel).max() <= bound * (1 + 1e-6)
+        assert kernel.std() == pytest.approx(bound / np.sqrt(3), rel=0.1)
+        assert not layer.bias.numpy().any()
+    assert len(layers) * 2 == len(network.trainable_variables)
+
+
+def test_the_first_convolution_of_conv_encoder_has_the_deviation_of_theirs():
+    for initializer, deviation in (("glorot_uniform", 0.062), ("he_uniform", 0.365)):
+        encoder = conv_encoder((64, 64, 1), 10, 0, initializer)
+        assert encoder.convolutions[0].kernel.numpy().std() == pytest.approx(deviation, rel=0.04)
+        mean, _ = encoder(tf.cast(tf.random.stateless_uniform([16, 64, 64, 1], [0, 1]) < 0.05, tf.float32))
+        assert (float(tf.reduce_mean(tf.abs(mean))) < 0.02) == (initializer == "glorot_uniform")
+
+
+def test_every_initializer_is_taken_by_every_architecture_and_another_is_refused():
+    for name in ARCHITECTURES.names():
+        for initializer in INITIALIZERS:
+            ARCHITECTURES.get(name)((16, 16, 1), 2, 0, initializer=initializer)
+    with pytest.raises(
+        UserError, match="initializer of encoder_conv0 must be one of he_uniform, glorot_uniform; got 'he'"
+    ):
+        conv_encoder((16, 16, 1), 2, 0, initializer="he")
+    block = residual_encoder((16, 16, 1), 4, 0, "glorot_uniform").blocks[0]
+    assert not block.second.kernel.numpy().any(), "it starts as the identity"
 
 
 def test_the_logits_of_a_broadcast_map_as_large_as_the_image_start_small():

@@ -239,7 +239,10 @@ def state() -> State:
     files = {
         str(path): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(Path().rglob("*"))
-        if path.is_file() and path.suffix != ".lock" and path.name not in (".lock", MARK) and "tfevents" not in path.name
+        if path.is_file()
+        and path.suffix != ".lock"
+        and path.name not in (".lock", MARK)
+        and "tfevents" not in path.name
     }
     return State(kept, rows, files)
 

@@ -34,7 +34,8 @@ class Case(NamedTuple):
 
 
 NET, ORACLE = "runs/net", "runs/oracle"
-_SMALL = [line.replace("fc_e", "conv_e").replace("fc_d", "deconv_d") for line in VAE]  # a copy of everything is made for each case
+# A copy of everything is made for each case.
+_SMALL = [line.replace("fc_e", "conv_e").replace("fc_d", "deconv_d") for line in VAE]
 _STEPS = [line for line in _SMALL if "training_steps" not in line]
 _FEW_VOTES = [f"model_centrality.{each}" for each in ("batch_size = 8", "num_votes = 20", "num_variance_estimate = 50")]
 _MORE = [*_STEPS, "model.training_steps = 6"]

@@ -13,13 +13,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support.methods import Encoder
-from support.trainings import EXAMPLES, check_equal, checkpoint_of, made, trained
+from support.trainings import DATA, EXAMPLES, check_equal, checkpoint_of, made, trained
 
+from dlib_bvae.config import configuration
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.layers import Dense
+from dlib_bvae.models.multi_rate import multi_rate_vae
+from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.saved_model import export
+from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.stages import train
 from dlib_bvae.training.ensemble import train_ensemble
-from dlib_bvae.training.warm_start import start_from, weights_digest, weights_of_run
+from dlib_bvae.training.settings import TrainingSettings
+from dlib_bvae.training.warm_start import start_from, start_output_bias, weights_digest, weights_of_run
 
 pytestmark = pytest.mark.usefixtures("tiny_networks")
 
@@ -213,7 +220,11 @@ source = tf.train.load_checkpoint(str(weights_of_run(sys.argv[1]) / "variables" 
 kernel = source.get_tensor("network/encoder/hidden/kernel/.ATTRIBUTES/VARIABLE_VALUE")
 assert (trainer.network.encoder.hidden.kernel.numpy() == kernel).all()
 trained(trainer, Path(sys.argv[2]))
+from dlib_bvae.models.multi_rate import multi_rate_vae
+from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.saved_model import export
+from dlib_bvae.models.vae import GaussianVAE
+from dlib_bvae.stages import train
 export(trainer.network, Path(sys.argv[2]) / "saved_model")
 assert weights_digest(Path(sys.argv[2]) / "saved_model") == weights_digest(exported_model(Path(sys.argv[2]), 2))
 print("same")
@@ -226,3 +237,50 @@ def test_devices_that_share_a_batch_all_start_from_them(other, tmp_path):
     path = os.pathsep.join([str(tests), str(tests.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path})
     assert done.stdout.endswith("same\n"), done.stderr
+
+
+class Speckled(ImageData):
+    """Images of black and white pixels, each channel as often white as `means` says."""
+
+    name, max_pixel, fingerprint, num_images = "speckled", 1, "speckled", 300
+
+    def __init__(self, means):
+        self.observation_shape = (16, 16, len(means))
+        drawn = np.random.default_rng(0).uniform(size=(300, *self.observation_shape))
+        self._images = (drawn < means).astype(np.uint8)
+
+    def images_at(self, indices):
+        return self._images[np.asarray(indices)]
+
+
+@pytest.mark.parametrize("means", [[0.2], [0.1, 0.9, 1.0]])
+def test_the_last_bias_starts_at_the_logit_of_the_mean_pixel_of_each_channel(means):
+    for name in ("burgess_decoder", "higgins_decoder", "spatial_broadcast_decoder"):
+        with configuration([], [f"decoder.decoder_fn = @{name}"], train.REGISTRIES):
+            network = GaussianVAE((16, 16, len(means)), 0)
+        before = network.decode_logits(tf.zeros([1, 10])).numpy()
+        start_output_bias(network, Speckled(means), 0)
+        logits = network.decode_logits(tf.zeros([1, 10])).numpy() - before
+        kept = np.clip(means, 1e-3, 0.999)
+        np.testing.assert_allclose(logits, np.broadcast_to(np.log(kept / (1 - kept)), logits.shape), atol=0.06)
+
+
+def test_a_training_starts_from_the_mean_of_what_it_is_shown_and_a_continued_one_from_its_checkpoint():
+    settings = TrainingSettings(vae(), batch_size=4, training_steps=4, output_bias="data_mean")
+    trainers = [train.build(DATA, settings, begun=begun)[0] for begun in (False, True)]
+    bias, begun, plain = (each.network.decoder.output.bias.numpy() for each in (*trainers, made(4)))
+    assert not plain.any()
+    assert not begun.any()
+    mean = DATA.observations_at(np.arange(DATA.num_images)).mean()
+    np.testing.assert_allclose(1 / (1 + np.exp(-bias)), mean, rtol=0.05)
+
+
+def test_what_cannot_start_at_the_mean_is_refused():
+    with pytest.raises(UserError, match="output_bias must be one of zero, data_mean; got 'mean'"):
+        made(4, output_bias="mean")
+    with pytest.raises(UserError, match="both say where a bias starts"):
+        made(4, output_bias="data_mean", initial_weights="other")
+    with configuration([], ["decoder.decoder_fn = @burgess_decoder"], train.REGISTRIES):
+        network = multi_rate_vae((16, 16, 1), 0)  # its gates scale every bias
+    with pytest.raises(UserError, match="whose logits come from a layer of dlib_bvae.models.layers, without a gate"):
+        start_output_bias(network, DATA, 0)

@@ -14,7 +14,8 @@ class control_vae(Objective):
     """Reconstruction error + β(t) · KL with β(t) from a PI controller of the batch's KL; ControlVAE (Shao et al. 2020).
 
     With e = C(t) − KL: β = kp σ(−e) + I + beta_min, clipped to beta_min … beta_max, where I grows by ki · e unless the value
-    of the step before lay below beta_min. C starts at c_start and rises by c_step every `every` steps up to c_max, in nats.
+    of the step before lay below beta_min; beta_start is the value before the first, 1 as in the authors' code. C starts at
+    c_start and rises by c_step every `every` steps up to c_max, in nats.
     kp: >= 0. ki: <= 0. Raises UserError for values out of range.
     """
 
@@ -31,6 +32,7 @@ class control_vae(Objective):
         ki: float = -0.001,
         beta_min: float = 1.0,
         beta_max: float = 100.0,
+        beta_start: float = 1.0,
     ):
         super().__init__("control_vae")
         self.c_max, self.c_start = (
@@ -48,7 +50,9 @@ class control_vae(Objective):
         if beta_max < beta_min:
             raise UserError(f"control_vae.beta_max must be >= beta_min = {beta_min}; got {beta_max}")
         self.integral = tf.Variable(0.0, trainable=False, name="integral")
-        self.before = tf.Variable(0.0, trainable=False, name="before")
+        self.before = tf.Variable(
+            check_number("control_vae.beta_start", beta_start, 0), trainable=False, dtype=tf.float32, name="before"
+        )
 
     def set_point(self, step: tf.Tensor) -> tf.Tensor:
         """C(step) in nats: int64 () → float32 ()."""

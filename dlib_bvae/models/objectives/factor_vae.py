@@ -17,11 +17,13 @@ from dlib_bvae.models.random_numbers import normal, uniform
 class Discriminator(tf.Module):
     """An MLP of leaky ReLUs (slope 0.2): codes (batch, latents) → logits (batch, 2) of "joint" and "permuted"."""
 
-    def __init__(self, num_latent: int, seed: int, width: int, depth: int):
+    def __init__(self, num_latent: int, seed: int, width: int, depth: int, initializer: str):
         super().__init__("discriminator")
         widths = [num_latent, *[width] * depth]
-        self.hidden = [Dense(f"discriminator{i}", widths[i], widths[i + 1], 2.0, seed) for i in range(depth)]
-        self.output = Dense("discriminator_output", width, 2, 1.0, seed)
+        self.hidden = [
+            Dense(f"discriminator{i}", widths[i], widths[i + 1], 2.0, seed, initializer) for i in range(depth)
+        ]
+        self.output = Dense("discriminator_output", width, 2, 1.0, seed, initializer)
 
     def __call__(self, z: tf.Tensor) -> tf.Tensor:
         for layer in self.hidden:
@@ -34,21 +36,30 @@ class Adversarial(Objective):
 
     The discriminator (depth × width, its own Adam at a fixed rate) learns after every step of the network to tell this
     batch's codes from those of a second, independent batch whose latents are permuted over the batch one by one.
+    initializer: how its weights start (layers.spread); disentanglement_lib's start by "glorot_uniform".
     """
 
     wants = Wants(independent=True)
 
-    def __init__(self, name: str, gamma: float | Weight, discriminator_learning_rate: float, width: int, depth: int):
+    def __init__(
+        self,
+        name: str,
+        gamma: float | Weight,
+        discriminator_learning_rate: float,
+        width: int,
+        depth: int,
+        initializer: str,
+    ):
         super().__init__(name)
         self.gamma = check_weight(f"{name}.gamma", gamma)
         self.learning_rate = check_positive(f"{name}.discriminator_learning_rate", discriminator_learning_rate)
         check_integer(f"{name}.width", width, 1)
         check_integer(f"{name}.depth", depth, 1)
-        self.width, self.depth = width, depth
+        self.width, self.depth, self.initializer = width, depth, initializer
 
     def build(self, num_latent: int, data: ImageData, seed: int) -> None:
         """Makes the discriminator and its optimiser's two moments."""
-        self.discriminator = Discriminator(num_latent, seed, self.width, self.depth)
+        self.discriminator = Discriminator(num_latent, seed, self.width, self.depth, self.initializer)
         zeros = lambda: [tf.Variable(tf.zeros_like(v), trainable=False) for v in self.discriminator.trainable_variables]
         self.first, self.second = zeros(), zeros()
 
@@ -101,9 +112,14 @@ class factor_vae(Adversarial):
     paper = "Kim & Mnih 2018"
 
     def __init__(
-        self, gamma: float | Weight = 10.0, discriminator_learning_rate: float = 1e-4, width: int = 1000, depth: int = 6
+        self,
+        gamma: float | Weight = 10.0,
+        discriminator_learning_rate: float = 1e-4,
+        width: int = 1000,
+        depth: int = 6,
+        initializer: str = "he_uniform",
     ):
-        super().__init__("factor_vae", gamma, discriminator_learning_rate, width, depth)
+        super().__init__("factor_vae", gamma, discriminator_learning_rate, width, depth, initializer)
 
     def terms(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The ELBO's two terms and γ TC."""

@@ -107,8 +107,9 @@ class factor_qvae(Adversarial):
         discriminator_learning_rate: float = 1e-4,
         width: int = 1000,
         depth: int = 6,
+        initializer: str = "he_uniform",
     ):
-        super().__init__("factor_qvae", gamma, discriminator_learning_rate, width, depth)
+        super().__init__("factor_qvae", gamma, discriminator_learning_rate, width, depth, initializer)
         self.losses = Quantization("factor_qvae", lambda_quantize, lambda_commit)
 
     def build(self, num_latent: int, data: ImageData, seed: int) -> None:

@@ -10,7 +10,7 @@ from dlib_bvae.models.objectives.control_vae import control_vae
 
 
 def slow_controller(kls, set_points, kp, ki, low, high):
-    integral, before, betas = 0.0, 0.0, []
+    integral, before, betas = 0.0, 1.0, []
     for kl, set_point in zip(kls, set_points, strict=True):
         error = set_point - kl
         if before >= low:
@@ -32,6 +32,30 @@ def test_the_controller_agrees_with_float64_through_wind_up_and_both_bounds():
     np.testing.assert_allclose(got, expected, rtol=1e-4)
     assert min(got) == 1.0
     assert max(got) == 3.0
+
+
+def authors_controller(kls, set_point, kp, ki):
+    """PIDControl of the authors' code for disentanglement, for β of at least 1: the value before is kept, and starts at 1."""
+    integral, before, betas = 0.0, 1.0, []
+    for kl in kls:
+        error = set_point - kl
+        proportional, grown = kp / (1.0 + np.exp(error)), integral + ki * error
+        integral = integral if before < 1 else grown
+        before = proportional + integral + 1
+        betas.append(max(before, 1.0))
+    return betas
+
+
+def test_400_steps_agree_with_the_authors_controller_from_the_first_on():
+    kls = 16 + 4 * np.sin(np.arange(400) / 15) + np.random.default_rng(0).normal(size=400)
+    controller = control_vae(kp=0.01, ki=-0.005)
+    got = [float(controller.control(tf.constant(kl, tf.float32), tf.constant(15.0))) for kl in kls]
+    expected = authors_controller(kls, 15.0, 0.01, -0.005)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+    assert max(got) > 1.5
+    earlier = control_vae(kp=0.01, ki=-0.005, beta_start=0.0)  # skipped the first step's integral
+    first = float(earlier.control(tf.constant(kls[0], tf.float32), tf.constant(15.0)))
+    assert abs(first - expected[0]) == pytest.approx(0.005 * (kls[0] - 15), rel=1e-3)
 
 
 @pytest.mark.parametrize("kl", [0.0, 1e6])
@@ -66,11 +90,11 @@ def test_bounds_the_wrong_way_round_are_refused():
 
 def test_the_terms_are_weighted_by_what_the_controller_says(make_batch):
     batch = make_batch(step=tf.constant(20, tf.int64))
-    method = control_vae(c_start=2.0, c_step=0.5, every=10, kp=0.5, ki=-0.25, beta_min=0.5)
+    method = control_vae(c_start=0.0, c_step=0.5, every=10, kp=0.5, ki=-0.25, beta_min=0.5)
     terms = method.terms(batch)
-    kl, set_point = float(np.mean(batch.kl)), 3.0
-    # Before the first step the value is 0, below beta_min, so the integral stays 0.
-    beta = 0.5 / (1 + np.exp(set_point - kl)) + 0.5
+    kl, set_point = float(np.mean(batch.kl)), 1.0
+    # Before the first step the value is 1, above beta_min, so the integral moves.
+    beta = 0.5 / (1 + np.exp(set_point - kl)) - 0.25 * (set_point - kl) + 0.5
     assert {name: float(value) for name, value in terms.items()} == pytest.approx(
         {"reconstruction": float(np.mean(batch.reconstruction)), "weighted_kl": beta * kl}, rel=1e-5
     )
@@ -84,7 +108,7 @@ def test_its_defaults_are_the_paper_s_for_dsprites():
     assert (found["kp"], found["ki"], found["beta_min"], found["beta_max"]) == (0.01, -0.001, 1.0, 100.0)
 
 
-@pytest.mark.parametrize("name", ["c_max", "c_start", "c_step", "kp", "beta_min"])
+@pytest.mark.parametrize("name", ["beta_start", "c_max", "c_start", "c_step", "kp", "beta_min"])
 def test_a_number_below_zero_is_refused(name):
     control_vae(**{name: 0.0})
     with pytest.raises(UserError, match=f"control_vae.{name} must be a finite number >= 0"):

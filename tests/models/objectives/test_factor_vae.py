@@ -128,7 +128,8 @@ def test_an_update_is_a_step_of_adam_with_the_paper_s_betas_and_the_accuracy_is_
 
 
 def test_its_defaults_and_bounds():
-    assert defaults(factor_vae) == {"gamma": 10.0, "discriminator_learning_rate": 1e-4, "width": 1000, "depth": 6}
+    sizes = {"width": 1000, "depth": 6, "initializer": "he_uniform"}
+    assert defaults(factor_vae) == {"gamma": 10.0, "discriminator_learning_rate": 1e-4, **sizes}
     factor_vae(width=1, depth=1)
     for name in ("width", "depth"):
         with pytest.raises(UserError, match=f"factor_vae.{name} must be an integer >= 1"):
