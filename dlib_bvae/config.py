@@ -141,9 +141,18 @@ def _binding(
         if explained := missing_binding(error):
             raise explained from error
         raise
+    except OSError as error:
+        raise _without_gin(error) from error
     finally:
         _opened.clear()
         gin.clear_config()
+
+
+def _without_gin(error: OSError) -> OSError:
+    """The error that gin puts in the place of one raised in a configurable has neither its number nor its file: that one."""
+    while closure := getattr(vars(type(error)).get("__getattr__"), "__closure__", None):
+        error = closure[0].cell_contents
+    return error
 
 
 _opened: list[Configuration] = []

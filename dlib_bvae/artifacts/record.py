@@ -308,7 +308,12 @@ def _dump(value: Any) -> str:
 
 
 def _merged(earlier: Path) -> dict[str, Any]:
-    paths = sorted((earlier / "results" / "aggregate").glob("*.json"))
+    try:
+        paths = sorted(path for path in (earlier / "results" / "aggregate").iterdir() if path.suffix == ".json")
+    except PermissionError as error:
+        raise unreadable(error) from error
+    except (FileNotFoundError, NotADirectoryError):
+        paths = []
     if not paths:
         raise UserError(f"{earlier} has no results of the stage before; run that first, or choose another --model_dir")
     return {key: value for path in paths for key, value in read_json(path, path.stem).items()}

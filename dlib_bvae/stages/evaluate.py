@@ -91,10 +91,10 @@ def run(
                 representation, work = external.represent(source, data, codes, overwrite)
                 used |= work.used()
         works, of_metrics, refused = _score(names, representation, metric == "all", configured, overwrite)
+    if refused is not None:  # it may not have come to use what was typed for it
+        raise refused
     with configured() as configured_by:
         say_unused(configured_by.typed, used | of_metrics)
-    if refused is not None:
-        raise refused
     return [work.directory for work in works]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import Stage, Work, describe, is_done, read_identity, read_results, standing
 from dlib_bvae.artifacts.names import check_name
+from dlib_bvae.artifacts.permissions import check_readable
 from dlib_bvae.artifacts.record import results_standing
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import content_sha256
@@ -151,6 +152,7 @@ def represent(
         overwrite = False
     if codes is not None:
         if work.done(overwrite):
+            check_readable(work.directory / "results")
             work.relabel({key: recorded[key] for key in ("model", "dataset")})
         else:
             _write(work, source, recorded, codes)

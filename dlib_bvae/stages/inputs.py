@@ -12,6 +12,7 @@ import numpy as np
 
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import Identity, open_run, read_identity, read_lock, read_results, standing
+from dlib_bvae.artifacts.permissions import check_readable
 from dlib_bvae.artifacts.record import damaged
 from dlib_bvae.artifacts.trust import statements_of_run
 from dlib_bvae.config import part_of_configuration
@@ -42,6 +43,7 @@ class TrainedRun:
     identity: Identity = field(init=False)
 
     def __post_init__(self) -> None:
+        check_readable(self.directory / "train" / "results")  # of which later stages copy, after hours of work
         object.__setattr__(self, "results", trained_results(self.directory))
         object.__setattr__(self, "identity", read_identity(self.directory / "train", "train"))
 

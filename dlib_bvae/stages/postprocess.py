@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.artifacts import Stage, Work, describe, device, is_done, peak_memory_mib, read_identity
+from dlib_bvae.artifacts.permissions import check_readable
 from dlib_bvae.artifacts.record import results_standing
 from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
@@ -109,6 +110,7 @@ def encode_once(trained: TrainedRun, overwrite: bool = False) -> tuple[Work, Ima
         stands = is_done(theirs.directory, POSTPROCESS.name)
         if stands and not theirs.differ(read_identity(theirs.directory, POSTPROCESS.name)):
             print(f"{theirs.directory}: encoded already")
+            check_readable(theirs.directory / "results")
             return theirs, part
     work = Work(POSTPROCESS, trained.output / name, **what)
     results = {"trained": trained.results["uuid"], "probe": probe, "step": trained.step}
@@ -144,6 +146,7 @@ def encode(
     """
     if work.done(overwrite):
         print(f"{work.directory}: encoded already")
+        check_readable(work.directory / "results")  # of which later stages copy, after hours of work
         return
     began = time.monotonic()
     reduction, seed, _ = postprocessing()

@@ -35,11 +35,3 @@ def test_pca_goes_through_all_commands(command, tmp_path):
     written = table[table["score"] == "squared_error"]["mean"].item()
     assert written == error["squared_error"]
     assert 0 < written < 256 * 0.25
-
-
-def test_the_codes_of_an_oracle_are_made_by_a_process_that_has_trained_nothing(command, tmp_path):
-    oracle = ("--gin_bindings=model.model = @oracle()", "--gin_bindings=dataset.name = 'dummy_data'", "--model_dir=one")
-    for name, flags in (("dlib_bvae_train", oracle), ("dlib_bvae_postprocess", ["--model_dir=one"])):
-        done = command(tmp_path, name, *flags)
-        assert done.returncode == 0, done.stderr
-    assert np.load(tmp_path / "one/mean/codes.npy").shape == (512, 4)

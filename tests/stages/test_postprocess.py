@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import gin
 import numpy as np
 import pytest
 from support.tiny_runs import snapshot, strays
@@ -11,6 +12,7 @@ from dlib_bvae import datasets
 from dlib_bvae.artifacts import read_results
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.baselines import BASELINES
 from dlib_bvae.models.baselines.references import FactorView
 from dlib_bvae.representations.codes import codes_digest
 from dlib_bvae.stages import evaluate, postprocess, rank, train
@@ -147,6 +149,19 @@ def test_a_training_with_an_equal_outcome_keeps_what_was_made_from_it(network, c
     train.run(["gin/models/random_encoder.gin"], [*NETWORK, "model.random_seed = 1"], network, overwrite=True)
     evaluate.run("mig", [], FEW, network)
     assert f"{network}/mean was made from another training; encoding again" in capsys.readouterr().out
+
+
+def test_a_method_is_imported_where_gin_takes_new_names(oracle, monkeypatch):
+    get, names = BASELINES.get, []
+
+    def imported(name):
+        assert not gin.config_is_locked()
+        names.append(name)
+        return get(name)
+
+    monkeypatch.setattr(BASELINES, "get", imported)
+    postprocess.run(model_dir=oracle)
+    assert "oracle" in names
 
 
 def test_a_file_that_may_not_be_read_is_not_replaced(oracle, monkeypatch):

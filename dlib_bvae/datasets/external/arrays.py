@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 
+from dlib_bvae.artifacts.permissions import permission_is_said
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, content_sha256, listing_of, once
 from dlib_bvae.errors import UserError, unknown
 
@@ -67,7 +68,9 @@ def open_array(
     """
     if path.suffix not in SUFFIXES:
         raise UserError(f"{parameter} must be a {', '.join(SUFFIXES)} file; got {str(path)!r}")
-    if not path.is_file():
+    with permission_is_said():
+        is_there = path.is_file()
+    if not is_there:
         raise UserError(f"{parameter}: there is no file {str(path)!r} (looked from {Path.cwd()})")
 
     def checked(shape: tuple[int, ...], dtype: np.dtype) -> None:
