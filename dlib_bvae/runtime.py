@@ -9,6 +9,7 @@ import importlib.abc
 import importlib.util
 import io
 import os
+import re
 import select
 import signal
 import sys
@@ -75,7 +76,8 @@ def _ending(error: BaseException) -> tuple[int | None, str]:
         return 2, str(error)
     if is_disk_full(error):
         message = "the disk is full; free some space and run the same command again, it continues (nothing is lost)"
-        return 2, f"{message}: {str(error).splitlines()[0]}"
+        place = re.sub(r"^\{\{.*?\}\} ", "", str(error).splitlines()[0])  # TensorFlow begins with the operation
+        return 2, f"{message}: {place}"
     if isinstance(error, BrokenPipeError) and _output_is_closed():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more when it ends
         return 128 + 13, ""

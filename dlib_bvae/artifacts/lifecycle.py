@@ -26,6 +26,7 @@ from dlib_bvae.artifacts.record import (
     relabel,
     write_atomic,
     write_stage,
+    writing,
 )
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import LABEL, SEED, kind_of
@@ -260,9 +261,9 @@ class Work:
         """Begins with what the finished result keeps to go on from, which stays as it is."""
         check_readable(self.directory)
         make_part(self.directory)
-        for path in (path for pattern in self.stage.kept for path in self.directory.glob(pattern)):
-            copy = shutil.copytree if path.is_dir() else shutil.copy2
-            copy(path, self.part / path.name)
+        with writing(self.part):
+            for path in (path for pattern in self.stage.kept for path in self.directory.glob(pattern)):
+                (shutil.copytree if path.is_dir() else shutil.copy2)(path, self.part / path.name)
         self.grown_from = [*read_identity(self.directory, self.stage.name).recorded.get(GROWN_FROM, []), *before]
 
     def _refuse(self, final: Mapping[str, tuple[Any, Any]] | None, begun: Mapping[str, tuple[Any, Any]] | None) -> None:
