@@ -317,3 +317,17 @@ def test_values_are_those_that_gin_gives_macros_itself(lines):
     with configuration([], lines, []) as opened:
         assert values() == expected
         assert opened.bound == config_dict(gin.config_str()) == flattened([], lines)
+
+
+def test_an_error_of_the_system_keeps_its_number_and_its_file(tmp_path):
+    @gin.configurable("opens_a_file", module="tests")
+    def opens():
+        (tmp_path / "none").read_bytes()
+
+    @gin.configurable("opens_another", module="tests")
+    def outer():
+        opens()
+
+    with pytest.raises(FileNotFoundError) as raised, configuration([], [], []):
+        outer()
+    assert (raised.value.errno, raised.value.filename) == (2, str(tmp_path / "none"))

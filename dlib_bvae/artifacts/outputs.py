@@ -61,9 +61,9 @@ def write_outputs(
     paths = {directory / name: _pieces(content) for name, content in files.items()}
     with written_next_to(paths) as parts:
         new = {path.name: _digest(part) for path, part in parts.items()}
+        _note(directory, new)  # first, as it is what a full disk refuses
         for path in of_earlier:
             _keep(path)
-        _note(directory, new)
         for path, part in parts.items():
             os.replace(part, path)
         _note(directory, new)  # another command may have written MARK as it had been before

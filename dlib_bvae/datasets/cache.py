@@ -47,7 +47,7 @@ def locked(path: Path, purpose: str, variable: str, num_bytes: int | None = None
         room, advice = "", "see who may use it"
         if is_disk_full(error):
             advice = "free some space"
-            if num_bytes is not None:
+            if num_bytes is not None and "needed" not in str(error):
                 room = f"it needs {_mebibytes(num_bytes)}, and {_mebibytes(_free(path.parent))} are free; "
         return UserError(
             f"cannot {purpose} into {path.parent}: {error.strerror or error}; {room}{advice} or set {variable} to another "

@@ -1,8 +1,10 @@
 """outputs.py: files in a folder of the user's choice replace those that this package wrote, and no others."""
 
+import contextlib
 import os
 
 import pytest
+from support.small_disk import PAGE, fill, small_disk
 
 from dlib_bvae.artifacts import outputs
 from dlib_bvae.artifacts.outputs import MARK, check_outputs, write_outputs
@@ -144,3 +146,26 @@ def test_what_a_killed_command_was_writing_goes_and_what_others_write_stays(tmp_
     write_outputs(tmp_path, {"a.csv": "a", "b[1].csv": "b"}, "--output")
     kept = [*others, *(part.format(alive) for part in parts), f".b[1].csv.{dead + 1}", "a.csv", "b[1].csv", MARK]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_on_a_full_disk_the_old_files_stay_together_or_the_new_ones_stand(tmp_path):
+    names = ("a.csv", "b.parquet", "c.md")
+    contents = lambda letter: dict.fromkeys(names, letter * 3 * PAGE)
+    ended = set()
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        write_outputs(disk / "out", contents("o"), "--output")
+        for spare in range(16):
+            fill(disk, spare)
+            with contextlib.suppress(UserError):
+                write_outputs(disk / "out", contents("n"), "--output")
+            (found,) = {(disk / "out" / name).read_text()[0] for name in names}
+            assert sorted(path.name for path in (disk / "out").iterdir()) == sorted([*names, MARK])
+            ended.add(found)
+            (disk / "filling").unlink()
+            write_outputs(disk / "out", contents("o"), "--output")
+        fill(disk, 0)
+        with pytest.raises(
+            UserError, match=r"the disk is full; free space and run the same command again \(nothing is lost"
+        ):
+            write_outputs(disk / "out", contents("n"), "--output")
+    assert ended == {"o", "n"}

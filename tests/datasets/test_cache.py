@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from dlib_bvae.artifacts import file_lock
 from dlib_bvae.datasets import cache
 from dlib_bvae.errors import UserError
 
@@ -265,3 +266,43 @@ def test_a_checksum_is_remembered_until_the_file_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "sha256_of", real)
     os.utime(path, ns=(1, 1))
     assert cache.content_sha256([path]) == first == real(path)
+
+
+def test_what_killed_processes_left_is_removed_by_the_next_that_writes(path):
+    path.parent.mkdir()
+    for name in ("killed-1.part", "held-1.part", "held-1.lock", "continued-1.part", "continued-1.progress"):
+        (path.parent / name).write_text("x")
+    with (path.parent / "held-1.lock").open("ab") as lock:
+        file_lock.lock(lock.fileno())
+        open_cache(path)
+    assert [name for name in left(path) if not name.startswith("rows")] == [
+        "continued-1.part",
+        "continued-1.progress",
+        "held-1.part",
+    ]
+
+
+def test_what_is_there_is_read_without_a_lock(written):
+    (written.parent / "rows-1.lock").unlink()
+    open_cache(written)
+    cache.once(written, "write it", cache.CACHE_VARIABLE, 1, lambda file: pytest.fail("it is there"))
+    assert sorted(each.name for each in written.parent.iterdir()) == ["rows-1.json", "rows-1.npy"]
+
+
+def test_no_byte_is_written_where_there_is_no_room(path, monkeypatch):
+    monkeypatch.setattr(cache, "_free", lambda folder: 2**20)
+    with pytest.raises(UserError) as refused:
+        cache.once(path, "keep it", cache.CACHE_VARIABLE, 2**24, lambda file: pytest.fail("there is no room"))
+    room = "No space left on device (16 MiB needed, 1.0 MiB free); "
+    assert f"cannot keep it into {path.parent}: {room}free some space or set DLIB_BVAE_CACHE_DIR" in str(refused.value)
+    assert left(path) == []
+
+
+def test_a_cache_file_that_may_not_be_read_is_not_called_damaged(written, monkeypatch):
+    def forbidden(*given, **more):
+        raise PermissionError(errno.EACCES, "Permission denied", str(written))
+
+    monkeypatch.setattr(cache.np, "load", forbidden)
+    with pytest.raises(UserError) as refused:
+        open_cache(written)
+    assert str(refused.value) == f"{written} cannot be read (Permission denied); see who may read it"

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from dlib_bvae.datasets import cache
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality import Extractor
@@ -92,6 +93,15 @@ def test_features_and_their_moments_are_those_of_all_rows_however_many_come_at_o
     moments = moments_of(written)
     assert moments.count == 2000
     np.testing.assert_allclose(moments.mean, expected.mean(axis=0), rtol=1e-5)
+
+
+def test_no_feature_is_computed_where_there_is_no_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_free", lambda folder: 100)
+    means = Extractor("means", lambda x: pytest.fail("there is no room"), 2**20, None, "none")
+    protocol = Protocol.of(means, "bicubic", False)
+    with pytest.raises(OSError, match=r"No space left on device \(40 MiB needed, 0\.0 MiB free\)"):
+        write_features(tmp_path / "f.npy", 10, means, protocol, [np.zeros((10, 4, 4, 1))])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_kept_features_are_found_by_data_protocol_and_rows_and_refused_where_they_are_others(tmp_path, monkeypatch):

@@ -290,11 +290,14 @@ def main(selection: Sequence[Sequence[str]]) -> None:
         os.chdir("/")
 
 
+def bound_by_permissions(program: list[str]) -> list[str]:
+    """The program as one that permissions bind: of root without the capabilities that pass them by, which setpriv takes."""
+    return ["setpriv", f"--bounding-set={_PASSING}", *program] if os.geteuid() == 0 else program
+
+
 def tried(selection: Sequence[Case]) -> Iterator[tuple[Case, str]]:
     """(case, what did not hold) of each, from a process that permissions bind. Raises OSError where none can be had."""
-    program = [sys.executable, "-m", "support.places"]
-    if os.geteuid() == 0:
-        program = ["setpriv", f"--bounding-set={_PASSING}", *program]
+    program = bound_by_permissions([sys.executable, "-m", "support.places"])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         program, input=json.dumps(selection), env=environment, capture_output=True, text=True, check=False

@@ -12,6 +12,7 @@ import pytest
 from support import writers
 
 from dlib_bvae import datasets
+from dlib_bvae.datasets import cache
 from dlib_bvae.datasets.official import base
 from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.datasets.official.cars3d import Cars3D
@@ -78,6 +79,13 @@ def test_a_set_costs_nothing_before_its_first_image(name, tmp_path, monkeypatch)
         assert word in text
     assert (f"`dlib_bvae_data download {name}`" in text) == bool(data.source.files[0].urls)
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_converted_where_there_is_no_room(tmp_path, monkeypatch):
+    data, _ = writers.tiny_mpi3d(tmp_path)
+    monkeypatch.setattr(type(data), "read", lambda *given: pytest.fail("there is no room"))
+    monkeypatch.setattr(cache, "_free", lambda folder: 100)
+    refused(data, tmp_path, "No space left on device (", "MiB needed, 0.0 MiB free); free some space or set DLIB_BVAE")
 
 
 @pytest.mark.parametrize("write", SETS)
