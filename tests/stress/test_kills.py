@@ -19,7 +19,7 @@ from support.tiny_runs import strays
 from dlib_bvae.artifacts import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-KILLS = 3  # of each command, at different steps
+KILLS = 24  # of each command, at different steps
 
 
 @pytest.fixture(autouse=True)

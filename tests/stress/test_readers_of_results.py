@@ -30,11 +30,11 @@ from dlib_bvae.stages.train import REGISTRIES
 COUNTS = [pytest.param(4, id="quick"), pytest.param(300, id="whole", marks=pytest.mark.slow)]
 pytestmark = pytest.mark.filterwarnings("ignore")
 RIGHT = ("equal", "other", "refused")
-EVALUATION = "one/mean/metrics/active_units/results"
+EVALUATION = "one/mean/metrics/active_units-num_train=100/results"
 # What commands on a run read of it.
 OF_A_RUN = [
     *(f"one/train/results/json/train_{each}.json" for each in ("results", "identity", "config")),
-    *("one/train/results/gin/train.gin", "one/train/results/aggregate/train.json"),
+    *("one/train/results/gin/train.gin",),
     *(f"one/mean/results/json/postprocess_{each}.json" for each in ("results", "identity")),
     *("one/mean/codes.json", "one/mean/codes.npy", "one/mean/results/aggregate/postprocess.json"),
     *(f"{EVALUATION}/json/evaluation_{each}.json" for each in ("results", "identity")),
@@ -97,7 +97,7 @@ def test_a_run_with_a_changed_file_is_scored_or_refused(file, count, base, tmp_p
     expected = results(base)[EVALUATION.removesuffix("/results")]
 
     def same(place):
-        return results(place / "one/mean/metrics")["active_units"] == expected
+        return results(place / "one/mean/metrics")["active_units-num_train=100"] == expected
 
     for seed, place in attempts(base, file, count, tmp_path / "place"):
 
