@@ -37,7 +37,7 @@ setup(
         "scipy>=1.11",
         "scikit-learn>=1.4",
         "pandas>=2.1",
-        "pyarrow>=14",
+        "pyarrow>=14.0.1",  # 14.0.0 unpickles what a file says (CVE-2023-47248)
         "pillow>=10",
         "matplotlib>=3.8",
         "h5py>=3.10",

@@ -61,7 +61,7 @@ def evaluate() -> Command:
     flags.add_argument("--output_dir", type=Path, help=f"{_ELSEWHERE}; of codes from elsewhere (default: runs/NAME)")
     group = flags.add_argument_group("instead of a run", "codes or an encoder from elsewhere")
     group.add_argument(
-        "--codes", type=Path, help="a .npy or .npz file (images, latents), one row an image in index order"
+        "--codes", type=Path, help="a .npy or .npz file (images, latents), one row an image in the data set's order"
     )
     group.add_argument("--codes_key", help="which array of a .npz file that has several")
     group.add_argument("--saved_model", type=Path, help="a SavedModel with a signature encode: observations → mean")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import Wants
@@ -155,3 +156,10 @@ def test_data_without_factors_is_refused():
 
     with pytest.raises(UserError, match="needs the factors of its images, which pixels does not know"):
         make_partners(Images(), 1, 0)
+
+
+def test_labels_in_any_combination_are_refused():
+    with pytest.raises(UserError, match="needs an image of every combination of factors, which probe.* has not"):
+        make_partners(Subsample(DATA, 20, 0), 1, 0)
+    with pytest.raises(UserError, match="needs an image of every combination"):
+        Plan(Subsample(DATA, 20, 0), 4, 0, Wants(labelled=4))

@@ -29,6 +29,10 @@ _LARGEST_CHUNK = 2**28  # bytes of an HDF5 file's array, which are read as one
 Check: TypeAlias = Callable[[tuple[int, ...], np.dtype], None]
 
 
+class NoArray(UserError):
+    """A file has no array of the dimensions that were asked for."""
+
+
 class Hdf5Rows:
     """A data set of an HDF5 file, of which rows are read by index: rows[indices] → array (n, …).
 
@@ -150,7 +154,7 @@ def _chosen(path: Path, key: str | None, shapes: dict[str, tuple], dimensions: S
     fitting = [name for name, shape in shapes.items() if len(shape) in dimensions]
     if len(fitting) != 1:
         asked = " or ".join(str(number) for number in dimensions)
-        raise UserError(
+        raise (UserError if fitting else NoArray)(
             f"{str(path)!r} has {len(fitting)} arrays of {asked} dimensions, so say which by its key; it holds "
             + ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         )

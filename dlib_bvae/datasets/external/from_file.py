@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from dlib_bvae.datasets.cache import content_sha256
 from dlib_bvae.datasets.derived.base import combined
-from dlib_bvae.datasets.external.arrays import open_array
+from dlib_bvae.datasets.external.arrays import NoArray, open_array
 from dlib_bvae.datasets.external.labels import Labelled, LabelledGrid, checked_kinds, checked_names, factors_of
 from dlib_bvae.datasets.external.tables import Columns, is_file_of_labels, matrix, read_columns, shape_check
 from dlib_bvae.datasets.images import ImageData, check_image_size
@@ -57,8 +58,7 @@ def from_file(
     name every combination exactly once are refused unless full_grid is False.
     """
     file = Path(path).expanduser()
-    check = functools.partial(_check_images, file)
-    images = _Rows(open_array(file, key, (3, 4), "from_file.path", check))
+    images = _Rows(_opened(file, key))
     white = _checked_max_pixel(images, max_pixel)
     identity: dict[str, Any] = {"path": content_sha256([file]), "key": key, "max_pixel": white}
     if labels is not None:
@@ -142,7 +142,28 @@ class FileGrid(FileImages, LabelledGrid):
     """Images of a file on a grid."""
 
 
+def _opened(path: Path, key: str | None) -> Any:
+    """The array of images. Raises UserError, also for a file that has a table of observations instead."""
+    try:
+        return open_array(path, key, (3, 4), "from_file.path", functools.partial(_check_images, path))
+    except NoArray as error:
+        with contextlib.suppress(NoArray):
+            shape = open_array(path, None, (2,), "from_file.path").shape
+            raise _tabular(path, shape) from error
+        raise
+
+
+def _tabular(path: Path, shape: Sequence[int]) -> UserError:
+    return UserError(
+        f"from_file takes images, and {path.name} has observations (n, columns) {tuple(shape)}, which are not trained on; score "
+        "codes of them by metrics.score(name, factors=F, codes=Z), or give them to networks of dense layers as images "
+        "(n, 1, columns) of numbers in [0, 1]"
+    )
+
+
 def _check_images(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    if len(shape) == 2:
+        raise _tabular(path, shape)
     if len(shape) not in (3, 4) or 0 in shape:
         raise UserError(
             f"the images of {path.name} must be (n, height, width) or (n, height, width, channels); got {shape}"

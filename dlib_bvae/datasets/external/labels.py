@@ -125,13 +125,10 @@ def checked_names(names: Any, found: Sequence[str | None], parameter: str) -> tu
     Raises UserError unless they are as many different texts.
     """
     if names is None:
-        return tuple(f"factor_{k}" if name is None else name for k, name in enumerate(found))
+        names = [f"factor_{k}" if name is None else name for k, name in enumerate(found)]
     listed = [] if isinstance(names, str) or not isinstance(names, Sequence) else list(names)
-    if (
-        len(listed) != len(found)
-        or len(set(map(str, listed))) != len(found)
-        or not all(isinstance(n, str) for n in listed)
-    ):
+    different = {name for name in listed if isinstance(name, str)}
+    if len(listed) != len(found) or len(different) != len(found):
         raise UserError(f"{parameter} must be {len(found)} different names; got {names!r}")
     return tuple(listed)
 

@@ -159,7 +159,7 @@ def test_bad_files_and_parameters_are_one_sentence(tmp_path):
         ({"path": "images.txt"}, "must be a .npy, .npz"),
         ({"path": path}, r"has 2 arrays of 3 or 4 dimensions.*imgs \(24, 5, 4, 3\), labels"),
         ({"path": path, "key": "img"}, "did you mean imgs"),
-        ({"path": path, "key": "labels"}, r"must be \(n, height, width\)"),
+        ({"path": path, "key": "labels"}, r"observations \(n, columns\) \(24, 3\), which are not trained on"),
         ({"path": path, "key": "imgs", "labels": "label"}, "did you mean labels"),
         ({"path": path, "key": "imgs", "labels": "labels", "factor_sizes": [24]}, "either factor_sizes or labels"),
         ({"path": path, "key": "imgs", "factor_sizes": [5, 5]}, "a grid of 25 images; the file has 24"),
@@ -217,3 +217,17 @@ def test_images_may_have_one_to_four_channels(tmp_path, channels):
     images = np.random.default_rng(0).integers(256, size=(6, 4, 5, channels), dtype=np.uint8)
     data = from_file(str(saved(tmp_path, "npy", images)))
     assert np.array_equal(data.images_at(np.arange(6)), images)
+
+
+def test_tables_of_observations_are_refused_with_what_takes_them(tmp_path):
+    table = np.random.default_rng(0).random((24, 5))
+    np.save(tmp_path / "table.npy", table)
+    np.savez(tmp_path / "table.npz", x=table, y=np.arange(24))
+    for name in ("table.npy", "table.npz"):
+        message = r"from_file takes images.*\(24, 5\), which are not trained on; score codes of them by metrics.score"
+        with pytest.raises(UserError, match=message):
+            from_file(str(tmp_path / name))
+    np.save(tmp_path / "table.npy", table[:, None])
+    data = from_file(str(tmp_path / "table.npy"))
+    assert data.observation_shape == (1, 5, 1)
+    np.testing.assert_allclose(data.observations_at([3])[0, 0, :, 0], table[3], atol=1 / 510)

@@ -10,8 +10,9 @@ from dlib_bvae.datasets.derived.pixels import resized
 from dlib_bvae.datasets.derived.subsets import Subsample, Subset
 from dlib_bvae.datasets.derived.training_distribution import Correlated, HeldOut
 from dlib_bvae.datasets.external.from_file import from_file
-from dlib_bvae.datasets.external.labels import distinct, factors_of, grid_of
+from dlib_bvae.datasets.external.labels import distinct, factors_of, grid_of, of_arrays
 from dlib_bvae.errors import UserError
+from dlib_bvae.image_quality.factor_cnn import factor_cnn
 from dlib_bvae.training.plan import factors_of as factors_of_batch
 from dlib_bvae.training.plan import make_partners
 
@@ -130,3 +131,68 @@ def test_texts_are_categorical_and_may_be_missing():
         factors_of([column], ["hue"], ["ordinal"], "labels")
     with pytest.raises(UserError, match="no image has a value of 'hue'"):
         factors_of([np.array([np.nan, np.nan])], ["hue"], None, "labels")
+
+
+def test_what_is_derived_from_labels_in_any_combination_keeps_them(tmp_path):
+    labels = np.array([[0.5, 1], [2, np.nan], [0.5, 3], [2, 3]])
+    np.savez(tmp_path / "mine.npz", images=np.zeros((4, 6, 6), np.uint8) + 9, labels=labels)
+    kinds = {"x": "continuous"}
+    data = from_file(
+        str(tmp_path / "mine.npz"), labels="labels", full_grid=False, factor_names=("x", "y"), factor_kinds=kinds
+    )
+    small = resized(data, 3, 3)
+    assert small.observation_shape == (3, 3, 1)
+    assert small.factors_at([3, 1]).tolist() == [[1, 1], [1, -1]]
+    assert (small.factor_names, small.factor_kinds) == (("x", "y"), ("continuous", None))
+    with pytest.raises(
+        UserError, match="must be a data set with every combination of its factors; from_file.* has not"
+    ):
+        Subset(data, {"x": [0]})
+    with pytest.raises(UserError, match="continuous factors or lacks values; take another extractor"):
+        factor_cnn(data, 1, 0.1, 0)
+
+
+def test_kinds_and_values_are_those_of_the_grid_that_a_set_is_derived_from(tmp_path):
+    np.savez(tmp_path / "mine.npz", images=np.zeros((24, 3, 3), np.uint8) + 9, labels=GRID * 0.5)
+    data = from_file(str(tmp_path / "mine.npz"), labels="labels", factor_kinds=["ordinal", "cyclic", "continuous"])
+    part = Subset(resized(data, 2, 2), {"factor_2": [1, 3]})
+    assert part.factor_kinds == data.factor_kinds == Subsample(data, 5, 0).factor_kinds
+    assert [known.tolist() for known in part.factor_values] == [[0, 0.5], [0, 0.5, 1], [0.5, 1.5]]
+
+
+def test_two_arrays_are_scored_alone():
+    codes = np.hstack([GRID, GRID[:, ::-1]]).astype(float)
+    alone = metrics.score("mig", factors=GRID, codes=codes, random_state=3, factor_names=list(NAMES))
+    assert set(alone["mig_per_factor"]) == set(NAMES)
+    assert alone["discrete_mig"] == 0
+    assert metrics.score("mig", factors=GRID, codes=GRID + 0.0)["discrete_mig"] > 0.9
+    # Every combination once: a grid, in whatever order.
+    order = np.random.default_rng(0).permutation(24)
+    found = metrics.score("beta_vae", factors=GRID[order], codes=GRID[order] + 0.0, num_train=200, num_eval=100)
+    assert found["eval_accuracy"] == 1
+
+
+def test_arrays_that_do_not_fit_are_one_sentence():
+    codes = GRID + 0.0
+    for parameters, message in (
+        ({"codes": codes}, "score needs a data set and codes, or factors and codes"),
+        ({"factors": GRID}, "score needs a data set and codes, or factors and codes"),
+        ({"factors": GRID[:, 0], "codes": codes}, r"factors must be numbers \(images, factors\); got int64 \(24,\)"),
+        ({"factors": [[1], [1, 2]], "codes": codes}, "factors must be numbers"),
+        ({"factors": GRID[:20], "codes": codes}, r"codes must be numbers \(20, latents\)"),
+        ({"factors": GRID, "codes": codes, "factor_names": ["a"]}, "factor_names must be 3 different names"),
+        (
+            {"factors": np.random.default_rng(0).random((200, 1)), "codes": codes},
+            r"set factor_kinds = \{'factor_0': …\} to one of categorical",
+        ),
+        (
+            {"factors": GRID, "codes": lambda seen: seen},
+            "only factors and codes were given, no images, so codes must be an array",
+        ),
+    ):
+        with pytest.raises(UserError, match=message):
+            metrics.score("mig", **parameters)
+    with pytest.raises(UserError, match="parameter of mig is called 'factors'"):
+        metrics.score("mig", of_arrays(GRID), codes, factors=GRID)
+    with pytest.raises(UserError, match="no factor is called 'hue'"):
+        metrics.score("beta_vae", of_arrays(GRID), codes, factors=["hue"])
