@@ -11,7 +11,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import contingency, histogram_bins, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import MISSING, About, Matrix, Result, Sampling, Score
 
 SCORES = {
     "gaussian_total_correlation": Score(0, None, False),
@@ -43,7 +43,8 @@ def unsupervised(
     its diagonal D: total correlation ½ (Σ log D − log det C) in nats; squared 2-Wasserstein distance from N(0, C) to
     N(0, D), 2 tr C − 2 tr (D^½ C D^½)^½, and the same over tr C; and the mean over pairs of different codes of their
     mutual information in nats, in num_bins equal-width bins. Constant codes depend on nothing and add nothing (the
-    reference code gives NaN). Where codes are linear functions of each other the total correlation is infinite: None.
+    reference code gives NaN). Where codes are linear functions of each other the total correlation is infinite: None, with the
+    reason in missing_scores.
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns the four scores and code_mutual_information
     (latents × latents, zeros on the diagonal). Raises UserError for numbers out of range or more than 1,000 codes.
@@ -56,9 +57,11 @@ def unsupervised(
     bins = histogram_bins(sample.codes, num_bins)
     information = mutual_information(contingency(bins, num_bins, bins, [num_bins] * latents))
     np.fill_diagonal(information, 0)
-    distance = wasserstein_correlation(covariance)
+    distance, gaussian = wasserstein_correlation(covariance), total_correlation(covariance)
+    infinite = {"gaussian_total_correlation": "it is infinite, as codes are linear functions of each other"}
     return {
-        "gaussian_total_correlation": total_correlation(covariance),
+        "gaussian_total_correlation": gaussian,
+        **({MISSING: infinite} if gaussian is None else {}),
         "gaussian_wasserstein_correlation": distance,
         "gaussian_wasserstein_correlation_norm": distance / trace if trace else 0.0,
         "mutual_info_score": float(information.sum() / max(latents * (latents - 1), 1)),

@@ -28,13 +28,14 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.curve import frechet_curve
 from dlib_bvae.image_quality.extractors import EXTRACTORS
+from dlib_bvae.metrics.unsupervised import total_correlation
 from dlib_bvae.models import Model
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.baselines import BASELINES, Baseline
 from dlib_bvae.models.likelihoods import LIKELIHOODS
-from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS
+from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
 from dlib_bvae.models.saved_model import export
-from dlib_bvae.models.vae import build_likelihood
+from dlib_bvae.models.vae import GaussianVAE, build_likelihood
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.training.callbacks.divergence import Divergence
 from dlib_bvae.training.callbacks.validation import make_validation
@@ -64,6 +65,7 @@ REGISTRIES = (
     EXTRACTORS,
 )
 _EXAMPLES = 8
+_SAMPLED, _AT_ONCE = 10_000, 250  # images whose codes are sampled at the end, and of them at a time
 _INITIAL = "model.initial_weights"
 _OF_FITS = ("model", "name", "random_seed")  # what a baseline reads of the settings
 # What turns a part of training on, and its further parameters with it.
@@ -227,6 +229,8 @@ def finish(
 
     began: seconds since 1970. measured: further results, with the seconds it took.
     """
+    if isinstance(settings.model, Objective) and settings.model.total_correlation and isinstance(network, GaussianVAE):
+        measured["gaussian_total_correlation"] = _total_correlation(network, data, settings.random_seed)
     if network is not None:
         _export(network, _examples(data), work.part)
         measured["weights"] = weights_digest(work.part / "saved_model")
@@ -353,6 +357,19 @@ def trained(trainer: Trainer, settings: TrainingSettings, measured: dict[str, fl
     }
     results |= {callback.key: found for callback in trainer.callbacks if (found := callback.results())}
     return trainer.network, {**results, **measured}
+
+
+def _total_correlation(network: GaussianVAE, data: ImageData, seed: int) -> float | None:
+    """The Gaussian total correlation, in nats, of a sampled code of each of 10,000 images, drawn with replacement.
+
+    None where it is infinite, as codes are linear functions of each other.
+    """
+    rng = np.random.default_rng(seed)
+    codes = []
+    for rows in np.array_split(rng.integers(data.num_images, size=_SAMPLED), _SAMPLED // _AT_ONCE):
+        mean, log_variance = (each.numpy().astype(np.float64) for each in network.encode(data.observations_at(rows)))
+        codes.append(mean + np.exp(0.5 * log_variance) * rng.normal(size=mean.shape))
+    return total_correlation(np.atleast_2d(np.cov(np.concatenate(codes), rowvar=False)))
 
 
 def _export(network: Model, examples: np.ndarray, part: Path) -> None:

@@ -69,6 +69,7 @@ def test_a_code_twice_has_infinite_total_correlation_which_is_none():
     codes = mixed(GRID).astype(np.float32)
     result = unsupervised(GRID, np.hstack([codes, -2 * codes[:, :1]]), 0)
     assert result["gaussian_total_correlation"] is None
+    assert "it is infinite" in result["missing_scores"]["gaussian_total_correlation"]
     assert result["gaussian_wasserstein_correlation"] > 0.1
 
 

@@ -108,7 +108,8 @@ def test_a_float16_training_whose_gradients_overflow_finds_its_scale():
 
 def test_the_logged_names_are_the_terms_and_what_was_measured():
     trainer = small_trainer("beta_tc_vae")
-    measured = {"total_correlation", "index_code_information", "dimension_wise_kl", "kl", "reconstruction", "loss"}
+    parts = ("total_correlation", "index_code_information", "dimension_wise_kl")
+    measured = {*(f"minibatch_{part}" for part in parts), "kl", "reconstruction", "loss"}
     assert set(trainer.names) == measured | {"weighted_kl", "weighted_total_correlation"}
     means = run(trainer, 2)
     terms = means["reconstruction"] + means["weighted_kl"] + means["weighted_total_correlation"]

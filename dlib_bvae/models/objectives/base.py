@@ -74,7 +74,8 @@ class Objective(tf.Module):
 
     Its tf.Variables are part of every checkpoint. latents: the kinds of network it trains (see GaussianVAE.latents). separable:
     whether terms and what is measured are means over the images, so that devices can share a batch. wants: also of the class
-    where it asks for pairs or labels, as the board reads the supervision there. summary, paper: its row in tables of methods.
+    where it asks for pairs or labels, as the board reads the supervision there. total_correlation: whether it penalises that of
+    the codes, whose value at the end of training is in the results then. summary, paper: its row in tables of methods.
     """
 
     summary: str = ""
@@ -82,6 +83,7 @@ class Objective(tf.Module):
     latents: tuple[str, ...] = ("gaussian",)
     wants = Wants()
     separable = False
+    total_correlation = False
 
     @property
     def supervision(self) -> str:

@@ -110,6 +110,7 @@ class factor_vae(Adversarial):
 
     summary = "total correlation by a discriminator, two batches"
     paper = "Kim & Mnih 2018"
+    total_correlation = True
 
     def __init__(
         self,

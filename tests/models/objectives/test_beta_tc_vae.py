@@ -7,6 +7,7 @@ from support.methods import defaults
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.objectives.base import Batch
 from dlib_bvae.models.objectives.beta_tc_vae import aggregate_log_density, beta_tc_vae, stratified_weights
 
 
@@ -55,17 +56,36 @@ def test_it_agrees_with_slow_loops(make_batch, estimator):
     method.build(3, DummyData(), 0)
     joint, marginals = slow_log_density(batch, 512, estimator)
     terms = method.terms(batch)
-    assert float(batch.measured["total_correlation"]) == pytest.approx((joint - marginals).mean(), rel=1e-4)
+    constant = np.log(512) if estimator == "weighted" else 0.0
+    logged = {name: float(value) for name, value in batch.measured.items()}
+    expected = (joint - marginals).mean() - 2 * constant
+    assert logged["minibatch_total_correlation"] == pytest.approx(expected, rel=1e-4, abs=1e-4)
     assert float(terms["weighted_total_correlation"]) == pytest.approx(3 * (joint - marginals).mean(), rel=1e-4)
     z, mean, log_variance = (x.numpy().astype(float) for x in (batch.latent, batch.mean, batch.log_variance))
     posterior = -0.5 * ((z - mean) ** 2 / np.exp(log_variance) + log_variance + np.log(2 * np.pi)).sum(1)
     prior = -0.5 * (z**2 + np.log(2 * np.pi)).sum(1)
-    assert float(batch.measured["index_code_information"]) == pytest.approx((posterior - joint).mean(), rel=1e-4)
-    assert float(batch.measured["dimension_wise_kl"]) == pytest.approx((marginals - prior).mean(), rel=1e-4)
-    parts = (
-        float(batch.measured[name]) for name in ("total_correlation", "index_code_information", "dimension_wise_kl")
-    )
-    assert sum(parts) == pytest.approx((posterior - prior).mean(), rel=1e-4)
+    information, dimensions = (posterior - joint).mean() - constant, (marginals - prior).mean() + 3 * constant
+    assert logged["minibatch_index_code_information"] == pytest.approx(information, rel=1e-4)
+    assert logged["minibatch_dimension_wise_kl"] == pytest.approx(dimensions, rel=1e-4)
+    assert sum(logged.values()) == pytest.approx((posterior - prior).mean(), rel=1e-4)
+
+
+def test_what_is_logged_has_no_constant_and_the_bias_that_is_said_of_it():
+    """10 independent latents, 64 images of dSprites: 122 nats are a constant, and 10 more the few images."""
+    logged, trained = [], []
+    for seed in range(10):
+        rng, variance = np.random.default_rng(seed), 0.05
+        mean = np.sqrt(1 - variance) * rng.normal(size=(64, 10))
+        latent = mean + np.sqrt(variance) * rng.normal(size=mean.shape)
+        numbers = (tf.constant(each, tf.float32) for each in (mean, np.full_like(mean, np.log(variance)), latent))
+        batch, method = Batch(*numbers, tf.zeros(64), tf.zeros(64)), beta_tc_vae(beta=2.0)
+        method.num_images = 737_280
+        trained.append(float(method.terms(batch)["weighted_total_correlation"]))
+        logged.append(float(batch.measured["minibatch_total_correlation"]))
+        assert float(batch.measured["minibatch_index_code_information"]) <= np.log(64) + 1e-3
+    assert np.mean(logged) == pytest.approx(10, abs=0.7)
+    assert np.array(trained) - logged == pytest.approx(np.full(10, 9 * np.log(737_280)), abs=1e-3)
+    assert 9 * np.log(737_280) == pytest.approx(121.6, abs=0.05)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
