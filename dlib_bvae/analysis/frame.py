@@ -71,6 +71,7 @@ _LISTS = ("submission_results.exact_factors", "train_identity.seeds", "evaluatio
 _CONFIG, _PARAMETERS = "train_config.", "evaluation_results.metric_parameters."
 _EVALUATION = "results/aggregate/evaluation.json"
 _OF_A_STAGE = ("aggregate", "gin", "json")
+_LARGEST = 1e150
 _MOST_SHOWN = 100  # characters of a wrong value in a message
 _WAITING = 512  # rows with the same names that are turned into columns together
 
@@ -251,10 +252,10 @@ def _check_kinds(path: Path, row: Mapping[str, Any]) -> None:
 
 
 def is_number(entry: object) -> bool:
-    """Whether an entry is a finite number, no truth value, that 64 bits hold."""
+    """Whether an entry is a finite number, no truth value, that 64 bits hold and whose square does, too."""
     if isinstance(entry, int):
         return not isinstance(entry, bool) and abs(entry) < 2**63
-    return isinstance(entry, float) and math.isfinite(entry)
+    return isinstance(entry, float) and abs(entry) <= _LARGEST
 
 
 def _is_list_of_names(entry: object) -> bool:

@@ -33,6 +33,7 @@ SCORED_HERE = "scored here"  # external codes that are no submission
 STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
 COSTS = ("parameters", "seconds", "images", "reconstruction")
 _ID_DIGITS = 10
+_LARGEST = 1e150  # of a number whose products with others are finite
 Record = Mapping[str, Any]
 _PICTURES = ("train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
 _COSTS = {  # in the board → column of the frame of `collect`
@@ -128,6 +129,7 @@ def _records(frame: pd.DataFrame) -> list[Record]:
     # A key that is a score of one metric and a matrix of another is a column of texts.
     counted = [*scores, *(name for name in (*_COSTS.values(), _STEPS, _BATCH) if name in frame)]
     numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in counted}
+    numbers = {name: each.where(each.abs() <= _LARGEST) for name, each in numbers.items()}
     return _plain(frame.reindex(columns=list(wanted)).assign(**numbers))
 
 
@@ -209,7 +211,7 @@ def _tolerance(runs: Sequence[Mapping[str, Any]]) -> float | None:
 
     found = pd.Series([run["retrain_tolerance"] for run in runs], dtype=object)
     largest = pd.to_numeric(found, errors="coerce").max()
-    return None if pd.isna(largest) else float(largest)
+    return float(largest) if abs(largest) < math.inf else None
 
 
 def row_id(names: Mapping[str, Any]) -> str:

@@ -245,6 +245,31 @@ def test_equal_codes_are_said_of_a_row_and_in_its_tables(runs):
     assert said.encode() in found["board.csv"]
 
 
+ODD = {  # an entry of a row that stands between two others → what the file says
+    "evaluation_results.discrete_mig": 1e308,
+    "train_results.elapsed_time": 1e308,
+    "train_results.steps": 1e150,
+    "train_config.model.batch_size": 1e308,
+    "submission_results.retrain_tolerance": 10**400,
+    "submission_results.evidence": "x",
+    "submission_results.exact_factors": [["a"]],
+    "postprocess_results.codes_digest": 3,
+}
+
+
+@pytest.mark.parametrize("entry", ODD)
+def test_an_odd_row_between_others_stops_none_of_them(entry, runs, tmp_path):
+    told = {"method": "PCA", "supervision": "none", "evidence": "retrained", "retrain_tolerance": 0.1}
+    places = [score(bring(runs, name, source="c.npy", submission=told), "mig", {"discrete_mig": 0.5}) for name in "abc"]
+    path = places[1] / "results/aggregate/evaluation.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), entry: ODD[entry]}))
+    frame, problems = collect(runs)
+    board = build(frame, runs, tmp_path / "board")
+    json.dumps(board, allow_nan=False)
+    assert {row["model"] for row in board["rows"]} | ({"b"} if problems else set()) == {"a", "b", "c"}
+    assert len(problems) <= 1
+
+
 def test_how_far_a_model_trained_again_may_be_off_is_shown(runs, tmp_path):
     told = {"method": "PCA", "supervision": "none", "evidence": "retrained"}
     for name, tolerance in {"strict": 0.05, "loose": 0.125, "odd": "x"}.items():
