@@ -21,6 +21,7 @@ _ADDED = {
     "model.initial_weights": "",
     "model.output_bias": "zero",
     "control_vae.beta_start": 0.0,
+    "evaluation.sampling": "with_replacement",
     **{f"{name}_{part}.initializer": "he_uniform" for name in _NETWORKS for part in ("encoder", "decoder")},
     **{f"{name}.initializer": "he_uniform" for name in ("conv_encoder", "deconv_decoder", "spatial_broadcast_decoder")},
     **{f"{name}.initializer": "he_uniform" for name in ("factor_vae", "factor_qvae")},

@@ -29,6 +29,7 @@ SCORES = {
     "num_active_codes": COUNT,
 }
 MATRICES = {"nmi": Matrix("code", "factor", "share of the factor's entropy", high=1.0)}
+DEFINITIONS = {"infomec": 2}
 SAMPLING = Sampling(images=("num_train", "num_test"))
 ABOUT = {
     "infomec": About(

@@ -22,6 +22,7 @@ from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampl
 
 SCORES = {"jemmig": UNIT}
 MATRICES = INFORMATION
+DEFINITIONS = {"jemmig": 2}
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {"jemmig": About("the lead, less what else the code informs of", ("jemmig",), ("num_bins",), "Do & Tran 2020")}
 

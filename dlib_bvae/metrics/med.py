@@ -22,6 +22,7 @@ SCORES = {
     "top_k_completeness": UNIT,
 }
 MATRICES = {"importance": Matrix("code", "factor", "share of the factor's information", high=1.0)}
+DEFINITIONS = {"med": 2}
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {
     "med": About(

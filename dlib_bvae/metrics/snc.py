@@ -16,6 +16,7 @@ from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampl
 
 SCORES = {"snc": UNIT._replace(low=None, chance=0.0), "snc_accuracy": UNIT}
 MATRICES = INFORMATION
+DEFINITIONS = {"snc": 2}
 SAMPLING = Sampling(images=("num_train", "num_test"))
 ABOUT = {"snc": About("one code a factor, one interval a value", ("snc",), ("num_bins",), "Mahon et al. 2023")}
 

@@ -49,7 +49,7 @@ from dlib_bvae.visualize.matrices import save_matrices
 
 Configured = Callable[[], contextlib.AbstractContextManager[Configuration]]
 REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, EXTRACTORS, REPRESENTATIONS]
-EVALUATION = Stage("evaluation", version=2, again="scoring again")
+EVALUATION = Stage("evaluation", again="scoring again")
 _MOST_SHOWN = 8  # scores in the line that tells of a result
 
 

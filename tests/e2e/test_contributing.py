@@ -163,7 +163,7 @@ def test_the_pieces_work_from_another_package(tmp_path, command):
     metrics = tmp_path / "runs/mine/mean/metrics"
     results = json.loads((metrics / "code_range-num_train=200/results/json/evaluation_results.json").read_text())
     assert results["code_range"] > 0
-    assert results["metric_parameters"] == {"num_train": 200}
+    assert results["metric_parameters"] == {"num_train": 200, "evaluation.sampling": "disjoint"}
     assert (metrics / "mig").is_dir()
     without = command(tmp_path, "dlib_bvae_train", "--gin_config=mine.gin", "--model_dir=other")
     assert without.returncode == 2

@@ -11,7 +11,10 @@ from dlib_bvae.stages.external import external_codes
 SMALL = [
     f"{name}.{parameter} = {value!r}"
     for name in metrics.names()
-    for parameter, value in metrics.small_parameters(name, images=200, fits=2).items()
+    # of one value of a factor there are few images
+    for parameter, value in metrics.small_parameters(
+        name, images=60 if name == "strong_downstream_task" else 200, fits=2
+    ).items()
 ]
 TEN_STEPS = [
     "dataset.name = 'dummy_data'",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlib_bvae import errors, metrics
+from dlib_bvae import datasets, errors, metrics
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.errors import UserError
@@ -59,8 +59,8 @@ def test_a_metric_named_twice_or_by_another_name_is_scored_once(mine, score_exte
 def test_all_leaves_out_what_cannot_apply_and_that_is_no_error(mine, score_external, capsys):
     found = score_external("all", codes=mine)
     assert [each["metric"] for each in found] == [name for name in metrics.names() if name != "reconstruction_error"]
-    told = capsys.readouterr().err.splitlines()
-    assert [line.split(":")[:2] for line in told] == [["left out", " reconstruction_error"]]
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("left out")]
+    assert [line.split(":")[1] for line in told] == [" reconstruction_error"]
 
 
 def test_all_is_an_error_when_a_parameter_is_wrong(mine, score_external, monkeypatch, capsys):
@@ -104,6 +104,49 @@ def test_repeats_are_seeds_in_a_row_and_their_mean_is_the_score(mine, score_exte
     folder = "mig-evaluation.random_seed=3,evaluation.repeats=3,num_train=200"
     assert (Path("runs/mine/codes/metrics") / folder).is_dir()
     assert "repeats" not in single[0]
+
+
+def test_samples_are_drawn_as_asked_and_scores_of_both_are_never_pooled(mine, score_external, capsys):
+    names, more = "mig,sap,sap_dlib", ["mig.num_train = 900", "sap.num_train = 900", "sap_dlib.num_train = 900"]
+    replaced = "evaluation.sampling = 'with_replacement'"
+    disjoint, as_there = score_external(names, *more, codes=mine), score_external(names, *more, replaced, codes=mine)
+    data = datasets.load("dummy_data")
+    for sampling, found in (("disjoint", disjoint), ("with_replacement", as_there)):
+        for each in found:
+            name = each["metric"]
+            small = {
+                key: value for key, value in each["metric_parameters"].items() if "." not in key and key != "definition"
+            }
+            direct = metrics.score(name, data, np.load(mine), 0, sampling=sampling, **small)
+            assert {key: each[key] for key in direct} == direct
+            used = "with_replacement" if name == "sap_dlib" else sampling
+            assert each["metric_parameters"]["evaluation.sampling"] == used
+    assert [each.get("images_drawn") for each in disjoint] == [
+        {"num_train": 512},
+        {"num_train": 341, "num_test": 171},
+        None,
+    ]
+    assert not any("images_drawn" in each for each in as_there)
+    assert disjoint[2]["SAP_score"] == as_there[2]["SAP_score"]
+    assert (
+        "sap: num_train + num_test = 1,100 are more than the 512 images; it is fitted to 341" in capsys.readouterr().err
+    )
+    frame, _ = collect(Path("runs"))
+    assert sorted(tables.aggregate(frame).groupby("metric").size().items()) == [("mig", 2), ("sap", 2), ("sap_dlib", 1)]
+
+
+def test_a_result_of_a_version_without_sampling_was_drawn_with_replacement(mine, score_external, capsys):
+    (before,) = score_external("mig", "evaluation.sampling = 'with_replacement'", codes=mine)
+    (place,) = Path("runs/mine/codes/metrics").iterdir()
+    path = place / "results/json/evaluation_identity.json"
+    identity = json.loads(path.read_text())
+    del identity["parameters"]["evaluation.sampling"]
+    path.write_text(json.dumps({**identity, "bound": []}))
+    capsys.readouterr()
+    (now,) = score_external("mig", codes=mine)
+    assert now["uuid"] != before["uuid"]
+    (same,) = score_external("mig", "evaluation.sampling = 'with_replacement'", codes=mine)
+    assert same["uuid"] == before["uuid"]
 
 
 def test_the_table_shows_the_mean_of_repeats_apart_from_single_scores(mine, score_external):

@@ -116,7 +116,8 @@ def test_the_parameters_of_what_a_metric_calls_tell_its_results_apart(mine, scor
     (narrow,) = score_external("kernel_score", codes=mine)
     (wide,) = score_external("kernel_score", "my_kernel.width = 5", codes=mine)
     assert [each["kernel_score"] for each in (narrow, wide)] == [1, 5]
-    assert narrow["metric_parameters"] == {"kernel": "@my_kernel", "power": 1.0, "my_kernel.width": 1}
+    drawn = {"evaluation.sampling": "disjoint"}
+    assert narrow["metric_parameters"] == {"kernel": "@my_kernel", "power": 1.0, "my_kernel.width": 1, **drawn}
     assert wide["metric_parameters"] == {**narrow["metric_parameters"], "my_kernel.width": 5}
     places = sorted(path.name for path in (tmp_path / "runs/mine/codes/metrics").iterdir())
     assert places == ["kernel_score", "kernel_score-my_kernel.width=5"]
@@ -152,7 +153,7 @@ def test_a_metric_may_come_from_a_module_that_the_gin_file_imports(codes, monkey
     (path,) = evaluate.run("imported_range", ["mine.gin"], source=source)
     found = read_results(path, "evaluation")
     assert found["imported_range"] == pytest.approx(float(codes.max() - codes.min()) ** 2, rel=1e-5)
-    assert found["metric_parameters"] == {"power": 2.0}
+    assert found["metric_parameters"] == {"power": 2.0, "evaluation.sampling": "disjoint"}
     assert path.name == "imported_range-power=2.0"
     with pytest.raises(UnknownName, match="no metric is called 'no_metric'"):
         evaluate.run("no_metric", ["mine.gin"], source=source)

@@ -79,7 +79,7 @@ def test_nested_wrappers_are_encoded_and_scored_in_and_out(run):
     for split, images in (("all", 192), ("in", 128), ("out", 32)):
         bars, errors = found[split]
         assert bars["num_images"] == errors["num_images"] == images
-        expected = {} if split == "all" else {"evaluation.split": split}
+        expected = {"evaluation.sampling": "disjoint"} | ({} if split == "all" else {"evaluation.split": split})
         assert errors["metric_parameters"] == {"num_images": 10000, **expected}
         assert bars["metric_parameters"].get("evaluation.split", "all") == split
     assert len({errors["squared_error"] for _, errors in found.values()}) == 3

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dlib_bvae.config import bound, configuration, current
 from dlib_bvae.metrics import METRICS
+from dlib_bvae.stages import evaluation_settings  # noqa: F401  # its parameters are known to gin then
 from dlib_bvae.studies.study import Run
 from support.results import write
 
@@ -21,7 +22,8 @@ def finish(run: Run, store: Path, seconds: float = 1.0, scored: bool = True) -> 
     evaluation = run.evaluations[0]
     metric = evaluation.metric
     with configuration(evaluation.gin_config, evaluation.gin_bindings, [METRICS]):
-        used = current(f"{metric}.{name}" for name in inspect.signature(METRICS.get(metric)).parameters)
+        parameters = [f"{metric}.{name}" for name in inspect.signature(METRICS.get(metric)).parameters]
+        used = current([*parameters, "evaluation.sampling"])
         fields = {"given": {"metric": metric}, "sources": {"encoded": encoded["uuid"]}, "bound": tuple(bound())}
     place = directory / "mean" / "metrics" / metric
     write(place, "evaluation", {**took, "encoded": encoded["uuid"]}, used, directory / "mean", **fields)
