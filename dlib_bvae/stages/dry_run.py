@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -28,16 +29,17 @@ def _without_images(data: Any) -> Any:
     return seen
 
 
-def try_parameters(name: str, data: ImageData) -> bool:
+def try_parameters(name: str, data: ImageData, must_apply: bool = False) -> bool:
     """Calls the metric `name` as the open configuration says, until it asks for the first code of `data`; whether it did.
 
-    Raises UserError for what it refuses until then, but not for what does not apply to `data`. Not tried are metrics of
-    images, which work for minutes before, and plug-ins, which may not take a function for codes.
+    Raises UserError for what it refuses until then, but for what does not apply to `data` only where it `must_apply`. Not
+    tried are metrics of images, which work for minutes before, and plug-ins, which may not take a function for codes.
     """
     metric = metrics.METRICS.get(name)
     if name in metrics.names() and metric.__module__.startswith("dlib_bvae."):
         settings = evaluation()
-        with contextlib.suppress(NotApplicable):
+        needs_model = inspect.signature(metric).parameters.keys() & {"decode", "model"}  # which it has not here
+        with contextlib.suppress(*(() if must_apply and not needs_model else (NotApplicable,))):
             try:
                 metric(_without_images(split_subset(data, settings.split) or data), _ask, settings.random_seed)
             except _CodesAsked:
@@ -48,12 +50,12 @@ def try_parameters(name: str, data: ImageData) -> bool:
 def refuse_early(
     names: Iterable[str], data: ImageData, configured: Callable[[], contextlib.AbstractContextManager[object]]
 ) -> None:
-    """Raises UserError when no metric of `names` would take its parameters: then nothing has to be encoded for it."""
+    """Raises UserError when no metric of `names` would take its parameters and `data`: then nothing has to be encoded for it."""
     refused = None
     for name in names:
         try:
             with configured():
-                try_parameters(name, data)
+                try_parameters(name, data, must_apply=True)
             return
         except UserError as refusal:
             refused = refused or refusal

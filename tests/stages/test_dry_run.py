@@ -2,11 +2,13 @@
 
 import inspect
 
+import numpy as np
 import pytest
 
 from dlib_bvae import datasets, metrics
 from dlib_bvae.config import configuration
-from dlib_bvae.errors import UserError
+from dlib_bvae.datasets.external.labels import of_arrays
+from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.stages import dry_run, evaluate
 
 
@@ -26,6 +28,17 @@ def test_what_does_not_apply_is_no_refusal():
     images.factor_sizes = (512,)
     with configuration([], [], evaluate.REGISTRIES):
         assert dry_run.try_parameters("dci", images) is False
+
+
+def test_metrics_that_no_image_has_the_factors_for_are_refused_before_codes():
+    grid = np.array(list(np.ndindex(3, 4)))
+    data = of_arrays(grid[:11], None, ["categorical", None])
+    for names in (["dci_lasso", "beta_vae"], ["beta_vae"]):
+        words = "'factor_0' is categorical" if len(names) == 2 else "beta_vae compares images with chosen factors"
+        with pytest.raises(NotApplicable, match=words):
+            dry_run.refuse_early(names, data, lambda: configuration([], [], evaluate.REGISTRIES))
+    dry_run.refuse_early(["beta_vae", "mig"], data, lambda: configuration([], [], evaluate.REGISTRIES))
+    dry_run.refuse_early(["reconstruction_error"], data, lambda: configuration([], [], evaluate.REGISTRIES))
 
 
 def test_no_image_is_drawn_for_it(monkeypatch):

@@ -17,7 +17,7 @@ from dlib_bvae.metrics.engine.information import interval_edges
 
 FACTOR_BINS = 10
 _MOST_CYCLIC = 100  # values of a cyclic factor that are counted as they are
-_open: contextvars.ContextVar[tuple[int, dict[str, Any]]] = contextvars.ContextVar("bins", default=(FACTOR_BINS, {}))
+_open: contextvars.ContextVar[tuple[int, dict[str, Any]]] = contextvars.ContextVar("bins")
 
 
 @contextlib.contextmanager
@@ -56,7 +56,7 @@ class FactorValues:
             values[k] if values and kind == CONTINUOUS else None for k, kind in zip(kept, self.kinds, strict=True)
         ]
         self._bins: list[np.ndarray | None] = [None] * len(self.sizes)  # the bin of each value
-        bins, record = _open.get()
+        bins, record = _open.get((FACTOR_BINS, {}))
         wide = [] if as_they_are else [k for k, size in enumerate(self.sizes) if size > bins and self._is_wide(k)]
         if wide:
             ranks = source.factors_at(np.arange(source.num_images))
