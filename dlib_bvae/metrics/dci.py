@@ -151,7 +151,8 @@ def dci_lasso(
         return np.stack(importance, axis=1), np.array(explained), np.array(explained_test)
 
     result = _dci("dci_lasso", importances, data, codes, random_state, num_train, num_test, numbers=True)
-    plain = float(np.mean(list(result["completeness_per_factor"].values())))  # type: ignore[union-attr]
+    each = list(result["completeness_per_factor"].values())  # type: ignore[union-attr]
+    plain = float(np.mean(each)) if np.any(result["importance"]) else 0.0
     return {**result, "completeness": plain, "completeness_weighted": result["completeness"]}
 
 
@@ -174,7 +175,9 @@ def disentanglement(importance: np.ndarray) -> float:
     Its transpose gives completeness. 0 when there is no importance.
     """
     total = importance.sum()
-    weights = importance.sum(axis=1) / total if total > 0 else np.full(len(importance), 1 / len(importance))
+    if total == 0:
+        return 0.0
+    weights = importance.sum(axis=1) / total
     return float(np.clip((disentanglement_per_code(importance) * weights).sum(), 0, 1))
 
 
