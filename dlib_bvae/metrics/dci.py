@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import gin
 import numpy as np
@@ -150,9 +151,10 @@ def dci_lasso(
         importance, explained, explained_test = zip(*columns, strict=True)
         return np.stack(importance, axis=1), np.array(explained), np.array(explained_test)
 
-    result = _dci("dci_lasso", importances, data, codes, random_state, num_train, num_test, numbers=True)
-    each = list(result["completeness_per_factor"].values())  # type: ignore[union-attr]
-    plain = float(np.mean(each)) if np.any(result["importance"]) else 0.0
+    result: dict[str, Any] = _dci(
+        "dci_lasso", importances, data, codes, random_state, num_train, num_test, numbers=True
+    )
+    plain = float(np.mean([*result["completeness_per_factor"].values()])) if np.any(result["importance"]) else 0.0
     return {**result, "completeness": plain, "completeness_weighted": result["completeness"]}
 
 
