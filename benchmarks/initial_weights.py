@@ -1,11 +1,13 @@
 """What the start of disentanglement_lib's conv VAE changes: Glorot's rule or He's, the last bias at 0 or at the mean pixel.
 
-    python benchmarks/initial_weights.py --steps=800 --seeds=3 --folder=runs/initial_weights
+    python benchmarks/initial_weights.py --steps=800 --rate=1e-4 --seeds=3 --folder=runs/initial_weights
+    python benchmarks/initial_weights.py --steps=800 --rate=5e-4 --seeds=3 --folder=runs/initial_weights
 
-Trains the β-VAE of gin/models/dlib_study.gin (β = 4, batch 64, Adam 1e-4) on dsprites_rendered, from every start and seed, and
+Trains the β-VAE of gin/models/dlib_study.gin (β = 4, batch 64, Adam) on dsprites_rendered, from every start and seed, and
 scores posterior means of drawn images. Runs that are finished in --folder are not trained again, so an interrupted
-call goes on. Writes results/initial_weights.json: of each start the mean and the standard deviation over the seeds of the loss
-(nats) at some steps, of the variance of the decoded images over the images, and of the scores.
+call goes on. Writes into results/initial_weights.json, for this number of steps and learning rate, of each start the mean and
+the standard deviation over the seeds of the loss (nats) at some steps, of the variance of the decoded images over the images,
+and of the scores.
 """
 
 from __future__ import annotations
@@ -41,32 +43,34 @@ def main() -> None:
     """Trains, scores, and writes the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("runs/initial_weights"))
     flags = parser.parse_args()
     found: dict[str, list[dict[str, float]]] = {start: [] for start in STARTS}
     for seed in range(flags.seeds):
         for place, (start, bindings) in enumerate(STARTS.items()):
-            folder = flags.folder / f"start{place}-seed{seed}-steps{flags.steps}"
-            found[start].append(measured(folder, flags.steps, seed, bindings))
-            write(found, flags.steps)
+            folder = flags.folder / f"start{place}-seed{seed}-steps{flags.steps}-rate{flags.rate:g}"
+            own = [f"model.training_steps = {flags.steps}", f"adam.learning_rate = {flags.rate}", *bindings]
+            found[start].append(measured(folder, seed, own))
+        write(f"{flags.steps} steps at {flags.rate:g}", found)
 
 
-def measured(folder: Path, steps: int, seed: int, bindings: list[str]) -> dict[str, float]:
+def measured(folder: Path, seed: int, bindings: list[str]) -> dict[str, float]:
     """{name: figure} of one training, kept in `folder`."""
     path = folder / "measured.json"
     if not path.exists():
-        train(folder, steps, seed, bindings)
+        train(folder, seed, bindings)
         path.write_text(json.dumps({**losses(folder), **scores(folder, seed)}), encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def train(folder: Path, steps: int, seed: int, bindings: list[str]) -> None:
+def train(folder: Path, seed: int, bindings: list[str]) -> None:
     """One training into the run directory `folder`."""
     from dlib_bvae.stages import train
 
     own = [f"dataset.name = '{DATASET}'", "model.model = @vae()", "vae.beta = 4.0", "model.name = 'start'"]
-    own += [f"model.training_steps = {steps}", f"model.random_seed = {seed}", f"model.log_every = {LOGGED}"]
+    own += [f"model.random_seed = {seed}", f"model.log_every = {LOGGED}"]
     train.run(["gin/models/dlib_study.gin"], [*own, *bindings], folder)
 
 
@@ -96,9 +100,9 @@ def scores(folder: Path, seed: int) -> dict[str, float]:
     return figures
 
 
-def write(found: dict[str, list[dict[str, float]]], steps: int) -> None:
-    """Writes the figures of the seeds so far."""
-    starts = {}
+def write(training: str, found: dict[str, list[dict[str, float]]]) -> None:
+    """Writes the figures of the seeds so far, next to those of other trainings."""
+    starts: dict[str, Any] = {}
     for start, each in found.items():
         columns = {name: [figures[name] for figures in each] for name in (each[0] if each else {})}
         starts[start] = {
@@ -106,10 +110,10 @@ def write(found: dict[str, list[dict[str, float]]], steps: int) -> None:
             for name, values in columns.items()
             if len(values) > 1
         }
-    seeds = min(map(len, found.values()))
-    record = {"dataset": DATASET, "steps": steps, "beta": 4.0, "seeds": seeds, "starts": starts}
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (RESULTS / "initial_weights.json").write_text(text, encoding="utf-8")
+    path = RESULTS / "initial_weights.json"
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    record[training] = {"dataset": DATASET, "beta": 4.0, "seeds": len(next(iter(found.values()))), "starts": starts}
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ Features are (images, features); two matrices of moments or of features give one
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -124,30 +126,56 @@ def expected_bias(num_features: int, first: int, second: int) -> float:
     return (1 / first + 1 / second) * (num_features + num_features * (num_features + 1) / 4)
 
 
+class Kernel(NamedTuple):
+    """A kernel distance: the mean and standard deviation over subsets of subset_size images of each side.
+
+    std is None where there is one subset only, or where every subset is all images, so that it would be rounding.
+    """
+
+    distance: float
+    std: float | None
+    subset_size: int
+
+
 def kernel_distance(
-    first: np.ndarray, second: np.ndarray, random_state: np.random.RandomState, subsets: int, size: int
-) -> tuple[float, float]:
+    first: np.ndarray,
+    second: np.ndarray,
+    random_state: np.random.RandomState,
+    subsets: int,
+    size: int,
+    paired: bool = False,
+) -> Kernel:
     """Mean and standard deviation over `subsets` random subsets of `size` images each, of the kernel (x·y/d + 1)³.
 
     first, second: features (n, d), (m, d). Each subset's value is tensorflow_gan's, in one block and in float64; being
-    unbiased, it may be negative. Subsets are as large as the smaller side where that has fewer than `size`.
-    Raises UserError for fewer than two images.
+    unbiased, it may be negative. Subsets are as large as the smaller side where that has fewer than `size`. paired: row i of
+    both sides is of one image, as an image and its reconstruction; the subsets of the two sides have no image in common
+    then, and at most half of them all, as pairs would make the distance too low.
+    Raises UserError for fewer than two images, or four that are paired.
     """
-    size = min(size, len(first), len(second))
+    least = min(len(first), len(second)) // (2 if paired else 1)
+    size = min(size, least)
     if size < 2:
-        raise UserError(f"a kernel distance needs at least two images on each side; got {len(first)} and {len(second)}")
-    distance = tf.function(
-        lambda one, two: classifier_metrics().kernel_classifier_distance_from_activations(
-            one, two, max_block_size=size
-        ),
-        autograph=False,
-    )
+        needed = "four images, half of them for each side" if paired else "two images on each side"
+        raise UserError(f"a kernel distance needs at least {needed}; got {len(first)} and {len(second)}")
+    whole = not paired and len(first) == len(second) == size
     values = []
-    for _ in range(subsets):
-        chosen = (side[random_state.permutation(len(side))[:size]] for side in (first, second))
+    for _ in range(1 if whole else subsets):
+        order = random_state.permutation(len(first))
+        rows = order[:size], order[size : 2 * size] if paired else random_state.permutation(len(second))[:size]
+        chosen = (side[each] for side, each in zip((first, second), rows, strict=True))
         with no_advice():
-            values.append(float(distance(*(tf.constant(rows, tf.float64) for rows in chosen))))
-    return float(np.mean(values)), float(np.std(values))
+            values.append(float(_kernel_of(size)(*(tf.constant(rows, tf.float64) for rows in chosen))))
+    return Kernel(float(np.mean(values)), float(np.std(values)) if len(values) > 1 else None, size)
+
+
+@functools.cache
+def _kernel_of(size: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The kernel distance of two sides of `size` images, traced once for features of one width."""
+    kernel = lambda one, two: classifier_metrics().kernel_classifier_distance_from_activations(
+        one, two, max_block_size=size
+    )
+    return tf.function(kernel, autograph=False)
 
 
 def manifold_scores(reference: np.ndarray, features: np.ndarray, neighbours: int) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from dlib_bvae.errors import NotApplicable, UserError, check_integer
 from dlib_bvae.image_quality import Extractor
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
-from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import MISSING, About, Result, Sampling, Score
 
 SCORES = {
     **{f"{kind}_infinity_*": Score(None, None, False) for kind in ("fid", "fd_*")},
@@ -28,6 +28,7 @@ SCORES = {
     **{f"{kind}_*": Score(0.0, 1.0, True) for kind in ("precision", "recall", "coverage")},
     "density_*": Score(0.0, None, True),
 }
+DEFINITIONS = {"image_quality": 2}
 SAMPLING = Sampling(images=("num_images", "subset_size", "infinity_smallest"), fits=("subsets",))
 ABOUT = {
     "image_quality": About(
@@ -40,6 +41,7 @@ ABOUT = {
 }
 RESIZES = ("bicubic", "bilinear", "tf1_bilinear")
 _Decode = Callable[[np.ndarray], np.ndarray]
+_SUBSET_SIZE = "kernel_subset_size"
 COMPARISONS = ("reconstruction", "sample", "data")
 
 
@@ -73,8 +75,9 @@ def image_quality(
     record is infinity_fit_…, and the bias by the number of the other side's images stays. data, codes, random_state,
     decode: as in reconstruction_error. Returns the scores and the protocol.
     Fewer images than features make the Fréchet distance large by bias: the result says so. In _reconstruction an image's own
-    reconstruction is on the other side, as usual, so that the sides are not independent: the kernel distance is low by
-    2 / num_images of what the kernel of such a pair has above that of strangers.
+    reconstruction is on the other side, as usual, except for the kernel distance, which such pairs would make too low: its
+    subsets hold reconstructions of other images, and at most half of all. kernel_subset_size says how many each has; where a
+    subset is all images, or there is one, the standard deviation over subsets would be rounding and is missing.
     Raises UserError for missing weights, numbers out of range and images that are none.
     """
     _check(compare, num_images, resize, quantise)
@@ -93,19 +96,30 @@ def image_quality(
     protocol = Protocol.of(network, resize, quantise)
     reference = reference_features(images, sides.rows, network, protocol)
     results: dict[str, Any] = {"protocol": {**asdict(protocol), **sides.described()}}
+    found: list[Result] = []
     if warning := bias_warning(network.num_features, sides.count):
         results["warning"] = warning
         print(f"image_quality: {warning}", file=sys.stderr)
     for what in compare:
         if what == "data":
             other = reference_features(images, sides.other_rows, network, protocol)
-            results.update(_distances(network, what, reference, other, sides, how))
+            found.append(_distances(network, what, reference, other, sides, how))
             continue
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "features.npy"
             other = write_features(path, sides.count, network, protocol, sides.batches(what))
-            results.update(_distances(network, what, reference, other, sides, how))
-    return results
+            found.append(_distances(network, what, reference, other, sides, how))
+    return {**results, **_merged(found)}
+
+
+def _merged(results: Sequence[Result]) -> Result:
+    """All of several results in one, with the entries of dictionaries that they share."""
+    whole: Result = {}
+    for result in results:
+        for key, value in result.items():
+            both = whole.get(key)
+            whole[key] = {**both, **value} if isinstance(both, dict) and isinstance(value, dict) else value
+    return whole
 
 
 class _Measures(NamedTuple):
@@ -146,15 +160,22 @@ def _distances(
     from dlib_bvae.image_quality.features import moments_of
 
     moments = moments_of(reference)
-    kernel, std = kernel_distance(reference, other, sides.rng, how.subsets, how.subset_size)
+    own = what == "reconstruction"
+    kernel = kernel_distance(reference, other, sides.rng, how.subsets, how.subset_size, paired=own)
     scores = {
         network.label("frechet"): frechet_distance(moments, moments_of(other)),
-        network.label("kernel"): kernel,
+        network.label("kernel"): kernel.distance,
     }
     manifold = manifold_scores(reference, other, how.neighbours)
     scores.update({f"{name}_{network.name}": value for name, value in manifold.items()})
     named: dict[str, Any] = {f"{name}_{what}": value for name, value in scores.items()}
-    named[f"{network.label('kernel')}_{what}_std"] = std
+    spread = f"{network.label('kernel')}_{what}_std"
+    named[spread] = kernel.std
+    if kernel.std is None:
+        named[MISSING] = {
+            spread: f"there is one subset only, of {kernel.subset_size} of {sides.count} images of each side"
+        }
+    named[_SUBSET_SIZE] = {what: kernel.subset_size}
     if how.infinity_points:
         # A separate random stream: asking for it moves no other score.
         rng = np.random.RandomState(sides.seed)

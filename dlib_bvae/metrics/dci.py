@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import gin
 import numpy as np
@@ -150,8 +151,10 @@ def dci_lasso(
         importance, explained, explained_test = zip(*columns, strict=True)
         return np.stack(importance, axis=1), np.array(explained), np.array(explained_test)
 
-    result = _dci("dci_lasso", importances, data, codes, random_state, num_train, num_test, numbers=True)
-    plain = float(np.mean(list(result["completeness_per_factor"].values())))  # type: ignore[union-attr]
+    result: dict[str, Any] = _dci(
+        "dci_lasso", importances, data, codes, random_state, num_train, num_test, numbers=True
+    )
+    plain = float(np.mean([*result["completeness_per_factor"].values()])) if np.any(result["importance"]) else 0.0
     return {**result, "completeness": plain, "completeness_weighted": result["completeness"]}
 
 
@@ -174,7 +177,9 @@ def disentanglement(importance: np.ndarray) -> float:
     Its transpose gives completeness. 0 when there is no importance.
     """
     total = importance.sum()
-    weights = importance.sum(axis=1) / total if total > 0 else np.full(len(importance), 1 / len(importance))
+    if total == 0:
+        return 0.0
+    weights = importance.sum(axis=1) / total
     return float(np.clip((disentanglement_per_code(importance) * weights).sum(), 0, 1))
 
 

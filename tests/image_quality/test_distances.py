@@ -111,15 +111,40 @@ def slow_kernel(one, two):
 def test_the_kernel_distance_agrees_with_its_definition():
     random = np.random.RandomState(5)
     one, two = random.randn(40, 7), random.randn(40, 7) + 0.3
-    mean, deviation = kernel_distance(one, two, np.random.RandomState(0), subsets=3, size=40)
-    assert mean == pytest.approx(slow_kernel(one, two), rel=1e-9)
-    assert deviation == pytest.approx(0, abs=1e-12)
+    found = kernel_distance(one, two, np.random.RandomState(0), subsets=3, size=100)
+    assert found.distance == pytest.approx(slow_kernel(one, two), rel=1e-9)
+    assert (found.std, found.subset_size) == (None, 40), "every subset is the whole, so their spread would be rounding"
+    assert kernel_distance(one, two, np.random.RandomState(0), subsets=3, size=39).std > 0
+    assert kernel_distance(one, two, np.random.RandomState(0), subsets=1, size=39).std is None
+
+
+def test_an_image_and_its_reconstruction_are_never_on_both_sides():
+    """Of a perfect model, pairs make the distance low by 2/n of what the kernel of a pair has above that of strangers."""
+    features = np.random.RandomState(0).randn(60, 6)
+    crossed = kernel_distance(features, features, np.random.RandomState(1), subsets=60, size=30, paired=True)
+    assert abs(crossed.distance) < 3 * crossed.std / np.sqrt(60)
+    kernel = (features @ features.T / 6 + 1) ** 3
+    strangers = (kernel.sum() - np.trace(kernel)) / (60 * 59)
+    own = kernel_distance(features, features, np.random.RandomState(1), subsets=1, size=60)
+    assert own.distance == pytest.approx(-2 / 60 * (np.trace(kernel) / 60 - strangers))
+    assert own.distance < -4 * crossed.std / np.sqrt(60)
+
+
+def test_the_sides_of_pairs_are_those_of_the_permutation():
+    random = np.random.RandomState(10)
+    one, two = random.randn(9, 3), random.randn(9, 3)
+    found = kernel_distance(one, two, np.random.RandomState(3), subsets=1, size=9, paired=True)
+    order = np.random.RandomState(3).permutation(9)
+    assert found.distance == pytest.approx(slow_kernel(one[order[:4]], two[order[4:8]]))
+    with pytest.raises(UserError, match="at least four images, half of them for each side; got 3 and 3"):
+        kernel_distance(one[:3], two[:3], random, 1, 1000, paired=True)
 
 
 def test_the_kernel_distance_is_unbiased_and_not_clipped():
     random = np.random.RandomState(6)
     values = [
-        kernel_distance(random.randn(30, 4), random.randn(30, 4), random, subsets=1, size=30)[0] for _ in range(30)
+        kernel_distance(random.randn(30, 4), random.randn(30, 4), random, subsets=1, size=30).distance
+        for _ in range(30)
     ]
     assert min(values) < 0
     assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(len(values))
@@ -130,7 +155,7 @@ def test_subsets_take_a_seed():
     one, two = random.randn(50, 3), random.randn(60, 3)
     first, again = (kernel_distance(one, two, np.random.RandomState(1), subsets=4, size=20) for _ in range(2))
     assert first == again
-    assert first[1] > 0
+    assert first.std > 0
 
 
 def slow_manifold(real, made, k):
@@ -198,9 +223,9 @@ def test_the_line_to_infinity_needs_sizes_between_two_and_all(smallest):
 
 def test_a_kernel_distance_of_two_images_a_side_is_one():
     one, two = np.array([[1.0, 0], [0, 1]]), np.array([[2.0, 0], [0, 2]])
-    mean, deviation = kernel_distance(one, two, np.random.RandomState(0), subsets=2, size=1000)
-    assert mean == pytest.approx(slow_kernel(one, two))
-    assert deviation == pytest.approx(0, abs=1e-9)
+    found = kernel_distance(one, two, np.random.RandomState(0), subsets=2, size=1000)
+    assert found.distance == pytest.approx(slow_kernel(one, two))
+    assert found.subset_size == 2
 
 
 def test_as_many_images_as_neighbours_and_one_more_are_enough():

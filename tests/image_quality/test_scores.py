@@ -41,9 +41,11 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(page, "EXTRACTORS", Means())
 
 
+FEW = {"extractor": "means", "num_images": 200, "subsets": 3, "subset_size": 50}
+
+
 def score(**parameters):
-    given = {"decode": perfect, "extractor": "means", "num_images": 200, "subsets": 3, "subset_size": 50, **parameters}
-    return page.image_quality(DATA, CODES, 0, **given)
+    return page.image_quality(DATA, CODES, 0, **{"decode": perfect, **FEW, **parameters})
 
 
 def test_a_perfect_decoder_reconstructs_at_no_distance_and_samples_noise():
@@ -53,6 +55,19 @@ def test_a_perfect_decoder_reconstructs_at_no_distance_and_samples_noise():
     assert result["fd_means_sample"] > 10 * result["fd_means_data"] > 0
     assert result["kd_means_sample"] > 10 * abs(result["kd_means_data"])
     assert not any(key.startswith(("fid", "kid")) for key in result)
+
+
+def test_the_kernel_distance_of_a_perfect_decoder_is_not_below_zero_and_subsets_are_told():
+    crossed = score(compare=("reconstruction",), subsets=40)
+    assert abs(crossed["kd_means_reconstruction"]) < 3 * crossed["kd_means_reconstruction_std"] / np.sqrt(40)
+    result = score(subset_size=1_000)
+    assert result["kernel_subset_size"] == {"reconstruction": 100, "sample": 200, "data": 200}
+    assert result["kd_means_reconstruction_std"] > 0
+    assert result["kd_means_sample_std"] is None
+    assert sorted(result["missing_scores"]) == ["kd_means_data_std", "kd_means_sample_std"]
+    assert (
+        result["missing_scores"]["kd_means_data_std"] == "there is one subset only, of 200 of 200 images of each side"
+    )
 
 
 def test_only_the_network_of_2015_gives_fid():
