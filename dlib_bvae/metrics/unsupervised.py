@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gin
 import numpy as np
+from numpy.typing import ArrayLike
 
+from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.engine.bounds import MOST_BINS
@@ -30,6 +34,7 @@ ABOUT = {
     )
 }
 
+_SAMPLED, _AT_ONCE = 10_000, 250  # images of sampled_total_correlation, and of them at a time
 _MOST_CODES = 1_000  # every pair of codes has a contingency table
 
 
@@ -87,3 +92,19 @@ def wasserstein_correlation(covariance: np.ndarray) -> float:
     # Symmetric, so that the roots are real; it has the spectrum of the covariance times its diagonal.
     spectrum = np.linalg.eigvalsh(scale[:, None] * covariance * scale)
     return max(0.0, float(2 * np.trace(covariance) - 2 * np.sqrt(np.maximum(spectrum, 0)).sum()))
+
+
+def sampled_total_correlation(
+    encode: Callable[[np.ndarray], tuple[ArrayLike, ArrayLike]], data: ImageData, seed: int
+) -> float | None:
+    """The Gaussian total correlation, in nats, of a sampled code of each of 10,000 images, drawn with replacement.
+
+    encode: observations float32 (n, H, W, C) → mean and log variance of Gaussian posteriors, (n, latents) both.
+    None where it is infinite, as codes are linear functions of each other.
+    """
+    rng = np.random.default_rng(seed)
+    codes = []
+    for rows in np.array_split(rng.integers(data.num_images, size=_SAMPLED), _SAMPLED // _AT_ONCE):
+        mean, log_variance = (np.asarray(each, np.float64) for each in encode(data.observations_at(rows)))
+        codes.append(mean + np.exp(0.5 * log_variance) * rng.normal(size=mean.shape))
+    return total_correlation(np.atleast_2d(np.cov(np.concatenate(codes), rowvar=False)))

@@ -28,7 +28,7 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.curve import frechet_curve
 from dlib_bvae.image_quality.extractors import EXTRACTORS
-from dlib_bvae.metrics.unsupervised import total_correlation
+from dlib_bvae.metrics.unsupervised import sampled_total_correlation
 from dlib_bvae.models import Model
 from dlib_bvae.models.architectures import ARCHITECTURES
 from dlib_bvae.models.baselines import BASELINES, Baseline
@@ -65,7 +65,6 @@ REGISTRIES = (
     EXTRACTORS,
 )
 _EXAMPLES = 8
-_SAMPLED, _AT_ONCE = 10_000, 250  # images whose codes are sampled at the end, and of them at a time
 _INITIAL = "model.initial_weights"
 _OF_FITS = ("model", "name", "random_seed")  # what a baseline reads of the settings
 # What turns a part of training on, and its further parameters with it.
@@ -230,7 +229,7 @@ def finish(
     began: seconds since 1970. measured: further results, with the seconds it took.
     """
     if isinstance(settings.model, Objective) and settings.model.total_correlation and isinstance(network, GaussianVAE):
-        measured["gaussian_total_correlation"] = _total_correlation(network, data, settings.random_seed)
+        measured["gaussian_total_correlation"] = sampled_total_correlation(network.encode, data, settings.random_seed)
     if network is not None:
         _export(network, _examples(data), work.part)
         measured["weights"] = weights_digest(work.part / "saved_model")
@@ -357,19 +356,6 @@ def trained(trainer: Trainer, settings: TrainingSettings, measured: dict[str, fl
     }
     results |= {callback.key: found for callback in trainer.callbacks if (found := callback.results())}
     return trainer.network, {**results, **measured}
-
-
-def _total_correlation(network: GaussianVAE, data: ImageData, seed: int) -> float | None:
-    """The Gaussian total correlation, in nats, of a sampled code of each of 10,000 images, drawn with replacement.
-
-    None where it is infinite, as codes are linear functions of each other.
-    """
-    rng = np.random.default_rng(seed)
-    codes = []
-    for rows in np.array_split(rng.integers(data.num_images, size=_SAMPLED), _SAMPLED // _AT_ONCE):
-        mean, log_variance = (each.numpy().astype(np.float64) for each in network.encode(data.observations_at(rows)))
-        codes.append(mean + np.exp(0.5 * log_variance) * rng.normal(size=mean.shape))
-    return total_correlation(np.atleast_2d(np.cov(np.concatenate(codes), rowvar=False)))
 
 
 def _export(network: Model, examples: np.ndarray, part: Path) -> None:
