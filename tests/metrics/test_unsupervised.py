@@ -8,8 +8,14 @@ from scipy.linalg import sqrtm
 from sklearn.metrics import mutual_info_score
 from support.known_codes import GRID, LARGE, mixed
 
+from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.unsupervised import total_correlation, unsupervised, wasserstein_correlation
+from dlib_bvae.metrics.unsupervised import (
+    sampled_total_correlation,
+    total_correlation,
+    unsupervised,
+    wasserstein_correlation,
+)
 
 KEYS = ("gaussian_total_correlation", "gaussian_wasserstein_correlation", "mutual_info_score")
 
@@ -89,3 +95,17 @@ def test_scores_are_the_definition_s_on_the_images_drawn():
     assert result["gaussian_wasserstein_correlation_norm"] == pytest.approx(
         wasserstein_correlation(whole) / np.trace(whole)
     )
+
+
+def correlated(observations):
+    """Two codes per image, of variance 1 with the posterior's, whose means are correlated."""
+    rng = np.random.default_rng(int(1e6 * observations.sum()))
+    shared = rng.normal(size=(len(observations), 1))
+    mean = np.sqrt([0.6, 0.6]) * shared + np.sqrt([0.3, 0.3]) * rng.normal(size=(len(observations), 2))
+    return mean, np.full(mean.shape, np.log(0.1))
+
+
+def test_total_correlation_of_sampled_codes_is_not_that_of_means():
+    found = sampled_total_correlation(correlated, DummyData(), 0)
+    assert found == pytest.approx(-0.5 * np.log(1 - 0.6**2), abs=0.02)  # 0.22; of means the correlation is 2/3
+    assert found == sampled_total_correlation(correlated, DummyData(), 0)
