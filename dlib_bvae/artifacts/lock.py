@@ -112,9 +112,10 @@ def in_use(directory: Path, locks: frozenset[tuple[int, int]] | None) -> bool | 
 
 
 def _acquire(directory: Path, flag: str, wait: float) -> int:
-    with writing(directory, f"choose another {flag}"):
+    path = directory / ".lock"
+    with writing(path if os.path.lexists(path) else directory, f"choose another {flag}"):
         directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     with _closed_if_refused(descriptor, directory, flag):
         file_lock.lock(descriptor, wait)
         # Path.name: the directory of the command is noise in the message

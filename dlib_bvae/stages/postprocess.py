@@ -151,8 +151,8 @@ def encode(
     began = time.monotonic()
     reduction, seed, _ = postprocessing()
     before = encoding_standing(work.directory)
-    part = work.begin()
     encode_images, data = encoder()
+    part = work.begin()
     reduction(*encode_images(data.observations_at(np.arange(1))), np.random.default_rng(seed))  # calls all that it uses
     work.begun()
     description = encode_all(encode_images, data, reduction, part, seed)

@@ -19,6 +19,7 @@ from dlib_bvae.artifacts import (
     read_results,
     write_atomic,
 )
+from dlib_bvae.artifacts.permissions import check_readable
 from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import ImageData
@@ -127,6 +128,8 @@ def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, overwri
         return work
     began = time.monotonic()
     settings = visualizing()
+    if not trained.codes:
+        check_readable(trained.saved_model)  # before anything is begun
     material = _material(trained, data, read_codes(encoded), settings, work.begin())
     drawn = _draw(material)
     _write_page(trained, material, drawn)
