@@ -36,6 +36,14 @@ _CHANGED = {
     },
 }
 
+# Types of the fields of an identity in JSON; the others are objects.
+_IN_JSON: dict[str, type | tuple[type, ...]] = {
+    "stage": str,
+    "version": int,
+    "seeds": (list, tuple),
+    "bound": (list, tuple),
+}
+
 # Inputs and sources → what they are digests and uuids of.
 _MADE_FROM = {
     "data": "data set",
@@ -96,8 +104,13 @@ class Identity:
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Identity:
-        """What to_json gave."""
+        """What to_json gave. Raises KeyError for an entry that is missing, TypeError for one that is something else."""
         fields = {name: value[name] for name in Identity.__dataclass_fields__}
+        for name, entry in fields.items():
+            if not isinstance(entry, _IN_JSON.get(name, dict)):
+                raise TypeError(f"{name} as that stage writes it")
+        if not all(isinstance(each, str) for name in ("seeds", "bound") for each in fields[name]):
+            raise TypeError("seeds and bound parameters by their names")
         return Identity(**{**fields, "seeds": tuple(fields["seeds"]), "bound": tuple(fields["bound"])})
 
 

@@ -248,6 +248,8 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
     text = read_text(path, stage)
     try:
         value = json.loads(text)
+        if "\\ud" in text.lower():  # half of a character alone, which no file can hold
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise damaged(path, stage, str(error)) from error
     if not isinstance(value, dict):

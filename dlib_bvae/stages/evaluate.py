@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gin
 import numpy as np
@@ -27,6 +27,7 @@ from dlib_bvae.artifacts import (
     read_identity,
     read_results,
 )
+from dlib_bvae.artifacts.record import damaged
 from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import DATASETS, ImageData
@@ -47,6 +48,7 @@ from dlib_bvae.stages.external import ExternalCodes
 from dlib_bvae.stages.inputs import Representation, TrainedRun, opened_run
 from dlib_bvae.visualize.matrices import save_matrices
 
+Made = TypeVar("Made")
 Configured = Callable[[], contextlib.AbstractContextManager[Configuration]]
 REGISTRIES = [metrics.METRICS, metrics.CLASSIFIERS, EXTRACTORS, REPRESENTATIONS]
 EVALUATION = Stage("evaluation", again="scoring again")
@@ -236,7 +238,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
     """
     work = look(name, representation)
     if work.done(overwrite):
-        print(f"{work.directory}: scored already: {_shown(work.results())}")
+        print(f"{work.directory}: scored already: {of_standing(work, _shown)}")
         return work
     began = time.monotonic()
     settings = evaluation()
@@ -342,6 +344,16 @@ def parameters(name: str) -> dict[str, Any]:
     used = {key.removeprefix(f"{name}."): value for key, value in config.used().items() if kind_of(key) is None}
     used = {key: value for key, value in used.items() if not key.startswith("evaluation.")}
     return {**used, **metrics.definition(name)}
+
+
+def of_standing(work: Work, make: Callable[[dict[str, Any]], Made]) -> Made:
+    """What `make` makes of the results that stand there. Raises UserError where they are not as the stage writes them."""
+    results = work.results()
+    try:
+        return make(results)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        path = work.directory / "results" / "json" / f"{work.stage.name}_results.json"
+        raise damaged(path, work.stage.name, "its scores are not as that stage writes them") from error
 
 
 def _shown(results: dict[str, Any]) -> str:

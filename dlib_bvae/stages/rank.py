@@ -17,7 +17,7 @@ from dlib_bvae.metrics.engine.sampling import sampled
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, Member, scores_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.evaluate import drawn_so, folder, look, parameters
+from dlib_bvae.stages.evaluate import drawn_so, folder, look, of_standing, parameters
 from dlib_bvae.stages.evaluation_settings import Settings, evaluation
 from dlib_bvae.stages.inputs import Representation, TrainedRun, opened_run, trained_run
 
@@ -103,7 +103,7 @@ def _rank_once(
     done = [work.done(overwrite) for work in works]  # all of them, as each says what differs
     if all(done):
         print(f"{name}: these {len(works)} runs are ranked already")
-        _show(name, [work.results()[name] for work in works], runs)
+        _show(name, [of_standing(work, lambda results: float(results[name])) for work in works], runs)
         return works
     began = time.monotonic()
     if not members:

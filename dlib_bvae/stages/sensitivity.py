@@ -28,6 +28,7 @@ from dlib_bvae.registry import configurable
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages import postprocess
+from dlib_bvae.stages.evaluate import of_standing
 from dlib_bvae.stages.inputs import TrainedRun, opened_run, trained_run
 from dlib_bvae.visualize.diagrams import Axes, grid_of_curves
 
@@ -39,6 +40,7 @@ COLUMNS = [
     *("factors", "classifier", "batch_size", "train_accuracy", "eval_accuracy", "classifier_converged"),
 ]
 SENSITIVITY = Stage("sensitivity", again="scoring again")
+_OF_A_CELL = {"factors": str, "classifier": str, "batch_size": int, "train_accuracy": float, "eval_accuracy": float}
 _FILES, _FLAG = ("sensitivity.csv", "sensitivity.md", "sensitivity.png"), "--output_dir"
 _LABEL = "L (pairs a point)"
 
@@ -123,7 +125,18 @@ def _cells(model_dir: Path, gin_config: Sequence[str], gin_bindings: Sequence[st
         with configuration(gin_config, gin_bindings, registries) as configured:
             work = _score_once(trained, data, encoded.directory, overwrite)
             say_unused(configured.typed, used | work.used())
-        return {**work.results(), **_of_training(trained)}
+        return {**of_standing(work, _with_cells), **_of_training(trained)}
+
+
+def _with_cells(results: dict[str, Any]) -> dict[str, Any]:
+    """The results. Raises TypeError or KeyError where their cells are not those of a study."""
+    if not results["cells"]:
+        raise KeyError("cells")
+    for cell in results["cells"]:
+        for name, kind in _OF_A_CELL.items():
+            if not isinstance(cell[name], kind):
+                raise TypeError(name)
+    return {name: results[name] for name in ("run", "random_seed", "cells")}
 
 
 def _of_training(trained: TrainedRun) -> dict[str, Any]:

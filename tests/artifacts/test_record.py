@@ -258,6 +258,25 @@ def test_a_damaged_identity_names_what_it_lacks(tmp_path):
         record.read_identity(tmp_path, "train")
 
 
+@pytest.mark.parametrize("name", ["stage", "version", "parameters", "recorded", "sources", "seeds", "bound"])
+def test_an_identity_with_an_entry_of_another_type_is_damaged(tmp_path, name):
+    write(tmp_path)
+    path = tmp_path / "results/json/train_identity.json"
+    whole = json.loads(path.read_text())
+    for entry in (None, 1.5, [1], [[]]):
+        path.write_text(json.dumps({**whole, name: entry}))
+        with pytest.raises(UserError, match=r"train_identity\.json is damaged \(it lacks .*\); run dlib_bvae_train"):
+            record.read_identity(tmp_path, "train")
+
+
+def test_text_that_is_no_unicode_is_damage(tmp_path):
+    write(tmp_path)
+    path = tmp_path / "results/json/train_identity.json"
+    path.write_text(path.read_text().replace('"parameters": {', '"parameters": {"model.x": "\\uD800",'))
+    with pytest.raises(UserError, match=r"train_identity\.json is damaged \(.*surrogates not allowed"):
+        record.read_identity(tmp_path, "train")
+
+
 def test_the_identity_of_an_earlier_version_is_read_from_its_other_files(tmp_path):
     config = {"fid.seed": 1, "vae.beta": 4.0, "N": 2}
     facts = {"fingerprint": "f", "trained": "u", "codes_key": "z", "training_seed": 5}

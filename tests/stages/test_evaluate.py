@@ -225,3 +225,17 @@ def test_parameters_of_a_metric_that_refuses_are_not_said_to_be_unused(codes, sc
     with pytest.raises(UserError, match="mig.num_bins must be an integer"):
         score_external("mig", "mig.num_bins = -1", codes=Path("mine.npy"))
     assert "mig" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [("discrete_mig", "high"), ("discrete_mig", [1]), ("score_names", None), ("score_names", [0.5]), ("repeats", 1)],
+)
+def test_scores_that_are_none_are_damage_when_they_are_shown_again(name, entry, mine, score_external):
+    score_external("mig", codes=mine)
+    (path,) = Path("runs").rglob("evaluation_results.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: entry}))
+    with pytest.raises(
+        UserError, match=r"evaluation_results\.json is damaged \(its scores are not as that stage writes"
+    ):
+        score_external("mig", codes=mine)

@@ -3,10 +3,12 @@
 import pandas as pd
 import pytest
 from PIL import Image
+from support.results import write
 
-from dlib_bvae.artifacts import read_results
+from dlib_bvae.artifacts import Work, read_results
 from dlib_bvae.errors import UserError
 from dlib_bvae.stages import sensitivity
+from dlib_bvae.stages.evaluate import of_standing
 from dlib_bvae.stages.sensitivity import model_labels, summary
 
 FEW = [
@@ -104,3 +106,17 @@ def test_a_file_of_the_user_is_refused_before_a_run_is_looked_at(tmp_path):
     with pytest.raises(UserError, match="sensitivity.csv is not as this package wrote it, or another's"):
         sensitivity.run([tmp_path / "no-such-run"], output_dir=tmp_path)
     assert (tmp_path / "sensitivity.csv").read_text() == "mine"
+
+
+CELL = {"factors": "all", "classifier": "mlp", "batch_size": 4, "train_accuracy": 0.5, "eval_accuracy": 0.5}
+
+
+@pytest.mark.parametrize("cells", [[], [{}], [1], None, [{**CELL, "eval_accuracy": "x"}], [{**CELL, "factors": None}]])
+def test_cells_that_are_none_are_damage(cells, tmp_path):
+    results = {"elapsed_time": 1.0, "run": "r", "random_seed": 0, "cells": [CELL]}
+    write(tmp_path / "sensitivity", "sensitivity", results)
+    work = Work(sensitivity.SENSITIVITY, tmp_path / "sensitivity")
+    assert of_standing(work, sensitivity._with_cells) == {"run": "r", "random_seed": 0, "cells": [CELL]}
+    write(tmp_path / "sensitivity", "sensitivity", {**results, "cells": cells})
+    with pytest.raises(UserError, match=r"sensitivity_results\.json is damaged"):
+        of_standing(work, sensitivity._with_cells)

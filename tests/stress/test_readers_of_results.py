@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from support.killed import killed_after, steps_of
 from support.killed_commands import submission
-from support.later_commands import encode, fit, quietly, results, score
+from support.later_commands import encode, fit, quietly, results, score, study
 from support.mutations import changed_bytes, changed_json, changed_lines, outcome
 
 from dlib_bvae import leaderboard
@@ -39,6 +39,11 @@ OF_A_RUN = [
     *("one/mean/codes.json", "one/mean/codes.npy", "one/mean/results/aggregate/postprocess.json"),
     *(f"{EVALUATION}/json/evaluation_{each}.json" for each in ("results", "identity")),
 ]
+# What a sensitivity study and a ranking read of what they did.
+OF_STUDIES = [
+    "one/mean/sensitivity/results/json/sensitivity_results.json",
+    "one/mean/sensitivity/results/json/sensitivity_identity.json",
+]
 # What tables and boards read.
 OF_ROWS = [
     f"{EVALUATION}/aggregate/evaluation.json",
@@ -58,7 +63,7 @@ def no_git():
 def base(tmp_path_factory):
     """A folder with a run of two scores, tables and a board of them."""
     folder = tmp_path_factory.mktemp("base")
-    for call in (fit, encode, score, lambda place: score(place, metric="mig"), aggregate, board):
+    for call in (fit, encode, score, study, lambda place: score(place, metric="mig"), aggregate, board):
         quietly(call, folder)
     return folder
 
@@ -108,6 +113,24 @@ def test_a_run_with_a_changed_file_is_scored_or_refused(file, count, base, tmp_p
         came = outcome(scored, same)
         left = [path for path in place.rglob("*") if path.suffix in (".part", ".old")]
         counts.add(f"{came}, left {left}" if left else came, f"seed {seed}")
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("file", OF_STUDIES)
+def test_a_study_with_a_changed_file_is_shown_done_again_or_refused(file, count, base, tmp_path, tally):
+    counts = tally(f"mutations of {Path(file).name}, shown", *RIGHT)
+    expected = (base / "tables/sensitivity.csv").read_text()
+
+    def same(place):
+        return (place / "tables/sensitivity.csv").read_text().replace(str(place), str(base)) == expected
+
+    for seed, place in attempts(base, file, count, tmp_path / "place"):
+
+        def shown(place=place):
+            quietly(study, place)
+            return place
+
+        counts.add(outcome(shown, same), f"seed {seed}")
 
 
 @pytest.mark.parametrize("count", COUNTS)
