@@ -243,6 +243,8 @@ def of_arrays(factors: Any, names: Any = None, kinds: Any = None) -> ImageData:
     """
     if hasattr(factors, "columns"):
         columns = of_frame(factors, "factors")
+        if not columns.names:
+            raise UserError("factors must have a column for each factor; the frame has none")
     else:
         try:
             table = np.asarray(factors)

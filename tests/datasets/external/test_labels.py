@@ -1,8 +1,9 @@
 """labels.py: columns of labels → factors; what they are, which are missing, when they are a grid; one order of the images."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlib_bvae import metrics
@@ -20,6 +21,7 @@ GRID = np.array(list(np.ndindex(2, 3, 4)))
 NAMES = ("a", "b", "c")
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_every_cell_of_a_grid_in_any_order_has_its_image(sizes, random):
     grid = np.array(list(np.ndindex(*sizes))).reshape(-1, len(sizes))
@@ -179,6 +181,7 @@ def test_arrays_that_do_not_fit_are_one_sentence():
         ({"factors": GRID}, "score needs a data set and codes, or factors and codes"),
         ({"factors": GRID[:, 0], "codes": codes}, r"factors must be numbers \(images, factors\); got int64 \(24,\)"),
         ({"factors": [[1], [1, 2]], "codes": codes}, "factors must be numbers"),
+        ({"factors": pd.DataFrame(index=range(24)), "codes": codes}, "the frame has none"),
         ({"factors": GRID[:20], "codes": codes}, r"codes must be numbers \(20, latents\)"),
         ({"factors": GRID, "codes": codes, "factor_names": ["a"]}, "factor_names must be 3 different names"),
         (
