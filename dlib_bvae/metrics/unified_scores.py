@@ -18,7 +18,6 @@ from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.probes import fit_all
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.engine.ties import TIE
 from dlib_bvae.metrics.modularity_explicitness import modularity_per_code
 from dlib_bvae.metrics.sap import svm_accuracy
 from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling, Score
@@ -105,7 +104,7 @@ def unified_scores(
 def summaries(matrix: np.ndarray, entropies: np.ndarray) -> dict[str, float]:
     """A matrix ≥ 0 (latents, factors) and the factors' entropies in nats (factors,) → its scores."""
     gaps = gap_of_top_two(matrix)
-    rounded = np.round(matrix / TIE) * TIE  # else entries that are equal but for rounding are thresholds of their own
+    rounded = np.round(matrix, 9)  # else entries that are equal but for rounding are thresholds of their own
     thresholds = np.unique(rounded)
     groups = np.array([num_groups(rounded, threshold) for threshold in thresholds])
     return {
