@@ -338,8 +338,7 @@ class Columns:
         where = np.array(places, np.int64)
         for name, column in zip(names, zip(*rows, strict=True), strict=False):
             values: Any = column
-            kinds = set(map(type, values))
-            here = where
+            here, kinds = where, set(map(type, values))
             if type(None) in kinds:
                 here = where[[value is not None for value in values]]
                 values = [value for value in values if value is not None]
