@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from dlib_bvae.artifacts.permissions import check_readable
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.official.files import OfficialFile, Source, data_dir
 from dlib_bvae.datasets.official.files import download as download_files
@@ -79,6 +80,7 @@ def inception_tfgan(path: str, download: bool) -> Extractor:
                 "inception_tfgan.download = True (no sha256 is published; the result records the file's own)"
             )
         _fetch(folder)
+    check_readable(folder)
     try:
         with literal_path(folder) as place:
             module = tf.saved_model.load(place)
@@ -108,6 +110,7 @@ def inception_keras(path: str) -> Extractor:
             f"the weights of inception_keras are missing; get {_KERAS} from {_KERAS_PAGE} and put it in {found.parent} "
             f"(md5 {_KERAS_MD5} says Keras; no sha256 is published; the result records the file's own)"
         )
+    check_readable(found)
     try:
         network = tf.keras.applications.InceptionV3(include_top=False, weights=str(found), pooling="avg")
     except (ValueError, OSError, KeyError) as error:
