@@ -153,7 +153,7 @@ def relabel(directory: Path, stage: str, labels: Mapping[str, Any], results: Map
     """Writes the parameters `labels` and entries of `results` into a finished stage and into all below the run made from it."""
     identity, before = read_identity(directory, stage), read_results(directory, stage)
     gin_path = directory / "results" / "gin" / f"{stage}.gin"
-    stands = read_text(gin_path, stage)
+    stands = recorded_text(gin_path, stage)
     text = without(stands, labels.__contains__) + "".join(f"{key} = {value!r}\n" for key, value in labels.items())
     changed = {**flatten(labels, f"{stage}_config"), **flatten(results, f"{stage}_results")}
     files: dict[Path, Content] = {}
@@ -245,7 +245,7 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
 
     Raises UserError, which says what to do, when there is none, it cannot be read, or it is damaged.
     """
-    text = read_text(path, stage)
+    text = recorded_text(path, stage)
     try:
         value = json.loads(text)
         if "\\ud" in text.lower():  # half of a character alone, which no file can hold
@@ -257,7 +257,7 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
     return value
 
 
-def read_text(path: Path, stage: str) -> str:
+def recorded_text(path: Path, stage: str) -> str:
     """What stands in `path`, a file of `stage`, as UTF-8.
 
     Raises UserError, which says what to do, when there is none, it cannot be read, or it is damaged.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dlib_bvae.artifacts.marks import KEY_VARIABLE, NoKey, say_unmarked, user_key, why_not_marked
-from dlib_bvae.artifacts.record import read_text
+from dlib_bvae.artifacts.record import recorded_text
 from dlib_bvae.errors import UserError
 from dlib_bvae.gin_text import IMPORT, Statement, imported_module, recorded, statements
 
@@ -54,7 +54,7 @@ def statements_of_run(model_dir: Path) -> list[Statement]:
     """
     directory = model_dir / "train"
     path = directory / "results" / "gin" / "train.gin"
-    text = read_text(path, "train")
+    text = recorded_text(path, "train")
     found = recorded(text, str(path))
     modules = list(dict.fromkeys(imported_module(each) for each in found if each.kind == IMPORT))
     if not modules or _trusted.get().everything:
