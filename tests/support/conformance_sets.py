@@ -20,10 +20,10 @@ LATENTS = 6
 class ConformanceSet(NamedTuple):
     """Factors of images and how their codes are scored.
 
-    name: of the set. values: the place of each factor's value, int (images, factors), −1 where missing. aligned: codes of which
-    one follows each factor. score: (metric, codes, seed, **parameters) → result, as metrics.score. grid: whether every
-    combination of factors has an image. rounded: what is done to the codes. plain: the name of the set of the same factors whose images are
-    in the order of a grid and whose codes are as they are.
+    name: of the set. values: the place of each factor's value, int (images, factors), −1 where missing. aligned: codes of
+    which one follows each factor. score: (metric, codes, seed, **parameters) → result, as metrics.score. grid: whether every
+    combination of factors has an image. rounded: what is done to the codes. plain: the name of the set of the same factors
+    whose images are in the order of a grid and whose codes are as they are.
     """
 
     name: str
