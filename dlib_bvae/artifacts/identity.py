@@ -30,6 +30,7 @@ _ADDED = {
 # Those whose default is another than what earlier versions did.
 _CHANGED = {
     "control_vae.beta_start": 1.0,
+    "evaluation.sampling": "disjoint",
     **{
         f"{name}.initializer": "glorot_uniform"
         for name in ("conv_encoder", "deconv_decoder", "fc_encoder", "fc_decoder")
