@@ -129,10 +129,13 @@ def neighbour_information(codes: np.ndarray, factors: np.ndarray, neighbours: in
     (Gao et al. 2017), so that rounded codes have the information of others; scikit-learn's mutual_info_classif adds noise
     instead. Where every distance is 0 the codes are discrete, and the estimate is the plug-in one.
 
-    Rows with the same codes and factors count once, as an image that was drawn twice is near to itself; of a value with one
-    such row all count, as its codes are discrete.
+    Rows with the same codes and factors count once, as an image that was drawn twice is near to itself. They are images of
+    their own, and all count, where codes are the same for different factors too, or a value of a factor has one such row:
+    codes are rounded, or discrete.
     """
     once = _first_of_its_kind(np.hstack([codes, factors]))
+    if not _first_of_its_kind(codes[once]).all():
+        once[:] = True
     pairs = [[_by_neighbours(code, factor, once, neighbours) for factor in factors.T] for code in codes.T]
     return np.maximum(pairs, 0.0)
 
