@@ -91,11 +91,14 @@ def joint_entropy(tables: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack([entropy(table.reshape(len(table), -1)) for table in tables], axis=1)
 
 
-def mutual_information(tables: Sequence[np.ndarray]) -> np.ndarray:
-    """Tables of `contingency` → I(code; factor) in nats, float64 (latents, factors); exactly 0 for constant codes."""
+def mutual_information(tables: Sequence[np.ndarray], joint: np.ndarray | None = None) -> np.ndarray:
+    """Tables of `contingency` → I(code; factor) in nats, float64 (latents, factors); exactly 0 for constant codes.
+
+    joint: their joint_entropy, where it is known.
+    """
     code = np.stack([entropy(table.sum(axis=2)) for table in tables], axis=1)
     factor = np.stack([entropy(table.sum(axis=1)) for table in tables], axis=1)
-    information = code + factor - joint_entropy(tables)
+    information = code + factor - (joint_entropy(tables) if joint is None else joint)
     information[information < _ROUNDING] = 0  # of three entropies of order 1
     return information
 
