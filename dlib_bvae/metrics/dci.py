@@ -55,7 +55,7 @@ ABOUT = {
 _MOST_CODES = 1_000
 _STANDARD_ERRORS = 3  # by which a factor must be explained better than by its mean
 _SMOOTHING = 1e-11  # the reference suite's, so that codes and factors without any importance have an entropy
-_Importances = Callable[[Sample, Sample, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
+_Importances = Callable[[Sample, Sample, Sampler], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -136,9 +136,10 @@ def dci_lasso(
     """
     check_threshold("dci_lasso.alpha", alpha)
 
-    def importances(train: Sample, test: Sample, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def importances(train: Sample, test: Sample, sampler: Sampler) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         from sklearn.linear_model import Lasso
 
+        seed = sampler.seed()
         samples = standardised(train, test)
         columns = []
         for k in range(train.factors.shape[1]):
@@ -186,8 +187,8 @@ def disentanglement(importance: np.ndarray) -> float:
 def trees(make: Callable[[int], Classifier]) -> _Importances:
     """Importances and accuracies by classifiers that have feature_importances_."""
 
-    def importances(train: Sample, test: Sample, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        models = fit_all(make, train, seed)
+    def importances(train: Sample, test: Sample, sampler: Sampler) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        models = fit_all(make, train, sampler.seed(), by_value=not sampler.with_replacement)
         importance = np.stack([np.abs(model.feature_importances_) for model in models], axis=1)
         return importance, accuracies(models, train), accuracies(models, test)
 
@@ -215,7 +216,7 @@ def _dci(
         sampler.factors.check_numbers(name, sampler.factor_names)
     train, test = sampler.train_and_test(num_train, num_test, least_test=2)
     check_two_codes(name, train.codes)
-    importance, train_accuracy, test_accuracy = importances(train, test, sampler.seed())
+    importance, train_accuracy, test_accuracy = importances(train, test, sampler)
     return {
         "informativeness_train": float(train_accuracy.mean()),
         "informativeness_test": float(test_accuracy.mean()),

@@ -11,7 +11,7 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
-from dlib_bvae.metrics.engine.probes import standardised
+from dlib_bvae.metrics.engine.probes import fixed_order, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import COUNT, MISSING, UNIT, About, Matrix, Result, Sampling, Score
 
@@ -56,15 +56,17 @@ def dci_es(
     values, one-hot, on random Fourier features of the standardised codes; their capacity is log `widths`, the number of
     features. The loss is the error on num_test images, at most that of the probes before. With the area A under the loss,
     above its least value, explicitness is 1 − 2 A / (log capacity range × error of a guess, 1 − 1/values). It says
-    nothing of how low the loss gets: read it with best_accuracy. D, C and I are dci's.
+    nothing of how low the loss gets: read it with best_accuracy, the accuracy of the probe that is best on every other test
+    image on the images between them, and the other way round: the best on all would be above chance by choice alone. D, C and
+    I are dci's.
 
     The loss of a factor that no probe reads does not fall either, which is no explicitness. So a factor counts only where
     the best accuracy is above that of the best guess, the share of the most frequent value among the test images, by three
     standard errors. explicitness is the mean over those, num_read_factors is their number, and without any there is no
     explicitness (None, with the reason in missing_scores). This test is not in the paper.
 
-    data, codes, random_state: see dlib_bvae.metrics.score. Returns explicitness in [-1, 1], best_accuracy in [0, 1] (of
-    the best probe), size (factors for each latent), num_read_factors, explicitness_per_factor (of those that are read),
+    data, codes, random_state: see dlib_bvae.metrics.score. Returns explicitness in [-1, 1], best_accuracy in [0, 1],
+    size (factors for each latent), num_read_factors, explicitness_per_factor (of those that are read),
     widths and losses (widths × factors).
     Raises UserError for numbers out of range and more than 1,000 codes.
     """
@@ -73,16 +75,19 @@ def dci_es(
     sampler = Sampler("dci_es", data, codes, random_state, most_codes=_MOST_CODES)
     train, test = standardised(*sampler.train_and_test(num_train, num_test))
     seed = sampler.seed()
-    features = [fourier_features(sample.codes, sizes[-1], seed) for sample in (train, test)]
-    losses = np.minimum.accumulate(_losses(features, train, test, sampler.sizes, sizes, penalty), axis=0)
+    order = fixed_order(np.round(train.codes, 9))  # else each order of the codes has other features
+    features = [fourier_features(sample.codes[:, order], sizes[-1], seed) for sample in (train, test)]
+    wrong = _wrong(features, train, test, sampler.sizes, sizes, penalty)
+    losses = np.minimum.accumulate(np.stack([each.mean(axis=1) for each in wrong], axis=1), axis=0)
+    best = np.array([best_accuracy(each) for each in wrong])
     explicit = explicitness(np.log(sizes), losses, 1 - 1 / np.array(sampler.sizes))
-    read = _are_read(1 - losses[-1], test.factors)
+    read = _are_read(best, test.factors)
     missing = {} if read.any() else {MISSING: {"explicitness": "no probe reads any factor better than a guess"}}
     return {
         "explicitness": float(explicit[read].mean()) if read.any() else None,
         **missing,
         "num_read_factors": int(read.sum()),
-        "best_accuracy": float(1 - losses[-1].mean()),
+        "best_accuracy": float(best.mean()),
         "size": len(sampler.kept) / train.codes.shape[1],
         "explicitness_per_factor": {sampler.factor_names[k]: float(explicit[k]) for k in np.flatnonzero(read)},
         "widths": sizes,
@@ -117,26 +122,38 @@ def _are_read(accuracies: np.ndarray, factors: np.ndarray) -> np.ndarray:
     return accuracies > guess + _STANDARD_ERRORS * np.sqrt(guess * (1 - guess) / images)
 
 
-def _losses(
+def best_accuracy(wrong: np.ndarray) -> float:
+    """Whether each probe is wrong on each image, bool (probes, images) → the accuracy in [0, 1] of the best.
+
+    It is chosen on one half of the images and scored on the other, twice; of one image there is no half.
+    """
+    if wrong.shape[1] < 2:
+        return float(1 - wrong.mean(axis=1).min())
+    halves = [wrong[:, start::2].mean(axis=1) for start in (0, 1)]
+    return float(1 - np.mean([halves[1][halves[0].argmin()], halves[0][halves[1].argmin()]]))
+
+
+def _wrong(
     features: Sequence[np.ndarray],
     train: Sample,
     test: Sample,
     sizes: Sequence[int],
     widths: Sequence[int],
     penalty: float,
-) -> np.ndarray:
-    """Error on `test` of the ridge regression of each width on each factor, float64 (widths, factors)."""
+) -> list[np.ndarray]:
+    """For each factor, whether the ridge regression of each width is wrong: bool (widths, images of `test` that have a value)."""
     lacking = (train.factors < 0).any(axis=0)
     # Factors that every image has are solved for at once.
     groups = [group for group in ([*np.flatnonzero(~lacking)], *([k] for k in np.flatnonzero(lacking))) if group]
-    losses = np.empty((len(widths), len(sizes)))
+    wrong: list[list[np.ndarray]] = [[] for _ in sizes]
     for group in groups:
         known = train.factors[:, group[0]] >= 0
         labels, of_group = train.factors[known][:, group], [sizes[k] for k in group]
         votes = _votes(features[0][known], labels, of_group, features[1], widths, penalty)
-        for row, by_factor in zip(losses, votes, strict=True):
-            row[group] = [_error(each, test.factors[:, k]) for each, k in zip(by_factor, group, strict=True)]
-    return losses
+        for by_factor in votes:
+            for each, k in zip(by_factor, group, strict=True):
+                wrong[k].append(_misses(each, test.factors[:, k]))
+    return [np.stack(each) for each in wrong]
 
 
 def _votes(
@@ -160,10 +177,10 @@ def _votes(
         yield np.split(tested[:, :width] @ weights + hot.mean(axis=0), ends, axis=1)
 
 
-def _error(votes: np.ndarray, truth: np.ndarray) -> float:
-    """The share of the images with a value (truth >= 0) that the votes (images, values) get wrong."""
+def _misses(votes: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Whether the votes (images, values) are wrong, bool, of the images that have a value (truth >= 0)."""
     known = truth >= 0
-    return float(np.mean(votes.argmax(axis=1)[known] != truth[known]))
+    return votes.argmax(axis=1)[known] != truth[known]
 
 
 def _checked_widths(widths: object) -> list[int]:

@@ -52,10 +52,11 @@ def dcimig(
     sampler = Sampler("dcimig", data, codes, random_state, least_factors=2)
     sample = sampler.draw_varied("num_train", num_train)
     tables = binned_tables(sample.codes, num_bins, sample.factors, sampler.sizes)
-    information = mutual_information(tables)
+    joint = joint_entropy(tables)
+    information = mutual_information(tables, joint)
     gaps = assigned_gaps(information)
     entropies = factor_entropies(sample.factors, sampler.sizes)
-    best = [int(j) if gaps[j, k] > TIE else None for k, j in enumerate(best_codes(gaps, joint_entropy(tables)))]
+    best = [int(j) if gaps[j, k] > TIE else None for k, j in enumerate(best_codes(gaps, joint))]
     return {
         "dcimig": float(gaps.max(axis=0).sum() / entropies.sum()),
         "dcimig_per_factor": sampler.by_factor(gaps.max(axis=0) / entropies),

@@ -50,8 +50,9 @@ def snc(
     sampler = Sampler("snc", data, codes, random_state)
     train, test = sampler.train_and_test(num_train, num_test)
     tables = binned_tables(train.codes, num_bins, train.factors, sampler.sizes)
-    information = mutual_information(tables)
-    matched = match(less_ties(information, joint_entropy(tables)))
+    joint = joint_entropy(tables)
+    information = mutual_information(tables, joint)
+    matched = match(less_ties(information, joint))
     matched = [None if j is None or information[j, k] <= TIE else j for k, j in enumerate(matched)]
     guess = 1 / np.array(sampler.sizes)
     accuracy = np.array(

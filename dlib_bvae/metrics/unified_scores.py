@@ -86,7 +86,7 @@ def unified_scores(
     check_two_codes("unified_scores", train.codes)
     entropies = factor_entropies(train.factors, sampler.sizes)
     make: dict[str, Callable[[], np.ndarray]] = {
-        "importance_gbt_matrix": lambda: _importance(train, n_estimators, sampler.seed()),
+        "importance_gbt_matrix": lambda: _importance(train, n_estimators, sampler),
         "mutual_information_matrix": lambda: mutual_information(
             binned_tables(train.codes, num_bins, train.factors, sampler.sizes)
         ),
@@ -142,8 +142,9 @@ def merge_thresholds(matrix: np.ndarray) -> np.ndarray:
     return joined
 
 
-def _importance(train: Sample, n_estimators: int, seed: int) -> np.ndarray:
-    models = fit_all(functools.partial(boosted_trees, n_estimators), train, seed)
+def _importance(train: Sample, n_estimators: int, sampler: Sampler) -> np.ndarray:
+    make = functools.partial(boosted_trees, n_estimators)
+    models = fit_all(make, train, sampler.seed(), by_value=not sampler.with_replacement)
     return np.stack([model.feature_importances_ for model in models], axis=1)
 
 

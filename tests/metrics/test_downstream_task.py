@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from support.known_codes import GRID, LARGE, ONE_HOT
+from support.known_codes import GRID, LARGE, ONE_HOT, Grid
 
-from dlib_bvae.errors import UnknownName, UserError
+from dlib_bvae import metrics
+from dlib_bvae.errors import NotApplicable, UnknownName, UserError
 from dlib_bvae.metrics.downstream_task import downstream_task
 from dlib_bvae.metrics.engine.sampling import Sampler
 
@@ -63,3 +64,20 @@ def test_a_size_twice_and_an_unknown_predictor_are_refused():
         downstream_task(GRID, ONE_HOT, 0, num_train=[10, 10])
     with pytest.raises(UnknownName, match="no classifier is called 'gradient_boosting'; did you mean"):
         downstream_task(GRID, ONE_HOT, 0, predictor="gradient_boosting")
+
+
+def test_a_size_that_there_are_not_images_for_is_left_out(capsys):
+    grid = Grid(3, 8, 8)
+    result = metrics.score("downstream_task", grid, grid.noise(10), num_train=[10, 120, 300], num_test=5_000)
+    assert result["num_train"] == [10, 120]
+    assert not any(key.startswith("300:") for key in result)
+    assert result["images_drawn"] == {"num_test": 64}
+    assert result["120:mean_test_accuracy"] == pytest.approx(np.mean([1 / 3, 1 / 8, 1 / 8]), abs=0.1)
+    assert (
+        "downstream_task: left out num_train = 300; there are 128 different images to train on"
+        in capsys.readouterr().err
+    )
+    with pytest.raises(
+        NotApplicable, match="finds no 300 different images to train on; give a num_train of at most 128"
+    ):
+        downstream_task(grid, grid.noise(10), 0, num_train=[300])

@@ -81,3 +81,18 @@ def test_it_agrees_with_scikit_learn_on_the_images_drawn():
             key = f"pred{target}:sens{sensitive}"
             assert result[f"mean_fairness:{key}"] == pytest.approx(distances.mean())
             assert result[f"max_fairness:{key}"] == pytest.approx(distances.max())
+
+
+def test_what_is_scored_was_not_fitted_to(monkeypatch):
+    seen = []
+    at = Sampler.at
+    monkeypatch.setattr(Sampler, "at", lambda self, rows: seen.append(np.asarray(rows)) or at(self, rows))
+    with sampled("disjoint") as drawn:
+        fairness(GRID, ONE_HOT, 0, num_train=300, num_test_points_per_class=4)
+    train, *moved = seen
+    assert len(moved) == 4 * 3
+    assert not np.isin(np.concatenate(moved), train).any()
+    assert len(set(train)) == len(train) == drawn.numbers["num_train"] >= 240
+    assert "num_test_points_per_class" not in drawn.numbers
+    for rows in moved:
+        assert len(set(rows)) == len(rows)

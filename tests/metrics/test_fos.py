@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from support.known_codes import GRID, mixed
 
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import NotApplicable, UserError
+from dlib_bvae.metrics.engine.sampling import sampled
 from dlib_bvae.metrics.fos import fos, hausdorff
 
 
@@ -50,3 +51,14 @@ def test_standardised_it_does_not_see_scale_and_dead_codes():
 def test_fewer_images_than_a_batch_are_refused():
     with pytest.raises(UserError, match=r"fos\.num_train must be an integer >= 128; got 100"):
         fos(GRID, mixed(GRID), 0, num_train=100)
+
+
+def test_batches_are_of_different_images():
+    codes = GRID.identity()
+    with sampled("disjoint") as drawn:
+        fos(GRID, codes, 0, num_train=1_280, batch_size=128)
+    assert drawn.numbers == {"num_train": 256}
+    with pytest.raises(
+        NotApplicable, match="fos needs batch_size = 512 different images, and this data set has 360; set"
+    ):
+        fos(GRID, codes, 0, num_train=1_280, batch_size=512)

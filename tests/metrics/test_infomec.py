@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from support.known_codes import BOTH, GRID, LARGE, mixed
+from support.known_codes import BOTH, GRID, LARGE, Grid, mixed
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.engine.sampling import Sampler
+from dlib_bvae.metrics.engine.sampling import Sampler, sampled
 from dlib_bvae.metrics.infomec import even_to_one, infomec
 
 FEW = {"num_train": 1000, "num_test": 500}
@@ -110,3 +110,13 @@ def test_numbers_out_of_range_are_refused():
         with pytest.raises(UserError, match=rf"infomec\.{parameter} must be an integer >= 1; got 0"):
             infomec(GRID, BOTH, 0, **{parameter: 0})
         infomec(GRID, BOTH, 0, **FEW, **{parameter: 1})
+
+
+def test_how_often_an_image_is_drawn_does_not_matter():
+    grid = Grid(4, 5, 6, 5)
+    codes = grid.factors() + 0.1 * np.random.default_rng(0).normal(size=(600, 4))
+    found = []
+    for sampling in ("disjoint", "with_replacement"):
+        with sampled(sampling):
+            found.append(infomec(grid, codes, 0, num_train=3_000, num_test=500)["infom"])
+    assert min(found) > 0.97

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
-from support.known_codes import BOTH, GRID, LARGE, mixed, slow_information
+from support.known_codes import BOTH, GRID, LARGE, Grid, mixed, slow_information
 
+from dlib_bvae import metrics
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.jemmig import jemmig
 
@@ -85,3 +86,14 @@ def test_bins_out_of_range_are_refused(bad):
     with pytest.raises(UserError, match=r"jemmig\.num_bins must be an integer >= 2; got"):
         jemmig(GRID, IDENTITY, 0, num_bins=bad)
     assert jemmig(GRID, IDENTITY, 0, num_train=100, num_bins=2)
+
+
+@pytest.mark.parametrize("sampling", ["disjoint", "with_replacement"])
+def test_of_codes_that_inform_alike_the_one_that_informs_of_less_else_counts(sampling):
+    grid = Grid(3, 6)
+    first, second = grid.factors().T
+    codes = np.stack([first, 6.0 * first + second], axis=1)  # both say all of the first factor
+    both = [metrics.score("jemmig", grid, each, 1, sampling=sampling)["jemmig"] for each in (codes, codes[:, ::-1])]
+    expected = [1 - np.log(3) / (np.log(3) + BINS), 1 - (np.log(18) - np.log(6)) / (np.log(6) + BINS)]
+    assert both[0] == pytest.approx(both[1], abs=1e-9)
+    assert both[0] == pytest.approx(np.mean(expected), abs=0 if sampling == "disjoint" else 0.01, rel=1e-9)

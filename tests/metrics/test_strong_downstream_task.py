@@ -5,9 +5,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from support.known_codes import GRID, ONE_HOT, Grid, mixed
 
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.metrics.engine.sampling import Sampler, sampled
-from dlib_bvae.metrics.strong_downstream_task import _shifted, strong_downstream_task
+from dlib_bvae.metrics.strong_downstream_task import _others, _shifted, strong_downstream_task
 
 FEW = {"num_train": [60], "num_test": 300}
 
@@ -23,6 +23,22 @@ def test_the_shift_holds_one_value_and_then_shows_all_others():
         size = sampler.sizes[held[0]]
         assert set(test[:, held[0]]) == set(range(size)) - {train[0, held[0]]}
         assert (np.bincount(test[:, held[0]]).max() < 1.2 * 4000 / (size - 1)).all()
+
+
+def test_images_of_a_shift_are_different_ones():
+    sampler = Sampler("m", GRID, np.arange(360.0)[:, None], 0)
+    for target in range(4):
+        train, test = _others(sampler, 60, 200, target)
+        images = [set(each.codes[:, 0]) for each in (train, test)]
+        assert [len(each) for each in images] == [60, 200]
+        assert not images[0] & images[1]
+        fixed = [k for k in range(4) if (train.factors[:, k] == train.factors[0, k]).all()]
+        assert len(fixed) == 1
+        assert fixed[0] != target
+        values = set(test.factors[:, fixed[0]])
+        assert values == set(range(sampler.sizes[fixed[0]])) - {train.factors[0, fixed[0]]}
+    with pytest.raises(NotApplicable, match="give a num_train of at most 60"):
+        strong_downstream_task(GRID, ONE_HOT, 0, num_train=[61])
 
 
 def test_codes_of_their_own_are_learnt_in_spite_of_a_shift():

@@ -12,6 +12,7 @@ from support.known_codes import GRID, mixed
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.metrics.engine.boosting import boosted_trees
 from dlib_bvae.metrics.engine.information import histogram_bins
+from dlib_bvae.metrics.engine.probes import fixed_order
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.engine.svm import OneCodeSVM
 from dlib_bvae.metrics.unified_scores import MATRIX_NAMES, merge_thresholds, num_groups, summaries, unified_scores
@@ -87,8 +88,11 @@ def test_matrices_are_those_of_the_single_metrics():
     sampler = Sampler("unified_scores", GRID, codes, 2)
     train, test = sampler.train_and_test(600, 300)
     seeds = np.random.default_rng(sampler.seed()).integers(2**31 - 1, size=4)
-    ours = [boosted_trees(4, int(seed)).fit(train.codes, y) for seed, y in zip(seeds, train.factors.T, strict=True)]
-    assert np.array_equal(result["importance_gbt_matrix"], np.stack([m.feature_importances_ for m in ours], axis=1))
+    order, seeds = fixed_order(train.codes), seeds[np.argsort(fixed_order(train.factors))]
+    sorted_codes = train.codes[:, order]
+    ours = [boosted_trees(4, int(seed)).fit(sorted_codes, y) for seed, y in zip(seeds, train.factors.T, strict=True)]
+    found = np.array(result["importance_gbt_matrix"])[order]
+    assert np.array_equal(found, np.stack([m.feature_importances_ for m in ours], axis=1))
     models = [GradientBoostingClassifier(n_estimators=4, random_state=0).fit(train.codes, y) for y in train.factors.T]
     theirs = np.stack([m.feature_importances_ for m in models], axis=1)
     assert np.array(result["importance_gbt_matrix"]) == pytest.approx(theirs, abs=0.01)  # there are equally good splits

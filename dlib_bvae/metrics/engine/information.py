@@ -91,11 +91,14 @@ def joint_entropy(tables: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack([entropy(table.reshape(len(table), -1)) for table in tables], axis=1)
 
 
-def mutual_information(tables: Sequence[np.ndarray]) -> np.ndarray:
-    """Tables of `contingency` → I(code; factor) in nats, float64 (latents, factors); exactly 0 for constant codes."""
+def mutual_information(tables: Sequence[np.ndarray], joint: np.ndarray | None = None) -> np.ndarray:
+    """Tables of `contingency` → I(code; factor) in nats, float64 (latents, factors); exactly 0 for constant codes.
+
+    joint: their joint_entropy, where it is known.
+    """
     code = np.stack([entropy(table.sum(axis=2)) for table in tables], axis=1)
     factor = np.stack([entropy(table.sum(axis=1)) for table in tables], axis=1)
-    information = code + factor - joint_entropy(tables)
+    information = code + factor - (joint_entropy(tables) if joint is None else joint)
     information[information < _ROUNDING] = 0  # of three entropies of order 1
     return information
 
@@ -129,10 +132,13 @@ def neighbour_information(codes: np.ndarray, factors: np.ndarray, neighbours: in
     (Gao et al. 2017), so that rounded codes have the information of others; scikit-learn's mutual_info_classif adds noise
     instead. Where every distance is 0 the codes are discrete, and the estimate is the plug-in one.
 
-    Rows with the same codes and factors count once, as an image that was drawn twice is near to itself; of a value with one
-    such row all count, as its codes are discrete.
+    Rows with the same codes and factors count once, as an image that was drawn twice is near to itself. They are images of
+    their own, and all count, where codes are the same for different factors too, or a value of a factor has one such row:
+    codes are rounded, or discrete.
     """
     once = _first_of_its_kind(np.hstack([codes, factors]))
+    if not _first_of_its_kind(codes[once]).all():
+        once[:] = True
     pairs = [[_by_neighbours(code, factor, once, neighbours) for factor in factors.T] for code in codes.T]
     return np.maximum(pairs, 0.0)
 

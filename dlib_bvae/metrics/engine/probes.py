@@ -112,22 +112,50 @@ class Constant:
         return np.repeat(self.classes_, len(codes))
 
 
-def fit_all(make: Callable[[int], Classifier], train: Sample, seed: int) -> list[Any]:
+def fixed_order(columns: np.ndarray) -> np.ndarray:
+    """Columns (n, k) → int64 (k,) that sorts them by their values: columns in any order come out in the same one."""
+    return np.lexsort(columns[::-1])  # the last key is the first that counts
+
+
+class _Reordered:
+    """A classifier that was fitted to the codes in another order."""
+
+    def __init__(self, model: Any, order: np.ndarray):
+        self._model, self._order = model, order
+
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        return self._model.feature_importances_[np.argsort(self._order)]
+
+    def predict(self, codes: np.ndarray) -> np.ndarray:
+        """(n, latents) → labels (n,)."""
+        return self._model.predict(codes[:, self._order])
+
+
+def fit_all(make: Callable[[int], Classifier], train: Sample, seed: int, by_value: bool = False) -> list[Any]:
     """One classifier a factor, fitted to the images that have a value of it.
 
-    make: seed, drawn from `seed` → classifier. Factors with many values take longest and begin first; scikit-learn's
-    trees leave the interpreter lock, so threads use all cores without a copy of the codes. Each warning is passed on once.
+    make: seed, drawn from `seed` → classifier. by_value: codes are given, and seeds go to factors, in fixed_order, so that
+    trees which choose at random among equally good splits are the same however codes and factors are ordered; they have
+    predict and feature_importances_. Factors with many values take longest and begin first; scikit-learn's trees leave the
+    interpreter lock, so threads use all cores without a copy of the codes. Each warning is passed on once.
     """
     from joblib import Parallel, delayed
     from threadpoolctl import threadpool_limits
 
     counts = [len(np.unique(column[column >= 0])) for column in train.factors.T]
     seeds = np.random.default_rng(seed).integers(2**31 - 1, size=len(counts))
+    places = fixed_order(train.codes) if by_value else None
+    if by_value:
+        seeds = seeds[np.argsort(fixed_order(train.factors))]
 
     def fit(k: int) -> Any:
         model = make(int(seeds[k])) if counts[k] > 1 else Constant()
+        codes, labels = train.having(k)
         with interruptible():
-            return model.fit(*train.having(k))
+            if places is None:
+                return model.fit(codes, labels)
+            return _Reordered(model.fit(codes[:, places], labels), places)
 
     order = sorted(range(len(counts)), key=lambda k: -counts[k])
     # The matrices are narrow: a second thread within their products made a logistic regression 2.5 times as slow.

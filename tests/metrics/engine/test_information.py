@@ -129,6 +129,42 @@ def test_nearest_neighbours_are_scikit_learn_s():
     assert neighbour_information(scaled, factors, 4) == pytest.approx(np.stack(expected, axis=1), abs=1e-3)
 
 
+def bfloat16(codes):
+    """Codes as bfloat16 keeps them, to the nearest."""
+    bits = np.float32(codes).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32).astype(float)
+
+
+@pytest.mark.parametrize(
+    "rounded",
+    [
+        lambda code: code,
+        bfloat16,
+        lambda code: code.round(2),
+        lambda code: code.round(1),
+        lambda code: (3 + 0.1 * code).astype(np.float16).astype(float),
+    ],
+)
+def test_rounding_gives_independent_codes_no_information_and_takes_none_of_others(rounded):
+    rng = np.random.default_rng(0)
+    factor, noise = rng.integers(8, size=(4_000, 1)), rng.normal(size=(4_000, 1))
+    assert neighbour_information(rounded(noise), factor, 10)[0, 0] < 0.02
+    known = (factor - 3.5) / 3.5 + 0.1 * noise
+    expected = neighbour_information(known, factor, 10)
+    assert neighbour_information(rounded(known), factor, 10) == pytest.approx(expected, abs=0.05)
+
+
+def test_rows_with_the_same_codes_and_factors_count_once():
+    codes, factors = mixed(GRID)[:120], GRID.factors()[:120]
+    plain = neighbour_information(codes, factors, 5)
+    several = np.repeat(np.arange(120), np.random.default_rng(0).integers(1, 5, size=120))
+    assert np.array_equal(neighbour_information(codes[several], factors[several], 5), plain)
+    # A discrete code of the only factor: its rows are the same, and no image was drawn twice.
+    factor = np.random.default_rng(1).integers(6, size=(300, 1))
+    found = neighbour_information(factor.astype(float), factor, 5)
+    assert found[0, 0] == pytest.approx(mutual_info_score(factor[:, 0], factor[:, 0]))
+
+
 def test_values_that_occur_once_say_nothing():
     codes, factor = np.random.default_rng(0).normal(size=12), np.array([0, 1] + [2] * 5 + [3] * 5)
     found = neighbour_information(codes[:, None], factor[:, None], 3)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 from support.known_codes import GRID, ONE_HOT
 
 from dlib_bvae.errors import UnknownName
 from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.engine.probes import Constant, accuracies, fit_all, standardised
+from dlib_bvae.metrics.engine.probes import Constant, accuracies, fit_all, fixed_order, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 
 NAMES = (
@@ -175,3 +176,25 @@ def test_a_constant_answers_with_the_only_label_it_saw():
     assert model.predict(np.zeros((2, 3))).tolist() == [4, 4]
     assert model.classes_.tolist() == [4]
     assert model.feature_importances_.tolist() == [0, 0, 0]
+
+
+def test_columns_in_any_order_come_out_in_one():
+    columns = np.array([[1, 1, 0, 1], [2, -1, 5, 2], [0, 0, 0, -3]])
+    assert fixed_order(columns).tolist() == [2, 1, 3, 0]
+    for places in ([3, 2, 1, 0], [1, 3, 0, 2]):
+        moved = columns[:, places]
+        assert moved[:, fixed_order(moved)].tolist() == [[0, 1, 1, 1], [5, -1, 2, 2], [0, 0, -3, 0]]
+
+
+def test_trees_by_value_do_not_depend_on_the_order_of_equally_good_codes():
+    rng = np.random.default_rng(0)
+    factors = rng.integers(3, size=(200, 2))
+    train = Sample(
+        np.column_stack([factors[:, 0], -factors[:, 0], rng.normal(size=200).round(1)]).astype(float), factors
+    )
+    turned = Sample(train.codes[:, ::-1], train.factors[:, ::-1])
+    make = lambda seed: DecisionTreeClassifier(random_state=seed)
+    plain, moved = fit_all(make, train, 0, by_value=True), fit_all(make, turned, 0, by_value=True)
+    for one, other in zip(plain, moved[::-1], strict=True):
+        assert np.array_equal(one.feature_importances_, other.feature_importances_[::-1])
+        assert np.array_equal(one.predict(train.codes), other.predict(turned.codes))
