@@ -316,9 +316,9 @@ def commit(final: Path) -> None:
     if final.exists():
         write_atomic(final / _REPLACED, "")
         final.rename(old)
+    if _is_empty(part / _BEGUN):
+        (part / _BEGUN).unlink(missing_ok=True)  # its results are mark enough for a part that is finished
     part.rename(final)
-    if _is_empty(final / _BEGUN):
-        (final / _BEGUN).unlink(missing_ok=True)
     remove(old)
 
 
@@ -332,7 +332,8 @@ def remove(directory: Path) -> None:
     _check_ours(directory)
     if (directory / _BEGUN).exists():
         write_atomic(directory / _BEGUN, "{}")  # what a kill leaves of it must not go on
-    for path in sorted(directory.iterdir(), key=lambda each: (each.name in _MARKS, each.name in (_BEGUN, _REPLACED))):
+    last = ("", *(mark for mark in _MARKS if mark not in (_BEGUN, _REPLACED)), _BEGUN, _REPLACED)
+    for path in sorted(directory.iterdir(), key=lambda each: last.index(each.name if each.name in _MARKS else "")):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

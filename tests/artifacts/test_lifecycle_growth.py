@@ -1,12 +1,14 @@
-"""lifecycle.py: a finished result goes on where the parameter by which it grows is larger now."""
+"""lifecycle.py: a finished result goes on where the parameter by which it grows is larger now; kills while it is placed."""
 
 import shutil
 from dataclasses import replace
 
 import pytest
+from support.killed import killed_after, steps_of
 from support.painter import PAINT, begun_by, killed, listed, paint, value
+from support.results import write
 
-from dlib_bvae.artifacts import lifecycle, read_identity, read_results
+from dlib_bvae.artifacts import lifecycle, open_run, read_identity, read_results
 from dlib_bvae.errors import UserError
 
 GROWS = replace(PAINT, continues=True, way_out="choose another --place", grows="painting.size", kept=("layers", "val*"))
@@ -137,3 +139,31 @@ def test_overwrite_goes_on_from_nothing(final):
     assert listed(final / "layers") == ["red 2"]
     assert grown_from(final) is None
     assert not lifecycle.part_of(final).exists()
+
+
+def test_a_kill_while_a_result_is_put_in_its_place_leaves_nothing_for_ever(tmp_path):
+    """Whatever was done of it: the next command has the new result, and neither the old one nor a mark of its work."""
+
+    def begin(folder, name, text):
+        part = lifecycle.make_part(folder / "run" / name)
+        write(part, "train", {"said": text})
+        return folder / "run" / name
+
+    def place(folder):
+        lifecycle.commit(folder / "run" / "train")
+
+    whole = tmp_path / "whole"
+    final = begin(whole, "train", "old")
+    (lifecycle.part_of(final) / "begun.json").write_text('{"of": "a work that could go on"}')
+    place(whole)
+    assert (final / "begun.json").exists()
+    begin(whole, "train", "new")
+    steps = steps_of(shutil.copytree(whole, tmp_path / "count"), lambda: place(tmp_path / "count"))
+    assert steps > 8
+    for step in range(steps):
+        folder = shutil.copytree(whole, tmp_path / str(step))
+        assert killed_after(step, folder, lambda folder=folder: place(folder))
+        with open_run(folder / "run"):
+            assert read_results(folder / "run" / "train", "train")["said"] == "new"
+        assert [path.name for path in (folder / "run").iterdir() if path.name != ".lock"] == ["train"]
+        assert [path.name for path in (folder / "run" / "train").iterdir()] == ["results"]
