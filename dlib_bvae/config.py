@@ -177,6 +177,9 @@ def flattened(files: Sequence[str], bindings: Sequence[str]) -> dict[str, Any]:
 
 def missing_binding(error: Exception) -> UserError | None:
     """What to tell a user when `error` is gin's about a parameter that has to be given; None when it is another."""
+    macro = re.search(r"configurable 'macro' \(.*\) in scope '([^']+)'", str(error))
+    if macro and "missing 1 required positional argument: 'value'" in str(error):
+        return UserError(f"no macro is called {macro[1]!r}; define it, or bind a value in its place")
     missing = re.search(r"Required bindings for `(\S+)` not provided in config: \['(\w+)'", str(error))
     if missing is None:
         return None

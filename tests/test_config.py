@@ -61,6 +61,16 @@ def test_nothing_stays_bound_after_a_block_that_fails():
     assert gin.config_str() == ""
 
 
+def test_a_macro_that_a_part_of_a_run_s_configuration_lacks_is_one_sentence(tmp_path):
+    (tmp_path / "train.gin").write_text("dataset.name = %nowhere\n")
+    told = "^no macro is called 'nowhere'; define it, or bind a value in its place$"
+    with (
+        pytest.raises(UserError, match=told),
+        part_of_configuration(statements([str(tmp_path / "train.gin")], []), [datasets.DATASETS]),
+    ):
+        datasets.load()
+
+
 def test_a_missing_binding_says_how_to_give_it():
     message = r"does not say dataset\.name; .*--gin_bindings='dataset\.name = …'"
     with pytest.raises(UserError, match=message), configuration([], [], REGISTRIES):
