@@ -35,6 +35,11 @@ class ConformanceSet(NamedTuple):
     plain: str = ""
 
     @property
+    def continuous(self) -> bool:
+        """Whether the factors are continuous; values are then bins of a tenth."""
+        return self.name == "continuous"
+
+    @property
     def images(self) -> int:
         """How many there are."""
         return len(self.values)
