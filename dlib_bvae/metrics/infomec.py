@@ -64,7 +64,8 @@ def infomec(
     Hsu et al. 2023, "Disentanglement via latent quantization", section 4. NMI is the mutual information of code and
     factor over the factor's entropy: by `neighbours` nearest neighbours, or from counts where the codes are discrete.
     Over the active codes (range above a 20th of the largest; discrete: more than one value) InfoM is the mean over codes
-    of their largest share of NMI, InfoC the mean over factors of theirs, both from 0 (even) to 1. InfoE is the share of a
+    of their largest share of NMI, InfoC the mean over factors of theirs, both from 0 (even) to 1. Codes that know nothing
+    do not have 0: of estimates near 0 one is always the largest. Read both with nmi. InfoE is the share of a
     factor's entropy that a logistic regression without penalty, stopped after max_iter steps, takes away: on the
     training images as in the paper, and on num_test others (infoe_test, below 0 where it overfits). The authors' code
     balances the classes in the fit and not in the loss, which here, with factors uniform, is the same.

@@ -35,6 +35,11 @@ class ConformanceSet(NamedTuple):
     plain: str = ""
 
     @property
+    def continuous(self) -> bool:
+        """Whether the factors are continuous; values are then bins of a tenth."""
+        return self.name == "continuous"
+
+    @property
     def images(self) -> int:
         """How many there are."""
         return len(self.values)
@@ -54,8 +59,8 @@ class ConformanceSet(NamedTuple):
 
 
 def bfloat16(codes: np.ndarray) -> np.ndarray:
-    """Codes as they come out of a model of bfloat16: seven bits after the first, rounded to nearest, float32."""
-    bits = np.asarray(codes, np.float32).view(np.uint32)
+    """Codes plus 30 as they come out of a model of bfloat16, float32: rounded to eight bits, so that many are equal."""
+    bits = np.asarray(codes + 30, np.float32).view(np.uint32)
     return ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)
 
 
