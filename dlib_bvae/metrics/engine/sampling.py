@@ -242,7 +242,8 @@ class Sampler:
     def _sample(self, images: np.ndarray) -> Sample:
         """The sample of the images (n,), of which a cell of the grid may have several."""
         codes = self.source.of_images(images, np.random.RandomState(self.seed()))
-        return self._with_factors(codes, images // self.source.images_per_cell)
+        several = self.source.images_per_cell
+        return self._with_factors(codes, images // several if several > 1 else images)
 
     def _with_factors(self, codes: np.ndarray, rows: np.ndarray) -> Sample:
         self._check_width(codes.shape[1])
