@@ -316,9 +316,13 @@ def commit(final: Path) -> None:
     if final.exists():
         write_atomic(final / _REPLACED, "")
         final.rename(old)
-    if _is_empty(part / _BEGUN):
-        (part / _BEGUN).unlink(missing_ok=True)  # its results are mark enough for a part that is finished
+    if any(part.glob("results/json/*_results.json")) and _is_empty(
+        part / _BEGUN
+    ):  # results are mark enough for a part that is finished
+        (part / _BEGUN).unlink(missing_ok=True)
     part.rename(final)
+    if _is_empty(final / _BEGUN):
+        (final / _BEGUN).unlink(missing_ok=True)
     remove(old)
 
 

@@ -250,6 +250,8 @@ def read_json(path: Path, stage: str) -> dict[str, Any]:
         value = json.loads(text)
         if "\\ud" in text.lower():  # half of a character alone, which no file can hold
             json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise damaged(path, stage, "a name or text in it is no Unicode") from error
     except (ValueError, RecursionError) as error:
         raise damaged(path, stage, str(error)) from error
     if not isinstance(value, dict):
