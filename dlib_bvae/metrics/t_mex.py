@@ -31,7 +31,7 @@ ABOUT = {
     )
 }
 
-_BLOCK = 512  # codes at once
+_BLOCK = 256  # codes at once
 _EXACT = 1e-6  # of a standard deviation: what is left of codes in float32 that others determine
 _RANK = 1e-9  # of the largest singular value
 
@@ -108,47 +108,68 @@ def p_of_independence(codes: np.ndarray, columns: Sequence[np.ndarray], parts: H
     """p of codes (images, latents), standardised, and factors (images, columns) each, given the others: (latents, factors)."""
     from scipy.special import ndtr
 
-    blocks = [codes[:, start : start + _BLOCK] for start in range(0, codes.shape[1], _BLOCK)]
-    return ndtr(-np.concatenate([_statistics(block, columns, parts) for block in blocks]))
-
-
-def _statistics(codes: np.ndarray, columns: Sequence[np.ndarray], parts: Halves) -> np.ndarray:
-    """The mean over halves of the projected covariance measure, float64 (latents, factors); 0 where nothing is left to test."""
-    ends = np.cumsum([each.shape[1] for each in columns])[:-1]
     total = np.zeros((codes.shape[1], len(columns)))
     for fit, test in parts:
-        everything = np.hstack([_centred(each[fit]) for each in columns])
-        slopes = np.split(np.linalg.lstsq(everything, _centred(codes[fit]), rcond=_RANK)[0], ends)
-        for k, own in enumerate(columns):
-            others = [each[test] for j, each in enumerate(columns) if j != k]
-            left = without(np.hstack([own[test], codes[test]]), others)
-            # the sign that Lundborg et al. give it is that of a sum of squares in a linear fit
-            predicted = left[:, : own.shape[1]] @ slopes[k]
-            product = predicted * left[:, own.shape[1] :]
-            error = np.maximum(product.std(axis=0), _RANK * np.abs(product).mean(axis=0))
-            total[:, k] += np.sqrt(len(test)) * product.mean(axis=0) / np.where(error > 0, error, 1)
-    return total / len(parts)
+        solve = np.linalg.pinv(np.hstack([_centred(each[fit]) for each in columns]), rcond=_RANK)
+        solves = np.split(solve, np.cumsum([each.shape[1] for each in columns])[:-1])
+        bases = [_basis([each[test] for each in _others(columns, k)], len(test)) for k in range(len(columns))]
+        own = [_left(each[test], basis) for each, basis in zip(columns, bases, strict=True)]
+        for start in range(0, codes.shape[1], _BLOCK):
+            block = slice(start, start + _BLOCK)
+            fitted, tested = codes[fit, block], codes[test, block]
+            for k, basis in enumerate(bases):
+                # the sign that Lundborg et al. give the prediction is that of a sum of squares in a linear fit
+                total[block, k] += _statistic(own[k] @ (solves[k] @ fitted), _left(tested, basis))
+    return ndtr(-total / len(parts))
 
 
-def without(values: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
-    """What least squares leave of values (images, columns) given others; 0 where that is no more than rounding."""
+def _statistic(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """√images · mean over standard deviation of the product of both, (images, latents) each → (latents,); 0 where it is 0."""
+    product = first * second
+    mean = product.mean(axis=0)
+    variance = np.einsum("ij,ij->j", product, product) / len(product) - mean**2
+    error = np.sqrt(np.maximum(variance, np.square(_EXACT * mean)))
+    return np.sqrt(len(product)) * mean / np.where(error > 0, error, 1)
+
+
+def _others(columns: Sequence[np.ndarray], k: int) -> list[np.ndarray]:
+    return [each for j, each in enumerate(columns) if j != k]
+
+
+def _basis(columns: Sequence[np.ndarray], images: int) -> np.ndarray:
+    """Orthonormal columns (images, rank) that span the centred ones."""
+    if not columns:
+        return np.zeros((images, 0))
+    basis, sizes, _ = np.linalg.svd(_centred(np.hstack(columns)), full_matrices=False)
+    return basis[:, sizes > _RANK * max(sizes[0], _RANK)]
+
+
+def _left(values: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """What least squares leave of values (images, columns) given a basis; 0 where that is no more than rounding."""
     centred = _centred(values)
-    left = centred
-    if others:
-        basis, sizes, _ = np.linalg.svd(_centred(np.hstack(others)), full_matrices=False)
-        basis = basis[:, sizes > _RANK * max(sizes[0], _RANK)]
-        left = centred - basis @ (basis.T @ centred)
-    return np.where(left.std(axis=0) > _EXACT * centred.std(axis=0), left, 0.0)
+    left = centred - basis @ (basis.T @ centred)
+    squares, before = (np.einsum("ij,ij->j", each, each) for each in (left, centred))
+    left[:, squares <= _EXACT**2 * before] = 0
+    return left
 
 
 def partial_correlations(codes: np.ndarray, columns: Sequence[np.ndarray]) -> np.ndarray:
     """|Partial correlation| of codes and factors given the other factors, (latents, factors); multiple for several columns."""
-    unexplained = np.square(without(codes, columns)).sum(axis=0)
     found = np.zeros((codes.shape[1], len(columns)))
-    for k in range(len(columns)):
-        left = np.square(without(codes, [each for j, each in enumerate(columns) if j != k])).sum(axis=0)
-        found[:, k] = np.sqrt(np.clip(1 - unexplained / np.where(left > 0, left, np.inf), 0, 1)) * (left > 0)
+    everything = _basis(columns, len(codes))
+    bases = [_basis(_others(columns, k), len(codes)) for k in range(len(columns))]
+    for start in range(0, codes.shape[1], _BLOCK):
+        block = slice(start, start + _BLOCK)
+        unexplained = _squares(codes[:, block], everything)
+        for k, basis in enumerate(bases):
+            left = _squares(codes[:, block], basis)
+            found[block, k] = np.sqrt(np.clip(1 - unexplained / np.where(left > 0, left, np.inf), 0, 1)) * (left > 0)
     return found
+
+
+def _squares(values: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    left = _left(values, basis)
+    return np.einsum("ij,ij->j", left, left)
 
 
 def _assigned(gain: np.ndarray) -> np.ndarray:
