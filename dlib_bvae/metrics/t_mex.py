@@ -72,6 +72,8 @@ def t_mex(
     factors. Returns exclusivity in [0, 1], errors, and for each code dependent (0 or 1), p_values (each codes × factors) and
     assumed (names). Raises UserError for numbers out of range and unknown factors, NotApplicable for too few images.
     """
+    from threadpoolctl import threadpool_limits
+
     check_integer("t_mex.repeats", repeats, 1, MOST_FITS)
     alpha = check_number("t_mex.alpha", alpha, 0, 1)
     sampler = Sampler("t_mex", data, codes, random_state)
@@ -80,12 +82,10 @@ def t_mex(
     columns = [values[known] for values in _columns(sampler, sample)]
     _check_enough(sampler, num_train, int(known.sum()), sum(each.shape[1] for each in columns))
     scaled = standardised(sample._replace(codes=sample.codes[known]))[0].codes
-    assumed = (
-        _assigned(partial_correlations(scaled, columns))
-        if measures is None
-        else _given(measures, scaled.shape[1], sampler.factor_names)
-    )
-    p_values = p_of_independence(scaled, columns, halves(len(scaled), repeats, sampler.seed()))
+    model = None if measures is None else _given(measures, scaled.shape[1], sampler.factor_names)
+    with threadpool_limits(1):  # products as narrow as factors take longer with a second thread
+        assumed = _assigned(partial_correlations(scaled, columns)) if model is None else model
+        p_values = p_of_independence(scaled, columns, halves(len(scaled), repeats, sampler.seed()))
     dependent = p_values < alpha
     errors = int((dependent != assumed).sum())
     return {
@@ -207,7 +207,7 @@ def _columns(sampler: Sampler, sample: Sample) -> list[np.ndarray]:
 
 
 def _check_enough(sampler: Sampler, num_train: int, images: int, columns: int) -> None:
-    least = 2 * (columns + 2)
+    least = 4 * (columns + 2)  # with fewer, what is left of a half is smaller than what it estimates
     if images < least:
         kind = UserError if num_train < sampler.source.images else NotApplicable
         raise kind(

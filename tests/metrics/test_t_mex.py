@@ -185,7 +185,7 @@ def test_images_that_lack_a_value_are_left_out():
     codes[:300] = np.random.default_rng(1).normal(size=(300, 2))
     assert metrics.score("t_mex", codes=codes, factors=factors)["errors"] == 0
     factors[:595, 0] = np.nan
-    with pytest.raises(NotApplicable, match="needs at least 8 with a value of every factor; got 5"):
+    with pytest.raises(NotApplicable, match="needs at least 16 with a value of every factor; got 5"):
         metrics.score("t_mex", codes=codes, factors=factors)
 
 
@@ -194,7 +194,7 @@ def test_images_that_lack_a_value_are_left_out():
     [
         ({"alpha": 2}, r"t_mex\.alpha must be a finite number >= 0 and <= 1"),
         ({"repeats": 0}, r"t_mex\.repeats must be an integer >= 1"),
-        ({"num_train": 9}, "needs at least 12 with a value of every factor; got 9"),
+        ({"num_train": 23}, "needs at least 24 with a value of every factor; got 23"),
         ({"measures": [["factor_0"]]}, r"t_mex\.measures must be a list of 4 lists"),
         ({"measures": ["factor_0"] * 4}, r"t_mex\.measures must be a list of 4 lists"),
         ({"measures": 5}, r"t_mex\.measures must be a list of 4 lists"),
