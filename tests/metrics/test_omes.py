@@ -126,6 +126,15 @@ def test_codes_that_hardly_move_are_left_out():
     assert (nothing["omes"], nothing["num_active_dims"], nothing["association"]) == (0.0, 0, [])
 
 
+def test_a_code_that_moves_in_no_pair_of_a_factor_is_not_associated_with_it():
+    sampler = Sampler("omes", GRID, GRID.identity(), 0, full_grid=True)
+    sampler.seed()
+    moved = pairs(sampler, 0, 2)[0][0]
+    code = (np.arange(360) == moved)[:, None] * 1.0
+    result = omes(GRID, code, 0, num_train=2)
+    assert (result["active_codes"], result["association"]) == ([0], [[0, 0, 0, 0]])
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

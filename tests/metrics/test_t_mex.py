@@ -10,7 +10,7 @@ from dlib_bvae import metrics
 from dlib_bvae.datasets.ground_truth import LabelledImages
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.t_mex import halves, t_mex
+from dlib_bvae.metrics.t_mex import halves, p_of_independence, t_mex
 
 
 class Correlated(LabelledImages):
@@ -176,6 +176,13 @@ def test_a_factor_that_another_determines_is_not_found():
     twice = np.stack([factors[:, 0], 2 * factors[:, 0] + 1, factors[:, 1]], axis=1).astype(float)
     result = metrics.score("t_mex", codes=factors + 0.0, factors=twice)
     assert result["dependent"] == [[0, 0, 0], [0, 0, 1]]
+
+
+def test_a_product_that_does_not_vary_is_certain():
+    """A factor of two values and a code that is one with it: what is left of both is ±1 throughout."""
+    values = np.array([1.0, -1.0] * 20)[:, None]
+    parts = [(np.arange(20), np.arange(20, 40))]
+    assert p_of_independence(values, [values], parts).tolist() == [[0.0]]
 
 
 def test_images_that_lack_a_value_are_left_out():
