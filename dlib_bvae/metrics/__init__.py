@@ -42,6 +42,8 @@ PAGES = {  # module → the metrics on its page, in the order of README's table
     "sap": ["sap", "sap_dlib"],
     "modularity_explicitness": ["modularity_explicitness", "modularity_explicitness_dlib"],
     "irs": ["irs", "irs_dlib"],
+    "omes": ["omes"],
+    "t_mex": ["t_mex"],
     "unified_scores": ["unified_scores"],
     "downstream_task": ["downstream_task"],
     "reduced_downstream_task": ["reduced_downstream_task"],

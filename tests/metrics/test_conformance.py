@@ -287,7 +287,7 @@ def needs_a_grid(name, found):
 
 
 @pytest.mark.parametrize(
-    "name", ["beta_vae", "factor_vae_score", "factor_vae_score_dlib", "fairness", "strong_downstream_task"]
+    "name", ["beta_vae", "factor_vae_score", "factor_vae_score_dlib", "fairness", "omes", "strong_downstream_task"]
 )
 def test_what_compares_images_with_chosen_factors_refuses(name):
     probe = Subsample(datasets.load("dummy_data"), 200, 0)

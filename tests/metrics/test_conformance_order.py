@@ -38,7 +38,7 @@ APPROXIMATE = {
     "strong_downstream_task": 0.02,
     "unsupervised": 1e-6,  # roots of eigenvalues that are 0 but for rounding
 }
-BY_PLACE = ("beta_vae", "factor_vae_score", "factor_vae_score_dlib", "fairness", "strong_downstream_task")
+BY_PLACE = ("beta_vae", "factor_vae_score", "factor_vae_score_dlib", "fairness", "omes", "strong_downstream_task")
 OF_CODES = [name for name in metrics.names() if "decode" not in inspect.signature(metrics.METRICS.get(name)).parameters]
 
 pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")

@@ -21,7 +21,9 @@ CHEAP = [
     "med",
     "mig",
     "mig_sup",
+    "omes",
     "snc",
+    "t_mex",
     "unsupervised",
     "dci_lasso",
 ]

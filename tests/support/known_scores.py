@@ -120,6 +120,8 @@ def _of_others(data: ConformanceSet) -> _Known:
     every, batch = {"num_train": 20_000}, min(480, data.images)
     # Of a continuous factor's tenths, less what the quantile leaves out, over the whole range.
     irs = 1 - 0.99 / 10 if data.continuous else 1.0
+    # Two different values of a factor correlate by −1/(values − 1).
+    found = 1 - 1 / (np.array(data.sizes) - 1)
     return {
         "active_units": ({"active_units": len(data.sizes)}, every),
         "beta_vae": ({"eval_accuracy": 1.0}, parameters("beta_vae", data)),
@@ -128,6 +130,8 @@ def _of_others(data: ConformanceSet) -> _Known:
         "fos": ({"fos": 0.0}, {"num_train": batch, "batch_size": batch}),
         "irs": ({"IRS": irs}, every),
         "irs_dlib": ({"IRS": irs}, every),
+        "omes": ({"omes": float(np.mean(found * (1 - (1 - found) / len(found))))}, every),
+        "t_mex": ({"exclusivity": 1.0}, every),
     }
 
 
