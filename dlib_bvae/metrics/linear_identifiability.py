@@ -57,7 +57,7 @@ def linear_identifiability(
     than the mean; noise in m codes has r2_codes_to_factors near −m / (num_train − m).
     orthogonality_error: ‖AᵀA − I‖ / √N (Frobenius) of the map A from whitened factors to codes; 0 for a rotation, 1 for codes
     that know nothing. AᵀA is the product of the maps of the training and of the test images: the square of one map counts
-    its error too, by which 10,000 codes of noise would be a rotation of the factors of 10,000 images.
+    its error too, by which 10,000 codes of unit noise would be a rotation of the factors of 10,000 images.
     procrustes_error: mean of ‖h − Qz‖² over test images / N, with h the centred codes, z the whitened factors, Q the rotation
     that is best on training images, and zeros for codes or factors that there are fewer of; 1 for constant codes.
 
