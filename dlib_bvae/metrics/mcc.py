@@ -47,11 +47,11 @@ def mcc(
     """The absolute correlation of factors with codes, one code a factor and one factor a code, so that its sum is largest.
 
     matched is the mean over the assigned pairs, of which there are as many as codes or factors, whichever are fewer; coverage
-    is the sum over the number of factors, so that a factor without a code counts as 0. Both are above 0 for codes that know
-    nothing, the more so the more codes there are: with 10,000 of them the best of each factor correlates by 0.4 on 100
-    images and by 0.04 on 10,000. cross_fitted has no such excess: assignment and signs are those of all folds of the images but
-    one, and the mean correlation, with those signs, is of that one; the mean over folds is 0 in expectation for noise. Where there are no more
-    factors than codes, matched = coverage.
+    is the sum over the number of factors, so that a factor without a code counts as 0. Where there are no more factors than
+    codes, both are equal. Both are above 0 for codes that know nothing, the more so the more codes there are: with 10,000 of
+    them the best of each factor correlates by 0.4 on 100 images and by 0.04 on 10,000. cross_fitted has no such excess:
+    assignment and signs are those of all folds of the images but one, and the mean correlation, with those signs, is of that
+    one. The mean over folds is 0 in expectation for noise.
 
     Factors are taken for numbers, so cyclic ones and categorical ones of more than two values are left out, as declared by
     the data set, and those of the names in leave_out; a factor of no declared kind is taken for ordinal.
