@@ -40,6 +40,8 @@ PAGES = {  # module → the metrics on its page, in the order of README's table
     "dci_es": ["dci_es"],
     "snc": ["snc"],
     "sap": ["sap", "sap_dlib"],
+    "mcc": ["mcc"],
+    "linear_identifiability": ["linear_identifiability"],
     "modularity_explicitness": ["modularity_explicitness", "modularity_explicitness_dlib"],
     "irs": ["irs", "irs_dlib"],
     "omes": ["omes"],

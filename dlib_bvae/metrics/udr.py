@@ -13,6 +13,7 @@ from dlib_bvae.errors import check_integer, unknown
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, check_codes_fit
 from dlib_bvae.metrics.engine.sampling import draw_rows
+from dlib_bvae.metrics.engine.scaling import standardised
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Result, Sampling
 
@@ -67,7 +68,7 @@ def udr(
     rows = draw_rows("udr", rng, len(members[0].codes), max(num_train, num_kl))
     kl = [mean_kl(member, data, rows[:num_kl]) for member in members]
     codes = [
-        _standardised(member.codes[rows[:num_train]])[:, each > kl_threshold]
+        standardised(member.codes[rows[:num_train]])[:, each > kl_threshold]
         for member, each in zip(members, kl, strict=True)
     ]
     pairs = CORRELATIONS[correlation](codes, alpha)
@@ -120,7 +121,7 @@ def _spearman(codes: Sequence[np.ndarray], alpha: float) -> np.ndarray:
     del alpha
     from scipy.stats import rankdata
 
-    ranks = [_standardised(rankdata(each, axis=0)) if each.shape[1] else each for each in codes]
+    ranks = [standardised(rankdata(each, axis=0)) if each.shape[1] else each for each in codes]
     pairs = np.zeros((len(codes), len(codes)))
     for i, j in np.argwhere(np.tri(len(codes), k=-1, dtype=bool)):
         pairs[i, j] = pairs[j, i] = agreement(np.abs(ranks[i].T @ ranks[j]) / len(ranks[i]))
@@ -128,10 +129,3 @@ def _spearman(codes: Sequence[np.ndarray], alpha: float) -> np.ndarray:
 
 
 CORRELATIONS: dict[str, Callable[[Sequence[np.ndarray], float], np.ndarray]] = {"lasso": _lasso, "spearman": _spearman}
-
-
-def _standardised(codes: np.ndarray) -> np.ndarray:
-    """Codes (n, latents) → float64 of mean 0 and standard deviation 1; constant codes become 0."""
-    codes = np.asarray(codes, np.float64)
-    std = codes.std(axis=0)
-    return (codes - codes.mean(axis=0)) / np.where(std > 0, std, 1)

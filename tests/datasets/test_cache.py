@@ -302,7 +302,7 @@ def test_a_cache_file_that_may_not_be_read_is_not_called_damaged(written, monkey
     def forbidden(*given, **more):
         raise PermissionError(errno.EACCES, "Permission denied", str(written))
 
-    monkeypatch.setattr(cache.np, "load", forbidden)
+    monkeypatch.setattr(cache, "mapped", forbidden)
     with pytest.raises(UserError) as refused:
         open_cache(written)
     assert str(refused.value) == f"{written} cannot be read (Permission denied); see who may read it"

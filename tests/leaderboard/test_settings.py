@@ -60,12 +60,21 @@ def test_a_configuration_that_cannot_be_read_leaves_its_rows_out(tmp_path, capsy
     assert str(runs / "bad") in line
 
 
-@pytest.mark.parametrize("entries", [5, [5], [{"name": "a"}], [{"run": 5}], [{"run": "\ud800"}]])
-def test_a_run_set_that_is_no_list_of_runs_is_damaged(tmp_path, entries):
+NO_RUNS = "its run_set is no list of runs"
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        *((entries, NO_RUNS) for entries in (5, [5], [{"name": "a"}], [{"run": 5}])),
+        ([{"run": "\ud800"}], "a name or text in it is no Unicode"),
+    ],
+)
+def test_a_run_set_that_is_no_list_of_runs_is_damaged(tmp_path, entries, said):
     path = score(train(tmp_path, "a"), "mig", {"discrete_mig": 0.5}, run_set=["x"]).relative_to(tmp_path)
     results = tmp_path / path / "results/json/evaluation_results.json"
     results.write_text(json.dumps({**json.loads(results.read_text()), "run_set": entries}))
-    with pytest.raises(UserError, match="its run_set is no list of runs"):
+    with pytest.raises(UserError, match=said):
         Behind(tmp_path).check(path.as_posix())
 
 

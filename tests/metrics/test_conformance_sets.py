@@ -18,6 +18,8 @@ CHEAP = [
     "infomec",
     "irs",
     "jemmig",
+    "linear_identifiability",
+    "mcc",
     "med",
     "mig",
     "mig_sup",

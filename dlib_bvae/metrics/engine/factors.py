@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import CATEGORICAL, CONTINUOUS, CYCLIC
-from dlib_bvae.errors import NotApplicable, check_integer
+from dlib_bvae.errors import NotApplicable, UserError, check_integer, unknown
 from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import CodeReader
 from dlib_bvae.metrics.engine.information import interval_edges
@@ -92,8 +92,32 @@ class FactorValues:
 
     def check_numbers(self, metric: str, among: Collection[str]) -> None:
         """Raises NotApplicable when `metric` cannot take one of the factors `among` for a number."""
-        for name, kind, size in zip(self.names, self.kinds, self.sizes, strict=True):
-            if name in among and (kind == CYCLIC or (kind == CATEGORICAL and size > 2)):
+        for name, kind in self._no_numbers().items():
+            if name in among:
                 raise NotApplicable(
                     f"{metric} takes factors for numbers, and {name!r} is {kind}; take a metric that counts, such as mig"
                 )
+
+    def numeric(self, metric: str, leave_out: Sequence[str]) -> tuple[list[int], dict[str, str]]:
+        """The columns of the factors that are numbers and not named in leave_out; {factor that is left out: why}.
+
+        Raises UserError for what is no list of factors that vary, NotApplicable where no factor is left.
+        """
+        if isinstance(leave_out, str) or not isinstance(leave_out, Sequence):
+            raise UserError(f"{metric}.leave_out must be a list of factor names; got {leave_out!r}")
+        for name in leave_out:
+            if name not in self.names:
+                raise unknown("factor that varies", str(name), self.names)
+        left_out = dict.fromkeys(leave_out, "named in leave_out") | self._no_numbers()
+        columns = [k for k, name in enumerate(self.names) if name not in left_out]
+        if not columns:
+            raise NotApplicable(
+                f"{metric} takes factors for numbers, and none of {self.names} is left as one; take a metric that counts, "
+                "such as mig"
+            )
+        return columns, {name: left_out[name] for name in self.names if name in left_out}
+
+    def _no_numbers(self) -> dict[str, str]:
+        """{factor: its kind} of those that are no numbers; two categories are, up to their sign."""
+        known = zip(self.names, self.kinds, self.sizes, strict=True)
+        return {name: kind for name, kind, size in known if kind == CYCLIC or (kind == CATEGORICAL and size > 2)}

@@ -90,6 +90,11 @@ class Sample(NamedTuple):
         known = self.factors[:, factor] >= 0
         return self.codes[known], values[known].astype(np.float64)
 
+    def numbers_in(self, columns: Sequence[int]) -> np.ndarray:
+        """The numbers of several factors (their columns), float64 (images, columns), NaN where an image has none."""
+        values = self.factors if self.numbers is None else self.numbers
+        return np.where(self.factors < 0, np.nan, values)[:, columns].astype(np.float64)
+
 
 class Sampler:
     """Draws samples for the metric `name`, each from a separate random stream; all streams come from `random_state`.
