@@ -121,7 +121,7 @@ def configurable(
 
     name, module, denylist: as of gin.configurable. seeds: parameters that results are pooled over. labels: names, and how often
     something is logged or saved. execution: devices, compilers, and what else moves a result by rounding only. additions:
-    what is kept besides the result. Any other parameter tells results apart.
+    what is kept besides the result, or can be added to it later. Any other parameter tells results apart.
     """
     kinds = {SEED: seeds, LABEL: labels, EXECUTION: execution, ADDITION: additions}
 

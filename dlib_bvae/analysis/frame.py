@@ -40,6 +40,7 @@ RUN = "train_results.uuid"
 ORIGIN = "train_results.origin"  # of the images; results of earlier versions lack it
 CODES = "postprocess_results.codes_digest"  # equal for equal codes (see codes_digest); missing where they are not known
 SCORE_NAMES = "evaluation_results.score_names"
+NULL = {"null_mean": "mean", "null_std": "std", "z": "z", "p": "p", "adjusted": "adjusted"}  # column of tables → entry
 EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
 LEFTOVERS = (".part", ".old")  # endings of directories that a stage works in and replaces
 
@@ -274,6 +275,16 @@ def _check_scores(path: Path, row: dict[str, Any]) -> None:
         value = row.get(f"evaluation_results.{name}", "missing")
         if value is not None and not is_number(value):
             raise UserError(f"{path}: the score {name} must be a finite number, not {_short(value)}")
+        for column in null_columns(name).values():
+            entry = row.get(column)
+            if entry is not None and not is_number(entry):
+                raise UserError(f"{path}: {column} must be a finite number, not {_short(entry)}")
+
+
+@functools.cache
+def null_columns(score: str) -> dict[str, str]:
+    """{column of tables: the one of the frame} of what a score's null says (see metrics.engine.null)."""
+    return {name: f"evaluation_results.null.{score}.{entry}" for name, entry in NULL.items()}
 
 
 def _check_values(path: Path, row: Mapping[str, Any]) -> None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dlib_bvae.analysis.equal_codes import counted_once, say_equal
-from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, collect_some
+from dlib_bvae.analysis.frame import KEYS, NULL, RUN, SCORE_NAMES, SEED, collect_some, null_columns
 from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.errors import UserError, visible
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
     from pandas.core.groupby import SeriesGroupBy
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 Reduced = TypeVar("Reduced", bound="pd.Series | pd.DataFrame")
 
 GROUP = [*KEYS, "score"]
-COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs"]
+COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs", *NULL]
 
 # Columns shown to people always, and those shown only where rows would look the same without them.
 FILES = ("results.csv", "results.parquet", "results.md", "runs.csv", "runs.parquet")
@@ -40,7 +42,8 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
 
     Every training seed counts once, and seeds whose codes are equal count as one (see equal_codes): evaluations of one run are
     averaged first, then runs of one seed. mean, std
-    (divisor n - 1; missing for one seed), median, min and max are over seeds; `seeds` and `runs` count what went in.
+    (divisor n - 1; missing for one seed), median, min and max are over seeds; `seeds` and `runs` count what went in. null_mean,
+    null_std, z, p and adjusted are the means over the seeds whose evaluations have a null; missing where none has.
     """
     import pandas as pd
 
@@ -51,7 +54,9 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
     table = by_levels(seeds, GROUP, lambda groups: groups.agg(["mean", "std", "median", "min", "max"])).astype(float)
     table["seeds"] = by_levels(seeds, GROUP, lambda groups: groups.size())
     table["runs"] = by_levels(runs, GROUP, lambda groups: groups.size())
-    return table.reset_index()[COLUMNS]
+    for name, values in _null_per_run(frame).items():
+        table[name] = by_levels(per_seed(values), GROUP, lambda groups: groups.mean()).astype(float)
+    return table.reset_index().reindex(columns=COLUMNS)
 
 
 def per_run(frame: pd.DataFrame, across: bool = False) -> pd.Series:
@@ -59,6 +64,23 @@ def per_run(frame: pd.DataFrame, across: bool = False) -> pd.Series:
 
     Runs of equal codes are one run; across: see equal_codes.counted_once. Float64, sorted, with the levels GROUP, seed and run.
     """
+    return _per_run(frame, across, {"value": lambda score: f"evaluation_results.{score}"})["value"]
+
+
+def _null_per_run(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """{column of NULL that any evaluation has: as per_run}."""
+    if not any(name.startswith("evaluation_results.null.") for name in frame):
+        return {}
+    columns_of = {name: functools.partial(_null_column, name) for name in NULL}
+    return {name: values for name, values in _per_run(frame, False, columns_of).items() if len(values)}
+
+
+def _null_column(name: str, score: str) -> str:
+    return null_columns(score)[name]
+
+
+def _per_run(frame: pd.DataFrame, across: bool, columns_of: Mapping[str, Callable[[str], str]]) -> dict[str, pd.Series]:
+    """As per_run, of the columns that each of `columns_of` names for a score; empty where no evaluation has it."""
     import numpy as np
     import pandas as pd
 
@@ -68,19 +90,35 @@ def per_run(frame: pd.DataFrame, across: bool = False) -> pd.Series:
     known = {name: pd.factorize(column, sort=True) for name, column in entries.items()}
     places, texts = pd.factorize(frame[SCORE_NAMES])
     named = [json.loads(text) for text in texts]
-    scores = sorted(set().union(*named))
+    of_score = {
+        score: np.flatnonzero(np.isin(places, [place for place, names in enumerate(named) if score in names]))
+        for score in sorted(set().union(*named))
+    }
+    found = {}
+    for key, column_of in columns_of.items():
+        rows, values = _known_values(frame, {column_of(score): here for score, here in of_score.items()})
+        taken = np.concatenate(rows)
+        known["score"] = (np.repeat(np.arange(len(of_score)), list(map(len, rows))), pd.Index(of_score))
+        codes = [known[name][0] if name == "score" else known[name][0][taken] for name in columns]
+        index = pd.MultiIndex(levels=[known[name][1] for name in columns], codes=codes, names=list(columns))
+        series = pd.concat(values).set_axis(index).rename("value")
+        found[key] = by_levels(series, list(columns), lambda groups: groups.mean())
+    return found
+
+
+def _known_values(frame: pd.DataFrame, wanted: Mapping[str, np.ndarray]) -> tuple[list[np.ndarray], list[pd.Series]]:
+    """Of each column of `wanted`, at its rows: the rows that have a value, and these."""
+    import pandas as pd
+
     rows, values = [], []
-    for score in scores:
-        here = np.flatnonzero(np.isin(places, [place for place, names in enumerate(named) if score in names]))
-        value = pd.to_numeric(frame[f"evaluation_results.{score}"].iloc[here]).astype("Float64")
+    for column, here in wanted.items():
+        if column not in frame:
+            here, value = here[:0], pd.Series(dtype="Float64")
+        else:
+            value = pd.to_numeric(frame[column].iloc[here]).astype("Float64")
         rows.append(here[value.notna()])
         values.append(value.dropna())
-    taken = np.concatenate(rows)
-    known["score"] = (np.repeat(np.arange(len(scores)), list(map(len, rows))), pd.Index(scores))
-    codes = [known[name][0] if name == "score" else known[name][0][taken] for name in columns]
-    index = pd.MultiIndex(levels=[known[name][1] for name in columns], codes=codes, names=list(columns))
-    found = pd.concat(values).set_axis(index).rename("value")
-    return by_levels(found, list(columns), lambda groups: groups.mean())
+    return rows, values
 
 
 def per_seed(runs: pd.Series) -> pd.Series:

@@ -57,6 +57,12 @@ def evaluate() -> Command:
     flags.add_argument(
         "--repeats", type=int, metavar="N", help="score with N seeds: mean, standard deviation and 95 %% interval"
     )
+    flags.add_argument(
+        "--null",
+        type=int,
+        metavar="N",
+        help="also score the codes with their images permuted, N times: what chance gives",
+    )
     _add_step(flags)
     flags.add_argument("--output_dir", type=Path, help=f"{_ELSEWHERE}; of codes from elsewhere (default: runs/NAME)")
     group = flags.add_argument_group("instead of a run", "codes or an encoder from elsewhere")
@@ -78,6 +84,7 @@ def evaluate() -> Command:
         gin_bindings: list[str],
         overwrite: bool,
         repeats: int | None,
+        null: int | None,
         step: int | None,
         output_dir: Path | None,
         **external: Any,
@@ -86,7 +93,7 @@ def evaluate() -> Command:
         from dlib_bvae.stages.external import external_codes
 
         chosen = external_codes(**external, output_dir=output_dir, model_dir=model_dir, step=step)
-        evaluate.run(metric, gin_config, gin_bindings, model_dir, overwrite, repeats, chosen, step, output_dir)
+        evaluate.run(metric, gin_config, gin_bindings, model_dir, overwrite, repeats, chosen, step, output_dir, null)
 
     return flags, with_trust(call)
 

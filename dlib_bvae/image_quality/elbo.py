@@ -22,13 +22,13 @@ _BATCH = 64
 _SSIM_WINDOW = 11
 
 SCORES = {
-    "elbo": Score(None, None, True),
-    "importance_bound": Score(None, None, True),
-    "reconstruction": Score(None, None, False),
-    "kl": Score(0.0, None, None),
-    "squared_error": Score(0.0, None, False),
-    "psnr": Score(None, None, True),
-    "ssim": Score(-1.0, 1.0, True),
+    "elbo": Score(None, None, True, null=None),
+    "importance_bound": Score(None, None, True, null=None),
+    "reconstruction": Score(None, None, False, null=None),
+    "kl": Score(0.0, None, None, null=None),
+    "squared_error": Score(0.0, None, False, null=None),
+    "psnr": Score(None, None, True, null=None),
+    "ssim": Score(-1.0, 1.0, True, null=None),
 }
 SAMPLING = Sampling(images=("num_images",), fits=("num_samples",))
 ABOUT = {

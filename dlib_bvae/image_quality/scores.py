@@ -21,12 +21,12 @@ from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.score_info import MISSING, About, Result, Sampling, Score
 
 SCORES = {
-    **{f"{kind}_infinity_*": Score(None, None, False) for kind in ("fid", "fd_*")},
-    **{f"{kind}_*_std": Score(0.0, None, None) for kind in ("kid", "kd")},
-    **{f"{kind}_*": Score(0.0, None, False) for kind in ("fid", "fd")},
-    **{f"{kind}_*": Score(None, None, False) for kind in ("kid", "kd")},
-    **{f"{kind}_*": Score(0.0, 1.0, True) for kind in ("precision", "recall", "coverage")},
-    "density_*": Score(0.0, None, True),
+    **{f"{kind}_infinity_*": Score(None, None, False, null=None) for kind in ("fid", "fd_*")},
+    **{f"{kind}_*_std": Score(0.0, None, None, null=None) for kind in ("kid", "kd")},
+    **{f"{kind}_*": Score(0.0, None, False, null=None) for kind in ("fid", "fd")},
+    **{f"{kind}_*": Score(None, None, False, null=None) for kind in ("kid", "kd")},
+    **{f"{kind}_*": Score(0.0, 1.0, True, null=None) for kind in ("precision", "recall", "coverage")},
+    "density_*": Score(0.0, None, True, null=None),
 }
 DEFINITIONS = {"image_quality": 2}
 SAMPLING = Sampling(images=("num_images", "subset_size", "infinity_smallest"), fits=("subsets",))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.score_info import Matrix, Sampling, Score, definition_of, said_by
 from dlib_bvae.registry import Registry
 from dlib_bvae.runtime import interruptible
@@ -109,6 +111,7 @@ def score(
     factor_kinds: Any = None,
     factor_bins: int = 10,
     sampling: str = "disjoint",
+    null: int = 0,
     **parameters: Any,
 ) -> dict[str, Any]:
     """Scores `codes` by the metric `name`: score("mig", data, codes), or score("mig", factors=F, codes=Z) of two arrays alone.
@@ -119,7 +122,10 @@ def score(
     a pandas frame; with data, the metric's parameter of that name. factor_names, factor_kinds: of such an array, as of from_file.
     factor_bins: continuous factors are counted in as many bins of equally many images; factor_bins in the result says of which.
     sampling: "disjoint" (an image at most once in a sample, no test image in training) or "with_replacement", as
-    disentanglement_lib draws; metrics called …_dlib always do so. Returns scores (numbers) and whatever else the metric
+    disentanglement_lib draws; metrics called …_dlib always do so.
+    null: how many random matchings of the codes to images are scored, too, with the same random_state: the result then has
+    `null`, {score: {n, mean, std, q95, z, p, adjusted}} (see engine.null.statistics), and their values, `null_scores`. A
+    function is then encoded once, for all images. Returns scores (numbers) and whatever else the metric
     reports, as JSON values; scores_of says what they are; and images_drawn, {parameter: number}, where a sample has fewer
     images than the parameter says because there are no more.
     Raises UnknownName for an unknown metric or parameter, UserError for values out of range; KeyboardInterrupt after Ctrl-C, also
@@ -136,10 +142,27 @@ def score(
         if parameter not in accepted:
             raise unknown(f"parameter of {name}", parameter, [key for key in accepted if key not in _GIVEN])
     from dlib_bvae.metrics.engine.factors import binned
+    from dlib_bvae.metrics.engine.null import MOST, has_null
     from dlib_bvae.metrics.engine.sampling import sampled
 
+    check_integer("null", null, 0, MOST)
+    bound = functools.partial(metric, **parameters)
     with interruptible(), sampled(sampling) as drawn, binned(factor_bins) as bins:
-        return {**metric(data, codes, random_state, **parameters), **drawn.said(), **bins}
+        if null and has_null(known := scores_of(name)):
+            result = _with_null(bound, known, data, codes, random_state, null)
+        else:
+            result = bound(data, codes, random_state)
+        return {**result, **drawn.said(), **bins}
+
+
+def _with_null(metric: Any, known: Mapping[str, Score], data: Any, codes: Any, random_state: Any, number: int) -> Any:
+    from dlib_bvae.metrics.engine.null import against, as_array, compared, seed_of, values_of
+
+    before, codes = copy.deepcopy(random_state), as_array(data, codes)
+    result = metric(data, codes, random_state)
+    again = lambda matched: metric(data, matched, copy.deepcopy(before))
+    values = values_of(compared(result, known), again, codes, number, seed_of(before))
+    return {**result, **against(result, values, known)}
 
 
 def _of_arrays(factors: Any, codes: Any, names: Any, kinds: Any) -> Any:

@@ -11,7 +11,7 @@ from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
 
-SCORES = {"active_units": Score(0, None, None), "active_fraction": Score(0, 1, None)}
+SCORES = {"active_units": Score(0, None, None, null=None), "active_fraction": Score(0, 1, None, null=None)}
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {"active_units": About("codes that vary", ("active_units",), ("threshold",), "Burda et al. 2016")}
 

@@ -16,7 +16,7 @@ from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import COUNT, MISSING, UNIT, About, Matrix, Result, Sampling, Score
 
 SCORES = {
-    "explicitness": Score(-1, 1, True),
+    "explicitness": Score(-1, 1, True, chance=0.0),  # independent codes have none, which counts as 0
     "best_accuracy": UNIT,
     "size": Score(0, None, None),
     "num_read_factors": COUNT,

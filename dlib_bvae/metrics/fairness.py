@@ -16,7 +16,7 @@ from dlib_bvae.metrics.engine.probes import Classifier, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import About, Matrix, Result, Sampling, Score
 
-SCORES = {"*_fairness:*": Score(0, 1, False)}
+SCORES = {"*_fairness:*": Score(0, 1, False, null=None)}
 _PAIRS = Matrix("factor", "factor", "unfairness of the row's factor\ntowards the column's", high=1.0)
 MATRICES = {"mean_fairness": _PAIRS, "max_fairness": _PAIRS}
 SAMPLING = Sampling(images=("num_train", "num_test_points_per_class"))

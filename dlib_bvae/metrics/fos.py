@@ -15,7 +15,7 @@ from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import About, Matrix, Result, Sampling, Score
 
-SCORES = {"fos": Score(0, None, False), "fos_standardised": Score(0, None, False)}
+SCORES = {"fos": Score(0, None, False, null=None), "fos_standardised": Score(0, None, False, null=None)}
 MATRICES = {"fos_per_pair": Matrix("code", "code", "squared distance")}
 SAMPLING = Sampling(images=("num_train", "batch_size"))
 ABOUT = {

@@ -19,7 +19,7 @@ from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Result, Sampling
 
 _IMAGES = 1_000  # that are generated at once
 
-SCORES = {"model_centrality": UNIT, "num_informative": COUNT}
+SCORES = {"model_centrality": UNIT._replace(null=None), "num_informative": COUNT._replace(null=None)}
 SAMPLING = Sampling(images=("num_votes", "num_variance_estimate", "num_kl", "batch_size"))
 ABOUT = {
     "model_centrality": About(

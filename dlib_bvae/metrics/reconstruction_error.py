@@ -16,7 +16,7 @@ from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
 _BATCH = 256
 _SMALLEST = 1e-6  # a probability below counts as this: float32 sigmoids reach 0 and 1
 
-SCORES = {name: Score(0.0, None, False) for name in ("squared_error", "bernoulli_error")}
+SCORES = {name: Score(0.0, None, False, null=None) for name in ("squared_error", "bernoulli_error")}
 SAMPLING = Sampling(images=("num_images",))
 ABOUT = {
     "reconstruction_error": About(

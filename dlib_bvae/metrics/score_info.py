@@ -17,19 +17,23 @@ Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[st
 # is None, and MISSING in the result is {score: why}.
 Result: TypeAlias = dict[str, Json]
 MISSING = "missing_scores"
+PERMUTATION = "permutation"  # a null: the same codes, given to other images at random
 
 
 class Score(NamedTuple):
     """SCORES = {result key or pattern of keys: Score}: the range of a score (None: unbounded) and what is better.
 
     higher_is_better: None where neither more nor less is. chance: what continuous codes that are independent of the factors
-    score in expectation; None where that depends on the data or on how many images are drawn, as it mostly does.
+    score in expectation; None where that depends on the data or on how many images are drawn, as it mostly does. Where such
+    codes have no value, what that counts as. null: PERMUTATION, or None for a score that looks at no factors, or of which
+    codes that know nothing are the ideal (see engine/null.py).
     """
 
     low: float | None
     high: float | None
     higher_is_better: bool | None
     chance: float | None = None
+    null: str | None = PERMUTATION
 
 
 UNKNOWN = Score(None, None, None)

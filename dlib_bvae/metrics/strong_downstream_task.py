@@ -18,7 +18,7 @@ from dlib_bvae.metrics.engine.probes import Classifier, accuracies, fit_all, sta
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling, Score
 
-SCORES = {"*_accuracy": UNIT, "*:strong_generalization_gap": Score(None, 1, False)}
+SCORES = {"*_accuracy": UNIT, "*:strong_generalization_gap": Score(None, 1, False, null=None)}
 MATRICES = {"strong_test_accuracy": Matrix("num_train", "factor", "accuracy under a shift", high=1.0)}
 SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_experiment",))
 ABOUT = {

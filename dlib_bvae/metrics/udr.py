@@ -17,7 +17,10 @@ from dlib_bvae.metrics.engine.scaling import standardised
 from dlib_bvae.metrics.run_sets import Member, check_set, mean_kl
 from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Result, Sampling
 
-SCORES = {"udr": UNIT._replace(high=None), "num_informative": COUNT}  # lasso weights can exceed 1
+SCORES = {
+    "udr": UNIT._replace(high=None, null=None),
+    "num_informative": COUNT._replace(null=None),
+}  # lasso weights can exceed 1
 SAMPLING = Sampling(images=("num_train", "num_kl"))
 ABOUT = {
     "udr": About(

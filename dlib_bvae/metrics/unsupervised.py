@@ -18,10 +18,10 @@ from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import MISSING, About, Matrix, Result, Sampling, Score
 
 SCORES = {
-    "gaussian_total_correlation": Score(0, None, False),
-    "gaussian_wasserstein_correlation": Score(0, None, False),
-    "gaussian_wasserstein_correlation_norm": Score(0, 2, False),
-    "mutual_info_score": Score(0, None, False),
+    "gaussian_total_correlation": Score(0, None, False, null=None),
+    "gaussian_wasserstein_correlation": Score(0, None, False, null=None),
+    "gaussian_wasserstein_correlation_norm": Score(0, 2, False, null=None),
+    "mutual_info_score": Score(0, None, False, null=None),
 }
 MATRICES = {"code_mutual_information": Matrix("code", "code", "mutual information (nats)")}
 SAMPLING = Sampling(images=("num_train",))

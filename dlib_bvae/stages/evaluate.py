@@ -8,7 +8,7 @@ import inspect
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,19 +33,17 @@ from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import DATASETS, ImageData
 from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
-from dlib_bvae.metrics.engine.boosting import recorded_trees
-from dlib_bvae.metrics.engine.factors import binned
-from dlib_bvae.metrics.engine.repeats import combined
-from dlib_bvae.metrics.engine.sampling import sampled, sampling_of
+from dlib_bvae.metrics.engine.null import NULL
 from dlib_bvae.metrics.score_info import MISSING
 from dlib_bvae.registry import SEED, kind_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.runtime import raise_if_interrupted
 from dlib_bvae.stages import external, postprocess
 from dlib_bvae.stages.dry_run import refuse_early
-from dlib_bvae.stages.evaluation_settings import Settings, evaluation, split_subset
+from dlib_bvae.stages.evaluation_settings import Settings, evaluation
 from dlib_bvae.stages.external import ExternalCodes
 from dlib_bvae.stages.inputs import Representation, TrainedRun, opened_run
+from dlib_bvae.stages.scoring import Scoring
 from dlib_bvae.visualize.matrices import save_matrices
 
 Made = TypeVar("Made")
@@ -65,17 +63,19 @@ def run(
     source: ExternalCodes | None = None,
     step: int | None = None,
     output_dir: Path | None = None,
+    null: int | None = None,
 ) -> list[Path]:
     """Scores the codes of `model_dir`, or of `source`, by every metric in the comma-separated `metric` ("all" for all).
 
     A name is one of the registry, or of a metric in a module that a gin file imports.
     Each result goes to <representation>/metrics/<metric>; parameters other than the metric's own stand in the name.
-    Encodes first where that was not done, as postprocess.postprocess_fn says. repeats: sets evaluation.repeats. step,
-    output_dir: see postprocess.run.
+    Encodes first where that was not done, as postprocess.postprocess_fn says. repeats, null: set evaluation.repeats
+    and evaluation.null. step, output_dir: see postprocess.run.
     A metric that refuses does not stop those after it. Raises UserError for an unknown metric before any is scored, and
     at the end for refusals, except that "all" names what cannot apply to these codes and data and leaves it out.
     """
-    bindings = [*gin_bindings, *([] if repeats is None else [f"evaluation.repeats = {repeats}"])]
+    flags = {"repeats": repeats, "null": null}
+    bindings = [*gin_bindings, *(f"evaluation.{key} = {value}" for key, value in flags.items() if value is not None)]
     registries = REGISTRIES if source is None else [*REGISTRIES, DATASETS]
     bindings = bindings if source is None else source.bindings(bindings)
     configured = functools.partial(configuration, gin_config, bindings, registries)
@@ -237,24 +237,22 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
     Raises UserError for what the metric refuses; nothing is written then.
     """
     work = look(name, representation)
+    scoring = Scoring(name, representation, evaluation())
     if work.done(overwrite):
-        print(f"{work.directory}: scored already: {of_standing(work, _shown)}")
+        if of_standing(work, scoring.lacks_null):
+            _add_null(work, scoring, representation)
+        else:
+            print(f"{work.directory}: scored already: {of_standing(work, _shown)}")
         return work
     began = time.monotonic()
-    settings = evaluation()
-    subset = split_subset(representation.data, settings.split)
-    data = subset or representation.data
-    codes = representation.codes if subset is None else representation.codes[subset.rows]
-    with recorded_trees() as trees, sampled(settings.sampling) as drawn, binned(settings.factor_bins) as bins:
-        scores = {**_scores(name, data, codes, settings, _wanted(name, representation)), **drawn.said()}
-        sampling = drawn_so(name)
+    scores = scoring.scores()
     seconds = time.monotonic() - began
     ours = {
         "score_names": [key for key in scores if type(scores[key]) in (int, float) or key in scores.get(MISSING, {})],
         "metric": name,
-        "metric_parameters": {**parameters(name), **_on(settings), **sampling, **trees, **bins},
-        "num_images": data.num_images,
-        "random_seed": settings.random_seed,
+        "metric_parameters": {**parameters(name), **_on(scoring.settings), **scoring.parameters},
+        "num_images": scoring.data.num_images,
+        "random_seed": scoring.settings.random_seed,
         "encoded": work.sources["encoded"],
         "elapsed_time": seconds,
         "device": device(),
@@ -267,10 +265,20 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
         )
     results = {**scores, **ours}
     work.name(folder(name))
-    save_matrices(work.begin(), scores, metrics.matrices(name), data)
+    save_matrices(work.begin(), scores, metrics.matrices(name), scoring.data)
     work.finish(results, earlier=representation.directory)
     print(f"{work.directory}: {_shown(results)} ({seconds:.1f} s)")
     return work
+
+
+def _add_null(work: Work, scoring: Scoring, representation: Representation) -> None:
+    """Scores the matchings that a finished result lacks; its scores stay."""
+    began, before = time.monotonic(), work.results()
+    more = scoring.more_null(before)
+    seconds = time.monotonic() - began
+    results = {**before, **more, "elapsed_time": before["elapsed_time"] + seconds}
+    work.finish(results, earlier=representation.directory, over=True)
+    print(f"{work.directory}: more matchings: {_shown(results)} ({seconds:.1f} s)")
 
 
 def look(name: str, representation: Representation, **given: Any) -> Work:
@@ -287,43 +295,10 @@ def look(name: str, representation: Representation, **given: Any) -> Work:
     )
 
 
-def _scores(name: str, data: Any, codes: np.ndarray, settings: Settings, wanted: dict[str, Any]) -> dict[str, Any]:
-    """What the metric returns; of several repeats what metrics.repeats makes of them."""
-    metric = metrics.METRICS.get(name)
-    seeds = range(settings.random_seed, settings.random_seed + settings.repeats)
-    found = [_checked(name, metric(data, codes, seed, **wanted)) for seed in seeds]
-    if len(found) == 1:
-        return found[0]
-    of_active = [key for key, matrix in metrics.matrices(name).items() if "active code" in matrix[:2]]
-    return combined(found, list(seeds), of_active)
-
-
-def _checked(name: str, result: object) -> dict[str, Any]:
-    """What a metric returned, with Python's numbers for numpy's. Raises UserError where it is no {score name: value}."""
-    if not isinstance(result, Mapping) or not all(isinstance(key, str) for key in result):
-        raise UserError(
-            f"the metric {name} must return its scores as a dictionary {{name: value}}; it returned {result!r:.100}"
-        )
-    return {key: value.item() if isinstance(value, np.generic) else value for key, value in result.items()}
-
-
 def _on(settings: Settings) -> dict[str, Any]:
     """What was scored otherwise than by default, and cannot be compared with it."""
     on = {} if settings.split == "all" else {"evaluation.split": settings.split}
     return on if settings.repeats == 1 else {**on, "evaluation.repeats": settings.repeats}
-
-
-def drawn_so(name: str) -> dict[str, str]:
-    """How the metric `name` draws images here: scores of other samplings are not pooled with its."""
-    return {"evaluation.sampling": sampling_of(name)}
-
-
-def _wanted(name: str, representation: Representation) -> dict[str, Any]:
-    """The model's `decode`, or the whole `model`, for a metric that asks for it; else nothing, and no TensorFlow."""
-    makers = {"decode": representation.decoder, "model": representation.model}
-    asked = inspect.signature(metrics.METRICS.get(name)).parameters.keys() & makers.keys()
-    functions = {key: makers[key]() for key in asked}
-    return {key: value for key, value in functions.items() if value is not None}
 
 
 def folder(name: str) -> str:
@@ -361,10 +336,13 @@ def _shown(results: dict[str, Any]) -> str:
     more = len(names) - _MOST_SHOWN
     std = results.get("repeats", {}).get("std", {})
     missing = results.get(MISSING, {})
+    null = {name: each["mean"] for name, each in results.get(NULL, {}).items() if each["mean"] is not None}
     shown = [
         f"no {name} ({missing[name]})"
         if name in missing
-        else f"{name} {results[name]:.4f}" + (f" ± {std[name]:.4f}" if std else "")
+        else f"{name} {results[name]:.4f}"
+        + (f" ± {std[name]:.4f}" if std else "")
+        + (f" (null {null[name]:.4f})" if name in null else "")
         for name in names[:_MOST_SHOWN]
     ]
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

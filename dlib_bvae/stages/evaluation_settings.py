@@ -11,6 +11,7 @@ from dlib_bvae.datasets.derived.training_distribution import split as split_of
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.factors import FACTOR_BINS
+from dlib_bvae.metrics.engine.null import MOST
 from dlib_bvae.metrics.engine.sampling import DISJOINT, SAMPLINGS
 from dlib_bvae.registry import configurable
 
@@ -23,15 +24,17 @@ class Settings(NamedTuple):
     repeats: int
     sampling: str
     factor_bins: int
+    null: int
 
 
-@configurable("evaluation", seeds=["random_seed"])
+@configurable("evaluation", seeds=["random_seed"], additions=["null"])
 def evaluation(
     random_seed: int = 0,
     split: str = "all",
     repeats: int = 1,
     sampling: str = DISJOINT,
     factor_bins: int = FACTOR_BINS,
+    null: int = 0,
 ) -> Settings:
     """The seed of the metrics, and what they are scored on: "all" images, or of a data set with held-out combinations
     the images "in" training or left "out" (dlib_bvae.datasets.derived.training_distribution.split).
@@ -39,15 +42,17 @@ def evaluation(
     repeats: score with as many seeds, random_seed and those that follow it; see dlib_bvae.metrics.engine.repeats.
     sampling: "disjoint" or "with_replacement"; see dlib_bvae.metrics.engine.sampling.sampled.
     factor_bins: in how many bins continuous factors are counted; see dlib_bvae.metrics.engine.factors.binned.
+    null: how many random matchings of the codes to images are scored, too; see dlib_bvae.metrics.engine.null.statistics.
     """
     check_integer("evaluation.random_seed", random_seed, 0)
     check_integer("evaluation.repeats", repeats, 1)
     check_integer("evaluation.factor_bins", factor_bins, 2, MOST_BINS)
+    check_integer("evaluation.null", null, 0, MOST)
     if split not in ("all", *SPLITS):
         raise UserError(f"evaluation.split must be one of all, {', '.join(SPLITS)}; got {split!r}")
     if sampling not in SAMPLINGS:
         raise UserError(f"evaluation.sampling must be one of {', '.join(SAMPLINGS)}; got {sampling!r}")
-    return Settings(random_seed, split, repeats, sampling, factor_bins)
+    return Settings(random_seed, split, repeats, sampling, factor_bins, null)
 
 
 def split_subset(data: ImageData, split: str) -> Subset | None:

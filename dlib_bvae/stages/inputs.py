@@ -69,17 +69,22 @@ class TrainedRun:
     def encoder(self, data: Any) -> tuple[Encode, Any]:
         """How the run encodes, and what of `data`: the images, or of a method without an encoder what has its codes."""
         if self.codes:
-            coded = _coded_data(self.codes, data)
+            coded = self._coded(data)
             return coded.encode, coded
         return load_encoder(self.saved_model), data
 
     def decoder(self) -> Decode | None:
         """Latents float32 (n, latents) → images (n, H, W, C) in [0, 1]; None where it has none."""
-        return _coded_data(self.codes, self.data).decode if self.codes else load_decoder(self.saved_model)
+        return self._coded(self.data).decode if self.codes else load_decoder(self.saved_model)
 
     def model(self) -> SavedModel | None:
         """All that the SavedModel can do; None of a method without an encoder, which has none."""
         return None if self.codes else load_model(self.saved_model)
+
+    def _coded(self, data: ImageData) -> Any:
+        from dlib_bvae.models.baselines import coded_data
+
+        return coded_data(str(self.codes), data, self.results)
 
 
 class Representation(NamedTuple):
@@ -176,9 +181,3 @@ def load_model(directory: Path) -> SavedModel:
     from dlib_bvae.models import signatures
 
     return signatures.model(directory)
-
-
-def _coded_data(codes: str, data: Any) -> Any:
-    from dlib_bvae.models.baselines import coded_data
-
-    return coded_data(codes, data)

@@ -17,9 +17,10 @@ from dlib_bvae.metrics.engine.sampling import sampled
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, Member, scores_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.evaluate import drawn_so, folder, look, of_standing, parameters
+from dlib_bvae.stages.evaluate import folder, look, of_standing, parameters
 from dlib_bvae.stages.evaluation_settings import Settings, evaluation
 from dlib_bvae.stages.inputs import Representation, TrainedRun, opened_run, trained_run
+from dlib_bvae.stages.scoring import drawn_so
 
 
 def run(
@@ -143,6 +144,8 @@ def _settings() -> Settings:
         raise UserError(
             f"a set is ranked once; leave out evaluation.repeats = {said.repeats}, set evaluation.random_seed"
         )
+    if said.null:
+        raise UserError(f"a ranking has no null; leave out evaluation.null = {said.null}")
     return said
 
 

@@ -210,6 +210,7 @@ def test_former_gin_names_are_read_as_today_s_and_tell_configurations_apart_as_b
         ("train_identity.seeds", 5, "seeds must be a list of names, not 5"),
         ("evaluation_results.score_names", [["mig"]], "score_names must be a list of names"),
         ("evaluation_results.mig", 10**400, "the score mig must be a finite number, not 1000"),
+        ("evaluation_results.null.mig.p", "low", "null.mig.p must be a finite number, not 'low'"),
         ("train_results.model", "\ud800", "a name or text in it is no Unicode"),
         ("train_results.more", ["\ud800"], "a name or text in it is no Unicode"),
         ("\ud800", 1, "a name or text in it is no Unicode"),

@@ -40,6 +40,21 @@ def test_the_numbers_are_those_worked_out_by_hand(tmp_path):
     assert (table.iloc[1]["mean"], table.iloc[1]["std"]) == (1.0, 0.0)
 
 
+def test_what_chance_gives_is_averaged_as_the_score_is_over_the_seeds_that_say_it(tmp_path):
+    def null(mean, z, p):
+        return {"eval_accuracy": {"n": 20, "mean": mean, "std": 0.1, "q95": 0.3, "z": z, "p": p, "adjusted": z / 10}}
+
+    for seed, said in {1: [null(0.1, 4, 0.05), null(0.3, 2, None)], 2: [null(0.4, 1.0, 0.2)], 3: [None]}.items():
+        encoded = write_run(tmp_path, f"run{seed}", seed=seed)
+        for evaluation, each in enumerate(said):
+            evaluate(encoded, {"eval_accuracy": 0.5, "other": 1.0}, seed=evaluation, null=each)
+    row, other = table_of(tmp_path).to_dict("records")
+    assert row["seeds"] == 3
+    assert [row[name] for name in ("null_mean", "null_std", "z", "p")] == pytest.approx([0.3, 0.1, 2.0, 0.125])
+    assert row["adjusted"] == pytest.approx(0.2)
+    assert pd.isna(other["z"])
+
+
 def test_one_seed_has_no_spread_however_often_it_was_run(tmp_path):
     for name, score in {"a": 0.2, "b": 0.4}.items():
         evaluate(write_run(tmp_path, name, seed=7), {"mig": score})

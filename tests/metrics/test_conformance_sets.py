@@ -8,7 +8,7 @@ import pytest
 from support.conformance_sets import SETS, conformance_set
 from support.conformance_table import ARRAYS, Table, chance_of
 from support.known_scores import EXCEPTIONS, known, parameters
-from support.matchings import matched_scores, matchings, p_of_chance, p_of_mean, rejected
+from support.matchings import matched_scores, p_of_chance, p_of_mean, rejected
 
 from dlib_bvae import metrics
 
@@ -81,14 +81,6 @@ def test_matchings_tell_aligned_codes_from_noise(name, folder):
     observed = [score(data.aligned, seed)[key] for seed in range(2)]
     null = [[each[key] for each in matched_scores(score, data.aligned, 4, 10 * seed)] for seed in range(2)]
     assert p_of_mean(np.array(observed), np.array(null)) < 1e-4
-
-
-def test_matchings_have_the_rows_of_the_codes_in_another_order():
-    codes = np.arange(20).reshape(10, 2)
-    first, second = matchings(codes, 2, 0)
-    assert not np.array_equal(first, second)
-    assert np.array_equal(first[first[:, 0].argsort()], codes)
-    assert np.array_equal(next(matchings(codes, 1, 0)), first)
 
 
 def test_holm_rejects_the_least_p_until_one_is_large():

@@ -12,7 +12,7 @@ def test_a_key_is_found_by_name_or_by_pattern_the_first_that_fits():
     scores = {"a": UNIT, "*_std": COUNT, "*": Score(None, None, False)}
     assert info_of(scores, "a") == UNIT
     assert info_of(scores, "b_std") == COUNT
-    assert info_of(scores, "b") == (None, None, False, None)
+    assert info_of(scores, "b") == (None, None, False, None, "permutation")
     assert info_of({"a*": UNIT}, "b") is None
 
 

@@ -13,6 +13,7 @@ from dlib_bvae.artifacts import read_results
 from dlib_bvae.errors import UnknownName, UserError
 from dlib_bvae.stages import evaluate
 from dlib_bvae.stages.external import external_codes
+from dlib_bvae.stages.scoring import Scoring
 
 DENIED = ["data", "codes", "random_state"]
 
@@ -107,7 +108,7 @@ def test_a_defect_of_the_package_is_shown_as_it_is(mine, score_external, monkeyp
     def broken(*given, **parameters):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(evaluate, "_scores", broken)
+    monkeypatch.setattr(Scoring, "scores", broken)
     with pytest.raises(ZeroDivisionError):
         score_external("mig", codes=mine)
 

@@ -8,7 +8,8 @@ from dlib_bvae.stages.evaluation_settings import Settings, evaluation, split_sub
 
 
 def test_its_defaults_score_all_images_once():
-    assert evaluation() == Settings(random_seed=0, split="all", repeats=1, sampling="disjoint", factor_bins=10)
+    expected = {"random_seed": 0, "split": "all", "repeats": 1, "sampling": "disjoint", "factor_bins": 10, "null": 0}
+    assert evaluation() == Settings(**expected)
     assert split_subset(datasets.load("dummy_data"), "all") is None
 
 
@@ -17,6 +18,7 @@ def test_its_defaults_score_all_images_once():
     [
         ({"random_seed": -1}, r"evaluation\.random_seed must be an integer >= 0; got -1"),
         ({"repeats": 0}, r"evaluation\.repeats must be an integer >= 1; got 0"),
+        ({"null": -1}, r"evaluation\.null must be an integer >= 0; got -1"),
         ({"sampling": "disjunct"}, "evaluation.sampling must be one of disjoint, with_replacement; got 'disjunct'"),
         ({"split": "outside"}, r"evaluation\.split must be one of all, in, out; got 'outside'"),
     ],

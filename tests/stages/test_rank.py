@@ -86,6 +86,8 @@ def test_what_is_no_set_is_refused(runs):
         rank.run("udr", [a, b], [], ["evaluation.split = 'in'"])
     with pytest.raises(UserError, match=r"leave out evaluation\.repeats = 3"):
         rank.run("udr", [a, b], [], ["evaluation.repeats = 3"])
+    with pytest.raises(UserError, match=r"a ranking has no null; leave out evaluation\.null = 3"):
+        rank.run("udr", [a, b], [], ["evaluation.null = 3"])
 
 
 def test_the_command_needs_no_tensorflow_for_its_help(tmp_path):

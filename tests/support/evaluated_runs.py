@@ -14,8 +14,8 @@ def write_run(root, name, *, seed=0, beta=4.0, config=None, representation="mean
     return root / name / representation
 
 
-def evaluate(encoded, scores, *, metric="beta_vae", parameters=None, seed=0, place=None):
-    """An evaluation of an encoded run; returns its directory."""
+def evaluate(encoded, scores, *, metric="beta_vae", parameters=None, seed=0, place=None, null=None):
+    """An evaluation of an encoded run; returns its directory. null: {score: what its null says}."""
     directory = encoded / "metrics" / (place or f"{metric}_{seed}")
     results = {
         "metric": metric,
@@ -23,6 +23,7 @@ def evaluate(encoded, scores, *, metric="beta_vae", parameters=None, seed=0, pla
         "random_seed": seed,
         "score_names": list(scores),
         **scores,
+        **({} if null is None else {"null": null}),
     }
     write(directory, "evaluation", results, {"evaluation.random_seed": seed}, encoded)
     return directory

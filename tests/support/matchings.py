@@ -1,17 +1,12 @@
-"""Random matchings of codes to images, scores of them, and whether scores or accuracies differ from chance."""
+"""Scores of random matchings of codes to images, and whether scores or accuracies differ from chance."""
 
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 import numpy as np
 from scipy import stats
 
-
-def matchings(codes: np.ndarray, number: int, seed: int) -> Iterator[np.ndarray]:
-    """`number` arrays of the rows of codes (images, latents), each in another random order."""
-    rng = np.random.default_rng(seed)
-    for _ in range(number):
-        yield codes[rng.permutation(len(codes))]
+from dlib_bvae.metrics.engine.null import matchings
 
 
 def matched_scores(

@@ -15,8 +15,9 @@ from dlib_bvae.artifacts import describe
 from dlib_bvae.errors import NotApplicable, UserError, unknown
 from dlib_bvae.leaderboard.submissions import Claim
 from dlib_bvae.metrics.score_info import info_of
-from dlib_bvae.stages.evaluate import drawn_so, folder, look, parameters, score_once
+from dlib_bvae.stages.evaluate import folder, look, parameters, score_once
 from dlib_bvae.stages.inputs import Representation
+from dlib_bvae.stages.scoring import drawn_so
 
 Configured = Callable[[list[str]], AbstractContextManager]
 _ROUNDING = 1e-6  # by which a score in floating point may leave its range

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import gin
 import numpy as np
 
-from dlib_bvae.datasets.ground_truth import FactorDataset
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models import Model
@@ -17,6 +17,8 @@ from dlib_bvae.registry import Registry
 METHODS = {  # gin name → module, in the order of tables
     "pca": "linear",
     "fast_ica": "linear",
+    "noise": "references",
+    "constant_codes": "references",
     "random_encoder": "references",
     "oracle": "references",
 }
@@ -42,8 +44,9 @@ class CodedData(Protocol):
     def encode(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Codes → themselves and their log variance, float32 (n, latents) each."""
 
-    def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Codes (n, latents) → images float32 (n, H, W, C) in [0, 1]."""
+    @property
+    def decode(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Codes (n, latents) → images float32 (n, H, W, C) in [0, 1]; None where codes say nothing of an image."""
 
 
 class Baseline(abc.ABC):
@@ -76,18 +79,18 @@ class Baseline(abc.ABC):
         """
 
     @classmethod
-    def coded(cls, data: FactorDataset) -> CodedData:
-        """The codes of `data`, for a method that has `codes`."""
+    def coded(cls, data: ImageData, trained: Mapping[str, Any]) -> CodedData:
+        """The codes of `data`, for a method that has `codes`. trained: the results of training, those of `fit` among them."""
         raise NotImplementedError(f"{cls.__name__} has an encoder")
 
 
-def coded_data(codes: str, data: FactorDataset) -> CodedData:
-    """`data` as the method sees it whose results record `codes`. Raises UserError when no installed one does."""
+def coded_data(codes: str, data: ImageData, trained: Mapping[str, Any]) -> CodedData:
+    """`data` as the method sees it whose results `trained` record `codes`. Raises UserError when no installed one does."""
     for name in BASELINES.names():
         with gin.unlock_config():  # a configuration is open, and this may be the first import of the method
             method = BASELINES.get(name)
         if getattr(method, "codes", None) == codes:
-            return method.coded(data)
+            return method.coded(data, trained)
     raise UserError(
         f"no installed method has codes that are {codes!r}; install the package that the run was trained with"
     )

@@ -1,4 +1,4 @@
-"""The reference rows from the configuration to scores: an untrained encoder, and the factors themselves."""
+"""The reference rows from the configuration to scores: noise, one code, an untrained encoder, the factors themselves."""
 
 import json
 import subprocess
@@ -7,12 +7,13 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.baselines.references import FactorView
+from dlib_bvae.models.baselines.references import FactorView, noise
 from dlib_bvae.models.saved_model import load
 from dlib_bvae.stages import evaluate, postprocess, train
 
@@ -41,6 +42,31 @@ def test_the_oracle_s_codes_are_the_factors_and_score_best(tmp_path):
     assert set(table["model"]) == {"oracle"}
     with pytest.raises(UserError, match="a run of a method without an encoder, such as the oracle, has none"):
         load(run / "train/saved_model")
+
+
+def test_noise_and_constant_codes_look_at_no_image_and_are_scored_as_chance(tmp_path):
+    def codes_of(name, *bindings):
+        run = train.run([f"gin/{name}_dsprites.gin"], [DUMMY, *bindings], tmp_path / f"{name}{len(bindings)}")
+        return run, np.load(postprocess.run(model_dir=run) / "codes.npy")
+
+    run, codes = codes_of("noise")
+    _, other = codes_of("noise", "model.random_seed = 1")
+    assert codes.shape == other.shape == (512, 10)
+    assert abs(np.corrcoef(np.hstack([codes, other]).T) - np.eye(20)).max() < 0.2
+    assert stats.kstest(codes.ravel(), "norm").pvalue > 0.01
+    np.testing.assert_array_equal(noise.codes_of(np.array([511, 3]), 4, 0), codes[[511, 3], :4])
+    [path] = evaluate.run("mig", [], SMALL, run, null=19)
+    assert abs(scores(path)["null"]["discrete_mig"]["z"]) < 4
+    assert abs(scores(path)["null"]["discrete_mig"]["adjusted"]) < 0.05
+    with pytest.raises(UserError, match="reconstruction_error needs the model's decoder"):
+        evaluate.run("reconstruction_error", [], [], run)
+    run, codes = codes_of("constant_codes", "constant_codes.num_latent = 3")
+    np.testing.assert_array_equal(codes, np.zeros((512, 3)))
+    [path] = evaluate.run("mig", [], SMALL, run, null=19)
+    said = scores(path)["null"]["discrete_mig"]
+    assert (said["mean"], said["z"], said["adjusted"], said["missing"]) == (0, None, 0, {"z": "the null does not vary"})
+    with pytest.raises(UserError, match=r"noise\.num_latent must be an integer >= 1; got 0"):
+        noise(0)
 
 
 def test_an_oracle_sees_one_valued_factors_as_0_and_decodes_the_nearest_factors():
@@ -101,7 +127,7 @@ import gin
 from dlib_bvae import datasets
 from dlib_bvae.models.baselines import coded_data
 gin.finalize()
-print(coded_data("factors", datasets.load("dummy_data")).observations_at([0]).shape)
+print(coded_data("factors", datasets.load("dummy_data"), {}).observations_at([0]).shape)
 """
 
 

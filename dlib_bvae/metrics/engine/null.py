@@ -1,0 +1,163 @@
+"""The null of scores: takes the scores of the same codes under random matchings to images, hands on what chance gives.
+
+A matching gives the codes of images to other images at random: it keeps the joint distribution of the codes and no relation to
+the factors. It works for every metric of codes alike, since a metric only sees codes in another order.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
+from dlib_bvae.errors import check_memory
+from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData
+from dlib_bvae.metrics.score_info import MISSING, PERMUTATION, UNKNOWN, Score, info_of
+
+LEAST_FOR_P = 19  # matchings: with fewer no p is 0.05 or less
+MOST = 10_000
+NULL, VALUES = "null", "null_scores"  # entries of a result
+STATISTICS = ("mean", "std", "q95", "z", "p", "adjusted")
+_STREAM = 0x6E756C6C  # no metric draws from it
+_EQUAL = 1e-9  # scores that differ by less are equal
+_WHY = "missing"  # {statistic: why it is None}
+_BYTES = 2**33  # of the codes in another order
+
+Values: TypeAlias = dict[str, list[float | None]]
+
+
+def matchings(codes: np.ndarray, number: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
+    """The rows of codes (images, latents) in `number` random orders, those from the `first`; an order is of (seed, its number).
+
+    Raises UserError where the codes in another order do not fit into 8 GiB.
+    """
+    what = f"{len(codes):,} codes of {codes.shape[1]:,} numbers in another order"
+    check_memory(what, codes.nbytes, _BYTES, "score a subsample of the images, fewer codes, or without a null")
+    for k in range(first, first + number):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM, k)))
+        yield codes[rng.permutation(len(codes))]
+
+
+def seed_of(random_state: RandomState) -> int:
+    """The seed of matchings for a random state, which stays as it is: itself where it is an int."""
+    if isinstance(random_state, (int, np.integer)):
+        return int(random_state)
+    return int(draw(as_rng(copy.deepcopy(random_state)), 2**31 - 1, 1)[0])
+
+
+def as_array(data: MetricData, codes: Codes) -> np.ndarray:
+    """Codes as an array (images, latents), one row an image in the data's order; a function encodes every image once.
+
+    Raises UserError as CodeReader.
+    """
+    reader = CodeReader(data, codes, needs_factors=False)
+    if not callable(codes):
+        return np.asarray(codes)
+    images = np.arange(reader.images)
+    found = reader.of_images(images, np.random.RandomState(0))
+    order = getattr(data, "image_of_cell", None)
+    if order is None:
+        return found
+    in_order = np.empty_like(found)
+    in_order[order] = found
+    return in_order
+
+
+def has_null(scores: Mapping[str, Score]) -> bool:
+    """Whether any score of a metric has a null. scores: what its file says of them; a metric that says nothing has."""
+    return not scores or any(score.null == PERMUTATION for score in scores.values())
+
+
+def compared(result: Mapping[str, Any], scores: Mapping[str, Score]) -> list[str]:
+    """The scores in a metric's result that have a null. scores: what its file says of them."""
+    missing = result.get(MISSING, {})
+    return [
+        key
+        for key, value in result.items()
+        if (_is_number(value) or key in missing) and _info(scores, key).null == PERMUTATION
+    ]
+
+
+def values_of(
+    names: Sequence[str],
+    score: Callable[[np.ndarray], Mapping[str, Any]],
+    codes: np.ndarray,
+    number: int,
+    seed: int,
+    first: int = 0,
+) -> Values:
+    """{score of `names`: its value by each matching, None where it has none}. score: codes → a metric's result.
+
+    codes, number, seed, first: see matchings.
+    """
+    results = [score(matched) for matched in matchings(codes, number, seed, first)] if names else []
+    return {name: [_number(result.get(name)) for result in results] for name in names}
+
+
+def against(
+    result: Mapping[str, Any], values: Mapping[str, Sequence[float | None]], scores: Mapping[str, Score]
+) -> dict[str, Any]:
+    """What a metric's result has of its null: {"null": {score: see statistics}, "null_scores": values}; {} without values.
+
+    values: as of values_of. scores: what the metric's file says of them.
+    """
+    if not any(values.values()):
+        return {}
+    null = {name: statistics(_number(result.get(name)), each, _info(scores, name)) for name, each in values.items()}
+    return {NULL: null, VALUES: {name: list(each) for name, each in values.items()}}
+
+
+def statistics(score: float | None, values: Sequence[float | None], info: Score) -> dict[str, Any]:
+    """What `values`, of the score by each matching, say of it: n, mean, std, q95, z, p, adjusted.
+
+    std has the divisor n − 1. q95 is the 95 % quantile of the values; z = (score − mean) / std; p = (1 + number of values ≥
+    score) / (n + 1), of at least 19 values; adjusted = (score − mean) / (best − mean). Where less is better, q95, z, p and
+    adjusted are of −score. A value or score of None counts as the chance level. One that cannot be said is None, and
+    "missing" has {name: why}.
+    """
+    known = [info.chance if value is None else value for value in (score, *values)]
+    if None in known:
+        whose = "the score has" if known[0] is None else f"{known.count(None)} of {len(values)} matchings have"
+        why = f"{whose} no value, and its chance level is not known"
+        return {"n": len(values), **dict.fromkeys(STATISTICS), _WHY: dict.fromkeys(STATISTICS, why)}
+    said = _said(np.array(known[1:], np.float64), float(known[0]), info)  # type: ignore[arg-type]
+    missing = {name: each for name, each in said.items() if isinstance(each, str)}
+    found = {"n": len(values), **{name: None if name in missing else said[name] for name in STATISTICS}}
+    return {**found, _WHY: missing} if missing else found
+
+
+def _said(values: np.ndarray, score: float, info: Score) -> dict[str, float | str]:
+    """STATISTICS, each a number or why there is none."""
+    mean, n = float(values.mean()), len(values)
+    std: float | str = float(values.std(ddof=1)) if n > 1 else "one matching has no standard deviation"
+    found: dict[str, float | str] = {"mean": mean, "std": std}
+    if info.higher_is_better is None:
+        return found | dict.fromkeys(("q95", "z", "p", "adjusted"), "neither more nor less of the score is better")
+    sign, best = (1.0, info.high) if info.higher_is_better else (-1.0, info.low)
+    above = int((sign * values >= sign * score - _EQUAL).sum())
+    found["q95"] = float(np.quantile(sign * values, 0.95))
+    found["p"] = (1 + above) / (n + 1) if n >= LEAST_FOR_P else f"it takes at least {LEAST_FOR_P} matchings"
+    if isinstance(std, str):
+        found["z"] = std
+    else:
+        found["z"] = sign * (score - mean) / std if std > _EQUAL else "the null does not vary"
+    if best is None:
+        found["adjusted"] = "the score has no best value"
+    else:
+        found["adjusted"] = (score - mean) / (best - mean) if abs(best - mean) > _EQUAL else "the null is the best"
+    return found
+
+
+def _info(scores: Mapping[str, Score], key: str) -> Score:
+    return info_of(scores, key) or UNKNOWN
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if _is_number(value) else None

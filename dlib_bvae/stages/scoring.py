@@ -1,0 +1,131 @@
+"""One metric on one representation as the open configuration says: codes in, the entries of a result out, with their null."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from dlib_bvae import metrics
+from dlib_bvae.datasets import ImageData
+from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.engine.boosting import recorded_trees
+from dlib_bvae.metrics.engine.factors import binned
+from dlib_bvae.metrics.engine.null import VALUES, against, compared, has_null, values_of
+from dlib_bvae.metrics.engine.repeats import combined
+from dlib_bvae.metrics.engine.sampling import Drawn, sampled, sampling_of
+from dlib_bvae.stages.evaluation_settings import Settings, split_subset
+from dlib_bvae.stages.inputs import Representation
+
+
+class Scoring:
+    """Scores by the metric `name` of a representation's codes.
+
+    parameters: how images were drawn, factors counted and trees grown, once scored; scores of others are not pooled with these.
+    """
+
+    def __init__(self, name: str, representation: Representation, settings: Settings):
+        self.name, self.settings, self.parameters = name, settings, dict[str, Any]()
+        self._representation = representation
+        self._known = metrics.scores_of(name)
+
+    @functools.cached_property
+    def _part(self) -> tuple[ImageData, np.ndarray]:
+        subset = split_subset(self._representation.data, self.settings.split)
+        codes = self._representation.codes
+        return (self._representation.data, codes) if subset is None else (subset, codes[subset.rows])
+
+    @property
+    def data(self) -> ImageData:
+        """The images that are scored."""
+        return self._part[0]
+
+    def scores(self) -> dict[str, Any]:
+        """What the metric returns, of several repeats what metrics.repeats makes of them, and the null."""
+        with self._open() as drawn:
+            result = self._of(self._part[1])
+            return {**result, **drawn.said(), **self._null(result, {})}
+
+    def lacks_null(self, results: Mapping[str, Any]) -> bool:
+        """Whether `results`, of these codes, have fewer matchings than the configuration asks for.
+
+        Raises ValueError, KeyError, TypeError or AttributeError where they are not as scores() gives them.
+        """
+        names, there = self._null_names(results), results.get(VALUES, {})
+        numbers = {len(there.get(name, [])) for name in names}
+        known = [value for name in names for value in there.get(name, [])]
+        if len(numbers) > 1 or not all(value is None or type(value) in (int, float) for value in known):
+            raise ValueError(f"{VALUES} must have as many numbers of each score")
+        return max(numbers, default=self.settings.null) < self.settings.null
+
+    def more_null(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        """The null of `results` with the matchings that they lack. Raises UserError where trees are now grown otherwise."""
+        with self._open():
+            null = self._null(results, results.get(VALUES, {}))
+        before = results["metric_parameters"]
+        if self.parameters.get("trees") != before.get("trees"):
+            raise UserError(
+                f"the scores of {self.name} that stand are of other trees than this version of scikit-learn grows, so the "
+                "null of both would be mixed; give --overwrite to score again"
+            )
+        return null
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[Drawn]:
+        with (
+            recorded_trees() as trees,
+            sampled(self.settings.sampling) as drawn,
+            binned(self.settings.factor_bins) as bins,
+        ):
+            yield drawn
+            sampling = drawn_so(self.name)
+        self.parameters = {**sampling, **trees, **bins}
+
+    def _null_names(self, result: Mapping[str, Any]) -> list[str]:
+        """The scores in a result that have a null here."""
+        if not self.settings.null or not has_null(self._known):
+            return []
+        names = result.get("score_names", result)
+        return compared({key: result[key] for key in (*names, "missing_scores") if key in result}, self._known)
+
+    def _null(self, result: Mapping[str, Any], before: Mapping[str, list[float | None]]) -> dict[str, Any]:
+        """The entries of the null of a result; before: the values of the matchings that are there."""
+        names, first = self._null_names(result), max(map(len, before.values()), default=0)
+        codes, settings = self._part[1], self.settings
+        values = values_of(names, self._of, codes, settings.null - first, settings.random_seed, first)
+        return against(result, {name: [*before.get(name, []), *values[name]] for name in names}, self._known)
+
+    @functools.cached_property
+    def _wanted(self) -> dict[str, Any]:
+        """The model's `decode`, or the whole `model`, for a metric that asks for it; else nothing, and no TensorFlow."""
+        makers = {"decode": self._representation.decoder, "model": self._representation.model}
+        asked = inspect.signature(metrics.METRICS.get(self.name)).parameters.keys() & makers.keys()
+        functions = {key: makers[key]() for key in asked}
+        return {key: value for key, value in functions.items() if value is not None}
+
+    def _of(self, codes: np.ndarray) -> dict[str, Any]:
+        metric, first = metrics.METRICS.get(self.name), self.settings.random_seed
+        seeds = range(first, first + self.settings.repeats)
+        found = [_checked(self.name, metric(self.data, codes, seed, **self._wanted)) for seed in seeds]
+        if len(found) == 1:
+            return found[0]
+        of_active = [key for key, matrix in metrics.matrices(self.name).items() if "active code" in matrix[:2]]
+        return combined(found, list(seeds), of_active)
+
+
+def drawn_so(name: str) -> dict[str, str]:
+    """How the metric `name` draws images here: scores of other samplings are not pooled with its."""
+    return {"evaluation.sampling": sampling_of(name)}
+
+
+def _checked(name: str, result: object) -> dict[str, Any]:
+    """What a metric returned, with Python's numbers for numpy's. Raises UserError where it is no {score name: value}."""
+    if not isinstance(result, Mapping) or not all(isinstance(key, str) for key in result):
+        raise UserError(
+            f"the metric {name} must return its scores as a dictionary {{name: value}}; it returned {result!r:.100}"
+        )
+    return {key: value.item() if isinstance(value, np.generic) else value for key, value in result.items()}
