@@ -88,6 +88,8 @@ class Sample(NamedTuple):
         """The codes and the numbers of a factor (its column), of the images that have one."""
         values = self.factors[:, factor] if self.numbers is None else self.numbers[:, factor]
         known = self.factors[:, factor] >= 0
+        if known.all():
+            return self.codes, values.astype(np.float64)
         return self.codes[known], values[known].astype(np.float64)
 
     def numbers_in(self, columns: Sequence[int]) -> np.ndarray:
