@@ -1,4 +1,4 @@
-"""frame.py: rows come back as columns, however they were mixed."""
+"""columns.py: rows come back as columns, however they were mixed."""
 
 import json
 
@@ -6,7 +6,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlib_bvae.analysis.frame import Columns
+from dlib_bvae.analysis.columns import Columns
 
 VALUES = st.one_of(
     st.none(),
