@@ -79,7 +79,7 @@ def _of_information(data: ConformanceSet) -> _Known:
         "dcimig": ({"dcimig": float(information.sum() / factor.sum())}, every),
         "infomec": ({"infom": 1.0, "infoc": 1.0}, _nearly_all(data)),
         "jemmig": ({"jemmig": jemmig}, every),
-        "linear_identifiability": ({"r2_factors_to_codes": 1.0, "r2_codes_to_factors": 1.0}, split),
+        "linear_identifiability": ({"r2_factors_to_codes": 1.0, "r2_codes_to_factors": 1.0}, _nearly_all(data)),
         "mcc": ({"matched": 1.0, "coverage": 1.0, "cross_fitted": 1.0}, every),
         "med": (dict(zip(("disentanglement", "completeness"), _shares_of_information(data), strict=True)), every),
         "mig": ({"discrete_mig": mig}, every),
