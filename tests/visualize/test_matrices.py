@@ -190,7 +190,7 @@ def test_every_metric_says_what_its_matrices_are(monkeypatch):
         facts = metrics.matrices(name)
         if not facts:
             continue
-        result = metrics.score(name, data, codes, 0, **metrics.small_parameters(name, images=150, fits=2))
+        result = metrics.score(name, data, codes, 0, **metrics.small_parameters(name, images=60, fits=2))
         as_matrices = {key: value for key, value in result.items() if matrices._as_matrix(value) is not None}
         assert set(as_matrices) == set(facts)
         for key, value in as_matrices.items():
