@@ -24,14 +24,18 @@ def p_of_mean(observed: np.ndarray, matched: np.ndarray) -> float:
     """p, two-sided, that the observed scores are from the mean of those of random matchings.
 
     observed: (arrays,), a score each of several arrays of codes. matched: (arrays, matchings), at least two of each array. A t
-    test with one variance: that within the matchings of an array.
+    test with one variance, of the matchings of an array and of the observed scores: where nearly all scores are equal, one that
+    is not is no evidence.
     """
     arrays, number = matched.shape
-    difference = np.mean(observed - matched.mean(axis=1))
-    error = np.sqrt(matched.var(axis=1, ddof=1).mean() * (1 + 1 / number) / arrays)
+    differences = observed - matched.mean(axis=1)
+    difference = differences.mean()
     if abs(difference) < 1e-12:
         return 1.0
-    return float(2 * stats.t.sf(abs(difference) / error, arrays * (number - 1))) if error > 0 else 0.0
+    squares = matched.var(axis=1).sum() * number + differences.var() * arrays / (1 + 1 / number)
+    freedom = arrays * number - 1
+    error = np.sqrt(squares / freedom * (1 + 1 / number) / arrays)
+    return float(2 * stats.t.sf(abs(difference) / error, freedom)) if error > 0 else 0.0
 
 
 def p_of_chance(accuracies: np.ndarray, images: np.ndarray, low: np.ndarray, high: np.ndarray | None = None) -> float:
