@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from dlib_bvae.artifacts import Identity, Stage, Work, finished, is_done, read_identity, read_results
 from dlib_bvae.artifacts.identity import canonical
-from dlib_bvae.config import Configuration, configuration
+from dlib_bvae.config import Configuration, configuration, current
 from dlib_bvae.datasets import GroundTruthData, ImageData
+
+_NULL = "evaluation.null"
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,16 @@ def _has_parameters(evaluation: Evaluation, parameters: str) -> bool:
         return False
     with _configured(evaluation):
         work = Work(EVALUATION, Path(), given={"metric": metric, **definition(metric)})
-        return not work.parameters_differ(before)
+        return not work.parameters_differ(before) and not _lacks_null(metric, before)
+
+
+def _lacks_null(metric: str, before: Identity) -> bool:
+    """Whether the open configuration asks for more matchings than the result has."""
+    from dlib_bvae.metrics import scores_of
+    from dlib_bvae.metrics.engine.null import has_null
+
+    had = before.recorded.get(_NULL, 0)  # versions before it was asked for had none
+    return bool(current([_NULL]).get(_NULL, 0) > had and has_null(scores_of(metric)))
 
 
 @functools.cache

@@ -59,11 +59,13 @@ def test_refusals_are_listed_and_the_others_are_scored(command, tmp_path):
     assert (tmp_path / "runs/one/codes/metrics/mig").is_dir()
 
 
-def test_repeats_are_told_in_the_folder_s_name(command, tmp_path):
+def test_repeats_are_told_in_the_folder_s_name_and_matchings_are_not(command, tmp_path):
     np.save(tmp_path / "one.npy", np.arange(512.0)[:, None])
-    flags = ("--codes=one.npy", "--dataset=dummy_data", "--metric=mig", "--repeats=3")
+    flags = ("--codes=one.npy", "--dataset=dummy_data", "--metric=mig", "--repeats=3", "--null=2")
     done = command(tmp_path, "dlib_bvae_evaluate", *flags)
     assert done.returncode == 0, done.stderr
     assert "±" in done.stdout
     path = tmp_path / "runs/one/codes/metrics/mig-evaluation.repeats=3/results/json/evaluation_results.json"
-    assert json.loads(path.read_text())["repeats"]["seeds"] == [0, 1, 2]
+    results = json.loads(path.read_text())
+    assert results["repeats"]["seeds"] == [0, 1, 2]
+    assert results["null"]["discrete_mig"]["n"] == 2

@@ -64,7 +64,8 @@ def mine(codes, monkeypatch):
 
 
 def test_numbers_of_numpy_are_scores(mine, score_external, tmp_path):
-    (found,) = score_external("numpy_scores", codes=mine)
+    (found,) = score_external("numpy_scores", "evaluation.null = 3", codes=mine)
+    assert {name: each["n"] for name, each in found["null"].items()} == {"single": 3, "double": 3, "count": 3}
     assert found["score_names"] == ["single", "double", "count"]
     assert [found[key] for key in ("single", "double", "count", "flag")] == [0.5, 0.25, 3, True]
     frame, problems = collect(tmp_path / "runs")

@@ -6,6 +6,7 @@ import pytest
 from support.study_runs import finish
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.score_info import UNIT
 from dlib_bvae.studies.evaluation import Evaluation, scored
 
 
@@ -43,6 +44,17 @@ def test_it_is_found_by_its_parameters_whatever_it_is_called(directory, tmp_path
 )
 def test_one_with_other_parameters_is_missing(directory, other):
     assert scored(directory, [other]) == {}
+
+
+def test_one_with_fewer_matchings_is_missing_where_its_scores_have_a_null(directory, monkeypatch):
+    path = directory / "mean/metrics/mig/results/json/evaluation_identity.json"
+    identity = json.loads(path.read_text())
+    path.write_text(json.dumps({**identity, "recorded": {**identity["recorded"], "evaluation.null": 5}}))
+    asked = [mig("mig.num_train = 200", f"evaluation.null = {number}") for number in (0, 5, 6)]
+    assert scored(directory, asked).keys() == {*asked[:2]}
+    more = mig("mig.num_train = 200", "evaluation.null = 7")
+    monkeypatch.setattr("dlib_bvae.metrics.mig.SCORES", {"discrete_mig": UNIT._replace(null=None)})
+    assert scored(directory, [more]).keys() == {more}
 
 
 def test_one_of_codes_by_another_seed_is_missing(directory):
