@@ -94,7 +94,7 @@ def test_a_system_that_locks_nothing_says_so_in_one_sentence(tmp_path):
     "arguments",
     [
         ["data", "list"],
-        ["data", "preview", "dummy_data"],
+        pytest.param(["data", "preview", "dummy_data"], marks=pytest.mark.slow),
         ["sweep", "--study=gin/studies/re_beta_vae_small.gin", "--dry_run"],
     ],
 )

@@ -11,7 +11,6 @@ from dlib_bvae.datasets.external.labels import of_arrays
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.stages import dry_run, evaluate
 
-
 # What needs a decoder refuses before it has codes; 512 images are fewer than the least default num_train of the others.
 WITHOUT_CODES = ("reconstruction_error", "reduced_downstream_task", "strong_downstream_task")
 
