@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -38,9 +39,9 @@ class Unseen(Baseline):
         return UnseenView(data, lambda indices: cls.codes_of(indices, int(latents), seed))  # type: ignore[arg-type]
 
     @staticmethod
+    @abc.abstractmethod
     def codes_of(indices: np.ndarray, num_latent: int, seed: int) -> np.ndarray:
         """Indices (n,) → codes float32 (n, num_latent)."""
-        raise NotImplementedError
 
 
 class UnseenView:
