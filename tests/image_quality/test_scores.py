@@ -139,7 +139,7 @@ def test_the_distance_for_infinitely_many_images_has_its_own_name_and_moves_no_o
         extractor="inception_2015", compare=("sample",), infinity_points=2, infinity_smallest=50
     )
     for name in ("fd_means_infinity_data", "fid_infinity_sample"):
-        assert info_of(page.SCORES, name) == (None, None, False, None), "it may be below zero"
+        assert info_of(page.SCORES, name) == (None, None, False, None, None), "it may be below zero"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_broken_posteriors_and_models_without_variance_are_refused():
 
 
 def test_what_is_known_of_scores_is_what_the_file_says():
-    assert run_sets.scores_of("model_centrality")["model_centrality"] == (0, 1, True, None)
+    assert run_sets.scores_of("model_centrality")["model_centrality"] == (0, 1, True, None, None)
     assert set(run_sets.scores_of("udr")) == {"udr", "num_informative"}
 
 

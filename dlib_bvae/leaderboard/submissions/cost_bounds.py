@@ -55,6 +55,8 @@ BOUNDS = {
     "fast_ica.num_latent": Bound(1, 1_024, _FIT),
     "fast_ica.num_samples": Bound(2, 100_000, _FIT),
     "fast_ica.max_iter": Bound(1, 10_000, "iterations of the fit"),
+    "noise.num_latent": Bound(1, 1_024, "memory of the codes"),
+    "constant_codes.num_latent": Bound(1, 1_024, "memory of the codes"),
 }
 _DEFAULTS = {"model.training_steps": 300_000, "model.batch_size": 64}
 _SEEDS = ("model.random_seed", "validation.seed")

@@ -39,7 +39,7 @@ def test_factor_qvae_adds_the_weighted_total_correlation(make_batch):
 def test_their_defaults_are_the_papers():
     assert defaults(qlae) == {"lambda_quantize": 0.01, "lambda_commit": 0.01}
     assert defaults(vq_vae) == {"lambda_quantize": 1.0, "lambda_commit": 0.25}
-    discriminator = {"discriminator_learning_rate": 1e-4, "width": 1000, "depth": 6}
+    discriminator = {"discriminator_learning_rate": 1e-4, "width": 1000, "depth": 6, "initializer": "he_uniform"}
     assert defaults(factor_qvae) == {"gamma": 10.0, "lambda_quantize": 0.01, "lambda_commit": 0.01, **discriminator}
 
 
