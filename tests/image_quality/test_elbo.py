@@ -87,7 +87,7 @@ def test_every_score_has_its_facts():
     scores = elbo(DATA, None, 0, model=linear_model(), num_images=5)
     assert all(info_of(SCORES, key) for key, value in scores.items() if isinstance(value, float))
     assert (SCORES["ssim"], SCORES["kl"]) == ((-1, 1, True, None, None), (0, None, None, None, None))
-    assert SCORES["squared_error"] == (0, None, False, None)
+    assert SCORES["squared_error"] == (0, None, False, None, None)
 
 
 @pytest.mark.parametrize(
