@@ -63,9 +63,9 @@ def test_nothing_stays_bound_after_a_block_that_fails():
 
 def test_a_macro_that_a_part_of_a_run_s_configuration_lacks_is_one_sentence(tmp_path):
     (tmp_path / "train.gin").write_text("dataset.name = %nowhere\n")
-    told = "^no macro is called 'nowhere'; define it, or bind a value in its place$"
+    printed = "^no macro is called 'nowhere'; define it, or bind a value in its place$"
     with (
-        pytest.raises(UserError, match=told),
+        pytest.raises(UserError, match=printed),
         part_of_configuration(statements([str(tmp_path / "train.gin")], []), [datasets.DATASETS]),
     ):
         datasets.load()

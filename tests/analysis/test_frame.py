@@ -29,7 +29,7 @@ def test_broken_and_unfinished_files_are_named_and_skipped(tmp_path):
     evaluate(encoded, {"mig": None}, place="undefined")
     frame, problems = collect(tmp_path)
     assert sorted(frame["path"]) == ["a/mean/metrics/undefined", "a/mean/metrics/whole"]
-    told = "\n".join(problems)
+    said = "\n".join(problems)
     assert len(problems) == 5
     for expected in (
         "cut/results/aggregate/evaluation.json is damaged",
@@ -38,7 +38,7 @@ def test_broken_and_unfinished_files_are_named_and_skipped(tmp_path):
         "text/results/aggregate/evaluation.json: the score mig must be a finite number, not 'high'",
         "undefined/results/aggregate/evaluation.json: the score mig has no value",
     ):
-        assert expected in told
+        assert expected in said
     (row,) = tables.aggregate(frame).to_dict("records")
     assert row["mean"] == 0.5
 
@@ -248,9 +248,9 @@ def test_a_row_nested_too_deeply_a_pipe_and_a_name_of_no_unicode_are_left_out(tm
     evaluate(encoded, {"mig": 0.5}, place="b\udcff")
     frame, problems = collect(tmp_path)
     assert frame["path"].tolist() == ["a/mean/metrics/whole"]
-    told = "\n".join(problems)
+    said = "\n".join(problems)
     for expected in ("nested too deeply", "is no regular file; remove it", "no Unicode"):
-        assert expected in told
+        assert expected in said
     assert len(problems) == 3
 
 
@@ -260,6 +260,6 @@ def test_control_characters_of_what_is_left_out_are_shown_as_escapes(tmp_path, c
     path = evaluate(encoded, {"mig": 0.5}, place="\x1b[31m\u202e") / "results/aggregate/evaluation.json"
     path.write_text("{")
     collect_some(tmp_path, "be aggregated")
-    told = capsys.readouterr().err
-    assert "\x1b" not in told
-    assert "metrics/\\x1b[31m\\u202e/results" in told
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert "metrics/\\x1b[31m\\u202e/results" in said

@@ -76,8 +76,8 @@ def test_a_parameter_that_an_earlier_version_lacked_had_the_value_that_is_said_o
     path.write_text(json.dumps(entries))
     monkeypatch.setattr(identity, "_ADDED", {"painting.size": had})
     assert paint(final) == outcome
-    told = f"{final} was made with painting.size = 2, now it is 1; painting again\n"
-    assert capsys.readouterr().out == (told if outcome == "made" else "")
+    said = f"{final} was made with painting.size = 2, now it is 1; painting again\n"
+    assert capsys.readouterr().out == (said if outcome == "made" else "")
 
 
 def test_overwrite_makes_it_again_and_keeps_the_old_one_until_then(final):

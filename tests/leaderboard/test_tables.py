@@ -35,8 +35,8 @@ def test_a_spreadsheet_finds_no_formula(files):
     rows = list(csv.DictReader(io.StringIO(files["board.csv"].read_text(encoding="utf-8"))))
     assert sorted(row["model"].removeprefix("'") for row in rows) == sorted(HARMFUL)
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
-    told = [tuple(row[name] for name in ("mean", "origin", "seeds", "images")) for row in rows]
-    assert set(told) == {("0.125", "rendered", "1", "6400")}
+    said = [tuple(row[name] for name in ("mean", "origin", "seeds", "images")) for row in rows]
+    assert set(said) == {("0.125", "rendered", "1", "6400")}
 
 
 def test_parquet_keeps_names_and_numbers_as_they_are(files):

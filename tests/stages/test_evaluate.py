@@ -29,8 +29,8 @@ def test_a_refusal_does_not_stop_the_metrics_after_it(mine, score_external, caps
     with pytest.raises(UserError) as caught:
         score_external("mig,jemmig,sap", "jemmig.num_bins = 1", codes=mine)
     assert str(caught.value) == "1 of 3 metrics could not be scored: jemmig; the lines above say why"
-    told = capsys.readouterr().err.splitlines()
-    assert told == ["refused: jemmig: jemmig.num_bins must be an integer >= 2; got 1"]
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["refused: jemmig: jemmig.num_bins must be an integer >= 2; got 1"]
     assert [path.name.split("-")[0] for path in sorted(Path("runs/mine/codes/metrics").iterdir())] == ["mig", "sap"]
 
 
@@ -59,17 +59,17 @@ def test_a_metric_named_twice_or_by_another_name_is_scored_once(mine, score_exte
 def test_all_leaves_out_what_cannot_apply_and_that_is_no_error(mine, score_external, capsys):
     found = score_external("all", codes=mine)
     assert [each["metric"] for each in found] == [name for name in metrics.names() if name != "reconstruction_error"]
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("left out")]
-    assert [line.split(":")[1] for line in told] == [" reconstruction_error"]
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("left out")]
+    assert [line.split(":")[1] for line in said] == [" reconstruction_error"]
 
 
 def test_all_is_an_error_when_a_parameter_is_wrong(mine, score_external, monkeypatch, capsys):
     monkeypatch.setattr(metrics, "installed", lambda: ["mig", "reconstruction_error", "jemmig"])
     with pytest.raises(UserError, match=r"^1 of 3 metrics could not be scored: mig;"):
         score_external("all", "mig.num_bins = 0", codes=mine)
-    told = capsys.readouterr().err
-    assert "refused: mig: mig.num_bins" in told
-    assert "left out: reconstruction_error:" in told
+    said = capsys.readouterr().err
+    assert "refused: mig: mig.num_bins" in said
+    assert "left out: reconstruction_error:" in said
     assert Path("runs/mine/codes/metrics/jemmig-num_train=200").is_dir()
 
 
@@ -199,8 +199,8 @@ def test_results_of_an_earlier_definition_are_never_pooled_with_new_ones(mine, s
 def test_what_is_typed_and_not_used_is_named(mine, score_external, monkeypatch, capsys):
     monkeypatch.setattr(errors, "_warned", set())
     score_external("mig", "dci.num_train = 300", "mig.num_train = 300", "N = 4", codes=mine)
-    told = capsys.readouterr().err.splitlines()
-    assert told == ["nothing used dci.num_train = 300; what was used: mig.num_train", "nothing used the macro N = 4"]
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["nothing used dci.num_train = 300; what was used: mig.num_train", "nothing used the macro N = 4"]
     score_external("mig,dci", "dci.num_train = 300", "mig.num_train = 300", "N = 4", codes=mine)
     assert capsys.readouterr().err == ""  # the macro has been named once
     Path("mine.gin").write_text("dci.num_train = 250\nM = 5\n")

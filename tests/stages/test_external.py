@@ -61,9 +61,9 @@ def test_one_file_under_two_names_and_seeds_is_one_value_on_one_rank(codes, scor
         place = {"name": name, "output_dir": Path(f"runs/{name}{seed}"), "training_seed": seed}
         score_external("mig", codes=saved(codes.astype(np.float64) if seed else codes, Path(f"{seed}.npy")), **place)
     board = leaderboard.run(Path("runs"), Path("board"))[0]
-    told = {row["model"]: (row["seeds"], row["equal_codes"]) for row in json.loads(board.read_text())["rows"]}
-    assert told["mine"] == (1, "the seeds 0 and 1 have equal codes and count once; the same codes as yours")
-    assert told["yours"] == (1, "the same codes as mine")
+    said = {row["model"]: (row["seeds"], row["equal_codes"]) for row in json.loads(board.read_text())["rows"]}
+    assert said["mine"] == (1, "the seeds 0 and 1 have equal codes and count once; the same codes as yours")
+    assert said["yours"] == (1, "the same codes as mine")
     assert "equal codes: mine on dummy_data: the seeds 0 and 1" in capsys.readouterr().err
 
 
@@ -152,7 +152,7 @@ def test_nothing_is_unpickled(name, codes, score_external):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "said"),
     [
         (
             lambda c: c[:-1],
@@ -171,10 +171,10 @@ def test_nothing_is_unpickled(name, codes, score_external):
         (lambda c: np.zeros((512, 20_001), np.int8), "at most 20000 numbers an image.*got 20001; give fewer"),
     ],
 )
-def test_what_are_no_codes_of_the_data_set_is_refused(spoil, told, codes, score_external, monkeypatch):
+def test_what_are_no_codes_of_the_data_set_is_refused(spoil, said, codes, score_external, monkeypatch):
     monkeypatch.setattr(external, "_BLOCK_VALUES", 300)
     saved(spoil(codes))
-    with pytest.raises(UserError, match=told) as caught:
+    with pytest.raises(UserError, match=said) as caught:
         score_external("mig", codes=MINE)
     one_sentence(caught)
     assert not Path("runs").exists()
@@ -194,13 +194,13 @@ def test_what_are_no_codes_of_the_data_set_is_refused(spoil, told, codes, score_
 def test_odd_codes_are_scored_by_every_metric_that_can(change, left_out, codes, score_external, capsys, monkeypatch):
     monkeypatch.setattr(metrics, "installed", lambda: KINDS)
     found = score_external("all", codes=saved(change(codes)))
-    told = [line.split(":")[1].strip() for line in capsys.readouterr().err.splitlines()]
-    assert set(told) == {*left_out, "reconstruction_error"}
-    assert len(found) + len(told) == len(KINDS)
+    said = [line.split(":")[1].strip() for line in capsys.readouterr().err.splitlines()]
+    assert set(said) == {*left_out, "reconstruction_error"}
+    assert len(found) + len(said) == len(KINDS)
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "said"),
     [
         ({"codes": Path("none.npy")}, r"--codes: there is no file 'none.npy'"),
         ({"codes": Path("codes.txt")}, r"--codes must be a .npy, .npz"),
@@ -220,11 +220,11 @@ def test_odd_codes_are_scored_by_every_metric_that_can(change, left_out, codes, 
         ({"codes": MINE, "output_dir": Path("trained")}, "trained is a run of dlib_bvae_train; choose another"),
     ],
 )
-def test_flags_that_do_not_fit_are_one_sentence(flags, told, codes, score_external):
+def test_flags_that_do_not_fit_are_one_sentence(flags, said, codes, score_external):
     saved(codes)
     Path("codes.txt").touch()
     Path("trained/train").mkdir(parents=True)
-    with pytest.raises(UserError, match=told) as caught:
+    with pytest.raises(UserError, match=said) as caught:
         score_external("mig", **flags)
     one_sentence(caught)
     assert not Path("runs").exists()

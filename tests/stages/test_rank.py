@@ -41,8 +41,8 @@ def test_each_run_gets_its_score_and_the_set_it_is_of(runs, capsys):
     members = [runs / name for name in "cab"]
     folders = rank.run("all", members, [], FEW)
     assert len(folders) == 6
-    told = capsys.readouterr().out
-    assert "udr: ranked 3 runs" in told
+    said = capsys.readouterr().out
+    assert "udr: ranked 3 runs" in said
     results = [read_results(each, "evaluation") for each in folders]
     assert [result["metric"] for result in results] == ["model_centrality"] * 3 + ["udr"] * 3
     assert {result["metric_parameters"]["num_runs"] for result in results} == {3}

@@ -61,13 +61,13 @@ def test_twenty_matchings_after_five_are_fifteen_more_of_the_same_result(score_n
     }
     assert read_identity(PLACE, "evaluation").recorded["evaluation.null"] == 20
     assert read_identity(PLACE, "evaluation").digest == without["identity"]
-    told = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[1] for line in told if "metrics" in line] == [
-        *told[0].split(":")[1:2],
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[1] for line in printed if "metrics" in line] == [
+        *printed[0].split(":")[1:2],
         *2 * [" more matchings"],
         *2 * [" scored already"],
     ]
-    assert f"(null {np.mean(values):.4f})" in told[-1]
+    assert f"(null {np.mean(values):.4f})" in printed[-1]
     direct = metrics.score("mig", datasets.load("dummy_data"), np.load("mine.npy"), 0, null=20, num_train=200)
     assert {key: twenty[key] for key in direct} == direct
     (again,) = score_null("mig", 20, overwrite=True)

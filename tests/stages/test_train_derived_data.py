@@ -139,7 +139,7 @@ def test_a_disentanglement_lib_class_is_used_through_a_module_of_the_user(run, t
 
 
 @pytest.mark.parametrize(
-    ("bindings", "told"),
+    ("bindings", "said"),
     [
         (["dataset.name = 'correlated'"], "does not say correlated.data; set it"),
         (
@@ -155,8 +155,8 @@ def test_a_disentanglement_lib_class_is_used_through_a_module_of_the_user(run, t
         (["dataset.name = 'from_file'", "from_file.path = 'missing.npy'"], "no file 'missing.npy'"),
     ],
 )
-def test_bad_bindings_are_one_sentence(bindings, told, run, tmp_path):
-    with pytest.raises(UserError, match=told) as caught:
+def test_bad_bindings_are_one_sentence(bindings, said, run, tmp_path):
+    with pytest.raises(UserError, match=said) as caught:
         run(*bindings)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run/train").exists()

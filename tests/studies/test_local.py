@@ -43,10 +43,10 @@ local.execute(study.load([sys.argv[1]], [sys.argv[2]]), Path(sys.argv[3]), 1)
 def test_a_failure_stops_no_other_run_and_two_executors_share_a_store(tiny, tmp_path):
     wrong = "vae/part.grid = {'vae.beta': [-1.0]}"
     study, store = tiny(wrong), tmp_path / "store"
-    told = []
+    said = []
     command = [sys.executable, "-c", OTHER, str(tmp_path / "tiny.gin"), wrong, str(store)]
     with subprocess.Popen(command) as other:
-        outcomes = local.execute(study, store, 2, lambda run, outcome: told.append((run.digest, outcome)))
+        outcomes = local.execute(study, store, 2, lambda run, outcome: said.append((run.digest, outcome)))
         assert other.wait(timeout=_LONG) == 0
     failed, *right = study.runs
     assert outcomes[failed.digest].status == "failed"
@@ -59,7 +59,7 @@ def test_a_failure_stops_no_other_run_and_two_executors_share_a_store(tiny, tmp_
         assert log.count("fitted in") == log.count("discrete_mig") == 1
         assert not (run.directory(store) / "failure.json").exists()
     assert (
-        {digest for digest, outcome in told if outcome is None} == set(outcomes) <= {run.digest for run in study.runs}
+        {digest for digest, outcome in said if outcome is None} == set(outcomes) <= {run.digest for run in study.runs}
     )
     assert local.execute(study._replace(runs=tuple(right)), store, 1) == {}
 

@@ -158,13 +158,13 @@ def test_hdf5_arrays_that_are_nearly_empty_or_read_as_a_whole_are_refused(tmp_pa
         file.create_dataset("packed", (10**9, 10**3), "f4", chunks=(1000, 1000), compression="gzip")[:10] = 1
         file.create_dataset("chunked", (10**6, 10**3), "u1", chunks=(10**6, 10**3))
         file.create_dataset("none", data=h5py.Empty("f4"))
-    for name, told in (
+    for name, said in (
         ("sparse", "sparse of .* of which the file holds 0 bytes"),
         ("packed", "packed of .* of which the file holds"),
         ("chunked", "chunked of .* has chunks of 954 MiB.*; write it in chunks of at most 256 MiB"),
         ("none", "cannot be read"),
     ):
-        with pytest.raises(UserError, match=told) as refused:
+        with pytest.raises(UserError, match=said) as refused:
             open_array(tmp_path / "x.h5", name, (2,), "p")
         assert "\n" not in str(refused.value)
 

@@ -29,16 +29,16 @@ def test_no_other_reader_is_reached(tmp_path):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    ("size", "told"),
+    ("size", "printed"),
     [
         ((9_000, 8_000), "x.png has 9000×8000 pixels; expected at most 67,108,864; make it smaller or take it out"),
         ((10_000, 10_000), "x.png has 10000×10000 pixels"),
         ((30_000, 30_000), "x.png cannot be read as a picture: Image size"),
     ],
 )
-def test_what_is_too_large_is_refused_before_it_is_decoded(size, told, tmp_path):
+def test_what_is_too_large_is_refused_before_it_is_decoded(size, printed, tmp_path):
     (tmp_path / "x.png").write_bytes(empty_png(*size))
-    with pytest.raises(UserError, match=told) as refused:
+    with pytest.raises(UserError, match=printed) as refused:
         opened_picture(tmp_path / "x.png").__enter__()
     assert "\n" not in str(refused.value)
 

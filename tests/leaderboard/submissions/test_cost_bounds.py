@@ -70,7 +70,7 @@ def test_a_number_out_of_its_bounds_is_one_sentence_that_names_it(name, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "said"),
     [
         ("model.training_steps = 1_000_001", "sets model.training_steps = 1000001; a submission may set 1 … 1,000,000"),
         ("N = 10**9\nmodel.training_steps = %N", "gin syntax error"),
@@ -84,8 +84,8 @@ def test_a_number_out_of_its_bounds_is_one_sentence_that_names_it(name, tmp_path
         ("of_another_package.size = 5", "uses 'of_another_package', which is no part of a model"),
     ],
 )
-def test_what_a_gin_file_may_not_ask_for(text, told, tmp_path):
-    assert told in refused(text, tmp_path)
+def test_what_a_gin_file_may_not_ask_for(text, said, tmp_path):
+    assert said in refused(text, tmp_path)
 
 
 def test_what_is_usual_may_be_asked_for(tmp_path):

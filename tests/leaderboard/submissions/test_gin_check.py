@@ -64,8 +64,8 @@ def refused(folder, text):
     ],
 )
 def test_no_file_but_an_installed_one_is_included(folder, include):
-    told = refused(folder, include)
-    assert "it may include files of the installed gin/ only" in told or "gin syntax error" in told
+    said = refused(folder, include)
+    assert "it may include files of the installed gin/ only" in said or "gin syntax error" in said
 
 
 def test_no_path_leads_out_of_the_installed_files(folder):
@@ -100,7 +100,7 @@ def test_nothing_is_imported(folder, statement):
 
 
 @pytest.mark.parametrize(
-    ("binding", "told"),
+    ("binding", "said"),
     [
         ("image_folder.path = '/home'", "uses 'image_folder', which is no part of a model"),
         ("dlib_bvae.datasets.external.image_folder.image_folder.path = '/home'", "uses 'image_folder'"),
@@ -126,8 +126,8 @@ def test_nothing_is_imported(folder, statement):
         ("os.system.command = 'x'", "uses 'system'"),
     ],
 )
-def test_only_the_model_and_its_training_are_configured(folder, binding, told):
-    assert told in refused(folder, binding)
+def test_only_the_model_and_its_training_are_configured(folder, binding, said):
+    assert said in refused(folder, binding)
 
 
 def test_a_file_that_names_no_data_set_is_refused(tmp_path):

@@ -69,7 +69,7 @@ def entry(**changed):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "said"),
     [
         ({"extra": 1}, "no entry of .*meta.json is called 'extra'"),
         ({"name": "other"}, "the name 'other' must be that of its folder, 'mine'"),
@@ -103,8 +103,8 @@ def entry(**changed):
         (entry(retrain={"gin_config": "no.gin", "tolerance": 0.1}), "there is no file .*no.gin"),
     ],
 )
-def test_what_is_refused(folder, changed, told):
-    with pytest.raises(UserError, match=told) as caught:
+def test_what_is_refused(folder, changed, said):
+    with pytest.raises(UserError, match=said) as caught:
         read(write(folder, {**META, **changed}))
     assert "\n" not in str(caught.value)
 

@@ -39,9 +39,9 @@ def test_recomputed_scores_are_rows(submit, probe, capsys):
     (cell,) = analysis.cells(rows()).to_dict("records")
     assert cell["mean"] == pytest.approx(metrics.score("mig", probe, codes, 3, **PARAMETERS)["discrete_mig"])
     assert (cell["evidence"], cell["supervision"]) == ("recomputed", "none")
-    told = capsys.readouterr().out
-    assert "training seed 0: mig.discrete_mig claimed" in told
-    assert "suspicious" not in told
+    said = capsys.readouterr().out
+    assert "training seed 0: mig.discrete_mig claimed" in said
+    assert "suspicious" not in said
 
 
 def test_a_wrong_claim_is_refused_with_the_difference(submit, probe):
@@ -158,7 +158,7 @@ def test_the_example_is_honest(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("claimed", "told"),
+    ("claimed", "said"),
     [
         (claim("mgi", {"x": 1}), "did you mean mig"),
         (claim("mig", {"mig": 0.5}, PARAMETERS), "mig gives no score mig; it gives discrete_mig"),
@@ -167,8 +167,8 @@ def test_the_example_is_honest(tmp_path, capsys):
         (claim("mig", {"discrete_mig": 0.5}, {"num_train = 5\nimport antigravity\nmig.num_train": 5}), "no parameter"),
     ],
 )
-def test_claims_that_cannot_be(submit, probe, claimed, told):
-    with pytest.raises(UserError, match=told):
+def test_claims_that_cannot_be(submit, probe, claimed, said):
+    with pytest.raises(UserError, match=said):
         verify.run(submit(noisy(probe), [claimed]))
     assert not list(verify.RUNS.rglob("*.json"))
 
@@ -277,11 +277,11 @@ def test_an_entry_that_is_refused_stops_no_other(submit, probe, capsys):
     with pytest.raises(UserError, match="mine: 3 of 4 entries are refused: dummy_data-seed1-probe5, dummy_data-seed2"):
         verify.run(folder)
     assert sorted(rows()["train_results.seed"]) == [1, 9]  # those of seed 1 are as before, those of seed 0 are no more
-    told = capsys.readouterr().err.splitlines()
-    assert [line.split(": ")[1].split(", ")[1] for line in told] == [
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[1].split(", ")[1] for line in said] == [
         f"dummy_data-seed{seed}-probe5" for seed in (1, 2, 3)
     ]
-    assert all(line.startswith("refused: mine, ") for line in told)
+    assert all(line.startswith("refused: mine, ") for line in said)
 
 
 def test_a_submission_that_is_refused_stops_no_other(submit, probe, tmp_path, capsys):
