@@ -1,12 +1,11 @@
 """cost_bounds.py: no gin file of a submission asks for more than a bounded training, whichever parameter it binds."""
 
-import inspect
 from pathlib import Path
 
 import pytest
+from support import submittable
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.leaderboard.submissions import gin_check
 from dlib_bvae.leaderboard.submissions.cost_bounds import _MOST_LISTED, _SEEDS, BOUNDS, MOST, check_costs
 from dlib_bvae.leaderboard.submissions.gin_check import checked
 
@@ -34,23 +33,7 @@ def refused(text, folder):
 
 
 def test_every_integer_that_may_be_bound_has_a_bound_or_costs_nothing():
-    from gin import config
-
-    from dlib_bvae.stages import train
-
-    for registry in train.REGISTRIES:
-        registry.import_all()
-    allowed = {*gin_check._DOORS, *(name for registry in gin_check._REGISTRIES for name in registry.names())}
-    integers = set()
-    for selector in config._REGISTRY._selector_map:
-        name = selector.rpartition(".")[2]
-        if name in allowed and selector.startswith("dlib_bvae."):
-            found = config._REGISTRY[selector]
-            parameters = inspect.signature(found.wrapped).parameters.values()
-            given = {*(found.denylist or ())}
-            integers |= {
-                f"{name}.{each.name}" for each in parameters if "int" in str(each.annotation) and each.name not in given
-            }
+    integers = submittable.parameters("int")
     assert len(integers) > 30
     assert integers - {*BOUNDS} - {*_SEEDS} - {*_MOST_LISTED} == FREE
 

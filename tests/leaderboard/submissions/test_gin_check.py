@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from pathlib import Path
 
 import pytest
+from support import submittable
 
 from dlib_bvae import gin_text
 from dlib_bvae.datasets import DERIVED
 from dlib_bvae.errors import UserError
-from dlib_bvae.leaderboard.submissions import gin_check
 from dlib_bvae.leaderboard.submissions.gin_check import checked
 
 HEAD = "include 'gin/beta4_dsprites.gin'\ndataset.name = 'dummy_data'\n"
@@ -157,19 +156,7 @@ def test_every_installed_experiment_may_be_submitted():
 
 
 def test_no_parameter_that_is_allowed_names_a_file():
-    from gin import config
-
-    from dlib_bvae.stages import train
-
-    for registry in train.REGISTRIES:
-        registry.import_all()
-    allowed = {*gin_check._DOORS, *(name for registry in gin_check._REGISTRIES for name in registry.names())}
-    texts = set()
-    for selector in config._REGISTRY._selector_map:
-        name = selector.rpartition(".")[2]
-        if name in allowed and selector.startswith("dlib_bvae."):
-            parameters = inspect.signature(config._REGISTRY[selector].wrapped).parameters.values()
-            texts |= {f"{name}.{each.name}" for each in parameters if "str" in str(each.annotation)}
+    texts = submittable.parameters("str")
     texts = {each for each in texts if not each.endswith((".precision", ".initializer"))}  # each one of a few names
     choices = {
         "fast_ica.fun",
