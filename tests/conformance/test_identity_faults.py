@@ -26,7 +26,7 @@ def test_another_value_of_a_macro_is_another_result(copied):
     done("evaluate", *flags, *bound("N = 30"))
     assert "scored already" not in done("evaluate", *flags, *bound("N = 31"))
     names = {path.name for path in (run / "mean" / "metrics").iterdir()}
-    assert names == {"mig-num_train=30", "mig-num_train=2"}
+    assert names == {"mig-num_train=30", "mig-num_train=31"}
     unchanged(run, "mig-num_train=30: scored already", "evaluate", *flags, *bound("N = 30"))
     unchanged(run, "mig-num_train=30: scored already", "evaluate", *flags[:2], *bound("mig.num_train = 30"))
 

@@ -49,7 +49,13 @@ def test_a_run_in_a_directory_named_as_a_pattern(tmp_path, monkeypatch):
     model = f"--saved_model={run / 'train' / 'saved_model'}"
     external = ("--dataset=dummy_data", "--name=elsewhere", f"--output_dir={runs / 'elsewhere'}")
     assert "discrete_mig" in done("evaluate", model, *external, "--metric=mig", *bound(*MIG))
-    done("aggregate", f"--results_dir={runs}")
-    done("leaderboard", f"--results={runs}", f"--output={runs / 'board'}")
+    for name, flags in (
+        ("aggregate", [f"--results_dir={runs}"]),
+        ("leaderboard", [f"--results={runs}", f"--output={runs / 'board'}"]),
+    ):
+        found = command(name, *flags)
+        assert found.code == 0
+        lines = found.err.strip().splitlines()
+        assert all(line.startswith("equal codes: ") for line in lines)  # the run, and its model as one from elsewhere
     board = json.loads((runs / "board" / "board.json").read_text(encoding="utf-8"))
     assert len(board["rows"]) >= 2

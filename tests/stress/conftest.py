@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
+import gc
+import sys
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
 _KEY = "stress"
 _SHOWN = 20  # of what did not hold in a test
+
+
+@pytest.fixture(autouse=True)
+def memory_given_back() -> Iterator[None]:
+    """After each test: a test runs a command up to 50 times in this process, and TensorFlow keeps each one's graphs."""
+    yield
+    if keras := sys.modules.get("keras"):
+        keras.backend.clear_session()
+    gc.collect()
+    library = ctypes.CDLL(ctypes.util.find_library("c"))
+    if hasattr(library, "malloc_trim"):  # glibc
+        library.malloc_trim(0)
 
 
 class Tally:
