@@ -27,12 +27,16 @@ class UnknownName(UserError):
     """A name that no registry or configuration has."""
 
 
+_LONGEST_NAME = 200  # characters that a sentence shows of an unknown one
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """Builds the error for `name`, which no `kind` has: it names the near ones, or all where none is near."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
-    return UnknownName(f"no {kind} is called {name!r}; {hint}")
+    shown = str(name) if len(str(name)) <= _LONGEST_NAME else f"{str(name)[:_LONGEST_NAME]}…"
+    return UnknownName(f"no {kind} is called {shown!r}; {hint}")
 
 
 def check_integer(name: str, value: object, least: int, most: int | None = None) -> None:

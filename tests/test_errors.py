@@ -94,3 +94,7 @@ def test_characters_that_cannot_be_seen_are_escapes():
     assert visible("β-VAE é 你 [a](b)") == "β-VAE é 你 [a](b)"
     odd = "a\x1b[31m\x00\n\t\u202e\u200b\u2028\ud800\x9b"
     assert visible(odd) == r"a\x1b[31m\x00\n\t\u202e\u200b\u2028\ud800\x9b"
+
+
+def test_a_very_long_unknown_name_is_cut():
+    assert len(str(unknown("metric", "a" * 10_000, ["mig"]))) < 300

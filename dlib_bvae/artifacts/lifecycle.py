@@ -154,7 +154,7 @@ class Work:
             return None
         try:
             return Identity.from_json(json.loads((self.part / _BEGUN).read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def begin(self) -> Path:
@@ -377,7 +377,7 @@ def _settle(path: Path) -> None:
 
 def _is_empty(begun: Path) -> bool:
     """Whether nothing tells of a work that could go on."""
-    return not begun.exists() or begun.read_text(encoding="utf-8") == "{}"
+    return not begun.exists() or begun.read_bytes() == b"{}"
 
 
 def _is_ours(directory: Path) -> bool:

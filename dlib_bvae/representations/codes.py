@@ -148,7 +148,7 @@ def _rows_done(path: Path, progress_path: Path, shape: tuple[int, int]) -> int:
     try:
         begun = mapped(path)
         rows = int(json.loads(progress_path.read_text(encoding="utf-8"))["rows"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return 0
     return rows if begun.shape == shape and begun.dtype == np.float32 and 0 <= rows <= shape[0] else 0
 

@@ -153,6 +153,14 @@ def test_a_part_of_an_earlier_version_is_refused_where_that_is_dear(final):
     assert paint(final, stage=CHEAP) == "made"
 
 
+@pytest.mark.parametrize("content", [b"\xff{}", b"[" * 100_000, b"{}x"], ids=["bytes", "brackets", "text"])
+def test_what_was_begun_as_something_unreadable_is_begun_again(final, content):
+    with killed():
+        paint(final, stage=CHEAP, kill="working")
+    (final.with_name("picture.part") / "begun.json").write_bytes(content)
+    assert paint(final, stage=CHEAP) == "made"
+
+
 @contextlib.contextmanager
 def killed_at_a_rename(calls):
     """The block is killed at its rename after so many."""

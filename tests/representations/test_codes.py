@@ -279,6 +279,15 @@ def test_an_interrupted_encoding_whose_file_is_truncated_begins_again(tmp_path, 
     np.testing.assert_array_equal(codes.read_codes(tmp_path), codes.read_codes(whole))
 
 
+def test_an_interrupted_encoding_that_says_infinitely_many_rows_begins_again(tmp_path, bars):
+    with pytest.raises(KeyboardInterrupt):
+        encode_all(tmp_path, bars, Interrupting(250))
+    (said,) = (path for path in tmp_path.glob("*.json"))
+    said.write_text('{"rows": Infinity}')
+    encode_all(tmp_path, bars)
+    assert len(codes.read_codes(tmp_path)) == bars.num_images
+
+
 def test_an_encoder_of_millions_of_codes_is_refused_before_anything_is_written(tmp_path, bars):
     wide = lambda observations: (np.broadcast_to(np.float32(0), (len(observations), 3_000_000)), None)
     with pytest.raises(UserError, match="codes may have at most 20000 numbers an image, .*; got 3000000; give fewer"):
