@@ -35,7 +35,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
-    shown = str(name) if len(str(name)) <= _LONGEST_NAME else f"{str(name)[:_LONGEST_NAME]}…"
+    long = isinstance(name, str) and len(name) > _LONGEST_NAME
+    shown = f"{name[:_LONGEST_NAME]}…" if long else name
     return UnknownName(f"no {kind} is called {shown!r}; {hint}")
 
 
