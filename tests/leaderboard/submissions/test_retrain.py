@@ -38,7 +38,7 @@ def test_a_model_is_trained_again(submit, probe, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "said"),
     [
         ("import this", "imports a module, which is never run for a submission"),
         ("  from os import path", "imports a module"),
@@ -55,7 +55,7 @@ def test_a_model_is_trained_again(submit, probe, tmp_path, capsys):
         ),
     ],
 )
-def test_gin_files_that_are_not_run(submit, probe, tmp_path, monkeypatch, line, told):
+def test_gin_files_that_are_not_run(submit, probe, tmp_path, monkeypatch, line, said):
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "it_ran.py").write_text("open('it_ran', 'w')")
     (tmp_path / "gin").mkdir()
@@ -64,7 +64,7 @@ def test_gin_files_that_are_not_run(submit, probe, tmp_path, monkeypatch, line, 
     gin_file = tmp_path / "submissions" / "mine" / "train.gin"
     gin_file.write_text("\n".join([*TRAINING, line]))
     folder = submit(noisy(probe), retrain={"gin_config": "train.gin", "tolerance": 0.05})
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=said):
         verify.run(folder, retrain=True)
     assert not (tmp_path / "it_ran").exists()
     assert not list(verify.RUNS.rglob("*.json"))

@@ -48,7 +48,7 @@ def test_a_difference_is_told_with_both_numbers_and_the_seed():
 
 
 @pytest.mark.parametrize(
-    ("metric", "scores", "told"),
+    ("metric", "scores", "said"),
     [
         ("reconstruction_error", {"squared_error": -5.0}, r"squared_error is claimed to be -5, .* its range, 0 … inf"),
         ("mig", {"discrete_mig": 1.01}, r"discrete_mig is claimed to be 1.01, .* its range, 0 … 1"),
@@ -56,8 +56,8 @@ def test_a_difference_is_told_with_both_numbers_and_the_seed():
         ("mgi", {"discrete_mig": 0.5}, "did you mean mig"),
     ],
 )
-def test_scores_that_no_codes_have_are_refused(metric, scores, told):
-    with pytest.raises(UserError, match=told):
+def test_scores_that_no_codes_have_are_refused(metric, scores, said):
+    with pytest.raises(UserError, match=said):
         check_range(Claim(metric, 0, scores, {}))
 
 
