@@ -215,8 +215,14 @@ def test_codes_from_elsewhere_have_a_source_and_state_no_supervision(runs):
 
 
 def test_a_submission_says_its_evidence_supervision_and_what_is_suspicious(runs):
-    told = {"method": "PCA", "supervision": "none", "evidence": "recomputed", "exact_factors": ["shape"], "paper": "A"}
-    score(bring(runs, "theirs", source="codes.npy", submission=told), "mig", {"discrete_mig": 0.5})
+    described = {
+        "method": "PCA",
+        "supervision": "none",
+        "evidence": "recomputed",
+        "exact_factors": ["shape"],
+        "paper": "A",
+    }
+    score(bring(runs, "theirs", source="codes.npy", submission=described), "mig", {"discrete_mig": 0.5})
     score(train(runs, "ours"), "mig", {"discrete_mig": 0.4})
     board = board_of(runs)
     theirs, ours = one(board, model="theirs"), one(board, model="beta_vae")
@@ -259,8 +265,10 @@ ODD = {  # an entry of a row that stands between two others → what the file sa
 
 @pytest.mark.parametrize("entry", ODD)
 def test_an_odd_row_between_others_stops_none_of_them(entry, runs, tmp_path):
-    told = {"method": "PCA", "supervision": "none", "evidence": "retrained", "retrain_tolerance": 0.1}
-    places = [score(bring(runs, name, source="c.npy", submission=told), "mig", {"discrete_mig": 0.5}) for name in "abc"]
+    described = {"method": "PCA", "supervision": "none", "evidence": "retrained", "retrain_tolerance": 0.1}
+    places = [
+        score(bring(runs, name, source="c.npy", submission=described), "mig", {"discrete_mig": 0.5}) for name in "abc"
+    ]
     path = places[1] / "results/aggregate/evaluation.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), entry: ODD[entry]}))
     frame, problems = collect(runs)
@@ -271,10 +279,10 @@ def test_an_odd_row_between_others_stops_none_of_them(entry, runs, tmp_path):
 
 
 def test_how_far_a_model_trained_again_may_be_off_is_shown(runs, tmp_path):
-    told = {"method": "PCA", "supervision": "none", "evidence": "retrained"}
+    described = {"method": "PCA", "supervision": "none", "evidence": "retrained"}
     for name, tolerance in {"strict": 0.05, "loose": 0.125, "odd": "x"}.items():
         score(
-            bring(runs, name, source="codes.npy", submission={**told, "retrain_tolerance": tolerance}),
+            bring(runs, name, source="codes.npy", submission={**described, "retrain_tolerance": tolerance}),
             "mig",
             {"discrete_mig": 0.5},
         )
