@@ -177,6 +177,8 @@ MODULE = (
 def test_no_command_executes_what_a_run_from_elsewhere_imports(another_user, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "it_ran", None)  # what is imported here is gone after the test
+    monkeypatch.delitem(sys.modules, "it_ran")
     (tmp_path / "it_ran.py").write_text(MODULE)
     runs = [tmp_path / name for name in ("one", "two")]
     for seed, each in enumerate(runs):

@@ -23,6 +23,7 @@ def folder(tmp_path, monkeypatch):
     """The working directory, which is the submission's folder, with hostile files wherever an include may look."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "it_ran", raising=False)
     (tmp_path / "gin" / "models").mkdir(parents=True)
     for name in ("extra.gin", "gin/extra.gin", "gin/models/extra.gin"):
         (tmp_path / name).write_text(HOSTILE)
