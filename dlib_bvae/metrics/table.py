@@ -11,7 +11,7 @@ from typing import Any
 
 from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, run_sets
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
-from dlib_bvae.metrics.score_info import About, Score, said_by
+from dlib_bvae.metrics.score_info import HIGH, About, Score, said_by
 
 HEAD = "| name | what it measures | range | better | parameters | cost | paper |\n|---|---|---|---|---|---|---|\n"
 _ARROWS = {True: "↑", False: "↓", None: "–"}
@@ -31,13 +31,16 @@ def table() -> str:
             said_by(registry, name, "ABOUT", {})[name],
             said_by(registry, name, "SCORES", {}),
             defaults(registry.get(name)),
+            said_by(registry, name, "COSTS", {}).get(name) == HIGH,
         )
         for registry, name in [*of_codes, *of_sets, *((METRICS, name) for name in OF_IMAGES)]
     )
 
 
-def row(name: str, about: About, scores: Mapping[str, Score], parameters: Mapping[str, Any]) -> str:
-    """A metric's line. scores: what its file says; parameters: {name: default}."""
+def row(
+    name: str, about: About, scores: Mapping[str, Score], parameters: Mapping[str, Any], costly: bool = False
+) -> str:
+    """A metric's line. scores: what its file says; parameters: {name: default}; costly: whether that file says so."""
     ranges: dict[str, list[str]] = {}
     for key in about.scores:
         ranges.setdefault(range_text(scores[key].low, scores[key].high), []).append(f"`{key}`")
@@ -49,7 +52,7 @@ def row(name: str, about: About, scores: Mapping[str, Score], parameters: Mappin
         "; ".join(f"{', '.join(keys)} {text}" for text, keys in ranges.items()),
         better,
         shown,
-        about.cost,
+        f"{about.cost}, costly" if costly else about.cost,
         about.paper,
     ]
     return f"| {' | '.join(cells)} |\n"
