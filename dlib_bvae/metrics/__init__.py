@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.score_info import Matrix, Sampling, Score, definition_of, said_by
+from dlib_bvae.metrics.scores import Scores
 from dlib_bvae.registry import Registry
 from dlib_bvae.runtime import interruptible
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # names alone import no data sets
 __all__ = [
     "CLASSIFIERS",
     "METRICS",
+    "Scores",
     "definition",
     "installed",
     "matrices",
@@ -113,7 +115,7 @@ def score(
     sampling: str = "disjoint",
     null: int = 0,
     **parameters: Any,
-) -> dict[str, Any]:
+) -> Scores:
     """Scores `codes` by the metric `name`: score("mig", data, codes), or score("mig", factors=F, codes=Z) of two arrays alone.
 
     data: a GroundTruthData or LabelledImages, or any object with disentanglement_lib's duck type. codes: array (images,
@@ -152,7 +154,7 @@ def score(
             result = _with_null(bound, known, data, codes, random_state, null)
         else:
             result = bound(data, codes, random_state)
-        return {**result, **drawn.said(), **bins}
+        return Scores({**result, **drawn.said(), **bins})
 
 
 def _with_null(metric: Any, known: Mapping[str, Score], data: Any, codes: Any, random_state: Any, number: int) -> Any:
@@ -199,7 +201,8 @@ def small_parameters(name: str, images: int, fits: int) -> dict[str, Any]:
     They are the parameters that its file names in SAMPLING; none where it does not.
     """
     defaults = {key: each.default for key, each in inspect.signature(METRICS.get(name)).parameters.items()}
-    return said_by(METRICS, name, "SAMPLING", Sampling()).small(defaults, images, fits)
+    sampling: Sampling = said_by(METRICS, name, "SAMPLING", Sampling())
+    return sampling.small(defaults, images, fits)
 
 
 _GIVEN = ("data", "codes", "random_state")
