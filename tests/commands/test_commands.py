@@ -1,5 +1,6 @@
 """commands/__init__.py: one table of commands, an executable for each, flags before anything heavy."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ def test_every_executable_runs_a_command():
         name = path.name.removeprefix("dlib_bvae_")
         assert name in commands.COMMANDS
         assert path.read_text(encoding="utf-8").endswith(f'from dlib_bvae.commands import run\n\nrun("{name}")\n')
-    # the report is python -m dlib_bvae report, or dlib_bvae_reproduce --report
+    # that one is dlib_bvae_study report; it never had an executable
     assert set(commands.COMMANDS) - {path.name.removeprefix("dlib_bvae_") for path in BIN.iterdir()} == {"report"}
 
 
@@ -28,6 +29,19 @@ def test_help(name, monkeypatch, capsys):
         commands.run(name)
     assert stop.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: dlib_bvae_{name} ")
+
+
+@pytest.mark.parametrize("name", commands.FORMER)
+def test_a_former_name_takes_what_today_s_takes_and_says_which_that_is(name, monkeypatch, capsys):
+    shown = {}
+    for words in ([name], commands.FORMER[name].split()):
+        monkeypatch.setattr("sys.argv", [f"dlib_bvae_{words[0]}", *words[1:], "--help"])
+        with pytest.raises(SystemExit):
+            commands.run(words[0])
+        shown[words[0]] = " ".join(capsys.readouterr().out.split())
+    former, today = shown.values()
+    assert f"Today this is dlib_bvae_{commands.FORMER[name]}" in former
+    assert set(re.findall(r"--\w+", today)) - {"--help"} <= set(re.findall(r"--\w+", former))
 
 
 def test_the_package_runs_a_command_by_its_name():
