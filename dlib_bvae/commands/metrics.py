@@ -46,7 +46,9 @@ def sensitivity() -> Command:
     flags.add_argument(
         "model_dirs", nargs="*", type=Path, metavar="RUN_DIR", help="run directories (default: the most recent)"
     )
-    flags.epilog = "example: dlib_bvae_metrics sensitivity runs/beta* --gin_bindings='beta_vae_sensitivity.batch_sizes = [16, 256]'"
+    flags.epilog = (
+        "example: dlib_bvae_metrics sensitivity runs/beta* --gin_bindings='beta_vae_sensitivity.batch_sizes = [16]'"
+    )
 
     def call(**given: Any) -> None:
         from dlib_bvae.artifacts.record import check_writable

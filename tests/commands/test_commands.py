@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlib_bvae import commands
+from dlib_bvae import __version__, commands
 from dlib_bvae.commands.metrics import validity
 
 BIN = Path(__file__).parents[2] / "bin"
@@ -55,6 +55,24 @@ def test_the_package_runs_a_command_by_its_name():
         "python -m dlib_bvae: no command is called 'agregate'; did you mean aggregate or evaluate?\n",
     )
     assert run().returncode == 2
+    assert (run("--version").returncode, run("--version").stdout) == (0, f"dlib_bvae {__version__}\n")
+
+
+def test_the_list_of_commands_has_today_s_with_a_line_each(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["dlib_bvae", "--help"])
+    with pytest.raises(SystemExit) as stop:
+        commands.main()
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert [line.split()[0] for line in lines] == [each for each in commands.COMMANDS if each not in commands.FORMER]
+    assert all(len(line.split()) > 3 for line in lines)
+
+
+@pytest.mark.parametrize("name", ["train", "metrics"])
+def test_every_command_says_its_version(name, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", [f"dlib_bvae_{name}", "--version"])
+    with pytest.raises(SystemExit) as stop:
+        getattr(commands.entry, name)()
+    assert (stop.value.code, capsys.readouterr().out) == (0, f"dlib_bvae {__version__}\n")
 
 
 def test_the_former_flag_of_perturbations_still_works():
