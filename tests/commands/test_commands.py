@@ -60,7 +60,7 @@ def test_the_package_runs_a_command_by_its_name():
 
 def test_the_list_of_commands_has_today_s_with_a_line_each(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["dlib_bvae", "--help"])
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(SystemExit):
         commands.main()
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
     assert [line.split()[0] for line in lines] == [each for each in commands.COMMANDS if each not in commands.FORMER]
