@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dlib_bvae.artifacts.permissions import check_readable
+from dlib_bvae.artifacts.permissions import check_readable, damage_is_said
 from dlib_bvae.errors import UserError
 from dlib_bvae.models import Model
 from dlib_bvae.models.literal_paths import literal_path
@@ -49,13 +49,9 @@ def load(directory: Path) -> Any:
             "train another method's again with --overwrite"
         )
     check_readable(directory)  # TensorFlow calls what may not be read damaged
-    try:
-        with literal_path(directory) as place:
-            return tf.saved_model.load(place)
-    except UserError:
-        raise  # a ValueError too
-    except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
-        raise damaged(directory) from error
+    errors = (tf.errors.OpError, OSError, ValueError, KeyError)
+    with damage_is_said(lambda _: damaged(directory), *errors), literal_path(directory) as place:
+        return tf.saved_model.load(place)
 
 
 def damaged(directory: Path) -> UserError:
