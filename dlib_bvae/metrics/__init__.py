@@ -113,6 +113,7 @@ def score(
     factor_kinds: Any = None,
     factor_bins: int = 10,
     sampling: str = "disjoint",
+    screened_codes: int = 0,
     null: int = 0,
     **parameters: Any,
 ) -> Scores:
@@ -125,6 +126,8 @@ def score(
     factor_bins: continuous factors are counted in as many bins of equally many images; factor_bins in the result says of which.
     sampling: "disjoint" (an image at most once in a sample, no test image in training) or "with_replacement", as
     disentanglement_lib draws; metrics called …_dlib always do so.
+    screened_codes: metrics that fit probes to all codes keep as many of wider ones, by information on other images than those
+    scored, and say which in the result's screening; 0: 100 of 1,000 codes and more.
     null: how many random matchings of the codes to images are scored, too, with the same random_state: the result then has
     `null`, {score: {n, mean, std, q95, z, p, adjusted}} (see engine.null.statistics), and their values, `null_scores`. A
     function is then encoded once, for all images. Returns scores (numbers) and whatever else the metric
@@ -146,10 +149,11 @@ def score(
     from dlib_bvae.metrics.engine.factors import binned
     from dlib_bvae.metrics.engine.null import MOST, has_null
     from dlib_bvae.metrics.engine.sampling import sampled
+    from dlib_bvae.metrics.engine.screening import screened
 
     check_integer("null", null, 0, MOST)
     bound = functools.partial(metric, **parameters)
-    with interruptible(), sampled(sampling) as drawn, binned(factor_bins) as bins:
+    with interruptible(), sampled(sampling) as drawn, binned(factor_bins) as bins, screened(screened_codes):
         if null and has_null(known := scores_of(name)):
             result = _with_null(bound, known, data, codes, random_state, null)
         else:
