@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dlib_bvae.analysis.cells import BOARD, REFERENCES, methods
 from dlib_bvae.analysis.equal_codes import counted_once
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, collect_some
@@ -194,7 +192,7 @@ def row_differences(frame: pd.DataFrame, power: float = POWER, alpha: float = AL
     if frame.empty:
         return pd.DataFrame(columns=[*GROUP, *OF_ROWS])
     seeds = per_seed(per_run(frame)).groupby(GROUP).size().rename("n").reset_index()
-    base = _bases(frame)
+    base = after_training(frame)
     table = spreads(frame, power, alpha)
     table = table[table["source"] == "training seed"].set_index(TABLE)
     known = table[["sd", "degrees_of_freedom"]].to_dict("index")
@@ -220,7 +218,8 @@ def _told_apart(source: str, found: tuple[float, int, int, int], power: float, a
     sd, freedom, groups, seeds = found
     missing = _why(freedom)
     if missing or source != "training seed":
-        least, needed = math.nan, [None] * len(DIFFERENCES)
+        least = math.nan
+        needed: list[int | None] = [None] * len(DIFFERENCES)
     else:
         least = smallest_difference(sd, seeds, power, alpha)
         needed = [_needed(sd, difference, power, alpha) for difference in DIFFERENCES]
@@ -246,7 +245,7 @@ def _pooled(values: pd.DataFrame, within: Sequence[str]) -> dict[tuple, tuple[fl
     }
 
 
-def _bases(frame: pd.DataFrame) -> dict[str, str]:
+def after_training(frame: pd.DataFrame) -> dict[str, str]:
     """Name of codes → that of the codes of the same kind after training: "mean-step5000" → "mean"."""
     import pandas as pd
 
@@ -267,7 +266,7 @@ def score_values(frame: pd.DataFrame) -> pd.DataFrame:
     keys = [*TABLE, "model", "config", "seed", "run", "step", "last", "metric_seed"]
     if frame.empty:
         return pd.DataFrame(columns=[*keys, "value"])
-    base, once = _bases(frame), counted_once(frame)
+    base, once = after_training(frame), counted_once(frame)
     columns = {**KEYS, "seed": SEED, "run": RUN}
     entries = pd.DataFrame({name: once.get(column, frame[column]) for name, column in columns.items()})
     entries["last"] = entries["representation"].map(base) == entries["representation"]
