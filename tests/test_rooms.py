@@ -33,6 +33,7 @@ ROOMS = (
         "leaderboard",
         "studies",
         "re_beta_vae",
+        "cards",
         "commands",
         "__main__",
     ),
