@@ -119,7 +119,7 @@ def _signature(metric: Metric) -> Mapping[str, Any]:
 
 def _takes(metric: Metric) -> str:
     if metric.kind == _SETS:
-        return "several runs on one data set, no factors (`dlib_bvae_rank`)"
+        return "several runs on one data set, no factors (`dlib_bvae_metrics rank`)"
     if metric.kind == _IMAGES:
         return "a run with a decoder; asked for by name only, `--metric=all` leaves it out"
     if "decode" in _signature(metric):
@@ -159,7 +159,7 @@ _NOISE = """noise: ten independent normal codes on the data set's grid, mean ± 
 
 def _example(metric: Metric) -> str:
     if metric.kind == _SETS:
-        return code(f"dlib_bvae_rank runs/a runs/b runs/c --metric={metric.name}")
+        return code(f"dlib_bvae_metrics rank runs/a runs/b runs/c --metric={metric.name}")
     command = code(f"dlib_bvae_evaluate --metric={metric.name} --model_dir=runs/beta4_dsprites")
     if metric.kind == _IMAGES or "decode" in _signature(metric):
         return command

@@ -20,7 +20,11 @@ def test_the_committed_cards_are_those_of_the_code(tmp_path, monkeypatch):
 
 
 def test_a_card_of_what_is_no_more_goes(tmp_path):
-    for part in ("docs/references.bib", "benchmarks/results/noise_scores.json", "benchmarks/results/methods_speed.json"):
+    for part in (
+        "docs/references.bib",
+        "benchmarks/results/noise_scores.json",
+        "benchmarks/results/methods_speed.json",
+    ):
         (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(DOCS.parent / part, tmp_path / part)
     shutil.copytree(DOCS.parent / "gin", tmp_path / "gin")
