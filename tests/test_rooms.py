@@ -35,6 +35,7 @@ ROOMS = (
         "board",
         "studies",
         "re_beta_vae",
+        "cards",
         "commands",
         "__main__",
     ),

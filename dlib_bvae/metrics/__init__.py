@@ -31,7 +31,7 @@ __all__ = [
     "small_parameters",
 ]
 
-PAGES = {  # module → the metrics on its page, in the order of README's table
+PAGES = {  # module → the metrics on its page, in the order of the table of metrics
     "beta_vae": ["beta_vae"],
     "factor_vae_score": ["factor_vae_score", "factor_vae_score_dlib"],
     "mig": ["mig"],
