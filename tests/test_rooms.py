@@ -15,6 +15,8 @@ ROOMS = (
         "runtime",
         "former_names",
         "gin_text",
+        "dlib_names",
+        "dlib_gin",
         "registry",
         "parameters",
         "config",
