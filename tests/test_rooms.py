@@ -15,6 +15,7 @@ ROOMS = (
         "runtime",
         "former_names",
         "gin_text",
+        "gin_names",
         "registry",
         "parameters",
         "config",
