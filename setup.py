@@ -26,6 +26,7 @@ setup(
     package_dir={"dlib_bvae.gin": "gin"},
     package_data={
         **{name: ["*.gin"] for name in GIN},
+        "dlib_bvae": ["py.typed"],
         "dlib_bvae.leaderboard": ["page/*"],
         "dlib_bvae.leaderboard.submissions": ["schema.json"],
         "dlib_bvae.re_beta_vae": ["*.html", "*.md", "*.css"],
