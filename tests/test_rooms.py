@@ -17,6 +17,7 @@ ROOMS = (
         "gin_text",
         "dlib_names",
         "dlib_gin",
+        "gin_names",
         "registry",
         "parameters",
         "config",
