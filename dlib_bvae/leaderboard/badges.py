@@ -150,7 +150,7 @@ def why_unranked(row: Mapping[str, Any]) -> str | None:
     if row["evidence"] == CLAIMED:
         return "only claimed"
     if row["higher_is_better"] is None:
-        return "neither more nor less is better"
+        return "no known direction"
     if row["above_chance"] is False:
         return NOT_ABOVE
     return "one seed"
