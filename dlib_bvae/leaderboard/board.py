@@ -108,7 +108,7 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
         "runs": runs,
         "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
         "agreement": agreements(frame),
-        "agreement_adjusted": agreements(adjusted_scores(frame)) if chance else [],
+        "agreement_adjusted": agreements(adjusted_scores(frame)) if any(row["adjusted"] for row in rows) else [],
         "metrics": {name: text for name in sorted({row["metric"] for row in rows}) if (text := help_of(name))},
     }
 

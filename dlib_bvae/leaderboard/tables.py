@@ -20,6 +20,7 @@ _CHANCE = {
     "nulls": ("null", "n"),
     "above_chance": ("above_chance",),
     "chance_p": ("chance_p",),
+    "chance_missing": ("chance_missing",),
     **{f"adjusted_{name}": ("adjusted", name) for name in ADJUSTED},
     "adjusted_random": ("adjusted_random",),
     "smallest_difference": ("smallest_difference", "value"),
@@ -121,7 +122,7 @@ def _texts(row: dict[str, Any]) -> list[str]:
     mean, adjusted = _mean_and_std(row), _mean_and_std(row["adjusted"])
     null = NO_NULL if row["no_null"] else _mean_and_std(row["null"])
     least = row["smallest_difference"]
-    difference = "" if least is None else "not known" if least["value"] is None else f"{least['value']:.2g}"
+    difference = "not known" if least["value"] is None else f"{least['value']:.2g}"
     rank = row["unranked"] or (_number(row["rank"]) if row["competes"] else "reference")
     if row["reference"] and row["competes"]:
         rank += " (reference)"
