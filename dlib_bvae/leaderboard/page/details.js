@@ -17,7 +17,7 @@ function evaluateCommand(row, run, from) {
   if (run.submission !== null) return `dlib_bvae_leaderboard verify ${shell(`submissions/${run.submission}`)}`;
   const evaluation = board.evaluations[row.evaluation];
   const settings = bindings({ ...evaluation.settings, ...evaluation.own[from] });
-  if (evaluation.run_set) return line(["dlib_bvae_rank", `--metric=${shell(row.metric)}`, ...settings, ...evaluation.run_set.map(shell)]);
+  if (evaluation.run_set) return line(["dlib_bvae_metrics", "rank", `--metric=${shell(row.metric)}`, ...settings, ...evaluation.run_set.map(shell)]);
   const external = run.source !== null ? `--codes=${shell(run.source)}` : run.saved_model !== null ? `--saved_model=${shell(run.saved_model)}` : null;
   const what = external === null ? [`--model_dir=${shell(again(run))}`] : [external, `--name=${shell(row.model)}`, `--training_seed=${run.seed}`];
   return line(["dlib_bvae_evaluate", `--metric=${shell(row.metric)}`, ...what, ...settings]);
