@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dlib_bvae.dlib_names import ONLY_THEIRS, said
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.score_info import HIGH, Matrix, Sampling, Score, definition_of, said_by
 from dlib_bvae.metrics.scores import Scores
@@ -34,7 +35,7 @@ __all__ = [
     "small_parameters",
 ]
 
-PAGES = {  # module → the metrics on its page, in the order of README's table
+PAGES = {  # module → the metrics on its page, in the order of the table of metrics
     "beta_vae": ["beta_vae"],
     "factor_vae_score": ["factor_vae_score", "factor_vae_score_dlib"],
     "mig": ["mig"],
@@ -76,6 +77,7 @@ METRICS = Registry(
     {name: f"dlib_bvae.metrics.{module}:{name}" for module, names in PAGES.items() for name in names} | OF_IMAGES,
     # gin has the objective factor_vae, and disentanglement_lib calls the metric so too
     aliases={"factor_vae": "factor_vae_score"},
+    hints={name: said(name) for name in ONLY_THEIRS},
 )
 
 CLASSIFIERS = Registry(

@@ -37,6 +37,8 @@ ABOUT = {
         ("n_estimators",),
         "Eastwood & Williams 2018",
         "half a minute",
+        defects="`disentanglement` and `completeness` are shares, whatever is read from the codes: read them with "
+        "`informativeness_test`.",
     ),
     "dci_random_forest": About(
         "the same by random forests",
@@ -44,12 +46,16 @@ ABOUT = {
         ("n_estimators",),
         "Eastwood & Williams 2018",
         "minutes",
+        defects="`disentanglement` and `completeness` are shares, whatever is read from the codes: read them with "
+        "`informativeness_test`.",
     ),
     "dci_lasso": About(
         "the same by lasso regressions",
         ("disentanglement", "completeness", "informativeness_test"),
         ("alpha",),
         "Eastwood & Williams 2018",
+        defects="It sees only what is linear in the factors, and takes factors of no declared kind, such as dSprites' "
+        "shape, for numbers in their order.",
     ),
 }
 

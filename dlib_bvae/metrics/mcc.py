@@ -24,6 +24,9 @@ ABOUT = {
         ("matched", "coverage", "cross_fitted"),
         ("correlation", "folds", "leave_out"),
         "Hyvärinen and Morioka 2016",
+        defects="`matched` and `coverage` are above 0 for noise, the more so the more codes there are; `cross_fitted` "
+        "is not. The grids of this package declare no kinds of factors: name those that are no numbers, "
+        '`mcc.leave_out = ["shape", "orientation"]` on dSprites.',
     )
 }
 

@@ -82,11 +82,11 @@ def _at_most(default: int | Sequence[int], limit: int) -> int | list[int]:
 
 
 class About(NamedTuple):
-    """ABOUT = {metric: About}: its row in README's table of metrics (see dlib_bvae.metrics.table).
+    """ABOUT = {metric: About}: its card and its row in docs/reference/metrics (see dlib_bvae.cards.metrics).
 
     measures: in a few words. scores: the keys of SCORES to look at first. parameters: those to change, apart from num_train
     and num_test. paper: authors and year, or – for none. cost: CPU time on cached codes of dSprites in words, as
-    benchmarks/metrics_cost.py measures it.
+    benchmarks/metrics_cost.py measures it. defects: where the score says what it should not, in Markdown sentences.
     """
 
     measures: str
@@ -94,6 +94,7 @@ class About(NamedTuple):
     parameters: tuple[str, ...]
     paper: str
     cost: str = "< 1 s"
+    defects: str = ""
 
 
 def definition_of(registry: Registry, name: str) -> dict[str, int]:

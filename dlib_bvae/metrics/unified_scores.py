@@ -46,6 +46,7 @@ ABOUT = {
         ("num_bins", "n_estimators"),
         "Locatello et al. 2020",
         "half a minute",
+        defects="Those of each matrix: see `dci`, `mig`, `sap_dlib` and `modularity_explicitness_dlib`.",
     )
 }
 

@@ -106,3 +106,15 @@ def test_results_with_and_without_null_are_pooled_and_what_is_mixed_or_damaged_i
         path.write_text(json.dumps({**results, **damage}))
         with pytest.raises(UserError, match=r"evaluation_results\.json is damaged"):
             score_null("dci", 1)
+
+
+def test_screened_codes_are_a_parameter_of_the_result_only_where_codes_are_wider(score_null):
+    plain, narrow, wide = (
+        score_null("dci_lasso", None, *bindings)[0]
+        for bindings in ([], ["evaluation.screened_codes = 3"], ["evaluation.screened_codes = 2"])
+    )
+    assert "screened_codes" not in plain["metric_parameters"] | narrow["metric_parameters"]
+    assert "screening" not in plain.keys() | narrow.keys()
+    assert wide["metric_parameters"]["screened_codes"] == 2
+    assert (wide["screening"]["codes"], wide["screening"]["images"], len(wide["importance"])) == (3, 128, 2)
+    assert wide["uuid"] != plain["uuid"]
