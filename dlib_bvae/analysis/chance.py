@@ -13,8 +13,8 @@ import numpy as np
 from dlib_bvae.analysis.cells import BOARD, methods, score_info, selector
 from dlib_bvae.analysis.equal_codes import counted_once
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, null_columns
-from dlib_bvae.analysis.power import after_training
 from dlib_bvae.analysis.tables import GROUP, per_run, per_seed
+from dlib_bvae.analysis.values import after_training
 from dlib_bvae.errors import UserError, check_number
 from dlib_bvae.metrics import METRICS
 from dlib_bvae.metrics.score_info import PERMUTATION, UNKNOWN, said_by
