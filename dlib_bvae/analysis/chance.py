@@ -61,7 +61,8 @@ def above_chance(frame: pd.DataFrame, share: float = FALSE_SHARE) -> pd.DataFram
         rows.append([*place, *_against(part, named["metric"], named["score"])])
     table = pd.DataFrame(rows, columns=[*GROUP, "chance_z", "chance_n", "chance_p", "chance_missing"])
     table["above_chance"] = _decided(table, share)
-    return table[[*GROUP, *COLUMNS]]
+    kinds = {"chance_n": "Int64", "above_chance": "boolean", "chance_missing": "string"}
+    return table[[*GROUP, *COLUMNS]].astype(kinds)
 
 
 def is_main(metric: str, score: str) -> bool:
@@ -194,7 +195,7 @@ def adjusted_random(frame: pd.DataFrame) -> pd.DataFrame:
         named = dict(zip([*GROUP, "base", "network"], key, strict=True))
         untrained_mean = of_random.get(tuple(named[name] for name in place))
         rows.append([*key[: len(GROUP)], *_between(named, float(part["value"].mean()), untrained_mean)])
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype({"adjusted_random_missing": "string"})
 
 
 def _between(named: Mapping[str, str], mean: float, zero: float | None) -> tuple[float, str | None]:

@@ -44,9 +44,9 @@ def orders(frame: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     named = _settings(frame)
     values["method"] = [named[key][0] for key in zip(values["model"], values["config"], strict=True)]
     rows = [*_steps(values, seed), *_betas(values, named, seed)]
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values(
-        [*TABLE, "of", "method", "setting"], ignore_index=True, na_position="first"
-    )
+    texts = dict.fromkeys(("setting", "orders", "missing"), "string")
+    table = pd.DataFrame(rows, columns=COLUMNS).astype(texts)
+    return table.sort_values([*TABLE, "of", "method", "setting"], ignore_index=True, na_position="first")
 
 
 def kendall(order: np.ndarray, scores: np.ndarray) -> float:

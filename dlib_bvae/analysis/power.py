@@ -168,7 +168,7 @@ def spreads(frame: pd.DataFrame, power: float = POWER, alpha: float = ALPHA) -> 
     for place in every:
         for source, found in parts.items():
             rows.append([*place, source, *_told_apart(source, found.get(place, _NONE), power, alpha)])
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(NEEDED.values(), "Int64") | {"missing": "string"})
 
 
 def row_differences(frame: pd.DataFrame, power: float = POWER, alpha: float = ALPHA) -> pd.DataFrame:
@@ -195,7 +195,7 @@ def row_differences(frame: pd.DataFrame, power: float = POWER, alpha: float = AL
         missing = _why(freedom) or ("one seed" if row["n"] < 2 else None)
         least = math.nan if missing else smallest_difference(sd, row["n"], power, alpha)
         rows.append([*(row[name] for name in GROUP), sd, freedom, least, missing])
-    return pd.DataFrame(rows, columns=[*GROUP, *OF_ROWS])
+    return pd.DataFrame(rows, columns=[*GROUP, *OF_ROWS]).astype({"smallest_difference_missing": "string"})
 
 
 def _why(freedom: int) -> str | None:

@@ -1,6 +1,7 @@
 """orders.py: rank correlations against scipy and numbers worked out by hand, and their intervals."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from support.frames import frame_of
@@ -65,7 +66,7 @@ def test_few_trainings_have_no_interval():
     assert found[STEPS]["kendall"] == pytest.approx(1)
     assert found[STEPS]["missing"] == "not known: 4 trainings, fewer than 5"
     assert np.isnan(found[STEPS]["low"])
-    assert found[STEPS]["orders"] is None
+    assert pd.isna(found[STEPS]["orders"])
 
 
 def test_beta_is_ordered_among_runs_with_all_other_settings_equal():
