@@ -60,6 +60,13 @@ def validity() -> Command:
     flags.add_argument(
         "--perturbations", "--knobs", dest="perturbations", help="names with commas between (default: all)"
     )
+    flags.add_argument(
+        "--structures", help="of factors in the table of theory, names with commas between (default: all)"
+    )
+    flags.add_argument("--codes", help="in that table, names with commas between (default: all)")
+    flags.add_argument(
+        "--sizes", help="of its data, numbers of images with commas between (default: 200,1000,10000,100000)"
+    )
     flags.add_argument("--seeds", type=int, default=1, help="how many seeds of noise and drawn images (default: 1)")
     flags.add_argument(
         "--output_dir", type=Path, default=RUNS / "validity", help="where to write (default: runs/validity)"

@@ -9,11 +9,14 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import UNJUDGED, About, Result, Sampling, Score, Validity
 
 SCORES = {"active_units": Score(0, None, None, null=None), "active_fraction": Score(0, 1, None, null=None)}
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {"active_units": About("codes that vary", ("active_units",), ("threshold",), "Burda et al. 2016")}
+VALIDITY = {
+    "active_units": Validity({"active_units": UNJUDGED}, ""),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

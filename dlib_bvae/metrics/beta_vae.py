@@ -15,7 +15,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH, check_co
 from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, factor_sizes
 from dlib_bvae.metrics.engine.probes import Classifier
 from dlib_bvae.metrics.engine.sampling import factor_names
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import MODULAR, UNIT, About, Matrix, Result, Sampling, Validity
 from dlib_bvae.runtime import interruptible
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT}
@@ -29,6 +29,9 @@ ABOUT = {
         "Higgins et al. 2017",
         "seconds",
     )
+}
+VALIDITY = {
+    "beta_vae": Validity({"eval_accuracy": MODULAR}, ""),
 }
 
 _CHUNK_PAIRS = 65_536

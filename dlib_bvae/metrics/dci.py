@@ -17,7 +17,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_FITS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import Classifier, accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import MODULAR, ONE_TO_ONE, READABLE, UNIT, About, Matrix, Result, Sampling, Validity
 
 SCORES = {
     "informativeness_train": UNIT,
@@ -49,6 +49,15 @@ ABOUT = {
         ("disentanglement", "completeness", "informativeness_test"),
         ("alpha",),
         "Eastwood & Williams 2018",
+    ),
+}
+VALIDITY = {
+    "dci": Validity({"disentanglement": MODULAR, "completeness": ONE_TO_ONE, "informativeness_test": READABLE}, ""),
+    "dci_random_forest": Validity(
+        {"disentanglement": MODULAR, "completeness": ONE_TO_ONE, "informativeness_test": READABLE}, ""
+    ),
+    "dci_lasso": Validity(
+        {"disentanglement": MODULAR, "completeness": ONE_TO_ONE, "informativeness_test": READABLE}, ""
     ),
 }
 

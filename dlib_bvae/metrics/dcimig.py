@@ -18,7 +18,7 @@ from dlib_bvae.metrics.engine.information import (
 )
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.engine.ties import TIE, best_codes
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
+from dlib_bvae.metrics.score_info import INFORMATION, ONE_TO_ONE, UNIT, About, Result, Sampling, Validity
 
 SCORES = {"dcimig": UNIT}
 MATRICES = INFORMATION
@@ -30,6 +30,9 @@ ABOUT = {
         ("num_bins",),
         "Sepliarskaia et al. 2020",
     )
+}
+VALIDITY = {
+    "dcimig": Validity({"dcimig": ONE_TO_ONE}, ""),
 }
 
 

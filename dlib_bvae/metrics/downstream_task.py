@@ -15,7 +15,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import READABLE, UNIT, About, Matrix, Result, Sampling, Validity
 
 SCORES = {"*_accuracy": UNIT, "*_accuracy_factor_*": UNIT}
 _BY_SIZE = Matrix("num_train", "factor", "accuracy", high=1.0)
@@ -29,6 +29,9 @@ ABOUT = {
         "Locatello et al. 2019",
         "seconds",
     )
+}
+VALIDITY = {
+    "downstream_task": Validity({"*:mean_test_accuracy": READABLE}, ""),
 }
 
 _MOST_CODES = 1_000

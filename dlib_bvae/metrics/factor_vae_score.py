@@ -14,7 +14,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.engine.ties import shares
-from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import COUNT, MODULAR, UNIT, About, Matrix, Result, Sampling, Validity
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT, "num_active_dims": COUNT}
 MATRICES = {"votes": Matrix("factor", "code", "votes in training")}
@@ -29,6 +29,10 @@ ABOUT = {
     "factor_vae_score_dlib": About(
         "the same, active codes counted as there", ("eval_accuracy",), ("batch_size",), "Locatello et al. 2019"
     ),
+}
+VALIDITY = {
+    "factor_vae_score": Validity({"eval_accuracy": MODULAR}, ""),
+    "factor_vae_score_dlib": Validity({"eval_accuracy": MODULAR}, ""),
 }
 
 _CHUNK_IMAGES = 65_536

@@ -14,7 +14,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import Classifier, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import UNJUDGED, About, Matrix, Result, Sampling, Score, Validity
 
 SCORES = {"*_fairness:*": Score(0, 1, False, null=None)}
 _PAIRS = Matrix("factor", "factor", "unfairness of the row's factor\ntowards the column's", high=1.0)
@@ -28,6 +28,9 @@ ABOUT = {
         "Locatello et al. 2019",
         "seconds",
     )
+}
+VALIDITY = {
+    "fairness": Validity({"mean_fairness:mean_pred:mean_sens": UNJUDGED}, ""),
 }
 
 _MOST_CODES = 1_000

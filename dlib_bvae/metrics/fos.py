@@ -13,7 +13,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH, check_co
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import UNJUDGED, About, Matrix, Result, Sampling, Score, Validity
 
 SCORES = {"fos": Score(0, None, False, null=None), "fos_standardised": Score(0, None, False, null=None)}
 MATRICES = {"fos_per_pair": Matrix("code", "code", "squared distance")}
@@ -22,6 +22,9 @@ ABOUT = {
     "fos": About(
         "factorisation of the codes' support", ("fos",), ("num_train", "batch_size"), "Roth et al. 2023", "seconds"
     )
+}
+VALIDITY = {
+    "fos": Validity({"fos": UNJUDGED, "fos_standardised": UNJUDGED}, ""),
 }
 
 _MOST_CODES = 100  # every pair of codes is compared

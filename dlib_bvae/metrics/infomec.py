@@ -19,7 +19,18 @@ from dlib_bvae.metrics.engine.information import (
 )
 from dlib_bvae.metrics.engine.probes import fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import (
+    COUNT,
+    MODULAR,
+    ONE_TO_ONE,
+    READABLE,
+    UNIT,
+    About,
+    Matrix,
+    Result,
+    Sampling,
+    Validity,
+)
 
 SCORES = {
     "infom": UNIT,
@@ -39,6 +50,9 @@ ABOUT = {
         "Hsu et al. 2023",
         "seconds",
     )
+}
+VALIDITY = {
+    "infomec": Validity({"infom": MODULAR, "infoe": READABLE, "infoe_test": READABLE, "infoc": ONE_TO_ONE}, ""),
 }
 
 _MOST_CODES = 1_000

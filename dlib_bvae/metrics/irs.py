@@ -15,7 +15,7 @@ from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import histogram_bins
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.engine.ties import leading
-from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import COUNT, MODULAR, UNIT, About, Matrix, Result, Sampling, Validity
 
 # Deviations within a value can exceed those from the overall mean; num_active_dims of irs_dlib is a sum of codes.
 SCORES = {"IRS": UNIT._replace(low=None), "num_active_dims": COUNT._replace(low=None)}
@@ -24,6 +24,10 @@ SAMPLING = Sampling(images=("num_train",))
 ABOUT = {
     "irs": About("how little codes move when other factors do", ("IRS",), ("diff_quantile",), "Suter et al. 2019"),
     "irs_dlib": About("the same with binned factors", ("IRS",), ("num_bins",), "Locatello et al. 2019"),
+}
+VALIDITY = {
+    "irs": Validity({"IRS": MODULAR}, ""),
+    "irs_dlib": Validity({"IRS": MODULAR}, ""),
 }
 
 

@@ -18,13 +18,16 @@ from dlib_bvae.metrics.engine.information import (
 )
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.engine.ties import best_codes
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
+from dlib_bvae.metrics.score_info import INFORMATION, ONE_TO_ONE, UNIT, About, Result, Sampling, Validity
 
 SCORES = {"jemmig": UNIT}
 MATRICES = INFORMATION
 DEFINITIONS = {"jemmig": 2}
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {"jemmig": About("the lead, less what else the code informs of", ("jemmig",), ("num_bins",), "Do & Tran 2020")}
+VALIDITY = {
+    "jemmig": Validity({"jemmig": ONE_TO_ONE}, ""),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

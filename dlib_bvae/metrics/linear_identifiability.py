@@ -12,7 +12,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.engine.scaling import deviations
-from dlib_bvae.metrics.score_info import MISSING, About, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import MISSING, READABLE, ROTATION, About, Result, Sampling, Score, Validity
 
 SCORES = {
     "r2_factors_to_codes": Score(None, 1.0, True, 0.0),
@@ -28,6 +28,17 @@ ABOUT = {
         ("leave_out",),
         "Klindt et al. 2026",
     )
+}
+VALIDITY = {
+    "linear_identifiability": Validity(
+        {
+            "r2_factors_to_codes": READABLE,
+            "r2_codes_to_factors": READABLE,
+            "orthogonality_error": ROTATION,
+            "procrustes_error": ROTATION,
+        },
+        "",
+    ),
 }
 
 _LEAST_IMAGES = 2

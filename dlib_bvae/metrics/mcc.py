@@ -12,7 +12,7 @@ from dlib_bvae.errors import check_integer, unknown
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.engine.scaling import standardised
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import ONE_TO_ONE, UNIT, About, Matrix, Result, Sampling, Score, Validity
 from dlib_bvae.metrics.snc import match
 
 SCORES = {"matched": UNIT, "coverage": UNIT, "cross_fitted": Score(-1.0, 1.0, True, 0.0)}
@@ -25,6 +25,9 @@ ABOUT = {
         ("correlation", "folds", "leave_out"),
         "Hyvärinen and Morioka 2016",
     )
+}
+VALIDITY = {
+    "mcc": Validity({"matched": ONE_TO_ONE, "coverage": ONE_TO_ONE, "cross_fitted": ONE_TO_ONE}, ""),
 }
 
 PEARSON, SPEARMAN = CORRELATIONS = ("pearson", "spearman")

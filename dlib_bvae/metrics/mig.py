@@ -10,7 +10,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
+from dlib_bvae.metrics.score_info import INFORMATION, ONE_TO_ONE, UNIT, About, Result, Sampling, Validity
 
 SCORES = {"discrete_mig": UNIT}
 MATRICES = INFORMATION
@@ -22,6 +22,9 @@ ABOUT = {
         ("num_bins",),
         "Chen et al. 2018",
     )
+}
+VALIDITY = {
+    "mig": Validity({"discrete_mig": ONE_TO_ONE}, ""),
 }
 
 

@@ -11,7 +11,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import COUNT, MODULAR, UNIT, About, Matrix, Result, Sampling, Validity
 
 SCORES = {"mig_sup": UNIT, "mig_sup_active": UNIT, "num_active_codes": COUNT}
 MATRICES = {"normalised_information": Matrix("code", "factor", "share of the factor's entropy", high=1.0)}
@@ -23,6 +23,9 @@ ABOUT = {
         ("num_bins", "active_threshold"),
         "Li et al. 2020",
     )
+}
+VALIDITY = {
+    "mig_sup": Validity({"mig_sup": MODULAR, "mig_sup_active": MODULAR}, ""),
 }
 
 

@@ -18,7 +18,7 @@ from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, mutual_information
 from dlib_bvae.metrics.engine.probes import Classifier, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
+from dlib_bvae.metrics.score_info import INFORMATION, MODULAR, READABLE, UNIT, About, Result, Sampling, Validity
 
 SCORES = {
     "modularity_score": UNIT,
@@ -44,6 +44,10 @@ ABOUT = {
         "Locatello et al. 2019",
         "seconds",
     ),
+}
+VALIDITY = {
+    "modularity_explicitness": Validity({"modularity_score": MODULAR, "explicitness_score_test": READABLE}, ""),
+    "modularity_explicitness_dlib": Validity({"modularity_score": MODULAR, "explicitness_score_test": READABLE}, ""),
 }
 
 _MOST_CODES = 1_000

@@ -13,7 +13,7 @@ from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import COUNT, MODULAR, ONE_TO_ONE, UNIT, About, Matrix, Result, Sampling, Validity
 
 # Noise scores (alpha / factors + (1 - alpha) / codes), so no score has a chance level for any data.
 SCORES = {"omes": UNIT, "overlap": UNIT, "multiple_encoding": UNIT, "num_active_dims": COUNT}
@@ -30,6 +30,9 @@ ABOUT = {
         ("alpha", "pooling"),
         "Dapueto et al. 2024",
     )
+}
+VALIDITY = {
+    "omes": Validity({"omes": ONE_TO_ONE, "overlap": MODULAR, "multiple_encoding": ONE_TO_ONE}, ""),
 }
 
 AVERAGE, MAX = POOLINGS = ("average", "max")

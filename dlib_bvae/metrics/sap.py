@@ -13,7 +13,7 @@ from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import gap_of_top_two
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.engine.svm import OneCodeSVM
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import ONE_TO_ONE, UNIT, About, Matrix, Result, Sampling, Validity
 
 SCORES = {"SAP_score": UNIT}
 MATRICES = {"predictability": Matrix("code", "factor", "accuracy, or R² of continuous factors", high=1.0)}
@@ -28,6 +28,10 @@ ABOUT = {
     "sap_dlib": About(
         "the same by linear classifiers", ("SAP_score",), ("continuous_factors",), "Locatello et al. 2019"
     ),
+}
+VALIDITY = {
+    "sap": Validity({"SAP_score": ONE_TO_ONE}, ""),
+    "sap_dlib": Validity({"SAP_score": ONE_TO_ONE}, ""),
 }
 
 _MOST_CODES = 1_000  # a classifier is fitted for each code and factor

@@ -13,7 +13,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_FITS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import COUNT, ONE_TO_ONE, UNIT, About, Matrix, Result, Sampling, Validity
 
 # Noise is found to depend on nothing: its errors are the entries that were assumed, so no score has a chance level for any data.
 SCORES = {"exclusivity": UNIT, "errors": COUNT._replace(higher_is_better=False)}
@@ -29,6 +29,9 @@ ABOUT = {
         ("alpha", "repeats", "measures"),
         "Yao et al. 2025",
     )
+}
+VALIDITY = {
+    "t_mex": Validity({"exclusivity": ONE_TO_ONE}, ""),
 }
 
 _BLOCK = 256  # codes at once

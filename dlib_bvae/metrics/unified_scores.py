@@ -20,7 +20,7 @@ from dlib_bvae.metrics.engine.probes import fit_all
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.modularity_explicitness import modularity_per_code
 from dlib_bvae.metrics.sap import svm_accuracy
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import MODULAR, ONE_TO_ONE, UNIT, About, Matrix, Result, Sampling, Score, Validity
 
 SCORES = {
     "*.dci_*": UNIT,
@@ -46,6 +46,11 @@ ABOUT = {
         "Locatello et al. 2020",
         "half a minute",
     )
+}
+VALIDITY = {
+    "unified_scores": Validity(
+        {"*.dci_disentanglement": MODULAR, "*.dci_completeness": ONE_TO_ONE, "*.modularity": MODULAR}, ""
+    ),
 }
 _MOST_CODES = 1_000
 

@@ -15,7 +15,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import contingency, histogram_bins, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import MISSING, About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import MISSING, UNJUDGED, About, Matrix, Result, Sampling, Score, Validity
 
 SCORES = {
     "gaussian_total_correlation": Score(0, None, False, null=None),
@@ -32,6 +32,9 @@ ABOUT = {
         ("num_bins",),
         "Locatello et al. 2019",
     )
+}
+VALIDITY = {
+    "unsupervised": Validity({"gaussian_total_correlation": UNJUDGED, "mutual_info_score": UNJUDGED}, ""),
 }
 
 _SAMPLED, _AT_ONCE = 10_000, 250  # images of sampled_total_correlation, and of them at a time
