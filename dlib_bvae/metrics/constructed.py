@@ -179,8 +179,8 @@ ELEMENTWISE, LINEARLY, GROUPED, NOT_IDENTIFIED = THEORIES = ("elementwise", "lin
 class KnownCodes(NamedTuple):
     """Codes of which theory says how far they identify the factors.
 
-    label: what they are. theory: one of THEORIES. rotation: whether they are a rotation of the factors. make: (factors of mean 0
-    and variance 1, float (n, 4); their ranks, int (n, 4); rng) → codes (n, latents).
+    label: what they are. theory: one of THEORIES. rotation: whether they are a rotation of the factors. make: (factors symmetric
+    about 0, of variance 1, float (n, 4); their ranks, int (n, 4); rng) → codes (n, latents).
     """
 
     label: str
@@ -190,8 +190,8 @@ class KnownCodes(NamedTuple):
 
 
 def codes_of(name: str, ranks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The codes KNOWN_CODES[name] of images whose factors have the ranks (n, 4)."""
-    scaled = (ranks - ranks.mean(axis=0)) / ranks.std(axis=0)
+    """The codes KNOWN_CODES[name] of images whose factors have the ranks (n, 4), least and largest value included."""
+    scaled = (ranks - ranks.max(axis=0) / 2) / ranks.std(axis=0)  # about the middle, so that squares of ±z are equal
     return KNOWN_CODES[name].make(scaled, ranks, rng)
 
 

@@ -51,7 +51,13 @@ if TYPE_CHECKING:
 COLUMNS = ["structure", "codes", "images", "seed", "metric", "score", "result", "null", "adjusted", "theory", "claim"]
 COLUMNS += ["expected", "verdict", "reason"]
 HIGH, LOW = 0.8, 0.6  # of the way from chance to the best value
-AGREES, UNCLEAR, DISAGREES, NOT_JUDGED, NO_SCORE = VERDICTS = ("agrees", "unclear", "disagrees", "not judged", "n/a")
+AGREES, UNCLEAR, DISAGREES, NOT_JUDGED, NO_SCORE = VERDICTS = (
+    "agrees",
+    "unclear",
+    "disagrees",
+    "not judged",
+    "not applicable",
+)
 MATCHINGS, FEW_MATCHINGS = (
     3,
     1,
@@ -294,9 +300,13 @@ def _of_metric(metric: str, frame: pd.DataFrame) -> list[str]:
     if rows:
         lines += [*_lines(["score", "claims", AGREES, UNCLEAR, DISAGREES, "disagrees on"], rows), ""]
     refused = part[part["verdict"] == NO_SCORE]
-    for reason, each in refused.groupby(refused["reason"].str.partition(";")[0], sort=False):
-        lines += [f"n/a in {len(each)} rows ({_names(each['structure'])}): {reason}", ""]
+    for reason, each in refused.groupby(refused["reason"].map(_first_part), sort=False):
+        lines += [f"not applicable in {len(each)} rows ({_names(each['structure'])}): {reason}", ""]
     return lines
+
+
+def _first_part(reason: str) -> str:
+    return reason.partition(";")[0]
 
 
 def _names(values: Iterable[str]) -> str:
