@@ -15,7 +15,11 @@ SCORES = {"active_units": Score(0, None, None, null=None), "active_fraction": Sc
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {"active_units": About("codes that vary", ("active_units",), ("threshold",), "Burda et al. 2016")}
 VALIDITY = {
-    "active_units": Validity({"active_units": UNJUDGED}, ""),
+    "active_units": Validity(
+        {"active_units": UNJUDGED},
+        "It counts codes that vary, whatever they say: four for noise as for four aligned codes. One-hot codes "
+        "count 23 for four factors.",
+    ),
 }
 
 

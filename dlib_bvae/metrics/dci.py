@@ -52,12 +52,24 @@ ABOUT = {
     ),
 }
 VALIDITY = {
-    "dci": Validity({"disentanglement": MODULAR, "completeness": ONE_TO_ONE, "informativeness_test": READABLE}, ""),
+    "dci": Validity(
+        {"disentanglement": MODULAR, "completeness": ONE_TO_ONE, "informativeness_test": READABLE},
+        "Squares that lost their sign score 0.89 to 0.96 in disentanglement and completeness, although half of the"
+        " images are read wrong from them (informativeness 0.50 to 0.57). Ten trees read rotated codes of "
+        "independent factors with an informativeness of 0.50, so a low one may be the trees' fault and not the "
+        "codes'.",
+    ),
     "dci_random_forest": Validity(
-        {"disentanglement": MODULAR, "completeness": ONE_TO_ONE, "informativeness_test": READABLE}, ""
+        {"disentanglement": MODULAR, "completeness": ONE_TO_ONE, "informativeness_test": READABLE},
+        "Ten trees read rotated codes of independent factors with an informativeness of 0.62, so a low one may be "
+        "the trees' fault and not the codes'. Pairwise linear mixtures of factors in a causal chain reach 0.72 in "
+        "disentanglement and completeness.",
     ),
     "dci_lasso": Validity(
-        {"disentanglement": MODULAR, "completeness": ONE_TO_ONE, "informativeness_test": READABLE}, ""
+        {"disentanglement": MODULAR, "completeness": ONE_TO_ONE, "informativeness_test": READABLE},
+        "Duplicated codes score 1.00 in completeness, as one of the two gets all weight, and two codes for four "
+        "independent factors 1.00 in disentanglement. What is not linear it misreads: monotone and sine-cosine "
+        "codes of correlated factors have a disentanglement of 0.75 and 0.35, and squares 0.00.",
     ),
 }
 

@@ -32,7 +32,11 @@ ABOUT = {
     )
 }
 VALIDITY = {
-    "dcimig": Validity({"dcimig": ONE_TO_ONE}, ""),
+    "dcimig": Validity(
+        {"dcimig": ONE_TO_ONE},
+        "Duplicated codes of independent factors score 1.00 and sine-cosine pairs 0.95, so it does not see that a "
+        "factor has several codes. Aligned codes of dependent factors score only 0.61 to 0.84.",
+    ),
 }
 
 

@@ -31,7 +31,12 @@ ABOUT = {
     )
 }
 VALIDITY = {
-    "downstream_task": Validity({"*:mean_test_accuracy": READABLE}, ""),
+    "downstream_task": Validity(
+        {"*:mean_test_accuracy": READABLE},
+        "It says nothing of a code a factor: rotated codes score 0.96 to 0.97, as much as aligned ones. Its linear"
+        " classifier reads pairwise mixtures (0.73 to 0.89) and bent codes (0.83 to 0.93) worse, although no "
+        "factor is lost.",
+    ),
 }
 
 _MOST_CODES = 1_000

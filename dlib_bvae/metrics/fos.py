@@ -24,7 +24,12 @@ ABOUT = {
     )
 }
 VALIDITY = {
-    "fos": Validity({"fos": UNJUDGED, "fos_standardised": UNJUDGED}, ""),
+    "fos": Validity(
+        {"fos": UNJUDGED, "fos_standardised": UNJUDGED},
+        "It looks at the codes alone: squares that lost their sign have the best value, 0.00, and two codes for "
+        "four independent factors a fos_standardised of 0.16, close to all four (0.09). Correlated factors alone "
+        "raise that of aligned codes to 0.59.",
+    ),
 }
 
 _MOST_CODES = 100  # every pair of codes is compared

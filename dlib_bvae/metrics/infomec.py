@@ -52,7 +52,12 @@ ABOUT = {
     )
 }
 VALIDITY = {
-    "infomec": Validity({"infom": MODULAR, "infoe": READABLE, "infoe_test": READABLE, "infoc": ONE_TO_ONE}, ""),
+    "infomec": Validity(
+        {"infom": MODULAR, "infoe": READABLE, "infoe_test": READABLE, "infoc": ONE_TO_ONE},
+        "Noise scores 0.45 to 0.66 in InfoM and 0.53 to 0.68 in InfoC, so read them against their null only, and "
+        "two codes for four independent factors have an InfoM of 0.99. Aligned codes of redundant factors score "
+        "0.73 in both, as mig's do, because a code of one factor informs of its copy.",
+    ),
 }
 
 _MOST_CODES = 1_000

@@ -37,7 +37,10 @@ VALIDITY = {
             "orthogonality_error": ROTATION,
             "procrustes_error": ROTATION,
         },
-        "",
+        "r2_factors_to_codes is 1.00 where two of four factors have no code, and r2_codes_to_factors then 0.81 if "
+        "the factors form a causal chain. Sine-cosine codes have an r2_codes_to_factors of 0.70 to 0.76 although "
+        "no factor is lost, and orthogonality_error takes aligned codes of correlated factors for wrong (1.08), as"
+        " it whitens factors.",
     ),
 }
 

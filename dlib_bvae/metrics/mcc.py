@@ -27,7 +27,12 @@ ABOUT = {
     )
 }
 VALIDITY = {
-    "mcc": Validity({"matched": ONE_TO_ONE, "coverage": ONE_TO_ONE, "cross_fitted": ONE_TO_ONE}, ""),
+    "mcc": Validity(
+        {"matched": ONE_TO_ONE, "coverage": ONE_TO_ONE, "cross_fitted": ONE_TO_ONE},
+        "Pairwise linear mixtures score 0.86 to 0.96, and eight random mixtures of correlated factors 0.91, so a "
+        "value near 1 is no evidence of a code a factor. Two codes for four factors score 1.00 in matched and "
+        "cross_fitted (0.50 in coverage), and duplicated codes 1.00 in all three.",
+    ),
 }
 
 PEARSON, SPEARMAN = CORRELATIONS = ("pearson", "spearman")

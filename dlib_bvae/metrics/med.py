@@ -33,7 +33,12 @@ ABOUT = {
     )
 }
 VALIDITY = {
-    "med": Validity({"disentanglement": MODULAR, "completeness": ONE_TO_ONE}, ""),
+    "med": Validity(
+        {"disentanglement": MODULAR, "completeness": ONE_TO_ONE},
+        "Aligned codes of causal and correlated factors score 0.29 and 0.30, where those of independent ones score"
+        " 1.00: it punishes dependence of the factors. Two codes for four independent factors, and squares that "
+        "lost their sign, score 1.00 in disentanglement and in completeness.",
+    ),
 }
 
 

@@ -24,7 +24,12 @@ ABOUT = {
     )
 }
 VALIDITY = {
-    "mig": Validity({"discrete_mig": ONE_TO_ONE}, ""),
+    "mig": Validity(
+        {"discrete_mig": ONE_TO_ONE},
+        "Where factors depend on each other it punishes codes that are the factors: aligned codes of redundant, "
+        "causal and correlated factors score 0.63, 0.76 and 0.84. Duplicated and one-hot codes score 0.00 although"
+        " no factor is lost, and squares that lost their sign up to 0.66.",
+    ),
 }
 
 

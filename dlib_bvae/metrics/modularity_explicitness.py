@@ -46,8 +46,18 @@ ABOUT = {
     ),
 }
 VALIDITY = {
-    "modularity_explicitness": Validity({"modularity_score": MODULAR, "explicitness_score_test": READABLE}, ""),
-    "modularity_explicitness_dlib": Validity({"modularity_score": MODULAR, "explicitness_score_test": READABLE}, ""),
+    "modularity_explicitness": Validity(
+        {"modularity_score": MODULAR, "explicitness_score_test": READABLE},
+        "Two codes for four independent factors, and squares that lost their sign, have a modularity of 1.00, and "
+        "noise one of 0.65 to 0.70. Explicitness is 0.89 to 0.91 for those squares, and 0.87 to 0.89 where two of "
+        "four correlated or causal factors have no code.",
+    ),
+    "modularity_explicitness_dlib": Validity(
+        {"modularity_score": MODULAR, "explicitness_score_test": READABLE},
+        "Two codes for four independent factors, and squares that lost their sign, have a modularity of 1.00, and "
+        "noise one of 0.59 to 0.65. Explicitness is 0.90 to 0.91 for those squares, and 0.86 to 0.90 where two of "
+        "four correlated or causal factors have no code.",
+    ),
 }
 
 _MOST_CODES = 1_000

@@ -32,7 +32,12 @@ ABOUT = {
     )
 }
 VALIDITY = {
-    "omes": Validity({"omes": ONE_TO_ONE, "overlap": MODULAR, "multiple_encoding": ONE_TO_ONE}, ""),
+    "omes": Validity(
+        {"omes": ONE_TO_ONE, "overlap": MODULAR, "multiple_encoding": ONE_TO_ONE},
+        "Aligned codes of factors of five to eight values score 0.71, less than squares that lost their sign "
+        "(0.73) and little more than pairwise linear mixtures (0.65). The fewer values, the less: aligned codes of"
+        " three and four values score 0.51, and without a full grid of factors it has no value.",
+    ),
 }
 
 AVERAGE, MAX = POOLINGS = ("average", "max")

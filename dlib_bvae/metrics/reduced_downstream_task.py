@@ -37,7 +37,11 @@ ABOUT = {
     )
 }
 VALIDITY = {
-    "reduced_downstream_task": Validity({"*:mean_test_accuracy_other_factors": MODULAR}, ""),
+    "reduced_downstream_task": Validity(
+        {"*:mean_test_accuracy_other_factors": MODULAR},
+        "Eight random mixtures of all factors score 0.82 to 0.87, as the codes that stay make up for the one that "
+        "is taken away. Rotated codes score 0.26 to 0.70, the most where a factor is redundant.",
+    ),
 }
 
 _MOST_CODES = 1_000

@@ -30,8 +30,17 @@ ABOUT = {
     ),
 }
 VALIDITY = {
-    "sap": Validity({"SAP_score": ONE_TO_ONE}, ""),
-    "sap_dlib": Validity({"SAP_score": ONE_TO_ONE}, ""),
+    "sap": Validity(
+        {"SAP_score": ONE_TO_ONE},
+        "Aligned codes of dependent factors score 0.53 to 0.62, where those of independent ones score 0.86. "
+        "Duplicated and one-hot codes score 0.00 although no factor is lost.",
+    ),
+    "sap_dlib": Validity(
+        {"SAP_score": ONE_TO_ONE},
+        "Aligned codes score 0.27 of independent factors and 0.04 to 0.17 of dependent ones, less than the same "
+        "codes bent (0.41 and 0.26 to 0.34), as its linear classifiers do not single out a value between others. "
+        "So a low score says little, and no codes of the table came near 1.",
+    ),
 }
 
 _MOST_CODES = 1_000  # a classifier is fitted for each code and factor

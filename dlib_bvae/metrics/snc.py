@@ -20,7 +20,11 @@ DEFINITIONS = {"snc": 2}
 SAMPLING = Sampling(images=("num_train", "num_test"))
 ABOUT = {"snc": About("one code a factor, one interval a value", ("snc",), ("num_bins",), "Mahon et al. 2023")}
 VALIDITY = {
-    "snc": Validity({"snc": ONE_TO_ONE}, ""),
+    "snc": Validity(
+        {"snc": ONE_TO_ONE},
+        "Duplicated codes and sine-cosine pairs score 1.00, as only the best code of each factor counts. One-hot "
+        "codes score 0.18 to 0.24 although no factor is lost.",
+    ),
 }
 
 

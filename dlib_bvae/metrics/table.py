@@ -1,4 +1,4 @@
-"""README's table of metrics, from what each metric's file says: `python -m dlib_bvae.metrics.table README.md` writes it."""
+"""Tables from what each metric's file says: `python -m dlib_bvae.metrics.table README.md docs/validity.md` writes them anew."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, run_sets
+from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, run_sets, validity
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
-from dlib_bvae.metrics.score_info import About, Score, said_by
+from dlib_bvae.metrics.score_info import UNJUDGED, About, Score, said_by
 
 HEAD = "| name | what it measures | range | better | parameters | cost | paper |\n|---|---|---|---|---|---|---|\n"
+CAUTIONS_HEAD = "| metric | its scores claim | when it misleads |\n|---|---|---|\n"
 _ARROWS = {True: "↑", False: "↓", None: "–"}
 _LONG = 4  # a longer sequence is shown by its first two entries
 
@@ -34,6 +35,20 @@ def table() -> str:
         )
         for registry, name in [*of_codes, *of_sets, *((METRICS, name) for name in OF_IMAGES)]
     )
+
+
+def cautions() -> str:
+    """The table in Markdown of what the scores of each metric of codes claim, and when they mislead; see docs/validity.md."""
+    found = {name: validity(name) for names in PAGES.values() for name in names}
+    lines = []
+    for name, each in found.items():
+        if each is not None:
+            claims: dict[str, list[str]] = {}
+            for key, claim in each.claims.items():
+                claims.setdefault(claim, []).append(f"`{key}`")
+            said = "; ".join(f"{', '.join(keys)}: {claim}" for claim, keys in claims.items() if claim != UNJUDGED)
+            lines.append(f"| `{name}` | {said or 'nothing of codes and factors'} | {each.caution} |\n")
+    return CAUTIONS_HEAD + "".join(lines)
 
 
 def row(name: str, about: About, scores: Mapping[str, Score], parameters: Mapping[str, Any]) -> str:
@@ -78,13 +93,14 @@ def defaults(metric: Any) -> dict[str, Any]:
 
 
 def in_text(text: str, found: str) -> str:
-    """`text`, such as README's, with its table of metrics replaced by `found`. Raises ValueError where it has none."""
-    pattern = re.escape(HEAD.splitlines()[0]) + r"\n(?:\|.*\n)*"
+    """`text`, such as README's, with its table of the same head replaced by `found`. Raises ValueError where it has none."""
+    pattern = re.escape(found.splitlines()[0]) + r"\n(?:\|.*\n)*"
     if not re.search(pattern, text):
         raise ValueError("there is no table of metrics in this text")
     return re.sub(pattern, lambda _: found, text, count=1)
 
 
 if __name__ == "__main__":
-    readme = Path(sys.argv[1])
-    readme.write_text(in_text(readme.read_text(encoding="utf-8"), table()), encoding="utf-8")
+    for path in map(Path, sys.argv[1:]):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(in_text(text, cautions() if CAUTIONS_HEAD in text else table()), encoding="utf-8")

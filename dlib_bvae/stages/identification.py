@@ -206,8 +206,9 @@ def score_cell(cell: Cell) -> list[dict[str, Any]]:
 def parameters(name: str, images: int) -> dict[str, Any]:
     """How many images the metric draws of so many, for parameters that the open configuration does not set."""
     bound, known = config_dict(gin.config_str()), inspect.signature(metrics.METRICS.get(name)).parameters
-    if "batch_size" in known or isinstance(known["num_train"].default, tuple):
-        chosen: dict[str, Any] = {**QUICK, "num_train": min(QUICK["num_train"], images // 2)}
+    few = isinstance(known["num_train"].default, tuple)  # one fits to images that share a value
+    if few or "batch_size" in known:
+        chosen: dict[str, Any] = {**QUICK, "num_train": min(QUICK["num_train"], images // (10 if few else 2))}
     else:
         most = min(images, COSTLY_IMAGES) if is_costly(name) else images
         test = most // 3 if "num_test" in known else 0

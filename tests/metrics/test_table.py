@@ -1,16 +1,17 @@
 """table.py: README's table of metrics is the one that the metrics' files give, with costs that are on record."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, run_sets
+from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, caution, run_sets, scores_of, validity
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
-from dlib_bvae.metrics.score_info import UNIT, About, Score, said_by
-from dlib_bvae.metrics.table import HEAD, in_text, range_text, row, table, value_text
+from dlib_bvae.metrics.score_info import CLAIMS, UNIT, About, Score, info_of, said_by
+from dlib_bvae.metrics.table import HEAD, cautions, in_text, range_text, row, table, value_text
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "python -m dlib_bvae.metrics.table README.md"
@@ -81,3 +82,24 @@ def test_costs_are_those_on_record():
         long = "seconds" if entry["cpu_seconds"] < 20 else "half a minute"
         assert about_of(name).cost == ("< 1 s" if entry["cpu_seconds"] < 1 else long)
         assert entry["cpu_seconds"] < 60
+
+
+@pytest.mark.parametrize("name", [name for name in OF_CODES if name != "reconstruction_error"])  # which needs a model
+def test_every_metric_of_codes_says_in_two_sentences_when_it_misleads(name):
+    said = validity(name)
+    assert said is not None, f"the file of {name} says nothing in VALIDITY (see score_info.Validity)"
+    assert set(said.claims.values()) <= set(CLAIMS)
+    assert all(info_of(scores_of(name), key.replace("*", "x")) for key in said.claims)
+    assert len(re.findall(r"\.(?= [A-Z]|$)", said.caution)) == 2
+    assert caution(name) == said.caution
+
+
+def test_metrics_without_known_codes_have_no_caution():
+    assert [caution(name) for name in ("reconstruction_error", "udr", "elbo")] == [""] * 3
+
+
+def test_the_docs_quote_the_cautions():
+    text = (ROOT / "docs" / "validity.md").read_text(encoding="utf-8")
+    assert in_text(text, cautions()) == text, (
+        "docs/validity.md is not as the code says; run: python -m dlib_bvae.metrics.table docs/validity.md"
+    )

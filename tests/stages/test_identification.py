@@ -118,7 +118,7 @@ def test_metrics_that_take_seconds_have_fewer_and_smaller_cells():
     assert len(cells(["mig", "dci"], ["causal"], ["noise"], [1_000], 3)) == 4
     assert parameters("mig", 100_000) == {"num_train": 100_000}
     assert parameters("dci", 10_000) == {"num_train": 2_000, "num_test": 1_000, "n_estimators": 10}
-    assert parameters("downstream_task", 192)["num_train"] == (96,)
+    assert parameters("downstream_task", 192)["num_train"] == (19,)
 
 
 @pytest.mark.parametrize(
