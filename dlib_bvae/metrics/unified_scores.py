@@ -20,7 +20,18 @@ from dlib_bvae.metrics.engine.probes import fit_all
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.modularity_explicitness import modularity_per_code
 from dlib_bvae.metrics.sap import svm_accuracy
-from dlib_bvae.metrics.score_info import MODULAR, ONE_TO_ONE, UNIT, About, Matrix, Result, Sampling, Score, Validity
+from dlib_bvae.metrics.score_info import (
+    HIGH,
+    MODULAR,
+    ONE_TO_ONE,
+    UNIT,
+    About,
+    Matrix,
+    Result,
+    Sampling,
+    Score,
+    Validity,
+)
 
 SCORES = {
     "*.dci_*": UNIT,
@@ -38,6 +49,7 @@ MATRICES = {
     "accuracy_svm_matrix": Matrix("code", "factor", "accuracy", high=1.0),
 } | {f"{name}.merge_thresholds": Matrix("factor", "factor", "threshold") for name in MATRIX_NAMES}
 SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_estimators",))
+COSTS = {"unified_scores": HIGH}
 ABOUT = {
     "unified_scores": About(
         "the matrices of DCI, MIG and SAP under the summaries of all",
@@ -45,6 +57,7 @@ ABOUT = {
         ("num_bins", "n_estimators"),
         "Locatello et al. 2020",
         "half a minute",
+        defects="Those of each matrix: see `dci`, `mig`, `sap_dlib` and `modularity_explicitness_dlib`.",
     )
 }
 VALIDITY = {
@@ -52,7 +65,6 @@ VALIDITY = {
         {"*.dci_disentanglement": MODULAR, "*.dci_completeness": ONE_TO_ONE, "*.modularity": MODULAR}, ""
     ),
 }
-_MOST_CODES = 1_000
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -80,13 +92,14 @@ def unified_scores(
     modularity, accuracy_svm_matrix with sap.
 
     data, codes, random_state: see dlib_bvae.metrics.score. matrices: some of the three names. num_bins: of the mutual
-    information. n_estimators: of the trees. Returns "<matrix>.<score>" for each, and the matrices by name.
-    Raises UserError for unknown names, numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
+    information. n_estimators: of the trees. Returns "<matrix>.<score>" for each, and the matrices by name. Wide codes are screened
+    (see dlib_bvae.metrics.engine.screening).
+    Raises UserError for unknown names, numbers out of range, and fewer than two factors or codes.
     """
     names = _checked(matrices)
     check_integer("unified_scores.num_bins", num_bins, 2, MOST_BINS)
     check_integer("unified_scores.n_estimators", n_estimators, 1, MOST_FITS)
-    sampler = Sampler("unified_scores", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    sampler = Sampler("unified_scores", data, codes, random_state, least_factors=2, screens=True)
     train, test = sampler.train_and_test(num_train, num_test)
     check_two_codes("unified_scores", train.codes)
     entropies = factor_entropies(train.factors, sampler.sizes)
@@ -97,7 +110,7 @@ def unified_scores(
         ),
         "accuracy_svm_matrix": lambda: _accuracy(train, test),
     }
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = {**sampler.screening}
     for name in names:
         matrix = make[name]()
         results |= {f"{name}.{key}": value for key, value in summaries(matrix, entropies).items()}

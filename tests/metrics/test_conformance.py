@@ -1,5 +1,6 @@
 """What every registered metric owes: JSON, facts, seeds, memory maps, untouched inputs, refusals in one sentence."""
 
+import functools
 import inspect
 import json
 import re
@@ -20,6 +21,7 @@ from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.external.from_file import from_file
 from dlib_bvae.datasets.ground_truth import LabelledImages
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.engine.null import has_null, one_by_one, orders
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 from dlib_bvae.metrics.score_info import info_of
 from dlib_bvae.visualize.matrices import save_matrices
@@ -100,6 +102,16 @@ def test_the_same_seed_gives_the_same_result_and_touches_nothing(name, data, cod
 
 
 @ALL
+def test_the_faster_way_of_its_null_gives_the_results_of_one_after_the_other(name, data, codes):
+    both = list(orders(data.num_images, 2, 0))
+    faster, slow = (
+        [*way(functools.partial(score, name, data), codes, both)] for way in (metrics.nulls_of(name), one_by_one)
+    )
+    assert faster == slow
+    assert slow[0] != slow[1] or not has_null(metrics.scores_of(name))
+
+
+@ALL
 def test_another_seed_draws_other_images(name, data, codes):
     first, second = (score(name, data, codes, seed) for seed in (0, 1))
     assert first != second
@@ -169,6 +181,8 @@ def test_very_many_codes_are_scored_or_refused(name, data):
     limit = getattr(sys.modules[metrics.METRICS.get(name).__module__], "_MOST_CODES", None)
     if limit is None:
         assert scalars(found)
+        if "screening" in found:
+            assert (len(found["screening"]["kept"]), found["screening"]["images"]) == (100, data.num_images // 4)
     else:
         assert limit in (100, 1_000)
         assert re.match(rf"{name} takes at most {limit} codes an image, .*; got 10000", found)
