@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -131,7 +132,9 @@ def test_latents_and_factors_are_those_of_the_results(tmp_path):
     assert {row["latents"] for row in rows if row["model"] == "odd"} == {None}
 
 
-def test_the_help_says_what_a_metric_measures():
-    assert help_of("mig").startswith("Measures lead of the best code over the second, in mutual information.")
+def test_the_help_says_what_a_metric_measures_and_when_it_lies(monkeypatch):
+    said = {"mig": SimpleNamespace(caution="It lies. Beware.")}
+    monkeypatch.setattr("dlib_bvae.metrics.mig.VALIDITY", said, raising=False)
+    assert help_of("mig") == "Measures lead of the best code over the second, in mutual information. It lies. Beware."
     assert help_of("udr") is not None
     assert help_of("of_nobody") is None
