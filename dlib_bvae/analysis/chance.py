@@ -13,8 +13,8 @@ import numpy as np
 from dlib_bvae.analysis.cells import BOARD, methods, score_info, selector
 from dlib_bvae.analysis.equal_codes import counted_once
 from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, null_columns
-from dlib_bvae.analysis.power import after_training
 from dlib_bvae.analysis.tables import GROUP, per_run, per_seed
+from dlib_bvae.analysis.values import after_training
 from dlib_bvae.errors import UserError, check_number
 from dlib_bvae.metrics import METRICS
 from dlib_bvae.metrics.score_info import PERMUTATION, UNKNOWN, said_by
@@ -61,7 +61,8 @@ def above_chance(frame: pd.DataFrame, share: float = FALSE_SHARE) -> pd.DataFram
         rows.append([*place, *_against(part, named["metric"], named["score"])])
     table = pd.DataFrame(rows, columns=[*GROUP, "chance_z", "chance_n", "chance_p", "chance_missing"])
     table["above_chance"] = _decided(table, share)
-    return table[[*GROUP, *COLUMNS]]
+    kinds = {"chance_n": "Int64", "above_chance": "boolean", "chance_missing": "string"}
+    return table[[*GROUP, *COLUMNS]].astype(kinds)
 
 
 def is_main(metric: str, score: str) -> bool:
@@ -194,7 +195,7 @@ def adjusted_random(frame: pd.DataFrame) -> pd.DataFrame:
         named = dict(zip([*GROUP, "base", "network"], key, strict=True))
         untrained_mean = of_random.get(tuple(named[name] for name in place))
         rows.append([*key[: len(GROUP)], *_between(named, float(part["value"].mean()), untrained_mean)])
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype({"adjusted_random_missing": "string"})
 
 
 def _between(named: Mapping[str, str], mean: float, zero: float | None) -> tuple[float, str | None]:

@@ -198,9 +198,10 @@ def render(table: pd.DataFrame) -> str:
     return captured.get()
 
 
-def run(results_dir: Path, output_dir: Path) -> list[Path]:
+def run(results_dir: Path, output_dir: Path, more: Sequence[Callable[[pd.DataFrame], pd.DataFrame]] = ()) -> list[Path]:
     """Tables of all evaluations below `results_dir`, written to `output_dir` and printed; returns the files' paths.
 
+    more: what else a row of results has: functions of the frame of `collect` that give a row for each of GROUP, and columns.
     What had to be left out, and runs of equal codes, are named on standard error. Raises UserError when there is no result to
     aggregate.
     """
@@ -211,6 +212,8 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
     check_outputs(output_dir, FILES, _FLAG, of_earlier_version)
     frame = collect_some(results_dir, "be aggregated")
     table = aggregate(frame)
+    for columns_of in more:
+        table = table.merge(columns_of(frame), on=GROUP, how="left")
     say_equal(frame)
     paths = write_tables(table, frame, output_dir)
     print(render(table))

@@ -17,10 +17,13 @@ def aggregate() -> Command:
 
     def call(results_dir: Path, output_dir: Path | None) -> None:
         from dlib_bvae.analysis import tables
+        from dlib_bvae.analysis.chance import above_chance, adjusted_random
+        from dlib_bvae.analysis.power import row_differences
         from dlib_bvae.artifacts.record import check_writable
 
         check_writable(output_dir or results_dir)
-        print_paths(tables.run(results_dir, output_dir or results_dir))
+        more = (above_chance, adjusted_random, row_differences)
+        print_paths(tables.run(results_dir, output_dir or results_dir, more))
 
     return flags, call
 
