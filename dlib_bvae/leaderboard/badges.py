@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlib_bvae import analysis, metrics
 from dlib_bvae.analysis.cells import CLAIMED, has_null
-from dlib_bvae.analysis.chance import above_chance, adjusted_random
+from dlib_bvae.analysis.chance import NO_NULL, above_chance, adjusted_random
 from dlib_bvae.analysis.frame import KEYS, NULL, RUN
 from dlib_bvae.analysis.power import row_differences
 from dlib_bvae.analysis.tables import GROUP, aggregate
@@ -21,7 +21,7 @@ from dlib_bvae.metrics.score_info import said_by
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_NULL, NOT_ABOVE = "no null", "not above chance"
+NOT_ABOVE = "not above chance"
 # What a row says of chance, besides its badges.
 JUDGED = (
     *("null", "above_chance", "chance_p", "chance_missing", "adjusted", "adjusted_random", "smallest_difference"),
@@ -189,7 +189,7 @@ def with_badges(
     found = {
         **row,
         "has_null": possible,
-        "no_null": possible and judged.get("null") is None,
+        "no_null": possible and judged.get("chance_missing") == NO_NULL,
         **{name: judged.get(name) for name in JUDGED},
         "latents": latents_text(latents, factors),
         "collapsed": collapsed(latents, factors),
