@@ -90,8 +90,8 @@ def help_of(metric: str) -> str | None:
         except UserError:  # a plug-in that cannot be imported says nothing
             continue
         if about is not None:
-            lies = said_by(registry, metric, "VALIDITY", {}).get(metric)
-            return " ".join([f"Measures {about.measures}.", *([lies.caution] if lies and lies.caution else [])])
+            caution = metrics.caution(metric) if metric in metrics.METRICS else ""
+            return " ".join([f"Measures {about.measures}.", *([caution] if caution else [])])
     return None
 
 
