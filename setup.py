@@ -77,6 +77,8 @@ setup(
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.5",
+            "nbclient>=0.10",
+            "ipykernel>=6.29",
             "hypothesis>=6.100",
             "ruff>=0.6",
             "mypy>=1.11",

@@ -17,7 +17,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_FITS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import Classifier, accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import HIGH, UNIT, About, Matrix, Result, Sampling
 
 SCORES = {
     "informativeness_train": UNIT,
@@ -29,6 +29,7 @@ SCORES = {
 MATRICES = {"importance": Matrix("code", "factor", "importance")}
 DEFINITIONS = {"dci_lasso": 2}
 SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_estimators",))
+COSTS = {"dci": HIGH, "dci_random_forest": HIGH}
 ABOUT = {
     "dci": About(
         "how one to one codes and factors are in the importances of boosted trees, and how well they predict",

@@ -110,7 +110,8 @@ def correlations(codes: np.ndarray, factors: np.ndarray, correlation: str) -> np
     """
     found = np.zeros((codes.shape[1], factors.shape[1]))
     known = ~np.isnan(factors)
-    for rows in np.unique(known, axis=1).T:  # factors of the same images are correlated at once
+    alike = {column.tobytes(): column for column in known.T}
+    for rows in alike.values():  # factors of the same images are correlated at once
         if rows.any():
             columns = np.flatnonzero((known == rows[:, None]).all(axis=0))
             found[:, columns] = _complete(codes, factors[np.ix_(rows, columns)], rows, correlation)

@@ -51,7 +51,6 @@ ABOUT = {
 }
 
 
-
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def modularity_explicitness(
     data: MetricData,

@@ -1,4 +1,4 @@
-"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING, DEFINITIONS and ABOUT next to its functions.
+"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING, DEFINITIONS, COSTS, ABOUT next to its functions.
 
 A metric of another package may say any of them in its module, and need not.
 """
@@ -17,6 +17,7 @@ Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[st
 # is None, and MISSING in the result is {score: why}.
 Result: TypeAlias = dict[str, Json]
 MISSING = "missing_scores"
+HIGH = "high"  # COSTS = {metric: HIGH}: with its defaults it takes half a minute or more of two cores on dSprites
 PERMUTATION = "permutation"  # a null: the same codes, given to other images at random
 
 
