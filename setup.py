@@ -1,4 +1,4 @@
-"""Installs the package, its commands (bin/) and its configurations (gin/, carried as dlib_bvae/gin)."""
+"""Installs the package, its commands (those of bin/) and its configurations (gin/, carried as dlib_bvae/gin)."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,11 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "dlib_bvae" / "__init__.py").read_text(encoding="utf-8"))[1]
 GIN = ["dlib_bvae.gin", *(f"dlib_bvae.gin.{part}" for part in ("models", "datasets", "metrics", "studies"))]
+# bin/dlib_bvae_<name> → what it calls; bin/dlib_bvae has them all
+COMMANDS = {
+    path.name: f"entry.{path.name.removeprefix('dlib_bvae_')}" if "_bvae_" in path.name else "main"
+    for path in sorted((HERE / "bin").glob("dlib_bvae*"))
+}
 
 setup(
     name="dlib_bvae",
@@ -21,12 +26,14 @@ setup(
     package_dir={"dlib_bvae.gin": "gin"},
     package_data={
         **{name: ["*.gin"] for name in GIN},
+        "dlib_bvae": ["py.typed"],
         "dlib_bvae.leaderboard": ["page/*"],
         "dlib_bvae.leaderboard.submissions": ["schema.json"],
         "dlib_bvae.re_beta_vae": ["*.html", "*.md", "*.css"],
         "dlib_bvae.visualize": ["templates/*"],
     },
-    scripts=sorted(str(path.relative_to(HERE)) for path in (HERE / "bin").glob("dlib_bvae_*")),
+    # Not scripts=, whose first line cannot name a Python in a path with a space.
+    entry_points={"console_scripts": [f"{name} = dlib_bvae.commands:{call}" for name, call in COMMANDS.items()]},
     install_requires=[
         "tensorflow>=2.18,<2.22",
         "tf-keras>=2.18,<2.22",

@@ -22,6 +22,7 @@ _ADDED = {
     "model.output_bias": "zero",
     "control_vae.beta_start": 0.0,
     "evaluation.factor_bins": 10,
+    "evaluation.screened_codes": 0,
     "evaluation.sampling": "with_replacement",
     "from_file.factor_kinds": None,
     "from_file.label_columns": None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dlib_bvae.dlib_names import ONLY_THEIRS, said
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.score_info import Matrix, Sampling, Score, definition_of, said_by
+from dlib_bvae.metrics.scores import Scores
 from dlib_bvae.registry import Registry
 from dlib_bvae.runtime import interruptible
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # names alone import no data sets
 __all__ = [
     "CLASSIFIERS",
     "METRICS",
+    "Scores",
     "definition",
     "installed",
     "matrices",
@@ -113,9 +115,10 @@ def score(
     factor_kinds: Any = None,
     factor_bins: int = 10,
     sampling: str = "disjoint",
+    screened_codes: int = 0,
     null: int = 0,
     **parameters: Any,
-) -> dict[str, Any]:
+) -> Scores:
     """Scores `codes` by the metric `name`: score("mig", data, codes), or score("mig", factors=F, codes=Z) of two arrays alone.
 
     data: a GroundTruthData or LabelledImages, or any object with disentanglement_lib's duck type. codes: array (images,
@@ -125,6 +128,8 @@ def score(
     factor_bins: continuous factors are counted in as many bins of equally many images; factor_bins in the result says of which.
     sampling: "disjoint" (an image at most once in a sample, no test image in training) or "with_replacement", as
     disentanglement_lib draws; metrics called …_dlib always do so.
+    screened_codes: metrics that fit probes to all codes keep as many of wider ones, by information on other images than those
+    scored, and say which in the result's screening; 0: 100 of 1,000 codes and more.
     null: how many random matchings of the codes to images are scored, too, with the same random_state: the result then has
     `null`, {score: {n, mean, std, q95, z, p, adjusted}} (see engine.null.statistics), and their values, `null_scores`. A
     function is then encoded once, for all images. Returns scores (numbers) and whatever else the metric
@@ -146,15 +151,16 @@ def score(
     from dlib_bvae.metrics.engine.factors import binned
     from dlib_bvae.metrics.engine.null import MOST, has_null
     from dlib_bvae.metrics.engine.sampling import sampled
+    from dlib_bvae.metrics.engine.screening import screened
 
     check_integer("null", null, 0, MOST)
     bound = functools.partial(metric, **parameters)
-    with interruptible(), sampled(sampling) as drawn, binned(factor_bins) as bins:
+    with interruptible(), sampled(sampling) as drawn, binned(factor_bins) as bins, screened(screened_codes):
         if null and has_null(known := scores_of(name)):
             result = _with_null(bound, known, data, codes, random_state, null)
         else:
             result = bound(data, codes, random_state)
-        return {**result, **drawn.said(), **bins}
+        return Scores({**result, **drawn.said(), **bins})
 
 
 def _with_null(metric: Any, known: Mapping[str, Score], data: Any, codes: Any, random_state: Any, number: int) -> Any:
@@ -201,7 +207,8 @@ def small_parameters(name: str, images: int, fits: int) -> dict[str, Any]:
     They are the parameters that its file names in SAMPLING; none where it does not.
     """
     defaults = {key: each.default for key, each in inspect.signature(METRICS.get(name)).parameters.items()}
-    return said_by(METRICS, name, "SAMPLING", Sampling()).small(defaults, images, fits)
+    sampling: Sampling = said_by(METRICS, name, "SAMPLING", Sampling())
+    return sampling.small(defaults, images, fits)
 
 
 _GIVEN = ("data", "codes", "random_state")

@@ -52,7 +52,6 @@ ABOUT = {
     ),
 }
 
-_MOST_CODES = 1_000
 _STANDARD_ERRORS = 3  # by which a factor must be explained better than by its mean
 _SMOOTHING = 1e-11  # the reference suite's, so that codes and factors without any importance have an entropy
 _Importances = Callable[[Sample, Sample, Sampler], tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -81,8 +80,9 @@ def dci(
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns informativeness_train, informativeness_test,
     disentanglement and completeness in [0, 1], informativeness_per_factor (test), completeness_per_factor,
-    disentanglement_per_code and importance (latents × factors).
-    Raises UserError for numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
+    disentanglement_per_code and importance (latents × factors). Wide codes are screened (see
+    dlib_bvae.metrics.engine.screening).
+    Raises UserError for numbers out of range and fewer than two factors or codes.
     """
     check_integer("dci.n_estimators", n_estimators, 1, MOST_FITS)
     make = functools.partial(boosted_trees, n_estimators)
@@ -211,7 +211,7 @@ def _dci(
     num_test: int,
     numbers: bool = False,
 ) -> Result:
-    sampler = Sampler(name, data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    sampler = Sampler(name, data, codes, random_state, least_factors=2, screens=True)
     if numbers:
         sampler.factors.check_numbers(name, sampler.factor_names)
     train, test = sampler.train_and_test(num_train, num_test, least_test=2)
@@ -226,4 +226,5 @@ def _dci(
         "completeness_per_factor": sampler.by_factor(disentanglement_per_code(importance.T)),
         "disentanglement_per_code": disentanglement_per_code(importance).tolist(),
         "importance": importance.tolist(),
+        **sampler.screening,
     }

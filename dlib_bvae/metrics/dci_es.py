@@ -34,7 +34,6 @@ ABOUT = {
     )
 }
 
-_MOST_CODES = 1_000
 _MOST_FEATURES = 16_384
 _STANDARD_ERRORS = 3  # by which a factor must be read better than by a guess
 
@@ -67,12 +66,12 @@ def dci_es(
 
     data, codes, random_state: see dlib_bvae.metrics.score. Returns explicitness in [-1, 1], best_accuracy in [0, 1],
     size (factors for each latent), num_read_factors, explicitness_per_factor (of those that are read),
-    widths and losses (widths × factors).
-    Raises UserError for numbers out of range and more than 1,000 codes.
+    widths and losses (widths × factors). Wide codes are screened (see dlib_bvae.metrics.engine.screening).
+    Raises UserError for numbers out of range.
     """
     sizes = _checked_widths(widths)
     check_threshold("dci_es.penalty", penalty)
-    sampler = Sampler("dci_es", data, codes, random_state, most_codes=_MOST_CODES)
+    sampler = Sampler("dci_es", data, codes, random_state, screens=True)
     train, test = standardised(*sampler.train_and_test(num_train, num_test))
     seed = sampler.seed()
     order = fixed_order(np.round(train.codes, 9))  # else each order of the codes has other features
@@ -88,10 +87,11 @@ def dci_es(
         **missing,
         "num_read_factors": int(read.sum()),
         "best_accuracy": float(best.mean()),
-        "size": len(sampler.kept) / train.codes.shape[1],
+        "size": len(sampler.kept) / sampler.source.width(),
         "explicitness_per_factor": {sampler.factor_names[k]: float(explicit[k]) for k in np.flatnonzero(read)},
         "widths": sizes,
         "losses": losses.tolist(),
+        **sampler.screening,
     }
 
 

@@ -31,7 +31,6 @@ ABOUT = {
     )
 }
 
-_MOST_CODES = 1_000
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -54,12 +53,12 @@ def downstream_task(
     "n:mean_test_accuracy", "n:min_train_accuracy", "n:min_test_accuracy", and "n:train_accuracy_factor_k",
     "n:test_accuracy_factor_k" for every factor k that varies; the same as matrices train_accuracy and test_accuracy
     (sizes × factors), with the sizes as num_train; all in [0, 1].
-    Raises UserError for unknown names, numbers out of range and more than 1,000 codes.
+    Wide codes are screened (see dlib_bvae.metrics.engine.screening). Raises UserError for unknown names and numbers out of range.
     """
     sizes = check_sizes("downstream_task", num_train)
     make_classifier = CLASSIFIERS.get(predictor)
-    sampler = Sampler("downstream_task", data, codes, random_state, most_codes=_MOST_CODES)
-    scores: dict[str, Any] = {}
+    sampler = Sampler("downstream_task", data, codes, random_state, screens=True)
+    scores: dict[str, Any] = {**sampler.screening}
     found: dict[str, list[list[float]]] = {"train": [], "test": []}
     sizes = sampler.fitting(sizes, num_test)
     for size in sizes:

@@ -41,7 +41,6 @@ ABOUT = {
     )
 }
 
-_MOST_CODES = 1_000
 _MOST_NEIGHBOURS = 1_000
 _MOST_VALUES = 5_000  # of all discrete codes together: columns of the logistic regression
 _LEAST_PROBABILITY = 1e-12
@@ -72,14 +71,14 @@ def infomec(
 
     data, codes, random_state: see dlib_bvae.metrics.score. discrete: one-hot codes by value. Returns infom, infoe,
     infoe_test, infoc (0 without active codes; infoc also with one), num_active_codes, active_codes, the per-factor
-    infoe_test and nmi (latents × factors).
-    Raises UserError for numbers out of range, fewer than two factors, and too many codes or discrete values.
+    infoe_test and nmi (latents × factors). Wide codes are screened (see dlib_bvae.metrics.engine.screening).
+    Raises UserError for numbers out of range, fewer than two factors, and too many discrete values.
     """
     check_integer("infomec.neighbours", neighbours, 1, _MOST_NEIGHBOURS)
     check_integer("infomec.max_iter", max_iter, 1)
     if not isinstance(discrete, bool):
         raise UserError(f"infomec.discrete must be True or False; got {discrete!r}")
-    sampler = Sampler("infomec", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    sampler = Sampler("infomec", data, codes, random_state, least_factors=2, screens=True)
     train, test = sampler.train_and_test(num_train, num_test)
     span = np.ptp(train.codes, axis=0)
     active = np.flatnonzero(span > (0 if discrete else span.max() / 20))
@@ -92,9 +91,10 @@ def infomec(
         "infoe_test": float(explained[1].mean()),
         "infoc": even_to_one(nmi[active].T),
         "num_active_codes": len(active),
-        "active_codes": active.tolist(),
+        "active_codes": sampler.columns(active),
         "infoe_test_per_factor": sampler.by_factor(explained[1]),
         "nmi": nmi.tolist(),
+        **sampler.screening,
     }
 
 

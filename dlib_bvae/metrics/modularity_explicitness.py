@@ -46,7 +46,6 @@ ABOUT = {
     ),
 }
 
-_MOST_CODES = 1_000
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -71,7 +70,7 @@ def modularity_explicitness(
     data, codes, random_state: see dlib_bvae.metrics.score. Returns modularity_score in [0, 1] (0 without active codes),
     modularity_score_all_codes, explicitness_score_train and explicitness_score_test in [0, 1], the latter also per factor,
     num_active_codes, active_codes, modularity_per_code and mutual_information in nats (latents × factors).
-    Raises UserError for numbers out of range and more than 1,000 codes.
+    Wide codes are screened (see dlib_bvae.metrics.engine.screening). Raises UserError for numbers out of range.
     """
     make = CLASSIFIERS.get("logistic_regression")
     settings = (num_train, num_test, num_bins, active_threshold)
@@ -142,7 +141,7 @@ def _scores(
 ) -> dict[str, Any]:
     check_integer(f"{name}.num_bins", num_bins, 2, MOST_BINS)
     check_threshold(f"{name}.active_threshold", active_threshold)
-    sampler = Sampler(name, data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    sampler = Sampler(name, data, codes, random_state, least_factors=2, screens=True)
     train, test = sampler.train_and_test(num_train, num_test, least_test=2)
     information = mutual_information(binned_tables(train.codes, num_bins, train.factors, sampler.sizes))
     modularity = modularity_per_code(information)
@@ -157,9 +156,10 @@ def _scores(
         "explicitness_score_test": float(np.mean(explicit[1])),
         "explicitness_per_factor": sampler.by_factor(explicit[1]),
         "num_active_codes": len(active),
-        "active_codes": active.tolist(),
+        "active_codes": sampler.columns(active),
         "modularity_per_code": modularity.tolist(),
         "mutual_information": information.tolist(),
+        **sampler.screening,
     }
 
 

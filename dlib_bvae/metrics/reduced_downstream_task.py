@@ -37,7 +37,6 @@ ABOUT = {
     )
 }
 
-_MOST_CODES = 1_000
 _IMPORTANCES = ("mutual_information", "gradient_boosting_classifier")
 
 
@@ -66,15 +65,16 @@ def reduced_downstream_task(
     "n:reduced_factor_k:mean_test_accuracy_factor_i", …"_reduced_factor" and …"_non_reduced_factor" for every factor k
     whose codes are gone; the same of the training images; train_accuracy and test_accuracy (factors whose codes are gone
     × factors predicted) of the last size.
-    Raises UserError for unknown names, numbers out of range, fewer than two factors, no code left, more than 1,000 codes.
+    Wide codes are screened (see dlib_bvae.metrics.engine.screening). Raises UserError for unknown names, numbers out of range,
+    fewer than two factors and no code left.
     """
     sizes = check_sizes("reduced_downstream_task", num_train)
     check_integer("reduced_downstream_task.num_factors_to_remove", num_factors_to_remove, 1)
     if importance not in _IMPORTANCES:
         raise unknown("importance of reduced_downstream_task", str(importance), _IMPORTANCES)
     make_classifier = CLASSIFIERS.get(predictor)
-    sampler = Sampler("reduced_downstream_task", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
-    scores: dict[str, Any] = {}
+    sampler = Sampler("reduced_downstream_task", data, codes, random_state, least_factors=2, screens=True)
+    scores: dict[str, Any] = {**sampler.screening}
     for size in sampler.fitting(sizes, num_test):
         train, test = standardised(*sampler.train_and_test(size, num_test, varied=False))
         if train.codes.shape[1] <= num_factors_to_remove:

@@ -30,7 +30,6 @@ ABOUT = {
     ),
 }
 
-_MOST_CODES = 1_000  # a classifier is fitted for each code and factor
 _LEAST_VARIANCE = 1e-12
 
 
@@ -54,7 +53,8 @@ def sap(
 
     data, codes, random_state: see dlib_bvae.metrics.score. continuous_factors: True, False, or the names of those that
     are, besides those that the data set declares so. Returns SAP_score in [0, 1], sap_per_factor and predictability
-    (latents × factors). Raises UserError for unknown names, numbers out of range, and more than 1,000 codes.
+    (latents × factors). Wide codes are screened (see dlib_bvae.metrics.engine.screening). Raises UserError for unknown names
+    and numbers out of range.
     """
     return _sap("sap", thresholds_accuracy, data, codes, random_state, num_train, num_test, continuous_factors)
 
@@ -111,7 +111,7 @@ def _sap(
     num_test: int,
     continuous_factors: bool | Sequence[str],
 ) -> Result:
-    sampler = Sampler(name, data, codes, random_state, most_codes=_MOST_CODES)
+    sampler = Sampler(name, data, codes, random_state, screens=True)
     continuous = _continuous(name, sampler, continuous_factors)
     train, test = sampler.train_and_test(num_train, num_test)
     columns = [
@@ -124,6 +124,7 @@ def _sap(
         "SAP_score": float(gaps.mean()),
         "sap_per_factor": sampler.by_factor(gaps),
         "predictability": matrix.tolist(),
+        **sampler.screening,
     }
 
 

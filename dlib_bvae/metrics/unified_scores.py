@@ -47,7 +47,6 @@ ABOUT = {
         "half a minute",
     )
 }
-_MOST_CODES = 1_000
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -75,13 +74,14 @@ def unified_scores(
     modularity, accuracy_svm_matrix with sap.
 
     data, codes, random_state: see dlib_bvae.metrics.score. matrices: some of the three names. num_bins: of the mutual
-    information. n_estimators: of the trees. Returns "<matrix>.<score>" for each, and the matrices by name.
-    Raises UserError for unknown names, numbers out of range, fewer than two factors or codes, and more than 1,000 codes.
+    information. n_estimators: of the trees. Returns "<matrix>.<score>" for each, and the matrices by name. Wide codes are screened
+    (see dlib_bvae.metrics.engine.screening).
+    Raises UserError for unknown names, numbers out of range, and fewer than two factors or codes.
     """
     names = _checked(matrices)
     check_integer("unified_scores.num_bins", num_bins, 2, MOST_BINS)
     check_integer("unified_scores.n_estimators", n_estimators, 1, MOST_FITS)
-    sampler = Sampler("unified_scores", data, codes, random_state, least_factors=2, most_codes=_MOST_CODES)
+    sampler = Sampler("unified_scores", data, codes, random_state, least_factors=2, screens=True)
     train, test = sampler.train_and_test(num_train, num_test)
     check_two_codes("unified_scores", train.codes)
     entropies = factor_entropies(train.factors, sampler.sizes)
@@ -92,7 +92,7 @@ def unified_scores(
         ),
         "accuracy_svm_matrix": lambda: _accuracy(train, test),
     }
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = {**sampler.screening}
     for name in names:
         matrix = make[name]()
         results |= {f"{name}.{key}": value for key, value in summaries(matrix, entropies).items()}

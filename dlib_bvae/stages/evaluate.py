@@ -38,7 +38,7 @@ from dlib_bvae.metrics.engine.null import NULL
 from dlib_bvae.metrics.score_info import MISSING
 from dlib_bvae.registry import SEED, kind_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
-from dlib_bvae.runtime import raise_if_interrupted
+from dlib_bvae.runtime import raise_if_interrupted, say
 from dlib_bvae.stages import external, postprocess
 from dlib_bvae.stages.dry_run import refuse_early
 from dlib_bvae.stages.evaluation_settings import Settings, evaluation
@@ -264,7 +264,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
         if of_standing(work, scoring.lacks_null):
             _add_null(work, scoring, representation)
         else:
-            print(f"{work.directory}: scored already: {of_standing(work, _shown)}")
+            say(f"{work.directory}: scored already: {of_standing(work, _shown)}")
         return work
     began = time.monotonic()
     scores = scoring.scores()
@@ -289,7 +289,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
     work.name(folder(name))
     save_matrices(work.begin(), scores, metrics.matrices(name), scoring.data)
     work.finish(results, earlier=representation.directory)
-    print(f"{work.directory}: {_shown(results)} ({seconds:.1f} s)")
+    say(f"{work.directory}: {_shown(results)} ({seconds:.1f} s)")
     return work
 
 
@@ -300,7 +300,7 @@ def _add_null(work: Work, scoring: Scoring, representation: Representation) -> N
     seconds = time.monotonic() - began
     results = {**before, **more, "elapsed_time": before["elapsed_time"] + seconds}
     work.finish(results, earlier=representation.directory, over=True)
-    print(f"{work.directory}: more matchings: {_shown(results)} ({seconds:.1f} s)")
+    say(f"{work.directory}: more matchings: {_shown(results)} ({seconds:.1f} s)")
 
 
 def look(name: str, representation: Representation, **given: Any) -> Work:

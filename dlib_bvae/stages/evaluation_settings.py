@@ -13,6 +13,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.factors import FACTOR_BINS
 from dlib_bvae.metrics.engine.null import MOST
 from dlib_bvae.metrics.engine.sampling import DISJOINT, SAMPLINGS
+from dlib_bvae.metrics.engine.screening import WIDE
 from dlib_bvae.registry import configurable
 
 
@@ -25,6 +26,7 @@ class Settings(NamedTuple):
     sampling: str
     factor_bins: int
     null: int
+    screened_codes: int
 
 
 @configurable("evaluation", seeds=["random_seed"], additions=["null"])
@@ -35,6 +37,7 @@ def evaluation(
     sampling: str = DISJOINT,
     factor_bins: int = FACTOR_BINS,
     null: int = 0,
+    screened_codes: int = 0,
 ) -> Settings:
     """The seed of the metrics, and what they are scored on: "all" images, or of a data set with held-out combinations
     the images "in" training or left "out" (dlib_bvae.datasets.derived.training_distribution.split).
@@ -43,16 +46,19 @@ def evaluation(
     sampling: "disjoint" or "with_replacement"; see dlib_bvae.metrics.engine.sampling.sampled.
     factor_bins: in how many bins continuous factors are counted; see dlib_bvae.metrics.engine.factors.binned.
     null: how many random matchings of the codes to images are scored, too; see dlib_bvae.metrics.engine.null.statistics.
+    screened_codes: how many of wider codes are kept by metrics that fit probes to all; see
+    dlib_bvae.metrics.engine.screening.screened.
     """
     check_integer("evaluation.random_seed", random_seed, 0)
     check_integer("evaluation.repeats", repeats, 1)
     check_integer("evaluation.factor_bins", factor_bins, 2, MOST_BINS)
     check_integer("evaluation.null", null, 0, MOST)
+    check_integer("evaluation.screened_codes", screened_codes, 0, WIDE)
     if split not in ("all", *SPLITS):
         raise UserError(f"evaluation.split must be one of all, {', '.join(SPLITS)}; got {split!r}")
     if sampling not in SAMPLINGS:
         raise UserError(f"evaluation.sampling must be one of {', '.join(SAMPLINGS)}; got {sampling!r}")
-    return Settings(random_seed, split, repeats, sampling, factor_bins, null)
+    return Settings(random_seed, split, repeats, sampling, factor_bins, null, screened_codes)
 
 
 def split_subset(data: ImageData, split: str) -> Subset | None:

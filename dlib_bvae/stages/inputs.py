@@ -18,7 +18,7 @@ from dlib_bvae.artifacts.trust import statements_of_run
 from dlib_bvae.config import part_of_configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
-from dlib_bvae.runtime import RUNS, load_tensorflow
+from dlib_bvae.runtime import RUNS, load_tensorflow, say
 
 if TYPE_CHECKING:
     from dlib_bvae.models.signatures import SavedModel
@@ -124,7 +124,7 @@ def trained_run(model_dir: Path | None) -> Path:
         if not found:
             raise UserError(f"no trained run in {RUNS}/; train one with dlib_bvae_train, or give --model_dir")
         model_dir = found[-1].parents[3]
-        print(f"run: {model_dir} (the most recent; --model_dir chooses another)")
+        say(f"run: {model_dir} (the most recent; --model_dir chooses another)")
     elif not model_dir.is_dir():
         raise UserError(f"there is no run directory {model_dir}; train it with dlib_bvae_train --model_dir={model_dir}")
     elif (found_there := standing(model_dir / "train", "train")) == "begun":

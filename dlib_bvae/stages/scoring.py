@@ -18,6 +18,7 @@ from dlib_bvae.metrics.engine.factors import binned
 from dlib_bvae.metrics.engine.null import VALUES, against, compared, has_null, values_of
 from dlib_bvae.metrics.engine.repeats import combined
 from dlib_bvae.metrics.engine.sampling import Drawn, sampled, sampling_of
+from dlib_bvae.metrics.engine.screening import screened
 from dlib_bvae.stages.evaluation_settings import Settings, split_subset
 from dlib_bvae.stages.inputs import Representation
 
@@ -80,10 +81,11 @@ class Scoring:
             recorded_trees() as trees,
             sampled(self.settings.sampling) as drawn,
             binned(self.settings.factor_bins) as bins,
+            screened(self.settings.screened_codes) as kept,
         ):
             yield drawn
             sampling = drawn_so(self.name)
-        self.parameters = {**sampling, **trees, **bins}
+        self.parameters = {**sampling, **trees, **bins, **kept}
 
     def _null_names(self, result: Mapping[str, Any]) -> list[str]:
         """The scores in a result that have a null here."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from dlib_bvae.metrics.engine.codes import MetricData, factor_sizes
 from dlib_bvae.metrics.engine.sampling import factor_names
+from dlib_bvae.metrics.engine.screening import SCREENING
 from dlib_bvae.metrics.score_info import Matrix
 
 _COLOURS = "cividis"  # made for readers who confuse colours, and dark to bright for those who print in grey
@@ -79,6 +80,8 @@ def _labels(axis: str, size: int, results: Mapping[str, Any], data: MetricData) 
         names = [name for name, values in zip(factor_names(data), factor_sizes(data), strict=True) if values > 1]
     else:
         listed = results.get("active_codes" if axis == "active code" else axis)
+        if axis == "code":
+            listed = results.get(SCREENING, {}).get("kept")  # of wide codes there are only some
         names = listed if isinstance(listed, list) and len(listed) == size else list(range(size))
     texts = [str(name) for name in names]
     return [text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…" for text in texts]

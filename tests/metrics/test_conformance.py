@@ -169,6 +169,8 @@ def test_very_many_codes_are_scored_or_refused(name, data):
     limit = getattr(sys.modules[metrics.METRICS.get(name).__module__], "_MOST_CODES", None)
     if limit is None:
         assert scalars(found)
+        if "screening" in found:
+            assert (len(found["screening"]["kept"]), found["screening"]["images"]) == (100, data.num_images // 4)
     else:
         assert limit in (100, 1_000)
         assert re.match(rf"{name} takes at most {limit} codes an image, .*; got 10000", found)

@@ -9,7 +9,7 @@ from dlib_bvae.stages.evaluation_settings import Settings, evaluation, split_sub
 
 def test_its_defaults_score_all_images_once():
     expected = {"random_seed": 0, "split": "all", "repeats": 1, "sampling": "disjoint", "factor_bins": 10, "null": 0}
-    assert evaluation() == Settings(**expected)
+    assert evaluation() == Settings(**expected, screened_codes=0)
     assert split_subset(datasets.load("dummy_data"), "all") is None
 
 
@@ -18,6 +18,7 @@ def test_its_defaults_score_all_images_once():
     [
         ({"random_seed": -1}, r"evaluation\.random_seed must be an integer >= 0; got -1"),
         ({"repeats": 0}, r"evaluation\.repeats must be an integer >= 1; got 0"),
+        ({"screened_codes": 1_001}, r"evaluation\.screened_codes must be an integer <= 1000; got 1001"),
         ({"null": -1}, r"evaluation\.null must be an integer >= 0; got -1"),
         ({"sampling": "disjunct"}, "evaluation.sampling must be one of disjoint, with_replacement; got 'disjunct'"),
         ({"split": "outside"}, r"evaluation\.split must be one of all, in, out; got 'outside'"),

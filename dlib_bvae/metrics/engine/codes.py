@@ -33,7 +33,7 @@ class CodeReader:
     codes: array (images, latents), one row an image in index order, the data's order of images (never copied whole),
     or a function observations float32 (n, H, W, C) → (n, latents).
     sizes: values of each factor; empty without factors. num_images: cells of the grid, or images without one. images: all
-    of them, images_per_cell of each cell that are neighbours.
+    of them, images_per_cell of each cell that are neighbours. columns: the codes that are handed on, int64; None for all.
     Raises NotApplicable for data without factors where they are needed, and UserError as check_codes.
     """
 
@@ -49,6 +49,7 @@ class CodeReader:
         self._image_of_cell = getattr(data, "image_of_cell", None)
         self._encode = codes if callable(codes) else None
         self.latents: int | None = None  # unknown of a function
+        self.columns: np.ndarray | None = None
         self._codes = None if callable(codes) else check_codes(codes, self.images)
         if self._codes is not None:
             self.latents = self._codes.shape[1]
@@ -69,18 +70,27 @@ class CodeReader:
             return self._read(images, lambda part: self._observed(part, random_state))
         return self._read(images, self.data.observations_at)
 
+    def width(self) -> int:
+        """How many codes an image has; a function encodes one image."""
+        if self.latents is None:
+            self.latents = self.of_images(np.arange(1), np.random.RandomState(0)).shape[1]
+        return self.latents
+
     def _read(self, indices: np.ndarray, observe: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        check_codes_fit(len(indices), self.latents or 1)
+        columns = self.columns
+        check_codes_fit(len(indices), (self.latents or 1) if columns is None else len(columns))
         if self._codes is not None:
             if self._image_of_cell is not None:
                 indices = self._image_of_cell[indices]
-            rows = np.asarray(self._codes[indices], np.float64)
+            found = self._codes[indices] if columns is None else self._codes[indices[:, None], columns]
+            rows = np.asarray(found, np.float64)
         else:
             step = max(1, _OBSERVATION_BYTES // (4 * math.prod(self.data.observation_shape)))
             parts: list[np.ndarray] = []
             for start in range(0, len(indices), step):
                 part = indices[start : start + step]
-                parts.append(self._encoded(observe(part), len(part)))
+                encoded = self._encoded(observe(part), len(part))
+                parts.append(encoded if columns is None else encoded[:, columns])
                 check_codes_fit(len(indices), parts[0].shape[1])
             rows = np.concatenate(parts)
         if bad := unusable(rows):

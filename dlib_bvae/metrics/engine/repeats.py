@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.metrics.engine.screening import SCREENING
 from dlib_bvae.metrics.score_info import MISSING
 
 _DIFFERENT = object()  # stands for the mean of what has none
@@ -19,7 +20,8 @@ def combined(
 
     Floats below the scores (by factor, by code, in matrices) are averaged too. Anything else (names, indices) stays where
     all results agree and is left out where they do not, and so are the entries `of_active`, which have one row an active
-    code, where active_codes differ. A score that one result lacks is None; missing_scores says why.
+    code, where active_codes differ, and lists with one entry a code where screening kept different ones. A score that one
+    result lacks is None; missing_scores says why.
     `repeats`: seeds; scores, {score: its value by each seed}; std (divisor n − 1); interval_95, [low, high] of Student's
     t about the mean, which may reach beyond the score's range. They say how far the drawn images move the score of these
     very codes, not what training does; a metric that uses every image has a std of 0.
@@ -32,7 +34,7 @@ def combined(
     others = {
         key: _mean_of([result.get(key) for result in results])
         for key in results[0]
-        if key not in scores and key != MISSING and (agree or key not in of_active)
+        if key not in scores and key != MISSING and (agree or key not in of_active) and not _of_others(key, results)
     }
     return {
         **{key: float(np.mean(values)) for key, values in known.items()},
@@ -46,6 +48,13 @@ def combined(
             "interval_95": {key: interval(values) for key, values in known.items()},
         },
     }
+
+
+def _of_others(key: str, results: Sequence[dict[str, Any]]) -> bool:
+    """Whether the entry `key` has one value a code, and the results do not have the same codes."""
+    kept = [result.get(SCREENING, {}).get("kept", []) for result in results]
+    value = results[0][key]
+    return any(each != kept[0] for each in kept) and isinstance(value, list) and len(value) == len(kept[0])
 
 
 def interval(values: Sequence[float], share: float = 0.95) -> list[float]:

@@ -14,6 +14,8 @@ from dlib_bvae.errors import NotApplicable, UserError, check_integer, unknown, w
 from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, factor_sizes
 from dlib_bvae.metrics.engine.factors import FactorValues
+from dlib_bvae.metrics.engine.screening import most_informative, number_kept, said, screening_images
+from dlib_bvae.metrics.score_info import Result
 
 DISJOINT, WITH_REPLACEMENT = SAMPLINGS = ("disjoint", "with_replacement")
 _REFERENCE = "_dlib"  # how a metric ends that is disentanglement_lib's very number
@@ -104,9 +106,10 @@ class Sampler:
     data, codes, random_state: see dlib_bvae.metrics.score. Factors with one value say nothing and are left out.
     least_factors: how many factors must vary; with 0 the data may have none, and none are read. most_codes: refuses more
     latents, where they would take forever. full_grid: the metric needs images with chosen factors (moved), so every
-    combination.
+    combination. screens: of wide codes only those are scored that inform of the factors most (screening.number_kept), found
+    on other images than those that are drawn later; not of a full grid.
     kept: indices of the factors that vary; factor_names, sizes: theirs; factors: what is counted and regressed on of them.
-    with_replacement: how it draws (sampling_of).
+    with_replacement: how it draws (sampling_of). images: those that there are to draw. screening: what the result says of it.
     Raises UserError for what CodeReader refuses, and NotApplicable when fewer factors vary or there are more latents.
     """
 
@@ -119,6 +122,7 @@ class Sampler:
         least_factors: int = 1,
         most_codes: int | None = None,
         full_grid: bool = False,
+        screens: bool = False,
     ):
         self.name = name
         self.with_replacement = sampling_of(name) == WITH_REPLACEMENT
@@ -139,6 +143,36 @@ class Sampler:
             )
         if self.source.latents is not None:
             self._check_width(self.source.latents)  # before any is read
+        self.images = self.source.images
+        self._cells = self.source.num_images
+        self._passed = np.empty(0, np.int64)  # images, or cells, that others are drawn between
+        self.screening: Result = {}
+        if screens:
+            self._screen()
+
+    def _screen(self) -> None:
+        """Keeps the codes that inform of the factors most, by images that no sample has from now on; all, unless wide."""
+        latents = self.source.width()
+        number = number_kept(latents)
+        if number == latents:
+            return
+        there = self._cells if self.with_replacement else self.images
+        chosen = np.sort(self.different(there, screening_images(there)))
+        sample = self.at(chosen) if self.with_replacement else self._sample(chosen)
+        kept = most_informative(sample.codes, sample.factors, self.sizes, number)
+        self.source.columns = kept
+        self._passed = chosen - np.arange(len(chosen))
+        self._cells = self.images = there - len(chosen)
+        self.screening = said(latents, kept, len(chosen))
+
+    def _between(self, rows: np.ndarray) -> np.ndarray:
+        """Numbers of 0 … images - 1 (cells with replacement) → indices of images that did not screen."""
+        return rows + np.searchsorted(self._passed, rows, side="right")
+
+    def columns(self, codes: np.ndarray) -> list[int]:
+        """Places among the codes of a sample (n,) → their places among all codes."""
+        kept = self.source.columns
+        return (codes if kept is None else kept[codes]).tolist()
 
     def _check_width(self, latents: int) -> None:
         if self._most_codes is not None and latents > self._most_codes:
@@ -159,9 +193,9 @@ class Sampler:
         if self.with_replacement:
             return self.at(self.draw_rows(parameter, num, least))
         self._check(parameter, num, least)
-        found = self.different(self.source.images, num)
+        found = self.different(self.images, num)
         self.note(parameter, num, len(found), least)
-        return self._sample(found)
+        return self._sample(self._between(found))
 
     def train_and_test(
         self, num_train: Any, num_test: Any, varied: bool = True, least: int = 1, least_test: int = 1
@@ -183,12 +217,12 @@ class Sampler:
         train_size, test_size = self.parts(num_train, num_test)
         if train_size + test_size < num_train + num_test:
             warn_once(
-                f"{self.name}: num_train + num_test = {num_train + num_test:,} are more than the {self.source.images:,} "
+                f"{self.name}: num_train + num_test = {num_train + num_test:,} are more than the {self.images:,} "
                 f"images; it is fitted to {train_size:,} of them and tested on {test_size:,} others"
             )
         self.note("num_train", num_train, train_size, least)
         self.note("num_test", num_test, test_size, least_test)
-        rows = self.different(self.source.images, train_size + test_size)
+        rows = self._between(self.different(self.images, train_size + test_size))
         train, test = self._sample(rows[:train_size]), self._sample(rows[train_size:])
         if varied:
             self.check_varied("num_train", train_size, train)
@@ -196,10 +230,10 @@ class Sampler:
 
     def parts(self, num_train: int, num_test: int) -> tuple[int, int]:
         """How many images train and test: as many as asked for, or at most two thirds and one third of those that there are."""
-        if num_train + num_test <= self.source.images:
+        if num_train + num_test <= self.images:
             return num_train, num_test
-        most = 2 * self.source.images // 3
-        return min(num_train, most), min(num_test, self.source.images - most)
+        most = 2 * self.images // 3
+        return min(num_train, most), min(num_test, self.images - most)
 
     def fitting(self, sizes: Sequence[int], num_test: Any, most: int | None = None) -> list[int]:
         """Those of the numbers of training images `sizes` that there are, with images left to test on, and at most `most`.
@@ -209,7 +243,7 @@ class Sampler:
         self._check("num_test", num_test, 1)
         if self.with_replacement:
             return list(sizes)
-        images = self.source.images
+        images = self.images
         largest = min(most or images, max(images - num_test, 2 * images // 3))
         fit = [size for size in sizes if size <= largest]
         if not fit:
@@ -226,7 +260,7 @@ class Sampler:
     def draw_rows(self, parameter: str, num: Any, least: int = 1) -> np.ndarray:
         """Grid indices int64 (num,), drawn with replacement."""
         self._check(parameter, num, least)
-        return np.random.default_rng(self.seed()).integers(self.source.num_images, size=num)
+        return self._between(np.random.default_rng(self.seed()).integers(self._cells, size=num))
 
     def different(self, among: int, num: int) -> np.ndarray:
         """At most `num` different numbers of 0 … among - 1, int64, in random order."""
@@ -236,7 +270,7 @@ class Sampler:
         """Has the result say that a sample is smaller than its parameter; NotApplicable when smaller than `least`."""
         if found < least:
             raise NotApplicable(
-                f"{self.name}.{parameter} must be at least {least}, and the {self.source.images:,} images of this data set "
+                f"{self.name}.{parameter} must be at least {least}, and the {self.images:,} images of this data set "
                 f"leave {found}"
             )
         if found < asked:
