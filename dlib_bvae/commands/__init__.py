@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from dlib_bvae import __version__
 from dlib_bvae.commands.flags import Command
@@ -23,6 +24,7 @@ COMMANDS = {
     "data": "data:data",
     "evaluate": "stages:evaluate",
     "leaderboard": "results:leaderboard",
+    "list": "names:names",
     "metrics": "metrics:metrics",
     "postprocess": "stages:postprocess",
     "rank": "metrics:rank",
@@ -53,7 +55,16 @@ def run(name: str) -> None:
     parser.add_argument("--version", action="version", version=_VERSION, help="say which version this is")
     if name in FORMER:
         parser.description = f"{parser.description} Today this is dlib_bvae_{FORMER[name]}."
-    call_and_exit(call, parser)
+    call_and_exit(functools.partial(_with_checked_names, call), parser)
+
+
+def _with_checked_names(call: Callable[..., object], **given: Any) -> None:
+    """Calls `call`; a wrong name of gin is refused before, where it would be only once TensorFlow is imported."""
+    if given.get("gin_bindings") or given.get("gin_config"):
+        from dlib_bvae import gin_names
+
+        gin_names.check(given.get("gin_config", ()), given["gin_bindings"])
+    call(**given)
 
 
 def main() -> None:

@@ -28,9 +28,9 @@ ABOUT = {
         ("num_train", "predictor"),
         "Locatello et al. 2019",
         "seconds",
+        defects="It measures how much is read from all codes together: rotated codes score nearly the same.",
     )
 }
-
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

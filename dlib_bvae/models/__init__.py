@@ -27,6 +27,35 @@ MODELS = Registry(
     },
 )
 
+_ARCHITECTURES = {  # module → its encoders and decoders
+    "architectures": (
+        "burgess_encoder",
+        "burgess_decoder",
+        "higgins_encoder",
+        "higgins_decoder",
+        "fc_encoder",
+        "fc_decoder",
+        "conv_encoder",
+        "deconv_decoder",
+        "residual_encoder",
+        "residual_decoder",
+        "spatial_broadcast_decoder",
+    ),
+}
+ARCHITECTURES = Registry(
+    "architecture",
+    "dlib_bvae.architectures",
+    {name: f"dlib_bvae.models.{module}:{name}" for module, names in _ARCHITECTURES.items() for name in names},
+)
+LIKELIHOODS = Registry(
+    "likelihood",
+    "dlib_bvae.likelihoods",
+    {
+        name: f"dlib_bvae.models.likelihoods:{name}"
+        for name in ("bernoulli_loss", "gaussian_loss", "sigma_loss", "optimal_sigma_loss")
+    },
+)
+
 
 def load(source: str | Path) -> TrainedModel:
     """The trained model in a run directory, or in a SavedModel of any framework with a signature encode; see TrainedModel.

@@ -215,7 +215,7 @@ def _score(
             refusals[name] = refusal
         except Exception as error:  # a defect of one metric does not cost the scores of the others
             raise_if_interrupted()  # it may be what a library made of an interrupt
-            if is_disk_full(error) or (len(names) == 1 and _is_ours(name)):
+            if is_disk_full(error) or (len(names) == 1 and metrics.is_ours(name)):
                 raise
             refusals[name] = _defect(name, error)
     used |= {key: value for work in done for key, value in work.used().items()}
@@ -238,14 +238,10 @@ def _refusal(refusals: dict[str, UserError], asked: int, skip_inapplicable: bool
     return None
 
 
-def _is_ours(name: str) -> bool:
-    return metrics.METRICS.get(name).__module__.startswith("dlib_bvae.")
-
-
 def _defect(name: str, error: Exception) -> UserError:
     """What to say of an exception that is no refusal: where it was raised, and in whose code."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    owner = "this package" if _is_ours(name) else "the package that brings it"
+    owner = "this package" if metrics.is_ours(name) else "the package that brings it"
     text = (str(error).splitlines() or [""])[0]
     return UserError(
         f"the metric {name} failed with {type(error).__name__}: {text} ({place.filename}, line {place.lineno}); report it to "

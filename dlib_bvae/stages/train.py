@@ -29,13 +29,13 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.curve import frechet_curve
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.unsupervised import sampled_total_correlation
-from dlib_bvae.models.architectures import ARCHITECTURES
+from dlib_bvae.models import ARCHITECTURES, LIKELIHOODS
 from dlib_bvae.models.baselines import BASELINES, Baseline
-from dlib_bvae.models.likelihoods import LIKELIHOODS
 from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
 from dlib_bvae.models.saved_model import Model, export
 from dlib_bvae.models.vae import GaussianVAE, build_likelihood
 from dlib_bvae.runtime import RUNS, say
+from dlib_bvae.training import OPTIMIZERS, SCHEDULES
 from dlib_bvae.training.callbacks.divergence import Divergence
 from dlib_bvae.training.callbacks.validation import make_validation
 from dlib_bvae.training.checkpoints import kept_step
@@ -44,7 +44,6 @@ from dlib_bvae.training.exports import exported_steps
 from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import steps_of
 from dlib_bvae.training.loop import train as run_loop
-from dlib_bvae.training.optimizers import OPTIMIZERS, SCHEDULES
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.settings import TrainingSettings, depends_on_total
 from dlib_bvae.training.trainer import Trainer

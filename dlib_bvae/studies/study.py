@@ -202,12 +202,16 @@ def study(
     gpus: float | str = AUTO,
     timeout: float = 0.0,
     attempts: int = 1,
+    null: int = 0,
+    costly_null: int = 5,
     order: Mapping[str, Sequence[object]] | None = None,
 ) -> Study:
     """The runs of all parts; one that two parts have is there once, with the metrics of both.
 
-    metrics: of parts that name none; see evaluations. order: {"dataset.name": ["dsprites_full", "cars3d"]} has all runs of one
-    value come before those of the next, whatever their part; other values come last. Raises UserError for values out of range.
+    metrics: of parts that name none; see evaluations. null, costly_null: evaluation.null and evaluation.costly_null of all
+    metrics that say nothing of them; 20 for a board, so that each score has what chance gives. order: {"dataset.name":
+    ["dsprites_full", "cars3d"]} has all runs of one value come before those of the next, whatever their part; other values come
+    last. Raises UserError for values out of range.
     """
     check_name("study.name", name)
     check_integer("study.cpus", cpus, 1)
@@ -215,11 +219,14 @@ def study(
     if gpus != AUTO:
         _check_gpus(gpus)
     check_number("study.timeout", timeout, 0)
+    check_integer("study.null", null, 0)
+    check_integer("study.costly_null", costly_null, 0)
     if not isinstance(parts, (list, tuple)) or not all(isinstance(each, Part) for each in parts):
         raise UserError(f"study.parts must be a list such as [@conv/part(), @mlp/part()]; got {parts!r}")
     runs: dict[str, Run] = {}
     for each in parts:
-        scored = evaluations(metrics if each.metrics is None else each.metrics)
+        asked = evaluations(metrics if each.metrics is None else each.metrics)
+        scored = tuple(_with_null(one, null, costly_null) for one in asked) if null else asked
         for run in _runs_of(each, scored):
             before = runs.get(run.digest)
             runs[run.digest] = run if before is None else before.with_evaluations(run.evaluations)
@@ -236,6 +243,15 @@ def _ordered(runs: Iterable[Run], order: Mapping[str, Sequence[object]]) -> tupl
         return [list(values).index(value) if value in values else len(values) for values, value in found]
 
     return tuple(sorted(runs, key=place))
+
+
+@functools.cache
+def _with_null(evaluation: Evaluation, null: int, costly: int) -> Evaluation:
+    """The same with so many matchings, where its files and statements say none."""
+    said = flattened(evaluation.gin_config, evaluation.gin_bindings)
+    more = {"evaluation.null": null, "evaluation.costly_null": costly}
+    statements = _statements({key: value for key, value in more.items() if key not in said})
+    return replace(evaluation, gin_bindings=(*statements, *evaluation.gin_bindings))
 
 
 def _check_gpus(gpus: object) -> None:

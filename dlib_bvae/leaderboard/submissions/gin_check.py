@@ -13,12 +13,10 @@ from dlib_bvae.dlib_gin import statements
 from dlib_bvae.errors import UserError
 from dlib_bvae.gin_text import BINDING, IMPORT, MACRO, METRIC, Macros, Reference, Statement, effective, literal
 from dlib_bvae.leaderboard.submissions.cost_bounds import check_costs
-from dlib_bvae.models import MODELS
-from dlib_bvae.models.architectures import ARCHITECTURES
+from dlib_bvae.models import ARCHITECTURES, LIKELIHOODS, MODELS
 from dlib_bvae.models.baselines import BASELINES
-from dlib_bvae.models.likelihoods import LIKELIHOODS
 from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS
-from dlib_bvae.training.optimizers import OPTIMIZERS, SCHEDULES
+from dlib_bvae.training import OPTIMIZERS, SCHEDULES
 
 # What may be bound and referred to: data sets, which read files, and extractors, which read weights, are not among them.
 _REGISTRIES = (MODELS, OBJECTIVES, WEIGHTS, BASELINES, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
