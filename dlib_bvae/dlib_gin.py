@@ -48,31 +48,40 @@ def translated(found: list[Statement]) -> list[Statement]:
     return _Translation(found).statements() if any(map(_concerns, found)) else found
 
 
-def metric_of(files: Sequence[str], bindings: Sequence[str]) -> str | None:
-    """The metric, by our name, that evaluation.evaluation_fn asks for; None where a configuration has none."""
-    return next((each.key for each in reversed(statements(files, bindings)) if each.kind == METRIC), None)
-
-
 def asked_metrics(
-    names: Sequence[str], files: Sequence[str] = (), bindings: Sequence[str] = ()
+    names: Sequence[str] | None, files: Sequence[str] = (), bindings: Sequence[str] = ()
 ) -> tuple[list[str], list[str]]:
-    """Metrics by our names for `names`, of which some may be disentanglement_lib's, and the gin bindings that they need.
+    """Metrics by our names, and the gin bindings that they need besides.
 
-    Raises UserError where one of its metrics would have others drawn with replacement, too, which files and bindings do not say.
+    names: of which some may be disentanglement_lib's; None for the one of the configuration's evaluation.evaluation_fn. Raises
+    UserError where neither names one, where they name different ones, and where one of its metrics would have others drawn with
+    replacement, too, which the configuration does not say.
     """
-    theirs = [name for name in names if name in ONLY_THEIRS]
-    needing = [name for name in theirs if draws(ONLY_THEIRS[name])]
-    bound = any(_key(each).full == _SAMPLING for each in statements(files, bindings)) if needing else True
-    more = [] if bound else [f"{_SAMPLING} = {WITH_REPLACEMENT!r}"]
+    found = statements(files, bindings)
+    of_gin = next((each.key for each in reversed(found) if each.kind == METRIC), None)
+    if names is None:
+        if of_gin is None:
+            raise UserError("no metric; give --metric=beta_vae, several names with commas between, or all")
+        return [of_gin], []
+    ours = [ONLY_THEIRS.get(name, name) for name in names]
+    if of_gin is not None and ours != [of_gin]:
+        raise UserError(
+            f"--metric={','.join(names)} is not what evaluation.evaluation_fn of the gin configuration asks for, {of_gin}; leave "
+            "out one"
+        )
+    needing = [name for name in names if name in ONLY_THEIRS and draws(ONLY_THEIRS[name])]
+    if any(_key(each).full == _SAMPLING for each in found):
+        needing = []
     others = [name for name in names if name not in ONLY_THEIRS and not name.endswith(TWIN)]
-    if more and others:
+    if needing and others:
         raise UserError(
             f"--metric={needing[0]} draws images with replacement, as disentanglement_lib does, and {others[0]} does not; ask "
-            f"for them one after the other, or give --gin_bindings={more[0]!r} for both"
+            f"for them one after the other, or give --gin_bindings={draws(ONLY_THEIRS[needing[0]])!r} for both"
         )
-    for name in theirs:
-        warn_once(said(name))
-    return [ONLY_THEIRS.get(name, name) for name in names], more
+    for name in names:
+        if name in ONLY_THEIRS:
+            warn_once(said(name))
+    return ours, [draws(ONLY_THEIRS[name]) for name in needing[:1]]
 
 
 class _Key(NamedTuple):

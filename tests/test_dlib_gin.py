@@ -6,7 +6,7 @@ import pytest
 from support import dlib_configs
 
 from dlib_bvae import errors
-from dlib_bvae.dlib_gin import asked_metrics, metric_of, statements
+from dlib_bvae.dlib_gin import asked_metrics, statements
 from dlib_bvae.errors import UserError
 from dlib_bvae.gin_text import ADVICE, METRIC, effective, literal
 
@@ -135,7 +135,7 @@ def test_the_nine_metrics_of_its_study(name, metric, expected):
     sampling = {} if metric.endswith("_dlib") else SAMPLED
     keys = {f"{metric}.{key}": value for key, value in expected.items()}
     assert bound(text) == {**keys, **sampling, "evaluation.random_seed": "0"}
-    assert metric_of([], [text]) == metric
+    assert asked_metrics(None, [], [text]) == ([metric], [])
     first = next(line for line in said(text) if "evaluation_fn" in line)
     assert f"is --metric={metric} here" in first
     assert ("with_replacement" in first) == bool(sampling)
@@ -217,6 +217,7 @@ def test_names_of_metrics_that_are_asked_for(monkeypatch, capsys):
     sampling = "evaluation.sampling = 'with_replacement'"
     assert asked_metrics(["beta_vae_sklearn", "sap_dlib"]) == (["beta_vae", "sap_dlib"], [sampling])
     assert asked_metrics(["beta_vae_sklearn", "mig"], [], [sampling]) == (["beta_vae", "mig"], [])
+    assert asked_metrics(["irs_dlib"], [], ["evaluation.evaluation_fn = @irs"]) == (["irs_dlib"], [])
     with pytest.raises(UserError, match="draws images with replacement, as disentanglement_lib does, and mig does not"):
         asked_metrics(["beta_vae_sklearn", "mig"])
     assert capsys.readouterr().err.splitlines() == [

@@ -112,3 +112,7 @@ def test_a_study_s_metrics_may_have_its_names():
     assert (sap.metric, sap.gin_bindings) == ("sap_dlib", ())
     assert beta.gin_bindings == ("beta_vae.num_eval = 9", "evaluation.sampling = 'with_replacement'")
     assert beta.metric == "beta_vae"
+    with pytest.raises(
+        UserError, match="--metric=mig is not what evaluation.evaluation_fn of the gin configuration asks for"
+    ):
+        study.evaluations([{"metric": "mig", "gin_bindings": ["evaluation.evaluation_fn = @dci"]}])
