@@ -20,6 +20,7 @@ from dlib_bvae.dlib_names import (
     WITH_REPLACEMENT,
     draws,
     said,
+    said_of,
     said_of_metric,
 )
 from dlib_bvae.errors import UserError, warn_once
@@ -127,19 +128,20 @@ def _is_theirs(reference: Reference) -> bool:
 
 
 class _Translation:
-    """One configuration's translation. last: the binding that holds, by the parts of its key."""
+    """One configuration's translation. last: the binding that holds, by the parts of its key; final: the last in any scope."""
 
     def __init__(self, found: list[Statement]):
         self.found = found
         parameters, macros = effective(found)
         self.values = Macros(macros)
         self.last = {_key(each): each for each in parameters.values()}
+        self.final = {key.full: each for key, each in self.last.items()}
         self.advised: set[str] = set()
         self.network = self._function("vae_optimizer.optimizer_fn")
         self.adam = self._bound(_ADAM, self.network)
         self.other = self._function("discriminator_optimizer.optimizer_fn")
         self.rival = self._bound(_ADAM, self.other)
-        self.evaluated = self._function(_EVALUATION)
+        self.evaluated = self._function(_EVALUATION, "@mig")
         self.theirs = _last_part(self.evaluated) if self.evaluated else ""
         self.metric = METRICS.get(self.theirs, self.theirs)
         self.scored = self._bound(self.theirs, self.evaluated)
@@ -167,8 +169,8 @@ class _Translation:
         if use := REFUSED.get(key.name):
             raise _refusal(key.name, use, each)
         if key.full in self.handlers:
-            if each is self.last[key]:  # what a later one overrides says nothing
-                yield from self._advice(key.full, each)
+            if each is self.final[key.full]:  # what a later one overrides says nothing
+                yield from self._advice(key.full, each) if key.full not in (_EVALUATION, *SHARED) else ()
                 yield from self.handlers[key.full](each)
         elif key.full in IGNORED and self._changes_nothing(key.full, each):
             yield from self._advice(key.full, each)
@@ -185,7 +187,7 @@ class _Translation:
             yield each._replace(value=_renamed(each.value)) if each.kind in (BINDING, MACRO) else each
 
     def _advice(self, theirs: str, each: Statement) -> Iterator[Statement]:
-        if theirs not in self.advised and theirs != _EVALUATION:
+        if theirs not in self.advised:
             self.advised.add(theirs)
             yield Statement(ADVICE, said(theirs), None, each.file, each.line)
 
@@ -289,8 +291,11 @@ class _Translation:
         if isinstance(value, Reference):
             value = _last_part(value)
         if self.metric in metrics:
-            yield each._replace(key=f"{self.metric}.{parameter}", value=value)
+            ours = f"{self.metric}.{parameter}"
+            yield Statement(ADVICE, said_of(key.full, ours), None, each.file, each.line)
+            yield each._replace(key=ours, value=value)
             return
+        yield from self._advice(key.full, each)
         file = each.file or "--gin_bindings"  # whoever typed one name is not told of the others that nothing used them
         for name in metrics:
             yield each._replace(key=f"{name}.{parameter}", value=value, file=file)
@@ -300,18 +305,21 @@ class _Translation:
         return isinstance(model, Reference) and _last_part(model) == "factor_vae"
 
     def _has(self, full: str) -> bool:
-        return any(key.full == full for key in self.last)
+        return full in self.final
 
     def _value(self, full: str) -> Any:
         """What is bound to a parameter in the end, in whatever scope; None where nothing is."""
-        found = [each for key, each in self.last.items() if key.full == full]
-        return self.values.resolve(found[-1].value, found[-1]) if found else None
+        each = self.final.get(full)
+        return None if each is None else self.values.resolve(each.value, each)
 
-    def _function(self, full: str) -> Reference | None:
-        """The function that is bound to a parameter. Raises UserError where it is none."""
+    def _function(self, full: str, example: str = "@AdamOptimizer") -> Reference | None:
+        """The function that is bound to a parameter, if any. Raises UserError for another value."""
         value = self._value(full)
-        if value is not None and (not isinstance(value, Reference) or value.evaluate):
-            raise UserError(f"{full} must be a function such as @mig, without parentheses; got {literal(value)}")
+        if full in self.final and (not isinstance(value, Reference) or value.evaluate):
+            raise UserError(
+                f"{full} must be a function such as {example}, without parentheses; got {literal(value)}"
+                f"{self.final[full].place}"
+            )
         return value
 
     def _bound(self, name: str, function: Reference | None) -> dict[str, Statement]:
