@@ -32,7 +32,6 @@ ABOUT = {
 }
 
 
-
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def downstream_task(
     data: MetricData,

@@ -47,7 +47,6 @@ ABOUT = {
 }
 
 
-
 @gin.configurable(denylist=["data", "codes", "random_state"])
 def modularity_explicitness(
     data: MetricData,

@@ -144,12 +144,12 @@ def _quick(name: str) -> dict[str, Any]:
 def _metrics(text: str) -> list[str]:
     """Names in `text`, each once, without those that need a model's decoder. Raises UnknownName."""
     of_codes = [n for n in metrics.installed() if "decode" not in inspect.signature(metrics.METRICS.get(n)).parameters]
-    names = of_codes if text == "all" else [metrics.METRICS.canonical(each.strip()) for each in text.split(",")]
+    names = of_codes if text == "all" else metrics.split(text)
     for name in names:
         metrics.METRICS.get(name)
         if name not in of_codes:
             raise UserError(f"{name} needs a model; leave it out, as there are only codes here")
-    return list(dict.fromkeys(names))
+    return names
 
 
 def _perturbations(text: str) -> list[str]:

@@ -82,7 +82,12 @@ def _information(codes: np.ndarray, factors: np.ndarray, sizes: Sequence[int]) -
     for start in range(0, codes.shape[1], _BLOCK):
         tables = binned_tables(codes[:, start : start + _BLOCK], _BINS, factors, sizes)
         chance = [
-            ((table > 0).sum(axis=(1, 2)) - (table.sum(axis=2) > 0).sum(axis=1) - (table.sum(axis=1) > 0).sum(axis=1) + 1)
+            (
+                (table > 0).sum(axis=(1, 2))
+                - (table.sum(axis=2) > 0).sum(axis=1)
+                - (table.sum(axis=1) > 0).sum(axis=1)
+                + 1
+            )
             / (2 * np.maximum(table.sum(axis=(1, 2)), 1))
             for table in tables
         ]
