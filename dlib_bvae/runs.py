@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dlib_bvae.models.trained import TrainedModel
 
-__all__ = ["Run", "encode", "evaluate", "table", "train", "visualize"]
+__all__ = ["Run", "encode", "evaluate", "evaluate_codes", "table", "train", "visualize"]
 
 Texts: TypeAlias = str | Path | Sequence[str | Path]  # one, or several
 _PICTURE = Path("train", "reconstructions.png")
@@ -147,20 +147,45 @@ def evaluate(
     chance gives. trust: a run that was trained elsewhere may import its modules. Raises UserError for bad input, also for one of
     several metrics that refuses; the scores of the others are kept.
     """
-    from dlib_bvae.artifacts import read_results
-    from dlib_bvae.metrics import METRICS
     from dlib_bvae.stages import evaluate as stage
 
-    names = [metric] if isinstance(metric, str) else list(metric)
-    if not names or any(not name or name == "all" or "," in name for name in names):
-        raise UserError(f"metric must be a name such as 'beta_vae', or a list of names; got {metric!r}")
-    files, lines, place = _texts(gin_config), _texts(bindings), _directory(run)
+    names, files, lines, place = _metrics(metric), _texts(gin_config), _texts(bindings), _directory(run)
     with quiet(), interruptible(), trusting(everything=trust):
         done = stage.run(",".join(names), files, lines, place, overwrite, repeats, None, step, None, null)
-    found = [Scores(read_results(each, "evaluation")) for each in done]
-    scores = {each["metric"]: each for each in found}
-    by_name = {name: scores[METRICS.canonical(name)] for name in names}
-    return by_name[metric] if isinstance(metric, str) else by_name
+    scores = _scores(names, done)
+    return scores[metric] if isinstance(metric, str) else scores
+
+
+def evaluate_codes(
+    codes: str | Path,
+    dataset: str,
+    metric: str | Sequence[str],
+    gin_config: Texts = (),
+    bindings: Texts = (),
+    *,
+    name: str | None = None,
+    training_seed: int = 0,
+    directory: str | Path | None = None,
+    repeats: int | None = None,
+    null: int | None = None,
+    overwrite: bool = False,
+) -> dict[str, Scores]:
+    """Scores codes of any framework as dlib_bvae_evaluate --codes does: {metric: scores}, kept for tables and boards.
+
+    codes: a .npy, .npz or HDF5 file (images, latents), one row an image in the data set's order. dataset: its name; parameters
+    of it are bindings. name: in tables (None: the file's). training_seed: tables pool what differs in it. directory: of the
+    results (None: runs/ and the name). metric, repeats, null: see evaluate. Raises UserError for bad input.
+    """
+    from dlib_bvae.stages import evaluate as stage
+    from dlib_bvae.stages.external import external_codes
+
+    place = None if directory is None else Path(directory).expanduser()
+    path = Path(codes).expanduser()
+    source = external_codes(path, dataset=dataset, name=name, output_dir=place, training_seed=training_seed)
+    names, files, lines = _metrics(metric), _texts(gin_config), _texts(bindings)
+    with quiet(), interruptible():
+        done = stage.run(",".join(names), files, lines, None, overwrite, repeats, source, None, None, null)
+    return _scores(names, done)
 
 
 def visualize(
@@ -184,6 +209,22 @@ def table(directory: str | Path = RUNS) -> pd.DataFrame:
     from dlib_bvae.analysis.tables import by_score
 
     return by_score(collect_some(Path(directory).expanduser(), "stand in a table"))
+
+
+def _metrics(metric: str | Sequence[str]) -> list[str]:
+    names = [metric] if isinstance(metric, str) else list(metric)
+    if not names or any(not name or name == "all" or "," in name for name in names):
+        raise UserError(f"metric must be a name such as 'beta_vae', or a list of names; got {metric!r}")
+    return names
+
+
+def _scores(names: list[str], directories: list[Path]) -> dict[str, Scores]:
+    from dlib_bvae.artifacts import read_results
+    from dlib_bvae.metrics import METRICS
+
+    found = [Scores(read_results(each, "evaluation")) for each in directories]
+    scores = {each["metric"]: each for each in found}
+    return {name: scores[METRICS.canonical(name)] for name in names}
 
 
 def _directory(run: RunLike) -> Path:

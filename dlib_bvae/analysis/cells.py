@@ -39,7 +39,7 @@ def methods(frame: pd.DataFrame) -> pd.Series:
     named = frame[KEYS["model"]].astype(str)
     if OBJECTIVE not in frame:
         return named
-    objective = frame[OBJECTIVE].astype("string").map(_selector, na_action="ignore")
+    objective = frame[OBJECTIVE].astype("string").map(selector, na_action="ignore")
     return objective.fillna(named).astype(str)
 
 
@@ -76,7 +76,7 @@ def missing_references(frame: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _selector(text: str) -> str:
+def selector(text: str) -> str:
     """ "@train/vae()" → "vae"; a text that is no reference stays."""
     found = re.fullmatch(r"@(?:.*/)?([\w.]+)(?:\(\))?", text)
     return found[1].split(".")[-1] if found else text

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlib_bvae import analysis, metrics
 from dlib_bvae.analysis.cells import CLAIMED, has_null
+from dlib_bvae.analysis.chance import above_chance, adjusted_random
 from dlib_bvae.analysis.frame import KEYS, NULL, RUN
+from dlib_bvae.analysis.power import row_differences
 from dlib_bvae.analysis.tables import GROUP, aggregate
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 NO_NULL, NOT_ABOVE = "no null", "not above chance"
 # What a row says of chance, besides its badges.
-JUDGED = ("null", "above_chance", "chance_p", "adjusted", "adjusted_random", "smallest_difference")
+JUDGED = (
+    *("null", "above_chance", "chance_p", "chance_missing", "adjusted", "adjusted_random", "smallest_difference"),
+)
 ADJUSTED = ("mean", "std", "median", "iqm", "low", "high", "rank", "normalised")
 _COUNTS = "active_units"  # the metric, and its score
 _ACTIVE, _OF = f"evaluation_results.{_COUNTS}", "postprocess_results.num_latents"
@@ -36,23 +40,39 @@ class Latents(NamedTuple):
 
 
 def judged(frame: pd.DataFrame, seed: int = 0) -> dict[tuple, dict[str, Any]]:
-    """{GROUP of a row with a null: what it says of chance (JUDGED)}; nothing where a frame of `collect` has no null."""
-    table = aggregate(frame)
-    table = table[table["null_mean"].notna()]
-    if table.empty:
-        return {}
-    found = {tuple(row[name] for name in GROUP): _of_null(row) for row in plain(table)}
+    """{GROUP of a row: what it says of chance and of differences (JUDGED)} of a frame of `collect`.
+
+    null: the number of matchings, and the means over seeds of what their nulls say; above_chance and chance_p as of
+    analysis.chance, smallest_difference as of analysis.power. adjusted: the statistics of scores adjusted for chance. None
+    where there is none.
+    """
+    table = aggregate(frame)[[*GROUP, *NULL]]
+    for part in (above_chance(frame), adjusted_random(frame), row_differences(frame)):
+        table = table.merge(part, on=GROUP, how="left")
+    found = {tuple(row[name] for name in GROUP): _of_row(row) for row in plain(table)}
+    if all(each["null"] is None for each in found.values()):
+        return found
     below = [key for key, each in found.items() if each["above_chance"] is False]
     for cell in plain(analysis.cells(frame, seed=seed, adjusted=True, unranked=below)):
-        key = tuple(cell[name] for name in GROUP)
-        if key in found:
-            found[key]["adjusted"] = {name: cell[name] for name in ADJUSTED}
+        each = found[tuple(cell[name] for name in GROUP)]
+        if each["null"] is not None:
+            each["adjusted"] = {name: cell[name] for name in ADJUSTED}
     return found
 
 
-def _of_null(row: Mapping[str, Any]) -> dict[str, Any]:
-    null = {name: row[column] for column, name in NULL.items()}
-    return {"null": null, "above_chance": None}
+def _of_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    null = {"n": row["chance_n"], **{entry: row[column] for column, entry in NULL.items()}}
+    least = {
+        "value": row["smallest_difference"],
+        "df": row["training_df"],
+        "missing": row["smallest_difference_missing"],
+    }
+    return {
+        "null": None if null["mean"] is None else null,
+        "adjusted": None,
+        "smallest_difference": least,
+        **{name: row[name] for name in ("above_chance", "chance_p", "chance_missing", "adjusted_random")},
+    }
 
 
 def plain(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
@@ -69,7 +89,8 @@ def help_of(metric: str) -> str | None:
         except UserError:  # a plug-in that cannot be imported says nothing
             continue
         if about is not None:
-            return f"Measures {about.measures}."
+            lies = said_by(registry, metric, "VALIDITY", {}).get(metric)
+            return " ".join([f"Measures {about.measures}.", *([lies.caution] if lies and lies.caution else [])])
     return None
 
 
@@ -150,7 +171,7 @@ def why_unranked(row: Mapping[str, Any]) -> str | None:
     if row["evidence"] == CLAIMED:
         return "only claimed"
     if row["higher_is_better"] is None:
-        return "neither more nor less is better"
+        return "no known direction"
     if row["above_chance"] is False:
         return NOT_ABOVE
     return "one seed"

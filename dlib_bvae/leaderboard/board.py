@@ -108,7 +108,7 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
         "runs": runs,
         "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
         "agreement": agreements(frame),
-        "agreement_adjusted": agreements(adjusted_scores(frame)) if chance else [],
+        "agreement_adjusted": agreements(adjusted_scores(frame)) if any(row["adjusted"] for row in rows) else [],
         "metrics": {name: text for name in sorted({row["metric"] for row in rows}) if (text := help_of(name))},
     }
 
@@ -177,11 +177,12 @@ def _evaluation(records: Sequence[Record], behind: Behind) -> dict[str, Any]:
 
 
 def _order(row: dict[str, Any]) -> tuple:
-    """By what is compared, then the best first."""
+    """By what is compared, then the best first; what has no rank follows, and at the end what is not above chance."""
     compared = [row[name] for name in ("dataset", "fingerprint", "metric", "score", "num_images")]
     rank = math.inf if row["rank"] is None else row["rank"]
     worth = row["mean"] if row["higher_is_better"] is False else -row["mean"]
-    return *compared, str(row["metric_parameters"]), rank, worth, row["model"], row["id"]
+    by_chance = row["above_chance"] is False
+    return *compared, str(row["metric_parameters"]), rank, by_chance, worth, row["model"], row["id"]
 
 
 def make_row(

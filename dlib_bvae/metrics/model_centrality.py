@@ -28,6 +28,7 @@ ABOUT = {
         ("num_votes", "kl_threshold"),
         "Lin et al. 2020",
         "seconds",
+        defects="It ranks runs of one set: another run in the set changes all scores.",
     )
 }
 

@@ -29,6 +29,7 @@ ABOUT = {
         ("correlation", "kl_threshold"),
         "Duan et al. 2020",
         "seconds",
+        defects="It ranks runs of one set: another run in the set changes all scores.",
     )
 }
 

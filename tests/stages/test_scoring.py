@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.matchings import matchings
 
 from dlib_bvae import datasets, metrics
 from dlib_bvae.analysis import tables
@@ -12,7 +13,6 @@ from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import read_identity
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine import boosting
-from dlib_bvae.metrics.engine.null import matchings
 from dlib_bvae.stages import evaluate
 from dlib_bvae.stages.external import external_codes
 from dlib_bvae.stages.scoring import Scoring
@@ -106,3 +106,15 @@ def test_results_with_and_without_null_are_pooled_and_what_is_mixed_or_damaged_i
         path.write_text(json.dumps({**results, **damage}))
         with pytest.raises(UserError, match=r"evaluation_results\.json is damaged"):
             score_null("dci", 1)
+
+
+def test_screened_codes_are_a_parameter_of_the_result_only_where_codes_are_wider(score_null):
+    plain, narrow, wide = (
+        score_null("dci_lasso", None, *bindings)[0]
+        for bindings in ([], ["evaluation.screened_codes = 3"], ["evaluation.screened_codes = 2"])
+    )
+    assert "screened_codes" not in plain["metric_parameters"] | narrow["metric_parameters"]
+    assert "screening" not in plain.keys() | narrow.keys()
+    assert wide["metric_parameters"]["screened_codes"] == 2
+    assert (wide["screening"]["codes"], wide["screening"]["images"], len(wide["importance"])) == (3, 128, 2)
+    assert wide["uuid"] != plain["uuid"]

@@ -70,10 +70,17 @@ def test_active_codes_and_listed_axes_have_their_own_names(tmp_path, drawn):
         "losses": [[0.1, 0.2]] * 2,
         "widths": [16, 32],
         "other": [[1, 2, 3], [4, 5, 6]],
+        "kept": [[0.1, 0.2], [0.3, 0.4]],
+        "screening": {"kept": [15, 704]},
     }
-    facts = {"irs": Matrix("active code", "factor", "r"), "losses": Matrix("widths", "factor", "error")}
+    facts = {
+        "irs": Matrix("active code", "factor", "r"),
+        "losses": Matrix("widths", "factor", "error"),
+        "kept": BY_CODE,
+    }
     save_matrices(tmp_path, results, facts, Grid())
-    irs, losses, other = (figure.axes[0] for figure in drawn)
+    irs, losses, other, kept = (figure.axes[0] for figure in drawn)
+    assert texts(kept.xaxis) == ["15", "704"]
     assert texts(irs.xaxis) == ["3", "7"]
     assert texts(losses.xaxis) == ["16", "32"]
     assert losses.get_xlabel() == "width"

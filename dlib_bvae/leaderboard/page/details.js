@@ -79,9 +79,9 @@ function chance(row) {
   const { null: given, smallest_difference: least } = row;
   const spread = given?.std === null || !given ? "" : ` ± ${number(given.std, 4)}`;
   return [make("h3", {}, "Against chance"), row.no_null ? make("p", {}, `${NO_NULL[0].toUpperCase()}${NO_NULL.slice(1)}.`) : null, row.has_null ? null : make("p", {}, "This score has no null: chance cannot be measured by other matchings of codes and images."),
-    facts([["null", given ? `${number(given.mean, 4)}${spread}` : ""], ["matchings", given ? String(given.n) : ""], ["z", number(given?.z)], ["above chance", row.chance], ["p of chance", number(row.chance_p)],
+    facts([["null", given ? `${number(given.mean, 4)}${spread}` : ""], ["matchings", given ? String(given.n) : ""], ["z", number(given?.z)], ["above chance", { true: "yes", false: "no" }[row.above_chance] ?? row.chance_missing], ["p of chance", number(row.chance_p)],
       ["adjusted", number(given?.adjusted, 4)], ["adjusted to random_encoder", number(row.adjusted_random, 4)],
-      ["smallest difference", differenceText(row)], ["of standard deviations with", least ? `${least.df} degrees of freedom` : ""],
+      ["smallest difference", differenceText(row)], ["of a standard deviation with", `${least.df} degrees of freedom`],
       ["active latents", row.latents ?? "not known: no result of active_units"]])];
 }
 

@@ -42,8 +42,8 @@ function rankCell(row) {
   return [number(row.rank, 0), ...[row.reference ? "reference" : null, row.unranked].filter(Boolean).map((text) => under(text))];
 }
 
-const smallest = (row) => row.smallest_difference?.value ?? null;
-const differenceText = (row) => (row.smallest_difference === null ? "" : smallest(row) === null ? "not known" : number(smallest(row)));
+const smallest = (row) => row.smallest_difference.value;
+const differenceText = (row) => (smallest(row) === null ? row.smallest_difference.missing : number(smallest(row)));
 
 function scoreName(row) {
   if (row.higher_is_better === null) return row.score;
@@ -67,7 +67,7 @@ const COLUMNS = [
     under(scoreName(row)), notes(row.parameterNote), make("span", { class: "under narrow" }, `${dataName(row)} `, badge("origin", row.origin))] },
   { name: "mean", title: "Mean ± std", numeric: true, small: true, score: true, cell: meanCell },
   { name: "interval", title: "95 % interval", numeric: true, score: true, of: (row) => row.low, cell: intervalCell },
-  { name: "difference", title: "Least diff.", numeric: true, of: smallest, cell: (row) => [differenceText(row)] },
+  { name: "difference", title: "Least diff.", numeric: true, of: smallest, cell: (row) => (smallest(row) === null ? [make("span", { class: "quiet", title: differenceText(row) }, "not known")] : [differenceText(row)]) },
   { name: "iqm", title: "IQM", numeric: true, score: true, cell: (row) => [number(row.iqm)] },
   { name: "median", title: "Median", numeric: true, score: true, cell: (row) => [number(row.median)] },
   { name: "normalised", title: "Norm.", numeric: true, score: true, cell: (row) => [number(row.normalised)] },

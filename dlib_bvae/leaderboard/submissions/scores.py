@@ -14,14 +14,13 @@ from dlib_bvae import metrics
 from dlib_bvae.artifacts import describe
 from dlib_bvae.errors import NotApplicable, UserError, unknown
 from dlib_bvae.leaderboard.submissions import Claim
-from dlib_bvae.metrics.score_info import info_of, said_by
+from dlib_bvae.metrics.score_info import info_of
 from dlib_bvae.stages.evaluate import folder, look, parameters, score_once
 from dlib_bvae.stages.inputs import Representation
 from dlib_bvae.stages.scoring import drawn_so
 
 Configured = Callable[[list[str]], AbstractContextManager]
 NULL, NULL_OF_COSTLY = 20, 5  # matchings of a verified score
-_COSTLY = ("half a minute", "minutes")  # what metrics say of their cost
 _ROUNDING = 1e-6  # by which a score in floating point may leave its range
 _GIVEN = ("data", "codes", "random_state", "decode", "model")
 
@@ -78,14 +77,11 @@ def rows_of(claim: Claim, representation: Representation, configured: Configured
 
 def add_null(outcome: Outcome, representation: Representation, configured: Configured, number: int) -> None:
     """Gives the row of a claim that was computed the null of `number` matchings; a costly metric has at most 5 of them."""
-    claim = outcome.claim
-    name = metrics.METRICS.canonical(claim.metric)
-    about = said_by(metrics.METRICS, name, "ABOUT", {}).get(name)
-    number = min(number, NULL_OF_COSTLY) if about is not None and about.cost in _COSTLY else number
     if outcome.found is None or not number:
         return
-    with configured([*bindings_of(claim), f"evaluation.null = {number}"]), contextlib.redirect_stdout(io.StringIO()):
-        score_once(name, representation, overwrite=False)
+    matchings = [f"evaluation.null = {number}", f"evaluation.costly_null = {NULL_OF_COSTLY}"]
+    with configured([*bindings_of(outcome.claim), *matchings]), contextlib.redirect_stdout(io.StringIO()):
+        score_once(metrics.METRICS.canonical(outcome.claim.metric), representation, overwrite=False)
 
 
 def differences(outcome: Outcome, tolerance: float) -> list[str]:

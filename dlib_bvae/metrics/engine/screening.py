@@ -7,6 +7,7 @@ import contextvars
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from scipy.special import gammaln, xlogy
 
 from dlib_bvae.errors import check_integer
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, mutual_information
@@ -73,26 +74,46 @@ def most_informative(codes: np.ndarray, factors: np.ndarray, sizes: Sequence[int
 
 
 def _information(codes: np.ndarray, factors: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """Nats, float64 (latents, factors), of codes in equal-width bins, less what chance gives (Miller 1955).
+    """Nats, float64 (latents, factors), of codes in equal-width bins, less what independent codes with these bins have.
 
-    The plug-in estimate is too large by about (cells − rows − columns + 1) / 2n, of those that are not empty, and so by more
-    for dense codes than for sparse ones, which leave most bins empty.
+    Counts on their own make codes inform, and dense codes of many bins by far more than sparse ones. With independent counts
+    N ~ Poisson(λ), λ = row · column / n, the entropies in the estimate have the expectation log n − Σ E[N log N] / n; where
+    every count is large that is the correction of Miller 1955.
     """
     found = np.empty((codes.shape[1], len(sizes)))
     for start in range(0, codes.shape[1], _BLOCK):
         tables = binned_tables(codes[:, start : start + _BLOCK], _BINS, factors, sizes)
-        chance = [
-            (
-                (table > 0).sum(axis=(1, 2))
-                - (table.sum(axis=2) > 0).sum(axis=1)
-                - (table.sum(axis=1) > 0).sum(axis=1)
-                + 1
-            )
-            / (2 * np.maximum(table.sum(axis=(1, 2)), 1))
-            for table in tables
-        ]
-        found[start : start + _BLOCK] = mutual_information(tables) - np.stack(chance, axis=1)
+        chance = np.stack([_of_independent(table) for table in tables], axis=1)
+        found[start : start + _BLOCK] = mutual_information(tables) - chance
     return found
+
+
+def _of_independent(table: np.ndarray) -> np.ndarray:
+    """Counts (latents, bins, values), of as many images each → what independent codes inform by chance, nats, (latents,)."""
+    bins, values = table.sum(axis=2), table[0].sum(axis=0)
+    images = values.sum()
+    if not images:
+        return np.zeros(len(table))
+    cells = _expected(bins[:, :, None] * (values / images)).sum(axis=(1, 2))
+    return (cells - _expected(bins).sum(axis=1) - _expected(values).sum() + _expected(images)) / images
+
+
+def _expected(rate: np.ndarray) -> np.ndarray:
+    """E[N log N] of N ~ Poisson(rate), of rate's shape."""
+    few = rate * np.interp(rate, *_LOGARITHMS)
+    large = np.maximum(rate, _LARGE)
+    return np.where(rate < _LARGE, few, large * np.log(large) + 0.5 + 1 / (12 * large))
+
+
+def _logarithms() -> tuple[np.ndarray, np.ndarray]:
+    """Rates from 0 on and E[log(N + 1)] of N ~ Poisson(rate)."""
+    rates = np.linspace(0, _LARGE**0.5, 2_000) ** 2
+    counts = np.arange(int(4 * _LARGE))
+    return rates, np.exp(xlogy(counts, rates[:, None]) - rates[:, None] - gammaln(counts + 1)) @ np.log(counts + 1)
+
+
+_LARGE = 50.0
+_LOGARITHMS = _logarithms()
 
 
 def said(latents: int, kept: np.ndarray, images: int) -> Result:

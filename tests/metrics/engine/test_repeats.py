@@ -85,3 +85,14 @@ def test_every_metric_that_uses_the_whole_grid_has_no_spread():
     seeds = [0, 1, 2]
     found = [metrics.score("reconstruction_error", data, codes, seed, decode=decode) for seed in seeds]
     assert combined(found, seeds)["repeats"]["std"] == {"squared_error": 0.0, "bernoulli_error": 0.0}
+
+
+def test_what_is_by_code_is_left_out_where_other_codes_were_kept():
+    kept = lambda *codes: {"codes": 9, "images": 4, "kept": list(codes)}
+    first = {"s": 1.0, "by_code": [0.5, 0.1], "matrix": [[0.5, 0.1], [0.1, 0.5]], "by_size": [0.1, 0.2, 0.3]}
+    same = combined([{**first, "screening": kept(3, 7)}] * 2, [0, 1])
+    assert (same["screening"], same["by_code"]) == (kept(3, 7), [0.5, 0.1])
+    other = combined([{**first, "screening": kept(3, 7)}, {**first, "screening": kept(3, 8)}], [0, 1])
+    assert other["screening"] == {"codes": 9, "images": 4}
+    assert (other["s"], other["by_size"]) == (1.0, [0.1, 0.2, 0.3])
+    assert not {"by_code", "matrix"} & other.keys()
