@@ -18,6 +18,7 @@ from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.constructed import PERTURBATIONS, FactorGrid
 from dlib_bvae.metrics.score_info import info_of
+from dlib_bvae.progress_line import progress
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.visualize.diagrams import Axes, grid_of_curves
 
@@ -60,8 +61,10 @@ def run(
     for name in names:
         with configuration(gin_config, gin_bindings, [metrics.METRICS, metrics.CLASSIFIERS]):
             quick = _quick(name)
-            for perturbation in chosen:
-                rows += [row for seed in range(seeds) for row in _scores(name, perturbation, seed, quick)]
+            with progress(name, len(chosen)) as advance:
+                for perturbation in chosen:
+                    rows += [row for seed in range(seeds) for row in _scores(name, perturbation, seed, quick)]
+                    advance()
         print(f"{name}: done", flush=True)
     return write(rows, output_dir)
 
