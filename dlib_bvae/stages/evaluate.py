@@ -139,12 +139,12 @@ def named(text: str) -> list[str]:
         for why in wrong.values():
             warn_once(f"left out: {why}")
         return [name for name in metrics.installed() if name not in wrong]
-    names = [metrics.METRICS.canonical(name.strip()) for name in text.split(",")]
+    names = metrics.split(text)
     for name in names:
         _add_imported(name)
         if why := _unknown_to_gin(name):
             raise UserError(why)
-    return list(dict.fromkeys(names))
+    return names
 
 
 def _add_imported(name: str) -> None:

@@ -26,6 +26,8 @@ def test_a_model_of_a_study_is_trained(monkeypatch, tmp_path):
 
 def test_the_codes_of_a_run_are_scored_by_the_metric_of_a_file(monkeypatch, tmp_path):
     calls = []
+    monkeypatch.chdir(tmp_path)
+    Path("theirs.gin").write_text("evaluation.evaluation_fn = @mig\n", encoding="utf-8")
     monkeypatch.setattr(evaluate, "run", lambda *given: calls.append(given))
     codes = tmp_path / "run" / "mean"
     codes.mkdir(parents=True)
