@@ -113,7 +113,8 @@ def _rows_of(path: object, images: int, name: str) -> np.ndarray:
     """The indices in a file, int64 (n,). Raises UserError unless they are at least two different ones of 0 … images - 1."""
     if not isinstance(path, (str, Path)):
         raise UserError(f"probe.rows must be the path of a file with the indices of images; got {path!r}")
-    rows = np.asarray(open_array(Path(path).expanduser(), None, (1,), "probe.rows")[:])
+    found = open_array(Path(path).expanduser(), None, (1,), "probe.rows")
+    rows = np.asarray(found[np.arange(found.shape[0])])
     if rows.dtype.kind not in "iu" or len(rows) < 2:
         raise UserError(
             f"probe.rows: {str(path)!r} must hold at least two integers; it has {len(rows)} of {rows.dtype}"
