@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 from dlib_bvae.analysis.cells import BOARD, REFERENCES, methods
 from dlib_bvae.analysis.equal_codes import counted_once
-from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED
+from dlib_bvae.analysis.frame import KEYS, METRIC_SEED, REPEATED_SEEDS, RUN, SCORE_NAMES, SEED, STEP, repeated
 from dlib_bvae.models.baselines import BASELINES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = [*BOARD, "representation"]  # what scores of several trainings can be pooled over
-_STEP, _LAST = "postprocess_results.step", "train_results.steps"
-_RANDOM_SEED, _REPEATS = "evaluation_results.random_seed", "evaluation_results.repeats."
+_LAST = "train_results.steps"
 _OF_STEP = re.compile(r"-step\d+$")
 
 
@@ -33,7 +32,7 @@ def after_training(frame: pd.DataFrame) -> dict[str, str]:
     """Name of codes → that of the codes of the same kind after training: "mean-step5000" → "mean"."""
     import pandas as pd
 
-    at_step = pd.Series(False, frame.index) if _STEP not in frame else frame[_STEP].notna()
+    at_step = pd.Series(False, frame.index) if STEP not in frame else frame[STEP].notna()
     pairs = zip(frame[KEYS["representation"]], at_step, strict=True)
     return {name: _OF_STEP.sub("", name) if stepped else name for name, stepped in dict.fromkeys(pairs)}
 
@@ -55,7 +54,7 @@ def score_values(frame: pd.DataFrame) -> pd.DataFrame:
     entries = pd.DataFrame({name: once.get(column, frame[column]) for name, column in columns.items()})
     entries["last"] = entries["representation"].map(base) == entries["representation"]
     entries["representation"] = entries["representation"].map(base)
-    at = [pd.to_numeric(frame[name], errors="coerce") if name in frame else None for name in (_STEP, _LAST)]
+    at = [pd.to_numeric(frame[name], errors="coerce") if name in frame else None for name in (STEP, _LAST)]
     steps = [pd.Series(math.nan, frame.index) if each is None else each.astype("Float64").astype(float) for each in at]
     entries["step"] = steps[0].where(~entries["last"], steps[1]).fillna(math.inf)
     names = {text: json.loads(text) for text in frame[SCORE_NAMES].unique()}
@@ -71,21 +70,18 @@ def _by_seed(frame: pd.DataFrame, score: str) -> Iterator[tuple[int, int, float]
     """(Place in the frame, seed of the metric, value) of a score, several of an evaluation with repeats."""
     import pandas as pd
 
-    values = (
-        pd.to_numeric(frame[f"evaluation_results.{score}"], errors="coerce")
-        .astype("Float64")
-        .to_numpy(float, na_value=math.nan)
-    )
     empty = pd.Series(None, frame.index, dtype="object")
-    columns = (_RANDOM_SEED, f"{_REPEATS}seeds", f"{_REPEATS}scores.{score}")
-    seeds, repeated, scores = (frame.get(name, empty) for name in columns)
+    known = pd.to_numeric(frame.get(f"evaluation_results.{score}", empty), errors="coerce").astype("Float64")
+    values = known.to_numpy(float, na_value=math.nan)
+    columns = (METRIC_SEED, REPEATED_SEEDS, repeated(score))
+    single, seeds, scores = (frame.get(name, empty) for name in columns)
     for place, value in enumerate(values):
-        if isinstance(repeated.iloc[place], str) and isinstance(scores.iloc[place], str):
-            pairs = zip(json.loads(repeated.iloc[place]), json.loads(scores.iloc[place]), strict=False)
+        if isinstance(seeds.iloc[place], str) and isinstance(scores.iloc[place], str):
+            pairs = zip(json.loads(seeds.iloc[place]), json.loads(scores.iloc[place]), strict=False)
             yield from ((place, int(seed), float(each)) for seed, each in pairs)
         elif not math.isnan(value):
-            seed = seeds.iloc[place]
-            yield place, 0 if seed is None or seed != seed else int(seed), float(value)
+            seed = single.iloc[place]
+            yield place, 0 if pd.isna(seed) else int(seed), float(value)
 
 
 def means(values: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:

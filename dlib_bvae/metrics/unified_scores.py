@@ -92,8 +92,8 @@ def unified_scores(
     modularity, accuracy_svm_matrix with sap.
 
     data, codes, random_state: see dlib_bvae.metrics.score. matrices: some of the three names. num_bins: of the mutual
-    information. n_estimators: of the trees. Returns "<matrix>.<score>" for each, and the matrices by name. Wide codes are screened
-    (see dlib_bvae.metrics.engine.screening).
+    information. n_estimators: of the trees. Returns "<matrix>.<score>" for each, and the matrices by name. Wide codes are
+    screened (see dlib_bvae.metrics.engine.screening).
     Raises UserError for unknown names, numbers out of range, and fewer than two factors or codes.
     """
     names = _checked(matrices)
