@@ -225,7 +225,8 @@ def matrices(name: str) -> dict[str, Matrix]:
 
 def validity(name: str) -> Validity | None:
     """What the scores of the metric `name` claim, and when they mislead; None where its file does not say."""
-    return said_by(METRICS, name, "VALIDITY", {}).get(name)
+    found: dict[str, Validity] = said_by(METRICS, name, "VALIDITY", {})
+    return found.get(name)
 
 
 def caution(name: str) -> str:
