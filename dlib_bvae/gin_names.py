@@ -11,8 +11,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from dlib_bvae.dlib_gin import statements
 from dlib_bvae.errors import unknown
-from dlib_bvae.gin_text import BINDING, IMPORT, Reference, statements
+from dlib_bvae.gin_text import BINDING, IMPORT, Reference
 
 _PACKAGE = Path(__file__).parent
 _REQUIRED = "gin.REQUIRED"

@@ -33,6 +33,7 @@ __all__ = [
     "nulls_of",
     "score",
     "scores_of",
+    "split",
     "small_parameters",
     "validity",
 ]
@@ -107,6 +108,19 @@ def names() -> list[str]:
 def installed() -> list[str]:
     """names() without plug-ins that cannot be imported, which one line on standard error names; imports them."""
     return [name for name in METRICS.import_all() if name not in OF_IMAGES]
+
+
+def split(text: str, registry: Registry = METRICS) -> list[str]:
+    """The names in `text`, with commas between, each once, as `registry` calls them, whether or not it has them.
+
+    Raises UserError where there is none.
+    """
+    found = [registry.canonical(each.strip()) for each in text.split(",") if each.strip()]
+    if not found:
+        raise UserError(
+            "--metric is empty; give names with commas between, such as mig,dci, or all (dlib_bvae list metrics)"
+        )
+    return list(dict.fromkeys(found))
 
 
 def score(
@@ -225,8 +239,8 @@ def matrices(name: str) -> dict[str, Matrix]:
 
 def validity(name: str) -> Validity | None:
     """What the scores of the metric `name` claim, and when they mislead; None where its file does not say."""
-    found: dict[str, Validity] = said_by(METRICS, name, "VALIDITY", {})
-    return found.get(name)
+    said: dict[str, Validity] = said_by(METRICS, name, "VALIDITY", {})
+    return said.get(name)
 
 
 def caution(name: str) -> str:

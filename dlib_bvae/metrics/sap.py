@@ -11,6 +11,7 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, unknown
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import gap_of_top_two
+from dlib_bvae.metrics.engine.probes import in_threads
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.engine.svm import OneCodeSVM
 from dlib_bvae.metrics.score_info import ONE_TO_ONE, UNIT, About, Matrix, Result, Sampling, Validity
@@ -151,7 +152,7 @@ def _sap(
 def _column(accuracy: Callable[..., float], train: Sample, test: Sample, factor: int) -> np.ndarray:
     """The accuracy of every code on one factor, (latents,)."""
     (seen, labels), (codes, truth) = train.having(factor), test.having(factor)
-    return np.array([accuracy(a, labels, b, truth) for a, b in zip(seen.T, codes.T, strict=True)])
+    return np.array(in_threads(lambda j: accuracy(seen[:, j], labels, codes[:, j], truth), range(seen.shape[1])))
 
 
 def _continuous(name: str, sampler: Sampler, continuous: bool | Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from dlib_bvae.config import configuration
 from dlib_bvae.errors import UserError, check_integer, unknown
 from dlib_bvae.metrics.constructed import GRIDS, KNOWN_CODES, PERTURBATIONS, STRUCTURES, FactorGrid
 from dlib_bvae.metrics.score_info import info_of
+from dlib_bvae.progress_line import progress
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages import identification
 from dlib_bvae.visualize.diagrams import Axes, grid_of_curves
@@ -86,8 +87,10 @@ def _curves(
     for name in names:
         with configuration(gin_config, gin_bindings, [metrics.METRICS, metrics.CLASSIFIERS]):
             quick = _quick(name)
-            for perturbation in chosen:
-                rows += [row for seed in range(seeds) for row in _scores(name, perturbation, seed, quick)]
+            with progress(name, len(chosen)) as advance:
+                for perturbation in chosen:
+                    rows += [row for seed in range(seeds) for row in _scores(name, perturbation, seed, quick)]
+                    advance()
         print(f"{name}: done", flush=True)
     return write(rows, output_dir)
 
@@ -202,12 +205,12 @@ def _quick(name: str) -> dict[str, Any]:
 def _metrics(text: str) -> list[str]:
     """Names in `text`, each once, without those that need a model's decoder. Raises UnknownName."""
     of_codes = [n for n in metrics.installed() if "decode" not in inspect.signature(metrics.METRICS.get(n)).parameters]
-    names = of_codes if text == "all" else [metrics.METRICS.canonical(each.strip()) for each in text.split(",")]
+    names = of_codes if text == "all" else metrics.split(text)
     for name in names:
         metrics.METRICS.get(name)
         if name not in of_codes:
             raise UserError(f"{name} needs a model; leave it out, as there are only codes here")
-    return list(dict.fromkeys(names))
+    return names
 
 
 def _perturbations(text: str | None) -> list[str]:

@@ -73,7 +73,11 @@ def test_active_codes_and_listed_axes_have_their_own_names(tmp_path, drawn):
         "kept": [[0.1, 0.2], [0.3, 0.4]],
         "screening": {"kept": [15, 704]},
     }
-    facts = {"irs": Matrix("active code", "factor", "r"), "losses": Matrix("widths", "factor", "error"), "kept": BY_CODE}
+    facts = {
+        "irs": Matrix("active code", "factor", "r"),
+        "losses": Matrix("widths", "factor", "error"),
+        "kept": BY_CODE,
+    }
     save_matrices(tmp_path, results, facts, Grid())
     irs, losses, other, kept = (figure.axes[0] for figure in drawn)
     assert texts(kept.xaxis) == ["15", "704"]
