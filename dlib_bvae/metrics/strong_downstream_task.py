@@ -20,6 +20,7 @@ from dlib_bvae.metrics.score_info import READABLE, UNIT, UNJUDGED, About, Matrix
 
 SCORES = {"*_accuracy": UNIT, "*:strong_generalization_gap": Score(None, 1, False, null=None)}
 MATRICES = {"strong_test_accuracy": Matrix("num_train", "factor", "accuracy under a shift", high=1.0)}
+DEFINITIONS = {"strong_downstream_task": 2}
 SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_experiment",))
 ABOUT = {
     "strong_downstream_task": About(
