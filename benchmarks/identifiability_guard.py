@@ -171,7 +171,7 @@ def published(runs: Path, cell: Cell) -> dict[str, tuple[float, float | None]]:
 
 
 def drawn(cell: Cell, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Factors and codes of all images, those that are scored last. Codes have variance 1: E2's reach 1e24, which we refuse."""
+    """Factors and codes of all images, those that are scored last. Codes have variance 1: those of E2 reach 1e55, too many."""
     rng = np.random.default_rng([seed, 7])
     factors = cell.factors(rng)
     codes = cell.encode(factors, rng)
