@@ -75,6 +75,13 @@ def validity() -> Command:
     flags.add_argument(
         "--perturbations", "--knobs", dest="perturbations", help="names with commas between (default: all)"
     )
+    flags.add_argument(
+        "--structures", help="of factors in the table of theory, names with commas between (default: all)"
+    )
+    flags.add_argument("--codes", help="in that table, names with commas between (default: all)")
+    flags.add_argument(
+        "--sizes", help="of its data, numbers of images with commas between (default: 200,1000,10000,100000)"
+    )
     flags.add_argument("--seeds", type=int, default=1, help="how many seeds of noise and drawn images (default: 1)")
     add_output_dir(flags, "where to write (default: runs/validity)", default=RUNS / "validity")
     flags.epilog = "example: dlib_bvae_metrics validity --metric=mig,dci --perturbations=noise,rotation"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlib_bvae.dlib_names import ONLY_THEIRS, said
 from dlib_bvae.errors import UserError, check_integer, unknown
-from dlib_bvae.metrics.score_info import HIGH, Matrix, Sampling, Score, definition_of, said_by
+from dlib_bvae.metrics.score_info import HIGH, Matrix, Sampling, Score, Validity, definition_of, said_by
 from dlib_bvae.metrics.scores import Scores
 from dlib_bvae.registry import Registry
 from dlib_bvae.runtime import interruptible
@@ -23,6 +23,7 @@ __all__ = [
     "CLASSIFIERS",
     "METRICS",
     "Scores",
+    "caution",
     "definition",
     "installed",
     "is_costly",
@@ -34,6 +35,7 @@ __all__ = [
     "scores_of",
     "split",
     "small_parameters",
+    "validity",
 ]
 
 PAGES = {  # module → the metrics on its page, in the order of the table of metrics
@@ -233,6 +235,18 @@ def definition(name: str) -> dict[str, int]:
 def matrices(name: str) -> dict[str, Matrix]:
     """What the matrices in the results of the metric `name` are: {result key: Matrix}; empty where it does not say."""
     return dict(said_by(METRICS, name, "MATRICES", {}))
+
+
+def validity(name: str) -> Validity | None:
+    """What the scores of the metric `name` claim, and when they mislead; None where its file does not say."""
+    said: dict[str, Validity] = said_by(METRICS, name, "VALIDITY", {})
+    return said.get(name)
+
+
+def caution(name: str) -> str:
+    """When the metric `name` misleads, in two sentences; "" for one that no known codes are scored by (docs/validity.md)."""
+    found = validity(name) if name in METRICS else None
+    return found.caution if found else ""
 
 
 def small_parameters(name: str, images: int, fits: int) -> dict[str, Any]:

@@ -20,7 +20,18 @@ from dlib_bvae.metrics.engine.probes import fit_all
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.modularity_explicitness import modularity_per_code
 from dlib_bvae.metrics.sap import svm_accuracy
-from dlib_bvae.metrics.score_info import HIGH, UNIT, About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import (
+    HIGH,
+    MODULAR,
+    ONE_TO_ONE,
+    UNIT,
+    About,
+    Matrix,
+    Result,
+    Sampling,
+    Score,
+    Validity,
+)
 
 SCORES = {
     "*.dci_*": UNIT,
@@ -49,6 +60,11 @@ ABOUT = {
         defects="Those of each matrix: see `dci`, `mig`, `sap_dlib` and `modularity_explicitness_dlib`.",
     )
 }
+VALIDITY = {
+    "unified_scores": Validity(
+        {"*.dci_disentanglement": MODULAR, "*.dci_completeness": ONE_TO_ONE, "*.modularity": MODULAR}, ""
+    ),
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])
@@ -76,8 +92,8 @@ def unified_scores(
     modularity, accuracy_svm_matrix with sap.
 
     data, codes, random_state: see dlib_bvae.metrics.score. matrices: some of the three names. num_bins: of the mutual
-    information. n_estimators: of the trees. Returns "<matrix>.<score>" for each, and the matrices by name. Wide codes are screened
-    (see dlib_bvae.metrics.engine.screening).
+    information. n_estimators: of the trees. Returns "<matrix>.<score>" for each, and the matrices by name. Wide codes are
+    screened (see dlib_bvae.metrics.engine.screening).
     Raises UserError for unknown names, numbers out of range, and fewer than two factors or codes.
     """
     names = _checked(matrices)

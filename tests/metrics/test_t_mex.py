@@ -1,4 +1,4 @@
-"""t_mex.py: against its definition and known answers, under correlated factors too."""
+"""t_mex.py: against its definition, the authors' numbers and known answers, under correlated factors too."""
 
 import numpy as np
 import pytest
@@ -87,6 +87,27 @@ def test_it_agrees_with_a_slow_one_from_the_definition():
     assumed = np.array([[f"factor_{k}" in row for k in range(4)] for row in result["assumed"]])
     assert result["errors"] == (assumed != (np.array(expected) < 0.05)).sum()
     assert result["exclusivity"] == pytest.approx(1 - result["errors"] / 12)
+
+
+def test_it_gives_the_numbers_of_the_authors_code():
+    """Of comp_tmex as in shrutij01/identifiability-guard (linear regressions, 9 halves, no weights), generator 7 in each test."""
+    rng = np.random.default_rng(0)
+    factors = rng.standard_normal((201, 3))
+    factors[:, 1] += 0.8 * factors[:, 0]
+    codes = rng.standard_normal((201, 2))
+    codes[:, 0] += 0.2 * factors[:, 0] + 0.5 * factors[:, 2]
+    codes[:, 1] += 0.25 * factors[:, 1] - 0.1 * factors[:, 2]
+    drawn = np.random.default_rng(7)
+    fitted = [drawn.choice(201, replace=False, size=101) for _ in range(9)]
+    parts = [(rows, np.setdiff1d(np.arange(201), rows)) for rows in fitted]
+    found = p_of_independence(
+        (codes - codes.mean(axis=0)) / codes.std(axis=0), [each[:, None] for each in factors.T], parts
+    )
+    authors = [
+        [0.0950130409848351, 0.61435528156391, 1.3849702080959148e-05],
+        [0.812693608387114, 0.004709352653222587, 0.742778119578894],
+    ]
+    np.testing.assert_allclose(found, authors, rtol=1e-9)
 
 
 def test_a_code_for_each_factor_has_no_errors_in_any_order_and_scale():

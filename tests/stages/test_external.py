@@ -275,3 +275,17 @@ def test_the_origin_of_the_images_is_recorded(codes, score_external):
     assert read_results(Path("runs/mine/codes"), "postprocess")["origin"] == "rendered"
     frame, _ = collect(Path("runs"))
     assert frame["train_results.origin"].tolist() == ["rendered"]
+
+
+def test_codes_of_the_images_in_a_file_of_rows(score_external, codes):
+    rows = np.random.default_rng(0).permutation(512)[:200]
+    np.save("rows.npy", rows)
+    np.save("part.npy", codes[rows])
+    probe = ["probe.data = 'dummy_data'", "probe.rows = 'rows.npy'"]
+    (found,) = score_external("mig", *probe, codes=Path("part.npy"), dataset="probe")
+    factors = datasets.load("dummy_data").factors_at(rows)
+    expected = metrics.score("mig", factors=factors, codes=codes[rows], num_train=200)
+    assert found["num_images"] == 200
+    assert found["discrete_mig"] == pytest.approx(expected["discrete_mig"])
+    with pytest.raises(UserError, match=r"codes must be numbers \(200, latents\)"):
+        score_external("mig", *probe, codes=saved(codes), dataset="probe", name="whole")

@@ -1,4 +1,4 @@
-"""Takes wide codes of some images; hands on which of the codes inform of the factors most, for metrics that cannot take them all."""
+"""Takes wide codes; hands on which of them inform of the factors most, for metrics that cannot take them all."""
 
 from __future__ import annotations
 
@@ -44,10 +44,7 @@ def screened(screened_codes: int) -> Iterator[dict[str, int]]:
 def number_kept(latents: int) -> int:
     """How many of the codes are kept; all of them unless they are wide."""
     asked, record = _open.get((0, {}))
-    if asked:
-        kept = min(asked, latents)
-    else:
-        kept = KEPT if latents >= WIDE else latents
+    kept = min(asked, latents) if asked else KEPT if latents >= WIDE else latents
     if kept < latents:
         record[_PARAMETER] = kept
     return kept

@@ -187,3 +187,36 @@ def test_numbers_out_of_range_are_refused(images, seed, message, bars):
 def test_images_without_factors_are_refused(bars):
     with pytest.raises(UserError, match=r"probe.data must be a data set with every combination of its factors"):
         Subsample(Subsample(bars, 20, 0), 10, 0)
+
+
+def test_rows_of_a_file_are_the_images_in_their_order(bars, tmp_path):
+    rows = np.array([400, 3, 77, 5], np.uint16)
+    np.save(tmp_path / "rows.npy", rows)
+    np.savez(tmp_path / "same.npz", any=rows.astype(np.int64))
+    np.save(tmp_path / "other.npy", rows[::-1])
+    probes = [Subsample(bars, rows=str(tmp_path / name)) for name in ("rows.npy", "same.npz", "other.npy")]
+    assert (probes[0].rows.tolist(), probes[0].num_images) == ([400, 3, 77, 5], 4)
+    np.testing.assert_array_equal(probes[0].images_at([0, 3]), bars.images_at([400, 5]))
+    np.testing.assert_array_equal(probes[0].factors_at(np.arange(4)), bars.factors_at(rows.astype(int)))
+    prints = [(probe.name, probe.fingerprint) for probe in [*probes, Subsample(bars, 4)]]
+    assert (len(set(prints)), prints[0]) == (3, prints[1])
+    assert probes[0].name.startswith("probe(dummy_data, 4 images, rows ")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([1.0, 2.0], "rows.npy' must hold at least two integers; it has 2 of float64"),
+        ([1], "must hold at least two integers; it has 1 of int64"),
+        ([0, -1], r"must hold indices 0 … 511 of dummy_data; got -1 … 0"),
+        ([0, 512], r"must hold indices 0 … 511 of dummy_data; got 0 … 512"),
+        ([4, 2, 4], "has index 4 more than once; give each image once"),
+    ],
+)
+def test_rows_that_are_none_are_refused(bars, rows, message, tmp_path):
+    np.save(tmp_path / "rows.npy", rows)
+    with pytest.raises(UserError, match=message):
+        Subsample(bars, rows=str(tmp_path / "rows.npy"))
+    for wrong, said in ((5, "must be the path of a file"), ("none.npy", "there is no file 'none.npy'")):
+        with pytest.raises(UserError, match=f"probe.rows.*{said}"):
+            Subsample(bars, rows=wrong)
