@@ -3,7 +3,7 @@
     python benchmarks/study_results.py pack runs/re_beta_vae_small benchmarks/results/re_beta_vae_small/runs.tar.xz
     python benchmarks/study_results.py unpack benchmarks/results/re_beta_vae_small/runs.tar.xz runs/re_beta_vae_small
 
-Runs that are not scored yet stay behind. A run whose results are unpacked counts as done: dlib_bvae_reproduce goes on with the
+Runs that are not scored yet stay behind. A run whose results are unpacked counts as done: dlib_bvae_study run goes on with the
 others, and the report, the tables and the leaderboard read it as if it had been trained here. Figures that need its model are
 not drawn.
 """

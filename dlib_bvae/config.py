@@ -12,8 +12,10 @@ from typing import Any
 import gin
 from gin.config import parse_value
 
+from dlib_bvae.dlib_gin import statements
 from dlib_bvae.errors import NotApplicable, UnknownName, UserError, unknown, warn_once
 from dlib_bvae.gin_text import (
+    ADVICE,
     IMPORT,
     RENAMED,
     Macro,
@@ -25,7 +27,6 @@ from dlib_bvae.gin_text import (
     installed,
     json_value,
     literal,
-    statements,
     without,
 )
 from dlib_bvae.parameters import (
@@ -193,6 +194,8 @@ def _bind(found: list[Statement], names: list[str], skip_unknown: bool) -> Confi
     for each in found:
         if each.kind == RENAMED and not (skip_unknown and each.file):  # a run's results may have them
             warn_once(f"{each.key}{f' ({each.file})' if each.file else ''}; the former name still works")
+        if each.kind == ADVICE:
+            warn_once(each.key)
     imports = _imported(found, names, skip_unknown)
     parameters, macros = effective(found)
     if not skip_unknown:

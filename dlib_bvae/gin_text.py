@@ -23,6 +23,7 @@ _HOMES = [home for home in (_PACKAGE, _PACKAGE.parent) if (home / "gin" / "model
 _MACROS = ("macro", "gin.macro")  # "N/macro.value = 3" and "@N/macro()" are the long forms of "N = 3" and "%N"
 
 BINDING, MACRO, IMPORT, INCLUDE, RENAMED = "binding", "macro", "import", "include", "renamed"
+ADVICE, METRIC = "advice", "metric"
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,9 +50,10 @@ class Macro:
 class Statement(NamedTuple):
     """One gin statement, in today's names.
 
-    kind: BINDING, MACRO, IMPORT, INCLUDE, or RENAMED, which says that a former name was read. key: the parameter, the macro, the
-    import statement, the file, or what RENAMED says. value: of a BINDING or MACRO, in Python's literals, Reference and Macro; not
-    to be changed. file: as it is named where it is used, "" for bindings. line: from 1; 0: no place.
+    kind: BINDING, MACRO, IMPORT, INCLUDE, RENAMED, which says that a former name was read, or, of what dlib_gin.py translates,
+    ADVICE, a line to say, and METRIC, the metric to score by. key: the parameter, the macro, the import statement, the file, what
+    RENAMED or ADVICE says, or the metric. value: of a BINDING or MACRO, in Python's literals, Reference and Macro; not to be
+    changed. file: as it is named where it is used, "" for bindings. line: from 1; 0: no place.
     """
 
     kind: str
@@ -68,6 +70,8 @@ class Statement(NamedTuple):
 
 def statements(files: Sequence[str], bindings: Sequence[str], only_installed: bool = False) -> list[Statement]:
     """The statements of gin `files`, with those that they include in their place, and then of `bindings`; no INCLUDE is left.
+
+    disentanglement_lib's names stand as they are; dlib_gin.statements() translates them.
 
     A file is looked for from the working directory first, then among those installed with the package. A binding may be several
     statements, separated by line ends. only_installed: whatever an include statement, at any depth, names must be a file in the

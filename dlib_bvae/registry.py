@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any, TypeVar
 
-from dlib_bvae.errors import UserError, unknown, warn_once
+from dlib_bvae.errors import UnknownName, UserError, unknown, warn_once
 
 
 class Registry:
@@ -20,8 +20,17 @@ class Registry:
     entry-point group `dlib_bvae.<plural>`, e.g. in setup.py: entry_points={"dlib_bvae.metrics": ["mine = my_package:mine"]}.
     """
 
-    def __init__(self, kind: str, group: str, addresses: Mapping[str, str], aliases: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        addresses: Mapping[str, str],
+        aliases: Mapping[str, str] | None = None,
+        hints: Mapping[str, str] | None = None,
+    ):
+        """aliases: another name → the name. hints: a name of another package → what to say of it."""
         self.kind = kind
+        self._hints = dict(hints or {})
         self._aliases = dict(aliases or {})
         self.group = group
         self._addresses = dict(addresses)
@@ -56,6 +65,8 @@ class Registry:
             return self._load_plugin(self._entry_points()[name])
         if name in self._added:
             return self._added[name]
+        if name in self._hints:
+            raise UnknownName(f"no {self.kind} is called {name!r}; {self._hints[name]}")
         raise unknown(self.kind, name, self.names())
 
     def import_all(self) -> list[str]:

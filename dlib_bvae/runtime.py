@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import contextvars
 import errno
 import importlib.abc
 import importlib.util
@@ -30,6 +31,7 @@ _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENO
 _DEFAULT = (signal.default_int_handler, signal.SIG_DFL)
 _open: list[bool] = []  # not empty while a block of interruptible() is open
 _noted: list[int] = []  # the signals that came in it
+_quiet = contextvars.ContextVar("quiet", default=False)
 
 
 def main(call: Callable[..., Any], flags: argparse.ArgumentParser) -> None:
@@ -95,6 +97,22 @@ def _output_is_closed() -> bool:
     output = select.poll()
     output.register(sys.stdout.fileno(), 0)
     return bool(output.poll(0))
+
+
+def say(text: object) -> None:
+    """Prints one line for people on standard output, unless the caller takes values instead (see quiet)."""
+    if not _quiet.get():
+        print(text)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """In the block say() prints nothing; warnings and progress stay on standard error."""
+    before = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(before)
 
 
 def write_any_text() -> None:

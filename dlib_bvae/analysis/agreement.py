@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlib_bvae.analysis.cells import REFERENCES, methods
+from dlib_bvae.analysis.cells import NOT_COMPETING, methods
 from dlib_bvae.analysis.tables import per_run, per_seed
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def score_matrix(frame: pd.DataFrame, unit: str = "run") -> pd.DataFrame:
     """
     import pandas as pd
 
-    competing = frame[~methods(frame).isin(REFERENCES)] if not frame.empty else frame
+    competing = frame[~methods(frame).isin(NOT_COMPETING)] if not frame.empty else frame
     levels = list(dict.fromkeys([*_OF_RUN, "representation", "config", "seed", unit]))
     if competing.empty:
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in levels], names=levels))

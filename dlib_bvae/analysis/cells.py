@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dlib_bvae import metrics
 from dlib_bvae.analysis.equal_codes import EQUAL, SET, notes
-from dlib_bvae.analysis.frame import EVIDENCE, KEYS
+from dlib_bvae.analysis.frame import EVIDENCE, KEYS, SCORE_NAMES, null_columns
 from dlib_bvae.analysis.intervals import REPS, intervals, pooled, ranks, trim, trimmed
 from dlib_bvae.analysis.tables import GROUP, by_levels, per_run, per_seed
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import run_sets
-from dlib_bvae.metrics.score_info import UNKNOWN, Score, info_of
+from dlib_bvae.metrics.score_info import PERMUTATION, UNKNOWN, Score, info_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REFERENCES = ("random_encoder", "oracle")
+REFERENCES = ("random_encoder", "oracle")  # the ends of what is normalised
+NOT_COMPETING = (*REFERENCES, "noise", "constant_codes")  # methods whose rows have no rank
 # What must be equal for two rows to be compared; methods, configurations and representations compete.
 BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", "score"]
 OBJECTIVE = "train_config.model.model"  # "@vae()", "@train/factor_vae()"; codes from elsewhere have none
@@ -36,7 +39,7 @@ def methods(frame: pd.DataFrame) -> pd.Series:
     named = frame[KEYS["model"]].astype(str)
     if OBJECTIVE not in frame:
         return named
-    objective = frame[OBJECTIVE].astype("string").map(_selector, na_action="ignore")
+    objective = frame[OBJECTIVE].astype("string").map(selector, na_action="ignore")
     return objective.fillna(named).astype(str)
 
 
@@ -73,13 +76,20 @@ def missing_references(frame: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _selector(text: str) -> str:
+def selector(text: str) -> str:
     """ "@train/vae()" → "vae"; a text that is no reference stays."""
     found = re.fullmatch(r"@(?:.*/)?([\w.]+)(?:\(\))?", text)
     return found[1].split(".")[-1] if found else text
 
 
-def cells(frame: pd.DataFrame, seed: int = 0, statistic: str = "iqm", reps: int = REPS) -> pd.DataFrame:
+def cells(
+    frame: pd.DataFrame,
+    seed: int = 0,
+    statistic: str = "iqm",
+    reps: int = REPS,
+    adjusted: bool = False,
+    unranked: Collection[tuple] = (),
+) -> pd.DataFrame:
     """One row for each combination of KEYS and score in a frame of `collect`, sorted by them; columns as in COLUMNS.
 
     Over training seeds, each counted once, and those with equal codes as one, as in `aggregate`: mean, std (divisor n - 1),
@@ -88,23 +98,27 @@ def cells(frame: pd.DataFrame, seed: int = 0, statistic: str = "iqm", reps: int 
     the random encoder's mean as 0 and the oracle's as 1. Missing (NaN): std and interval of one seed; rank also of reference
     rows, of scores that are only claimed, and of those of which neither more nor less is better (or whose metric is not
     installed); normalised also without reference rows.
+    adjusted: of what `adjusted_scores` makes of the frame. unranked: rows without a rank, as tuples of their GROUP.
     Where the frame has them: evidence (the least of the rows that are pooled), supervision, and equal_codes (see
     equal_codes.notes).
     """
     import pandas as pd
 
     trim(statistic, 1)
-    if frame.empty:
+    frame = adjusted_scores(frame) if adjusted else frame
+    seeds = None if frame.empty else per_seed(per_run(frame))
+    if seeds is None or seeds.empty:
         return pd.DataFrame(columns=COLUMNS)
-    seeds = per_seed(per_run(frame))
     table = by_levels(seeds, GROUP, lambda groups: groups.agg(["mean", "std", "median"])).astype(float)
     table["seeds"] = by_levels(seeds, GROUP, lambda groups: groups.size())
     table[["iqm", "low", "high", "_point"]] = _resampled(seeds, table["seeds"].to_numpy(), statistic, seed, reps)
     table = table.reset_index()
-    better = [higher_is_better(*pair) for pair in zip(table["metric"], table["score"], strict=True)]
+    better = [_better(*pair, adjusted) for pair in zip(table["metric"], table["score"], strict=True)]
     table["normalised"] = _normalised(table, references(frame), better)
     found = _with_evidence(table, frame)
-    ranked = np.array([each is not None for each in better]) & ~_of_references(frame, table)
+    ranked = np.array([each is not None for each in better]) & ~_of_methods(frame, table, NOT_COMPETING)
+    without = set(unranked)
+    ranked &= np.array([row not in without for row in table[GROUP].itertuples(index=False, name=None)], bool)
     if "evidence" in found:
         ranked &= ~found["evidence"].eq(CLAIMED).fillna(False).to_numpy(bool)
     equal = notes(frame)
@@ -150,10 +164,41 @@ def _resampled(seeds: pd.Series, sizes: np.ndarray, statistic: str, seed: int, r
     return found
 
 
-def _of_references(frame: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
-    """Which rows of the table are reference rows, bool (rows,)."""
+def adjusted_scores(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame of `collect` with `adjusted` (see metrics.engine.null) in place of every score that can have a null.
+
+    Such a score of an evaluation without it has no value.
+    """
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    pairs = frame[[KEYS["metric"], SCORE_NAMES]].drop_duplicates()
+    for metric, names in pairs.itertuples(index=False, name=None):
+        here = (frame[KEYS["metric"]] == metric) & (frame[SCORE_NAMES] == names)
+        for score in json.loads(names):
+            column, null = f"evaluation_results.{score}", null_columns(score)["adjusted"]
+            if column not in frame or not has_null(metric, score):
+                continue
+            value = frame.loc[here, null] if null in frame else pd.Series(float("nan"), frame.index[here])
+            columns.setdefault(column, frame[column].astype(object)).loc[here] = value.astype(object)
+    return frame.assign(**columns)
+
+
+def has_null(metric: str, score: str) -> bool:
+    """Whether a score is one that chance can be measured of; one of which nothing is known is."""
+    return score_info(metric, score).null == PERMUTATION
+
+
+def _better(metric: str, score: str, adjusted: bool) -> bool | None:
+    """Whether more is better, of a score or of what is adjusted for chance; None: neither."""
+    better = higher_is_better(metric, score)
+    return True if adjusted and better is False and has_null(metric, score) else better
+
+
+def _of_methods(frame: pd.DataFrame, table: pd.DataFrame, wanted: Collection[str]) -> np.ndarray:
+    """Which rows of the table are of one of the `wanted` methods, bool (rows,)."""
     names = list(KEYS)
-    rows = frame.loc[methods(frame).isin(REFERENCES), list(KEYS.values())].set_axis(names, axis=1)
+    rows = frame.loc[methods(frame).isin(wanted), list(KEYS.values())].set_axis(names, axis=1)
     known = set(rows.drop_duplicates().itertuples(index=False, name=None))
     return np.array([row in known for row in table[names].itertuples(index=False, name=None)], bool)
 

@@ -33,6 +33,7 @@ FILES = ("results.csv", "results.parquet", "results.md", "runs.csv", "runs.parqu
 _FLAG = "--output_dir"
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
 _IF_NEEDED = ["config", "metric_parameters", "fingerprint", "num_images"]
+LONG = [*_ALWAYS, "value", *NULL, "seed", "path"]
 _FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
 _CSV_ROWS = 2_000  # that are text in memory at once
 
@@ -57,6 +58,32 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
     for name, values in _null_per_run(frame).items():
         table[name] = by_levels(per_seed(values), GROUP, lambda groups: groups.mean()).astype(float)
     return table.reset_index().reindex(columns=COLUMNS)
+
+
+def by_score(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row for each score of each evaluation in a frame of `collect`: LONG, then the parameters that differ between rows.
+
+    Parameters of the stages' configurations have their gin names; one that a stage lacks is missing there.
+    """
+    import pandas as pd
+
+    parts = []
+    for text, rows in frame.groupby(SCORE_NAMES, sort=False):
+        for score in json.loads(str(text)):
+            columns = {"value": f"evaluation_results.{score}", **null_columns(score)}
+            part = {name: rows.get(column) for name, column in columns.items()}
+            parts.append(pd.DataFrame({"score": score, **part}, index=rows.index))
+    long = pd.concat(parts).sort_index(kind="stable")
+    once = {"path": "path", "seed": SEED, **{name: KEYS[name] for name in _ALWAYS if name in KEYS}}
+    known = {name: frame[column] for name, column in once.items()}
+    for column in frame:
+        stage, _, name = str(column).partition("_config.")
+        of_stage = stage in ("train", "postprocess", "evaluation") and "." in name and name not in known
+        if of_stage and frame[column].nunique(dropna=False) > 1:
+            known[name] = frame[column]
+    wide = pd.DataFrame(known).loc[long.index]
+    found = pd.concat([each.reset_index(drop=True) for each in (long, wide)], axis=1)
+    return found[[*LONG, *(name for name in known if name not in LONG)]]
 
 
 def per_run(frame: pd.DataFrame, across: bool = False) -> pd.Series:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlib_bvae.analysis.cells import BOARD, REFERENCES, methods
+from dlib_bvae.analysis.cells import BOARD, NOT_COMPETING, methods
 from dlib_bvae.analysis.frame import KEYS
 from dlib_bvae.analysis.tables import per_run, per_seed
 from dlib_bvae.errors import UserError
@@ -57,7 +57,7 @@ def variance_shares(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     competing = frame.assign(method=methods(frame)) if not frame.empty else frame
-    competing = competing[~competing["method"].isin(REFERENCES)] if not frame.empty else frame
+    competing = competing[~competing["method"].isin(NOT_COMPETING)] if not frame.empty else frame
     if competing.empty:
         return pd.DataFrame(columns=COLUMNS)
     # two objectives of one configuration cannot be: the configuration names its objective

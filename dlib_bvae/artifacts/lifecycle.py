@@ -30,7 +30,7 @@ from dlib_bvae.artifacts.record import (
 )
 from dlib_bvae.errors import UserError
 from dlib_bvae.registry import LABEL, SEED, kind_of
-from dlib_bvae.runtime import raise_if_interrupted
+from dlib_bvae.runtime import raise_if_interrupted, say
 
 PART, OLD = ".part", ".old"
 GROWN_FROM = "continued_from"
@@ -132,7 +132,7 @@ class Work:
             return False
         self._refuse(final, differ)
         if final:
-            print(f"{self.directory} {described(final)}; {self.stage.again}")
+            say(f"{self.directory} {described(final)}; {self.stage.again}")
         remove(self.part)
         return False
 

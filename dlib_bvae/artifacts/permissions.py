@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dlib_bvae.errors import UserError
@@ -23,6 +23,18 @@ def permission_is_said() -> Iterator[None]:
         yield
     except PermissionError as error:
         raise unreadable(error) from error
+
+
+@contextlib.contextmanager
+def damage_is_said(damaged: Callable[[Exception], UserError], *errors: type[Exception]) -> Iterator[None]:
+    """In the block any of `errors` becomes damaged(error), but one that says that a file may not be read, and a UserError."""
+    try:
+        with permission_is_said():
+            yield
+    except UserError:
+        raise  # a ValueError too
+    except errors as error:
+        raise damaged(error) from error
 
 
 def check_readable(path: Path) -> None:

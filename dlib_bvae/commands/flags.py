@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 Command = tuple[argparse.ArgumentParser, Callable[..., object]]
 
@@ -34,6 +35,39 @@ def add_gin(flags: argparse.ArgumentParser) -> None:
     flags.add_argument(
         "--gin_bindings", action="append", default=[], metavar="'NAME.PARAMETER = VALUE'", help="may be repeated"
     )
+
+
+def add_results_dir(flags: argparse.ArgumentParser, text: str, **options: Any) -> None:
+    """Adds --results_dir, where runs are; --results is its former name. options: as of add_argument."""
+    flags.add_argument("--results_dir", "--results", dest="results_dir", type=Path, help=text, **options)
+
+
+def add_output_dir(flags: argparse.ArgumentParser, text: str, **options: Any) -> None:
+    """Adds --output_dir, where results are written; --output is its former name. options: as of add_argument."""
+    flags.add_argument("--output_dir", "--output", dest="output_dir", type=Path, help=text, **options)
+
+
+def with_commands(description: str, parts: Mapping[str, Callable[[], Command]]) -> Command:
+    """A command with a sub-command for each of `parts`, which has its flags, help and example."""
+    flags = argparse.ArgumentParser(description=description, allow_abbrev=False)
+    commands = flags.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    calls = {}
+    for name, make in parts.items():
+        part, calls[name] = make()
+        commands.add_parser(
+            name,
+            help=(make.__doc__ or "").rstrip(".").replace("%", "%%"),
+            description=part.description,
+            epilog=part.epilog,
+            parents=[part],
+            add_help=False,
+            allow_abbrev=False,
+        )
+
+    def call(command: str, **given: Any) -> None:
+        calls[command](**given)
+
+    return flags, call
 
 
 def with_trust(call: Callable[..., object]) -> Callable[..., object]:

@@ -5,8 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.commands.flags import Command, parser, with_trust
+from dlib_bvae.commands.flags import Command, add_output_dir, parser, with_commands, with_trust
 from dlib_bvae.runtime import RUNS
+
+
+def metrics() -> Command:
+    """Ranks runs without factors, and shows how far metrics can be relied on."""
+    return with_commands(
+        "Ranks runs without factors, and shows how far metrics can be relied on: by their settings, by codes whose quality "
+        "is known.",
+        {"rank": rank, "sensitivity": sensitivity, "validity": validity},
+    )
 
 
 def rank() -> Command:
@@ -17,7 +26,7 @@ def rank() -> Command:
     )
     flags.add_argument("--overwrite", action="store_true", help="redo a ranking that is done")
     flags.add_argument("model_dirs", nargs="+", type=Path, metavar="RUN_DIR", help="run directories, at least two")
-    flags.epilog = "example: dlib_bvae_rank --metric=udr,model_centrality runs/beta4_seed*"
+    flags.epilog = "example: dlib_bvae_metrics rank --metric=udr,model_centrality runs/beta4_seed*"
 
     def call(**given: Any) -> None:
         from dlib_bvae.stages import rank
@@ -32,15 +41,13 @@ def sensitivity() -> Command:
     flags = parser(
         "Scores runs by the β-VAE metric for several L, classifiers and choices of factors.", gin=True, trust=True
     )
-    flags.add_argument(
-        "--output_dir", type=Path, default=RUNS / "sensitivity", help="where to write (default: runs/sensitivity)"
-    )
+    add_output_dir(flags, "where to write (default: runs/sensitivity)", default=RUNS / "sensitivity")
     flags.add_argument("--overwrite", action="store_true", help="score again what is scored")
     flags.add_argument(
         "model_dirs", nargs="*", type=Path, metavar="RUN_DIR", help="run directories (default: the most recent)"
     )
     flags.epilog = (
-        "example: dlib_bvae_sensitivity runs/beta* --gin_bindings='beta_vae_sensitivity.batch_sizes = [16, 256]'"
+        "example: dlib_bvae_metrics sensitivity runs/beta* --gin_bindings='beta_vae_sensitivity.batch_sizes = [16]'"
     )
 
     def call(**given: Any) -> None:
@@ -61,9 +68,8 @@ def validity() -> Command:
         "--perturbations", "--knobs", dest="perturbations", help="names with commas between (default: all)"
     )
     flags.add_argument("--seeds", type=int, default=1, help="how many seeds of noise and drawn images (default: 1)")
-    flags.add_argument(
-        "--output_dir", type=Path, default=RUNS / "validity", help="where to write (default: runs/validity)"
-    )
+    add_output_dir(flags, "where to write (default: runs/validity)", default=RUNS / "validity")
+    flags.epilog = "example: dlib_bvae_metrics validity --metric=mig,dci --perturbations=noise,rotation"
 
     def call(**given: Any) -> None:
         from dlib_bvae.artifacts.record import check_writable

@@ -45,6 +45,9 @@ def leaderboard() -> Command:
         default=1e-3,
         help="how far a score may be from its claim, at most 0.15 (default: 0.001)",
     )
+    verify.add_argument(
+        "--null", type=int, default=20, help="matchings of the null of each score, 5 of costly ones (default: 20)"
+    )
     verify.add_argument("--retrain", action="store_true", help="also train entries that have a gin file again")
 
     def call(
@@ -54,6 +57,7 @@ def leaderboard() -> Command:
         folders: Sequence[Path] = (),
         tolerance: float = 1e-3,
         retrain: bool = False,
+        null: int = 20,
     ) -> None:
         if action != "verify":
             from dlib_bvae import leaderboard
@@ -66,6 +70,6 @@ def leaderboard() -> Command:
             load_tensorflow()
         from dlib_bvae.leaderboard.submissions import verify
 
-        verify.run_all(folders, tolerance, retrain)
+        verify.run_all(folders, tolerance, retrain, null)
 
     return flags, call

@@ -25,7 +25,19 @@ def train() -> Command:
         "example: dlib_bvae_train --gin_config=gin/beta4_dsprites.gin --gin_bindings='model.training_steps = 2000'"
     )
 
-    def call(**given: Any) -> None:
+    flags.add_argument("--study", metavar="NAME", help="train one run of this study, such as unsupervised_study_v1")
+    flags.add_argument(
+        "--model_num",
+        type=int,
+        metavar="N",
+        help="which run of --study, from 0; disentanglement_lib's numbers of its study",
+    )
+
+    def call(study: str | None, model_num: int | None, **given: Any) -> None:
+        if study is not None or model_num is not None:
+            from dlib_bvae.studies.study import with_run
+
+            given = with_run(study, model_num, **given)
         from dlib_bvae.runtime import load_tensorflow
 
         load_tensorflow()
@@ -53,7 +65,11 @@ def postprocess() -> Command:
 def evaluate() -> Command:
     """Scores the codes of a trained run, or of any other framework."""
     flags = parser("Scores codes by one or more metrics.", gin=True, model_dir=True, trust=True)
-    flags.add_argument("--metric", required=True, help="names with commas between, or all; e.g. beta_vae")
+    flags.add_argument(
+        "--metric",
+        help="names with commas between, or all; e.g. beta_vae (default: of evaluation.evaluation_fn in the gin configuration)",
+    )
+    flags.add_argument("--input_dir", type=Path, help="a run directory, or the codes in one, such as runs/beta4/mean")
     flags.add_argument(
         "--repeats", type=int, metavar="N", help="score with N seeds: mean, standard deviation and 95 %% interval"
     )
@@ -79,7 +95,8 @@ def evaluate() -> Command:
 
     def call(
         model_dir: Path | None,
-        metric: str,
+        input_dir: Path | None,
+        metric: str | None,
         gin_config: list[str],
         gin_bindings: list[str],
         overwrite: bool,
@@ -91,7 +108,9 @@ def evaluate() -> Command:
     ) -> None:
         from dlib_bvae.stages import evaluate
         from dlib_bvae.stages.external import external_codes
+        from dlib_bvae.stages.inputs import with_input_dir
 
+        model_dir, gin_bindings = with_input_dir(input_dir, model_dir, gin_bindings)
         chosen = external_codes(**external, output_dir=output_dir, model_dir=model_dir, step=step)
         evaluate.run(metric, gin_config, gin_bindings, model_dir, overwrite, repeats, chosen, step, output_dir, null)
 

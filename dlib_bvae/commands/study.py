@@ -1,4 +1,4 @@
-"""The commands on studies: reproduce and sweep do what is missing of one; report and beta_curve are the paper's."""
+"""The commands on studies: run, plan, status, report and β curve; reproduce and sweep are the first one's former names."""
 
 from __future__ import annotations
 
@@ -7,124 +7,119 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.commands.flags import Command, parser, print_paths, with_trust
+from dlib_bvae.commands.flags import (
+    Command,
+    add_output_dir,
+    add_results_dir,
+    parser,
+    print_paths,
+    with_commands,
+    with_trust,
+)
 from dlib_bvae.runtime import RUNS
 
-_REPORTED = "gin/studies/re_beta_vae_small.gin"
+_SMALL = "gin/studies/re_beta_vae_small.gin"
+_WHERE = "where its run directories are (default: runs/<the study's name>)"
 
 
-def reproduce() -> Command:
-    """Runs what is missing of a study, in parallel on this machine."""
-    flags = parser(
-        "Runs what is missing of a study, in parallel on this machine; asked again, it continues. With --report it writes "
-        "what the runs say so far next to the paper's tables, figures and claims.",
-        trust=True,
+def study() -> Command:
+    """Plans, runs, shows and reports studies: grids of trainings and the metrics that score them."""
+    description = "Plans, runs, shows and reports studies: grids of trainings and the metrics that score them."
+    return with_commands(
+        description, {"run": run, "plan": plan, "status": status, "report": report, "beta_curve": beta_curve}
     )
-    flags.add_argument(
-        "--study",
-        action="append",
-        metavar="FILE",
-        default=[],
-        help="a study's gin file; may be repeated (default of --report: gin/studies/re_beta_vae_small.gin)",
-    )
-    _add_places(flags)
-    flags.add_argument(
-        "--workers", type=int, metavar="N", help="runs at a time (default: the cores divided by study.cpus)"
-    )
-    flags.add_argument("--report", action="store_true", help="write the report of what is done so far; train nothing")
-    flags.add_argument(
-        "--output", type=Path, help="of --report: where report.html and report.md are written (default: RESULTS/report)"
-    )
-    _add_limits(flags)
-    flags.epilog = "example: dlib_bvae_reproduce --study=gin/studies/re_beta_vae_small.gin"
-
-    def call(
-        report: bool,
-        study: list[str],
-        gin_bindings: list[str],
-        results: Path | None,
-        output: Path | None,
-        **given: Any,
-    ) -> None:
-        if report:
-            _report(study, gin_bindings, results, output)
-            return
-        from dlib_bvae.studies import complete
-
-        complete.run(study, gin_bindings, results, **given)
-
-    return flags, with_trust(call)
 
 
-def sweep() -> Command:
-    """Runs what is missing of a study, on this machine or on a Ray cluster, or shows how far it is."""
+def run() -> Command:
+    """Runs what is missing of a study, on this machine or on a Ray cluster."""
     flags = parser(
         "Runs what is missing of a study, on this machine or on a Ray cluster; asked again, it continues.", trust=True
     )
-    flags.add_argument(
-        "action", nargs="?", choices=["run", "status"], default="run", help="status: show how far the study is"
-    )
-    flags.add_argument(
-        "--study", action="append", required=True, metavar="FILE", help="a study's gin file; may be repeated"
-    )
-    _add_places(flags)
-    flags.add_argument(
-        "--executor", choices=["local", "ray"], default="local", help="what runs the study (default: local)"
-    )
-    flags.add_argument(
-        "--workers", type=int, metavar="N", help="runs at a time (default: as many as there is room for)"
-    )
-    flags.add_argument(
-        "--ray_address", metavar="HOST:PORT", help="of a cluster to join, or auto (default: one is started here)"
-    )
-    _add_limits(flags)
-    flags.epilog = (
-        "example: dlib_bvae_sweep --study=gin/studies/re_beta_vae_small.gin --executor=ray --results=runs/small"
-    )
+    _add_study(flags)
+    _add_executor(flags)
+    flags.add_argument("--dry_run", action="store_true", help="print what would be done")
+    flags.add_argument("--max_hours", type=float, metavar="H", help="end after H hours, with checkpoints")
+    flags.epilog = f"example: dlib_bvae_study run --study={_SMALL} --results_dir=runs/small"
 
     def call(
-        action: str,
         study: list[str],
         gin_bindings: list[str],
-        results: Path | None,
+        results_dir: Path | None,
         executor: str,
         ray_address: str | None,
         **given: Any,
     ) -> None:
-        if action == "status":
-            from dlib_bvae.studies import progress
-
-            progress.show(study, gin_bindings, results)
-            return
         from dlib_bvae.studies import complete, executors
 
-        complete.run(study, gin_bindings, results, executor=executors.named(executor, ray_address), **given)
+        complete.run(study, gin_bindings, results_dir, executor=executors.named(executor, ray_address), **given)
 
     return flags, with_trust(call)
+
+
+def plan() -> Command:
+    """Says how many hours and how much disk a study takes here."""
+    flags = parser(
+        "Says what is missing of a study, and how many hours and how much disk it takes: by the runs of each part that are "
+        "done, else by training it for three seconds.",
+        trust=True,
+    )
+    _add_study(flags)
+    _add_executor(flags)
+    flags.add_argument("--no_probe", action="store_true", help="train nothing: the hours only of parts with a run done")
+    flags.epilog = f"example: dlib_bvae_study plan --study={_SMALL}"
+
+    def call(
+        study: list[str],
+        gin_bindings: list[str],
+        results_dir: Path | None,
+        executor: str,
+        ray_address: str | None,
+        workers: int | None,
+        no_probe: bool,
+    ) -> None:
+        from dlib_bvae.studies import executors, plan
+
+        plan.run(study, gin_bindings, results_dir, workers, executors.named(executor, ray_address), not no_probe)
+
+    return flags, with_trust(call)
+
+
+def status() -> Command:
+    """Shows how far a study is."""
+    flags = parser(
+        "Shows how far a study is, by its results alone: on a terminal until it is done or Ctrl-C is pressed."
+    )
+    _add_study(flags)
+    flags.epilog = f"example: dlib_bvae_study status --study={_SMALL}"
+
+    def call(study: list[str], gin_bindings: list[str], results_dir: Path | None) -> None:
+        from dlib_bvae.studies import progress
+
+        progress.show(study, gin_bindings, results_dir)
+
+    return flags, call
 
 
 def report() -> Command:
     """Writes the [Re] β-VAE report from whatever is done so far."""
     flags = parser("Writes the [Re] β-VAE report, HTML and Markdown, from whatever is done so far.", trust=True)
     flags.add_argument(
-        "--results",
+        "places",
+        nargs="*",
         type=Path,
-        action="append",
-        required=True,
         metavar="PLACE",
-        help="a directory of runs, or runs.parquet or runs.csv of dlib_bvae_aggregate; may be repeated",
+        help="a directory of runs, or runs.parquet or runs.csv of dlib_bvae_aggregate (default: the runs of --study)",
     )
-    flags.add_argument("--output", type=Path, required=True, metavar="DIRECTORY", help="where to write")
+    add_results_dir(flags, "a further PLACE; may be repeated", action="append", default=[], metavar="PLACE")
+    _add_study(flags, False, f"without a PLACE: the study's gin file; may be repeated (default: {_SMALL})")
+    add_output_dir(flags, "where to write (default: report in the first PLACE, or next to it)", metavar="DIRECTORY")
     flags.add_argument(
         "--no_pictures", action="store_true", help="draw nothing that needs models; show what was drawn before"
     )
+    flags.epilog = "example: dlib_bvae_study report runs/re_beta_vae_small"
 
-    def call(results: list[Path], output: Path, no_pictures: bool) -> None:
-        from dlib_bvae import re_beta_vae
-        from dlib_bvae.artifacts.record import check_writable
-
-        check_writable(output)
-        print_paths(re_beta_vae.write(results, output, pictures=not no_pictures))
+    def call(places: list[Path], results_dir: list[Path], **given: Any) -> None:
+        _report([*places, *results_dir], **given)
 
     return flags, with_trust(call)
 
@@ -137,6 +132,7 @@ def beta_curve() -> Command:
     flags.add_argument("--model_dir", type=Path, help="the run directory (default: the most recent run)")
     flags.add_argument("--num_images", type=int, default=10_000, help="images to average over (default: 10000)")
     flags.add_argument("--num_betas", type=int, default=13, help="points of the curve, even in log β (default: 13)")
+    flags.epilog = "example: dlib_bvae_study beta_curve --model_dir=runs/mr_vae_dsprites"
 
     def call(**given: Any) -> None:
         from dlib_bvae.re_beta_vae import beta_curve
@@ -146,7 +142,45 @@ def beta_curve() -> Command:
     return flags, with_trust(call)
 
 
-def _add_places(flags: argparse.ArgumentParser) -> None:
+def reproduce() -> Command:
+    """Runs what is missing of a study, in parallel on this machine."""
+    flags, call_run = run()
+    flags.add_argument("--report", action="store_true", help="write the report of what is done so far; train nothing")
+    add_output_dir(flags, "of --report: where to write (default: report in the directory of the runs)")
+
+    def call(report: bool, output_dir: Path | None, **given: Any) -> None:
+        if not report:
+            call_run(**given)
+            return
+        places = [given["results_dir"]] if given["results_dir"] else []
+        with_trust(_report)(
+            places=places, output_dir=output_dir, **{key: given[key] for key in ("study", "gin_bindings", "trust")}
+        )
+
+    return flags, call
+
+
+def sweep() -> Command:
+    """Runs what is missing of a study, on this machine or on a Ray cluster, or shows how far it is."""
+    flags, call_run = run()
+    _, call_status = status()
+    flags.add_argument(
+        "action", nargs="?", choices=["run", "status"], default="run", help="status: show how far the study is"
+    )
+
+    def call(action: str, **given: Any) -> None:
+        if action == "run":
+            call_run(**given)
+        else:
+            call_status(**{key: given[key] for key in ("study", "gin_bindings", "results_dir")})
+
+    return flags, call
+
+
+def _add_study(flags: argparse.ArgumentParser, where: bool = True, text: str = "") -> None:
+    """Adds --study, --gin_bindings and, with `where`, --results_dir."""
+    text = text or f"a study's gin file, e.g. {_SMALL}; may be repeated"
+    flags.add_argument("--study", action="append", default=[], metavar="FILE", help=text)
     flags.add_argument(
         "--gin_bindings",
         action="append",
@@ -154,21 +188,36 @@ def _add_places(flags: argparse.ArgumentParser) -> None:
         metavar="'NAME.PARAMETER = VALUE'",
         help="of the study; may be repeated",
     )
-    flags.add_argument("--results", type=Path, help="where its run directories are (default: runs/<the study's name>)")
+    if where:
+        add_results_dir(flags, _WHERE)
 
 
-def _add_limits(flags: argparse.ArgumentParser) -> None:
-    flags.add_argument("--dry_run", action="store_true", help="print what would be done")
-    flags.add_argument("--max_hours", type=float, metavar="H", help="end after H hours, with checkpoints")
+def _add_executor(flags: argparse.ArgumentParser) -> None:
+    flags.add_argument(
+        "--executor", choices=["local", "ray"], default="local", help="what runs the study (default: local)"
+    )
+    flags.add_argument(
+        "--workers", type=int, metavar="N", help="runs at a time (default: as many as there is room for)"
+    )
+    flags.add_argument(
+        "--ray_address", metavar="HOST:PORT", help="of a cluster to join, or auto (default: one is started here)"
+    )
 
 
-def _report(study: Sequence[str], gin_bindings: Sequence[str], results: Path | None, output: Path | None) -> None:
-    """Writes the report of what is done so far of `study` and names its files; UserError when nothing has been evaluated."""
+def _report(
+    places: Sequence[Path],
+    study: Sequence[str],
+    gin_bindings: Sequence[str],
+    output_dir: Path | None,
+    no_pictures: bool = False,
+) -> None:
+    """Writes the report of `places` (default: the runs of `study`) and names its files; UserError when nothing is evaluated."""
     from dlib_bvae import re_beta_vae
+    from dlib_bvae.artifacts.record import check_writable
     from dlib_bvae.studies.study import load
 
-    if results is None:
-        results = RUNS / load(study or [_REPORTED], gin_bindings).name
-    if output is None:
-        output = (results if results.is_dir() else results.parent) / "report"
-    print_paths(re_beta_vae.write(results, output))
+    places = places or [RUNS / load(study or [_SMALL], gin_bindings).name]
+    if output_dir is None:
+        output_dir = (places[0] if places[0].is_dir() else places[0].parent) / "report"
+    check_writable(output_dir)
+    print_paths(re_beta_vae.write(places, output_dir, pictures=not no_pictures))

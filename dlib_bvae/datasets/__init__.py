@@ -16,7 +16,7 @@ from dlib_bvae.datasets.ground_truth import (
 )
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
-from dlib_bvae.registry import Registry
+from dlib_bvae.registry import Registry, configurable
 
 __all__ = [
     "DATASETS",
@@ -87,7 +87,7 @@ def names() -> list[str]:
     return DATASETS.names()
 
 
-@gin.configurable("dataset")
+@configurable("dataset")
 def load(name: DataLike = gin.REQUIRED) -> ImageData:
     """Returns the data set called `name`; gin may also give a reference, such as @subset() or a function of your module.
 

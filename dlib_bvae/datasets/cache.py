@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dlib_bvae.artifacts import file_lock
-from dlib_bvae.artifacts.permissions import permission_is_said
+from dlib_bvae.artifacts.permissions import damage_is_said
 from dlib_bvae.errors import UserError, is_disk_full
 
 CACHE_VARIABLE = "DLIB_BVAE_CACHE_DIR"
@@ -209,16 +209,12 @@ def verify(path: Path) -> None:
 
 def description(path: Path) -> dict[str, Any]:
     """The description that was written with `path`: shape, sha256, … Raises UserError when that is damaged."""
-    try:
-        with permission_is_said():
-            found = json.loads(_description(path).read_text(encoding="utf-8"))
+    damaged = _damaged(path, "its description is missing or damaged")
+    with damage_is_said(lambda _: damaged, OSError, ValueError, KeyError, TypeError, RecursionError):
+        found = json.loads(_description(path).read_text(encoding="utf-8"))
         if isinstance(found["sha256"], str):
             return found
-    except UserError:
-        raise  # a ValueError too
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise _damaged(path, "its description is missing or damaged")
+    raise damaged
 
 
 def _write_locked(path: Path, shape: tuple[int, int], blocks: Callable[[], Iterator[np.ndarray]]) -> None:
@@ -270,13 +266,8 @@ def mapped(path: Path) -> np.ndarray:
 
 def open_rows(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Opens `path` as a memory-mapped uint8 array of `shape`. Raises UserError when it is damaged."""
-    try:
-        with permission_is_said():
-            rows = mapped(path)
-    except UserError:
-        raise  # a ValueError too
-    except (OSError, ValueError) as error:
-        raise _damaged(path, "it is truncated or no .npy file") from error
+    with damage_is_said(lambda _: _damaged(path, "it is truncated or no .npy file"), OSError, ValueError):
+        rows = mapped(path)
     if rows.shape != shape or rows.dtype != np.uint8:
         raise _damaged(path, f"it holds {rows.dtype} {rows.shape} instead of uint8 {shape}")
     return rows

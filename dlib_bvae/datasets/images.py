@@ -40,6 +40,13 @@ class ImageData(abc.ABC):
         elif not isinstance(declared := vars(declaring)["origin"], (property, functools.cached_property)):
             check_origin(declared, cls.__name__)
 
+    def __repr__(self) -> str:
+        height, width, channels = self.observation_shape
+        names, sizes = getattr(self, "factor_names", ()), getattr(self, "factor_sizes", ())
+        factors = ", ".join(f"{name} {size}" for name, size in zip(names, sizes, strict=True))
+        text = f"{self.name}: {self.num_images:,} images of {height}×{width}×{channels}"
+        return f"<{text}; {f'values of factors: {factors}' if factors else 'no factors'}>"
+
     @property
     def origin(self) -> str:
         """Where the images come from, as results record it.

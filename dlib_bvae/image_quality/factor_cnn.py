@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.artifacts.permissions import permission_is_said
+from dlib_bvae.artifacts.permissions import damage_is_said
 from dlib_bvae.datasets import GroundTruthData, ImageData, LabelledImages
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, once, sha256_of
 from dlib_bvae.datasets.ground_truth import CONTINUOUS
@@ -101,14 +101,11 @@ def factor_cnn(data: ImageData, training_steps: int, learning_rate: float, seed:
 
 
 def _restore(network: FactorNetwork, path: Path) -> None:
-    try:
-        with permission_is_said(), np.load(path, allow_pickle=False) as arrays:
-            for i, variable in enumerate(network.trainable_variables):
-                variable.assign(arrays[f"arr_{i}"])
-    except UserError:
-        raise  # a ValueError too
-    except Exception as error:  # zipfile and numpy fail on bad bytes in more ways than are documented
-        raise UserError(f"{path} is damaged; delete it, and it is trained again") from error
+    damaged = UserError(f"{path} is damaged; delete it, and it is trained again")
+    # zipfile and numpy fail on bad bytes in more ways than are documented
+    with damage_is_said(lambda _: damaged, Exception), np.load(path, allow_pickle=False) as arrays:
+        for i, variable in enumerate(network.trainable_variables):
+            variable.assign(arrays[f"arr_{i}"])
 
 
 def _train(network: FactorNetwork, data: ImageData, factors_at: Callable, steps: int, rate: float, seed: int) -> None:

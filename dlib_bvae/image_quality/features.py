@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.artifacts.permissions import permission_is_said
+from dlib_bvae.artifacts.permissions import damage_is_said
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, cache_dir, check_room, mapped, once
 from dlib_bvae.errors import UserError
@@ -144,13 +144,9 @@ def reference_features(data: ImageData, rows: np.ndarray, extractor: Extractor, 
 
 
 def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    try:
-        with permission_is_said():
-            features = mapped(path)
-    except UserError:
-        raise  # a ValueError too
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path} is damaged; delete it, and it is made again") from error
+    damaged = UserError(f"{path} is damaged; delete it, and it is made again")
+    with damage_is_said(lambda _: damaged, ValueError, OSError):
+        features = mapped(path)
     if features.shape != shape or features.dtype != np.float32:
         raise UserError(f"{path} holds {features.dtype} {features.shape} instead of float32 {shape}; delete it")
     return features

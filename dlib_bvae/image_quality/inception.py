@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.artifacts.permissions import check_readable
+from dlib_bvae.artifacts.permissions import check_readable, damage_is_said
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.official.files import OfficialFile, Source, data_dir
 from dlib_bvae.datasets.official.files import download as download_files
@@ -81,17 +81,14 @@ def inception_tfgan(path: str, download: bool) -> Extractor:
             )
         _fetch(folder)
     check_readable(folder)
-    try:
+    damaged = lambda error: UserError(
+        f"{folder} is not TF-GAN's Inception module: it gives no pool_3 for images: {_first_line(error)}"
+    )
+    with damage_is_said(damaged, TypeError, KeyError, ValueError, OSError, tf.errors.OpError):
         with literal_path(folder) as place:
             module = tf.saved_model.load(place)
         features = tf.function(lambda images: _pooled(module(images / 127.5 - 1.0)), autograph=False)
         shape = tuple(features(tf.zeros([2, _SIZE, _SIZE, 3])).shape)
-    except UserError:
-        raise  # a ValueError too
-    except (TypeError, KeyError, ValueError, OSError, tf.errors.OpError) as error:
-        raise UserError(
-            f"{folder} is not TF-GAN's Inception module: it gives no pool_3 for images: {_first_line(error)}"
-        ) from error
     if shape != (2, 2048):
         raise UserError(f"{folder} is not TF-GAN's Inception module: its pool_3 is {shape} instead of (2, 2048)")
     return Extractor(

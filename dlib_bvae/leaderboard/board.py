@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import dlib_bvae
 from dlib_bvae import analysis
-from dlib_bvae.analysis.cells import OBJECTIVE, RECORDED_SUPERVISION, REFERENCES, score_info
+from dlib_bvae.analysis.cells import (
+    NOT_COMPETING,
+    OBJECTIVE,
+    RECORDED_SUPERVISION,
+    adjusted_scores,
+    score_info,
+)
 from dlib_bvae.analysis.equal_codes import EQUAL
-from dlib_bvae.analysis.frame import KEYS, ORIGIN, RUN, SCORE_NAMES
+from dlib_bvae.analysis.frame import KEYS, ORIGIN, RUN, SCORE_NAMES, null_columns
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.errors import visible, warn_once
+from dlib_bvae.leaderboard.badges import active_latents, help_of, judged, numbers_of_factors, plain, with_badges
 from dlib_bvae.leaderboard.provenance import EXTERNAL, method_of, origin_of, supervision_of
 from dlib_bvae.leaderboard.settings import Behind, Settings, shared_and_differing
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
@@ -30,6 +37,7 @@ FORMAT = 1
 TRAINED_HERE = "trained here"
 RETRAINED = "retrained"
 SCORED_HERE = "scored here"  # external codes that are no submission
+REFERENCE_ROWS = (*NOT_COMPETING, "pca")  # methods that a board shows wherever they were run; pca has ranks, too
 STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
 COSTS = ("parameters", "seconds", "images", "reconstruction")
 _ID_DIGITS = 10
@@ -69,7 +77,8 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     before. Its parts: "rows", sorted by data set,
     metric, score and rank; "runs", "configs" and "evaluations", which the rows refer to; "agreement" (see agreements).
     Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score. Runs of equal codes count once; a
-    row's "equal_codes" says which seeds these are, and which other rows have the same codes (None: none).
+    row's "equal_codes" says which seeds these are, and which other rows have the same codes (None: none). "adjusted" has a
+    row's statistics of scores adjusted for chance (None: no null), "unranked" says why there is no rank.
     Raises UserError for an evaluation that behind.check refuses.
     """
     behind = behind or Behind(root)
@@ -81,10 +90,16 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     places = {uuid: place for place, uuid in enumerate(sorted(first, key=lambda uuid: first[uuid]["path"]))}
     runs = [describe(first[uuid], root, output) for uuid in places]
     numbers = {key: number for number, key in enumerate(members)}
+    chance, latents, factors = judged(frame, seed), active_latents(frame), numbers_of_factors(frame)
+    below = [key for key, each in chance.items() if each.get("above_chance") is False]
     rows = []
-    for cell in _plain(analysis.cells(frame, seed=seed)):
+    for cell in plain(analysis.cells(frame, seed=seed, unranked=below)):
         key = tuple(cell[name] for name in KEYS)
-        rows.append({**make_row(cell, members[key], runs, places), "evaluation": numbers[key]})
+        row = {**make_row(cell, members[key], runs, places), "evaluation": numbers[key]}
+        codes = {(record[RUN], cell["representation"]) for record in members[key]}
+        known = [latents[each] for each in sorted(codes & latents.keys())]
+        of_data = factors.get((cell["dataset"], cell["fingerprint"]))
+        rows.append(with_badges(row, chance.get((*key, cell["score"]), {}), known, of_data))
     return {
         "format": FORMAT,
         "package_version": dlib_bvae.__version__,
@@ -93,6 +108,8 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
         "runs": runs,
         "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
         "agreement": agreements(frame),
+        "agreement_adjusted": agreements(adjusted_scores(frame)) if any(row["adjusted"] for row in rows) else [],
+        "metrics": {name: text for name in sorted({row["metric"] for row in rows}) if (text := help_of(name))},
     }
 
 
@@ -111,7 +128,7 @@ def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
         board["scores"] = scores
         for name in ("spearman", "kendall", "runs"):
             square: list[list[Any]] = [[None] * len(scores) for _ in scores]
-            for pair in _plain(part[["first", "second", name]]):
+            for pair in plain(part[["first", "second", name]]):
                 i, j = scores.index(pair["first"]), scores.index(pair["second"])
                 square[i][j] = square[j][i] = pair[name]
             board[name] = square
@@ -124,19 +141,14 @@ def _records(frame: pd.DataFrame) -> list[Record]:
     import pandas as pd
 
     named = set().union(*map(json.loads, frame[SCORE_NAMES].unique()))
-    scores = [f"evaluation_results.{name}" for name in sorted(named)]
+    nulls = [column for name in named if (column := null_columns(name)["adjusted"]) in frame]
+    scores = [*(f"evaluation_results.{name}" for name in sorted(named)), *sorted(nulls)]
     wanted = dict.fromkeys(["path", RUN, OBJECTIVE, RECORDED_SUPERVISION, ORIGIN, *KEYS.values(), *COLUMNS, *scores])
     # A key that is a score of one metric and a matrix of another is a column of texts.
     counted = [*scores, *(name for name in (*_COSTS.values(), _STEPS, _BATCH) if name in frame)]
     numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in counted}
     numbers = {name: each.where(each.abs() <= _LARGEST) for name, each in numbers.items()}
-    return _plain(frame.reindex(columns=list(wanted)).assign(**numbers))
-
-
-def _plain(frame: pd.DataFrame) -> list[Record]:
-    """Rows as dictionaries of Python's own values, None where there is none."""
-    columns = {name: frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame.columns}
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return plain(frame.reindex(columns=list(wanted)).assign(**numbers))
 
 
 def _configs(runs: Sequence[dict[str, Any]], behind: Behind) -> dict[str, Settings]:
@@ -165,11 +177,12 @@ def _evaluation(records: Sequence[Record], behind: Behind) -> dict[str, Any]:
 
 
 def _order(row: dict[str, Any]) -> tuple:
-    """By what is compared, then the best first."""
+    """By what is compared, then the best first; what has no rank follows, and at the end what is not above chance."""
     compared = [row[name] for name in ("dataset", "fingerprint", "metric", "score", "num_images")]
     rank = math.inf if row["rank"] is None else row["rank"]
     worth = row["mean"] if row["higher_is_better"] is False else -row["mean"]
-    return *compared, str(row["metric_parameters"]), rank, worth, row["model"], row["id"]
+    by_chance = row["above_chance"] is False
+    return *compared, str(row["metric_parameters"]), rank, by_chance, worth, row["model"], row["id"]
 
 
 def make_row(
@@ -181,7 +194,7 @@ def make_row(
     """
     names = {name: cell[name] for name in GROUP}
     method = method_of({"model.model": records[0][OBJECTIVE]})
-    values = _values(f"evaluation_results.{cell['score']}", records, places)
+    values = _values(cell["score"], records, places)
     known = score_info(cell["metric"], cell["score"])
     recorded = next((record[RECORDED_SUPERVISION] for record in records if record[RECORDED_SUPERVISION]), None)
     evidence = cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE)
@@ -193,7 +206,8 @@ def make_row(
         "supervision": cell.get("supervision") or recorded or supervision_of(method),
         "evidence": evidence,
         "retrain_tolerance": _tolerance([runs[each["run"]] for each in values]) if evidence == RETRAINED else None,
-        "reference": (cell["model"] if method == EXTERNAL else method) in REFERENCES,
+        "reference": (cell["model"] if method == EXTERNAL else method) in REFERENCE_ROWS,
+        "competes": (cell["model"] if method == EXTERNAL else method) not in NOT_COMPETING,
         "origin": origin_of(cell["dataset"], [record[ORIGIN] for record in records]),
         **{name: cell[name] for name in STATISTICS},
         "higher_is_better": known.higher_is_better,
@@ -220,8 +234,9 @@ def row_id(names: Mapping[str, Any]) -> str:
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:_ID_DIGITS]
 
 
-def _values(column: str, records: Sequence[Record], places: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Each run's value, the mean over its evaluations, by seed."""
+def _values(score: str, records: Sequence[Record], places: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Each run's value, and that adjusted for chance, the means over its evaluations, by seed."""
+    column, adjusted = f"evaluation_results.{score}", null_columns(score)["adjusted"]
     found: dict[str, list[Record]] = {}
     for record in records:
         if record[column] is not None:
@@ -231,6 +246,7 @@ def _values(column: str, records: Sequence[Record], places: Mapping[str, int]) -
             "run": places[uuid],
             "seed": of_run[0]["train_results.seed"],
             "value": _mean([each[column] for each in of_run]),
+            "adjusted": _mean([each.get(adjusted) for each in of_run]),
             "paths": [each["path"] for each in of_run],
         }
         for uuid, of_run in found.items()

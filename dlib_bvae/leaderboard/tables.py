@@ -6,13 +6,37 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlib_bvae.analysis.frame import NULL
 from dlib_bvae.analysis.tables import GROUP, csv_lines, has_columns, markdown_cell, parquet_bytes
+from dlib_bvae.leaderboard.badges import ADJUSTED, NO_NULL
 from dlib_bvae.leaderboard.board import COSTS, STATISTICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = [*GROUP, "method", "supervision", "evidence", "origin", *STATISTICS, *COSTS, "equal_codes", "id"]
+# Column → where it stands in a row of the board.
+_CHANCE = {
+    **{column: ("null", name) for column, name in NULL.items() if column != "adjusted"},
+    "nulls": ("null", "n"),
+    "above_chance": ("above_chance",),
+    "chance_p": ("chance_p",),
+    "chance_missing": ("chance_missing",),
+    **{f"adjusted_{name}": ("adjusted", name) for name in ADJUSTED},
+    "adjusted_random": ("adjusted_random",),
+    "smallest_difference": ("smallest_difference", "value"),
+    "smallest_difference_df": ("smallest_difference", "df"),
+}
+_BADGES = ["unranked", "no_null", "latents", "collapsed"]
+COLUMNS = [
+    *GROUP,
+    *("method", "supervision", "evidence", "origin"),
+    *STATISTICS,
+    *_BADGES,
+    *_CHANCE,
+    *COSTS,
+    "equal_codes",
+    "id",
+]
 _HEAD = 4_096  # characters of a page or of Markdown that show what it is
 _SHOWN = (
     "rank",
@@ -24,7 +48,11 @@ _SHOWN = (
     "score",
     "mean ± std",
     "95 % interval",
+    "null",
+    "adjusted",
+    "smallest difference",
     "seeds",
+    "active latents",
     "supervision",
     "evidence",
     "representation",
@@ -37,7 +65,14 @@ def frame_of(board: dict[str, Any]) -> pd.DataFrame:
     """COLUMNS of every row; metric_parameters are JSON text."""
     import pandas as pd
 
-    rows = [{**row, "metric_parameters": _json(row["metric_parameters"])} for row in board["rows"]]
+    rows = [
+        {
+            **row,
+            "metric_parameters": _json(row["metric_parameters"]),
+            **{column: _entry(row, place) for column, place in _CHANCE.items()},
+        }
+        for row in board["rows"]
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -68,22 +103,46 @@ def of_earlier_version(path: Path) -> bool:
     return "<title>dlib_bvae leaderboard</title>" in head and "Content-Security-Policy" in head
 
 
+def _entry(row: Any, place: tuple[str, ...]) -> Any:
+    """What stands at a place of a row; None where a part of the way is None."""
+    for name in place:
+        row = None if row is None else row.get(name)
+    return row
+
+
 def _markdown(board: dict[str, Any]) -> str:
     lines = [_SHOWN, ["---"] * len(_SHOWN), *map(_texts, board["rows"])]
     return "".join(f"| {' | '.join(map(markdown_cell, line))} |\n" for line in lines)
 
 
 def _texts(row: dict[str, Any]) -> list[str]:
-    deviation = "" if row["std"] is None else f" ± {row['std']:.2g}"
     interval = "" if row["low"] is None else f"{row['low']:.4g} … {row['high']:.4g}"
     names = [row[name] for name in ("model", "dataset", "origin", "metric")]
     parameters = _json(row["metric_parameters"]) if row["metric_parameters"] else ""
-    mean = f"{row['mean']:.4g}{deviation}"
+    mean, adjusted = _mean_and_std(row), _mean_and_std(row["adjusted"])
+    null = NO_NULL if row["no_null"] else _mean_and_std(row["null"])
+    least = row["smallest_difference"]
+    difference = "not known" if least["value"] is None else f"{least['value']:.2g}"
+    rank = row["unranked"] or (_number(row["rank"]) if row["competes"] else "reference")
+    if row["reference"] and row["competes"]:
+        rank += " (reference)"
     allowed = "" if row["retrain_tolerance"] is None else f" ± {row['retrain_tolerance']:g}"
     evidence = f"{row['evidence']}{allowed}"
     provenance = [row["supervision"], evidence, row["representation"], row["config"], row["fingerprint"][:8]]
     seeds = f"{row['seeds']} ({row['equal_codes']})" if row["equal_codes"] else str(row["seeds"])
-    return [_number(row["rank"]), *names, parameters, row["score"], mean, interval, seeds, *provenance]
+    chance = [null, adjusted, difference, seeds, _without_word(row["latents"])]
+    return [rank, *names, parameters, row["score"], mean, interval, *chance, *provenance]
+
+
+def _mean_and_std(entry: Any) -> str:
+    if entry is None or entry["mean"] is None:
+        return ""
+    return f"{entry['mean']:.4g}" + ("" if entry["std"] is None else f" ± {entry['std']:.2g}")
+
+
+def _without_word(latents: str | None) -> str:
+    """ "collapsed: 1 of 10", under a head that says active latents."""
+    return "" if latents is None else latents.removesuffix(" latents active")
 
 
 def _number(value: float | None) -> str:

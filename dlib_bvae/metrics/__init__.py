@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dlib_bvae.dlib_names import ONLY_THEIRS, said
 from dlib_bvae.errors import UserError, check_integer, unknown
-from dlib_bvae.metrics.score_info import Matrix, Sampling, Score, definition_of, said_by
+from dlib_bvae.metrics.score_info import HIGH, Matrix, Sampling, Score, definition_of, said_by
+from dlib_bvae.metrics.scores import Scores
 from dlib_bvae.registry import Registry
 from dlib_bvae.runtime import interruptible
 
@@ -20,16 +22,20 @@ if TYPE_CHECKING:  # names alone import no data sets
 __all__ = [
     "CLASSIFIERS",
     "METRICS",
+    "Scores",
     "definition",
     "installed",
+    "is_costly",
+    "is_ours",
     "matrices",
     "names",
+    "nulls_of",
     "score",
     "scores_of",
     "small_parameters",
 ]
 
-PAGES = {  # module → the metrics on its page, in the order of README's table
+PAGES = {  # module → the metrics on its page, in the order of the table of metrics
     "beta_vae": ["beta_vae"],
     "factor_vae_score": ["factor_vae_score", "factor_vae_score_dlib"],
     "mig": ["mig"],
@@ -71,6 +77,7 @@ METRICS = Registry(
     {name: f"dlib_bvae.metrics.{module}:{name}" for module, names in PAGES.items() for name in names} | OF_IMAGES,
     # gin has the objective factor_vae, and disentanglement_lib calls the metric so too
     aliases={"factor_vae": "factor_vae_score"},
+    hints={name: said(name) for name in ONLY_THEIRS},
 )
 
 CLASSIFIERS = Registry(
@@ -114,7 +121,7 @@ def score(
     screened_codes: int = 0,
     null: int = 0,
     **parameters: Any,
-) -> dict[str, Any]:
+) -> Scores:
     """Scores `codes` by the metric `name`: score("mig", data, codes), or score("mig", factors=F, codes=Z) of two arrays alone.
 
     data: a GroundTruthData or LabelledImages, or any object with disentanglement_lib's duck type. codes: array (images,
@@ -152,20 +159,20 @@ def score(
     check_integer("null", null, 0, MOST)
     bound = functools.partial(metric, **parameters)
     with interruptible(), sampled(sampling) as drawn, binned(factor_bins) as bins, screened(screened_codes):
-        if null and has_null(known := scores_of(name)):
-            result = _with_null(bound, known, data, codes, random_state, null)
+        if null and has_null(scores_of(name)):
+            result = _with_null(name, bound, data, codes, random_state, null)
         else:
             result = bound(data, codes, random_state)
-        return {**result, **drawn.said(), **bins}
+        return Scores({**result, **drawn.said(), **bins})
 
 
-def _with_null(metric: Any, known: Mapping[str, Score], data: Any, codes: Any, random_state: Any, number: int) -> Any:
+def _with_null(name: str, metric: Any, data: Any, codes: Any, random_state: Any, number: int) -> Any:
     from dlib_bvae.metrics.engine.null import against, as_array, compared, seed_of, values_of
 
-    before, codes = copy.deepcopy(random_state), as_array(data, codes)
+    known, before, codes = scores_of(name), copy.deepcopy(random_state), as_array(data, codes)
     result = metric(data, codes, random_state)
     again = lambda matched: metric(data, matched, copy.deepcopy(before))
-    values = values_of(compared(result, known), again, codes, number, seed_of(before))
+    values = values_of(compared(result, known), again, codes, number, seed_of(before), nulls=nulls_of(name))
     return {**result, **against(result, values, known)}
 
 
@@ -183,6 +190,23 @@ def scores_of(name: str) -> dict[str, Score]:
     Empty for a plug-in whose module has no SCORES. Raises UnknownName for an unknown metric.
     """
     return dict(said_by(METRICS, name, "SCORES", {}))
+
+
+def nulls_of(name: str) -> Any:
+    """How the metric `name` scores the same codes in several orders: `nulls` of its file (see engine.null), where it has one."""
+    from dlib_bvae.metrics.engine.null import by_index, one_by_one
+
+    return said_by(METRICS, name, "nulls", by_index if is_ours(name) else one_by_one)
+
+
+def is_ours(name: str) -> bool:
+    """Whether the metric `name` is one of this package, whose metrics read codes by engine.codes.CodeReader only."""
+    return str(METRICS.get(name).__module__).startswith("dlib_bvae.")
+
+
+def is_costly(name: str) -> bool:
+    """Whether the file of the metric `name` says in COSTS that its default takes half a minute or more on dSprites."""
+    return bool(said_by(METRICS, name, "COSTS", {}).get(name) == HIGH)
 
 
 def definition(name: str) -> dict[str, int]:
@@ -203,7 +227,8 @@ def small_parameters(name: str, images: int, fits: int) -> dict[str, Any]:
     They are the parameters that its file names in SAMPLING; none where it does not.
     """
     defaults = {key: each.default for key, each in inspect.signature(METRICS.get(name)).parameters.items()}
-    return said_by(METRICS, name, "SAMPLING", Sampling()).small(defaults, images, fits)
+    sampling: Sampling = said_by(METRICS, name, "SAMPLING", Sampling())
+    return sampling.small(defaults, images, fits)
 
 
 _GIVEN = ("data", "codes", "random_state")

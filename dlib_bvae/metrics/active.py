@@ -13,7 +13,16 @@ from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
 
 SCORES = {"active_units": Score(0, None, None, null=None), "active_fraction": Score(0, 1, None, null=None)}
 SAMPLING = Sampling(images=("num_train",))
-ABOUT = {"active_units": About("codes that vary", ("active_units",), ("threshold",), "Burda et al. 2016")}
+ABOUT = {
+    "active_units": About(
+        "codes that vary",
+        ("active_units",),
+        ("threshold",),
+        "Burda et al. 2016",
+        defects="It counts variance, in the units of the codes, not information. Codes that are no posterior means of "
+        "a VAE have other units.",
+    )
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

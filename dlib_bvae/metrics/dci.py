@@ -17,7 +17,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_FITS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import Classifier, accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import HIGH, UNIT, About, Matrix, Result, Sampling
 
 SCORES = {
     "informativeness_train": UNIT,
@@ -29,6 +29,7 @@ SCORES = {
 MATRICES = {"importance": Matrix("code", "factor", "importance")}
 DEFINITIONS = {"dci_lasso": 2}
 SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_estimators",))
+COSTS = {"dci": HIGH, "dci_random_forest": HIGH}
 ABOUT = {
     "dci": About(
         "how one to one codes and factors are in the importances of boosted trees, and how well they predict",
@@ -36,6 +37,8 @@ ABOUT = {
         ("n_estimators",),
         "Eastwood & Williams 2018",
         "half a minute",
+        defects="`disentanglement` and `completeness` are shares, whatever is read from the codes: read them with "
+        "`informativeness_test`.",
     ),
     "dci_random_forest": About(
         "the same by random forests",
@@ -43,12 +46,16 @@ ABOUT = {
         ("n_estimators",),
         "Eastwood & Williams 2018",
         "minutes",
+        defects="`disentanglement` and `completeness` are shares, whatever is read from the codes: read them with "
+        "`informativeness_test`.",
     ),
     "dci_lasso": About(
         "the same by lasso regressions",
         ("disentanglement", "completeness", "informativeness_test"),
         ("alpha",),
         "Eastwood & Williams 2018",
+        defects="It sees only what is linear in the factors, and takes factors of no declared kind, such as dSprites' "
+        "shape, for numbers in their order.",
     ),
 }
 

@@ -31,6 +31,8 @@ ABOUT = {
         ("widths", "penalty"),
         "Eastwood et al. 2023",
         "seconds",
+        defects="It says nothing of how much is read: read it with `best_accuracy`. Noise has no value, which counts "
+        "as 0.",
     )
 }
 

@@ -29,6 +29,7 @@ ABOUT = {
         ("dcimig",),
         ("num_bins",),
         "Sepliarskaia et al. 2020",
+        defects="A factor in two codes costs nothing.",
     )
 }
 

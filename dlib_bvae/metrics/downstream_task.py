@@ -28,6 +28,7 @@ ABOUT = {
         ("num_train", "predictor"),
         "Locatello et al. 2019",
         "seconds",
+        defects="It measures how much is read from all codes together: rotated codes score nearly the same.",
     )
 }
 

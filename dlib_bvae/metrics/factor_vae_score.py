@@ -25,9 +25,16 @@ ABOUT = {
         ("eval_accuracy",),
         ("batch_size", "prune_threshold"),
         "Kim & Mnih 2018",
+        defects="Chance is about 1/factors, not 0. A factor in several codes costs nothing. On a small grid noise may "
+        "be above 1/factors.",
     ),
     "factor_vae_score_dlib": About(
-        "the same, active codes counted as there", ("eval_accuracy",), ("batch_size",), "Locatello et al. 2019"
+        "the same, active codes counted as there",
+        ("eval_accuracy",),
+        ("batch_size",),
+        "Locatello et al. 2019",
+        defects="`num_active_dims` is the number of all codes unless none is active. It is here for comparison with "
+        "disentanglement_lib; use `factor_vae_score`.",
     ),
 }
 

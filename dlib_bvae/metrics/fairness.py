@@ -27,6 +27,8 @@ ABOUT = {
         ("predictor", "num_test_points_per_class"),
         "Locatello et al. 2019",
         "seconds",
+        defects="Less is better, and codes that know nothing are the best: read it with the accuracy of "
+        "`downstream_task`.",
     )
 }
 

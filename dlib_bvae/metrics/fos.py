@@ -20,7 +20,13 @@ MATRICES = {"fos_per_pair": Matrix("code", "code", "squared distance")}
 SAMPLING = Sampling(images=("num_train", "batch_size"))
 ABOUT = {
     "fos": About(
-        "factorisation of the codes' support", ("fos",), ("num_train", "batch_size"), "Roth et al. 2023", "seconds"
+        "factorisation of the codes' support",
+        ("fos",),
+        ("num_train", "batch_size"),
+        "Roth et al. 2023",
+        "seconds",
+        defects="Less is better, and constant codes have 0. `fos` is in the codes' units squared and shrinks with "
+        "them; `fos_standardised` does not.",
     )
 }
 

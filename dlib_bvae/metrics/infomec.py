@@ -38,6 +38,8 @@ ABOUT = {
         ("discrete", "neighbours"),
         "Hsu et al. 2023",
         "seconds",
+        defects="`infom` and `infoc` of codes that know nothing are not 0, as of estimates near 0 one is always the "
+        "largest: read both with `nmi`.",
     )
 }
 

@@ -22,8 +22,21 @@ SCORES = {"IRS": UNIT._replace(low=None), "num_active_dims": COUNT._replace(low=
 MATRICES = {"irs_matrix": Matrix("active code", "factor", "1 − relative deviation", high=1.0)}
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {
-    "irs": About("how little codes move when other factors do", ("IRS",), ("diff_quantile",), "Suter et al. 2019"),
-    "irs_dlib": About("the same with binned factors", ("IRS",), ("num_bins",), "Locatello et al. 2019"),
+    "irs": About(
+        "how little codes move when other factors do",
+        ("IRS",),
+        ("diff_quantile",),
+        "Suter et al. 2019",
+        defects="Codes that know nothing score above 0, the more so the fewer images share a value.",
+    ),
+    "irs_dlib": About(
+        "the same with binned factors",
+        ("IRS",),
+        ("num_bins",),
+        "Locatello et al. 2019",
+        defects="A factor with more values than bins is fixed only to a bin, which lowers its score, and "
+        "`num_active_dims` means nothing. It is here for comparison with disentanglement_lib; use `irs`.",
+    ),
 }
 
 

@@ -24,7 +24,15 @@ SCORES = {"jemmig": UNIT}
 MATRICES = INFORMATION
 DEFINITIONS = {"jemmig": 2}
 SAMPLING = Sampling(images=("num_train",))
-ABOUT = {"jemmig": About("the lead, less what else the code informs of", ("jemmig",), ("num_bins",), "Do & Tran 2020")}
+ABOUT = {
+    "jemmig": About(
+        "the lead, less what else the code informs of",
+        ("jemmig",),
+        ("num_bins",),
+        "Do & Tran 2020",
+        defects="A constant code scores 0.5 to 0.6, more than noise: read it with `mig` or the mutual information.",
+    )
+}
 
 
 @gin.configurable(denylist=["data", "codes", "random_state"])

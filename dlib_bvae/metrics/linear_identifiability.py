@@ -27,6 +27,8 @@ ABOUT = {
         tuple(SCORES),
         ("leave_out",),
         "Klindt et al. 2026",
+        defects="The grids of this package declare no kinds of factors: name those that are no numbers, "
+        '`linear_identifiability.leave_out = ["shape", "orientation"]` on dSprites.',
     )
 }
 

@@ -22,6 +22,8 @@ ABOUT = {
         ("mig_sup",),
         ("num_bins", "active_threshold"),
         "Li et al. 2020",
+        defects="Every dead code lowers `mig_sup` (`mig_sup_active` leaves them out). A factor in two codes is not "
+        "seen (`mig` sees it).",
     )
 }
 

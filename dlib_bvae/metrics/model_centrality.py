@@ -23,11 +23,12 @@ SCORES = {"model_centrality": UNIT._replace(null=None), "num_informative": COUNT
 SAMPLING = Sampling(images=("num_votes", "num_variance_estimate", "num_kl", "batch_size"))
 ABOUT = {
     "model_centrality": About(
-        "a run's latents found in the images of others (`dlib_bvae_rank`)",
+        "a run's latents found in the images of others (`dlib_bvae_metrics rank`)",
         ("model_centrality",),
         ("num_votes", "kl_threshold"),
         "Lin et al. 2020",
         "seconds",
+        defects="It ranks runs of one set: another run in the set changes all scores.",
     )
 }
 

@@ -36,6 +36,8 @@ ABOUT = {
         ("num_bins", "active_threshold"),
         "Ridgeway & Mozer 2018",
         "seconds",
+        defects="Explicitness is ½ where nothing is known. Modularity is a ratio: a code that informs of next to "
+        "nothing scores what chance gives it.",
     ),
     "modularity_explicitness_dlib": About(
         "the same over all codes",
@@ -43,6 +45,8 @@ ABOUT = {
         ("num_bins",),
         "Locatello et al. 2019",
         "seconds",
+        defects="Modularity counts dead codes, with what chance gives them. It is here for comparison with "
+        "disentanglement_lib; use `modularity_explicitness`.",
     ),
 }
 

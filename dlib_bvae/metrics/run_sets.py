@@ -13,7 +13,7 @@ from dlib_bvae.metrics.engine.information import gaussian_kl
 from dlib_bvae.metrics.score_info import Score, said_by
 from dlib_bvae.registry import Registry
 
-PAGES = {  # in the order of README's table
+PAGES = {  # in the order of the table of metrics
     "udr": "dlib_bvae.metrics.udr:udr",
     "model_centrality": "dlib_bvae.metrics.model_centrality:model_centrality",
 }

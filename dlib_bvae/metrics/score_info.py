@@ -1,4 +1,4 @@
-"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING, DEFINITIONS and ABOUT next to its functions.
+"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING, DEFINITIONS, COSTS, ABOUT next to its functions.
 
 A metric of another package may say any of them in its module, and need not.
 """
@@ -17,6 +17,7 @@ Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[st
 # is None, and MISSING in the result is {score: why}.
 Result: TypeAlias = dict[str, Json]
 MISSING = "missing_scores"
+HIGH = "high"  # COSTS = {metric: HIGH}: with its defaults it takes half a minute or more of two cores on dSprites
 PERMUTATION = "permutation"  # a null: the same codes, given to other images at random
 
 
@@ -81,11 +82,11 @@ def _at_most(default: int | Sequence[int], limit: int) -> int | list[int]:
 
 
 class About(NamedTuple):
-    """ABOUT = {metric: About}: its row in README's table of metrics (see dlib_bvae.metrics.table).
+    """ABOUT = {metric: About}: its card and its row in docs/reference/metrics (see dlib_bvae.cards.metrics).
 
     measures: in a few words. scores: the keys of SCORES to look at first. parameters: those to change, apart from num_train
     and num_test. paper: authors and year, or – for none. cost: CPU time on cached codes of dSprites in words, as
-    benchmarks/metrics_cost.py measures it.
+    benchmarks/metrics_cost.py measures it. defects: where the score says what it should not, in Markdown sentences.
     """
 
     measures: str
@@ -93,6 +94,7 @@ class About(NamedTuple):
     parameters: tuple[str, ...]
     paper: str
     cost: str = "< 1 s"
+    defects: str = ""
 
 
 def definition_of(registry: Registry, name: str) -> dict[str, int]:

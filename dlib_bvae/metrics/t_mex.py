@@ -28,6 +28,8 @@ ABOUT = {
         ("exclusivity", "errors"),
         ("alpha", "repeats", "measures"),
         "Yao et al. 2025",
+        defects="Noise scores about 1 − 1/codes, 0.9 with ten codes: compare with noise of as many. Tests find weaker "
+        "dependence in more images: compare scores of the same `num_train`. The regressions are linear.",
     )
 }
 

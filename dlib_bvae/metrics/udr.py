@@ -24,11 +24,12 @@ SCORES = {
 SAMPLING = Sampling(images=("num_train", "num_kl"))
 ABOUT = {
     "udr": About(
-        "agreement of runs, latent by latent (`dlib_bvae_rank`)",
+        "agreement of runs, latent by latent (`dlib_bvae_metrics rank`)",
         ("udr",),
         ("correlation", "kl_threshold"),
         "Duan et al. 2020",
         "seconds",
+        defects="It ranks runs of one set: another run in the set changes all scores.",
     )
 }
 

@@ -20,7 +20,7 @@ from dlib_bvae.metrics.engine.probes import fit_all
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.modularity_explicitness import modularity_per_code
 from dlib_bvae.metrics.sap import svm_accuracy
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import HIGH, UNIT, About, Matrix, Result, Sampling, Score
 
 SCORES = {
     "*.dci_*": UNIT,
@@ -38,6 +38,7 @@ MATRICES = {
     "accuracy_svm_matrix": Matrix("code", "factor", "accuracy", high=1.0),
 } | {f"{name}.merge_thresholds": Matrix("factor", "factor", "threshold") for name in MATRIX_NAMES}
 SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_estimators",))
+COSTS = {"unified_scores": HIGH}
 ABOUT = {
     "unified_scores": About(
         "the matrices of DCI, MIG and SAP under the summaries of all",
@@ -45,6 +46,7 @@ ABOUT = {
         ("num_bins", "n_estimators"),
         "Locatello et al. 2020",
         "half a minute",
+        defects="Those of each matrix: see `dci`, `mig`, `sap_dlib` and `modularity_explicitness_dlib`.",
     )
 }
 

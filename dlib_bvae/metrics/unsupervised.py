@@ -31,6 +31,8 @@ ABOUT = {
         ("gaussian_total_correlation", "mutual_info_score"),
         ("num_bins",),
         "Locatello et al. 2019",
+        defects="Less is better, and noise is the ideal. The total correlation is that of a Gaussian: dependence "
+        "without correlation is not seen.",
     )
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from dlib_bvae.registry import Registry
 from dlib_bvae.runtime import prepare_tensorflow
@@ -10,9 +10,9 @@ from dlib_bvae.runtime import prepare_tensorflow
 prepare_tensorflow()
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
-    import tensorflow as tf
+    from dlib_bvae.models.trained import TrainedModel
 
 MODELS = Registry(
     "model",
@@ -27,25 +27,44 @@ MODELS = Registry(
     },
 )
 
+_ARCHITECTURES = {  # module → its encoders and decoders
+    "architectures": (
+        "burgess_encoder",
+        "burgess_decoder",
+        "higgins_encoder",
+        "higgins_decoder",
+        "fc_encoder",
+        "fc_decoder",
+        "conv_encoder",
+        "deconv_decoder",
+        "residual_encoder",
+        "residual_decoder",
+        "spatial_broadcast_decoder",
+    ),
+}
+ARCHITECTURES = Registry(
+    "architecture",
+    "dlib_bvae.architectures",
+    {name: f"dlib_bvae.models.{module}:{name}" for module, names in _ARCHITECTURES.items() for name in names},
+)
+LIKELIHOODS = Registry(
+    "likelihood",
+    "dlib_bvae.likelihoods",
+    {
+        name: f"dlib_bvae.models.likelihoods:{name}"
+        for name in ("bernoulli_loss", "gaussian_loss", "sigma_loss", "optimal_sigma_loss")
+    },
+)
+
+
+def load(source: str | Path) -> TrainedModel:
+    """The trained model in a run directory, or in a SavedModel of any framework with a signature encode; see TrainedModel.
+
+    Raises UserError where neither is there, and for a run of a method without an encoder (oracle, noise, constant_codes).
+    """
+    from dlib_bvae.models import trained
+
+    return trained.load(source)
+
 
 MOST_LATENTS = 20_000  # as a metric's sample of longer codes does not fit into memory
-
-
-class Model(Protocol):
-    """What every network can do, trained or fitted: observations ↔ codes. It is a tf.Module, and exported as a SavedModel."""
-
-    observation_shape: tuple[int, int, int]
-    num_latent: int
-
-    @property
-    def trainable_variables(self) -> Sequence[tf.Variable]:
-        """The weights."""
-
-    def encode(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Observations (batch, H, W, C) in [0, 1] → mean and log variance, (batch, latents); −∞ for an exact code."""
-
-    def decode(self, latents: tf.Tensor) -> tf.Tensor:
-        """Latents (batch, latents) → the expected image, float32 (batch, H, W, C) in [0, 1]."""
-
-    def reconstruct(self, observations: tf.Tensor) -> tf.Tensor:
-        """Decodes the mean: observations → images, both float32 (batch, H, W, C) in [0, 1]."""

@@ -14,28 +14,6 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models.layers import INITIALIZERS, Conv, Deconv, Dense, posterior_of, shape_of
-from dlib_bvae.registry import Registry
-
-_MODULES = {  # module of models/ → its encoders and decoders
-    "architectures": (
-        "burgess_encoder",
-        "burgess_decoder",
-        "higgins_encoder",
-        "higgins_decoder",
-        "fc_encoder",
-        "fc_decoder",
-        "conv_encoder",
-        "deconv_decoder",
-        "residual_encoder",
-        "residual_decoder",
-        "spatial_broadcast_decoder",
-    ),
-}
-ARCHITECTURES = Registry(
-    "architecture",
-    "dlib_bvae.architectures",
-    {name: f"dlib_bvae.models.{module}:{name}" for module, names in _MODULES.items() for name in names},
-)
 
 Shape = tuple[int, int, int]
 

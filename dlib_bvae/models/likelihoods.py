@@ -9,16 +9,8 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import check_number, check_positive
-from dlib_bvae.registry import Registry, configurable
+from dlib_bvae.registry import configurable
 
-LIKELIHOODS = Registry(
-    "likelihood",
-    "dlib_bvae.likelihoods",
-    {
-        name: f"dlib_bvae.models.likelihoods:{name}"
-        for name in ("bernoulli_loss", "gaussian_loss", "sigma_loss", "optimal_sigma_loss")
-    },
-)
 _PIXELS = [1, 2, 3]
 
 

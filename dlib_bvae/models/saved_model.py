@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 
-from dlib_bvae.artifacts.permissions import check_readable
+from dlib_bvae.artifacts.permissions import check_readable, damage_is_said
 from dlib_bvae.errors import UserError
-from dlib_bvae.models import Model
 from dlib_bvae.models.literal_paths import literal_path
+
+
+class Model(Protocol):
+    """What every network can do, trained or fitted: observations ↔ codes. It is a tf.Module, and exported as a SavedModel."""
+
+    observation_shape: tuple[int, int, int]
+    num_latent: int
+
+    @property
+    def trainable_variables(self) -> Sequence[tf.Variable]:
+        """The weights."""
+
+    def encode(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Observations (batch, H, W, C) in [0, 1] → mean and log variance, (batch, latents); −∞ for an exact code."""
+
+    def decode(self, latents: tf.Tensor) -> tf.Tensor:
+        """Latents (batch, latents) → the expected image, float32 (batch, H, W, C) in [0, 1]."""
+
+    def reconstruct(self, observations: tf.Tensor) -> tf.Tensor:
+        """Decodes the mean: observations → images, both float32 (batch, H, W, C) in [0, 1]."""
 
 
 def export(network: Model, directory: Path) -> None:
@@ -49,13 +69,9 @@ def load(directory: Path) -> Any:
             "train another method's again with --overwrite"
         )
     check_readable(directory)  # TensorFlow calls what may not be read damaged
-    try:
-        with literal_path(directory) as place:
-            return tf.saved_model.load(place)
-    except UserError:
-        raise  # a ValueError too
-    except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
-        raise damaged(directory) from error
+    errors = (tf.errors.OpError, OSError, ValueError, KeyError)
+    with damage_is_said(lambda _: damaged(directory), *errors), literal_path(directory) as place:
+        return tf.saved_model.load(place)
 
 
 def damaged(directory: Path) -> UserError:

@@ -80,6 +80,21 @@ def decoder(directory: Path, loaded: Any = None) -> Callable[[np.ndarray], np.nd
     return to_numpy
 
 
+def sizes(directory: Path, loaded: Any = None) -> tuple[tuple[int | None, ...], int | None]:
+    """The shape of an observation (height, width, channels) and the number of latents; None for what a SavedModel leaves open.
+
+    loaded: see encoder. Raises UserError as encoder.
+    """
+    model = loaded or load(directory)
+    encoder(directory, model)
+    signature = model.signatures["encode"]
+    (spec,) = signature.structured_input_signature[1].values()
+    outputs = signature.structured_outputs
+    mean = outputs.get("mean", next(iter(outputs.values()))).shape
+    shape = tuple(spec.shape)[1:] if spec.shape.rank == 4 else (None, None, None)
+    return shape, mean[1] if mean.rank == 2 else None
+
+
 def log_likelihood(directory: Path, loaded: Any = None) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
     """The signature `log_likelihood` of this package's Gaussian VAEs; None where there is none of its inputs.
 

@@ -69,7 +69,7 @@ def read(results: Sequence[Path]) -> tuple[pd.DataFrame, list[str]]:
     if not frames:
         reason = f" ({problems[0]})" if problems else ""
         raise UserError(
-            f"no evaluation in {', '.join(map(str, results))} is finished{reason}; run dlib_bvae_reproduce first, or name a "
+            f"no evaluation in {', '.join(map(str, results))} is finished{reason}; run dlib_bvae_study first, or name a "
             "directory of runs or a runs.parquet"
         )
     rows = pd.concat(frames, ignore_index=True).drop_duplicates(_UUID, ignore_index=True)

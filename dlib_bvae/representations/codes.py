@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.artifacts.permissions import permission_is_said
+from dlib_bvae.artifacts.permissions import damage_is_said, permission_is_said
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.cache import mapped, sha256_of
 from dlib_bvae.errors import Damaged, UserError, is_disk_full
@@ -172,16 +172,12 @@ def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overw
     Raises UserError: which ends with `advice` when they are missing or damaged, and says so when they cannot be read.
     """
     path = directory / "codes.npy"
-    try:
-        with permission_is_said():
-            description = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
-            if sha256_of(path) != description["sha256"]:
-                raise Damaged(f"{path} is not what was written (its checksum differs): truncated or changed; {advice}")
-            return mapped(path)
-    except UserError:
-        raise  # a ValueError too
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Damaged(f"{path} or its codes.json is missing or damaged ({error}); {advice}") from error
+    damaged = lambda error: Damaged(f"{path} or its codes.json is missing or damaged ({error}); {advice}")
+    with damage_is_said(damaged, OSError, ValueError, KeyError, TypeError, RecursionError):
+        description = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
+        if sha256_of(path) != description["sha256"]:
+            raise Damaged(f"{path} is not what was written (its checksum differs): truncated or changed; {advice}")
+        return mapped(path)
 
 
 def _create(path: Path, shape: tuple[int, int]) -> np.memmap:

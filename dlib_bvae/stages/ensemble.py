@@ -20,6 +20,7 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.registry import configurable
+from dlib_bvae.runtime import say
 from dlib_bvae.stages import train
 from dlib_bvae.training.checkpoints import kept_step
 from dlib_bvae.training.devices import determinism
@@ -79,7 +80,7 @@ def run(
         if built:
             _train(built, len(members), way, began)
     for directory in directories:
-        print(directory)
+        say(directory)
     return directories
 
 

@@ -31,13 +31,14 @@ from dlib_bvae.artifacts.record import damaged
 from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import DATASETS, ImageData
+from dlib_bvae.dlib_gin import asked_metrics, metric_of
 from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.null import NULL
 from dlib_bvae.metrics.score_info import MISSING
 from dlib_bvae.registry import SEED, kind_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
-from dlib_bvae.runtime import raise_if_interrupted
+from dlib_bvae.runtime import raise_if_interrupted, say
 from dlib_bvae.stages import external, postprocess
 from dlib_bvae.stages.dry_run import refuse_early
 from dlib_bvae.stages.evaluation_settings import Settings, evaluation
@@ -54,7 +55,7 @@ _MOST_SHOWN = 8  # scores in the line that tells of a result
 
 
 def run(
-    metric: str,
+    metric: str | None = None,
     gin_config: Sequence[str] = (),
     gin_bindings: Sequence[str] = (),
     model_dir: Path | None = None,
@@ -67,7 +68,8 @@ def run(
 ) -> list[Path]:
     """Scores the codes of `model_dir`, or of `source`, by every metric in the comma-separated `metric` ("all" for all).
 
-    A name is one of the registry, or of a metric in a module that a gin file imports.
+    A name is one of the registry, or of a metric in a module that a gin file imports, or disentanglement_lib's; None: the one of
+    its evaluation.evaluation_fn in the configuration.
     Each result goes to <representation>/metrics/<metric>; parameters other than the metric's own stand in the name.
     Encodes first where that was not done, as postprocess.postprocess_fn says. repeats, null: set evaluation.repeats
     and evaluation.null. step, output_dir: see postprocess.run.
@@ -76,6 +78,8 @@ def run(
     """
     flags = {"repeats": repeats, "null": null}
     bindings = [*gin_bindings, *(f"evaluation.{key} = {value}" for key, value in flags.items() if value is not None)]
+    metric, more = chosen(metric, gin_config, bindings)
+    bindings += more
     registries = REGISTRIES if source is None else [*REGISTRIES, DATASETS]
     bindings = bindings if source is None else source.bindings(bindings)
     configured = functools.partial(configuration, gin_config, bindings, registries)
@@ -122,6 +126,24 @@ def _opened(
     if codes is None:
         refuse_early(names, data, configured)
     return data, codes, used
+
+
+def chosen(metric: str | None, gin_config: Sequence[str], gin_bindings: Sequence[str]) -> tuple[str, list[str]]:
+    """The names of the metrics, ours for disentanglement_lib's, and gin bindings that those need.
+
+    Raises UserError where neither `metric` nor the configuration names one, and where they name different ones.
+    """
+    of_gin = metric_of(gin_config, gin_bindings)
+    if metric is None and of_gin is None:
+        raise UserError("no metric; give --metric=beta_vae, several names with commas between, or all")
+    if metric is None:
+        return str(of_gin), []
+    names, more = asked_metrics([name.strip() for name in metric.split(",")], gin_config, gin_bindings)
+    if of_gin is not None and names != [of_gin]:
+        raise UserError(
+            f"--metric={metric} is not what evaluation.evaluation_fn of the gin configuration asks for, {of_gin}; leave out one"
+        )
+    return ",".join(names), more
 
 
 def named(text: str) -> list[str]:
@@ -193,7 +215,7 @@ def _score(
             refusals[name] = refusal
         except Exception as error:  # a defect of one metric does not cost the scores of the others
             raise_if_interrupted()  # it may be what a library made of an interrupt
-            if is_disk_full(error) or (len(names) == 1 and _is_ours(name)):
+            if is_disk_full(error) or (len(names) == 1 and metrics.is_ours(name)):
                 raise
             refusals[name] = _defect(name, error)
     used |= {key: value for work in done for key, value in work.used().items()}
@@ -216,14 +238,10 @@ def _refusal(refusals: dict[str, UserError], asked: int, skip_inapplicable: bool
     return None
 
 
-def _is_ours(name: str) -> bool:
-    return metrics.METRICS.get(name).__module__.startswith("dlib_bvae.")
-
-
 def _defect(name: str, error: Exception) -> UserError:
     """What to say of an exception that is no refusal: where it was raised, and in whose code."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    owner = "this package" if _is_ours(name) else "the package that brings it"
+    owner = "this package" if metrics.is_ours(name) else "the package that brings it"
     text = (str(error).splitlines() or [""])[0]
     return UserError(
         f"the metric {name} failed with {type(error).__name__}: {text} ({place.filename}, line {place.lineno}); report it to "
@@ -242,7 +260,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
         if of_standing(work, scoring.lacks_null):
             _add_null(work, scoring, representation)
         else:
-            print(f"{work.directory}: scored already: {of_standing(work, _shown)}")
+            say(f"{work.directory}: scored already: {of_standing(work, _shown)}")
         return work
     began = time.monotonic()
     scores = scoring.scores()
@@ -267,7 +285,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
     work.name(folder(name))
     save_matrices(work.begin(), scores, metrics.matrices(name), scoring.data)
     work.finish(results, earlier=representation.directory)
-    print(f"{work.directory}: {_shown(results)} ({seconds:.1f} s)")
+    say(f"{work.directory}: {_shown(results)} ({seconds:.1f} s)")
     return work
 
 
@@ -278,7 +296,7 @@ def _add_null(work: Work, scoring: Scoring, representation: Representation) -> N
     seconds = time.monotonic() - began
     results = {**before, **more, "elapsed_time": before["elapsed_time"] + seconds}
     work.finish(results, earlier=representation.directory, over=True)
-    print(f"{work.directory}: more matchings: {_shown(results)} ({seconds:.1f} s)")
+    say(f"{work.directory}: more matchings: {_shown(results)} ({seconds:.1f} s)")
 
 
 def look(name: str, representation: Representation, **given: Any) -> Work:

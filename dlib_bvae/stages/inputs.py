@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +18,7 @@ from dlib_bvae.artifacts.trust import statements_of_run
 from dlib_bvae.config import part_of_configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
-from dlib_bvae.runtime import RUNS, load_tensorflow
+from dlib_bvae.runtime import RUNS, load_tensorflow, say
 
 if TYPE_CHECKING:
     from dlib_bvae.models.signatures import SavedModel
@@ -124,7 +124,7 @@ def trained_run(model_dir: Path | None) -> Path:
         if not found:
             raise UserError(f"no trained run in {RUNS}/; train one with dlib_bvae_train, or give --model_dir")
         model_dir = found[-1].parents[3]
-        print(f"run: {model_dir} (the most recent; --model_dir chooses another)")
+        say(f"run: {model_dir} (the most recent; --model_dir chooses another)")
     elif not model_dir.is_dir():
         raise UserError(f"there is no run directory {model_dir}; train it with dlib_bvae_train --model_dir={model_dir}")
     elif (found_there := standing(model_dir / "train", "train")) == "begun":
@@ -132,6 +132,28 @@ def trained_run(model_dir: Path | None) -> Path:
     elif not found_there:
         raise UserError(f"{model_dir} is not a run directory of dlib_bvae_train: it lacks {_TRAINED}")
     return model_dir
+
+
+def with_input_dir(
+    input_dir: Path | None, model_dir: Path | None, gin_bindings: Sequence[str]
+) -> tuple[Path | None, list[str]]:
+    """The run directory and the bindings that disentanglement_lib's --input_dir, a run or the codes in one, means with these.
+
+    Raises UserError for --model_dir, too, and for a directory that is neither.
+    """
+    if input_dir is None:
+        return model_dir, [*gin_bindings]
+    if model_dir is not None:
+        raise UserError("--input_dir and --model_dir both say what to score; leave out one")
+    if (input_dir / _TRAINED).is_file():
+        return input_dir, [*gin_bindings]
+    whole = input_dir.resolve()
+    if not (whole.parent / _TRAINED).is_file() or not (whole / "codes.npy").is_file() or "-step" in whole.name:
+        raise UserError(
+            f"--input_dir must be a run directory, or the codes of its last step in one, such as runs/beta4/mean; {input_dir} is "
+            "neither; give --model_dir, and --step for the codes of an earlier step"
+        )
+    return input_dir.parent, [*gin_bindings, f"postprocess.postprocess_fn = @{whole.name}_representation"]
 
 
 def trained_results(model_dir: Path) -> dict[str, Any]:

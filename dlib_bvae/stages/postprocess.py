@@ -28,6 +28,7 @@ from dlib_bvae.representations.codes import (
     encode_all,
     mean_representation,
 )
+from dlib_bvae.runtime import say
 from dlib_bvae.stages.inputs import Encode, TrainedRun, opened_run
 
 POSTPROCESS = Stage("postprocess", again="encoding again", continues=True)
@@ -86,7 +87,7 @@ def encoded_part(data: ImageData) -> ImageData:
     _, seed, most = postprocessing()
     if not isinstance(data, GroundTruthData) or data.num_images <= most:
         return data
-    print(f"{data.name} has {data.num_images:,} images; a probe of {most:,} stands for them (postprocess.max_images)")
+    say(f"{data.name} has {data.num_images:,} images; a probe of {most:,} stands for them (postprocess.max_images)")
     return Subsample(data, images=most, seed=seed)
 
 
@@ -109,7 +110,7 @@ def encode_once(trained: TrainedRun, overwrite: bool = False) -> tuple[Work, Ima
         theirs = Work(POSTPROCESS, trained.directory / name, **what)
         stands = is_done(theirs.directory, POSTPROCESS.name)
         if stands and not theirs.differ(read_identity(theirs.directory, POSTPROCESS.name)):
-            print(f"{theirs.directory}: encoded already")
+            say(f"{theirs.directory}: encoded already")
             check_readable(theirs.directory / "results")
             return theirs, part
     work = Work(POSTPROCESS, trained.output / name, **what)
@@ -145,7 +146,7 @@ def encode(
     recorded: what else stands in the results. earlier: the directory of the stage before, None where there is none.
     """
     if work.done(overwrite):
-        print(f"{work.directory}: encoded already")
+        say(f"{work.directory}: encoded already")
         check_readable(work.directory / "results")  # of which later stages copy, after hours of work
         return
     began = time.monotonic()
@@ -173,13 +174,11 @@ def encode(
     }
     equal = before.pop("sha256", None) == description["sha256"]
     if equal and finish_equal(work, before, results, earlier):
-        print(
-            f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s; the codes are equal to those before"
-        )
+        say(f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s; the codes are equal to those before")
         return
     say_dropped(work.directory)
     work.finish(results, earlier)
-    print(f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s")
+    say(f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s")
 
 
 def encoding_standing(directory: Path) -> dict[str, Any]:
@@ -210,6 +209,4 @@ def say_dropped(directory: Path) -> None:
     """Says how many results go with the codes in `directory`, where others take their place."""
     made = sum(path.parents[2] != directory for path in directory.rglob("results/json/*_results.json"))
     if made:
-        print(
-            f"{directory}: the codes are others than before; what was made from those goes with them ({made} results)"
-        )
+        say(f"{directory}: the codes are others than before; what was made from those goes with them ({made} results)")

@@ -15,7 +15,7 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine.boosting import recorded_trees
 from dlib_bvae.metrics.engine.factors import binned
-from dlib_bvae.metrics.engine.null import VALUES, against, compared, has_null, values_of
+from dlib_bvae.metrics.engine.null import VALUES, against, compared, has_null, number_in, values_of
 from dlib_bvae.metrics.engine.repeats import combined
 from dlib_bvae.metrics.engine.sampling import Drawn, sampled, sampling_of
 from dlib_bvae.metrics.engine.screening import screened
@@ -33,6 +33,7 @@ class Scoring:
         self.name, self.settings, self.parameters = name, settings, dict[str, Any]()
         self._representation = representation
         self._known = metrics.scores_of(name)
+        self._number = settings.null_of(name)  # of matchings
 
     @functools.cached_property
     def _part(self) -> tuple[ImageData, np.ndarray]:
@@ -56,12 +57,8 @@ class Scoring:
 
         Raises ValueError, KeyError, TypeError or AttributeError where they are not as scores() gives them.
         """
-        names, there = self._null_names(results), results.get(VALUES, {})
-        numbers = {len(there.get(name, [])) for name in names}
-        known = [value for name in names for value in there.get(name, [])]
-        if len(numbers) > 1 or not all(value is None or type(value) in (int, float) for value in known):
-            raise ValueError(f"{VALUES} must have as many numbers of each score")
-        return max(numbers, default=self.settings.null) < self.settings.null
+        there = number_in(results, self._known)
+        return there is not None and there < self._number
 
     def more_null(self, results: Mapping[str, Any]) -> dict[str, Any]:
         """The null of `results` with the matchings that they lack. Raises UserError where trees are now grown otherwise."""
@@ -89,16 +86,14 @@ class Scoring:
 
     def _null_names(self, result: Mapping[str, Any]) -> list[str]:
         """The scores in a result that have a null here."""
-        if not self.settings.null or not has_null(self._known):
-            return []
-        names = result.get("score_names", result)
-        return compared({key: result[key] for key in (*names, "missing_scores") if key in result}, self._known)
+        return compared(result, self._known) if self._number and has_null(self._known) else []
 
     def _null(self, result: Mapping[str, Any], before: Mapping[str, list[float | None]]) -> dict[str, Any]:
         """The entries of the null of a result; before: the values of the matchings that are there."""
         names, first = self._null_names(result), max(map(len, before.values()), default=0)
         codes, settings = self._part[1], self.settings
-        values = values_of(names, self._of, codes, settings.null - first, settings.random_seed, first)
+        number = self._number - first
+        values = values_of(names, self._of, codes, number, settings.random_seed, first, metrics.nulls_of(self.name))
         return against(result, {name: [*before.get(name, []), *values[name]] for name in names}, self._known)
 
     @functools.cached_property

@@ -29,14 +29,13 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality.curve import frechet_curve
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.unsupervised import sampled_total_correlation
-from dlib_bvae.models import Model
-from dlib_bvae.models.architectures import ARCHITECTURES
+from dlib_bvae.models import ARCHITECTURES, LIKELIHOODS
 from dlib_bvae.models.baselines import BASELINES, Baseline
-from dlib_bvae.models.likelihoods import LIKELIHOODS
 from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
-from dlib_bvae.models.saved_model import export
+from dlib_bvae.models.saved_model import Model, export
 from dlib_bvae.models.vae import GaussianVAE, build_likelihood
-from dlib_bvae.runtime import RUNS
+from dlib_bvae.runtime import RUNS, say
+from dlib_bvae.training import OPTIMIZERS, SCHEDULES
 from dlib_bvae.training.callbacks.divergence import Divergence
 from dlib_bvae.training.callbacks.validation import make_validation
 from dlib_bvae.training.checkpoints import kept_step
@@ -45,7 +44,6 @@ from dlib_bvae.training.exports import exported_steps
 from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import steps_of
 from dlib_bvae.training.loop import train as run_loop
-from dlib_bvae.training.optimizers import OPTIMIZERS, SCHEDULES
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.settings import TrainingSettings, depends_on_total
 from dlib_bvae.training.trainer import Trainer
@@ -212,7 +210,7 @@ def is_trained(work: Work, data: ImageData | None, overwrite: bool) -> bool:
     settings = TrainingSettings()
     work.relabel({"model": settings.method, **({} if data is None else {"dataset": data.name})})
     _check_exported(work.directory, settings.export_steps)
-    print(f"{work.directory}: trained already; --overwrite trains again")
+    say(f"{work.directory}: trained already; --overwrite trains again")
     return True
 
 
@@ -250,11 +248,11 @@ def finish(
     }
     if uuid := _uuid_of_equal(work, results):
         results["uuid"] = uuid
-        print(f"{work.directory}: the outcome is equal to that before; codes, scores and pictures made from it stay")
+        say(f"{work.directory}: the outcome is equal to that before; codes, scores and pictures made from it stay")
     work.finish(results)
     done = f"trained {results['steps']} steps" if "steps" in results else "fitted"
     loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
-    print(f"{work.directory}: {done} in {seconds:,.0f} s{loss}")
+    say(f"{work.directory}: {done} in {seconds:,.0f} s{loss}")
 
 
 def _uuid_of_equal(work: Work, results: dict[str, Any]) -> str | None:
@@ -302,10 +300,10 @@ def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) ->
     _check_exported(work.part, [each for each in settings.export_steps if each < (step or 0)])
     if work.grown_from:
         verb = "extends" if work.grown_from[-1] < settings.training_steps else "shortens"
-        print(f"{work.directory}: {verb} a training of {work.grown_from[-1]} steps to {settings.training_steps}")
+        say(f"{work.directory}: {verb} a training of {work.grown_from[-1]} steps to {settings.training_steps}")
         if depends_on_total(settings, trainer.callbacks):
             work.given["continued_from"] = work.grown_from
-            print(
+            say(
                 "  its schedule, validation or curve depends on the number of steps: the result is not that of as many steps in "
                 "one go, and says so (continued_from)"
             )

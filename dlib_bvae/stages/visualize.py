@@ -27,6 +27,7 @@ from dlib_bvae.datasets.images import training_sample
 from dlib_bvae.errors import NotApplicable, UserError, check_integer, check_number
 from dlib_bvae.registry import configurable
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
+from dlib_bvae.runtime import say
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.inputs import TrainedRun, opened_run
 from dlib_bvae.visualize import sections, traversals
@@ -124,7 +125,7 @@ def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, overwri
         sources={"encoded": uuid},
     )
     if work.done(overwrite):
-        print(f"{work.directory}: drawn already; --overwrite draws again")
+        say(f"{work.directory}: drawn already; --overwrite draws again")
         return work
     began = time.monotonic()
     settings = visualizing()
@@ -136,7 +137,7 @@ def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, overwri
     seconds = time.monotonic() - began
     work.finish({"encoded": uuid, **_results(material, drawn), "elapsed_time": seconds}, earlier=encoded)
     kinds = sum(each.drawn is not None for each in drawn)
-    print(f"{work.directory / 'index.html'}: {kinds} kinds of pictures in {seconds:,.0f} s")
+    say(f"{work.directory / 'index.html'}: {kinds} kinds of pictures in {seconds:,.0f} s")
     return work
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shlex
 import signal
 import threading
 import time
@@ -16,10 +17,11 @@ from rich.console import Console
 from dlib_bvae.artifacts.record import check_writable
 from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.runtime import RUNS
+from dlib_bvae.studies import plan
 from dlib_bvae.studies.executors import LOCAL, Executor
 from dlib_bvae.studies.local import Outcome
 from dlib_bvae.studies.preflight import check, place
-from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, Progress, labels, left_out, pluralize, print_plan
+from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, Progress, labels, left_out, pluralize
 from dlib_bvae.studies.state import State, states
 from dlib_bvae.studies.study import Run, Study, load
 
@@ -67,10 +69,11 @@ def run(
     before = states(chosen.runs, store)
     if all(state.done for state in before):
         print(f"{store}: all is done ({pluralize(len(before), 'run')})")
+        _say_next(store)
         return
     absent = check([each for each, state in zip(chosen.runs, before, strict=True) if not state.done])
     if dry_run:
-        print_plan(chosen, before, absent, store, workers, console)
+        plan.show(chosen, before, absent, store, workers, probe=False)
         return
     check_writable(store)
     _go(_missing(chosen, before, absent), store, workers, hours, console, executor)
@@ -101,6 +104,16 @@ def _go(missing: Missing, store: Path, workers: int, hours: float | None, consol
     if hours is not None and left_over:
         print(f"the {hours:g} hours are over, or too short for what is left; run the same command again to continue")
     _raise_failures(missing, outcomes)
+    if not left_over:
+        _say_next(store)
+
+
+def _say_next(store: Path) -> None:
+    place = shlex.quote(str(store))
+    print(
+        f"next: dlib_bvae_aggregate --results_dir={place} (a table of all scores), "
+        f"dlib_bvae_leaderboard --results_dir={place} (a page)"
+    )
 
 
 def _tell(missing: Missing, outcomes: dict[str, Outcome], store: Path) -> None:

@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 from dlib_bvae.artifacts import Identity, Stage, Work, finished, is_done, read_identity, read_results
 from dlib_bvae.artifacts.identity import canonical
-from dlib_bvae.config import Configuration, configuration, current
+from dlib_bvae.artifacts.record import damaged
+from dlib_bvae.config import Configuration, configuration
 from dlib_bvae.datasets import GroundTruthData, ImageData
-
-_NULL = "evaluation.null"
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,8 @@ _same_texts: dict[str, str] = {}
 
 
 def _is_of(evaluation: Evaluation, result: _Result) -> bool:
-    return _has_parameters(evaluation, result.parameters) and _has_codes(evaluation, result.codes)
+    same = _has_parameters(evaluation, result.parameters) and _has_codes(evaluation, result.codes)
+    return same and not _lacks_null(evaluation, result.directory)
 
 
 @functools.cache
@@ -101,16 +101,45 @@ def _has_parameters(evaluation: Evaluation, parameters: str) -> bool:
         return False
     with _configured(evaluation):
         work = Work(EVALUATION, Path(), given={"metric": metric, **definition(metric)})
-        return not work.parameters_differ(before) and not _lacks_null(metric, before)
+        return not work.parameters_differ(before)
 
 
-def _lacks_null(metric: str, before: Identity) -> bool:
-    """Whether the open configuration asks for more matchings than the result has."""
-    from dlib_bvae.metrics import scores_of
+def _lacks_null(evaluation: Evaluation, directory: Path) -> bool:
+    """Whether more matchings are asked for than the result in the directory has.
+
+    The result itself is read: its identity says how many were asked for, also where the work was ended before they were made.
+    """
+    asked = _matchings_asked(evaluation)
+    if not asked:
+        return False
+    had = _matchings(str(directory), evaluation.metric, _version(directory, "evaluation"))
+    return had is not None and had < asked
+
+
+@functools.cache
+def _matchings_asked(evaluation: Evaluation) -> int:
+    from dlib_bvae.metrics import METRICS, scores_of
     from dlib_bvae.metrics.engine.null import has_null
+    from dlib_bvae.stages import evaluation_settings
 
-    had = before.recorded.get(_NULL, 0)  # versions before it was asked for had none
-    return bool(current([_NULL]).get(_NULL, 0) > had and has_null(scores_of(metric)))
+    metric = METRICS.canonical(evaluation.metric)
+    with _configured(evaluation):
+        return evaluation_settings.evaluation().null_of(metric) if has_null(scores_of(metric)) else 0
+
+
+@functools.lru_cache(maxsize=2**20)
+def _matchings(directory: str, metric: str, version: int) -> int | None:
+    """How many matchings a result has; None where no score of it has a null. Raises UserError for a damaged file."""
+    from dlib_bvae.metrics import scores_of
+    from dlib_bvae.metrics.engine.null import number_in
+
+    del version
+    results = read_results(Path(directory), "evaluation")
+    try:
+        return number_in(results, scores_of(metric))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        path = Path(directory) / "results" / "json" / "evaluation_results.json"
+        raise damaged(path, "evaluation", "its scores are not as that stage writes them") from error
 
 
 @functools.cache

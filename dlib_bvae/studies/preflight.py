@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +27,25 @@ def check(runs: Sequence[Run]) -> dict[str, str]:
     """
     for evaluation in {each for run in runs for each in run.evaluations}:
         evaluation.representation()  # raises for an unknown metric, file or parameter
-    tried = json.dumps([run.to_json() for run in examples(runs)])
-    child = subprocess.run([sys.executable, "-m", PROGRAM], input=tried, capture_output=True, text=True, check=False)
+    return asked(PROGRAM, examples(runs))
+
+
+def asked(program: str, runs: Sequence[Run], environment: Mapping[str, str] | None = None) -> Any:
+    """What the module `program` answers in a child on `runs`, as JSON; environment: variables added to the child's.
+
+    Raises UserError with the child's last line where it fails.
+    """
+    child = subprocess.run(
+        [sys.executable, "-m", program],
+        input=json.dumps([run.to_json() for run in runs]),
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if child.returncode:
         lines = [line for line in child.stderr.splitlines() if line.strip()]
-        raise UserError(lines[-1].removeprefix(f"{PROGRAM}: ") if lines else f"{PROGRAM} ended by {child.returncode}")
+        raise UserError(lines[-1].removeprefix(f"{program}: ") if lines else f"{program} ended by {child.returncode}")
     return json.loads(child.stdout.splitlines()[-1])
 
 

@@ -257,7 +257,9 @@ def show(study: Sequence[str], gin_bindings: Sequence[str] = (), results: Path |
     chosen = load(study, gin_bindings)
     store = RUNS / chosen.name if results is None else results
     if not store.is_dir():
-        raise UserError(f"there is no {store}; start the sweep first, or say by --results where its runs are")
+        raise UserError(
+            f"there is no {store}; start the study first (dlib_bvae_study run), or say by --results_dir where its runs are"
+        )
     console = Console()
     if not console.is_terminal:
         Console(width=WIDTH_OF_A_PIPE).print(picture(chosen, states(chosen.runs, store)))

@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,9 @@ from dlib_bvae.artifacts import is_done
 from dlib_bvae.artifacts.identity import run_hash
 from dlib_bvae.artifacts.names import LONGEST, check_name, shortened
 from dlib_bvae.config import configuration, flattened, homes, say_unused, used
+from dlib_bvae.dlib_gin import asked_metrics
 from dlib_bvae.errors import UserError, check_integer, check_number
+from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies.evaluation import Evaluation, scored
 
 AUTO = "auto"  # of study.gpus: what GPUs there are is shared out
@@ -154,6 +156,43 @@ def load(files: Sequence[str], bindings: Sequence[str] = ()) -> Study:
     return found
 
 
+def numbered(name: str, number: int) -> Run:
+    """The run `number`, from 0, of a study, which is an installed one's name or a gin file.
+
+    Raises UserError for a study or run that is not there.
+    """
+    file = f"gin/studies/{name}.gin"
+    runs = load([file if file in installed() else name]).runs
+    if not 0 <= number < len(runs):
+        raise UserError(
+            f"--model_num must be one of the {len(runs):,} runs of {name}, 0 … {len(runs) - 1}; got {number}"
+        )
+    return runs[number]
+
+
+def with_run(
+    name: str | None,
+    number: int | None,
+    gin_config: Sequence[str],
+    gin_bindings: Sequence[str],
+    model_dir: Path | None,
+    **others: Any,
+) -> dict[str, Any]:
+    """What dlib_bvae_train is to do with --study and --model_num: the run's configuration, then the one given.
+
+    The run directory is runs/<study>-<number> where none is given. Raises UserError without one of the flags, and as numbered().
+    """
+    if name is None or number is None:
+        raise UserError("--study and --model_num go together: --study=unsupervised_study_v1 --model_num=300")
+    run = numbered(name, number)
+    return {
+        "gin_config": [*run.gin_config, *gin_config],
+        "gin_bindings": [*run.gin_bindings, *gin_bindings],
+        "model_dir": model_dir or RUNS / f"{Path(name).stem}-{number}",
+        **others,
+    }
+
+
 @gin.configurable
 def study(
     name: str = gin.REQUIRED,
@@ -163,10 +202,16 @@ def study(
     gpus: float | str = AUTO,
     timeout: float = 0.0,
     attempts: int = 1,
+    null: int = 0,
+    costly_null: int = 5,
+    order: Mapping[str, Sequence[object]] | None = None,
 ) -> Study:
     """The runs of all parts; one that two parts have is there once, with the metrics of both.
 
-    metrics: of parts that name none; see evaluations. Raises UserError for values out of range.
+    metrics: of parts that name none; see evaluations. null, costly_null: evaluation.null and evaluation.costly_null of all
+    metrics that say nothing of them; 20 for a board, so that each score has what chance gives. order: {"dataset.name":
+    ["dsprites_full", "cars3d"]} has all runs of one value come before those of the next, whatever their part; other values come
+    last. Raises UserError for values out of range.
     """
     check_name("study.name", name)
     check_integer("study.cpus", cpus, 1)
@@ -174,15 +219,39 @@ def study(
     if gpus != AUTO:
         _check_gpus(gpus)
     check_number("study.timeout", timeout, 0)
+    check_integer("study.null", null, 0)
+    check_integer("study.costly_null", costly_null, 0)
     if not isinstance(parts, (list, tuple)) or not all(isinstance(each, Part) for each in parts):
         raise UserError(f"study.parts must be a list such as [@conv/part(), @mlp/part()]; got {parts!r}")
     runs: dict[str, Run] = {}
     for each in parts:
-        scored = evaluations(metrics if each.metrics is None else each.metrics)
+        asked = evaluations(metrics if each.metrics is None else each.metrics)
+        scored = tuple(_with_null(one, null, costly_null) for one in asked) if null else asked
         for run in _runs_of(each, scored):
             before = runs.get(run.digest)
             runs[run.digest] = run if before is None else before.with_evaluations(run.evaluations)
-    return Study(name, tuple(runs.values()), cpus, gpus, timeout, attempts)
+    return Study(name, _ordered(runs.values(), order or {}), cpus, gpus, timeout, attempts)
+
+
+def _ordered(runs: Iterable[Run], order: Mapping[str, Sequence[object]]) -> tuple[Run, ...]:
+    for key, values in order.items():
+        if not isinstance(values, (list, tuple)):
+            raise UserError(f"study.order[{key!r}] must be a list of values; got {values!r}")
+
+    def place(run: Run) -> list[int]:
+        found = ((values, run.config.get(key)) for key, values in order.items())
+        return [list(values).index(value) if value in values else len(values) for values, value in found]
+
+    return tuple(sorted(runs, key=place))
+
+
+@functools.cache
+def _with_null(evaluation: Evaluation, null: int, costly: int) -> Evaluation:
+    """The same with so many matchings, where its files and statements say none."""
+    said = flattened(evaluation.gin_config, evaluation.gin_bindings)
+    more = {"evaluation.null": null, "evaluation.costly_null": costly}
+    statements = _statements({key: value for key, value in more.items() if key not in said})
+    return replace(evaluation, gin_bindings=(*statements, *evaluation.gin_bindings))
 
 
 def _check_gpus(gpus: object) -> None:
@@ -216,9 +285,9 @@ def part(
 def evaluations(metrics: Sequence[object]) -> tuple[Evaluation, ...]:
     """The evaluations that `metrics` ask for.
 
-    Each is a metric's name, or {"metric": name, "gin_config": [files], "gin_bindings": [statements], "grid": {parameter:
-    values}}, where all but the name may be left out and every combination of a grid is one evaluation; or a list of these, so
-    that a macro may stand among others. Raises UserError.
+    Each is a metric's name, ours or disentanglement_lib's, or {"metric": name, "gin_config": [files], "gin_bindings":
+    [statements], "grid": {parameter: values}}, where all but the name may be left out and every combination of a grid is one
+    evaluation; or a list of these, so that a macro may stand among others. Raises UserError.
     """
     found: list[Evaluation] = []
     for entry in metrics:
@@ -235,8 +304,12 @@ def evaluations(metrics: Sequence[object]) -> tuple[Evaluation, ...]:
                 f"got {entry!r}"
             )
         for combination in _combinations(wanted.get("grid", {})):
-            statements = (*wanted.get("gin_bindings", ()), *_statements(combination))
-            found.append(Evaluation(wanted["metric"], tuple(wanted.get("gin_config", ())), statements))
+            files, statements = (
+                tuple(wanted.get("gin_config", ())),
+                [*wanted.get("gin_bindings", ()), *_statements(combination)],
+            )
+            names, more = asked_metrics([wanted["metric"]], files, statements)
+            found.append(Evaluation(names[0], files, (*statements, *more)))
     return tuple(dict.fromkeys(found))
 
 

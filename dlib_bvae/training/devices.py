@@ -11,6 +11,7 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models.likelihoods import Likelihood
 from dlib_bvae.models.objectives import Objective
+from dlib_bvae.runtime import say
 
 
 def choose_strategy(
@@ -36,7 +37,7 @@ def choose_strategy(
         return _mirrored(tuple(device.name for device in found[:wanted]))
     if devices:
         raise UserError(f"{wanted} devices cannot share this training: {reason}; set model.devices to 1")
-    print(f"one of {wanted} GPUs is used: {reason}")
+    say(f"one of {wanted} GPUs is used: {reason}")
     return None
 
 

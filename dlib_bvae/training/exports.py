@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from dlib_bvae.models import Model
-from dlib_bvae.models.saved_model import export
+from dlib_bvae.models.saved_model import Model, export
 
 _STEM, _PART = "saved_model-", ".part"
 

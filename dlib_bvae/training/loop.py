@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.runtime import say
 from dlib_bvae.training.hardware import announce
 from dlib_bvae.training.session import Chunk, Interrupted, TrainingSession, raised_by, signals
 from dlib_bvae.training.trainer import Trainer
@@ -106,7 +107,7 @@ class Profile:
     def __exit__(self, *_: object) -> None:
         self._stop()
         if self._first < self._last and not self._written:
-            print(f"profile: none, as no step of {self._first} … {self._last - 1} was taken now")
+            say(f"profile: none, as no step of {self._first} … {self._last - 1} was taken now")
 
     def before(self, step: int, stop: int) -> int:
         """Starts or stops the profile before `step` is taken; returns how far to go without asking again, at most `stop`."""
@@ -121,7 +122,7 @@ class Profile:
         if self._running:
             self._running, self._written = False, True
             tf.profiler.experimental.stop()
-            print("profile: written into plugins/profile next to the scalars; tensorboard-plugin-profile shows it")
+            say("profile: written into plugins/profile next to the scalars; tensorboard-plugin-profile shows it")
 
 
 def steps_of(text: str, total: int) -> tuple[int, int]:

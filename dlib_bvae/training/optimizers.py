@@ -10,18 +10,6 @@ import gin
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer, check_number, check_positive
-from dlib_bvae.registry import Registry
-
-OPTIMIZERS = Registry(
-    "optimizer",
-    "dlib_bvae.optimizers",
-    {name: f"dlib_bvae.training.optimizers:{name}" for name in ("adam", "adamw", "adagrad", "sgd")},
-)
-SCHEDULES = Registry(
-    "schedule",
-    "dlib_bvae.schedules",
-    {name: f"dlib_bvae.training.optimizers:{name}" for name in ("constant", "step_decay", "cosine", "warm_up")},
-)
 
 
 class Optimizer(Protocol):

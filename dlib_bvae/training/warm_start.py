@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.artifacts.permissions import check_readable
+from dlib_bvae.artifacts.permissions import check_readable, damage_is_said
 from dlib_bvae.artifacts.record import is_done
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
@@ -111,16 +111,12 @@ def weights_digest(saved_model: Path) -> str:
     """
     digest = hashlib.sha256()
     check_readable(saved_model)  # TensorFlow calls what may not be read damaged
-    try:
-        with literal_path(saved_model) as place:
-            reader = tf.train.load_checkpoint(f"{place}/{_VARIABLES}")
-            for name in sorted(reader.get_variable_to_shape_map()):
-                if name.endswith(_VARIABLE):
-                    value = reader.get_tensor(name)
-                    digest.update(f"{name.removesuffix(_VARIABLE)} {value.dtype} {value.shape}\n".encode())
-                    digest.update(value.tobytes())
-    except UserError:
-        raise  # a ValueError too
-    except (tf.errors.OpError, ValueError, IndexError, RuntimeError) as error:
-        raise damaged(saved_model) from error
+    errors = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
+    with damage_is_said(lambda _: damaged(saved_model), *errors), literal_path(saved_model) as place:
+        reader = tf.train.load_checkpoint(f"{place}/{_VARIABLES}")
+        for name in sorted(reader.get_variable_to_shape_map()):
+            if name.endswith(_VARIABLE):
+                value = reader.get_tensor(name)
+                digest.update(f"{name.removesuffix(_VARIABLE)} {value.dtype} {value.shape}\n".encode())
+                digest.update(value.tobytes())
     return digest.hexdigest()

@@ -313,3 +313,17 @@ def test_tables_are_made_again_in_the_place_of_those_before(tmp_path):
         evaluate(encoded, {"mig": score}, metric="mig")
         tables.run(tmp_path / "runs", tmp_path / "runs")
         assert pd.read_csv(tmp_path / "runs" / "results.csv")["mean"].tolist() == [score]
+
+
+def test_a_row_a_score_with_what_differs_between_rows(tmp_path):
+    null = {"a": {"n": 2, "mean": 0.1, "std": 0.1, "q95": 0.3, "z": 4.0, "p": None, "adjusted": 0.4}}
+    for seed in (1, 2):
+        encoded = write_run(tmp_path, f"run{seed}", seed=seed)
+        evaluate(encoded, {"a": 0.5, "b": float(seed)}, null=null if seed == 1 else None)
+    table = tables.by_score(collect(tmp_path)[0])
+    assert list(table.columns)[: len(tables.LONG)] == tables.LONG
+    assert table[["score", "value", "seed"]].values.tolist() == [["a", 0.5, 1], ["b", 1, 1], ["a", 0.5, 2], ["b", 2, 2]]
+    assert table["z"].tolist()[0] == 4
+    assert table["z"].isna().tolist() == [False, True, True, True]
+    further = table.iloc[:, len(tables.LONG) :]
+    assert all(each.nunique(dropna=False) > 1 for _, each in further.items())

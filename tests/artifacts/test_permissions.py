@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import sys
 import pytest
 from support.places import bound_by_permissions
 
-from dlib_bvae.artifacts.permissions import check_readable, check_removable
+from dlib_bvae.artifacts.permissions import check_readable, check_removable, damage_is_said
+from dlib_bvae.errors import UserError
 
 SCRIPT = """
 import json, sys
@@ -69,3 +71,24 @@ def test_what_may_not_be_read_or_replaced_is_named(tmp_path):
         "done": f"{tmp_path}/d/{done} {unreadable}",
         "standing": f"{tmp_path}/e/{done} {unreadable}",
     }
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (ValueError("bad"), "x is damaged: bad"),
+        (PermissionError(13, "Permission denied", "x"), "x cannot be read (Permission denied)"),
+        (UserError("clear"), "clear"),
+    ],
+)
+def test_damage_is_what_neither_permissions_nor_the_code_itself_say(raised, said):
+    with (
+        pytest.raises(UserError, match=re.escape(said)),
+        damage_is_said(lambda error: UserError(f"x is damaged: {error}"), OSError, ValueError),
+    ):
+        raise raised
+
+
+def test_other_errors_pass():
+    with pytest.raises(KeyError), damage_is_said(lambda _: UserError("damaged"), ValueError):
+        raise KeyError("x")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-COMMANDS = sorted(path.name for path in (Path(__file__).parents[2] / "bin").glob("dlib_bvae_*"))
+COMMANDS = sorted(path.name for path in (Path(__file__).parents[2] / "bin").glob("dlib_bvae*"))
 
 
 def checkpoint_bytes(run: Path) -> bytes:

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -14,20 +16,34 @@ CHECKOUT = Path(dlib_bvae.__file__).parents[1]
 PARTS = ("dlib_bvae", "gin", "bin", "setup.py", "pyproject.toml", "README.md")
 
 
-@pytest.mark.skipif(not (CHECKOUT / "setup.py").exists(), reason="the package was not imported from a checkout")
-def test_an_installed_package_trains_away_from_the_checkout(tmp_path):
-    source, site = tmp_path / "source", tmp_path / "site"
-    source.mkdir()
+INSTALL = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+needs_checkout = pytest.mark.skipif(
+    not (CHECKOUT / "setup.py").exists(), reason="the package was not imported from a checkout"
+)
+
+
+def copied(source):
+    """The parts of the checkout that an installation needs, in the new directory `source`."""
+    source.mkdir(parents=True)
     for part in PARTS:
         copy = shutil.copytree if (CHECKOUT / part).is_dir() else shutil.copy
         copy(CHECKOUT / part, source / part)
-    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([sys.executable, *install, "--target", site, source], check=True)
+    return source
+
+
+@needs_checkout
+def test_an_installed_package_trains_away_from_the_checkout(tmp_path):
+    source, site = copied(tmp_path / "source"), tmp_path / "site"
+    subprocess.run([sys.executable, *INSTALL, "--target", site, source], check=True)
     shutil.rmtree(source)
     work = tmp_path / "work"
     work.mkdir()
-    commands = sorted(path.name for path in (CHECKOUT / "bin").glob("dlib_bvae_*"))
-    assert sorted(path.name for path in (site / "bin").glob("dlib_bvae_*")) == commands
+    commands = sorted(path.name for path in (CHECKOUT / "bin").glob("dlib_bvae*"))
+    assert sorted(path.name for path in (site / "bin").glob("dlib_bvae*")) == commands
+    (installed,) = [each for each in distributions(path=[str(site)]) if each.metadata["Name"] == "dlib_bvae"]
+    points = installed.entry_points.select(group="console_scripts")
+    assert sorted(point.name for point in points) == commands
+    assert all(callable(point.load()) for point in points)
     installed = sorted(path.relative_to(site / "dlib_bvae") for path in (site / "dlib_bvae/gin").rglob("*.gin"))
     assert installed == sorted(path.relative_to(CHECKOUT) for path in (CHECKOUT / "gin").rglob("*.gin"))
     flags = ["--gin_config=gin/beta4_dsprites.gin", "--gin_bindings=dataset.name = 'dummy_data'"]
@@ -37,3 +53,19 @@ def test_an_installed_package_trains_away_from_the_checkout(tmp_path):
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (work / "runs/beta4_dsprites/train/results/json/train_results.json").exists()
+
+
+@pytest.mark.slow
+@needs_checkout
+def test_every_command_starts_in_an_environment_whose_path_has_a_space(tmp_path):
+    environment = tmp_path / "my files" / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (site,) = environment.glob("lib/python3*/site-packages")
+    (site / "libraries.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    python = environment / "bin" / "python"
+    subprocess.run([python, *INSTALL, "--ignore-installed", copied(tmp_path / "my files" / "source")], check=True)
+    commands = sorted((environment / "bin").glob("dlib_bvae*"))
+    assert len(commands) == len(list((CHECKOUT / "bin").glob("dlib_bvae*")))
+    for each in commands:
+        done = subprocess.run([each, "--version"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (0, f"dlib_bvae {dlib_bvae.__version__}\n"), done.stderr

@@ -85,9 +85,10 @@ def test_what_has_no_value_stands_last_in_both_orders(reader):
         ("#filter-origin", "official", set(METHODS)),
         ("#filter-metric", "reconstruction_error", set(METHODS)),
         ("#filter-score", "squared_error", set(METHODS)),
-        ("#filter-method", "ada_gvae", {"ada"}),
-        ("#filter-supervision", "labels", {"labelled"}),
+        ("#filter-method", "ada_gvae", {"ada", "reference"}),  # reference rows of what is shown are always there
+        ("#filter-supervision", "labels", {"labelled", "reference"}),
         ("#filter-evidence", "trained here", {*METHODS, HOSTILE, FORMULA, TICKS}),
+        ("#filter-method", "external codes", {"submitted", "exported"}),
     ],
 )
 def test_a_filter_leaves_its_rows(reader, field, value, models):
@@ -95,12 +96,14 @@ def test_a_filter_leaves_its_rows(reader, field, value, models):
     reader.choose(field, value)
     reader.shows(MODELS, lambda texts: set(texts) == models)
     reader.click("#reset")
-    reader.shows("#count", ["21 of 21 rows"])
+    reader.shows("#count", ["22 of 22 rows"])
 
 
 def test_rendered_and_official_data_stand_apart(reader):
     reader.open("#metric=mig&q=labelled")
-    reader.shows("#body td.dataset .badge", lambda texts: sorted(texts) == ["official", "rendered"])
+    reader.shows(
+        "#body td.dataset .badge", lambda texts: sorted(texts) == ["official", "official", "rendered", "rendered"]
+    )
 
 
 def test_search_finds_all_terms(reader):
@@ -108,10 +111,35 @@ def test_search_finds_all_terms(reader):
     reader.keys("/")
     reader.until("document.activeElement.id === 'search'")
     reader.keys("MIG", " ", "ada")
-    reader.shows(MODELS, lambda texts: set(texts) == {"ada"})
+    reader.shows(MODELS, lambda texts: set(texts) == {"ada", "reference"})
     reader.shows("#body td.metric", lambda texts: set(texts) == {"mig\ndiscrete_mig ↑"})
     reader.keys("zzz")
     reader.shows("#nothing", ["No row matches these filters."])
+
+
+def test_what_is_not_above_chance_is_grey_without_a_rank_and_adjusted_is_a_switch(reader):
+    reader.open("#metric=mig&data=dsprites_full@bbbbbbbb")
+    reader.shows(MODELS, ["labelled", "ada", "reference", "beta_vae"])
+    reader.shows("#body td.rank", ["1", "2", "reference", "not above chance"])
+    grey = "return getComputedStyle(document.querySelector('#body tr.not-above td.model .open')).color"
+    assert reader.run(grey) != reader.run(
+        "return getComputedStyle(document.querySelector('#body td.model .open')).color"
+    )
+    means = reader.shows(MEANS, lambda texts: all("null 0.0" in text or "null 0.2" in text for text in texts))
+    assert [float(text.split()[0]) for text in means] == [0.61, 0.41, 0.81, 0.21]
+    reader.click("#adjusted")
+    adjusted = reader.shows(MEANS, lambda texts: not any("null" in text for text in texts))
+    expected = [(0.61 - 0.02) / 0.98, (0.41 - 0.02) / 0.98, (0.81 - 0.02) / 0.98, 0]
+    assert [float(text.split()[0].replace("−", "-")) for text in adjusted] == pytest.approx(expected, abs=0.02)
+    reader.at("adjusted=yes")
+    reader.shows("#body td.rank", ["1", "2", "reference", "not above chance"])
+    reader.click("th[data-column=mean] button")
+    reader.click("th[data-column=mean] button")
+    reader.at("dir=asc")
+    reader.shows(MODELS, ["ada", "labelled", "reference", "beta_vae"])  # in no order do they stand before others
+    reader.open("#metric=mig&data=dsprites_rendered@ffffffff&adjusted=yes&q=exported")
+    reader.shows(MEANS, ["no null"])
+    reader.shows("#body td.model .badge", ["1 seed", "collapsed: 1 of 10 latents active", "no null"])
 
 
 def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page):
@@ -151,7 +179,7 @@ def test_a_submission_shows_its_evidence_and_how_to_verify_it(reader):
 
 
 def test_a_saved_model_from_elsewhere_is_scored_again_by_its_path(reader):
-    reader.open("#q=exported")
+    reader.open("#metric=mig&q=exported")
     reader.click(MODELS)
     (text,) = reader.shows(".command pre", lambda texts: len(texts) == 1)
     flags = ["--metric=mig", "--saved_model=my models/exported", "--name=exported", "--training_seed=3"]
@@ -204,7 +232,7 @@ def test_the_address_keeps_the_place(reader):
     reader.until(CLOSED)
     reader.at("-row=")
     reader.open("#view=nonsense&page=-3&sort=nonsense&row=nonsense&__proto__=1&theme=nonsense")
-    reader.shows("#count", ["21 of 21 rows"])
+    reader.shows("#count", ["22 of 22 rows"])
 
 
 def test_the_keyboard_is_enough(reader):

@@ -88,7 +88,7 @@ def _wait_until_gone(processes: list[int]) -> None:
 @pytest.mark.parametrize(
     "flags, words",
     [
-        (("status", "--study=small.gin", "--results=nowhere"), "there is no nowhere; start the sweep first"),
+        (("status", "--study=small.gin", "--results=nowhere"), "there is no nowhere; start the study first"),
         ((*FLAGS, "--ray_address=auto"), "--ray_address is for --executor=ray"),
         ((*RAY, "--ray_address=here"), "must be HOST:PORT"),
         ((*FLAGS, "--executor=slurm"), "invalid choice: 'slurm'"),

@@ -1,5 +1,6 @@
 """What every registered metric owes: JSON, facts, seeds, memory maps, untouched inputs, refusals in one sentence."""
 
+import functools
 import inspect
 import json
 import re
@@ -20,6 +21,7 @@ from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.external.from_file import from_file
 from dlib_bvae.datasets.ground_truth import LabelledImages
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.engine.null import has_null, one_by_one, orders
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 from dlib_bvae.metrics.score_info import info_of
 from dlib_bvae.visualize.matrices import save_matrices
@@ -97,6 +99,16 @@ def test_the_same_seed_gives_the_same_result_and_touches_nothing(name, data, cod
     mapped = np.load(tmp_path / "codes.npy", mmap_mode="r")
     assert score(name, data, mapped, 7) == first
     assert score(name, data, codes, np.random.default_rng(7)) == first
+
+
+@ALL
+def test_the_faster_way_of_its_null_gives_the_results_of_one_after_the_other(name, data, codes):
+    both = list(orders(data.num_images, 2, 0))
+    faster, slow = (
+        [*way(functools.partial(score, name, data), codes, both)] for way in (metrics.nulls_of(name), one_by_one)
+    )
+    assert faster == slow
+    assert slow[0] != slow[1] or not has_null(metrics.scores_of(name))
 
 
 @ALL

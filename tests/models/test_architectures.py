@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.models import ARCHITECTURES
 from dlib_bvae.models.architectures import (
-    ARCHITECTURES,
     burgess_decoder,
     burgess_encoder,
     conv_encoder,

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.architectures import ARCHITECTURES, fc_decoder, fc_encoder
+from dlib_bvae.models import ARCHITECTURES
+from dlib_bvae.models.architectures import fc_decoder, fc_encoder
 from dlib_bvae.models.fused import FusedVAE
 from dlib_bvae.models.layers import Dense
 from dlib_bvae.models.multi_rate import multi_rate_vae

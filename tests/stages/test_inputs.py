@@ -8,7 +8,7 @@ import pytest
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.stages import inputs, train
-from dlib_bvae.stages.inputs import opened_run, same_data, trained_run
+from dlib_bvae.stages.inputs import opened_run, same_data, trained_run, with_input_dir
 
 
 def run_in(folder, fingerprint, name="dummy_data"):
@@ -116,3 +116,24 @@ def test_a_training_whose_results_lack_what_is_needed_is_damaged(tmp_path, name)
             UserError, match=rf"train_results\.json is damaged \(it lacks {name}\); run dlib_bvae_train"
         ):
             same_data(tmp_path / "run")
+
+
+def test_the_input_directory_is_a_run_or_the_codes_in_one(tmp_path):
+    run, codes = tmp_path / "run", tmp_path / "run" / "sampled"
+    (run / "train" / "results" / "json").mkdir(parents=True)
+    (run / "train" / "results" / "json" / "train_results.json").write_text("{}")
+    codes.mkdir()
+    with pytest.raises(UserError, match=r"^--input_dir must be a run directory, or the codes .*sampled is neither"):
+        with_input_dir(codes, None, [])
+    (codes / "codes.npy").write_bytes(b"")
+    assert with_input_dir(None, run, ["a.b = 1"]) == (run, ["a.b = 1"])
+    assert with_input_dir(run, None, ["a.b = 1"]) == (run, ["a.b = 1"])
+    assert with_input_dir(codes, None, ["a.b = 1"]) == (
+        run,
+        ["a.b = 1", "postprocess.postprocess_fn = @sampled_representation"],
+    )
+    with pytest.raises(UserError, match="leave out one"):
+        with_input_dir(codes, run, [])
+    codes.rename(run / "sampled-step20")
+    with pytest.raises(UserError, match="give --model_dir, and --step"):
+        with_input_dir(run / "sampled-step20", None, [])

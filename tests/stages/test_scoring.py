@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.matchings import matchings
 
 from dlib_bvae import datasets, metrics
 from dlib_bvae.analysis import tables
@@ -12,7 +13,6 @@ from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import read_identity
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine import boosting
-from dlib_bvae.metrics.engine.null import matchings
 from dlib_bvae.stages import evaluate
 from dlib_bvae.stages.external import external_codes
 from dlib_bvae.stages.scoring import Scoring

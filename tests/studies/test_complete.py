@@ -1,6 +1,7 @@
 """complete.py: what is executed, and how it is said to have ended."""
 
 import math
+import re
 import signal
 import threading
 
@@ -92,9 +93,16 @@ def test_what_is_missing_is_executed_and_what_is_done_is_said(begin, tiny, tmp_p
     begin(executor)
     ((study, store, workers),) = calls
     assert (len(study.runs), store, workers) == (3, tmp_path / "store", 7)
-    assert capsys.readouterr().out.splitlines()[-1].startswith("3 of 3 runs done · 0 s so far")
+    last, following = capsys.readouterr().out.splitlines()[-2:]
+    assert re.match(r"3 of 3 runs done · \d+ s so far", last)
+    assert following.startswith("next: dlib_bvae_aggregate ")
     begin(executor)
-    assert capsys.readouterr().out == f"{tmp_path / 'store'}: all is done (3 runs)\n"
+    said = [
+        f"{tmp_path / 'store'}: all is done (3 runs)",
+        f"next: dlib_bvae_aggregate --results_dir={tmp_path / 'store'} ",
+    ]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[: len(each)] for line, each in zip(lines, said, strict=True)] == said
     assert len(calls) == 1
 
 
@@ -139,11 +147,8 @@ def test_a_dry_run_starts_nothing(begin, capsys):
     executor, calls = executor_of({})
     begin(executor, dry_run=True, workers=5)
     assert calls == []
-    assert (
-        capsys.readouterr()
-        .out.splitlines()[-1]
-        .endswith("3 runs, 0 trained, 0 done; 3 evaluations, 0 done; 5 at a time")
-    )
+    sums, *_ = [line for line in capsys.readouterr().out.splitlines() if " trained, " in line]
+    assert sums.endswith("3 runs, 0 trained, 0 done; 3 evaluations, 0 done; 5 at a time")
 
 
 def test_hours_that_are_over_are_said(begin, capsys):

@@ -6,7 +6,7 @@ import pytest
 from support.study_runs import finish
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.metrics.score_info import UNIT
+from dlib_bvae.metrics.score_info import HIGH, UNIT
 from dlib_bvae.studies.evaluation import Evaluation, scored
 
 
@@ -47,14 +47,25 @@ def test_one_with_other_parameters_is_missing(directory, other):
 
 
 def test_one_with_fewer_matchings_is_missing_where_its_scores_have_a_null(directory, monkeypatch):
-    path = directory / "mean/metrics/mig/results/json/evaluation_identity.json"
-    identity = json.loads(path.read_text())
-    path.write_text(json.dumps({**identity, "recorded": {**identity["recorded"], "evaluation.null": 5}}))
-    asked = [mig("mig.num_train = 200", f"evaluation.null = {number}") for number in (0, 5, 6)]
+    """The identity says 20: what was to add 15 to 5 was ended after it had written that."""
+    place = directory / "mean/metrics/mig/results/json"
+    identity = json.loads((place / "evaluation_identity.json").read_text())
+    recorded = {**identity["recorded"], "evaluation.null": 20}
+    (place / "evaluation_identity.json").write_text(json.dumps({**identity, "recorded": recorded}))
+    results = json.loads((place / "evaluation_results.json").read_text())
+    scores = {"score_names": ["discrete_mig"], "discrete_mig": 0.5, "null_scores": {"discrete_mig": 5 * [0.1]}}
+    (place / "evaluation_results.json").write_text(json.dumps({**results, **scores}))
+    asked = [mig("mig.num_train = 200", f"evaluation.null = {number}") for number in (0, 5, 6, 20)]
     assert scored(directory, asked).keys() == {*asked[:2]}
-    more = mig("mig.num_train = 200", "evaluation.null = 7")
+    monkeypatch.setattr("dlib_bvae.metrics.mig.COSTS", {"mig": HIGH}, raising=False)
+    costly = mig("mig.num_train = 200", "evaluation.null = 21", "evaluation.costly_null = 5")
+    assert scored(directory, [costly]).keys() == {costly}
+    (place / "evaluation_results.json").write_text(json.dumps({**results, **scores, "null_scores": [1]}))
+    with pytest.raises(UserError, match=r"evaluation_results\.json is damaged"):
+        scored(directory, asked)
     monkeypatch.setattr("dlib_bvae.metrics.mig.SCORES", {"discrete_mig": UNIT._replace(null=None)})
-    assert scored(directory, [more]).keys() == {more}
+    without = mig("mig.num_train = 200", "evaluation.null = 7")
+    assert scored(directory, [without]).keys() == {without}
 
 
 def test_one_of_codes_by_another_seed_is_missing(directory):

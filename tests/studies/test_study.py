@@ -44,6 +44,35 @@ def test_a_macro_stands_among_other_metrics(tmp_path):
         loaded(tmp_path, TINY + "again/part.metrics = [['mig', 3]]\n")
 
 
+def test_all_metrics_have_the_null_of_the_study_but_those_that_say_another(tmp_path):
+    (tmp_path / "five.gin").write_text("evaluation.null = 5\n")
+    said = {"metric": "sap", "gin_bindings": ["evaluation.null = 3"]}, {"metric": "dci", "gin_config": ["five.gin"]}
+    text = f"again/part.metrics = ['mig', {str(said)[1:-1]}]\nstudy.null = 20\n".replace("five", str(tmp_path / "five"))
+    runs = loaded(tmp_path, TINY + text).runs
+    asked = {each.metric: resolved(each.gin_config, each.gin_bindings) for each in runs[2].evaluations}
+    assert {name: each["evaluation.null"] for name, each in asked.items()} == {
+        "beta_vae": 20,
+        "mig": 20,
+        "sap": 3,
+        "dci": 5,
+    }
+    assert {each["evaluation.costly_null"] for each in asked.values()} == {5}
+    assert Run.from_json(json.loads(json.dumps(runs[2].to_json()))) == runs[2]
+    with pytest.raises(UserError, match=r"study\.null must be an integer >= 0; got -1"):
+        loaded(tmp_path, TINY + "study.null = -1\n")
+
+
+def test_the_studies_of_boards_have_the_null_of_every_score():
+    by_study = {name: study.load([f"gin/studies/{name}.gin"]).runs for name in ("re_beta_vae", "unsupervised_study_v1")}
+    for runs in by_study.values():
+        asked = {each for run in runs[::50] for each in run.evaluations}
+        numbers = {resolved(each.gin_config, each.gin_bindings)["evaluation.null"] for each in asked}
+        assert numbers <= {20, 5}
+        assert 20 in numbers
+    small = study.load(["gin/studies/re_beta_vae_small.gin"], ["study.null = 20"]).runs
+    assert all("evaluation.null = 20" in each.gin_bindings for each in small[0].evaluations)
+
+
 def test_evaluations_know_the_directory_of_their_codes(tmp_path):
     (run,) = loaded(tmp_path).runs[2:3]
     assert [each.representation() for each in run.evaluations] == ["mean"] * 4

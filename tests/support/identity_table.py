@@ -27,15 +27,14 @@ from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics import CLASSIFIERS, METRICS
 from dlib_bvae.metrics.constructed import FactorGrid
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
-from dlib_bvae.models.architectures import ARCHITECTURES
+from dlib_bvae.models import ARCHITECTURES, LIKELIHOODS
 from dlib_bvae.models.baselines import BASELINES
-from dlib_bvae.models.likelihoods import LIKELIHOODS
 from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS
 from dlib_bvae.models.vae import build_likelihood
 from dlib_bvae.representations.codes import REPRESENTATIONS
 from dlib_bvae.stages import ensemble, evaluate, postprocess, rank, sensitivity, train, visualize
 from dlib_bvae.stages.evaluation_settings import evaluation
-from dlib_bvae.training.optimizers import OPTIMIZERS, SCHEDULES
+from dlib_bvae.training import OPTIMIZERS, SCHEDULES
 from dlib_bvae.training.settings import TrainingSettings
 
 REGISTRIES = (*train.REGISTRIES, METRICS, CLASSIFIERS, REPRESENTATIONS, RUN_SET_METRICS)

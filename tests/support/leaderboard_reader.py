@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from support.browser import expect
-from support.leaderboard_runs import bring, score, train
+from support.leaderboard_runs import bring, null_of, score, train
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
 FORMULA = '=HYPERLINK("http://example.org";"click")'
@@ -32,11 +32,16 @@ def fill(root: Path) -> None:
                     num_parameters=1000 * (place + 1),
                 )
                 value = 0.2 * (place + 1) + 0.01 * seed
-                score(encoded, "mig", {"discrete_mig": value})
+                scores = {"discrete_mig": value}
+                # beta_vae is as good as chance there
+                null = null_of("mig", scores, 0.21 if name == "beta_vae" else 0.02, seed=seed)
+                score(encoded, "mig", scores, **(null if dataset == "dsprites_full" else {}))
                 score(encoded, "reconstruction_error", {"squared_error": 10 - place + 0.1 * seed})
     told = {"method": "PCA", "supervision": "none", "evidence": "recomputed", "exact_factors": ["shape"]}
     score(bring(root, "submitted", "codes.npy", told), "mig", {"discrete_mig": 0.3})
-    score(bring(root, "exported", saved_model="my models/exported", seed=3), "mig", {"discrete_mig": 0.2})
+    exported = bring(root, "exported", saved_model="my models/exported", seed=3, num_latents=10)
+    score(exported, "mig", {"discrete_mig": 0.2})
+    score(exported, "active_units", {"active_units": 1}, {"threshold": 0.01})
     for name in (HOSTILE, FORMULA, TICKS):
         encoded = train(root, f"odd #{len(name)}", config={"model.name": name, "note.text": name})
         score(encoded, "mig", {"discrete_mig": 0.5})

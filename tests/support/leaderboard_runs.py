@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from dlib_bvae import metrics
+from dlib_bvae.metrics.engine.null import against
 from support.results import write
 
 # A red square of 1 × 1 pixel.
@@ -64,6 +68,12 @@ def score(
     told = {"evaluation.random_seed": seed, **{f"{metric}.{key}": value for key, value in parameters.items()}}
     write(directory, "evaluation", results, told, encoded)
     return directory
+
+
+def null_of(metric: str, scores: Mapping[str, float], mean: float, number: int = 20, seed: int = 0) -> dict[str, Any]:
+    """What a result with these scores has of its null, whose values are `mean` ± 0.01, normal by the seed."""
+    values = {name: np.random.default_rng(seed).normal(mean, 0.01, number).tolist() for name in scores}
+    return against(scores, values, metrics.scores_of(metric))
 
 
 def bring(

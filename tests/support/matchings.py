@@ -6,7 +6,12 @@ from collections.abc import Callable, Hashable, Mapping
 import numpy as np
 from scipy import stats
 
-from dlib_bvae.metrics.engine.null import matchings
+from dlib_bvae.metrics.engine.null import orders
+
+
+def matchings(codes: np.ndarray, number: int, seed: int) -> list[np.ndarray]:
+    """The codes (images, latents) in the orders of `number` matchings, each an array."""
+    return [codes[order] for order in orders(len(codes), number, seed)]
 
 
 def matched_scores(

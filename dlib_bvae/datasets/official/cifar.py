@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.artifacts.permissions import permission_is_said
+from dlib_bvae.artifacts.permissions import damage_is_said
 from dlib_bvae.datasets.cache import CACHE_VARIABLE, mapped, once
 from dlib_bvae.datasets.formats import damaged, reading
 from dlib_bvae.datasets.formats.archives import resized, tar_members
@@ -58,13 +58,9 @@ class _CIFAR(OfficialData):
         path = self.cache_path.with_name(f"{self.cache_path.stem}-labels.npy")
         write = lambda file: np.save(file, self._read_labels())
         once(path, f"keep the labels of {self.name}", CACHE_VARIABLE, 8 * self.num_images, write)
-        try:
-            with permission_is_said():
-                labels = np.array(mapped(path))
-        except UserError:
-            raise  # a ValueError too
-        except (ValueError, OSError) as error:
-            raise UserError(f"{path} is damaged; delete it, and it is made again") from error
+        damaged = UserError(f"{path} is damaged; delete it, and it is made again")
+        with damage_is_said(lambda _: damaged, ValueError, OSError):
+            labels = np.array(mapped(path))
         if labels.shape != (self.num_images,) or labels.dtype != np.int64:
             raise UserError(f"{path} does not hold {self.num_images} labels; delete it, and it is made again")
         return labels

@@ -2,6 +2,10 @@
 let shown = "";
 
 function show() {
+  if ((place.adjusted !== "") !== adjustedNow) {
+    adjust(place.adjusted !== "");
+    byId("details").dataset.row = "";
+  }
   showFilters();
   for (const view of VIEWS) {
     byId(`view-${view}`).hidden = view !== place.view;
@@ -55,6 +59,7 @@ addEventListener("resize", () => {
 
 byId("filter-box").open = !matchMedia("(max-width: 780px)").matches;
 byId("summary").textContent = `${rows.length.toLocaleString("en")} rows of ${board.runs.length.toLocaleString("en")} runs, dlib_bvae ${board.package_version}`;
+makeScales();
 makeFilters();
 makeTabs();
 makeTable();

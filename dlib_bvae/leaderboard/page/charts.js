@@ -56,12 +56,13 @@ function showAxes(first, names, x, y) {
   byId("axes").replaceChildren(choose("Data set", "data", first.data, [...sets].sort()), choose("Across", "x", x, axes), choose("Up", "y", y, axes));
 }
 
-// Points that no other beats in one axis without losing in the other; none where a direction is not known. The random
-// encoder and the oracle do not compete.
+// Points that no other beats in one axis without losing in the other; none where a direction is not known. Reference rows
+// and scores that are not above chance do not compete.
 function frontOf(points, across, up) {
   if (across.better === null || up.better === null) return [];
   const value = (axis, point) => (axis.better ? 1 : -1) * axis.at(point);
-  const competing = points.filter(({ row }) => !row.reference);
+  const byChance = (point) => [across, up].some((axis) => axis.whole(point)?.above_chance === false);
+  const competing = points.filter((point) => point.row.competes && !byChance(point));
   const sorted = competing.sort((a, b) => value(across, b) - value(across, a) || value(up, b) - value(up, a));
   let best = -Infinity;
   return sorted.filter((point) => value(up, point) > best && ((best = value(up, point)), true));
@@ -160,9 +161,9 @@ function frontList(front, across, up) {
 }
 
 function showAgreement() {
-  const of = board.agreement, key = (each) => dataKey(each);
+  const of = adjustedNow ? board.agreement_adjusted : board.agreement, key = (each) => dataKey(each);
   const chosen = of.find((each) => key(each) === place.data) ?? of[0];
-  if (!chosen) return byId("agreement").replaceChildren(make("p", {}, "There are reference rows only, so there is nothing to correlate."));
+  if (!chosen) return byId("agreement").replaceChildren(make("p", {}, adjustedNow ? "No run has two scores with a null." : "There are reference rows only, so there is nothing to correlate."));
   const select = make("select", { onchange: (event) => go({ data: event.target.value }) });
   options(select, of.map((each) => [key(each), dataName(each)]), key(chosen));
   byId("agreement-of").replaceChildren(make("label", {}, "Data set", select));

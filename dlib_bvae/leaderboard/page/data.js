@@ -104,16 +104,36 @@ for (const row of rows) {
   row.data = dataKey(row);
   // What one axis of a chart shows: a score under its own name and parameters.
   row.axis = [row.metric, row.score, row.parameterNote].filter(Boolean).join(" · ");
+  row.compared = [row.data, row.num_images, row.metric, JSON.stringify(row.metric_parameters), row.score].join("\n");
   row.text = [row.model, row.configNote, row.method, row.supervision, row.evidence, row.dataset, row.origin, row.fingerprint,
     row.config, row.representation, row.metric, row.score, JSON.stringify(row.metric_parameters)].join("\n").toLowerCase();
 }
 const rowById = new Map(rows.map((row) => [row.id, row]));
 
+// Scores as they are, or adjusted for chance: what every view shows of a row that chance can be measured of.
+const STATISTICS = ["mean", "std", "median", "iqm", "low", "high", "rank", "normalised", "higher_is_better", "range"];
+const PLAIN = new Map(rows.map((row) => [row, Object.fromEntries(STATISTICS.map((name) => [name, row[name]]))]));
+const NOTHING = Object.fromEntries(STATISTICS.map((name) => [name, null]));
+let adjustedNow = false;
+
+function adjust(adjusted) {
+  for (const row of rows) {
+    const shown = !adjusted || !row.has_null ? PLAIN.get(row) : { ...NOTHING, ...row.adjusted, higher_is_better: true, range: [null, 1] };
+    Object.assign(row, shown);
+  }
+  adjustedNow = adjusted;
+  makeScales();
+}
+const valueOf = (row, each) => (adjustedNow && row.has_null ? each.adjusted : each.value);
+
 // Each score's scale: its range where that is bounded, else as far as its rows on this data set go.
 const scales = new Map();
-for (const [name, of] of grouped(rows, (row) => `${row.data}\n${row.metric}\n${row.score}`)) {
-  const lows = of.map((row) => row.low ?? row.iqm), highs = of.map((row) => row.high ?? row.iqm);
-  const low = of[0].range[0] ?? lows.reduce((a, b) => Math.min(a, b)), high = of[0].range[1] ?? highs.reduce((a, b) => Math.max(a, b));
-  scales.set(name, [low, high > low ? high : low + 1]);
+function makeScales() {
+  for (const [name, of] of grouped(rows, (row) => `${row.data}\n${row.metric}\n${row.score}`)) {
+    const known = of.filter((row) => row.iqm !== null), chance = adjustedNow && of[0].has_null ? [0] : [];
+    const lows = [...chance, ...known.map((row) => row.low ?? row.iqm)], highs = known.map((row) => row.high ?? row.iqm);
+    const low = of[0].range[0] ?? Math.min(...lows), high = of[0].range[1] ?? Math.max(...highs);
+    scales.set(name, [low, high > low ? high : low + 1]);
+  }
 }
 const scaleOf = (row) => scales.get(`${row.data}\n${row.metric}\n${row.score}`);

@@ -17,7 +17,7 @@ function evaluateCommand(row, run, from) {
   if (run.submission !== null) return `dlib_bvae_leaderboard verify ${shell(`submissions/${run.submission}`)}`;
   const evaluation = board.evaluations[row.evaluation];
   const settings = bindings({ ...evaluation.settings, ...evaluation.own[from] });
-  if (evaluation.run_set) return line(["dlib_bvae_rank", `--metric=${shell(row.metric)}`, ...settings, ...evaluation.run_set.map(shell)]);
+  if (evaluation.run_set) return line(["dlib_bvae_metrics", "rank", `--metric=${shell(row.metric)}`, ...settings, ...evaluation.run_set.map(shell)]);
   const external = run.source !== null ? `--codes=${shell(run.source)}` : run.saved_model !== null ? `--saved_model=${shell(run.saved_model)}` : null;
   const what = external === null ? [`--model_dir=${shell(again(run))}`] : [external, `--name=${shell(row.model)}`, `--training_seed=${run.seed}`];
   return line(["dlib_bvae_evaluate", `--metric=${shell(row.metric)}`, ...what, ...settings]);
@@ -41,8 +41,8 @@ function seedTable(row, chosen) {
   const head = make("tr", {}, ...["Seed", "Score", "", "Run"].map((text) => make("th", { scope: "col" }, text)));
   const body = row.runs.map((each, place) => make("tr", { class: place === chosen ? "chosen" : "" },
     make("td", { class: "number" }, String(each.seed)),
-    make("td", { class: "number" }, number(each.value, 4)),
-    make("td", {}, bar(null, each.value, null, scaleOf(row))),
+    make("td", { class: "number" }, number(valueOf(row, each), 4)),
+    make("td", {}, valueOf(row, each) === null ? null : bar(null, valueOf(row, each), null, scaleOf(row))),
     make("td", {}, make("button", { type: "button", class: "open", "aria-pressed": String(place === chosen), onclick: () => fill(row, place) }, board.runs[each.run].path))));
   return make("table", { class: "seeds" }, make("thead", {}, head), make("tbody", {}, ...body));
 }
@@ -71,8 +71,22 @@ function otherScores(row) {
   if (others.length === 0) return [];
   return [make("h3", {}, "Its other scores"), make("div", { class: "scroll" }, make("table", { class: "others" }, make("tbody", {}, ...others.map((each) => make("tr", {},
     make("td", {}, make("button", { type: "button", class: "open", onclick: () => go({ row: each.id }, { step: true }) }, each.axis)),
-    make("td", { class: "number" }, number(each.mean)), make("td", {}, bar(each.low, each.iqm, each.high, scaleOf(each))))))))];
+    make("td", { class: "number" }, number(each.mean)), make("td", {}, each.iqm === null ? null : bar(each.low, each.iqm, each.high, scaleOf(each))))))))];
 }
+
+// What chance gives, and what a difference must be to count.
+function chance(row) {
+  const { null: given, smallest_difference: least } = row;
+  const spread = given?.std === null || !given ? "" : ` ± ${number(given.std, 4)}`;
+  return [make("h3", {}, "Against chance"), row.no_null ? make("p", {}, `${NO_NULL[0].toUpperCase()}${NO_NULL.slice(1)}.`) : null, row.has_null ? null : make("p", {}, "This score has no null: chance cannot be measured by other matchings of codes and images."),
+    facts([["null", given ? `${number(given.mean, 4)}${spread}` : ""], ["matchings", given ? String(given.n) : ""], ["z", number(given?.z)], ["above chance", { true: "yes", false: "no" }[row.above_chance] ?? row.chance_missing], ["p of chance", number(row.chance_p)],
+      ["adjusted", number(given?.adjusted, 4)], ["adjusted to random_encoder", number(row.adjusted_random, 4)],
+      ["smallest difference", differenceText(row)], ["of a standard deviation with", `${least.df} degrees of freedom`],
+      ["active latents", row.latents ?? "not known: no result of active_units"]])];
+}
+
+// What a metric measures, and when it lies.
+const helpOf = (metric) => board.metrics[metric] ?? null;
 
 // Shows the row with the run in this place among its seeds.
 function fill(row, place = 0) {
@@ -85,6 +99,7 @@ function fill(row, place = 0) {
     facts([["mean", number(row.mean, 4)], ["std", number(row.std, 4)], ["95 % interval", interval], ["IQM", number(row.iqm, 4)], ["median", number(row.median, 4)],
       ["normalised", number(row.normalised)], ["rank", number(row.rank, 0)], ["parameters", amount(row.parameters)], ["training", seconds(row.seconds)],
       ["images seen", amount(row.images)], ["images scored", row.num_images.toLocaleString("en")]]),
+    helpOf(row.metric) ? make("p", { class: "help" }, helpOf(row.metric)) : null, ...chance(row),
     make("h3", {}, row.seeds === 1 ? "One seed" : `${row.seeds} seeds`), row.equal_codes === null ? null : make("p", {}, `Equal codes: ${row.equal_codes}.`), make("div", { class: "scroll" }, seedTable(row, place)),
     commandBox("Train it again", trainCommand(run)), commandBox("Score it again", evaluateCommand(row, run, each.paths[0])),
     ...pictures(run), ...configuration(run), ...otherScores(row),

@@ -10,7 +10,7 @@ const FILTERS = [
 ];
 const START = {
   view: "table", q: "", ...Object.fromEntries(FILTERS.map(({ name }) => [name, ""])),
-  sort: "", dir: "", page: "1", row: "", x: "", y: "", theme: "auto",
+  sort: "", dir: "", page: "1", row: "", x: "", y: "", adjusted: "", theme: "auto",
 };
 // Charts show one data set and choose their scores themselves.
 const CHOSEN_IN_CHARTS = ["data", "metric", "score"];
@@ -37,11 +37,13 @@ function go(changes, { step = false } = {}) {
   show();
 }
 
-// The rows that pass all filters but those in `except`.
+// The rows that pass all filters but those in `except`, and the reference rows of what they are compared with.
 function matching(except = []) {
   const terms = place.q.toLowerCase().split(/\s+/).filter(Boolean);
   const wanted = FILTERS.filter(({ name }) => place[name] !== "" && !except.includes(name));
-  return rows.filter((row) => wanted.every(({ name, of }) => of(row) === place[name]) && terms.every((term) => row.text.includes(term)));
+  const passing = new Set(rows.filter((row) => wanted.every(({ name, of }) => of(row) === place[name]) && terms.every((term) => row.text.includes(term))));
+  const compared = new Set([...passing].map((row) => row.compared));
+  return rows.filter((row) => passing.has(row) || (row.reference && compared.has(row.compared)));
 }
 
 function options(select, entries, chosen) {
@@ -60,9 +62,13 @@ function makeFilters() {
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("filters").addEventListener("reset", (event) => {
     event.preventDefault();
-    go({ ...START, view: place.view, theme: place.theme });
+    go({ ...START, view: place.view, adjusted: place.adjusted, theme: place.theme });
   });
   byId("theme").addEventListener("change", (event) => go({ theme: event.target.value }));
+  byId("adjusted").disabled = !rows.some((row) => row.adjusted !== null);
+  byId("adjusted").parentElement.title = byId("adjusted").disabled ? "no score here has a null: evaluate with --null=20"
+    : "scores as shares of the way from what chance gives (0) to the best value (1)";
+  byId("adjusted").addEventListener("change", (event) => go({ adjusted: event.target.checked ? "yes" : "" }));
 }
 
 // The values of a filter with their labels, in their order; found once for each value of the filter it lies within.
@@ -88,5 +94,6 @@ function showFilters() {
   const active = FILTERS.filter(({ name }) => place[name] !== "").length + (place.q === "" ? 0 : 1);
   byId("filter-count").textContent = active ? `(${active})` : "";
   byId("theme").value = place.theme;
+  byId("adjusted").checked = place.adjusted !== "";
   document.documentElement.dataset.theme = place.theme;
 }

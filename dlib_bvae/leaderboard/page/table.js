@@ -1,6 +1,13 @@
 // The table: columns, order, one page of rows.
 const PER_PAGE = 100;
 const badge = (kind, text) => make("span", { class: `badge ${kind}-${text.replace(/[^a-z]/g, "-")}` }, text);
+// Of how many seeds, how many latents are active, and whether a null is there.
+const NO_NULL = "no null is recorded: what chance gives is not known; evaluate with --null=20";
+const badgesOf = (row) => under(...[
+  [row.seeds === 1 ? "1 seed" : `${row.seeds} seeds`, "", "that count"],
+  [row.latents, row.collapsed ? " warning" : "", "by the metric active_units"],
+  [row.no_null ? "no null" : null, " no-null", NO_NULL],
+].filter(([text]) => text).flatMap(([text, kind, title]) => [make("span", { class: `badge${kind}`, title }, text), " "]));
 // With how far scores of the model that was trained again were allowed to be off.
 const evidenceBadge = (row) => {
   const found = badge("evidence", row.evidence);
@@ -24,9 +31,19 @@ function bar(low, point, high, [from, to]) {
 }
 
 function meanCell(row) {
+  if (row.mean === null) return [under(row.no_null ? "no null" : "not adjusted")];
+  const chance = row.null === null || adjustedNow ? null : under(`null ${number(row.null.mean)}${row.null.std === null ? "" : ` ± ${number(row.null.std)}`}`);
   const deviation = row.std === null ? "" : ` ± ${number(row.std)}`;
-  return [number(row.mean), make("span", { class: "quiet" }, deviation), make("span", { class: "narrow" }, bar(row.low, row.iqm, row.high, scaleOf(row)))];
+  return [number(row.mean), make("span", { class: "quiet" }, deviation), make("span", { class: "narrow" }, bar(row.low, row.iqm, row.high, scaleOf(row))), chance].filter(Boolean);
 }
+
+// Why a row has no rank, in words as in colour.
+function rankCell(row) {
+  return [number(row.rank, 0), ...[row.reference ? "reference" : null, row.unranked].filter(Boolean).map((text) => under(text))];
+}
+
+const smallest = (row) => row.smallest_difference.value;
+const differenceText = (row) => (smallest(row) === null ? row.smallest_difference.missing : number(smallest(row)));
 
 function scoreName(row) {
   if (row.higher_is_better === null) return row.score;
@@ -35,23 +52,25 @@ function scoreName(row) {
 }
 
 function intervalCell(row) {
+  if (row.iqm === null) return [""];
   const text = row.low === null ? "one seed" : `${number(row.low)} – ${number(row.high)}`;
   return [bar(row.low, row.iqm, row.high, scaleOf(row)), under(text)];
 }
 
 const COLUMNS = [
-  { name: "rank", title: "Rank", numeric: true, small: true, cell: (row) => [row.reference ? make("span", { class: "under" }, "reference") : number(row.rank, 0)] },
+  { name: "rank", title: "Rank", numeric: true, small: true, cell: rankCell },
   { name: "model", title: "Model", small: true, cell: (row) => [make("button", { type: "button", class: "open", tabindex: -1 }, row.model),
-    notes(row.configNote || (row.method === row.model ? "" : row.method))] },
+    notes(row.configNote || (row.method === row.model ? "" : row.method)), badgesOf(row)] },
   { name: "supervision", title: "Supervision", cell: (row) => [badge("supervision", row.supervision)] },
   { name: "dataset", title: "Data set", cell: (row) => [dataName(row), under(badge("origin", row.origin), ` ${row.representation}`)] },
-  { name: "metric", title: "Metric", of: (row) => row.axis, small: true, cell: (row) => [row.metric,
+  { name: "metric", title: "Metric", of: (row) => row.axis, small: true, cell: (row) => [make("span", { title: helpOf(row.metric) }, row.metric),
     under(scoreName(row)), notes(row.parameterNote), make("span", { class: "under narrow" }, `${dataName(row)} `, badge("origin", row.origin))] },
-  { name: "mean", title: "Mean ± std", numeric: true, small: true, cell: meanCell },
-  { name: "interval", title: "95 % interval", numeric: true, of: (row) => row.low, cell: intervalCell },
-  { name: "iqm", title: "IQM", numeric: true, cell: (row) => [number(row.iqm)] },
-  { name: "median", title: "Median", numeric: true, cell: (row) => [number(row.median)] },
-  { name: "normalised", title: "Norm.", numeric: true, cell: (row) => [number(row.normalised)] },
+  { name: "mean", title: "Mean ± std", numeric: true, small: true, score: true, cell: meanCell },
+  { name: "interval", title: "95 % interval", numeric: true, score: true, of: (row) => row.low, cell: intervalCell },
+  { name: "difference", title: "Least diff.", numeric: true, of: smallest, cell: (row) => (smallest(row) === null ? [make("span", { class: "quiet", title: differenceText(row) }, "not known")] : [differenceText(row)]) },
+  { name: "iqm", title: "IQM", numeric: true, score: true, cell: (row) => [number(row.iqm)] },
+  { name: "median", title: "Median", numeric: true, score: true, cell: (row) => [number(row.median)] },
+  { name: "normalised", title: "Norm.", numeric: true, score: true, cell: (row) => [number(row.normalised)] },
   { name: "seeds", title: "Seeds", numeric: true, cell: (row) => [String(row.seeds), ...equal(row)] },
   { name: "parameters", title: "Params", numeric: true, cost: true, cell: (row) => [amount(row.parameters)] },
   { name: "seconds", title: "Time", numeric: true, cost: true, cell: (row) => [seconds(row.seconds)] },
@@ -59,7 +78,9 @@ const COLUMNS = [
   { name: "evidence", title: "Evidence", cell: (row) => [evidenceBadge(row), ...warning(row)] },
 ];
 const HINTS = {
-  rank: "within one data set, metric, parameters and score; equal where intervals overlap; none for one seed, for reference rows and for scores that are only claimed; rows with the same codes count once",
+  rank: "within one data set, metric, parameters and score; equal where intervals overlap; none for one seed, for reference rows, for scores that are not above chance and for those that are only claimed; rows with the same codes count once",
+  metric: "what it measures, and when it lies, stands in a row's details",
+  difference: "the smallest difference between two models of as many seeds that is found with 80 % probability, by a t test at 5 %",
   normalised: "IQM with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set",
   iqm: "interquartile mean over seeds", interval: "bootstrap interval of the IQM, over seeds", parameters: "of the model", seconds: "of training", images: "that training saw",
 };
@@ -71,7 +92,9 @@ function ordered(found) {
   const present = found.filter((row) => of(row) !== null), missing = found.filter((row) => of(row) === null);
   const compare = column.numeric ? (a, b) => a[0] - b[0] : (a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0);
   const keyed = present.map((row) => [of(row), row]).sort((a, b) => sign * compare(a, b));
-  return [...keyed.map(([, row]) => row), ...missing]; // what has no value stands last in both orders
+  const inOrder = keyed.map(([, row]) => row), last = (row) => column.score && row.above_chance === false;
+  // What chance gives as well, and then what has no value, stands last in both orders.
+  return [...inOrder.filter((row) => !last(row)), ...inOrder.filter(last), ...missing];
 }
 
 function makeHeads() {
@@ -90,7 +113,7 @@ function sortBy(column) {
 }
 
 function makeRow(row) {
-  return make("tr", { "data-row": row.id }, ...COLUMNS.map((column) => make("td", { class: cellClass(column) }, ...column.cell(row))));
+  return make("tr", { "data-row": row.id, class: row.above_chance === false ? "not-above" : null }, ...COLUMNS.map((column) => make("td", { class: cellClass(column) }, ...column.cell(row))));
 }
 
 function showTable(found) {
@@ -100,6 +123,7 @@ function showTable(found) {
   byId("body").querySelector(".open")?.setAttribute("tabindex", "0");
   for (const head of byId("heads").children) {
     const here = head.dataset.column === place.sort;
+    if (head.dataset.column === "mean") head.firstChild.textContent = adjustedNow ? "Adjusted ± std" : "Mean ± std";
     head.setAttribute("aria-sort", !here ? "none" : place.dir === "desc" ? "descending" : "ascending");
   }
   byId("nothing").hidden = sorted.length > 0;

@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dlib_bvae.dlib_gin import statements
 from dlib_bvae.errors import UserError
-from dlib_bvae.gin_text import BINDING, IMPORT, MACRO, Macros, Reference, Statement, effective, literal, statements
+from dlib_bvae.gin_text import BINDING, IMPORT, MACRO, METRIC, Macros, Reference, Statement, effective, literal
 from dlib_bvae.leaderboard.submissions.cost_bounds import check_costs
-from dlib_bvae.models import MODELS
-from dlib_bvae.models.architectures import ARCHITECTURES
+from dlib_bvae.models import ARCHITECTURES, LIKELIHOODS, MODELS
 from dlib_bvae.models.baselines import BASELINES
-from dlib_bvae.models.likelihoods import LIKELIHOODS
 from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS
-from dlib_bvae.training.optimizers import OPTIMIZERS, SCHEDULES
+from dlib_bvae.training import OPTIMIZERS, SCHEDULES
 
 # What may be bound and referred to: data sets, which read files, and extractors, which read weights, are not among them.
 _REGISTRIES = (MODELS, OBJECTIVES, WEIGHTS, BASELINES, ARCHITECTURES, LIKELIHOODS, OPTIMIZERS, SCHEDULES)
@@ -54,6 +53,8 @@ def _check(statement: Statement, path: Path) -> None:
     """Raises UserError for a statement that would run code which is not this package's, or read other files."""
     if statement.kind == IMPORT:
         raise UserError(f"{path} imports a module, which is never run for a submission; leave it out{statement.place}")
+    if statement.kind == METRIC:
+        raise UserError(f"{path} says by what to score, which is no part of a training; leave it out{statement.place}")
     if statement.kind not in (BINDING, MACRO):
         return
     allowed = {*_DOORS, *(name for registry in _REGISTRIES for name in registry.names())}

@@ -20,6 +20,7 @@ from dlib_bvae.stages.inputs import Representation
 from dlib_bvae.stages.scoring import drawn_so
 
 Configured = Callable[[list[str]], AbstractContextManager]
+NULL, NULL_OF_COSTLY = 20, 5  # matchings of a verified score
 _ROUNDING = 1e-6  # by which a score in floating point may leave its range
 _GIVEN = ("data", "codes", "random_state", "decode", "model")
 
@@ -72,6 +73,15 @@ def rows_of(claim: Claim, representation: Representation, configured: Configured
             _write_claimed(name, claim, representation)
             return Outcome(claim, None, str(error))
     return Outcome(claim, work.results(), None)
+
+
+def add_null(outcome: Outcome, representation: Representation, configured: Configured, number: int) -> None:
+    """Gives the row of a claim that was computed the null of `number` matchings; a costly metric has at most 5 of them."""
+    if outcome.found is None or not number:
+        return
+    matchings = [f"evaluation.null = {number}", f"evaluation.costly_null = {NULL_OF_COSTLY}"]
+    with configured([*bindings_of(outcome.claim), *matchings]), contextlib.redirect_stdout(io.StringIO()):
+        score_once(metrics.METRICS.canonical(outcome.claim.metric), representation, overwrite=False)
 
 
 def differences(outcome: Outcome, tolerance: float) -> list[str]:

@@ -20,9 +20,10 @@ from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.ground_truth import GroundTruthData
-from dlib_bvae.errors import UserError, check_number, visible
+from dlib_bvae.errors import UserError, check_integer, check_number, visible
 from dlib_bvae.leaderboard.submissions import Entry, Submission, duplicates, exact_factors, read, unequal_duplicate
-from dlib_bvae.leaderboard.submissions.scores import Outcome, check_range, differences, rows_of
+from dlib_bvae.leaderboard.submissions.scores import NULL, Outcome, add_null, check_range, differences, rows_of
+from dlib_bvae.metrics.engine.null import MOST
 from dlib_bvae.representations.codes import codes_digest
 from dlib_bvae.runtime import RUNS, load_tensorflow
 from dlib_bvae.stages import external
@@ -38,16 +39,17 @@ CODES = "codes"  # the folder of an entry's representation
 Images = GroundTruthData | Subsample  # the whole grid, or a probe of it
 
 
-def run_all(folders: Sequence[Path], tolerance: float = TOLERANCE, retrain: bool = False) -> None:
+def run_all(folders: Sequence[Path], tolerance: float = TOLERANCE, retrain: bool = False, null: int = NULL) -> None:
     """Verifies the submissions in `folders`, see run; one that is refused does not stop those after it.
 
-    Raises UserError for a tolerance out of range before any is read, and at the end where one was refused.
+    Raises UserError for a number out of range before any is read, and at the end where one was refused.
     """
     check_number("--tolerance", tolerance, 0, MOST_TOLERANCE)
+    check_integer("--null", null, 0, MOST)
     refused: list[str] = []
     for folder in folders:
         try:
-            run(folder, tolerance=tolerance, retrain=retrain)
+            run(folder, tolerance=tolerance, retrain=retrain, null=null)
         except UserError as error:
             if len(folders) == 1:
                 raise
@@ -64,13 +66,15 @@ def run(
     output_dir: Path | None = None,
     tolerance: float = TOLERANCE,
     retrain: bool = False,
+    null: int = NULL,
 ) -> list[Path]:
     """Verifies the submission in `folder` and writes its rows to `output_dir` (default: runs/submissions/<name>).
 
     Every claimed score is computed again from the codes by the metric's seed and parameters, and must be within
     `tolerance`, 0 … 0.15 (times the score where that is above 1). retrain: also train each entry that has a gin file again, and
     compare within the entry's tolerance. Rows are evaluations like others; their `evidence` is "recomputed", "retrained", or
-    "claimed" where the metric cannot be computed from these codes. Returns the folders of the entries, one each.
+    "claimed" where the metric cannot be computed from these codes. null: how many
+    matchings the null of a computed score has (at most 5 of a costly metric). Returns the folders of the entries, one each.
 
     Raises UserError, and writes nothing, for a meta.json that does not keep to the schema and for equal codes of several
     training seeds. An entry is refused for codes with another checksum, data with another fingerprint, images that are the same
@@ -79,6 +83,7 @@ def run(
     exactly without supervision are named on standard output and in the rows (submission_results.exact_factors), not refused.
     """
     check_number("tolerance", tolerance, 0, MOST_TOLERANCE)
+    check_integer("null", null, 0, MOST)
     submission = read(folder)
     final = output_dir or RUNS / "submissions" / submission.name
     _check_different(submission)
@@ -86,7 +91,7 @@ def run(
     with tempfile.TemporaryDirectory() as scratch:
         for entry in submission.entries:
             try:
-                verified.append(_verified(submission, entry, Path(scratch), tolerance, retrain))
+                verified.append(_verified(submission, entry, Path(scratch), tolerance, retrain, null))
             except UserError as error:
                 if len(submission.entries) == 1:
                     raise
@@ -156,7 +161,7 @@ def _take_away(codes: Path) -> None:
         codes.parent.rmdir()
 
 
-def _verified(submission: Submission, entry: Entry, scratch: Path, tolerance: float, retrain: bool) -> Path:
+def _verified(submission: Submission, entry: Entry, scratch: Path, tolerance: float, retrain: bool, null: int) -> Path:
     """The folder of the entry's rows, below `scratch`."""
     for claim in entry.claims:
         check_range(claim)
@@ -176,6 +181,8 @@ def _verified(submission: Submission, entry: Entry, scratch: Path, tolerance: fl
     _write_submission(representation, submission, entry, evidence, exact, tolerance)
     outcomes = [rows_of(claim, representation, _configured) for claim in entry.claims]
     _check_claims(submission, entry, data, outcomes, tolerance)
+    for outcome in outcomes:
+        add_null(outcome, representation, _configured, null)
     return place
 
 

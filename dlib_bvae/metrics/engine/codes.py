@@ -26,6 +26,26 @@ _CACHED_BYTES = 2**22  # of wider ones that are worked on at once, so that they 
 _OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at once
 
 
+class ReorderedCodes:
+    """Codes (images, latents) in another order, as an array of which only the rows that are asked for are copied.
+
+    order: int (images,), the row of `codes` that each image has. CodeReader takes it as it is, numpy as an array.
+    """
+
+    def __init__(self, codes: np.ndarray, order: np.ndarray):
+        self._codes, self._order = codes, order
+        self.shape, self.dtype = codes.shape, codes.dtype
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, images: np.ndarray) -> np.ndarray:
+        return self._codes[self._order[images]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._codes[self._order], dtype)
+
+
 class CodeReader:
     """Codes by grid index, checked.
 
@@ -150,12 +170,12 @@ def factor_sizes(data: MetricData) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
-def check_codes(codes: object, num_images: int) -> np.ndarray:
-    """`codes` as an array (num_images, latents), float or int, at most 20,000 latents.
+def check_codes(codes: Any, num_images: int) -> np.ndarray:
+    """`codes` as an array (num_images, latents), float or int, at most 20,000 latents; ReorderedCodes as they are.
 
     Raises UserError as check_codes_shape.
     """
-    array = codes if isinstance(codes, np.ndarray) else _numbers(codes)
+    array: Any = codes if isinstance(codes, (np.ndarray, ReorderedCodes)) else _numbers(codes)
     check_codes_shape(array.shape, array.dtype, num_images)
     return array
 

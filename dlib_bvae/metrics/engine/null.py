@@ -2,19 +2,23 @@
 
 A matching gives the codes of images to other images at random: it keeps the joint distribution of the codes and no relation to
 the factors. It works for every metric of codes alike, since a metric only sees codes in another order.
+
+A metric's file may offer a faster `nulls(score, codes, orders)`, which gives the very results of one_by_one. score: codes → the
+metric's result, all else given; codes: array (images, latents); orders: int (images,) each. Metrics of this package, which read
+codes by CodeReader only, have by_index.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
-from dlib_bvae.errors import check_memory
-from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData
+from dlib_bvae.errors import UserError, check_memory
+from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, ReorderedCodes
 from dlib_bvae.metrics.score_info import MISSING, PERMUTATION, UNKNOWN, Score, info_of
 
 LEAST_FOR_P = 19  # matchings: with fewer no p is 0.05 or less
@@ -27,18 +31,30 @@ _WHY = "missing"  # {statistic: why it is None}
 _BYTES = 2**33  # of the codes in another order
 
 Values: TypeAlias = dict[str, list[float | None]]
+ScoreOf: TypeAlias = Callable[[Any], Mapping[str, Any]]  # codes → a metric's result
 
 
-def matchings(codes: np.ndarray, number: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
-    """The rows of codes (images, latents) in `number` random orders, those from the `first`; an order is of (seed, its number).
+def orders(images: int, number: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
+    """`number` matchings, those from the `first`: which image's code each of `images` has, int64; each by seed and its number."""
+    for k in range(first, first + number):
+        yield np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM, k))).permutation(images)
+
+
+def one_by_one(score: ScoreOf, codes: np.ndarray, orders: Iterable[np.ndarray]) -> Iterator[Mapping[str, Any]]:
+    """The result of `score` on an array of the codes in each of the orders.
 
     Raises UserError where the codes in another order do not fit into 8 GiB.
     """
     what = f"{len(codes):,} codes of {codes.shape[1]:,} numbers in another order"
     check_memory(what, codes.nbytes, _BYTES, "score a subsample of the images, fewer codes, or without a null")
-    for k in range(first, first + number):
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM, k)))
-        yield codes[rng.permutation(len(codes))]
+    for order in orders:
+        yield score(codes[order])
+
+
+def by_index(score: ScoreOf, codes: np.ndarray, orders: Iterable[np.ndarray]) -> Iterator[Mapping[str, Any]]:
+    """The same without a copy of all codes, of metrics that read them by CodeReader only."""
+    for order in orders:
+        yield score(ReorderedCodes(codes, order))
 
 
 def seed_of(random_state: RandomState) -> int:
@@ -72,28 +88,52 @@ def has_null(scores: Mapping[str, Score]) -> bool:
 
 
 def compared(result: Mapping[str, Any], scores: Mapping[str, Score]) -> list[str]:
-    """The scores in a metric's result that have a null. scores: what its file says of them."""
+    """The scores in a metric's result, or in that of an evaluation, which names them, that have a null.
+
+    scores: what the metric's file says of them.
+    """
     missing = result.get(MISSING, {})
     return [
         key
-        for key, value in result.items()
-        if (_is_number(value) or key in missing) and _info(scores, key).null == PERMUTATION
+        for key in result.get("score_names", result)
+        if key in result and (_is_number(result[key]) or key in missing) and _info(scores, key).null == PERMUTATION
     ]
+
+
+def number_in(results: Mapping[str, Any], scores: Mapping[str, Score]) -> int | None:
+    """How many matchings the result of an evaluation has of each score; None where none of them has a null.
+
+    scores: as of compared. Raises ValueError, KeyError, TypeError or AttributeError where `results` are not as the stage writes
+    them.
+    """
+    names, there = compared(results, scores) if has_null(scores) else [], results.get(VALUES, {})
+    numbers = {len(there.get(name, [])) for name in names}
+    known = [value for name in names for value in there.get(name, [])]
+    if len(numbers) > 1 or not all(value is None or type(value) in (int, float) for value in known):
+        raise ValueError(f"{VALUES} must have as many numbers of each score")
+    return max(numbers, default=None)
 
 
 def values_of(
     names: Sequence[str],
-    score: Callable[[np.ndarray], Mapping[str, Any]],
+    score: ScoreOf,
     codes: np.ndarray,
     number: int,
     seed: int,
     first: int = 0,
+    nulls: Callable[[ScoreOf, np.ndarray, Iterable[np.ndarray]], Iterable[Mapping[str, Any]]] = one_by_one,
 ) -> Values:
     """{score of `names`: its value by each matching, None where it has none}. score: codes → a metric's result.
 
-    codes, number, seed, first: see matchings.
+    codes: array (images, latents). number, seed, first: see orders. nulls: of the metric's file. Raises UserError where that does
+    not give a result a matching.
     """
-    results = [score(matched) for matched in matchings(codes, number, seed, first)] if names else []
+    results = list(nulls(score, codes, orders(len(codes), number, seed, first))) if names else []
+    if names and len(results) != number:
+        raise UserError(
+            f"the `nulls` of a metric's file must give a result for each of {number} matchings; it gave {len(results)}; "
+            "report it to the authors of the metric"
+        )
     return {name: [_number(result.get(name)) for result in results] for name in names}
 
 

@@ -5,16 +5,24 @@ By name: the four of the [Re] β-VAE report (Table 2), two of disentanglement_li
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from multiprocessing.pool import ThreadPool
+from typing import Any, Protocol, TypeVar
 
 import gin
 import numpy as np
 
 from dlib_bvae.metrics.engine.sampling import Sample
 from dlib_bvae.runtime import interruptible
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+_PATIENCE = 0.1  # seconds after which a signal is seen where waiting cannot be interrupted
 
 
 class Classifier(Protocol):
@@ -132,6 +140,45 @@ class _Reordered:
         return self._model.predict(codes[:, self._order])
 
 
+def in_threads(function: Callable[[Item], Made], items: Sequence[Item]) -> list[Made]:
+    """[function(item) for each of the items], in as many threads as there are cores; the first error is raised."""
+    from joblib import cpu_count
+
+    threads = min(cpu_count(), len(items))
+    if threads < 2:
+        return [function(item) for item in items]
+    errors: list[BaseException] = []
+
+    def attempt(item: Item) -> Any:
+        try:
+            return None if errors else function(item)
+        except BaseException as error:  # also a KeyboardInterrupt, which would end the thread
+            errors.append(error)
+
+    # Not joblib's Parallel, which looks every 10 ms whether it is done: ten times what a fit to few images takes.
+    with ThreadPool(threads) as pool:
+        found = pool.map_async(attempt, items, chunksize=1)
+        while not found.ready():
+            found.wait(_PATIENCE)
+    if errors:
+        raise errors[0]
+    return found.get()
+
+
+def one_thread() -> contextlib.AbstractContextManager[Any]:
+    """In the block, BLAS and OpenMP use one thread a call."""
+    return _controller(len(sys.modules)).limit(limits=1)
+
+
+@functools.lru_cache(maxsize=1)
+def _controller(modules: int) -> Any:
+    """The libraries to limit, looked for again where a module was imported, which may have brought one: that takes 2 ms."""
+    from threadpoolctl import ThreadpoolController
+
+    del modules
+    return ThreadpoolController()
+
+
 def fit_all(make: Callable[[int], Classifier], train: Sample, seed: int, by_value: bool = False) -> list[Any]:
     """One classifier a factor, fitted to the images that have a value of it.
 
@@ -140,9 +187,6 @@ def fit_all(make: Callable[[int], Classifier], train: Sample, seed: int, by_valu
     predict and feature_importances_. Factors with many values take longest and begin first; scikit-learn's trees leave the
     interpreter lock, so threads use all cores without a copy of the codes. Each warning is passed on once.
     """
-    from joblib import Parallel, delayed
-    from threadpoolctl import threadpool_limits
-
     counts = [len(np.unique(column[column >= 0])) for column in train.factors.T]
     seeds = np.random.default_rng(seed).integers(2**31 - 1, size=len(counts))
     places = fixed_order(train.codes) if by_value else None
@@ -159,9 +203,9 @@ def fit_all(make: Callable[[int], Classifier], train: Sample, seed: int, by_valu
 
     order = sorted(range(len(counts)), key=lambda k: -counts[k])
     # The matrices are narrow: a second thread within their products made a logistic regression 2.5 times as slow.
-    with warnings.catch_warnings(record=True) as caught, threadpool_limits(1):
+    with warnings.catch_warnings(record=True) as caught, one_thread():
         warnings.simplefilter("always")
-        models = dict(zip(order, Parallel(n_jobs=-1, prefer="threads")(delayed(fit)(k) for k in order), strict=True))
+        models = dict(zip(order, in_threads(fit, order), strict=True))
     for warning in {str(each.message): each for each in caught}.values():
         warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return [models[k] for k in range(len(counts))]
@@ -169,15 +213,13 @@ def fit_all(make: Callable[[int], Classifier], train: Sample, seed: int, by_valu
 
 def accuracies(models: Sequence[Classifier], sample: Sample) -> np.ndarray:
     """The accuracy in [0, 1] of each factor's classifier on the images of `sample` that have a value of it, (factors,)."""
-    from joblib import Parallel, delayed
-    from threadpoolctl import threadpool_limits
 
-    def accuracy(k: int, model: Classifier) -> float:
+    def accuracy(k: int) -> float:
         codes, labels = sample.having(k)
-        return np.mean(model.predict(codes) == labels)
+        return np.mean(models[k].predict(codes) == labels)
 
-    with threadpool_limits(1):
-        return np.array(Parallel(n_jobs=-1, prefer="threads")(delayed(accuracy)(*each) for each in enumerate(models)))
+    with one_thread():
+        return np.array(in_threads(accuracy, range(len(models))))
 
 
 def standardised(train: Sample, *others: Sample) -> list[Sample]:

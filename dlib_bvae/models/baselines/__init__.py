@@ -11,7 +11,7 @@ import numpy as np
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models import Model
+from dlib_bvae.models.saved_model import Model
 from dlib_bvae.registry import Registry
 
 METHODS = {  # gin name → module, in the order of tables

@@ -1,7 +1,14 @@
-"""Objectives by name: one class a method."""
+"""Objectives by name: one class a method. Names alone import no TensorFlow."""
 
-from dlib_bvae.models.objectives.base import WEIGHTS, Batch, Objective, Wants, Weight, check_weight
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from dlib_bvae.registry import Registry
+
+if TYPE_CHECKING:
+    from dlib_bvae.models.objectives.base import Batch, Objective, Wants, Weight, check_weight
 
 __all__ = ["METHODS", "OBJECTIVES", "WEIGHTS", "Batch", "Objective", "Wants", "Weight", "check_weight"]
 
@@ -29,3 +36,18 @@ OBJECTIVES = Registry(
     "dlib_bvae.objectives",
     {name: f"dlib_bvae.models.objectives.{module}:{name}" for name, module in METHODS.items()},
 )
+WEIGHTS = Registry(
+    "weight schedule",
+    "dlib_bvae.weights",
+    {
+        name: f"dlib_bvae.models.objectives.base:{name}"
+        for name in ("linear_weight", "logistic_weight", "cyclical_weight")
+    },
+)
+
+
+def __getattr__(name: str) -> Any:
+    """What base.py has, which imports TensorFlow, when it is asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.base"), name)

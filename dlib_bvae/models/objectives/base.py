@@ -12,16 +12,6 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError, check_integer, check_number, check_positive
-from dlib_bvae.registry import Registry
-
-WEIGHTS = Registry(
-    "weight schedule",
-    "dlib_bvae.weights",
-    {
-        name: f"dlib_bvae.models.objectives.base:{name}"
-        for name in ("linear_weight", "logistic_weight", "cyclical_weight")
-    },
-)
 
 
 @dataclass(frozen=True)

@@ -168,3 +168,34 @@ def test_no_parameter_that_is_allowed_names_a_file():
         "model.output_bias",
     }
     assert texts - choices == {"model.name", "model.initial_weights"}
+
+
+def test_names_of_disentanglement_lib_are_checked_as_what_they_are_here(folder):
+    text = (
+        "vae_optimizer.optimizer_fn = @vae/AdamOptimizer\nvae/AdamOptimizer.beta1 = 0.8\nAdamOptimizer.name = @os.system()\n"
+        "model.model_num = @it_ran.here()\n"
+    )
+    (folder / "train.gin").write_text(HEAD + text)
+    found = checked(folder / "train.gin", "dummy_data")
+    assert "model.optimizer = @adam" in found
+    assert "adam.beta1 = 0.8" in found
+    assert not [line for line in found if "AdamOptimizer" in line or "system" in line or "it_ran" in line]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("AdamOptimizer.beta1 = @os.system()", "uses 'system', which is no part of a model"),
+        ("vae_optimizer.optimizer_fn = @os.system", "uses 'system', which is no part of a model"),
+        (
+            "evaluation.evaluation_fn = @sap_score",
+            "says by what to score, which is no part of a training; leave it out",
+        ),
+        ("evaluation.evaluation_fn = @mig", "says by what to score"),
+        ("discretizer.num_bins = 10", "uses 'mig', which is no part of a model"),
+        ("sap_score.num_train = 10", "uses 'sap_dlib', which is no part of a model"),
+        ("reconstruction_loss.loss_fn = @l2_loss", "use @gaussian_loss"),
+    ],
+)
+def test_what_they_may_not_be_is_refused(folder, text, said):
+    assert said in refused(folder, text)

@@ -36,6 +36,7 @@ def test_recomputed_scores_are_rows(submit, probe, capsys):
     assert row["train_results.fingerprint"] == probe.fingerprint
     assert row["train_results.origin"] == "rendered"
     assert row["evaluation_results.random_seed"] == 3
+    assert row["evaluation_results.null.discrete_mig.n"] == 20
     (cell,) = analysis.cells(rows()).to_dict("records")
     assert cell["mean"] == pytest.approx(metrics.score("mig", probe, codes, 3, **PARAMETERS)["discrete_mig"])
     assert (cell["evidence"], cell["supervision"]) == ("recomputed", "none")
@@ -147,12 +148,13 @@ def test_codes_of_the_whole_grid(submit):
     small = {"num_train": 100, "num_eval": 50}
     score = metrics.score("beta_vae", data, codes, 3, **small)["eval_accuracy"]
     claims = [claim("beta_vae", {"eval_accuracy": score}, small)]
-    verify.run(submit(codes, claims, probe=None, fingerprint=data.fingerprint))
+    verify.run(submit(codes, claims, probe=None, fingerprint=data.fingerprint), null=0)
     assert rows()["evidence"].tolist() == ["recomputed"]
+    assert "evaluation_results.null.discrete_mig.n" not in rows()
 
 
 def test_the_example_is_honest(tmp_path, capsys):
-    (place,) = verify.run(EXAMPLE, tmp_path / "verified")
+    (place,) = verify.run(EXAMPLE, tmp_path / "verified", null=0)
     assert len(list((place / "codes" / "metrics").iterdir())) == 3
     assert "suspicious" not in capsys.readouterr().out
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from support.known_codes import GRID
+from support.matchings import matchings
 
 from dlib_bvae import metrics
 from dlib_bvae.datasets.dummy import DummyData
@@ -11,7 +12,7 @@ from dlib_bvae.datasets.external.from_file import from_file
 from dlib_bvae.errors import UserError
 from dlib_bvae.image_quality import elbo, scores
 from dlib_bvae.metrics.engine import null
-from dlib_bvae.metrics.engine.null import as_array, matchings, statistics
+from dlib_bvae.metrics.engine.null import as_array, by_index, one_by_one, orders, statistics
 from dlib_bvae.metrics.score_info import COUNT, UNIT, Score
 
 FEW = {"num_train": 200}
@@ -23,9 +24,18 @@ def test_matchings_have_the_rows_of_the_codes_in_another_order_which_the_seed_an
     first, second, third = matchings(codes, 3, 0)
     assert not np.array_equal(first, second)
     assert np.array_equal(first[first[:, 0].argsort()], codes)
-    (later,) = matchings(codes, 1, 0, first=2)
-    assert np.array_equal(later, third)
-    assert not np.array_equal(next(matchings(codes, 1, 1)), first)
+    (later,) = orders(len(codes), 1, 0, first=2)
+    assert np.array_equal(codes[later], third)
+    assert not np.array_equal(matchings(codes, 1, 1)[0], first)
+
+
+def test_codes_in_another_order_read_by_index_are_the_array():
+    codes = np.arange(20).reshape(10, 2)
+    (order,) = orders(10, 1, 3)
+    lazy = next(by_index(lambda codes: codes, codes, [order]))
+    assert (lazy.shape, lazy.dtype, len(lazy)) == ((10, 2), codes.dtype, 10)
+    assert np.array_equal(lazy[np.array([7, 0])], codes[order][[7, 0]])
+    assert np.array_equal(np.asarray(lazy, np.float32), codes[order])
 
 
 def test_statistics_worked_out_by_hand():
@@ -159,7 +169,12 @@ def test_what_is_refused():
         metrics.score("mig", GRID, GRID.identity(), null=-1)
     huge = np.broadcast_to(np.float64(0), (2**27, 20))
     with pytest.raises(UserError, match="134,217,728 codes of 20 numbers in another order would take 20 GiB of memory"):
-        next(matchings(huge, 1, 0))
+        next(one_by_one(len, huge, [np.arange(3)]))
+    assert next(by_index(lambda codes: codes[np.arange(2)].shape, huge, [np.arange(3)])) == (2, 20)  # are not copied
+    with pytest.raises(
+        UserError, match="`nulls` of a metric's file must give a result for each of 3 matchings; it gave 1"
+    ):
+        null.values_of(["x"], len, np.zeros((4, 2)), 3, 0, nulls=lambda score, codes, orders: [{"x": 1.0}])
 
 
 def test_codes_in_the_order_of_a_file_are_those_of_its_images(tmp_path, monkeypatch):
