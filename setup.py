@@ -24,8 +24,8 @@ setup(
     license="Apache-2.0",
     keywords="disentanglement representation-learning variational-autoencoder beta-vae benchmark tensorflow",
     project_urls={
-        "disentanglement_lib, whose names and stages are kept": "https://github.com/google-research/disentanglement_lib",
-        "β-VAE (Higgins et al. 2017)": "https://openreview.net/forum?id=Sy2fzU9gl",
+        "Reference suite": "https://github.com/google-research/disentanglement_lib",
+        "Method": "https://openreview.net/forum?id=Sy2fzU9gl",
     },
     classifiers=[
         "Development Status :: 4 - Beta",

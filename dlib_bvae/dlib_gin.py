@@ -20,6 +20,7 @@ from dlib_bvae.dlib_names import (
     WITH_REPLACEMENT,
     draws,
     said,
+    said_of,
     said_of_metric,
 )
 from dlib_bvae.errors import UserError, warn_once
@@ -48,31 +49,40 @@ def translated(found: list[Statement]) -> list[Statement]:
     return _Translation(found).statements() if any(map(_concerns, found)) else found
 
 
-def metric_of(files: Sequence[str], bindings: Sequence[str]) -> str | None:
-    """The metric, by our name, that evaluation.evaluation_fn asks for; None where a configuration has none."""
-    return next((each.key for each in reversed(statements(files, bindings)) if each.kind == METRIC), None)
-
-
 def asked_metrics(
-    names: Sequence[str], files: Sequence[str] = (), bindings: Sequence[str] = ()
+    names: Sequence[str] | None, files: Sequence[str] = (), bindings: Sequence[str] = ()
 ) -> tuple[list[str], list[str]]:
-    """Metrics by our names for `names`, of which some may be disentanglement_lib's, and the gin bindings that they need.
+    """Metrics by our names, and the gin bindings that they need besides.
 
-    Raises UserError where one of its metrics would have others drawn with replacement, too, which files and bindings do not say.
+    names: of which some may be disentanglement_lib's; None for the one of the configuration's evaluation.evaluation_fn. Raises
+    UserError where neither names one, where they name different ones, and where one of its metrics would have others drawn with
+    replacement, too, which the configuration does not say.
     """
-    theirs = [name for name in names if name in ONLY_THEIRS]
-    needing = [name for name in theirs if draws(ONLY_THEIRS[name])]
-    bound = any(_key(each).full == _SAMPLING for each in statements(files, bindings)) if needing else True
-    more = [] if bound else [f"{_SAMPLING} = {WITH_REPLACEMENT!r}"]
+    found = statements(files, bindings)
+    of_gin = next((each.key for each in reversed(found) if each.kind == METRIC), None)
+    if names is None:
+        if of_gin is None:
+            raise UserError("no metric; give --metric=beta_vae, several names with commas between, or all")
+        return [of_gin], []
+    ours = [ONLY_THEIRS.get(name, name) for name in names]
+    if of_gin is not None and ours != [of_gin]:
+        raise UserError(
+            f"--metric={','.join(names)} is not what evaluation.evaluation_fn of the gin configuration asks for, {of_gin}; leave "
+            "out one"
+        )
+    needing = [name for name in names if name in ONLY_THEIRS and draws(ONLY_THEIRS[name])]
+    if any(_key(each).full == _SAMPLING for each in found):
+        needing = []
     others = [name for name in names if name not in ONLY_THEIRS and not name.endswith(TWIN)]
-    if more and others:
+    if needing and others:
         raise UserError(
             f"--metric={needing[0]} draws images with replacement, as disentanglement_lib does, and {others[0]} does not; ask "
-            f"for them one after the other, or give --gin_bindings={more[0]!r} for both"
+            f"for them one after the other, or give --gin_bindings={draws(ONLY_THEIRS[needing[0]])!r} for both"
         )
-    for name in theirs:
-        warn_once(said(name))
-    return [ONLY_THEIRS.get(name, name) for name in names], more
+    for name in names:
+        if name in ONLY_THEIRS:
+            warn_once(said(name))
+    return ours, [draws(ONLY_THEIRS[name]) for name in needing[:1]]
 
 
 class _Key(NamedTuple):
@@ -118,19 +128,20 @@ def _is_theirs(reference: Reference) -> bool:
 
 
 class _Translation:
-    """One configuration's translation. last: the binding that holds, by the parts of its key."""
+    """One configuration's translation. last: the binding that holds, by the parts of its key; final: the last in any scope."""
 
     def __init__(self, found: list[Statement]):
         self.found = found
         parameters, macros = effective(found)
         self.values = Macros(macros)
         self.last = {_key(each): each for each in parameters.values()}
+        self.final = {key.full: each for key, each in self.last.items()}
         self.advised: set[str] = set()
         self.network = self._function("vae_optimizer.optimizer_fn")
         self.adam = self._bound(_ADAM, self.network)
         self.other = self._function("discriminator_optimizer.optimizer_fn")
         self.rival = self._bound(_ADAM, self.other)
-        self.evaluated = self._function(_EVALUATION)
+        self.evaluated = self._function(_EVALUATION, "@mig")
         self.theirs = _last_part(self.evaluated) if self.evaluated else ""
         self.metric = METRICS.get(self.theirs, self.theirs)
         self.scored = self._bound(self.theirs, self.evaluated)
@@ -158,8 +169,8 @@ class _Translation:
         if use := REFUSED.get(key.name):
             raise _refusal(key.name, use, each)
         if key.full in self.handlers:
-            if each is self.last[key]:  # what a later one overrides says nothing
-                yield from self._advice(key.full, each)
+            if each is self.final[key.full]:  # what a later one overrides says nothing
+                yield from self._advice(key.full, each) if key.full not in (_EVALUATION, *SHARED) else ()
                 yield from self.handlers[key.full](each)
         elif key.full in IGNORED and self._changes_nothing(key.full, each):
             yield from self._advice(key.full, each)
@@ -176,7 +187,7 @@ class _Translation:
             yield each._replace(value=_renamed(each.value)) if each.kind in (BINDING, MACRO) else each
 
     def _advice(self, theirs: str, each: Statement) -> Iterator[Statement]:
-        if theirs not in self.advised and theirs != _EVALUATION:
+        if theirs not in self.advised:
             self.advised.add(theirs)
             yield Statement(ADVICE, said(theirs), None, each.file, each.line)
 
@@ -280,8 +291,11 @@ class _Translation:
         if isinstance(value, Reference):
             value = _last_part(value)
         if self.metric in metrics:
-            yield each._replace(key=f"{self.metric}.{parameter}", value=value)
+            ours = f"{self.metric}.{parameter}"
+            yield Statement(ADVICE, said_of(key.full, ours), None, each.file, each.line)
+            yield each._replace(key=ours, value=value)
             return
+        yield from self._advice(key.full, each)
         file = each.file or "--gin_bindings"  # whoever typed one name is not told of the others that nothing used them
         for name in metrics:
             yield each._replace(key=f"{name}.{parameter}", value=value, file=file)
@@ -291,18 +305,21 @@ class _Translation:
         return isinstance(model, Reference) and _last_part(model) == "factor_vae"
 
     def _has(self, full: str) -> bool:
-        return any(key.full == full for key in self.last)
+        return full in self.final
 
     def _value(self, full: str) -> Any:
         """What is bound to a parameter in the end, in whatever scope; None where nothing is."""
-        found = [each for key, each in self.last.items() if key.full == full]
-        return self.values.resolve(found[-1].value, found[-1]) if found else None
+        each = self.final.get(full)
+        return None if each is None else self.values.resolve(each.value, each)
 
-    def _function(self, full: str) -> Reference | None:
-        """The function that is bound to a parameter. Raises UserError where it is none."""
+    def _function(self, full: str, example: str = "@AdamOptimizer") -> Reference | None:
+        """The function that is bound to a parameter, if any. Raises UserError for another value."""
         value = self._value(full)
-        if value is not None and (not isinstance(value, Reference) or value.evaluate):
-            raise UserError(f"{full} must be a function such as @mig, without parentheses; got {literal(value)}")
+        if full in self.final and (not isinstance(value, Reference) or value.evaluate):
+            raise UserError(
+                f"{full} must be a function such as {example}, without parentheses; got {literal(value)}"
+                f"{self.final[full].place}"
+            )
         return value
 
     def _bound(self, name: str, function: Reference | None) -> dict[str, Statement]:

@@ -79,7 +79,7 @@ ALIASES = {
     ),
     "discretizer.num_bins": Alias("mig.num_bins", "or num_bins of another metric"),
     "predictor.predictor_fn": Alias("downstream_task.predictor", "or predictor of another metric; a name in quotes"),
-    "prune_dims.threshold": Alias("factor_vae_score_dlib.prune_threshold"),
+    "prune_dims.threshold": Alias("factor_vae_score_dlib.prune_threshold", "or that of factor_vae_score"),
     "unified_scores.matrix_fns": Alias("unified_scores.matrices", "names in quotes"),
     "reduced_representation.correlation_measure": Alias(
         "reduced_downstream_task.importance", "@factorwise_dci is 'gradient_boosting_classifier'"
@@ -143,7 +143,11 @@ def said(theirs: str) -> str:
     if theirs in IGNORED:
         value = IGNORED[theirs].only and f" = {IGNORED[theirs].only}"
         return f"disentanglement_lib's {theirs}{value} changes nothing here: {IGNORED[theirs].why}"
-    ours, more = ALIASES[theirs]
+    return said_of(theirs, *ALIASES[theirs])
+
+
+def said_of(theirs: str, ours: str, more: str = "") -> str:
+    """The line of advice on a name of its that is `ours`, such as one of SHARED for a known metric."""
     return f"disentanglement_lib's {theirs} is {ours} here{more and f'; {more}'}"
 
 

@@ -27,17 +27,32 @@ class UnknownName(UserError):
     """A name that no registry or configuration has."""
 
 
+# kind of name → what `dlib_bvae list` calls all of them
+LISTS = {
+    "architecture": "architectures",
+    "data set": "datasets",
+    "fitted model": "methods",
+    "gin name": "parameters",
+    "metric": "metrics",
+    "metric of a set of runs": "metrics",
+    "objective": "methods",
+    "optimizer": "optimizers",
+}
 _LONGEST_NAME = 200  # characters that a sentence shows of an unknown one
+_FEW = 12  # names that a sentence shows where none is near
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
-    """Builds the error for `name`, which no `kind` has: it names the near ones, or all where none is near."""
+    """Builds the error for `name`, which no `kind` has: it names the near ones, or all, or says what lists them."""
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
+    lower = {each.lower(): each for each in names}
+    near = [lower[each] for each in difflib.get_close_matches(str(name).lower(), lower, n=3, cutoff=0.5)]
+    listed = f"all: dlib_bvae list {LISTS[kind]}" if LISTS.get(kind) and len(names) > _FEW else ""
+    shown = f"did you mean {' or '.join(near)}?" if near else "" if listed else f"known: {', '.join(names) or 'none'}"
+    hint = f"{shown} ({listed})" if shown and listed else shown or listed
     long = isinstance(name, str) and len(name) > _LONGEST_NAME
-    shown = f"{name[:_LONGEST_NAME]}…" if long else name
-    return UnknownName(f"no {kind} is called {shown!r}; {hint}")
+    called = f"{name[:_LONGEST_NAME]}…" if long else name
+    return UnknownName(f"no {kind} is called {called!r}; {hint}")
 
 
 def check_integer(name: str, value: object, least: int, most: int | None = None) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import io
 import math
 import os
+import re
 import tokenize
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -253,11 +255,19 @@ def _expanded(found: Iterable[Statement], above: tuple[str, ...], only_installed
                 f"such as {installed()[0]}{each.place}"
             )
         if path is None:
-            raise UserError(
-                f"there is no gin file {name}; looked in the working directory and among the installed ones: "
-                f"{', '.join(installed())}{each.place}"
-            )
+            raise UserError(f"there is no gin file {name}; {_near_file(name)}{each.place}")
         yield from _expanded(_parsed_file(path, name), (*above, each.key), only_installed)
+
+
+def _near_file(name: str) -> str:
+    """Which of the installed files, or of those in the working directory, `name` may mean."""
+    there = [str(path.relative_to(home)) for home in _HOMES[:1] for path in sorted((home / "gin").rglob("*.gin"))]
+    there += [path.name for path in sorted(Path().glob("*.gin"))]
+    by_name = {Path(each).stem.lower(): each for each in reversed(there)}
+    near = [by_name[each] for each in difflib.get_close_matches(Path(name).stem.lower(), by_name, n=3, cutoff=0.7)]
+    if near:
+        return f"did you mean {' or '.join(near)}? (all: dlib_bvae list configs)"
+    return "looked in the working directory and among the installed ones, which dlib_bvae list configs shows"
 
 
 def _path(file: str) -> str | None:
@@ -296,7 +306,29 @@ def _parsed_text(text: str, file: str) -> tuple[Statement, ...]:
         line = error.lineno if isinstance(error, SyntaxError) else error.args[1:] and error.args[1][0]
         message = (error.msg if isinstance(error, SyntaxError) else str(error.args[0])).split("\n")[0]
         where = f"{f'line {line} of ' if line else ''}{file or '--gin_bindings'}"
-        raise UserError(f"gin syntax error in {where}: {message}; expected name.parameter = value") from error
+        if message.startswith("malformed node"):
+            message = "text stands in quotes, a function after @, a macro after %"
+        advice = _advice(text, int(line or 0)) or f"{message}; expected name.parameter = value"
+        raise UserError(f"gin syntax error in {where}: {advice}") from error
+
+
+def _advice(text: str, number: int) -> str:
+    """What is wrong with the value in a line of one binding, text without quotes above all; "" for other faults."""
+    line = [*text.splitlines(), ""][number - 1].strip() if number else ""
+    match = re.fullmatch(r"([\w./]+)\s*=\s*(.*?)\s*(?:#.*)?", line)
+    if match is None:
+        return ""
+    key, value = match.groups()
+    if not value:
+        return f"{key} has no value; write {key} = 4, or {key} = 'text'"
+    if value.lower() in ("true", "false", "none"):
+        return f"{key} = {value} is no value; write {key} = {value.capitalize()}"
+    if re.fullmatch(r"[\w./~:-]+", value) and not re.fullmatch(r"-?\d[\d.]*", value):
+        return (
+            f"{key} = {value} is no value; text stands in quotes: {key} = '{value}' (in a shell: "
+            f"--gin_bindings=\"{key} = '{value}'\"), a function after @, a macro after %"
+        )
+    return ""
 
 
 def _parsed(text: str, file: str) -> Iterator[Statement]:

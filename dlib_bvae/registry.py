@@ -42,8 +42,11 @@ class Registry:
         return sorted([*self._addresses, *self._entry_points()])
 
     def canonical(self, name: str) -> str:
-        """The name that results and gin use for `name`, which may be an alias; any other is returned as it is."""
-        return self._aliases.get(name, name)
+        """The name that results and gin use for `name`, an alias or one in other letter case; any other is returned as it is."""
+        name = self._aliases.get(name, name)
+        if name in self._addresses or not isinstance(name, str):
+            return name
+        return {each.lower(): each for each in self._addresses}.get(name.lower(), name)
 
     def __contains__(self, name: str) -> bool:
         return self.canonical(name) in self._addresses or name in self._entry_points() or name in self._added

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import numpy as np
 
 from dlib_bvae.artifacts.trust import trusting
+from dlib_bvae.dlib_names import ONLY_THEIRS
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.scores import Scores
 from dlib_bvae.runtime import RUNS, interruptible, load_tensorflow, quiet
@@ -224,7 +225,7 @@ def _scores(names: list[str], directories: list[Path]) -> dict[str, Scores]:
 
     found = [Scores(read_results(each, "evaluation")) for each in directories]
     scores = {each["metric"]: each for each in found}
-    return {name: scores[METRICS.canonical(name)] for name in names}
+    return {name: scores[METRICS.canonical(ONLY_THEIRS.get(name, name))] for name in names}
 
 
 def _directory(run: RunLike) -> Path:

@@ -184,10 +184,20 @@ def prepare_tensorflow() -> None:
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow (see prepare_tensorflow) and finds its devices, without start-up lines on standard error."""
-    prepare_tensorflow()
-    import tensorflow as tf
+    """Imports TensorFlow (see prepare_tensorflow) and finds its devices, without start-up lines on standard error.
 
+    Raises UserError where it is not installed.
+    """
+    prepare_tensorflow()
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
+        raise UserError(
+            "this needs TensorFlow, which is not installed here; install this package with what it needs, pip install . in a "
+            "checkout (scores of codes, tables and the board do without)"
+        ) from error
     with _without_standard_error():
         tf.config.list_logical_devices()
 

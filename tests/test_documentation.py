@@ -57,7 +57,11 @@ def test_commands_and_configurations_that_pages_name_are_there():
         (path.name, name) for path, text in OF_TODAY.items() for name in re.findall(r"(?<![.\w])dlib_bvae_(\w+)", text)
     }
     assert {each for each in commands if each[1] not in COMMANDS and each[1] != "codes"} == set()
-    files = {(path.name, each) for path, text in OF_TODAY.items() for each in re.findall(r"\bgin/[\w/]+\.gin\b", text)}
+    files = {
+        (path.name, each)
+        for path, text in OF_TODAY.items()
+        for each in re.findall(r"(?<![\w/])gin/[\w/]+\.gin\b", text)
+    }
     made = {"datasets/rings", "models/sparse_vae", "models/narrow_fc", "metrics/code_range"}  # CONTRIBUTING's recipes
     absent = {each for each in files if not (ROOT / each[1]).exists()}
     assert absent <= {("CONTRIBUTING.md", f"gin/{each}.gin") for each in made}

@@ -82,6 +82,14 @@ def test_an_unknown_name_names_the_near_ones_or_all():
     assert str(unknown("metric", "mag", ["mig", "sap"])) == "no metric is called 'mag'; did you mean mig?"
     assert str(unknown("metric", "zzz", ["sap", "mig"])) == "no metric is called 'zzz'; known: mig, sap"
     assert str(unknown("metric", "zzz", [])) == "no metric is called 'zzz'; known: none"
+    assert str(unknown("thing", "MAG", ["mig", "sap"])) == "no thing is called 'MAG'; did you mean mig?"
+
+
+def test_the_names_of_a_long_list_are_left_to_the_command_that_lists_them():
+    names = [f"mig_{number}" for number in range(40)]
+    assert str(unknown("metric", "list", names)) == "no metric is called 'list'; all: dlib_bvae list metrics"
+    near = "no metric is called 'mig_7x'; did you mean mig_7 or mig_37 or mig_27? (all: dlib_bvae list metrics)"
+    assert str(unknown("metric", "mig_7x", names)) == near
 
 
 def test_a_full_disk_of_python_and_of_tensorflow():

@@ -116,7 +116,9 @@ def test_a_file_that_includes_itself_is_refused(folder):
 
 def test_a_missing_include_says_where_it_is_asked_for(folder):
     (folder / "a.gin").write_text("\ninclude 'no.gin'\n")
-    with pytest.raises(UserError, match=r"no gin file no\.gin; .*beta4_dsprites\.gin.* \(line 2 of a\.gin\)$"):
+    with pytest.raises(
+        UserError, match=r"no gin file no\.gin; looked in .*dlib_bvae list configs.* \(line 2 of a\.gin\)$"
+    ):
         statements(["a.gin"], [])
 
 
@@ -145,6 +147,37 @@ def test_wrong_syntax_names_the_line(folder, text):
         UserError, match=r"^gin syntax error in (line [2-4] of )?a\.gin: .*; expected name\.parameter = value$"
     ):
         statements(["a.gin"], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("vae.beta = four", r"vae\.beta = four is no value; text stands in quotes: vae\.beta = 'four' \(in a shell: "),
+        ("dataset.name=/a/b.npy  # mine", r"dataset\.name = /a/b\.npy is no value; text stands in quotes"),
+        ("model.xla = true", r"model\.xla = true is no value; write model\.xla = True$"),
+        ("vae.beta =", r"vae\.beta has no value; write vae\.beta = 4, or"),
+        ("a.b = c, d", r"text stands in quotes, a function after @, a macro after %; expected"),
+    ],
+)
+def test_a_value_that_is_none_is_said_with_the_remedy(text, said):
+    with pytest.raises(UserError, match=rf"^gin syntax error in line 2 of --gin_bindings: {said}"):
+        statements([], ["x.x = 0", text])
+
+
+def test_a_missing_file_names_the_near_ones(folder):
+    (folder / "mine.gin").write_text("")
+    for wrong, near in {
+        "quickstart.gn": "gin/quickstart.gin",
+        "gin/Beta4_dsprite.gin": "gin/beta4_dsprites.gin",
+    }.items():
+        with pytest.raises(UserError, match=f"there is no gin file {wrong}; did you mean .*{near}"):
+            statements([wrong], [])
+    with pytest.raises(UserError, match="did you mean mine.gin"):
+        statements(["mime.gin"], [])
+    with pytest.raises(
+        UserError, match="looked in the working directory and among the installed ones, which dlib_bvae list"
+    ):
+        statements(["zzz"], [])
 
 
 def test_former_names_are_noted_where_they_stand(folder):

@@ -156,6 +156,14 @@ def test_a_misspelt_data_set_is_told():
         datasets.load("dummydata")
 
 
+def test_names_match_without_regard_to_case():
+    registry = Registry("metric", "dlib_bvae.none", {"Exact": "math:sqrt"}, aliases={"old": "Exact"})
+    assert registry.get("EXACT") is registry.get("exact") is registry.get("Exact")
+    assert registry.canonical("exact") == "Exact"
+    assert "exact" in registry
+    assert registry.names() == ["Exact"]
+
+
 def test_an_alias_leads_to_the_entry_and_is_not_listed():
     registry = Registry("metric", "dlib_bvae.none", {"exact": "math:sqrt"}, aliases={"old": "exact"})
     assert registry.get("old") is registry.get("exact")

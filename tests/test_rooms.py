@@ -13,6 +13,7 @@ ROOMS = (
     *(
         "errors",
         "runtime",
+        "progress_line",
         "former_names",
         "gin_text",
         "dlib_names",

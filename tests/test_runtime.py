@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dlib_bvae import runtime
+from dlib_bvae.errors import UserError
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
 USE = "import os, sys; import tensorflow as tf; tf.ones(2) + 1; print(os.environ.get('TF_ENABLE_ONEDNN_OPTS'))"
@@ -116,6 +117,7 @@ MAIN = """
 import argparse, contextlib, os, signal, sys
 from dlib_bvae import runtime
 from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError
 def call():
     {}
     print("after")
@@ -168,3 +170,9 @@ def test_a_command_whose_reader_has_ended_ends_without_a_word():
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         child.stdout.close()
         assert (child.stderr.read(), child.wait(timeout=60)) == (b"", 128 + signal.SIGPIPE)
+
+
+def test_a_missing_tensorflow_is_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(UserError, match="this needs TensorFlow, which is not installed here; install this package"):
+        runtime.load_tensorflow()

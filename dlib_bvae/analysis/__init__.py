@@ -1,4 +1,4 @@
-"""Statistics of many runs: cells of a board with their intervals, comparisons of methods, agreement of scores."""
+"""Statistics of many runs: cells of a board with their intervals, comparisons of methods, agreement of scores, chance."""
 
 from dlib_bvae.analysis.agreement import across_datasets, agreement, agreements, score_matrix
 from dlib_bvae.analysis.cells import (
@@ -12,6 +12,7 @@ from dlib_bvae.analysis.cells import (
     over_datasets,
     references,
 )
+from dlib_bvae.analysis.chance import above_chance, adjusted_random
 from dlib_bvae.analysis.intervals import (
     intervals,
     performance_profile,
@@ -20,6 +21,8 @@ from dlib_bvae.analysis.intervals import (
     ranks,
     trimmed,
 )
+from dlib_bvae.analysis.orders import orders
+from dlib_bvae.analysis.power import row_differences, seeds_needed, smallest_difference, spreads
 from dlib_bvae.analysis.selection import RULES, select, selections
 from dlib_bvae.analysis.variance import nested_squares, variance_shares
 
@@ -27,7 +30,9 @@ __all__ = [
     "BOARD",
     "COLUMNS",
     "RULES",
+    "above_chance",
     "across_datasets",
+    "adjusted_random",
     "agreement",
     "agreements",
     "cells",
@@ -37,15 +42,20 @@ __all__ = [
     "missing_references",
     "nested_squares",
     "normalised_runs",
+    "orders",
     "over_datasets",
     "performance_profile",
     "pooled",
     "probability_of_improvement",
     "ranks",
     "references",
+    "row_differences",
     "score_matrix",
+    "seeds_needed",
     "select",
     "selections",
+    "smallest_difference",
+    "spreads",
     "trimmed",
     "variance_shares",
 ]

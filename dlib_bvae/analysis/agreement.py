@@ -41,7 +41,7 @@ def agreement(frame: pd.DataFrame) -> pd.DataFrame:
 def agreements(frame: pd.DataFrame) -> pd.DataFrame:
     """Spearman's and Kendall's (tau-b) correlation of every pair of scores, of a score with itself too, in each data set.
 
-    Columns as in PAIRS; `runs` have both scores. Reference rows (random encoder, oracle) do not count: they would make
+    Columns as in PAIRS; `runs` have both scores. Reference rows (see cells.NOT_COMPETING) do not count: they would make
     every score agree. NaN for fewer than three runs and where one of the scores is constant.
     """
     import pandas as pd

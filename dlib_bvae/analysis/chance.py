@@ -6,18 +6,18 @@ import fnmatch
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from dlib_bvae.analysis.cells import BOARD, methods, score_info, selector
 from dlib_bvae.analysis.equal_codes import counted_once
-from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, null_columns
-from dlib_bvae.analysis.power import after_training
+from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, null_columns, null_count
 from dlib_bvae.analysis.tables import GROUP, per_run, per_seed
+from dlib_bvae.analysis.values import after_training
 from dlib_bvae.errors import UserError, check_number
 from dlib_bvae.metrics import METRICS
-from dlib_bvae.metrics.score_info import PERMUTATION, UNKNOWN, said_by
+from dlib_bvae.metrics.score_info import PERMUTATION, UNKNOWN, Score, said_by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,17 +51,16 @@ def above_chance(frame: pd.DataFrame, share: float = FALSE_SHARE) -> pd.DataFram
     check_number("share", share, 0, 1)
     if frame.empty:
         return pd.DataFrame(columns=[*GROUP, *COLUMNS])
-    nulls = _nulls(frame)
-    known = dict(iter(nulls.groupby(GROUP, sort=False))) if len(nulls) else {}
+    pooled = _pooled(_nulls(frame))
     every = per_seed(per_run(frame)).reset_index()[GROUP].drop_duplicates()
     rows = []
     for place in every.itertuples(index=False, name=None):
-        part = known.get(place)
         named = dict(zip(GROUP, place, strict=True))
-        rows.append([*place, *_against(part, named["metric"], named["score"])])
+        rows.append([*place, *_against(pooled.get(place), score_info(named["metric"], named["score"]))])
     table = pd.DataFrame(rows, columns=[*GROUP, "chance_z", "chance_n", "chance_p", "chance_missing"])
     table["above_chance"] = _decided(table, share)
-    return table[[*GROUP, *COLUMNS]]
+    kinds = {"chance_n": "Int64", "above_chance": "boolean", "chance_missing": "string"}
+    return table[[*GROUP, *COLUMNS]].astype(kinds)
 
 
 def is_main(metric: str, score: str) -> bool:
@@ -106,7 +105,13 @@ def _nulls(frame: pd.DataFrame) -> pd.DataFrame:
     names_of = {text: json.loads(text) for text in frame[SCORE_NAMES].unique()}
     parts = []
     for score in sorted(set().union(*names_of.values())):
-        wanted = {"value": f"evaluation_results.{score}", **_null_entries(score)}
+        columns_of = null_columns(score)
+        wanted = {
+            "value": f"evaluation_results.{score}",
+            "n": null_count(score),
+            "mean": columns_of["null_mean"],
+            "std": columns_of["null_std"],
+        }
         if not {*wanted.values()} - {wanted["std"]} <= {*frame.columns}:
             continue
         scored = frame[SCORE_NAMES].map({text: score in names for text, names in names_of.items()})
@@ -122,38 +127,50 @@ def _nulls(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).drop_duplicates()
 
 
-def _null_entries(score: str) -> dict[str, str]:
-    columns = null_columns(score)
-    prefix = columns["null_mean"].removesuffix(".mean")
-    return {"n": f"{prefix}.n", "mean": columns["null_mean"], "std": columns["null_std"]}
+class _Null(NamedTuple):
+    """Of one row: its mean score and that of its null (each seed counts once), and n matchings with their standard deviation."""
+
+    score: float
+    mean: float
+    n: int
+    std: float
 
 
-def _against(part: pd.DataFrame | None, metric: str, score: str) -> tuple[float, Any, float, str | None]:
-    """(z, n, p, why there is none) of one row from its evaluations that have a null."""
-    nan, known = math.nan, score_info(metric, score)
-    if known is not UNKNOWN and known.null != PERMUTATION:
-        return nan, None, nan, WITHOUT
-    if part is None:
-        return nan, None, nan, NO_NULL
-    n = int(part["n"].sum())
-    if known.higher_is_better is None:
-        return nan, n, nan, "neither more nor less of the score is better"
-    if n < 2:
-        return nan, n, nan, "one matching has no standard deviation"
+def _pooled(nulls: pd.DataFrame) -> dict[tuple, _Null]:
+    """{GROUP: _Null} of a table of `_nulls`."""
+    if nulls.empty:
+        return {}
     # nested as in `aggregate`: evaluations, then runs, then seeds
-    means = part.groupby(["seed", "run"])[["value", "mean"]].mean().groupby("seed").mean().mean()
-    above = float(means["value"] - means["mean"]) * (1 if known.higher_is_better else -1)
-    std = _pooled_std(*(part[name].fillna(0).to_numpy(np.float64) for name in ("n", "mean", "std")))
-    if std > _EQUAL:
-        return above / std, n, p_of(above / std, n), None
-    return (nan, n, nan, "the null does not vary") if above > _EQUAL else (nan, n, 1.0, None)
+    means = nulls.groupby([*GROUP, "seed", "run"])[["value", "mean"]].mean()
+    for levels in ([*GROUP, "seed"], GROUP):
+        means = means.groupby(level=levels).mean()
+    groups = nulls.assign(sum=nulls["n"] * nulls["mean"]).groupby(GROUP)
+    whole = groups["sum"].transform("sum") / groups["n"].transform("sum")
+    squares = (nulls["n"] - 1) * nulls["std"].fillna(0) ** 2 + nulls["n"] * (nulls["mean"] - whole) ** 2
+    of_all = nulls.assign(squares=squares).groupby(GROUP)[["n", "squares"]].sum()
+    std = np.sqrt(of_all["squares"].astype(float) / (of_all["n"].astype(float) - 1).clip(lower=1))
+    columns = (means["value"], means["mean"], of_all["n"], std)  # all are sorted by GROUP
+    numbers = zip(*(column.astype(float).tolist() for column in columns), strict=True)
+    return {
+        place: _Null(score, mean, int(n), std)
+        for place, (score, mean, n, std) in zip(means.index, numbers, strict=True)
+    }
 
 
-def _pooled_std(n: np.ndarray, mean: np.ndarray, std: np.ndarray) -> float:
-    """The standard deviation (divisor n − 1) of all values of groups of n values with these means and standard deviations."""
-    whole = (n * mean).sum() / n.sum()
-    squares = ((n - 1) * std**2 + n * (mean - whole) ** 2).sum()
-    return float(np.sqrt(squares / (n.sum() - 1)))
+def _against(null: _Null | None, known: Score) -> tuple[float, int | None, float, str | None]:
+    """(z, n, p, why there is none) of one row. known: what its metric says of the score."""
+    if known is not UNKNOWN and known.null != PERMUTATION:
+        return math.nan, None, math.nan, WITHOUT
+    if null is None:
+        return math.nan, None, math.nan, NO_NULL
+    if known.higher_is_better is None:
+        return math.nan, null.n, math.nan, "neither more nor less of the score is better"
+    if null.n < 2:
+        return math.nan, null.n, math.nan, "one matching has no standard deviation"
+    above = (null.score - null.mean) * (1 if known.higher_is_better else -1)
+    if null.std > _EQUAL:
+        return above / null.std, null.n, p_of(above / null.std, null.n), None
+    return (math.nan, null.n, math.nan, "the null does not vary") if above > _EQUAL else (math.nan, null.n, 1.0, None)
 
 
 def _decided(table: pd.DataFrame, share: float) -> np.ndarray:
@@ -194,7 +211,7 @@ def adjusted_random(frame: pd.DataFrame) -> pd.DataFrame:
         named = dict(zip([*GROUP, "base", "network"], key, strict=True))
         untrained_mean = of_random.get(tuple(named[name] for name in place))
         rows.append([*key[: len(GROUP)], *_between(named, float(part["value"].mean()), untrained_mean)])
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype({"adjusted_random_missing": "string"})
 
 
 def _between(named: Mapping[str, str], mean: float, zero: float | None) -> tuple[float, str | None]:

@@ -66,7 +66,10 @@ _TEXT_ENTRIES = (
     KEYS["metric"],
 )
 _NUMBERS = [f"train_results.{name}" for name in ("num_parameters", "elapsed_time", "reconstruction", "steps")]
-_WHOLE = (SEED, KEYS["num_images"])
+STEP = "postprocess_results.step"  # of training that codes are of; missing for those at its end
+METRIC_SEED = "evaluation_results.random_seed"
+REPEATED_SEEDS = "evaluation_results.repeats.seeds"
+_WHOLE = (SEED, KEYS["num_images"], STEP, METRIC_SEED)
 _LISTS = ("submission_results.exact_factors", "train_identity.seeds", "evaluation_identity.seeds", SCORE_NAMES)
 _CONFIG, _PARAMETERS = "train_config.", "evaluation_results.metric_parameters."
 _EVALUATION = "results/aggregate/evaluation.json"
@@ -277,6 +280,32 @@ def _check_scores(path: Path, row: dict[str, Any]) -> None:
             entry = row.get(column)
             if entry is not None and not is_number(entry):
                 raise UserError(f"{path}: {column} must be a finite number, not {_short(entry)}")
+        for column, fits, kind in (
+            (
+                null_count(name),
+                lambda entry: isinstance(entry, int) and is_number(entry) and entry > 0,
+                "an integer > 0",
+            ),
+            (repeated(name), _is_list_of_numbers, "a list of finite numbers"),
+            (REPEATED_SEEDS, _is_list_of_numbers, "a list of finite numbers"),
+        ):
+            entry = row.get(column)
+            if entry is not None and not fits(entry):
+                raise UserError(f"{path}: {column} must be {kind}, not {_short(entry)}")
+
+
+def _is_list_of_numbers(entry: object) -> bool:
+    return isinstance(entry, list) and all(map(is_number, entry))
+
+
+def repeated(score: str) -> str:
+    """The column of the frame with a score by each of REPEATED_SEEDS (see metrics.engine.repeats)."""
+    return f"evaluation_results.repeats.scores.{score}"
+
+
+def null_count(score: str) -> str:
+    """The column of the frame with the number of matchings that a score's null is of."""
+    return f"evaluation_results.null.{score}.n"
 
 
 @functools.cache

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.analysis.cells import BOARD, REFERENCES, methods
-from dlib_bvae.analysis.equal_codes import counted_once
-from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, collect_some
+from dlib_bvae.analysis.frame import collect_some
+from dlib_bvae.analysis.orders import orders
 from dlib_bvae.analysis.tables import GROUP, csv_lines, per_run, per_seed
-from dlib_bvae.artifacts.outputs import check_outputs, write_outputs
+from dlib_bvae.analysis.values import TABLE, after_training, means, score_values, trained
+from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.errors import UserError, check_integer, check_number
-from dlib_bvae.models.baselines import BASELINES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,18 +23,14 @@ LEAST_FREEDOM = 10  # with fewer degrees of freedom a standard deviation is not 
 SOURCES = ("metric seed", "training seed", "exported step")
 DIFFERENCES = (0.05, 0.1)  # that the table says the seeds of
 NEEDED = {difference: f"seeds_for_{difference:g}" for difference in DIFFERENCES}
-TABLE = [*BOARD, "representation"]  # what a standard deviation is of
 COLUMNS = [
     *TABLE,
     *("source", "sd", "degrees_of_freedom", "groups", "seeds", "smallest_difference", *NEEDED.values(), "missing"),
 ]
 OF_ROWS = ["training_sd", "training_df", "smallest_difference", "smallest_difference_missing"]
-FILES = ("power.csv",)
+FILES = ("power.csv", "orders.csv")
 _FLAG = "--output_dir"
-_STEP, _LAST = "postprocess_results.step", "train_results.steps"
-_RANDOM_SEED, _REPEATS = "evaluation_results.random_seed", "evaluation_results.repeats."
 _NONE = (math.nan, 0, 0, 0)
-_OF_STEP = re.compile(r"-step\d+$")
 _MOST_SEEDS = 10**6  # beyond, the noncentral distribution is not accurate
 
 
@@ -107,8 +100,8 @@ def _effect(n: int, power: float, alpha: float) -> float:
 def run(places: Sequence[Path], output_dir: Path) -> list[Path]:
     """What the scores of all evaluations below `places` can tell apart, written to `output_dir`; returns the files' paths.
 
-    Writes power.csv (see spreads). What had to be left out is named on standard error. Raises UserError for a place that is no
-    directory or has no evaluation.
+    Writes power.csv (see spreads) and orders.csv (see orders.orders). What had to be left out is named on standard error.
+    Raises UserError for a place that is no directory or has no evaluation.
     """
     for place in places:
         if not place.is_dir():
@@ -117,8 +110,13 @@ def run(places: Sequence[Path], output_dir: Path) -> list[Path]:
             )
     check_outputs(output_dir, FILES, _FLAG)
     frame = collect_all(places)
-    table = spreads(frame)
-    return write_outputs(output_dir, {"power.csv": lambda: csv_lines(table)}, _FLAG)
+    table, ordered = spreads(frame), orders(frame)
+    contents: tuple[Content, ...] = (lambda: csv_lines(table), lambda: csv_lines(ordered))
+    paths = write_outputs(output_dir, dict(zip(FILES, contents, strict=True)), _FLAG)
+    print(
+        f"{len(table)} standard deviations, of which {int(table['sd'].notna().sum())} are known; {len(ordered)} orders"
+    )
+    return paths
 
 
 def collect_all(places: Sequence[Path]) -> pd.DataFrame:
@@ -139,13 +137,6 @@ def collect_all(places: Sequence[Path]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).drop_duplicates("path", ignore_index=True)
 
 
-def trained(frame: pd.DataFrame) -> pd.DataFrame:
-    """The evaluations of trained models: without baselines and reference rows. Codes from elsewhere count by their name."""
-    found = methods(frame) if len(frame) else []
-    untrained = {name for name in set(found) if name in REFERENCES or name in BASELINES}
-    return frame[[name not in untrained for name in found]]
-
-
 def spreads(frame: pd.DataFrame, power: float = POWER, alpha: float = ALPHA) -> pd.DataFrame:
     """The standard deviation of every score of trained models in a frame of `collect`, from each of SOURCES; see COLUMNS.
 
@@ -163,10 +154,10 @@ def spreads(frame: pd.DataFrame, power: float = POWER, alpha: float = ALPHA) -> 
     if values.empty:
         return pd.DataFrame(columns=COLUMNS)
     runs = [*TABLE, "model", "config", "run", "seed"]
-    drawn = _means(values, [*runs, "step", "metric_seed"])
-    steps = _means(drawn, [*runs, "step"])
-    ends = _means(values[values["last"]], [*runs, "metric_seed"])
-    seeds = _means(_means(ends, runs), [*TABLE, "model", "config", "seed"])
+    drawn = means(values, [*runs, "step", "metric_seed"])
+    steps = means(drawn, [*runs, "step"])
+    ends = means(values[values["last"]], [*runs, "metric_seed"])
+    seeds = means(means(ends, runs), [*TABLE, "model", "config", "seed"])
     parts = {
         "metric seed": _pooled(drawn, ["model", "config", "run", "step"]),
         "training seed": _pooled(seeds, ["model", "config"]),
@@ -177,7 +168,7 @@ def spreads(frame: pd.DataFrame, power: float = POWER, alpha: float = ALPHA) -> 
     for place in every:
         for source, found in parts.items():
             rows.append([*place, source, *_told_apart(source, found.get(place, _NONE), power, alpha)])
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(NEEDED.values(), "Int64") | {"missing": "string"})
 
 
 def row_differences(frame: pd.DataFrame, power: float = POWER, alpha: float = ALPHA) -> pd.DataFrame:
@@ -204,7 +195,7 @@ def row_differences(frame: pd.DataFrame, power: float = POWER, alpha: float = AL
         missing = _why(freedom) or ("one seed" if row["n"] < 2 else None)
         least = math.nan if missing else smallest_difference(sd, row["n"], power, alpha)
         rows.append([*(row[name] for name in GROUP), sd, freedom, least, missing])
-    return pd.DataFrame(rows, columns=[*GROUP, *OF_ROWS])
+    return pd.DataFrame(rows, columns=[*GROUP, *OF_ROWS]).astype({"smallest_difference_missing": "string"})
 
 
 def _why(freedom: int) -> str | None:
@@ -243,66 +234,3 @@ def _pooled(values: pd.DataFrame, within: Sequence[str]) -> dict[tuple, tuple[fl
         place: (math.sqrt(squares / freedom), int(freedom), int(number), int(fewest))
         for place, (squares, freedom, number, fewest) in zip(found.index, found.to_numpy(), strict=True)
     }
-
-
-def after_training(frame: pd.DataFrame) -> dict[str, str]:
-    """Name of codes → that of the codes of the same kind after training: "mean-step5000" → "mean"."""
-    import pandas as pd
-
-    at_step = pd.Series(False, frame.index) if _STEP not in frame else frame[_STEP].notna()
-    pairs = zip(frame[KEYS["representation"]], at_step, strict=True)
-    return {name: _OF_STEP.sub("", name) if stepped else name for name, stepped in dict.fromkeys(pairs)}
-
-
-def score_values(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every score of every evaluation in a frame of `collect`, once for each seed it was scored with.
-
-    Columns: TABLE, where the representation is that of the codes after training; model, config, seed, run; step: of training
-    that the codes are of (∞ where it is not known of those after training), last: whether these are the codes after it;
-    metric_seed and value. Runs of equal codes, and scores of one seed, are one.
-    """
-    import pandas as pd
-
-    keys = [*TABLE, "model", "config", "seed", "run", "step", "last", "metric_seed"]
-    if frame.empty:
-        return pd.DataFrame(columns=[*keys, "value"])
-    base, once = after_training(frame), counted_once(frame)
-    columns = {**KEYS, "seed": SEED, "run": RUN}
-    entries = pd.DataFrame({name: once.get(column, frame[column]) for name, column in columns.items()})
-    entries["last"] = entries["representation"].map(base) == entries["representation"]
-    entries["representation"] = entries["representation"].map(base)
-    at = [pd.to_numeric(frame[name], errors="coerce") if name in frame else None for name in (_STEP, _LAST)]
-    steps = [pd.Series(math.nan, frame.index) if each is None else each.astype("Float64").astype(float) for each in at]
-    entries["step"] = steps[0].where(~entries["last"], steps[1]).fillna(math.inf)
-    names = {text: json.loads(text) for text in frame[SCORE_NAMES].unique()}
-    parts = []
-    for score in sorted(set().union(*names.values())):
-        here = frame[SCORE_NAMES].map({text: score in each for text, each in names.items()}).to_numpy(bool)
-        drawn = pd.DataFrame(_by_seed(frame[here], score), columns=["place", "metric_seed", "value"])
-        parts.append(entries[here].iloc[drawn.pop("place")].reset_index(drop=True).assign(score=score, **drawn))
-    return _means(pd.concat(parts, ignore_index=True), keys)
-
-
-def _by_seed(frame: pd.DataFrame, score: str) -> Iterator[tuple[int, int, float]]:
-    """(Place in the frame, seed of the metric, value) of a score, several of an evaluation with repeats."""
-    import pandas as pd
-
-    values = (
-        pd.to_numeric(frame[f"evaluation_results.{score}"], errors="coerce")
-        .astype("Float64")
-        .to_numpy(float, na_value=math.nan)
-    )
-    empty = pd.Series(None, frame.index, dtype="object")
-    columns = (_RANDOM_SEED, f"{_REPEATS}seeds", f"{_REPEATS}scores.{score}")
-    seeds, repeated, scores = (frame.get(name, empty) for name in columns)
-    for place, value in enumerate(values):
-        if isinstance(repeated.iloc[place], str) and isinstance(scores.iloc[place], str):
-            pairs = zip(json.loads(repeated.iloc[place]), json.loads(scores.iloc[place]), strict=False)
-            yield from ((place, int(seed), float(each)) for seed, each in pairs)
-        elif not math.isnan(value):
-            seed = seeds.iloc[place]
-            yield place, 0 if seed is None or seed != seed else int(seed), float(value)
-
-
-def _means(values: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    return values.groupby(list(keys), as_index=False)["value"].mean()

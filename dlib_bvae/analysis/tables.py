@@ -34,6 +34,7 @@ _FLAG = "--output_dir"
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
 _IF_NEEDED = ["config", "metric_parameters", "fingerprint", "num_images"]
 LONG = [*_ALWAYS, "value", *NULL, "seed", "path"]
+_ABOVE, _CHANCE = "above_chance", {True: "yes", False: "no"}  # of chance.above_chance
 _FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
 _CSV_ROWS = 2_000  # that are text in memory at once
 
@@ -198,9 +199,10 @@ def render(table: pd.DataFrame) -> str:
     return captured.get()
 
 
-def run(results_dir: Path, output_dir: Path) -> list[Path]:
+def run(results_dir: Path, output_dir: Path, more: Sequence[Callable[[pd.DataFrame], pd.DataFrame]] = ()) -> list[Path]:
     """Tables of all evaluations below `results_dir`, written to `output_dir` and printed; returns the files' paths.
 
+    more: what else a row of results has: functions of the frame of `collect` that give a row for each of GROUP, and columns.
     What had to be left out, and runs of equal codes, are named on standard error. Raises UserError when there is no result to
     aggregate.
     """
@@ -211,6 +213,8 @@ def run(results_dir: Path, output_dir: Path) -> list[Path]:
     check_outputs(output_dir, FILES, _FLAG, of_earlier_version)
     frame = collect_some(results_dir, "be aggregated")
     table = aggregate(frame)
+    for columns_of in more:
+        table = table.merge(columns_of(frame), on=GROUP, how="left")
     say_equal(frame)
     paths = write_tables(table, frame, output_dir)
     print(render(table))
@@ -260,12 +264,14 @@ def _readable(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
     for name in _IF_NEEDED:
         if table.duplicated(subset=names).any() and table[name].nunique() > 1:
             names.append(name)
+    judged = ["above chance"] if _ABOVE in table and table[_ABOVE].notna().any() else []
     rows = []
     for record in table.to_dict("records"):
         row = [str(record[name])[: 10 if name == "fingerprint" else None] for name in names]
         deviation = f" ± {record['std']:.2g}" if record["seeds"] > 1 else ""
-        rows.append([*row, f"{record['mean']:.4g}{deviation}", str(record["seeds"])])
-    return [*names, "mean ± std", "seeds"], rows
+        row += [f"{record['mean']:.4g}{deviation}", str(record["seeds"])]
+        rows.append([*row, _CHANCE.get(record[_ABOVE], "")] if judged else row)
+    return [*names, "mean ± std", "seeds", *judged], rows
 
 
 def csv_lines(frame: pd.DataFrame) -> Iterator[bytes]:

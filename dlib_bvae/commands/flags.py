@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from dlib_bvae.errors import UserError
 
 Command = tuple[argparse.ArgumentParser, Callable[..., object]]
 
 
 def parser(
-    description: str, *, gin: bool = False, model_dir: bool = False, trust: bool = False
+    description: str, *, gin: bool = False, model_dir: bool = False, runs: bool = False, trust: bool = False
 ) -> argparse.ArgumentParser:
-    """A parser with the flags that several commands have."""
+    """A parser with the flags that several commands have. runs: of a command that for_each_run calls, see there."""
     flags = argparse.ArgumentParser(description=description, allow_abbrev=False)
     if gin:
         add_gin(flags)
+    if runs:
+        flags.add_argument(
+            "runs", nargs="*", type=Path, metavar="RUN_DIR", help="run directories (default: the most recent)"
+        )
+        flags.add_argument(
+            "--model_dir", type=Path, help="one run directory (default: those given, or the most recent)"
+        )
     if model_dir:
-        flags.add_argument("--model_dir", type=Path, help="the run directory")
+        flags.add_argument("--model_dir", type=Path, help="the run directory (default: runs/NAME of the last gin file)")
+    if model_dir or runs:
         flags.add_argument("--overwrite", action="store_true", help="redo a stage that is done")
     if trust:
         flags.add_argument(
@@ -80,6 +90,21 @@ def with_trust(call: Callable[..., object]) -> Callable[..., object]:
             call(**given)
 
     return trusting_call
+
+
+def for_each_run(call: Callable[..., object]) -> Callable[..., object]:
+    """`call`, which takes model_dir, for each of the runs given by position, for --model_dir, or for the most recent run."""
+
+    def call_each(*, runs: Sequence[Path], model_dir: Path | None, **given: Any) -> None:
+        if runs and model_dir is not None:
+            raise UserError("runs are given by position and by --model_dir; leave out one of the two")
+        if len(runs) > 1 and given.get("output_dir") is not None:
+            raise UserError("--output_dir takes what belongs to one run; name one run, or leave it out")
+        directories: list[Path | None] = [*runs] or [model_dir]
+        for each in directories:
+            call(model_dir=each, **given)
+
+    return call_each
 
 
 def print_paths(paths: object) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.commands.flags import Command, add_output_dir, parser, with_commands, with_trust
+from dlib_bvae.commands.flags import (
+    Command,
+    add_output_dir,
+    add_results_dir,
+    parser,
+    print_paths,
+    with_commands,
+    with_trust,
+)
 from dlib_bvae.runtime import RUNS
 
 
@@ -14,7 +22,7 @@ def metrics() -> Command:
     return with_commands(
         "Ranks runs without factors, and shows how far metrics can be relied on: by their settings, by codes whose quality "
         "is known.",
-        {"rank": rank, "sensitivity": sensitivity, "validity": validity},
+        {"rank": rank, "sensitivity": sensitivity, "validity": validity, "power": power},
     )
 
 
@@ -67,6 +75,13 @@ def validity() -> Command:
     flags.add_argument(
         "--perturbations", "--knobs", dest="perturbations", help="names with commas between (default: all)"
     )
+    flags.add_argument(
+        "--structures", help="of factors in the table of theory, names with commas between (default: all)"
+    )
+    flags.add_argument("--codes", help="in that table, names with commas between (default: all)")
+    flags.add_argument(
+        "--sizes", help="of its data, numbers of images with commas between (default: 200,1000,10000,100000)"
+    )
     flags.add_argument("--seeds", type=int, default=1, help="how many seeds of noise and drawn images (default: 1)")
     add_output_dir(flags, "where to write (default: runs/validity)", default=RUNS / "validity")
     flags.epilog = "example: dlib_bvae_metrics validity --metric=mig,dci --perturbations=noise,rotation"
@@ -77,5 +92,24 @@ def validity() -> Command:
 
         check_writable(given["output_dir"])
         validity.run(**{key: value for key, value in given.items() if value is not None})
+
+    return flags, call
+
+
+def power() -> Command:
+    """Says how large a difference the scores of so many seeds can tell."""
+    flags = parser(
+        "How much each score differs from seed to seed in the runs below directories, and so the smallest difference of two "
+        "methods that 5, 10 or 50 seeds tell: tables as CSV."
+    )
+    flags.add_argument("places", nargs="*", type=Path, metavar="PLACE", help="directories of runs (default: runs)")
+    add_results_dir(flags, "a further PLACE; may be repeated", action="append", default=[], metavar="PLACE")
+    add_output_dir(flags, "where to write (default: runs/power)", default=RUNS / "power")
+    flags.epilog = "example: dlib_bvae_metrics power runs/re_beta_vae_small --output_dir=power"
+
+    def call(places: list[Path], results_dir: list[Path], output_dir: Path) -> None:
+        from dlib_bvae.analysis import power
+
+        print_paths(power.run([*places, *results_dir] or [RUNS], output_dir))
 
     return flags, call

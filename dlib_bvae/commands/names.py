@@ -23,7 +23,12 @@ def names() -> Command:
         metavar="WHAT",
         help=f"{', '.join(_LISTS)} or {_PARAMETERS} (default: how many names each has); or a name, for its parameters",
     )
-    flags.add_argument("name", nargs="?", metavar="NAME", help=f"after {_PARAMETERS}: of which name")
+    flags.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help=f"after {_PARAMETERS}: of which name (default: all names that have some)",
+    )
     flags.epilog = "examples: dlib_bvae list metrics; dlib_bvae list parameters beta_vae"
     return flags, _call
 

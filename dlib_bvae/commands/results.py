@@ -5,22 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlib_bvae.commands.flags import Command, parser, print_paths
+from dlib_bvae.commands.flags import Command, add_output_dir, add_results_dir, parser, print_paths
+from dlib_bvae.errors import UserError
 from dlib_bvae.runtime import RUNS, load_tensorflow
 
 
 def aggregate() -> Command:
     """Puts the results of all runs in one table."""
     flags = parser("Puts the results of all runs under a directory in one table: CSV, Parquet and Markdown.")
-    flags.add_argument("--results_dir", type=Path, default=RUNS, help="where to look for runs (default: runs)")
-    flags.add_argument("--output_dir", type=Path, help="where to write the tables (default: the same)")
+    flags.add_argument(
+        "place", nargs="?", type=Path, metavar="RESULTS_DIR", help="where to look for runs (default: runs)"
+    )
+    add_results_dir(flags, "the same as a flag (default: runs)")
+    add_output_dir(flags, "where to write the tables (default: where the runs are)")
+    flags.epilog = "example: dlib_bvae_aggregate runs --output_dir=tables"
 
-    def call(results_dir: Path, output_dir: Path | None) -> None:
+    def call(place: Path | None, results_dir: Path | None, output_dir: Path | None) -> None:
         from dlib_bvae.analysis import tables
+        from dlib_bvae.analysis.chance import above_chance, adjusted_random
+        from dlib_bvae.analysis.power import row_differences
         from dlib_bvae.artifacts.record import check_writable
 
-        check_writable(output_dir or results_dir)
-        print_paths(tables.run(results_dir, output_dir or results_dir))
+        if place is not None and results_dir is not None:
+            raise UserError("runs are given by position and by --results_dir; leave out one of the two")
+        place = place or results_dir or RUNS
+        check_writable(output_dir or place)
+        more = (above_chance, adjusted_random, row_differences)
+        print_paths(tables.run(place, output_dir or place, more))
 
     return flags, call
 
@@ -30,9 +41,11 @@ def leaderboard() -> Command:
     flags = parser(
         "Makes the leaderboard of all runs under a directory: one HTML page, JSON, CSV, Parquet and Markdown."
     )
-    flags.add_argument("--results", type=Path, default=RUNS, help="where to look for runs (default: runs)")
-    flags.add_argument("--output", type=Path, default=Path("board"), help="the folder to write (default: board)")
-    flags.usage = "%(prog)s [-h] [--results RESULTS] [--output OUTPUT]\n       %(prog)s verify [-h] FOLDER ..."
+    add_results_dir(flags, "where to look for runs (default: runs)", default=RUNS)
+    add_output_dir(flags, "the folder to write (default: board)", default=Path("board"))
+    flags.usage = (
+        "%(prog)s [-h] [--results_dir RESULTS_DIR] [--output_dir OUTPUT_DIR]\n       %(prog)s verify [-h] FOLDER ..."
+    )
     actions = flags.add_subparsers(
         dest="action", prog=flags.prog, metavar="verify", help="instead: verify submissions (verify --help)"
     )
@@ -52,8 +65,8 @@ def leaderboard() -> Command:
 
     def call(
         action: str | None,
-        results: Path,
-        output: Path,
+        results_dir: Path,
+        output_dir: Path,
         folders: Sequence[Path] = (),
         tolerance: float = 1e-3,
         retrain: bool = False,
@@ -63,8 +76,8 @@ def leaderboard() -> Command:
             from dlib_bvae import leaderboard
             from dlib_bvae.artifacts.record import check_writable
 
-            check_writable(output)
-            print_paths(leaderboard.run(results, output))
+            check_writable(output_dir)
+            print_paths(leaderboard.run(results_dir, output_dir))
             return
         if retrain:
             load_tensorflow()

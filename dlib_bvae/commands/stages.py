@@ -6,9 +6,9 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.commands.flags import Command, parser, with_trust
+from dlib_bvae.commands.flags import Command, add_output_dir, for_each_run, parser, with_trust
 
-_ELSEWHERE = "where the results go instead of into the run directory, which is then only read"
+_ELSEWHERE = "where the results go; the run is then only read (default: the run directory)"
 
 
 def train() -> Command:
@@ -19,18 +19,20 @@ def train() -> Command:
         nargs="?",
         const="100:110",
         metavar="FIRST:LAST",
-        help="profile these steps for TensorBoard, into train/plugins/profile (100:110 when no steps are given)",
+        help="profile these steps for TensorBoard, into train/plugins/profile (100:110 without steps; default: none)",
     )
     flags.epilog = (
         "example: dlib_bvae_train --gin_config=gin/beta4_dsprites.gin --gin_bindings='model.training_steps = 2000'"
     )
 
-    flags.add_argument("--study", metavar="NAME", help="train one run of this study, such as unsupervised_study_v1")
+    flags.add_argument(
+        "--study", metavar="NAME", help="train a run of it, such as unsupervised_study_v1 (default: none)"
+    )
     flags.add_argument(
         "--model_num",
         type=int,
         metavar="N",
-        help="which run of --study, from 0; disentanglement_lib's numbers of its study",
+        help="which run of --study, from 0, by disentanglement_lib's numbers of its study (default: none)",
     )
 
     def call(study: str | None, model_num: int | None, **given: Any) -> None:
@@ -56,38 +58,48 @@ def postprocess() -> Command:
 
         postprocess.run(**given)
 
-    flags = parser("Encodes the whole data set of a trained run into codes.npy.", gin=True, model_dir=True, trust=True)
+    flags = parser("Encodes the whole data set of a trained run into codes.npy.", gin=True, runs=True, trust=True)
     _add_step(flags)
-    flags.add_argument("--output_dir", type=Path, help=_ELSEWHERE)
-    return flags, with_trust(call)
+    add_output_dir(flags, _ELSEWHERE)
+    flags.epilog = "example: dlib_bvae_postprocess runs/beta4_dsprites"
+    return flags, with_trust(for_each_run(call))
 
 
 def evaluate() -> Command:
     """Scores the codes of a trained run, or of any other framework."""
-    flags = parser("Scores codes by one or more metrics.", gin=True, model_dir=True, trust=True)
+    flags = parser("Scores codes by one or more metrics.", gin=True, runs=True, trust=True)
     flags.add_argument(
         "--metric",
-        help="names with commas between, or all; e.g. beta_vae (default: of evaluation.evaluation_fn in the gin configuration)",
+        help="names with commas between, or all; dlib_bvae list metrics (default: evaluation.evaluation_fn of a gin file)",
     )
-    flags.add_argument("--input_dir", type=Path, help="a run directory, or the codes in one, such as runs/beta4/mean")
     flags.add_argument(
-        "--repeats", type=int, metavar="N", help="score with N seeds: mean, standard deviation and 95 %% interval"
+        "--input_dir", type=Path, help="the run, or the codes in one, such as runs/beta4/mean (default: --model_dir)"
+    )
+    flags.add_argument(
+        "--repeats",
+        type=int,
+        metavar="N",
+        help="score with N seeds: mean, standard deviation, 95 %% interval (default: evaluation.repeats)",
     )
     flags.add_argument(
         "--null",
         type=int,
         metavar="N",
-        help="also score the codes with their images permuted, N times: what chance gives",
+        help="also score the codes with their images permuted, N times: what chance gives (default: evaluation.null)",
     )
     _add_step(flags)
-    flags.add_argument("--output_dir", type=Path, help=f"{_ELSEWHERE}; of codes from elsewhere (default: runs/NAME)")
+    add_output_dir(flags, f"{_ELSEWHERE[:-1]}; of codes from elsewhere runs/NAME)")
     group = flags.add_argument_group("instead of a run", "codes or an encoder from elsewhere")
     group.add_argument(
-        "--codes", type=Path, help="a .npy or .npz file (images, latents), one row an image in the data set's order"
+        "--codes",
+        type=Path,
+        help="a .npy or .npz file (images, latents), one row an image in the data set's order (default: those of a run)",
     )
-    group.add_argument("--codes_key", help="which array of a .npz file that has several")
-    group.add_argument("--saved_model", type=Path, help="a SavedModel with a signature encode: observations → mean")
-    group.add_argument("--dataset", help="the data set's name; its parameters are gin bindings")
+    group.add_argument("--codes_key", help="which array of a .npz file (default: the only one)")
+    group.add_argument(
+        "--saved_model", type=Path, help="one with a signature encode: observations → mean (default: that of a run)"
+    )
+    group.add_argument("--dataset", help="the data set's name, see dlib_bvae list datasets (default: dataset.name)")
     group.add_argument("--name", help="what tables call it (default: the file's name)")
     group.add_argument(
         "--training_seed", type=int, help="the seed of its training: tables pool what differs in it (default: 0)"
@@ -114,7 +126,8 @@ def evaluate() -> Command:
         chosen = external_codes(**external, output_dir=output_dir, model_dir=model_dir, step=step)
         evaluate.run(metric, gin_config, gin_bindings, model_dir, overwrite, repeats, chosen, step, output_dir, null)
 
-    return flags, with_trust(call)
+    flags.epilog = "example: dlib_bvae_evaluate runs/beta4_dsprites --metric=beta_vae,mig"
+    return flags, with_trust(for_each_run(call))
 
 
 def visualize() -> Command:
@@ -128,10 +141,13 @@ def visualize() -> Command:
 
         visualize.run(**given)
 
-    flags = parser(description, gin=True, model_dir=True, trust=True)
-    flags.add_argument("--output_dir", type=Path, help=_ELSEWHERE)
-    return flags, with_trust(call)
+    flags = parser(description, gin=True, runs=True, trust=True)
+    add_output_dir(flags, _ELSEWHERE)
+    flags.epilog = "example: dlib_bvae_visualize runs/beta4_dsprites"
+    return flags, with_trust(for_each_run(call))
 
 
 def _add_step(flags: ArgumentParser) -> None:
-    flags.add_argument("--step", type=int, help="the model that training kept at this step (model.export_steps)")
+    flags.add_argument(
+        "--step", type=int, help="the model that training kept at this step, see model.export_steps (default: the last)"
+    )

@@ -11,6 +11,7 @@ from dlib_bvae.commands.flags import (
     Command,
     add_output_dir,
     add_results_dir,
+    for_each_run,
     parser,
     print_paths,
     with_commands,
@@ -38,7 +39,9 @@ def run() -> Command:
     _add_study(flags)
     _add_executor(flags)
     flags.add_argument("--dry_run", action="store_true", help="print what would be done")
-    flags.add_argument("--max_hours", type=float, metavar="H", help="end after H hours, with checkpoints")
+    flags.add_argument(
+        "--max_hours", type=float, metavar="H", help="end after H hours, with checkpoints (default: no end)"
+    )
     flags.epilog = f"example: dlib_bvae_study run --study={_SMALL} --results_dir=runs/small"
 
     def call(
@@ -129,17 +132,20 @@ def beta_curve() -> Command:
     flags = parser(
         "Reconstruction and KL of a trained MR-VAE (gin/mr_vae_dsprites.gin) at every β: CSV and PNG.", trust=True
     )
-    flags.add_argument("--model_dir", type=Path, help="the run directory (default: the most recent run)")
+    flags.add_argument(
+        "runs", nargs="*", type=Path, metavar="RUN_DIR", help="run directories (default: the most recent)"
+    )
+    flags.add_argument("--model_dir", type=Path, help="one run directory (default: those given, or the most recent)")
     flags.add_argument("--num_images", type=int, default=10_000, help="images to average over (default: 10000)")
     flags.add_argument("--num_betas", type=int, default=13, help="points of the curve, even in log β (default: 13)")
-    flags.epilog = "example: dlib_bvae_study beta_curve --model_dir=runs/mr_vae_dsprites"
+    flags.epilog = "example: dlib_bvae_study beta_curve runs/mr_vae_dsprites"
 
     def call(**given: Any) -> None:
         from dlib_bvae.re_beta_vae import beta_curve
 
         print_paths(beta_curve.run(**given))
 
-    return flags, with_trust(call)
+    return flags, with_trust(for_each_run(call))
 
 
 def reproduce() -> Command:
@@ -165,7 +171,11 @@ def sweep() -> Command:
     flags, call_run = run()
     _, call_status = status()
     flags.add_argument(
-        "action", nargs="?", choices=["run", "status"], default="run", help="status: show how far the study is"
+        "action",
+        nargs="?",
+        choices=["run", "status"],
+        default="run",
+        help="status: show how far the study is (default: run)",
     )
 
     def call(action: str, **given: Any) -> None:

@@ -28,7 +28,7 @@ def run(results: Path, output: Path) -> list[Path]:
 
     if not results.is_dir():
         raise UserError(
-            f"there is no directory {results}; train and evaluate first, or name that of the runs: --results=…"
+            f"there is no directory {results}; train and evaluate first, or name that of the runs: --results_dir=…"
         )
     if output.exists() and not output.is_dir():
         raise UserError(f"{output} is a file; --output must be a folder, which is made where there is none")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlib_bvae import analysis, metrics
 from dlib_bvae.analysis.cells import CLAIMED, has_null
-from dlib_bvae.analysis.chance import above_chance, adjusted_random
+from dlib_bvae.analysis.chance import NO_NULL, above_chance, adjusted_random
 from dlib_bvae.analysis.frame import KEYS, NULL, RUN
 from dlib_bvae.analysis.power import row_differences
 from dlib_bvae.analysis.tables import GROUP, aggregate
@@ -20,7 +21,7 @@ from dlib_bvae.metrics.score_info import said_by
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_NULL, NOT_ABOVE = "no null", "not above chance"
+NOT_ABOVE = "not above chance"
 # What a row says of chance, besides its badges.
 JUDGED = (
     *("null", "above_chance", "chance_p", "chance_missing", "adjusted", "adjusted_random", "smallest_difference"),
@@ -89,8 +90,8 @@ def help_of(metric: str) -> str | None:
         except UserError:  # a plug-in that cannot be imported says nothing
             continue
         if about is not None:
-            lies = said_by(registry, metric, "VALIDITY", {}).get(metric)
-            return " ".join([f"Measures {about.measures}.", *([lies.caution] if lies and lies.caution else [])])
+            caution = metrics.caution(metric) if metric in metrics.METRICS else ""
+            return " ".join([f"Measures {about.measures}.", *([caution] if caution else [])])
     return None
 
 
@@ -145,7 +146,7 @@ def _length(text: object, axis: int) -> int | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    return float(value) if isinstance(value, numbers.Real) and math.isfinite(value) else None
 
 
 def latents_text(latents: Sequence[Latents], factors: int | None) -> str | None:
@@ -188,7 +189,7 @@ def with_badges(
     found = {
         **row,
         "has_null": possible,
-        "no_null": possible and judged.get("null") is None,
+        "no_null": possible and judged.get("chance_missing") == NO_NULL,
         **{name: judged.get(name) for name in JUDGED},
         "latents": latents_text(latents, factors),
         "collapsed": collapsed(latents, factors),

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlib_bvae.analysis.chance import NO_NULL
 from dlib_bvae.analysis.frame import NULL
 from dlib_bvae.analysis.tables import GROUP, csv_lines, has_columns, markdown_cell, parquet_bytes
-from dlib_bvae.leaderboard.badges import ADJUSTED, NO_NULL
+from dlib_bvae.leaderboard.badges import ADJUSTED
 from dlib_bvae.leaderboard.board import COSTS, STATISTICS
 
 if TYPE_CHECKING:

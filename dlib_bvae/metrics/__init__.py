@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlib_bvae.dlib_names import ONLY_THEIRS, said
 from dlib_bvae.errors import UserError, check_integer, unknown
-from dlib_bvae.metrics.score_info import HIGH, Matrix, Sampling, Score, definition_of, said_by
+from dlib_bvae.metrics.score_info import HIGH, Matrix, Sampling, Score, Validity, definition_of, said_by
 from dlib_bvae.metrics.scores import Scores
 from dlib_bvae.registry import Registry
 from dlib_bvae.runtime import interruptible
@@ -23,6 +23,7 @@ __all__ = [
     "CLASSIFIERS",
     "METRICS",
     "Scores",
+    "caution",
     "definition",
     "installed",
     "is_costly",
@@ -32,7 +33,9 @@ __all__ = [
     "nulls_of",
     "score",
     "scores_of",
+    "split",
     "small_parameters",
+    "validity",
 ]
 
 PAGES = {  # module → the metrics on its page, in the order of the table of metrics
@@ -105,6 +108,19 @@ def names() -> list[str]:
 def installed() -> list[str]:
     """names() without plug-ins that cannot be imported, which one line on standard error names; imports them."""
     return [name for name in METRICS.import_all() if name not in OF_IMAGES]
+
+
+def split(text: str, registry: Registry = METRICS) -> list[str]:
+    """The names in `text`, with commas between, each once, as `registry` calls them, whether or not it has them.
+
+    Raises UserError where there is none.
+    """
+    found = [registry.canonical(each.strip()) for each in text.split(",") if each.strip()]
+    if not found:
+        raise UserError(
+            "--metric is empty; give names with commas between, such as mig,dci, or all (dlib_bvae list metrics)"
+        )
+    return list(dict.fromkeys(found))
 
 
 def score(
@@ -219,6 +235,18 @@ def definition(name: str) -> dict[str, int]:
 def matrices(name: str) -> dict[str, Matrix]:
     """What the matrices in the results of the metric `name` are: {result key: Matrix}; empty where it does not say."""
     return dict(said_by(METRICS, name, "MATRICES", {}))
+
+
+def validity(name: str) -> Validity | None:
+    """What the scores of the metric `name` claim, and when they mislead; None where its file does not say."""
+    said: dict[str, Validity] = said_by(METRICS, name, "VALIDITY", {})
+    return said.get(name)
+
+
+def caution(name: str) -> str:
+    """When the metric `name` misleads, in two sentences; "" for one that no known codes are scored by (docs/validity.md)."""
+    found = validity(name) if name in METRICS else None
+    return found.caution if found else ""
 
 
 def small_parameters(name: str, images: int, fits: int) -> dict[str, Any]:

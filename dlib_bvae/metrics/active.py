@@ -9,7 +9,7 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import About, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import UNJUDGED, About, Result, Sampling, Score, Validity
 
 SCORES = {"active_units": Score(0, None, None, null=None), "active_fraction": Score(0, 1, None, null=None)}
 SAMPLING = Sampling(images=("num_train",))
@@ -22,6 +22,13 @@ ABOUT = {
         defects="It counts variance, in the units of the codes, not information. Codes that are no posterior means of "
         "a VAE have other units.",
     )
+}
+VALIDITY = {
+    "active_units": Validity(
+        {"active_units": UNJUDGED},
+        "It counts codes that vary, whatever they say: four for noise as for four aligned codes. One-hot codes "
+        "count 23 for four factors.",
+    ),
 }
 
 

@@ -15,7 +15,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH, check_co
 from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, factor_sizes
 from dlib_bvae.metrics.engine.probes import Classifier
 from dlib_bvae.metrics.engine.sampling import factor_names
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import MODULAR, UNIT, About, Matrix, Result, Sampling, Validity
 from dlib_bvae.runtime import interruptible
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT}
@@ -32,6 +32,14 @@ ABOUT = {
         "codes costs nothing. On a small grid noise may be above 1/factors, as training and test points are "
         "of the same images.",
     )
+}
+VALIDITY = {
+    "beta_vae": Validity(
+        {"eval_accuracy": MODULAR},
+        "Pairwise linear mixtures, eight random mixtures of all factors and squares that lost their sign score "
+        "1.00 as aligned codes do, so a high score is no evidence of a code a factor. Four factors of which two "
+        "have no code still score 0.77, and without a full grid of factors it has no value.",
+    ),
 }
 
 _CHUNK_PAIRS = 65_536

@@ -13,7 +13,18 @@ from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import fixed_order, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import COUNT, MISSING, UNIT, About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import (
+    COUNT,
+    MISSING,
+    READABLE,
+    UNIT,
+    About,
+    Matrix,
+    Result,
+    Sampling,
+    Score,
+    Validity,
+)
 
 SCORES = {
     "explicitness": Score(-1, 1, True, chance=0.0),  # independent codes have none, which counts as 0
@@ -34,6 +45,9 @@ ABOUT = {
         defects="It says nothing of how much is read: read it with `best_accuracy`. Noise has no value, which counts "
         "as 0.",
     )
+}
+VALIDITY = {
+    "dci_es": Validity({"explicitness": READABLE}, ""),
 }
 
 _MOST_FEATURES = 16_384

@@ -15,7 +15,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import READABLE, UNIT, About, Matrix, Result, Sampling, Validity
 
 SCORES = {"*_accuracy": UNIT, "*_accuracy_factor_*": UNIT}
 _BY_SIZE = Matrix("num_train", "factor", "accuracy", high=1.0)
@@ -30,6 +30,14 @@ ABOUT = {
         "seconds",
         defects="It measures how much is read from all codes together: rotated codes score nearly the same.",
     )
+}
+VALIDITY = {
+    "downstream_task": Validity(
+        {"*:mean_test_accuracy": READABLE},
+        "It says nothing of a code a factor: rotated codes score 0.96 to 0.97, as much as aligned ones. Its linear"
+        " classifier reads pairwise mixtures (0.73 to 0.89) and bent codes (0.83 to 0.93) worse, although no "
+        "factor is lost.",
+    ),
 }
 
 

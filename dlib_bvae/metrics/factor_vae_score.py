@@ -14,7 +14,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.engine.ties import shares
-from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import COUNT, MODULAR, UNIT, About, Matrix, Result, Sampling, Validity
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT, "num_active_dims": COUNT}
 MATRICES = {"votes": Matrix("factor", "code", "votes in training")}
@@ -35,6 +35,22 @@ ABOUT = {
         "Locatello et al. 2019",
         defects="`num_active_dims` is the number of all codes unless none is active. It is here for comparison with "
         "disentanglement_lib; use `factor_vae_score`.",
+    ),
+}
+VALIDITY = {
+    "factor_vae_score": Validity(
+        {"eval_accuracy": MODULAR},
+        "Pairwise linear mixtures and squares that lost their sign score 1.00, and eight random mixtures of all "
+        "factors 0.90: the least varying code names a factor without standing for it. Duplicated, sine-cosine and "
+        "one-hot codes score 1.00, so it says nothing of how many codes a factor has, and without a full grid of "
+        "factors it has no value.",
+    ),
+    "factor_vae_score_dlib": Validity(
+        {"eval_accuracy": MODULAR},
+        "Pairwise linear mixtures and squares that lost their sign score 1.00, and eight random mixtures of all "
+        "factors 0.91: the least varying code names a factor without standing for it. Duplicated, sine-cosine and "
+        "one-hot codes score 1.00, so it says nothing of how many codes a factor has, and without a full grid of "
+        "factors it has no value.",
     ),
 }
 

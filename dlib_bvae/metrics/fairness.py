@@ -14,7 +14,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_IMAGES
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import Classifier, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import UNJUDGED, About, Matrix, Result, Sampling, Score, Validity
 
 SCORES = {"*_fairness:*": Score(0, 1, False, null=None)}
 _PAIRS = Matrix("factor", "factor", "unfairness of the row's factor\ntowards the column's", high=1.0)
@@ -30,6 +30,14 @@ ABOUT = {
         defects="Less is better, and codes that know nothing are the best: read it with the accuracy of "
         "`downstream_task`.",
     )
+}
+VALIDITY = {
+    "fairness": Validity(
+        {"mean_fairness:mean_pred:mean_sens": UNJUDGED},
+        "Duplicated, sine-cosine and one-hot codes score 0.00 and rotated ones 0.01, so it does not ask for a code"
+        " a factor. The worst of the table are noise (0.17) and squares that lost their sign (0.14), whose "
+        "predictions are bad rather than unfair.",
+    ),
 }
 
 _MOST_CODES = 1_000

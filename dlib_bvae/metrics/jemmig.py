@@ -18,7 +18,7 @@ from dlib_bvae.metrics.engine.information import (
 )
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.engine.ties import best_codes
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
+from dlib_bvae.metrics.score_info import INFORMATION, ONE_TO_ONE, UNIT, About, Result, Sampling, Validity
 
 SCORES = {"jemmig": UNIT}
 MATRICES = INFORMATION
@@ -32,6 +32,14 @@ ABOUT = {
         "Do & Tran 2020",
         defects="A constant code scores 0.5 to 0.6, more than noise: read it with `mig` or the mutual information.",
     )
+}
+VALIDITY = {
+    "jemmig": Validity(
+        {"jemmig": ONE_TO_ONE},
+        "Squares that lost their sign score 0.88 of independent factors, more than aligned codes of redundant ones"
+        " (0.86). Duplicated and one-hot codes score 0.64 although no factor is lost, and one-hot codes without "
+        "any relation to the factors hardly less.",
+    ),
 }
 
 

@@ -10,7 +10,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import binned_tables, factor_entropies, gap_of_top_two, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import INFORMATION, UNIT, About, Result, Sampling
+from dlib_bvae.metrics.score_info import INFORMATION, ONE_TO_ONE, UNIT, About, Result, Sampling, Validity
 
 SCORES = {"discrete_mig": UNIT}
 MATRICES = INFORMATION
@@ -25,6 +25,14 @@ ABOUT = {
         "than `num_bins` cannot reach 1: with 32 values and 20 bins 0.85 is the most. A code of two factors "
         "is not seen (`mig_sup` sees it).",
     )
+}
+VALIDITY = {
+    "mig": Validity(
+        {"discrete_mig": ONE_TO_ONE},
+        "Where factors depend on each other it punishes codes that are the factors: aligned codes of redundant, "
+        "causal and correlated factors score 0.63, 0.76 and 0.84. Duplicated and one-hot codes score 0.00 although"
+        " no factor is lost, and squares that lost their sign up to 0.66.",
+    ),
 }
 
 

@@ -17,7 +17,7 @@ from dlib_bvae.metrics.engine.information import binned_tables, joint_entropy, m
 from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.engine.ties import best_codes
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import MODULAR, UNIT, About, Matrix, Result, Sampling, Validity
 
 # Of the factor whose codes are gone less is better, of the others more.
 SCORES = {
@@ -35,6 +35,13 @@ ABOUT = {
         ("num_factors_to_remove", "num_train", "importance"),
         "disentanglement_lib",
     )
+}
+VALIDITY = {
+    "reduced_downstream_task": Validity(
+        {"*:mean_test_accuracy_other_factors": MODULAR},
+        "Eight random mixtures of all factors score 0.82 to 0.87, as the codes that stay make up for the one that "
+        "is taken away. Rotated codes score 0.26 to 0.70, the most where a factor is redundant.",
+    ),
 }
 
 _IMPORTANCES = ("mutual_information", "gradient_boosting_classifier")

@@ -11,9 +11,10 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, unknown
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import gap_of_top_two
+from dlib_bvae.metrics.engine.probes import in_threads
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.engine.svm import OneCodeSVM
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import ONE_TO_ONE, UNIT, About, Matrix, Result, Sampling, Validity
 
 SCORES = {"SAP_score": UNIT}
 MATRICES = {"predictability": Matrix("code", "factor", "accuracy, or R² of continuous factors", high=1.0)}
@@ -34,6 +35,19 @@ ABOUT = {
         "Locatello et al. 2019",
         defects="A linear classifier on one code cannot separate the middle values of a factor, so factors with many "
         "values are pressed towards 0. It is here for comparison with disentanglement_lib; use `sap`.",
+    ),
+}
+VALIDITY = {
+    "sap": Validity(
+        {"SAP_score": ONE_TO_ONE},
+        "Aligned codes of dependent factors score 0.53 to 0.62, where those of independent ones score 0.86. "
+        "Duplicated and one-hot codes score 0.00 although no factor is lost.",
+    ),
+    "sap_dlib": Validity(
+        {"SAP_score": ONE_TO_ONE},
+        "Aligned codes score 0.27 of independent factors and 0.04 to 0.17 of dependent ones, less than the same "
+        "codes bent (0.41 and 0.26 to 0.34), as its linear classifiers do not single out a value between others. "
+        "So a low score says little, and no codes of the table came near 1.",
     ),
 }
 
@@ -138,7 +152,7 @@ def _sap(
 def _column(accuracy: Callable[..., float], train: Sample, test: Sample, factor: int) -> np.ndarray:
     """The accuracy of every code on one factor, (latents,)."""
     (seen, labels), (codes, truth) = train.having(factor), test.having(factor)
-    return np.array([accuracy(a, labels, b, truth) for a, b in zip(seen.T, codes.T, strict=True)])
+    return np.array(in_threads(lambda j: accuracy(seen[:, j], labels, codes[:, j], truth), range(seen.shape[1])))
 
 
 def _continuous(name: str, sampler: Sampler, continuous: bool | Sequence[str]) -> list[str]:

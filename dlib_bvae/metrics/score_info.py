@@ -1,4 +1,4 @@
-"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING, DEFINITIONS, COSTS, ABOUT next to its functions.
+"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING, DEFINITIONS, COSTS, ABOUT and VALIDITY.
 
 A metric of another package may say any of them in its module, and need not.
 """
@@ -95,6 +95,28 @@ class About(NamedTuple):
     paper: str
     cost: str = "< 1 s"
     defects: str = ""
+
+
+# What a high score claims of codes: that each factor has one code and each code one factor; that each code has one factor at
+# most; that the factors can be read from the codes; that the codes are a rotation of the factors. UNJUDGED: none of these.
+ONE_TO_ONE, MODULAR, READABLE, ROTATION, UNJUDGED = CLAIMS = (
+    "one code a factor",
+    "one factor a code",
+    "factors can be read",
+    "a rotation of the factors",
+    "–",
+)
+
+
+class Validity(NamedTuple):
+    """VALIDITY = {metric: Validity}: what its scores claim, and when they are wrong (see stages/identification.py).
+
+    claims: {result key or pattern: one of CLAIMS}. caution: two sentences that say when it misleads, from the table of
+    benchmarks/results/validity.csv.
+    """
+
+    claims: Mapping[str, str]
+    caution: str
 
 
 def definition_of(registry: Registry, name: str) -> dict[str, int]:

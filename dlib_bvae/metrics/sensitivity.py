@@ -16,6 +16,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_IMAGES, MOST_IN_BATCH
 from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData
 from dlib_bvae.metrics.engine.sampling import factor_names
 from dlib_bvae.metrics.score_info import Result
+from dlib_bvae.progress_line import progress
 
 _SHAPE = "shape"  # the factor that Higgins et al. 2017 leave out
 
@@ -58,18 +59,22 @@ def beta_vae_sensitivity(
         check_integer(f"beta_vae_sensitivity.{name}", value, least, MOST_IMAGES)
     seeds = [int(seed) for seed in draw(as_rng(random_state), 2**31 - 1, 3)]
     cells = []
-    for choice, asked in choices.items():
-        train, evaluated = (
-            points_of_sizes(source, asked, num, sizes, seed)
-            for num, seed in zip((num_train, num_eval), seeds[:2], strict=True)
-        )
-        if len(np.unique(train[1])) < 2:
-            raise UserError(f"beta_vae_sensitivity.num_train = {num_train} points ask for one factor only; use more")
-        for classifier in used:
-            for size in sizes:
-                fitted, scored = (train[0][size], train[1]), (evaluated[0][size], evaluated[1])
-                scores, _ = fit_and_score(classifier, fitted, scored, seeds[2], names)
-                cells.append({"factors": choice, "classifier": classifier, "batch_size": size, **scores})
+    with progress("cells", len(choices) * len(used) * len(sizes)) as advance:
+        for choice, asked in choices.items():
+            train, evaluated = (
+                points_of_sizes(source, asked, num, sizes, seed)
+                for num, seed in zip((num_train, num_eval), seeds[:2], strict=True)
+            )
+            if len(np.unique(train[1])) < 2:
+                raise UserError(
+                    f"beta_vae_sensitivity.num_train = {num_train} points ask for one factor only; use more"
+                )
+            for classifier in used:
+                for size in sizes:
+                    fitted, scored = (train[0][size], train[1]), (evaluated[0][size], evaluated[1])
+                    scores, _ = fit_and_score(classifier, fitted, scored, seeds[2], names)
+                    cells.append({"factors": choice, "classifier": classifier, "batch_size": size, **scores})
+                    advance()
     return cells
 
 

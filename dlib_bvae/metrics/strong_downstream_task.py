@@ -16,7 +16,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_FITS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import Classifier, accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import UNIT, About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import READABLE, UNIT, UNJUDGED, About, Matrix, Result, Sampling, Score, Validity
 
 SCORES = {"*_accuracy": UNIT, "*:strong_generalization_gap": Score(None, 1, False, null=None)}
 MATRICES = {"strong_test_accuracy": Matrix("num_train", "factor", "accuracy under a shift", high=1.0)}
@@ -29,6 +29,11 @@ ABOUT = {
         "Locatello et al. 2020",
         "seconds",
     )
+}
+VALIDITY = {
+    "strong_downstream_task": Validity(
+        {"*:mean_strong_test_accuracy": READABLE, "*:strong_generalization_gap": UNJUDGED}, ""
+    ),
 }
 
 _MOST_CODES = 1_000

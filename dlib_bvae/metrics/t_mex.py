@@ -13,7 +13,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_FITS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.probes import standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
-from dlib_bvae.metrics.score_info import COUNT, UNIT, About, Matrix, Result, Sampling
+from dlib_bvae.metrics.score_info import COUNT, ONE_TO_ONE, UNIT, About, Matrix, Result, Sampling, Validity
 
 # Noise is found to depend on nothing: its errors are the entries that were assumed, so no score has a chance level for any data.
 SCORES = {"exclusivity": UNIT, "errors": COUNT._replace(higher_is_better=False)}
@@ -31,6 +31,13 @@ ABOUT = {
         defects="Noise scores about 1 − 1/codes, 0.9 with ten codes: compare with noise of as many. Tests find weaker "
         "dependence in more images: compare scores of the same `num_train`. The regressions are linear.",
     )
+}
+VALIDITY = {
+    "t_mex": Validity(
+        {"exclusivity": ONE_TO_ONE},
+        "Two codes for four factors score 1.00, as factors without a code cost nothing. Noise scores 0.75 to 0.81 "
+        "and duplicated codes 0.88, so only the difference from its null tells them from aligned codes.",
+    ),
 }
 
 _BLOCK = 256  # codes at once

@@ -20,7 +20,18 @@ from dlib_bvae.metrics.engine.probes import fit_all
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.modularity_explicitness import modularity_per_code
 from dlib_bvae.metrics.sap import svm_accuracy
-from dlib_bvae.metrics.score_info import HIGH, UNIT, About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import (
+    HIGH,
+    MODULAR,
+    ONE_TO_ONE,
+    UNIT,
+    About,
+    Matrix,
+    Result,
+    Sampling,
+    Score,
+    Validity,
+)
 
 SCORES = {
     "*.dci_*": UNIT,
@@ -48,6 +59,11 @@ ABOUT = {
         "half a minute",
         defects="Those of each matrix: see `dci`, `mig`, `sap_dlib` and `modularity_explicitness_dlib`.",
     )
+}
+VALIDITY = {
+    "unified_scores": Validity(
+        {"*.dci_disentanglement": MODULAR, "*.dci_completeness": ONE_TO_ONE, "*.modularity": MODULAR}, ""
+    ),
 }
 
 

@@ -15,7 +15,7 @@ from dlib_bvae.metrics.engine.bounds import MOST_BINS
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
 from dlib_bvae.metrics.engine.information import contingency, histogram_bins, mutual_information
 from dlib_bvae.metrics.engine.sampling import Sampler
-from dlib_bvae.metrics.score_info import MISSING, About, Matrix, Result, Sampling, Score
+from dlib_bvae.metrics.score_info import MISSING, UNJUDGED, About, Matrix, Result, Sampling, Score, Validity
 
 SCORES = {
     "gaussian_total_correlation": Score(0, None, False, null=None),
@@ -34,6 +34,14 @@ ABOUT = {
         defects="Less is better, and noise is the ideal. The total correlation is that of a Gaussian: dependence "
         "without correlation is not seen.",
     )
+}
+VALIDITY = {
+    "unsupervised": Validity(
+        {"gaussian_total_correlation": UNJUDGED, "mutual_info_score": UNJUDGED},
+        "It looks at the codes alone: rotated codes of independent factors and noise have a "
+        "gaussian_total_correlation of 0.00 and 0.01, as aligned codes have. Aligned codes of dependent factors "
+        "have one of 0.98 to 1.46, which is the factors' dependence.",
+    ),
 }
 
 _SAMPLED, _AT_ONCE = 10_000, 250  # images of sampled_total_correlation, and of them at a time

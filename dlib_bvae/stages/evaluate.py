@@ -31,7 +31,7 @@ from dlib_bvae.artifacts.record import damaged
 from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import DATASETS, ImageData
-from dlib_bvae.dlib_gin import asked_metrics, metric_of
+from dlib_bvae.dlib_gin import asked_metrics
 from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.null import NULL
@@ -78,8 +78,9 @@ def run(
     """
     flags = {"repeats": repeats, "null": null}
     bindings = [*gin_bindings, *(f"evaluation.{key} = {value}" for key, value in flags.items() if value is not None)]
-    metric, more = chosen(metric, gin_config, bindings)
-    bindings += more
+    asked = None if metric is None else [name.strip() for name in metric.split(",")]
+    chosen, more = asked_metrics(asked, gin_config, bindings)
+    metric, bindings = ",".join(chosen), [*bindings, *more]
     registries = REGISTRIES if source is None else [*REGISTRIES, DATASETS]
     bindings = bindings if source is None else source.bindings(bindings)
     configured = functools.partial(configuration, gin_config, bindings, registries)
@@ -128,24 +129,6 @@ def _opened(
     return data, codes, used
 
 
-def chosen(metric: str | None, gin_config: Sequence[str], gin_bindings: Sequence[str]) -> tuple[str, list[str]]:
-    """The names of the metrics, ours for disentanglement_lib's, and gin bindings that those need.
-
-    Raises UserError where neither `metric` nor the configuration names one, and where they name different ones.
-    """
-    of_gin = metric_of(gin_config, gin_bindings)
-    if metric is None and of_gin is None:
-        raise UserError("no metric; give --metric=beta_vae, several names with commas between, or all")
-    if metric is None:
-        return str(of_gin), []
-    names, more = asked_metrics([name.strip() for name in metric.split(",")], gin_config, gin_bindings)
-    if of_gin is not None and names != [of_gin]:
-        raise UserError(
-            f"--metric={metric} is not what evaluation.evaluation_fn of the gin configuration asks for, {of_gin}; leave out one"
-        )
-    return ",".join(names), more
-
-
 def named(text: str) -> list[str]:
     """The metrics' names in `text`, each once; those of modules that the open configuration imports are added to the registry.
 
@@ -156,12 +139,12 @@ def named(text: str) -> list[str]:
         for why in wrong.values():
             warn_once(f"left out: {why}")
         return [name for name in metrics.installed() if name not in wrong]
-    names = [metrics.METRICS.canonical(name.strip()) for name in text.split(",")]
+    names = metrics.split(text)
     for name in names:
         _add_imported(name)
         if why := _unknown_to_gin(name):
             raise UserError(why)
-    return list(dict.fromkeys(names))
+    return names
 
 
 def _add_imported(name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlib_bvae import datasets
+from dlib_bvae import config, datasets
 from dlib_bvae.artifacts import Stage, Work, describe, is_done, read_identity, read_results, standing
 from dlib_bvae.artifacts.names import check_name
 from dlib_bvae.artifacts.permissions import check_readable
@@ -100,6 +100,11 @@ def opened(source: ExternalCodes) -> tuple[ImageData, np.ndarray | None]:
 
     Raises UserError for what is no data set, no codes of all its images, and values out of range; nothing is ever unpickled.
     """
+    if not any(key.rpartition("/")[2] == "dataset.name" for key in config.bound()):
+        raise UserError(
+            f"{source.codes or source.saved_model} does not say which images it is for; name the data set by --dataset, e.g. "
+            "--dataset=dsprites_rendered (all: dlib_bvae list datasets)"
+        )
     data = datasets.load()
     if source.codes is None:
         return data, None

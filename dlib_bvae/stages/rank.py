@@ -13,6 +13,7 @@ from dlib_bvae.artifacts import Work, describe, device, peak_memory_mib, read_re
 from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.errors import UserError
+from dlib_bvae.metrics import split
 from dlib_bvae.metrics.engine.sampling import sampled
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, Member, scores_of
 from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
@@ -37,7 +38,7 @@ def run(
     Encodes first where that was not done. Raises UserError for an unknown metric, fewer than two runs, a run given
     twice, and runs on different data.
     """
-    names = RUN_SET_METRICS.names() if metric == "all" else [name.strip() for name in metric.split(",")]
+    names = RUN_SET_METRICS.names() if metric == "all" else split(metric, RUN_SET_METRICS)
     for name in names:
         RUN_SET_METRICS.get(name)
     registries = [RUN_SET_METRICS, REPRESENTATIONS]

@@ -19,6 +19,7 @@ from dlib_bvae.metrics.engine.null import VALUES, against, compared, has_null, n
 from dlib_bvae.metrics.engine.repeats import combined
 from dlib_bvae.metrics.engine.sampling import Drawn, sampled, sampling_of
 from dlib_bvae.metrics.engine.screening import screened
+from dlib_bvae.progress_line import progress
 from dlib_bvae.stages.evaluation_settings import Settings, split_subset
 from dlib_bvae.stages.inputs import Representation
 
@@ -107,7 +108,11 @@ class Scoring:
     def _of(self, codes: np.ndarray) -> dict[str, Any]:
         metric, first = metrics.METRICS.get(self.name), self.settings.random_seed
         seeds = range(first, first + self.settings.repeats)
-        found = [_checked(self.name, metric(self.data, codes, seed, **self._wanted)) for seed in seeds]
+        found = []
+        with progress(f"{self.name}: repeats", len(seeds)) as advance:
+            for seed in seeds:
+                found.append(_checked(self.name, metric(self.data, codes, seed, **self._wanted)))
+                advance()
         if len(found) == 1:
             return found[0]
         of_active = [key for key, matrix in metrics.matrices(self.name).items() if "active code" in matrix[:2]]

@@ -273,9 +273,15 @@ def _training(work: Work, data: ImageData, settings: TrainingSettings, profile: 
     every = {"checkpoint_every": settings.checkpoint_every, "log_every": settings.log_every}
 
     def learn(part: Path) -> tuple[Model, dict[str, Any]]:
-        return trained(trainer, settings, run_loop(trainer, part, examples=examples, profile=profiled, **every))
+        losses = run_loop(trainer, part, examples=examples, profile=profiled, images=said_of(data), **every)
+        return trained(trainer, settings, losses)
 
     return learn
+
+
+def said_of(data: ImageData) -> str:
+    """A data set as a training says it first."""
+    return f"{data.name} ({data.num_images:,})"
 
 
 def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) -> None:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.fused import FusedVAE
 from dlib_bvae.training.hardware import announce
-from dlib_bvae.training.loop import ProgressLine
+from dlib_bvae.training.loop import ProgressLine, begun
 from dlib_bvae.training.session import Chunk, Interrupted, TrainingSession, raised_by, signals
 from dlib_bvae.training.trainer import Trainer
 
@@ -101,13 +101,14 @@ def train_ensemble(
     checkpoint_every: int,
     log_every: int,
     examples: np.ndarray,
+    images: str = "",
 ) -> tuple[list[Outcome], str]:
     """Trains all to the end from the newest checkpoints of one step; returns outcomes and the way taken.
 
     Where members have no such step, as when some were trained longer before or are new, each goes on from its newest
     checkpoint, and those behind catch up first. An outcome is
     what loop.train returns, or the UserError of a member that diverged: it drops out and the others go on. way, xla: see
-    Ensemble. Others: see TrainingSession. Raises Interrupted after SIGTERM or SIGINT.
+    Ensemble. images: see loop.train. Others: see TrainingSession. Raises Interrupted after SIGTERM or SIGINT.
     """
     way = Ensemble(trainers, way, xla).way  # before anything is written
     sessions = [
@@ -118,7 +119,11 @@ def train_ensemble(
     if common and len({session.step for session in sessions}) > 1:  # killed between the checkpoints of two members
         for session in sessions:
             session.restore(max(common))
-    announce(trainers[0].strategy)
+    first, batch = min(session.step for session in sessions), trainers[0].feed.batch_size
+    announce(
+        trainers[0].strategy,
+        what=begun(directories[0], first, trainers[0].total, batch, images, len(trainers)),
+    )
     errors: dict[TrainingSession, UserError] = {}
     with signals() as caught:
         while active := [session for session in sessions if session not in errors and not session.trainer.done]:

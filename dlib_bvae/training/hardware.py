@@ -47,15 +47,18 @@ class Hardware:
 
 
 def announce(
-    strategy: tf.distribute.Strategy | None, hardware: Hardware | None = None, environ: Mapping[str, str] = os.environ
+    strategy: tf.distribute.Strategy | None,
+    hardware: Hardware | None = None,
+    environ: Mapping[str, str] = os.environ,
+    what: str = "training",
 ) -> None:
     """Says on standard error what the training runs on, and once where an NVIDIA GPU stays unused though it is not hidden.
 
-    strategy: of the trainer. hardware: None for what is found. environ: CUDA_VISIBLE_DEVICES hides GPUs.
+    strategy: of the trainer. hardware: None for what is found. environ: CUDA_VISIBLE_DEVICES hides GPUs. what: is trained.
     """
     hardware = hardware or Hardware.found()
     devices = 1 if strategy is None else strategy.num_replicas_in_sync
-    print(f"training on {hardware.trains_on(devices)}", file=sys.stderr, flush=True)
+    print(f"{what} on {hardware.trains_on(devices)}", file=sys.stderr, flush=True)
     first = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
     hidden = first in ("", "-1", "NoDevFiles")
     if hardware.unused_nvidia and not hidden:

@@ -9,16 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.progress_line import bar, duration, in_notebook
 from dlib_bvae.runtime import say
 from dlib_bvae.training.hardware import announce
 from dlib_bvae.training.session import Chunk, Interrupted, TrainingSession, raised_by, signals
 from dlib_bvae.training.trainer import Trainer
 
 _SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_BETWEEN_DRAWINGS = 0.5  # of the line in a notebook
+_WIDTH = 100  # characters of it
+_SECONDS_OF_ESTIMATE = 3.0  # of steps, by which the time that all take is told
+_SHORT, _LONG = 20.0, 1800.0  # seconds of a training that nobody waits for, and that many would rather not begin
 _SHOWN = {"loss": "loss", "reconstruction": "rec", "kl": "KL"}
 
 
@@ -30,18 +33,20 @@ def train(
     log_every: int,
     examples: np.ndarray,
     profile: tuple[int, int] = (0, 0),
+    images: str = "",
 ) -> dict[str, float]:
     """Trains to the end from the newest checkpoint under `directory`/checkpoint; returns the losses and the rate.
 
     Losses are means over the last model.loss_window steps or fewer, those in TensorBoard over the steps since the last log.
 
-    examples: see TrainingSession. profile: the steps first … last - 1 are profiled; none where they are equal.
+    examples: see TrainingSession. profile: the steps first … last - 1 are profiled; none where they are equal. images: what is
+    said of the data set.
     Raises Interrupted after SIGTERM or SIGINT, UserError when the loss is not finite or the training has diverged.
     """
     session = TrainingSession(
         trainer, directory, checkpoint_every=checkpoint_every, log_every=log_every, examples=examples
     )
-    announce(trainer.strategy)
+    announce(trainer.strategy, what=begun(directory, session.step, trainer.total, trainer.feed.batch_size, images))
     chunk = Chunk()
     with (
         signals() as caught,
@@ -60,16 +65,28 @@ def train(
     return session.outcome()
 
 
+def begun(directory: Path, step: int, total: int, batch_size: int, images: str, members: int = 1) -> str:
+    """What training begins: its steps, the images of each, the data set and the run directory, in one sentence."""
+    steps = f"{total:,} steps" if not step else f"steps {step:,} to {total:,}"
+    of = f" of {images}" if images else ""
+    models = "" if members == 1 else f" of {members} models"
+    return f"training {directory.parent}: {steps} of {batch_size:,} images{of}{models}"
+
+
 class ProgressLine:
-    """Step, images/s, loss, reconstruction, KL and time left: live on a terminal, a line now and then in a log."""
+    """Time left, step, images/s, loss, reconstruction, KL: live on a terminal and in a notebook, a line now and then in a log.
+
+    Once a few seconds of steps are taken, which the first call with its compilation is none of, it says how long the whole takes.
+    """
 
     def __init__(self, first: int, total: int, batch_size: int):
         self.total, self.batch_size = total, batch_size
-        self.live = sys.stderr.isatty()
+        self.live, self._redraws = sys.stderr.isatty(), in_notebook()
         self._start, self._first, self._last_line = time.monotonic(), first, 0.0
-        columns = (BarColumn(bar_width=20), TextColumn("{task.description}"), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), disable=not self.live)
-        self._task = self._progress.add_task("starting", total=total, completed=first)
+        self._compiled: tuple[float, int] | None = None  # when the first call was done, and the step
+        self._estimated = False
+        self._progress = bar(live=self.live)
+        self._task = self._progress.add_task("starting", total=total, completed=first, left="")
 
     def __enter__(self) -> ProgressLine:
         self._progress.start()
@@ -84,11 +101,34 @@ class ProgressLine:
         rate = (step - self._first) * self.batch_size / max(now - self._start, 1e-9)
         shown = (f"{label} {values[name]:.2f}" for name, label in _SHOWN.items() if name in values)
         text = " · ".join([f"step {step}/{self.total}", f"{rate:,.0f} images/s", *shown])
-        self._progress.update(self._task, completed=step, description=text)
-        if not self.live and (now - self._last_line > _SECONDS_BETWEEN_LINES or step == self.total):
-            left = (self.total - step) * self.batch_size / max(rate, 1e-9)
-            print(f"{text} · {left:,.0f} s left", file=sys.stderr, flush=True)
+        left = f"{duration((self.total - step) * self.batch_size / max(rate, 1e-9))} left"
+        self._estimate(now, step)
+        self._progress.update(self._task, completed=step, description=text, left=left)
+        between = _SECONDS_BETWEEN_DRAWINGS if self._redraws else _SECONDS_BETWEEN_LINES
+        if not self.live and (now - self._last_line > between or step == self.total):
+            line = f"{left} · {text}"
+            if self._redraws:  # what is written after a return takes the place of the line
+                print(f"\r{line:<{_WIDTH}}", end="" if step < self.total else "\n", file=sys.stderr, flush=True)
+            else:
+                print(line, file=sys.stderr, flush=True)
             self._last_line = now
+
+    def _estimate(self, now: float, step: int) -> None:
+        """Says once how long the training takes here, where that is long, and the way out where it is very long."""
+        if self._compiled is None:
+            self._compiled = now, step
+        began, first = self._compiled
+        if self._estimated or now - began < _SECONDS_OF_ESTIMATE:
+            return
+        self._estimated = True
+        seconds = (self.total - step) * (now - began) / max(step - first, 1)
+        if seconds < _SHORT:
+            return
+        text = f"this takes about {duration(seconds)} here"
+        if seconds > _LONG:
+            text += "; Ctrl-C ends it with a checkpoint, the same command continues; for fewer steps: "
+            text += "--gin_bindings='model.training_steps = …'"
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 class Profile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +26,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#5
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
 _MARKS = "osD^vP*X<>"
 _GREY = "0.8"
+_TILES = ("#009E73", "#F0E442", "#D55E00", "#DDDDDD", "#56B4E9")  # Okabe and Ito's, and a grey
 _DPI = 130
 _MOST_NUMBERS = 24  # bars with their number above: beyond, they become too narrow
 _LOSSES = ("loss", "reconstruction", "kl")
@@ -78,6 +79,24 @@ def grid_of_curves(
     for place, bottom, each in zip(panels[0], panels[-1], columns, strict=True):
         place.set_title(each, fontsize=9, parse_math=False)
         bottom.set_xlabel(labels[each], fontsize=8, parse_math=False)
+    return figure_png(figure)
+
+
+def tiles(grid: pd.DataFrame, words: Sequence[str]) -> bytes:
+    """A PNG: a coloured tile for each entry of `grid`, one of `words`, at most five; a legend names their colours."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    colours = _TILES[: len(words)]
+    figure = Figure(figsize=(0.2 * grid.shape[1] + 4.5, 0.2 * grid.shape[0] + 2.6), layout="constrained")
+    axes = figure.add_subplot()
+    values = np.array([[words.index(word) for word in row] for row in grid.to_numpy()])
+    axes.pcolormesh(values[::-1], cmap=ListedColormap(colours), vmin=-0.5, vmax=len(words) - 0.5, edgecolors="white")
+    axes.set_yticks(np.arange(len(grid)) + 0.5, list(grid.index)[::-1], fontsize=7, parse_math=False)
+    axes.set_xticks(np.arange(grid.shape[1]) + 0.5, list(grid.columns), fontsize=7, rotation=90, parse_math=False)
+    handles = [Patch(facecolor=colour, label=word) for colour, word in zip(colours, words, strict=True)]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(words), fontsize=8, frameon=False)
     return figure_png(figure)
 
 

@@ -45,7 +45,7 @@ def test_data_sets_are_averaged_not_mixed():
 def test_reference_rows_do_not_count():
     extremes = [
         {"model": name, "scores": {score: value}, "metric": metric}
-        for name, value in {"oracle": 9.0, "random_encoder": -9.0}.items()
+        for name, value in {"oracle": 9.0, "random_encoder": -9.0, "noise": -8.0, "constant_codes": -7.0}.items()
         for metric, score in {"mig": "discrete_mig", "sap": "sap"}.items()
     ]
     assert agreement(frame_of(*runs(), *extremes)).iloc[0, 1] == pytest.approx(stats.spearmanr(X, Y)[0])

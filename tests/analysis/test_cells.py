@@ -69,6 +69,19 @@ def test_ranks_are_within_a_board_and_references_do_not_compete():
         assert found[["oracle", "random_encoder"]].isna().all()
 
 
+def test_adjusted_and_unranked_rows_have_other_ranks_and_values():
+    assert cells(board(), adjusted=True).empty  # no row has a null
+    frame = board()
+    null = "evaluation_results.null.discrete_mig.adjusted"
+    adjusted = cells(frame.assign(**{null: frame["evaluation_results.discrete_mig"] - 1}), reps=100, adjusted=True)
+    plain = cells(
+        frame, reps=100, unranked=[tuple(row) for row in adjusted[tables.GROUP][adjusted["model"] == "a"].to_numpy()]
+    )
+    assert by_model(adjusted)["mean"].to_dict() == pytest.approx((by_model(plain)["mean"] - 1).to_dict())
+    assert np.isnan(by_model(plain)["rank"]["a"])
+    assert by_model(plain)["rank"]["b"] == 1
+
+
 def test_less_is_better_where_the_metric_says_so():
     rows = [{"model": m, "seed": s, "scores": {"elbo": -v, "kl": v, "reconstruction": v}, "metric": "elbo"}
             for m, values in {"a": A, "b": B}.items() for s, v in enumerate(values)]  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 from support.evaluated_runs import evaluate, write_run
 
 from dlib_bvae.analysis import tables
+from dlib_bvae.analysis.chance import above_chance
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts.outputs import MARK
 from dlib_bvae.errors import UserError
@@ -327,3 +328,21 @@ def test_a_row_a_score_with_what_differs_between_rows(tmp_path):
     assert table["z"].isna().tolist() == [False, True, True, True]
     further = table.iloc[:, len(tables.LONG) :]
     assert all(each.nunique(dropna=False) > 1 for _, each in further.items())
+
+
+def test_rows_say_whether_they_are_above_chance_where_a_null_says_it(tmp_path, capsys):
+    null = {"mig": {"n": 20, "mean": 0.1, "std": 0.02, "q95": 0.13, "z": 1.0, "p": 0.1, "adjusted": 0.1}}
+    for name, score, said in (("high", 0.5, null), ("low", 0.11, null), ("without", 0.5, None)):
+        evaluate(
+            write_run(tmp_path / "runs", name, model=name),
+            {"discrete_mig": score},
+            metric="mig",
+            null=said and {"discrete_mig": said["mig"]},
+        )
+    paths = tables.run(tmp_path / "runs", tmp_path / "out", [above_chance])
+    table = pd.read_csv(paths[0]).set_index("model")
+    assert table["chance_z"].round(6).tolist()[:2] == [20.0, 0.5]
+    assert [str(each) for each in table["above_chance"]] == ["True", "False", "nan"]
+    assert table.loc["without", "chance_missing"] == "no null"
+    lines = [line.split("|")[-2].strip() for line in paths[2].read_text().splitlines()]
+    assert lines == ["above chance", "---", "yes", "no", ""]

@@ -59,6 +59,7 @@ def test_shares_of_a_frame():
             *(("a", "a4", seed, value) for seed, value in enumerate([4.0, 6.0])),
             *(("b", "b1", seed, value) for seed, value in enumerate([10.0, 10.0])),
             ("oracle", "o", 0, 99.0),
+            ("noise", "n", 0, -99.0),
         ]
     ]
     table = variance_shares(frame_of(*rows)).set_index("source")

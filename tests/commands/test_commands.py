@@ -75,6 +75,12 @@ def test_every_command_says_its_version(name, monkeypatch, capsys):
     assert (stop.value.code, capsys.readouterr().out) == (0, f"dlib_bvae {__version__}\n")
 
 
+def test_flags_choose_a_part_of_the_table_of_known_codes():
+    parser, _ = validity()
+    given = parser.parse_args(["--structures=causal", "--codes=noise", "--sizes=200"])
+    assert (given.structures, given.codes, given.sizes, given.perturbations) == ("causal", "noise", "200", None)
+
+
 def test_the_former_flag_of_perturbations_still_works():
     parser, _ = validity()
     assert parser.parse_args(["--knobs=dead"]).perturbations == "dead"

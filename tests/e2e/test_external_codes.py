@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -69,3 +71,22 @@ def test_repeats_are_told_in_the_folder_s_name_and_matchings_are_not(command, tm
     results = json.loads(path.read_text())
     assert results["repeats"]["seeds"] == [0, 1, 2]
     assert results["null"]["discrete_mig"]["n"] == 2
+
+
+def test_codes_are_scored_tabled_and_on_the_board_where_there_is_no_tensorflow(tmp_path):
+    np.save(tmp_path / "theirs.npy", np.random.default_rng(0).normal(size=(512, 3)))
+    code = """
+import sys
+sys.modules["tensorflow"] = None
+from dlib_bvae.commands import run
+for words in (["evaluate", "--codes=theirs.npy", "--dataset=dummy_data", "--metric=mig"], ["aggregate"], ["leaderboard"]):
+    sys.argv = [f"dlib_bvae_{words[0]}", *words[1:]]
+    try:
+        run(words[0])
+    except SystemExit as end:
+        assert not end.code, words
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "discrete_mig" in (tmp_path / "runs" / "results.csv").read_text(encoding="utf-8")
+    assert (tmp_path / "board" / "index.html").is_file()

@@ -40,7 +40,9 @@ def test_an_installed_package_trains_away_from_the_checkout(tmp_path):
     work.mkdir()
     commands = sorted(path.name for path in (CHECKOUT / "bin").glob("dlib_bvae*"))
     assert sorted(path.name for path in (site / "bin").glob("dlib_bvae*")) == commands
-    (installed,) = [each for each in distributions(path=[str(site)]) if each.metadata["Name"] == "dlib_bvae"]
+    (installed,) = [
+        each for each in distributions(path=[str(site)]) if each.metadata["Name"].replace("-", "_") == "dlib_bvae"
+    ]
     points = installed.entry_points.select(group="console_scripts")
     assert sorted(point.name for point in points) == commands
     assert all(callable(point.load()) for point in points)

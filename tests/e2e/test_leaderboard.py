@@ -144,7 +144,7 @@ def test_what_is_not_above_chance_is_grey_without_a_rank_and_adjusted_is_a_switc
 
 def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page):
     reader.open("#metric=mig&method=vae&data=dsprites_full@bbbbbbbb")
-    reader.click(MODELS)
+    reader.click("#body tr.not-above td.model .open")
     reader.shows("dialog h2", ["beta_vae"])
     seeds = reader.texts(".seeds tbody tr")
     assert [line.split()[:2] for line in seeds] == [["0", "0.2000"], ["1", "0.2100"], ["2", "0.2200"]]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dlib_bvae.metrics.constructed import PERTURBATIONS, FactorGrid
+from dlib_bvae.metrics.constructed import KNOWN_CODES, PERTURBATIONS, STRUCTURES, FactorGrid, codes_of
 
 GRID = FactorGrid(3, 4, 6, 5)
 IDENTITY = GRID.identity()
@@ -73,3 +73,43 @@ def test_observations_have_the_shape_that_the_grid_says():
     observed = GRID.sample_observations_from_factors(GRID.factors(), None)
     assert observed.shape == (360, *GRID.observation_shape)
     assert np.array_equal(observed[:, 0, :, 0], GRID.factors())
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_structures_have_the_dependence_that_they_say(name):
+    sizes = (5, 6, 7, 6)
+    ranks = STRUCTURES[name].make(sizes, np.random.default_rng(0))
+    assert ranks.shape == (1_260, 4)
+    assert (ranks.min(axis=0) == 0).all()
+    assert ranks.max(axis=0).tolist() == [4, 5, 6, 5]
+    correlations = np.corrcoef(ranks.T)
+    others = correlations[np.triu_indices(4, 1)]
+    if name == "independent":
+        assert len(np.unique(ranks, axis=0)) == 1_260
+    elif name == "correlated":
+        assert others == pytest.approx(np.full(6, 0.66), abs=0.06)
+    elif name == "redundant":
+        assert np.array_equal(ranks[:, 3], ranks[:, 1])
+        assert np.delete(others, 4) == pytest.approx(np.zeros(5), abs=0.09)
+    else:
+        assert correlations[0, 1:] == pytest.approx([0.77, 0.61, 0.49], abs=0.06)
+
+
+def test_known_codes_are_what_theory_says_of_them():
+    ranks = GRID.factors()
+    codes = {name: codes_of(name, ranks, np.random.default_rng(0)) for name in KNOWN_CODES}
+    truth = codes["aligned"]
+    r2 = lambda a, b: (
+        1 - ((b - np.c_[a, np.ones(len(a))] @ np.linalg.lstsq(np.c_[a, np.ones(len(a))], b, rcond=None)[0]) ** 2).mean()
+    )
+    for name in ("aligned", "permuted", "rotated", "pairwise", "overcomplete", "duplicated", "one_hot"):
+        assert r2(codes[name], truth) == pytest.approx(1)
+    assert r2(codes["dead"], truth) == pytest.approx(0.5, abs=0.02)
+    assert r2(codes["undercomplete"], truth) == pytest.approx(0.5)
+    assert r2(codes["noise"], truth) == pytest.approx(0, abs=0.05)
+    assert r2(codes["quadratic"], truth) == pytest.approx(0, abs=1e-9)
+    assert np.array_equal(np.argsort(codes["monotone"][:, 2], kind="stable"), np.argsort(truth[:, 2], kind="stable"))
+    assert codes["rotated"].T @ codes["rotated"] / len(ranks) == pytest.approx(np.eye(4))  # factors are uncorrelated
+    for k, size in enumerate(GRID.factors_num_values):
+        assert len(np.unique(codes["sin_cos"][:, [k, k + 4]].round(9), axis=0)) == size
+    assert codes["one_hot"].shape == (360, 18)

@@ -45,6 +45,10 @@ def test_a_metric_asked_for_by_name_is_an_error_when_it_cannot_apply(mine, score
 def test_an_unknown_metric_stops_before_any_is_scored(mine, score_external):
     with pytest.raises(UserError, match="did you mean mig"):
         score_external("mig,migg", codes=mine)
+    with pytest.raises(UserError, match="no metric is called 'list'; .*dlib_bvae list metrics"):
+        score_external("list", codes=mine)
+    with pytest.raises(UserError, match="--metric is empty; give names with commas between, such as mig,dci, or all"):
+        score_external(" ,", codes=mine)
     assert not Path("runs").exists()
 
 

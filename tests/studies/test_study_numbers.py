@@ -39,8 +39,10 @@ def runs():
     return study.load([STUDY]).runs
 
 
-def test_the_study_has_12600_models(runs):
-    assert len(runs) == len({run.digest for run in runs}) == 12_600
+def test_the_study_has_12600_models_and_then_reference_rows(runs):
+    assert len({run.digest for run in runs}) == len(runs)
+    assert {run.config.get("model.training_steps") for run in runs[:12_600]} == {300_000}
+    assert not any("model.training_steps" in run.config for run in runs[12_600:])
 
 
 @pytest.mark.parametrize("number", SWEEP)
@@ -110,3 +112,7 @@ def test_a_study_s_metrics_may_have_its_names():
     assert (sap.metric, sap.gin_bindings) == ("sap_dlib", ())
     assert beta.gin_bindings == ("beta_vae.num_eval = 9", "evaluation.sampling = 'with_replacement'")
     assert beta.metric == "beta_vae"
+    with pytest.raises(
+        UserError, match="--metric=mig is not what evaluation.evaluation_fn of the gin configuration asks for"
+    ):
+        study.evaluations([{"metric": "mig", "gin_bindings": ["evaluation.evaluation_fn = @dci"]}])

@@ -68,6 +68,11 @@ def _validity(folder: Path, perturbations: str = "noise") -> object:
     return validity.run("mig", perturbations, 1, folder / "validity", [], MIG)
 
 
+def _identification(folder: Path, sizes: str = "200") -> object:
+    few = {"structures": "independent", "codes": "aligned,noise", "sizes": sizes}
+    return validity.run("mig", None, 1, folder / "validity", [], MIG, **few)
+
+
 def _scores(folder: Path) -> None:
     fit(folder)
     for metric in ("active_units", "mig"):
@@ -204,6 +209,8 @@ COMMANDS = {
     "sensitivity again": Killed([fit, study], lambda folder: study(folder, "sensitivity.random_seed = 3")),
     "validity": Killed([], _validity),
     "validity again": Killed([_validity], partial(_validity, perturbations="dead")),
+    "validity's table": Killed([], _identification),
+    "validity's table again": Killed([_identification], partial(_identification, sizes="200,1000")),
     "ensemble": Killed([], _ensemble),
     "aggregate": Killed([fit, score], _aggregate),
     "aggregate again": Killed([fit, score, _aggregate, partial(score, metric="mig")], _aggregate),

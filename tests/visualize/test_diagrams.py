@@ -222,3 +222,13 @@ def test_losses_are_drawn_at_their_steps(figures):
     assert points == [([10, 20], [5, 3]), ([20], [4])]
     assert (loss.get_title(), kl.get_title()) == ("loss", "KL")
     assert kl.get_legend() is None
+
+
+def test_tiles_have_the_colour_of_their_word():
+    grid = pd.DataFrame([["a", "b"], ["b", "c"]], index=["row", "other"], columns=["x", "y"])
+    pixels = np.asarray(Image.open(io.BytesIO(diagrams.tiles(grid, ("a", "b", "c")))).convert("RGB")).reshape(-1, 3)
+    areas = [
+        int((pixels == colour).all(axis=1).sum()) for colour in ([0, 0x9E, 0x73], [0xF0, 0xE4, 0x42], [0xD5, 0x5E, 0])
+    ]
+    assert min(areas) > 500
+    assert areas[1] > 1.5 * areas[0]  # two of the four tiles

@@ -96,7 +96,7 @@ function fill(row, place = 0) {
     make("h2", { id: "details-title" }, row.model),
     make("p", { class: "quiet" }, [row.axis, `on ${dataName(row)}`, row.configNote].filter(Boolean).join(", ")),
     make("p", {}, badge("origin", row.origin), " ", evidenceBadge(row), " ", badge("supervision", row.supervision), ...warning(row)),
-    facts([["mean", number(row.mean, 4)], ["std", number(row.std, 4)], ["95 % interval", interval], ["IQM", number(row.iqm, 4)], ["median", number(row.median, 4)],
+    facts([[adjustedNow && row.has_null ? "adjusted mean" : "mean", number(row.mean, 4)], ["std", number(row.std, 4)], ["95 % interval", interval], ["IQM", number(row.iqm, 4)], ["median", number(row.median, 4)],
       ["normalised", number(row.normalised)], ["rank", number(row.rank, 0)], ["parameters", amount(row.parameters)], ["training", seconds(row.seconds)],
       ["images seen", amount(row.images)], ["images scored", row.num_images.toLocaleString("en")]]),
     helpOf(row.metric) ? make("p", { class: "help" }, helpOf(row.metric)) : null, ...chance(row),

@@ -32,7 +32,8 @@ function bar(low, point, high, [from, to]) {
 
 function meanCell(row) {
   if (row.mean === null) return [under(row.no_null ? "no null" : "not adjusted")];
-  const chance = row.null === null || adjustedNow ? null : under(`null ${number(row.null.mean)}${row.null.std === null ? "" : ` ± ${number(row.null.std)}`}`);
+  const spread = row.null?.std === null ? "" : ` ± ${number(row.null?.std)}`;
+  const chance = adjustedNow ? (row.has_null ? null : under("not adjusted")) : row.null === null ? null : under(`null ${number(row.null.mean)}${spread}`);
   const deviation = row.std === null ? "" : ` ± ${number(row.std)}`;
   return [number(row.mean), make("span", { class: "quiet" }, deviation), make("span", { class: "narrow" }, bar(row.low, row.iqm, row.high, scaleOf(row))), chance].filter(Boolean);
 }

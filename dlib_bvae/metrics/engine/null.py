@@ -20,6 +20,7 @@ from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import UserError, check_memory
 from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, ReorderedCodes
 from dlib_bvae.metrics.score_info import MISSING, PERMUTATION, UNKNOWN, Score, info_of
+from dlib_bvae.progress_line import progress
 
 LEAST_FOR_P = 19  # matchings: with fewer no p is 0.05 or less
 MOST = 10_000
@@ -128,7 +129,11 @@ def values_of(
     codes: array (images, latents). number, seed, first: see orders. nulls: of the metric's file. Raises UserError where that does
     not give a result a matching.
     """
-    results = list(nulls(score, codes, orders(len(codes), number, seed, first))) if names else []
+    results = []
+    with progress("null", number) as advance:
+        for result in nulls(score, codes, orders(len(codes), number, seed, first)) if names else ():
+            results.append(result)
+            advance()
     if names and len(results) != number:
         raise UserError(
             f"the `nulls` of a metric's file must give a result for each of {number} matchings; it gave {len(results)}; "

@@ -18,6 +18,7 @@ import gin
 import numpy as np
 
 from dlib_bvae.metrics.engine.sampling import Sample
+from dlib_bvae.progress_line import progress
 from dlib_bvae.runtime import interruptible
 
 Item = TypeVar("Item")
@@ -145,16 +146,28 @@ def in_threads(function: Callable[[Item], Made], items: Sequence[Item]) -> list[
     from joblib import cpu_count
 
     threads = min(cpu_count(), len(items))
-    if threads < 2:
-        return [function(item) for item in items]
+    with progress("fits", len(items)) as advance:
+        return _in_threads(function, items, threads, advance)
+
+
+def _in_threads(
+    function: Callable[[Item], Made], items: Sequence[Item], threads: int, advance: Callable[[], None]
+) -> list[Made]:
     errors: list[BaseException] = []
+
+    def counted(item: Item) -> Made:
+        made = function(item)
+        advance()
+        return made
 
     def attempt(item: Item) -> Any:
         try:
-            return None if errors else function(item)
+            return None if errors else counted(item)
         except BaseException as error:  # also a KeyboardInterrupt, which would end the thread
             errors.append(error)
 
+    if threads < 2:
+        return [counted(item) for item in items]
     # Not joblib's Parallel, which looks every 10 ms whether it is done: ten times what a fit to few images takes.
     with ThreadPool(threads) as pool:
         found = pool.map_async(attempt, items, chunksize=1)

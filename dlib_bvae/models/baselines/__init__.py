@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gin
 import numpy as np
 
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.saved_model import Model
 from dlib_bvae.registry import Registry
+
+if TYPE_CHECKING:  # names alone import no TensorFlow
+    from dlib_bvae.models.saved_model import Model
 
 METHODS = {  # gin name → module, in the order of tables
     "pca": "linear",

@@ -1,5 +1,6 @@
 """probes.py: every classifier learns what can be learnt; one a factor is fitted."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -8,10 +9,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from support.known_codes import GRID, ONE_HOT
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from dlib_bvae.errors import UnknownName
 from dlib_bvae.metrics import CLASSIFIERS
-from dlib_bvae.metrics.engine.probes import Constant, accuracies, fit_all, fixed_order, standardised
+from dlib_bvae.metrics.engine.probes import (
+    Constant,
+    accuracies,
+    fit_all,
+    fixed_order,
+    in_threads,
+    one_thread,
+    standardised,
+)
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 
 NAMES = (
@@ -198,3 +208,29 @@ def test_trees_by_value_do_not_depend_on_the_order_of_equally_good_codes():
     for one, other in zip(plain, moved[::-1], strict=True):
         assert np.array_equal(one.feature_importances_, other.feature_importances_[::-1])
         assert np.array_equal(one.predict(train.codes), other.predict(turned.codes))
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_threads_hand_on_all_results_in_order_or_the_first_error(monkeypatch, cores, error):
+    monkeypatch.setattr("joblib.cpu_count", lambda: cores)
+    assert in_threads(lambda item: item**2, range(7)) == [0, 1, 4, 9, 16, 25, 36]
+    assert in_threads(abs, []) == []
+
+    def fail(item):
+        if item >= 3:
+            raise error(item)
+
+    with pytest.raises(error):
+        in_threads(fail, range(7))
+
+
+def test_libraries_use_one_thread_in_the_block_also_those_that_came_since(monkeypatch):
+    numbers = lambda: {each["num_threads"] for each in threadpool_info()}
+    with threadpool_limits(2):
+        with one_thread():
+            assert numbers() == {1}
+        assert 2 in numbers()
+        monkeypatch.setitem(sys.modules, "another", sys)
+        with one_thread():
+            assert numbers() == {1}
