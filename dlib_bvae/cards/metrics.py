@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dlib_bvae.cards import code, description, papers, parameters, sections, table, value_text
-from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, run_sets
+from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, caution, run_sets, validity
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
-from dlib_bvae.metrics.score_info import HIGH, About, Score, said_by
+from dlib_bvae.metrics.score_info import HIGH, UNJUDGED, About, Score, said_by
 from dlib_bvae.registry import Registry
 
 HEAD = ("name", "what it measures", "range", "better", "parameters", "cost", "paper")
@@ -58,14 +58,14 @@ def all_metrics() -> list[Metric]:
 
 
 def pages(bibliography: Path, noise: Path) -> dict[str, str]:
-    """{file: text} of all cards and of README.md, their table. noise: the file of benchmarks/noise_scores.py."""
+    """{file: text} of all cards, of README.md, their table, and of cautions.md. noise: the file of benchmarks/noise_scores.py."""
     entries = papers.read(bibliography)
     measured = json.loads(noise.read_text(encoding="utf-8"))
     found = {
         f"{each.name}.md": card(each, papers.cited(each.name, each.about.paper, entries), measured)
         for each in all_metrics()
     }
-    return {"README.md": _INTRODUCTION + table(HEAD, map(row, all_metrics())), **found}
+    return {"README.md": _INTRODUCTION + table(HEAD, map(row, all_metrics())), "cautions.md": cautions(), **found}
 
 
 _INTRODUCTION = """# Metrics
@@ -76,6 +76,13 @@ A name leads to its card: all scores, what noise scores, all parameters, the def
 what is assumed of factors and codes: [metrics](../../metrics.md).
 
 """
+
+
+def cautions() -> str:
+    """A page with when each metric of codes misleads, in one table."""
+    rows = [(f"[`{each.name}`]({each.name}.md)", said) for each in all_metrics() if (said := caution(each.name))]
+    first = "What metrics made of codes of which theory says how far they identify the factors ([validity](../../validity.md)).\n"
+    return f"# When metrics mislead\n\n{first}\n" + table(("metric", "when it misleads"), rows)
 
 
 def row(metric: Metric) -> tuple[str, ...]:
@@ -108,6 +115,7 @@ def card(metric: Metric, cited: list[str], noise: Noise) -> str:
         ("Parameters", parameters(metric.name, metric.function, _GIVEN)),
         ("Definition", description(metric.function)),
         ("Known defects", about.defects),
+        ("When it misleads", _misleads(metric)),
         ("Example", _example(metric)),
         ("BibTeX", code("\n".join(cited), "bibtex") if cited else ""),
     )
@@ -150,6 +158,20 @@ def _scores(metric: Metric, noise: Noise) -> str:
         rows.append((shown, range_text(score), _ARROWS[score.higher_is_better], chance, null, *of_noise))
     text = table(("score", "range", "better", "chance", "null", *(f"noise on {each}" for each in grids.values())), rows)
     return text + "\n" + _LEGEND + (_NOISE if grids else "")
+
+
+def _misleads(metric: Metric) -> str:
+    """What its scores claim of codes, and the sentences on when they are wrong."""
+    said = validity(metric.name) if metric.name in METRICS else None
+    if said is None:
+        return ""
+    claims = [f"`{key}`: {claim}" for key, claim in said.claims.items() if claim != UNJUDGED]
+    claimed = (
+        f"Its scores claim: {'; '.join(claims)}."
+        if claims
+        else "Its scores claim nothing of codes and factors together."
+    )
+    return f"{said.caution}\n\n{claimed} [How this was found](../../validity.md).\n"
 
 
 def _of_noise(values: list[float] | None) -> str:

@@ -27,8 +27,7 @@ _OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at onc
 
 
 class ReorderedCodes:
-    """Codes (images, latents) in another order, as an array of which only what is asked for is copied:
-    [images] or [images, latents].
+    """Codes (images, latents) in another order, as an array of which only what is asked for is copied.
 
     order: int (images,), the row of `codes` that each image has. CodeReader takes it as it is, numpy as an array.
     """
@@ -40,9 +39,11 @@ class ReorderedCodes:
     def __len__(self) -> int:
         return len(self._order)
 
-    def __getitem__(self, index: np.ndarray | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        images, *latents = index if isinstance(index, tuple) else (index,)
-        return self._codes[(self._order[images], *latents)]
+    def __getitem__(self, places: np.ndarray | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Codes of images, or of images and columns that broadcast."""
+        if isinstance(places, tuple):
+            return self._codes[self._order[places[0]], places[1]]
+        return self._codes[self._order[places]]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self._codes[self._order], dtype)
