@@ -30,6 +30,13 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a Jupyter notebook."""
+    from rich.console import Console
+
+    return Console().is_jupyter
+
+
 def bar(console: Console | None = None, live: bool = True) -> Progress:
     """A line: the field `left` of a task, its description, and a bar in the space that remains, so that no time is cut.
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from dlib_bvae.cards import code, description, papers, parameters, sections, table, value_text
 from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, caution, run_sets, validity
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
-from dlib_bvae.metrics.score_info import UNJUDGED, About, Score, said_by
+from dlib_bvae.metrics.score_info import HIGH, UNJUDGED, About, Score, said_by
 from dlib_bvae.registry import Registry
 
 HEAD = ("name", "what it measures", "range", "better", "parameters", "cost", "paper")
@@ -31,6 +31,12 @@ class Metric(NamedTuple):
     function: Any
     about: About
     scores: Mapping[str, Score]
+    costly: bool = False
+
+    @property
+    def cost(self) -> str:
+        """CPU time in words, and whether it is costly."""
+        return f"{self.about.cost}, costly" if self.costly else self.about.cost
 
 
 def all_metrics() -> list[Metric]:
@@ -45,6 +51,7 @@ def all_metrics() -> list[Metric]:
             registry.get(name),
             said_by(registry, name, "ABOUT", {})[name],
             said_by(registry, name, "SCORES", {}),
+            said_by(registry, name, "COSTS", {}).get(name) == HIGH,
         )
         for registry, kind, name in every
     ]
@@ -64,8 +71,9 @@ def pages(bibliography: Path, noise: Path) -> dict[str, str]:
 _INTRODUCTION = """# Metrics
 
 The scores to look at first, with their range and what is better (↑ more, ↓ less), the parameters to change besides `num_train`
-and `num_test`, and CPU time on cached codes of dSprites. A name leads to its card: all scores, what noise scores, all parameters,
-the definition, known defects. How images are drawn, and what is assumed of factors and codes: [metrics](../../metrics.md).
+and `num_test`, and CPU time on cached codes of dSprites ("costly": may have fewer matchings in a null, `evaluation.costly_null`).
+A name leads to its card: all scores, what noise scores, all parameters, the definition, known defects. How images are drawn, and
+what is assumed of factors and codes: [metrics](../../metrics.md).
 
 """
 
@@ -90,7 +98,7 @@ def row(metric: Metric) -> tuple[str, ...]:
         "; ".join(f"{', '.join(keys)} {text}" for text, keys in ranges.items()),
         "/".join(dict.fromkeys(_ARROWS[scores[key].higher_is_better] for key in about.scores)),
         ", ".join(f"`{key}={value_text(defaults[key]).strip('`')}`" for key in about.parameters),
-        about.cost,
+        metric.cost,
         about.paper,
     )
 
@@ -99,7 +107,7 @@ def card(metric: Metric, cited: list[str], noise: Noise) -> str:
     """A metric's page."""
     about = metric.about
     first = f"{about.measures[0].upper()}{about.measures[1:]}."
-    facts = [("paper", about.paper), ("cost on cached codes of dSprites", about.cost), ("takes", _takes(metric))]
+    facts = [("paper", about.paper), ("cost on cached codes of dSprites", metric.cost), ("takes", _takes(metric))]
     return sections(
         f"`{metric.name}`",
         ("", f"{first}\n\n" + table(("", ""), facts)),

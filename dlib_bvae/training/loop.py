@@ -11,13 +11,15 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.progress_line import bar, duration
+from dlib_bvae.progress_line import bar, duration, in_notebook
 from dlib_bvae.runtime import say
 from dlib_bvae.training.hardware import announce
 from dlib_bvae.training.session import Chunk, Interrupted, TrainingSession, raised_by, signals
 from dlib_bvae.training.trainer import Trainer
 
 _SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_BETWEEN_DRAWINGS = 0.5  # of the line in a notebook
+_WIDTH = 100  # characters of it
 _SECONDS_OF_ESTIMATE = 3.0  # of steps, by which the time that all take is told
 _SHORT, _LONG = 20.0, 1800.0  # seconds of a training that nobody waits for, and that many would rather not begin
 _SHOWN = {"loss": "loss", "reconstruction": "rec", "kl": "KL"}
@@ -72,14 +74,14 @@ def begun(directory: Path, step: int, total: int, batch_size: int, images: str, 
 
 
 class ProgressLine:
-    """Time left, step, images/s, loss, reconstruction and KL: live on a terminal, a line now and then in a log.
+    """Time left, step, images/s, loss, reconstruction, KL: live on a terminal and in a notebook, a line now and then in a log.
 
     Once a few seconds of steps are taken, which the first call with its compilation is none of, it says how long the whole takes.
     """
 
     def __init__(self, first: int, total: int, batch_size: int):
         self.total, self.batch_size = total, batch_size
-        self.live = sys.stderr.isatty()
+        self.live, self._redraws = sys.stderr.isatty(), in_notebook()
         self._start, self._first, self._last_line = time.monotonic(), first, 0.0
         self._compiled: tuple[float, int] | None = None  # when the first call was done, and the step
         self._estimated = False
@@ -102,8 +104,13 @@ class ProgressLine:
         left = f"{duration((self.total - step) * self.batch_size / max(rate, 1e-9))} left"
         self._estimate(now, step)
         self._progress.update(self._task, completed=step, description=text, left=left)
-        if not self.live and (now - self._last_line > _SECONDS_BETWEEN_LINES or step == self.total):
-            print(f"{left} · {text}", file=sys.stderr, flush=True)
+        between = _SECONDS_BETWEEN_DRAWINGS if self._redraws else _SECONDS_BETWEEN_LINES
+        if not self.live and (now - self._last_line > between or step == self.total):
+            line = f"{left} · {text}"
+            if self._redraws:  # what is written after a return takes the place of the line
+                print(f"\r{line:<{_WIDTH}}", end="" if step < self.total else "\n", file=sys.stderr, flush=True)
+            else:
+                print(line, file=sys.stderr, flush=True)
             self._last_line = now
 
     def _estimate(self, now: float, step: int) -> None:

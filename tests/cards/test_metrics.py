@@ -56,7 +56,7 @@ def test_a_card_says_what_the_file_says_and_what_noise_scores():
     assert "| **`a`** | 0 … 1 | ↑ | 0.5 | yes | 0.1235 ± 0.01 |\n" in text
     assert "| `c` | 0 … 1 | ↑ | – | yes | |\n" in text
     assert "| **`b`** | ≥ 0 | ↓ | – | no | |\n" in text
-    assert "| `m.k` | `5` |\n| `m.sizes` | `[1, 2, …]` |\n" in text
+    assert "| `m.k` | `5` | |\n| `m.sizes` | `[1, 2, …]` | |\n" in text
     assert "How much is made.\n\nA \\*bold\\* claim. `k`: how often.\n" in text
     assert "## Known defects\n\nIt lies.\n" in text
     assert "dlib_bvae_evaluate --metric=m " in text

@@ -30,6 +30,20 @@ def test_a_log_gets_a_line_at_first_every_half_minute_and_at_the_end(clock, caps
     assert [each.split(" · ")[:2] for each in lines] == [["88 s left", "step 50/100"], ["0 s left", "step 100/100"]]
 
 
+def test_a_notebook_has_one_line_that_is_drawn_again(clock, capsys, monkeypatch):
+    monkeypatch.setattr(loop, "in_notebook", lambda: True)
+    with ProgressLine(0, 30, 4) as line:
+        for seconds in (1, 1.2, 2, 3):
+            clock[0] = 100.0 + seconds
+            line.update(int(10 * seconds), VALUES)
+    written = capsys.readouterr().err
+    assert written.endswith("\n")
+    assert written.count("\n") == 1
+    drawn = written.rstrip("\n").split("\r")[1:]
+    assert [each.split(" · ")[1] for each in drawn] == ["step 10/30", "step 20/30", "step 30/30"]
+    assert len({len(each) for each in drawn}) == 1  # a shorter line leaves nothing of a longer one
+
+
 def test_a_training_of_hours_says_how_it_may_end_before(clock, capsys):
     with ProgressLine(0, 300_000, 64) as line:
         for seconds in (5, 6, 9, 20):  # a step a second
