@@ -39,8 +39,11 @@ class ReorderedCodes:
     def __len__(self) -> int:
         return len(self._order)
 
-    def __getitem__(self, images: np.ndarray) -> np.ndarray:
-        return self._codes[self._order[images]]
+    def __getitem__(self, places: np.ndarray | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Codes of images, or of images and columns that broadcast."""
+        if isinstance(places, tuple):
+            return self._codes[self._order[places[0]], places[1]]
+        return self._codes[self._order[places]]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self._codes[self._order], dtype)
