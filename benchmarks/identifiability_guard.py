@@ -79,12 +79,13 @@ def scaled(factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return factors[:, rng.permutation(FACTORS)] * rng.uniform(0.5, 2, FACTORS) * rng.choice([-1, 1], FACTORS)
 
 
-def bent(bend: Callable[[np.ndarray], np.ndarray], share: float) -> Encode:
-    """E2: a mixture of each scaled factor and a monotone function of it."""
+def bent(share: float) -> Encode:
+    """E2: a mixture of each scaled factor and a monotone function of it, another for each code."""
 
     def encode(factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         permuted = factors[:, rng.permutation(FACTORS)]
-        return (1 - share) * rng.uniform(0.5, 2, FACTORS) * permuted + share * bend(permuted)
+        bends = np.column_stack([bend(column) for bend, column in zip(FUNCTIONS[:FACTORS], permuted.T, strict=True)])
+        return (1 - share) * rng.uniform(0.5, 2, FACTORS) * permuted + share * bends
 
     return encode
 
@@ -111,8 +112,7 @@ def one_twice(factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def one_twice_bent(factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """E6: six codes, each another monotone function of a factor."""
-    functions = (TANH, SINH, lambda x: np.sign(x) * np.sqrt(abs(x)), lambda x: x**3, lambda x: x**5, np.exp)
-    return np.column_stack([bend(factors[:, k]) for bend, k in zip(functions, _sources(rng), strict=True)])
+    return np.column_stack([bend(factors[:, k]) for bend, k in zip(FUNCTIONS, _sources(rng), strict=True)])
 
 
 def sine_cosine(factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -121,8 +121,14 @@ def sine_cosine(factors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.hstack([np.sin(permuted), np.cos(permuted)])
 
 
-TANH = lambda x: np.tanh(2 * x**3 - 0.1)
-SINH = lambda x: np.sinh(2 * x**3 + 0.1)
+FUNCTIONS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
+    lambda x: np.tanh(2 * x**3 - 0.1),
+    lambda x: np.sinh(2 * x**3 + 0.1),
+    lambda x: np.sign(x) * np.sqrt(abs(x)),
+    lambda x: x**3,
+    lambda x: x**5,
+    np.exp,
+)
 GAUSSIAN: Encode = lambda factors, rng: rng.normal(size=factors.shape)
 UNIFORM: Encode = lambda factors, rng: rng.uniform(-1, 1, factors.shape)
 HALF = equicorrelated(0.5)
@@ -132,10 +138,9 @@ CELLS = {
         f"D{k + 1} E1": Cell("exp01", "", k, d, scaled)
         for k, d in enumerate([normal, HALF, function_of_one, function_of_two])
     },
-    **{f"D1 E2 tanh {s}": Cell("exp02", "tanh__", k, normal, bent(TANH, s)) for s, k in STRENGTHS.items()},
-    **{f"D1 E2 sinh {s}": Cell("exp02", "sinh__", k, normal, bent(SINH, s)) for s, k in STRENGTHS.items()},
-    **{f"D2({r}) E1": Cell("exp03", "E1__", k, equicorrelated(r), scaled) for r, k in RHOS.items()},
-    **{f"D2({r}) E3": Cell("exp03", "E3__", k, equicorrelated(r), mixed(FACTORS)) for r, k in RHOS.items()},
+    **{f"D1 E2 {s}": Cell("exp02", "tanh__", k, normal, bent(s)) for s, k in STRENGTHS.items()},
+    **{f"D2({r}) E1": Cell("exp03_d5", "E1__", k, equicorrelated(r), scaled) for r, k in RHOS.items()},
+    **{f"D2({r}) E3": Cell("exp03_d5", "E3__", k, equicorrelated(r), mixed(FACTORS)) for r, k in RHOS.items()},
     "D1 E5": Cell("exp08", "scores__D1__E5__", None, normal, one_twice),
     "D1 E6": Cell("exp08", "scores__D1__E6__", None, normal, one_twice_bent),
     "D1 E8": Cell("exp08", "scores__D1__E8__", None, normal, sine_cosine),
@@ -166,10 +171,11 @@ def published(runs: Path, cell: Cell) -> dict[str, tuple[float, float | None]]:
 
 
 def drawn(cell: Cell, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Factors and codes of all images, those that are scored last."""
+    """Factors and codes of all images, those that are scored last. Codes have variance 1: those of E2 reach 1e55, too many."""
     rng = np.random.default_rng([seed, 7])
     factors = cell.factors(rng)
-    return factors, cell.encode(factors, rng)
+    codes = cell.encode(factors, rng)
+    return factors, codes / codes.std(axis=0)
 
 
 def bins(factors: np.ndarray) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""Builds the manual as a site: `python docs/site.py` writes site/, whose pages open from a disk too (pip install '.[docs]').
+"""Builds the manual as a site: `python docs/site.py` writes site/, which loads nothing from elsewhere (pip install '.[docs]').
+
+Pages open from a disk; the search needs a server: `python -m http.server --directory site`.
 
 On a forge a link such as `../CONTRIBUTING.md` leads to a file of the repository. The site has docs/ only, so build/docs gets a
 copy of it in which the files of SHOWN stand under repository/, and links lead there. Any other file of the repository is named

@@ -13,7 +13,7 @@ from dlib_bvae.former_names import FORMER_NAMES, current_key
 from dlib_bvae.registry import SEED, kind_of
 
 _HASHED_AS = {new: old for old, new in FORMER_NAMES.items()}  # a renamed parameter makes no other configuration
-_NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every", "model.export_steps")
+_NO_EFFECT = ("model.name", "model.log_every", "model.checkpoint_every", "model.keep_checkpoints", "model.export_steps")
 _NETWORKS = ("burgess", "higgins", "fc", "residual")
 # Parameters that earlier versions lacked, with the value that these had: results of both are of one configuration.
 _ADDED = {

@@ -13,6 +13,8 @@ from typing import Any
 
 import gin
 
+from dlib_bvae.gin_names import configurables
+
 _LONG = 4  # a longer sequence is shown by its first two entries
 
 
@@ -50,12 +52,16 @@ def value_text(default: Any) -> str:
 def parameters(name: str, function: Any, given: Sequence[str] = ()) -> str:
     """The table of the gin parameters of `function`, called `name` in gin, with their defaults; `given` are none."""
     every = inspect.signature(function).parameters.values()
-    shown = [
+    kept = [
         each for each in every if each.name not in given and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
     ]
-    if not shown:
+    if not kept:
         return "None.\n"
-    return table(("parameter", "default"), [(f"`{name}.{each.name}`", value_text(each.default)) for each in shown])
+    known = configurables().get(name)
+    help_of = {} if known is None or known.parameters is None else known.parameters
+    text_of = lambda parameter: plain(help_of[parameter].text) if parameter in help_of else ""
+    rows = [(f"`{name}.{each.name}`", value_text(each.default), text_of(each.name)) for each in kept]
+    return table(("parameter", "default", "what it is"), rows)
 
 
 def sections(title: str, *parts: tuple[str, str]) -> str:

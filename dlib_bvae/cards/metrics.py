@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dlib_bvae.cards import code, description, papers, parameters, sections, table, value_text
-from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, run_sets
+from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, caution, run_sets, validity
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
-from dlib_bvae.metrics.score_info import About, Score, said_by
+from dlib_bvae.metrics.score_info import HIGH, UNJUDGED, About, Score, said_by
 from dlib_bvae.registry import Registry
 
 HEAD = ("name", "what it measures", "range", "better", "parameters", "cost", "paper")
@@ -31,6 +31,12 @@ class Metric(NamedTuple):
     function: Any
     about: About
     scores: Mapping[str, Score]
+    costly: bool = False
+
+    @property
+    def cost(self) -> str:
+        """CPU time in words, and whether it is costly."""
+        return f"{self.about.cost}, costly" if self.costly else self.about.cost
 
 
 def all_metrics() -> list[Metric]:
@@ -45,29 +51,38 @@ def all_metrics() -> list[Metric]:
             registry.get(name),
             said_by(registry, name, "ABOUT", {})[name],
             said_by(registry, name, "SCORES", {}),
+            said_by(registry, name, "COSTS", {}).get(name) == HIGH,
         )
         for registry, kind, name in every
     ]
 
 
 def pages(bibliography: Path, noise: Path) -> dict[str, str]:
-    """{file: text} of all cards and of README.md, their table. noise: the file of benchmarks/noise_scores.py."""
+    """{file: text} of all cards, of README.md, their table, and of cautions.md. noise: the file of benchmarks/noise_scores.py."""
     entries = papers.read(bibliography)
     measured = json.loads(noise.read_text(encoding="utf-8"))
     found = {
         f"{each.name}.md": card(each, papers.cited(each.name, each.about.paper, entries), measured)
         for each in all_metrics()
     }
-    return {"README.md": _INTRODUCTION + table(HEAD, map(row, all_metrics())), **found}
+    return {"README.md": _INTRODUCTION + table(HEAD, map(row, all_metrics())), "cautions.md": cautions(), **found}
 
 
 _INTRODUCTION = """# Metrics
 
 The scores to look at first, with their range and what is better (↑ more, ↓ less), the parameters to change besides `num_train`
-and `num_test`, and CPU time on cached codes of dSprites. A name leads to its card: all scores, what noise scores, all parameters,
-the definition, known defects. How images are drawn, and what is assumed of factors and codes: [metrics](../../metrics.md).
+and `num_test`, and CPU time on cached codes of dSprites ("costly": may have fewer matchings in a null, `evaluation.costly_null`).
+A name leads to its card: all scores, what noise scores, all parameters, the definition, known defects. How images are drawn, and
+what is assumed of factors and codes: [metrics](../../metrics.md).
 
 """
+
+
+def cautions() -> str:
+    """A page with when each metric of codes misleads, in one table."""
+    rows = [(f"[`{each.name}`]({each.name}.md)", said) for each in all_metrics() if (said := caution(each.name))]
+    first = "What metrics made of codes of which theory says how far they identify the factors ([validity](../../validity.md)).\n"
+    return f"# When metrics mislead\n\n{first}\n" + table(("metric", "when it misleads"), rows)
 
 
 def row(metric: Metric) -> tuple[str, ...]:
@@ -83,7 +98,7 @@ def row(metric: Metric) -> tuple[str, ...]:
         "; ".join(f"{', '.join(keys)} {text}" for text, keys in ranges.items()),
         "/".join(dict.fromkeys(_ARROWS[scores[key].higher_is_better] for key in about.scores)),
         ", ".join(f"`{key}={value_text(defaults[key]).strip('`')}`" for key in about.parameters),
-        about.cost,
+        metric.cost,
         about.paper,
     )
 
@@ -92,7 +107,7 @@ def card(metric: Metric, cited: list[str], noise: Noise) -> str:
     """A metric's page."""
     about = metric.about
     first = f"{about.measures[0].upper()}{about.measures[1:]}."
-    facts = [("paper", about.paper), ("cost on cached codes of dSprites", about.cost), ("takes", _takes(metric))]
+    facts = [("paper", about.paper), ("cost on cached codes of dSprites", metric.cost), ("takes", _takes(metric))]
     return sections(
         f"`{metric.name}`",
         ("", f"{first}\n\n" + table(("", ""), facts)),
@@ -100,6 +115,7 @@ def card(metric: Metric, cited: list[str], noise: Noise) -> str:
         ("Parameters", parameters(metric.name, metric.function, _GIVEN)),
         ("Definition", description(metric.function)),
         ("Known defects", about.defects),
+        ("When it misleads", _misleads(metric)),
         ("Example", _example(metric)),
         ("BibTeX", code("\n".join(cited), "bibtex") if cited else ""),
     )
@@ -142,6 +158,20 @@ def _scores(metric: Metric, noise: Noise) -> str:
         rows.append((shown, range_text(score), _ARROWS[score.higher_is_better], chance, null, *of_noise))
     text = table(("score", "range", "better", "chance", "null", *(f"noise on {each}" for each in grids.values())), rows)
     return text + "\n" + _LEGEND + (_NOISE if grids else "")
+
+
+def _misleads(metric: Metric) -> str:
+    """What its scores claim of codes, and the sentences on when they are wrong."""
+    said = validity(metric.name) if metric.name in METRICS else None
+    if said is None:
+        return ""
+    claims = [f"`{key}`: {claim}" for key, claim in said.claims.items() if claim != UNJUDGED]
+    claimed = (
+        f"Its scores claim: {'; '.join(claims)}."
+        if claims
+        else "Its scores claim nothing of codes and factors together."
+    )
+    return f"{said.caution}\n\n{claimed} [How this was found](../../validity.md).\n"
 
 
 def _of_noise(values: list[float] | None) -> str:

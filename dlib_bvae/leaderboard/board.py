@@ -37,7 +37,7 @@ FORMAT = 1
 TRAINED_HERE = "trained here"
 RETRAINED = "retrained"
 SCORED_HERE = "scored here"  # external codes that are no submission
-REFERENCE_ROWS = (*NOT_COMPETING, "pca")  # methods that a board shows wherever they were run; pca has ranks, too
+RANKED_REFERENCE = "pca"  # a method that is a reference row and competes
 STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
 COSTS = ("parameters", "seconds", "images", "reconstruction")
 _ID_DIGITS = 10
@@ -197,6 +197,7 @@ def make_row(
     values = _values(cell["score"], records, places)
     known = score_info(cell["metric"], cell["score"])
     recorded = next((record[RECORDED_SUPERVISION] for record in records if record[RECORDED_SUPERVISION]), None)
+    competes = (cell["model"] if method == EXTERNAL else method) not in NOT_COMPETING
     evidence = cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE)
     return {
         "id": row_id(names),
@@ -206,8 +207,8 @@ def make_row(
         "supervision": cell.get("supervision") or recorded or supervision_of(method),
         "evidence": evidence,
         "retrain_tolerance": _tolerance([runs[each["run"]] for each in values]) if evidence == RETRAINED else None,
-        "reference": (cell["model"] if method == EXTERNAL else method) in REFERENCE_ROWS,
-        "competes": (cell["model"] if method == EXTERNAL else method) not in NOT_COMPETING,
+        "reference": not competes or method == RANKED_REFERENCE,
+        "competes": competes,
         "origin": origin_of(cell["dataset"], [record[ORIGIN] for record in records]),
         **{name: cell[name] for name in STATISTICS},
         "higher_is_better": known.higher_is_better,

@@ -11,7 +11,7 @@ from dlib_bvae.datasets.ground_truth import RandomState
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.metrics.active import check_threshold
 from dlib_bvae.metrics.engine.codes import Codes, MetricData
-from dlib_bvae.metrics.engine.probes import fixed_order, standardised
+from dlib_bvae.metrics.engine.probes import fixed_order, in_threads, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import (
     COUNT,
@@ -47,10 +47,16 @@ ABOUT = {
     )
 }
 VALIDITY = {
-    "dci_es": Validity({"explicitness": READABLE}, ""),
+    "dci_es": Validity(
+        {"explicitness": READABLE},
+        "Two codes for four factors, and squares that lost their sign, score 1.00 (192 images), as a factor that "
+        "no probe reads better than a guess does not count. It says nothing of a code a factor: rotated codes "
+        "score 0.87 to 0.97, aligned ones 0.94 to 1.00.",
+    ),
 }
 
 _MOST_FEATURES = 16_384
+_PART = 2**20  # features that a thread works on at a time
 _STANDARD_ERRORS = 3  # by which a factor must be read better than by a guess
 
 
@@ -120,7 +126,11 @@ def fourier_features(codes: np.ndarray, width: int, seed: int) -> np.ndarray:
     # One row a feature, drawn in turn: a wider draw begins with the same features.
     drawn = rng.normal(size=(width, codes.shape[1] + 1))
     frequencies, phases = drawn[:, :-1] / np.sqrt(codes.shape[1]), 2 * np.pi * drawn[:, -1]
-    return np.sqrt(2) * np.cos(codes @ frequencies.T + phases)
+    features = codes @ frequencies.T + phases
+    parts = np.array_split(features, max(1, features.size // _PART))  # the cosines are half of the metric's time
+    in_threads(lambda part: np.cos(part, out=part), parts)
+    features *= np.sqrt(2)
+    return features
 
 
 def explicitness(capacities: np.ndarray, losses: np.ndarray, guess: np.ndarray) -> np.ndarray:

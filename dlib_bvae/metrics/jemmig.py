@@ -37,8 +37,8 @@ VALIDITY = {
     "jemmig": Validity(
         {"jemmig": ONE_TO_ONE},
         "Squares that lost their sign score 0.88 of independent factors, more than aligned codes of redundant ones"
-        " (0.86). Duplicated and one-hot codes score 0.64 although no factor is lost, and one-hot codes without "
-        "any relation to the factors hardly less.",
+        " (0.86). Duplicated and one-hot codes score 0.64 although no factor is lost, and one-hot codes that have "
+        "nothing to do with the factors 0.54.",
     ),
 }
 

@@ -20,6 +20,7 @@ from dlib_bvae.metrics.score_info import READABLE, UNIT, UNJUDGED, About, Matrix
 
 SCORES = {"*_accuracy": UNIT, "*:strong_generalization_gap": Score(None, 1, False, null=None)}
 MATRICES = {"strong_test_accuracy": Matrix("num_train", "factor", "accuracy under a shift", high=1.0)}
+DEFINITIONS = {"strong_downstream_task": 2}
 SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_experiment",))
 ABOUT = {
     "strong_downstream_task": About(
@@ -32,7 +33,11 @@ ABOUT = {
 }
 VALIDITY = {
     "strong_downstream_task": Validity(
-        {"*:mean_strong_test_accuracy": READABLE, "*:strong_generalization_gap": UNJUDGED}, ""
+        {"*:mean_strong_test_accuracy": READABLE, "*:strong_generalization_gap": UNJUDGED},
+        "It says nothing of a code a factor: rotated codes of independent factors score 0.87 under the shift, "
+        "aligned ones 0.86. Squares that lost their sign, two codes for four factors and noise have a "
+        "strong_generalization_gap of about 0, as aligned codes have, and without a full grid of factors it has no"
+        " value.",
     ),
 }
 

@@ -68,7 +68,7 @@ MOST_FOR_COSTLY, MOST_UNJUDGED = (
     10_000,
     1_000,
 )  # images of the largest data of metrics that take seconds, or claim nothing
-CHECKPOINT = "identification.part.jsonl"
+CHECKPOINT = "identification.part"
 # Small enough for minutes; a configuration says otherwise metric by metric.
 QUICK = {"n_estimators": 10, "num_eval": 500, "num_test": 500, "num_train": 1_000, "num_variance_estimate": 1_000}
 
@@ -95,7 +95,7 @@ def cells(
     """Every cell of these, without data too large for metrics that take seconds, which get one seed."""
     found = []
     for name in names:
-        costly, said = is_costly(name), metrics.validity(name)
+        costly, said = takes_seconds(name), metrics.validity(name)
         most = MOST_FOR_COSTLY if costly else MANY_IMAGES
         most = MOST_UNJUDGED if said is not None and set(said.claims.values()) == {UNJUDGED} else most
         for size in (size for size in sizes if size <= most):
@@ -104,8 +104,8 @@ def cells(
     return found
 
 
-def is_costly(name: str) -> bool:
-    """Whether README's table says of a metric that it takes a second or more."""
+def takes_seconds(name: str) -> bool:
+    """Whether the table of metrics says of one that it takes a second or more."""
     about = said_by(metrics.METRICS, name, "ABOUT", {}).get(name)
     return about is None or about.cost != "< 1 s"
 
@@ -186,7 +186,7 @@ def score_cell(cell: Cell) -> list[dict[str, Any]]:
     """The rows of one cell, a score each; one row with the reason where the metric refuses these factors or codes."""
     ranks = STRUCTURES[cell.structure].make(GRIDS[cell.images], np.random.default_rng([cell.seed, 0]))
     codes = codes_of(cell.codes, ranks, np.random.default_rng([cell.seed, 1]))
-    few = is_costly(cell.metric) or cell.images >= MANY_IMAGES
+    few = takes_seconds(cell.metric) or cell.images >= MANY_IMAGES
     place = {**cell._asdict(), "theory": KNOWN_CODES[cell.codes].theory}
     try:
         found = metrics.score(
@@ -210,7 +210,7 @@ def parameters(name: str, images: int) -> dict[str, Any]:
     if few or "batch_size" in known:
         chosen: dict[str, Any] = {**QUICK, "num_train": min(QUICK["num_train"], images // (10 if few else 2))}
     else:
-        most = min(images, COSTLY_IMAGES) if is_costly(name) else images
+        most = min(images, COSTLY_IMAGES) if takes_seconds(name) else images
         test = most // 3 if "num_test" in known else 0
         chosen = {"n_estimators": QUICK["n_estimators"], "num_train": most - test, "num_test": test}
     return {

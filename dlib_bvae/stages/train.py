@@ -38,7 +38,7 @@ from dlib_bvae.runtime import RUNS, say
 from dlib_bvae.training import OPTIMIZERS, SCHEDULES
 from dlib_bvae.training.callbacks.divergence import Divergence
 from dlib_bvae.training.callbacks.validation import make_validation
-from dlib_bvae.training.checkpoints import kept_step
+from dlib_bvae.training.checkpoints import keep_newest, kept_step
 from dlib_bvae.training.devices import choose_strategy, determinism, scope
 from dlib_bvae.training.exports import exported_steps
 from dlib_bvae.training.feed import Feed, make_feed
@@ -210,6 +210,8 @@ def is_trained(work: Work, data: ImageData | None, overwrite: bool) -> bool:
     settings = TrainingSettings()
     work.relabel({"model": settings.method, **({} if data is None else {"dataset": data.name})})
     _check_exported(work.directory, settings.export_steps)
+    with contextlib.suppress(OSError, UserError):  # a run that may only be read
+        keep_newest(work.directory, settings.keep_checkpoints)  # where the process was killed before it did
     say(f"{work.directory}: trained already; --overwrite trains again")
     return True
 
@@ -250,6 +252,7 @@ def finish(
         results["uuid"] = uuid
         say(f"{work.directory}: the outcome is equal to that before; codes, scores and pictures made from it stay")
     work.finish(results)
+    keep_newest(work.directory, settings.keep_checkpoints)
     done = f"trained {results['steps']} steps" if "steps" in results else "fitted"
     loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
     say(f"{work.directory}: {done} in {seconds:,.0f} s{loss}")
@@ -295,8 +298,8 @@ def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) ->
     if step is None and work.grown_from:
         work.abandon()
         raise UserError(
-            f"{work.directory} keeps no checkpoint, so it cannot be extended to {settings.training_steps} steps; --overwrite "
-            "trains from the start"
+            f"{work.directory} keeps no checkpoint, so it cannot be extended to {settings.training_steps} steps (model."
+            "keep_checkpoints was 0, or the folder was deleted); --overwrite trains from the start"
         )
     if step is not None and step > settings.training_steps:
         raise UserError(

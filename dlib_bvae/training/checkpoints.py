@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
 from dlib_bvae.artifacts.permissions import check_readable
-from dlib_bvae.artifacts.record import make_directory
+from dlib_bvae.artifacts.record import make_directory, write_atomic
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.literal_paths import literal_path
 
@@ -18,7 +19,7 @@ _STEP = "state/step/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 class Checkpoints:
-    """Saves and restores `state` (a tf.Module) under `directory`; the last two are kept."""
+    """Saves and restores `state` (a tf.Module) under `directory`; the last two are kept until the training ends."""
 
     def __init__(self, directory: Path, state: tf.Module):
         self.directory = directory
@@ -59,6 +60,31 @@ class Checkpoints:
         """TensorFlow's manager of the directory as it is now; it finds and deletes files by patterns."""
         with literal_path(self.directory) as place:
             yield tf.train.CheckpointManager(self._checkpoint, place, max_to_keep=_KEEP)
+
+
+def keep_newest(directory: Path, number: int) -> None:
+    """Deletes the checkpoints under `directory`/checkpoint but the newest `number`; with 0 the whole folder."""
+    place = directory / "checkpoint"
+    if not number:
+        shutil.rmtree(place, ignore_errors=True)
+        return
+    with literal_path(place) as literal:
+        state = tf.train.get_checkpoint_state(literal)
+    if state is None:
+        return
+    names = [Path(path).name for path in state.all_model_checkpoint_paths]
+    kept, times = names[-number:], list(state.all_model_checkpoint_timestamps)[-number:]
+    old = [path for path in place.glob("ckpt-*") if path.name.rpartition(".")[0] not in kept]
+    if not old:
+        return
+    lines = [f'model_checkpoint_path: "{kept[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in kept)]
+    lines += [
+        f"all_model_checkpoint_timestamps: {each!r}" for each in times
+    ]  # TensorFlow knows of none without its time
+    lines += [f"last_preserved_timestamp: {state.last_preserved_timestamp!r}"]
+    write_atomic(place / "checkpoint", "".join(f"{line}\n" for line in lines))
+    for path in old:
+        path.unlink(missing_ok=True)
 
 
 def kept_step(directory: Path) -> int | None:

@@ -26,7 +26,7 @@ _MOST_STEPS = 10**12  # whose images are counted in 64 bits
 @configurable(
     "model",
     seeds=["random_seed"],
-    labels=["name", "checkpoint_every", "log_every"],
+    labels=["name", "checkpoint_every", "keep_checkpoints", "log_every"],
     execution=["xla", "devices", "deterministic"],
     additions=["export_steps"],
 )
@@ -36,7 +36,8 @@ class TrainingSettings:
 
     model: the objective, or a baseline, which reads name and random_seed only. network: the model's class. name: in results
     and tables; the method's when empty. schedule: of the learning rate, None for a constant one.
-    batch_size: images, at most 65,536. training_steps, checkpoint_every, log_every: steps. loss_window: steps over which
+    batch_size: images, at most 65,536. training_steps, checkpoint_every, log_every: steps. keep_checkpoints: how many a finished
+    training keeps, at most two; with 0 it cannot be extended. loss_window: steps over which
     recorded losses are averaged, and of a window of `divergence`. initial_weights: a run whose network this one starts from
     (see start_from), "" for random weights. export_steps: different steps in 1 … training_steps whose models are kept (see
     exports.py). output_bias: where the bias of the decoder's last layer starts, at "zero" or, by "data_mean", at the logit of
@@ -63,6 +64,7 @@ class TrainingSettings:
     deterministic: bool = False
     devices: int = 0
     checkpoint_every: int = 1_000
+    keep_checkpoints: int = 1
     log_every: int = 100
     loss_window: int = 100
     initial_weights: str = ""
@@ -74,6 +76,7 @@ class TrainingSettings:
         check_integer("model.batch_size", self.batch_size, 1, _MOST_IN_BATCH)
         for key in ("training_steps", "checkpoint_every", "log_every", "loss_window"):
             check_integer(f"model.{key}", getattr(self, key), 1, _MOST_STEPS)
+        check_integer("model.keep_checkpoints", self.keep_checkpoints, 0)
         if not _is_integer(self.random_seed) or not 0 <= self.random_seed < 2**31:
             raise UserError(f"model.random_seed must be an integer in 0 … 2^31 - 1; got {self.random_seed!r}")
         if self.deterministic and self.xla and tf.config.list_physical_devices("GPU"):

@@ -31,7 +31,7 @@ def test_a_card_has_configurations_and_an_experiment():
     found = configurations("dip_vae", GIN)
     assert found == {"dip_vae_i": "dip_vae_i_dsprites", "dip_vae_ii": "dip_vae_ii_dsprites"}
     text = card("dip_vae", all_methods()["dip_vae"], found, GIN, 0.914, [])
-    assert "| `dip_vae.lambda_od` | `5.0` |\n" in text
+    assert "| `dip_vae.lambda_od` | `5.0` | " in text
     assert 'dip_vae.dip_type = "ii"\n' in text
     assert "dlib_bvae_train --gin_config=gin/dip_vae_ii_dsprites.gin\n" in text
     assert "| images a second | 0.914 of the β-VAE's" in text

@@ -1,14 +1,15 @@
 """metrics.py: a card and a line of the table for every metric, from its file; costs that are on record."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from dlib_bvae.cards.metrics import Metric, all_metrics, card, range_text, row
-from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, run_sets
+from dlib_bvae.cards.metrics import Metric, all_metrics, card, cautions, range_text, row
+from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, caution, run_sets, scores_of, validity
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
-from dlib_bvae.metrics.score_info import UNIT, About, Score, said_by
+from dlib_bvae.metrics.score_info import CLAIMS, UNIT, About, Score, info_of, said_by
 
 ROOT = Path(__file__).parents[2]
 OF_CODES = [name for names in PAGES.values() for name in names]
@@ -55,7 +56,7 @@ def test_a_card_says_what_the_file_says_and_what_noise_scores():
     assert "| **`a`** | 0 … 1 | ↑ | 0.5 | yes | 0.1235 ± 0.01 |\n" in text
     assert "| `c` | 0 … 1 | ↑ | – | yes | |\n" in text
     assert "| **`b`** | ≥ 0 | ↓ | – | no | |\n" in text
-    assert "| `m.k` | `5` |\n| `m.sizes` | `[1, 2, …]` |\n" in text
+    assert "| `m.k` | `5` | |\n| `m.sizes` | `[1, 2, …]` | |\n" in text
     assert "How much is made.\n\nA \\*bold\\* claim. `k`: how often.\n" in text
     assert "## Known defects\n\nIt lies.\n" in text
     assert "dlib_bvae_evaluate --metric=m " in text
@@ -74,3 +75,19 @@ def test_costs_are_those_on_record():
         long = "seconds" if entry["cpu_seconds"] < 20 else "half a minute"
         assert about_of(name).cost == ("< 1 s" if entry["cpu_seconds"] < 1 else long)
         assert entry["cpu_seconds"] < 60
+
+
+@pytest.mark.parametrize("name", [name for name in OF_CODES if name != "reconstruction_error"])  # which needs a model
+def test_every_metric_of_codes_says_in_two_sentences_when_it_misleads(name):
+    said = validity(name)
+    assert said is not None, f"the file of {name} says nothing in VALIDITY (see score_info.Validity)"
+    assert set(said.claims.values()) <= set(CLAIMS)
+    assert all(info_of(scores_of(name), key.replace("*", "x")) for key in said.claims)
+    assert len(re.findall(r"\.(?= [A-Z]|$)|\.(?= `)", said.caution)) == 2
+    assert caution(name) == said.caution
+    assert f"## When it misleads\n\n{said.caution}\n" in card(next(m for m in all_metrics() if m.name == name), [], {})
+    assert said.caution in cautions()
+
+
+def test_metrics_without_known_codes_have_no_caution():
+    assert [caution(name) for name in ("reconstruction_error", "udr", "elbo")] == [""] * 3

@@ -100,3 +100,10 @@ def test_one_experiment_a_factor_is_the_least():
         strong_downstream_task(GRID, ONE_HOT, 0, n_experiment=0)
     result = strong_downstream_task(Grid(2, 30), Grid(2, 30).factors(), 0, num_train=[2], num_test=40, n_experiment=1)
     assert np.array(result["strong_test_accuracy"]).shape == (1, 2)
+
+
+def test_a_code_that_training_holds_still_moves_no_prediction():
+    # its deviation there is rounding's alone, which the codes under the shift are not to be divided by
+    codes = GRID.identity()
+    accuracy = lambda z: strong_downstream_task(GRID, z, 0, **FEW)["60:mean_strong_test_accuracy"]
+    assert accuracy(codes / 3 + 0.1) == pytest.approx(accuracy(codes), abs=0.02)

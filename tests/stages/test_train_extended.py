@@ -87,11 +87,10 @@ def test_the_finished_training_is_used_until_the_longer_one_is_there(ten_steps, 
 
 
 def test_without_a_checkpoint_it_cannot_go_on(ten_steps, tmp_path):
-    run = ten_steps(tmp_path / "run", CONSTANT)
-    shutil.rmtree(run / "train" / "checkpoint")
-    with pytest.raises(
-        UserError, match=r"keeps no checkpoint, so it cannot be extended to 20 steps; --overwrite trains"
-    ):
+    run = ten_steps(tmp_path / "run", CONSTANT, "model.keep_checkpoints = 0")
+    assert not (run / "train" / "checkpoint").exists()
+    said = r"keeps no checkpoint, so it cannot be extended to 20 steps \(model\.keep_checkpoints was 0, or .*--overwrite trains"
+    with pytest.raises(UserError, match=said):
         ten_steps(run, CONSTANT, STEPS.format(20))
     assert results_of(run)["steps"] == 10
     assert not (run / "train.part").exists()

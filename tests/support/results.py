@@ -9,7 +9,7 @@ from typing import Any
 
 from dlib_bvae.artifacts import Identity, write_stage
 
-_LABELS = ("model.name", "model.log_every", "model.checkpoint_every")
+_LABELS = ("model.name", "model.log_every", "model.checkpoint_every", "model.keep_checkpoints")
 _REFERENCE = re.compile(r"@[\w./]+(\(\))?|%[\w./]+")
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.training.checkpoints import Checkpoints, kept_step
+from dlib_bvae.training.checkpoints import Checkpoints, keep_newest, kept_step
 
 
 def test_checkpoints_are_the_last_two_and_the_one_asked_for_is_read(tmp_path):
@@ -51,6 +51,23 @@ def test_the_step_of_the_newest_checkpoint_is_known_in_a_copy_too(tmp_path):
     shutil.copytree(run / "checkpoint", tmp_path / "copy" / "checkpoint")
     shutil.rmtree(run)
     assert kept_step(tmp_path / "copy") == 8
+
+
+@pytest.mark.parametrize(("number", "steps"), [(5, [4, 8]), (2, [4, 8]), (1, [8]), (0, [])])
+def test_a_training_that_has_ended_keeps_as_many_as_are_asked_for(number, steps, tmp_path):
+    run = saved(tmp_path / "run [1]", 2, 4, 8)
+    keep_newest(run, number)
+    keep_newest(run, number)
+    state = tf.Module()
+    state.step, state.weights = tf.Variable(0, dtype=tf.int64), tf.Variable(tf.zeros([5000]))
+    kept = Checkpoints(run / "checkpoint", state)
+    assert kept.steps() == steps
+    assert kept_step(run) == (steps[-1] if steps else None)
+    assert kept.restore() is bool(steps)
+    assert int(state.step) == (8 if steps else 0)
+    assert {path.suffix for path in run.glob("checkpoint/*-4.*")} == (
+        {".index", ".data-00000-of-00001"} if 4 in steps else set()
+    )
 
 
 def test_where_no_checkpoint_can_be_read_there_is_no_step(tmp_path, capfd):

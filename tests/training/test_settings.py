@@ -104,7 +104,7 @@ def test_what_tells_two_trainings_apart_is_declared():
     kinds = {field.name: kind_of(f"model.{field.name}") for field in dataclasses.fields(TrainingSettings)}
     assert {name: kind for name, kind in kinds.items() if kind is not None} == {
         "random_seed": SEED,
-        **dict.fromkeys(("name", "checkpoint_every", "log_every"), LABEL),
+        **dict.fromkeys(("name", "checkpoint_every", "keep_checkpoints", "log_every"), LABEL),
         **dict.fromkeys(("xla", "devices", "deterministic"), EXECUTION),
         "export_steps": ADDITION,
     }

@@ -118,7 +118,7 @@ let adjustedNow = false;
 
 function adjust(adjusted) {
   for (const row of rows) {
-    const shown = !adjusted || !row.has_null ? PLAIN.get(row) : { ...NOTHING, ...row.adjusted, higher_is_better: true, range: [null, 1] };
+    const shown = !adjusted || !row.has_null ? PLAIN.get(row) : { ...NOTHING, ...row.adjusted, higher_is_better: row.adjusted && true, range: [null, 1] };
     Object.assign(row, shown);
   }
   adjustedNow = adjusted;

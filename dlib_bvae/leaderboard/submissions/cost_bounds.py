@@ -32,6 +32,7 @@ BOUNDS = {
     "model.batch_size": Bound(1, 1_024, _MEMORY),
     "model.log_every": Bound(10, MOST, _DISK),
     "model.checkpoint_every": Bound(10, MOST, _DISK),
+    "model.keep_checkpoints": Bound(0, 2, _DISK),
     "model.loss_window": Bound(1, 10_000, _MEMORY),
     "encoder.num_latent": Bound(1, 1_024, _MEMORY),
     "feed.max_mib": Bound(0, 4_096, "memory of the images"),

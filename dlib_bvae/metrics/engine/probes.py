@@ -238,5 +238,8 @@ def accuracies(models: Sequence[Classifier], sample: Sample) -> np.ndarray:
 def standardised(train: Sample, *others: Sample) -> list[Sample]:
     """All samples with the mean and standard deviation of `train`'s codes taken out; constant codes become 0."""
     mean, std = train.codes.mean(axis=0), train.codes.std(axis=0)
-    scale = np.where(std > 0, std, 1)
+    constant = (
+        np.ptp(train.codes, axis=0) == 0
+    )  # its deviation is rounding's alone, by which no other sample is to be divided
+    mean, scale = np.where(constant, train.codes[0], mean), np.where(constant | (std == 0), 1, std)
     return [sample._replace(codes=(sample.codes - mean) / scale) for sample in (train, *others)]
