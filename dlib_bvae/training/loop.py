@@ -136,7 +136,10 @@ class ProgressLine:
         if seconds > _LONG:
             text += "; Ctrl-C ends it with a checkpoint, the same command continues; for fewer steps: "
             text += "--gin_bindings='model.training_steps = …'"
-        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if self._redraws:
+            print(f"\r{text:<{_WIDTH}}", file=sys.stderr, flush=True)
+        else:
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 class Profile:
