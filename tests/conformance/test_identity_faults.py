@@ -9,7 +9,7 @@ import pytest
 from support.submissions import IMAGES, PARAMETERS, claim, noisy
 from support.tiny_runs import DATA, MIG, bound, command, done, redone, strays, unchanged
 
-from dlib_bvae import metrics
+from dlib_bvae import gin_names, metrics
 from dlib_bvae.analysis.frame import collect
 from dlib_bvae.analysis.tables import aggregate
 from dlib_bvae.artifacts import read_identity, read_results
@@ -160,6 +160,7 @@ def of_a_kernel(data, codes, random_state):
 
 def test_parameters_of_a_metric_s_helper_are_two_results_that_are_not_pooled(copied, monkeypatch):
     monkeypatch.setitem(metrics.METRICS._added, "conformance_metric", of_a_kernel)
+    monkeypatch.setattr(gin_names, "plugins", lambda: {"conformance_metric"})  # as of an installed package
     run = copied("oracle")
     flags = [f"--model_dir={run}", "--metric=conformance_metric"]
     for width in (1, 5):

@@ -33,6 +33,7 @@ EXPECTED = {
     "inception_tfgan.download": EXECUTION,
     "noisy_dsprites.seed": SEED,
     "noisy_dsprites_rendered.seed": SEED,
+    "probe.rows": LABEL,
     "probe.seed": SEED,
     "scream.picture": LABEL,
     "scream_dsprites.seed": SEED,
