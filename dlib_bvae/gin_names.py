@@ -19,6 +19,7 @@ _PACKAGE = Path(__file__).parent
 _REQUIRED = "gin.REQUIRED"
 # What gin itself brings.
 _OF_GIN = ("macro", "constant", "singleton")
+_CONFIGURES = re.compile(rb"@(gin\.)?configurable\b|\bconfigurable\(")
 _LABELS = r"[a-z_]\w*(?:, [a-z_]\w*)*"
 _OUTSIDE = {"abc.ABC": (), "tf.Module": ("name",)}  # base classes of other packages → what they are given
 _SHARED = {  # parameters that mean the same wherever they are
@@ -57,7 +58,8 @@ class Configurable(NamedTuple):
 @functools.cache
 def configurables() -> dict[str, Configurable]:
     """Name → what gin configures by it; not what other packages bring."""
-    return {each.name: each for file in sorted(_PACKAGE.rglob("*.py")) for each in _Source.of(file).configurables()}
+    files = [file for file in sorted(_PACKAGE.rglob("*.py")) if _CONFIGURES.search(file.read_bytes())]
+    return {each.name: each for file in files for each in _Source.of(file).configurables()}
 
 
 def plugins() -> set[str]:
@@ -109,7 +111,7 @@ class _Source:
 
     def __init__(self, file: Path):
         text = file.read_text(encoding="utf-8")
-        tree = ast.parse(text) if "configurable" in text or "class " in text else ast.Module([], [])
+        tree = ast.parse(text)
         self.module = ".".join(("dlib_bvae", *file.relative_to(_PACKAGE).with_suffix("").parts)).removesuffix(
             ".__init__"
         )

@@ -1,4 +1,5 @@
-"""Builds the manual as a site: `python docs/site.py` writes site/, which loads nothing from elsewhere (pip install '.[docs]').
+"""Builds the manual as a site: `python docs/site.py` writes site/, which loads nothing from elsewhere. It needs zensical and
+mkdocstrings-python (pip install '.[docs]').
 
 Pages open from a disk; the search needs a server: `python -m http.server --directory site`.
 

@@ -175,7 +175,11 @@ def _misleads(metric: Metric) -> str:
 
 
 def _of_noise(values: list[float] | None) -> str:
-    return "" if values is None else f"{values[0]:.4g} ± {values[1]:.2g}".replace("-", "−")
+    if not values:
+        return ""
+    mean, deviation = values
+    spread = f"{deviation:.2g}" if deviation else "< 0.0001"  # numbers are kept to four digits
+    return f"{mean:.4g} ± {spread}".replace("-", "−") if mean or deviation else "0"
 
 
 _LEGEND = """Those to look at first are bold. chance: what codes that are independent of the factors score in expectation, where

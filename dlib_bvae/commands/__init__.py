@@ -21,6 +21,7 @@ _VERSION = f"dlib_bvae {__version__}"
 COMMANDS = {
     "aggregate": "results:aggregate",
     "beta_curve": "study:beta_curve",
+    "check": "names:check",
     "data": "data:data",
     "evaluate": "stages:evaluate",
     "leaderboard": "results:leaderboard",

@@ -99,8 +99,8 @@ def validity() -> Command:
 def power() -> Command:
     """Says how large a difference the scores of so many seeds can tell."""
     flags = parser(
-        "How much each score differs from seed to seed in the runs below directories, and so the smallest difference of two "
-        "methods that 5, 10 or 50 seeds tell: tables as CSV."
+        "How much each score differs from seed to seed in the runs below directories, which differences of two methods seeds "
+        "can tell, and whether scores order models as exported steps and β do: power.csv and orders.csv."
     )
     flags.add_argument("places", nargs="*", type=Path, metavar="PLACE", help="directories of runs (default: runs)")
     add_results_dir(flags, "a further PLACE; may be repeated", action="append", default=[], metavar="PLACE")

@@ -1,8 +1,9 @@
-"""The command that lists names: data sets, methods, metrics, architectures, optimisers, configurations, studies, parameters."""
+"""The commands on this installation: list, the names that there are, and check, what works here."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dlib_bvae.commands.flags import Command, parser
@@ -31,6 +32,24 @@ def names() -> Command:
     )
     flags.epilog = "examples: dlib_bvae list metrics; dlib_bvae list parameters beta_vae"
     return flags, _call
+
+
+def check() -> Command:
+    """Says what is installed, which devices are used, and how fast training and scoring are here."""
+    flags = parser(
+        "Says what is installed, which devices TensorFlow uses and why not others, and how fast a few seconds of training and "
+        "scoring are, beside the documented rates. Exit status 1, with the way out, where something is off."
+    )
+    flags.add_argument("--seconds", type=float, default=3.0, metavar="S", help="of training (default: 3)")
+
+    def call(seconds: float) -> None:
+        from dlib_bvae.errors import check_positive
+        from dlib_bvae.stages import check
+
+        if not check.run(check_positive("--seconds", seconds)):
+            sys.exit(1)
+
+    return flags, call
 
 
 def _call(what: str | None, name: str | None) -> None:

@@ -72,8 +72,8 @@ ABOUT = {
 VALIDITY = {
     "dci": Validity(
         {"disentanglement": MODULAR, "completeness": ONE_TO_ONE, "informativeness_test": READABLE},
-        "Squares that lost their sign score 0.89 to 0.96 in disentanglement and completeness, although half of the"
-        " images are read wrong from them (informativeness 0.50 to 0.57). Ten trees read rotated codes of "
+        "Squares that lost their sign score 0.89 to 0.96 in disentanglement and completeness, although nearly half"
+        " of the images are read wrong from them (informativeness 0.50 to 0.57). Ten trees read rotated codes of "
         "independent factors with an informativeness of 0.50, so a low one may be the trees' fault and not the "
         "codes'.",
     ),

@@ -35,8 +35,8 @@ VALIDITY = {
     "fairness": Validity(
         {"mean_fairness:mean_pred:mean_sens": UNJUDGED},
         "Duplicated, sine-cosine and one-hot codes score 0.00 and rotated ones 0.01, so it does not ask for a code"
-        " a factor. The worst of the table are noise (0.17) and squares that lost their sign (0.14), whose "
-        "predictions are bad rather than unfair.",
+        " a factor. The worst of the table are noise (0.17), squares that lost their sign and two codes for four "
+        "factors (0.14 each), whose predictions are bad rather than unfair.",
     ),
 }
 

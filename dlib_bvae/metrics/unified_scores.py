@@ -65,7 +65,7 @@ VALIDITY = {
         {"*.dci_disentanglement": MODULAR, "*.dci_completeness": ONE_TO_ONE, "*.modularity": MODULAR},
         "The matrix of linear classifiers, accuracy_svm_matrix, gives aligned codes of independent factors a "
         "dci_disentanglement of 0.10 and of correlated ones 0.02, less than squares that lost their sign (0.13 and"
-        " 0.07). The modularity of importance_gbt_matrix is 0.94 to 0.99 for pairwise linear mixtures and 0.95 to "
+        " 0.07). The modularity of importance_gbt_matrix is 0.94 to 1.00 for pairwise linear mixtures and 0.92 to "
         "0.97 for random ones of all factors.",
     ),
 }

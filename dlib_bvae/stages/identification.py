@@ -68,7 +68,7 @@ MOST_FOR_COSTLY, MOST_UNJUDGED = (
     10_000,
     1_000,
 )  # images of the largest data of metrics that take seconds, or claim nothing
-CHECKPOINT = "identification.part.jsonl"
+CHECKPOINT = "identification.part"
 # Small enough for minutes; a configuration says otherwise metric by metric.
 QUICK = {"n_estimators": 10, "num_eval": 500, "num_test": 500, "num_train": 1_000, "num_variance_estimate": 1_000}
 

@@ -15,6 +15,11 @@ import tensorflow as tf
 
 from dlib_bvae.errors import warn_once
 
+UNUSED_GPU = (
+    "this machine has an NVIDIA GPU that TensorFlow cannot use: its CUDA libraries are missing or do not fit the driver; "
+    "run pip install 'tensorflow[and-cuda]', or set CUDA_VISIBLE_DEVICES=-1 to train on the CPU without this line"
+)
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -59,13 +64,13 @@ def announce(
     hardware = hardware or Hardware.found()
     devices = 1 if strategy is None else strategy.num_replicas_in_sync
     print(f"{what} on {hardware.trains_on(devices)}", file=sys.stderr, flush=True)
-    first = environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
-    hidden = first in ("", "-1", "NoDevFiles")
-    if hardware.unused_nvidia and not hidden:
-        warn_once(
-            "this machine has an NVIDIA GPU that TensorFlow cannot use: its CUDA libraries are missing or do not fit the driver; "
-            "run pip install 'tensorflow[and-cuda]', or set CUDA_VISIBLE_DEVICES=-1 to train on the CPU without this line"
-        )
+    if hardware.unused_nvidia and not gpus_hidden(environ):
+        warn_once(UNUSED_GPU)
+
+
+def gpus_hidden(environ: Mapping[str, str]) -> bool:
+    """Whether CUDA_VISIBLE_DEVICES hides all GPUs."""
+    return environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip() in ("", "-1", "NoDevFiles")
 
 
 def _has_nvidia() -> bool:

@@ -101,34 +101,45 @@ class ProgressLine:
         rate = (step - self._first) * self.batch_size / max(now - self._start, 1e-9)
         shown = (f"{label} {values[name]:.2f}" for name, label in _SHOWN.items() if name in values)
         text = " · ".join([f"step {step}/{self.total}", f"{rate:,.0f} images/s", *shown])
-        left = f"{duration((self.total - step) * self.batch_size / max(rate, 1e-9))} left"
-        self._estimate(now, step)
+        seconds = self._seconds_left(now, step)
+        left = "" if seconds is None else f"{duration(seconds)} left"
         self._progress.update(self._task, completed=step, description=text, left=left)
         between = _SECONDS_BETWEEN_DRAWINGS if self._redraws else _SECONDS_BETWEEN_LINES
         if not self.live and (now - self._last_line > between or step == self.total):
-            line = f"{left} · {text}"
+            line = " · ".join(filter(None, [left, text]))
             if self._redraws:  # what is written after a return takes the place of the line
                 print(f"\r{line:<{_WIDTH}}", end="" if step < self.total else "\n", file=sys.stderr, flush=True)
             else:
                 print(line, file=sys.stderr, flush=True)
             self._last_line = now
 
-    def _estimate(self, now: float, step: int) -> None:
-        """Says once how long the training takes here, where that is long, and the way out where it is very long."""
+    def _seconds_left(self, now: float, step: int) -> float | None:
+        """The time left by the steps since the first call, None before there are any; after a few seconds it is said once."""
+        if step == self.total:
+            return 0.0
         if self._compiled is None:
             self._compiled = now, step
         began, first = self._compiled
-        if self._estimated or now - began < _SECONDS_OF_ESTIMATE:
-            return
-        self._estimated = True
-        seconds = (self.total - step) * (now - began) / max(step - first, 1)
+        if step == first:
+            return None
+        seconds = (self.total - step) * (now - began) / (step - first)
+        if not self._estimated and now - began >= _SECONDS_OF_ESTIMATE:
+            self._estimated = True
+            self._say(seconds)
+        return seconds
+
+    def _say(self, seconds: float) -> None:
+        """Says how long the training takes here, where that is long, and the way out where it is very long."""
         if seconds < _SHORT:
             return
         text = f"this takes about {duration(seconds)} here"
         if seconds > _LONG:
             text += "; Ctrl-C ends it with a checkpoint, the same command continues; for fewer steps: "
             text += "--gin_bindings='model.training_steps = …'"
-        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        if self._redraws:
+            print(f"\r{text:<{_WIDTH}}", file=sys.stderr, flush=True)
+        else:
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 class Profile:

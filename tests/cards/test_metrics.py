@@ -52,10 +52,14 @@ def test_a_row_has_ranges_directions_and_defaults():
 
 
 def test_a_card_says_what_the_file_says_and_what_noise_scores():
-    text = card(MADE, ["@misc{key}"], {"dsprites": {"m": {"a": [0.123456, 0.01]}}, "cars3d": {"m": "refused"}})
+    text = card(
+        MADE,
+        ["@misc{key}"],
+        {"dsprites": {"m": {"a": [0.123456, 0.01], "b": [0.0, 0.0], "c": [0.5, 0.0]}}, "cars3d": {"m": "refused"}},
+    )
     assert "| **`a`** | 0 … 1 | ↑ | 0.5 | yes | 0.1235 ± 0.01 |\n" in text
-    assert "| `c` | 0 … 1 | ↑ | – | yes | |\n" in text
-    assert "| **`b`** | ≥ 0 | ↓ | – | no | |\n" in text
+    assert "| `c` | 0 … 1 | ↑ | – | yes | 0.5 ± < 0.0001 |\n" in text
+    assert "| **`b`** | ≥ 0 | ↓ | – | no | 0 |\n" in text
     assert "| `m.k` | `5` | |\n| `m.sizes` | `[1, 2, …]` | |\n" in text
     assert "How much is made.\n\nA \\*bold\\* claim. `k`: how often.\n" in text
     assert "## Known defects\n\nIt lies.\n" in text

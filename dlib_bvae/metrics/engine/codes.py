@@ -27,7 +27,7 @@ _OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at onc
 
 
 class ReorderedCodes:
-    """Codes (images, latents) in another order, as an array of which only the rows that are asked for are copied.
+    """Codes (images, latents) in another order, as an array of which only what is asked for is copied.
 
     order: int (images,), the row of `codes` that each image has. CodeReader takes it as it is, numpy as an array.
     """

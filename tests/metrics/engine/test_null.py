@@ -35,6 +35,7 @@ def test_codes_in_another_order_read_by_index_are_the_array():
     lazy = next(by_index(lambda codes: codes, codes, [order]))
     assert (lazy.shape, lazy.dtype, len(lazy)) == ((10, 2), codes.dtype, 10)
     assert np.array_equal(lazy[np.array([7, 0])], codes[order][[7, 0]])
+    assert np.array_equal(lazy[np.array([[7], [0]]), np.array([1])], codes[order][[7, 0], 1:])
     assert np.array_equal(np.asarray(lazy, np.float32), codes[order])
 
 
