@@ -47,8 +47,9 @@ def test_a_syntax_error_names_file_and_line(command, tmp_path):
     refused(command(tmp_path, "dlib_bvae_train", "--gin_config=wrong.gin"), "wrong.gin", "line 2")
 
 
-def test_a_missing_gin_file_lists_the_installed_ones(command, tmp_path):
-    refused(command(tmp_path, "dlib_bvae_train", "--gin_config=nowhere.gin"), "nowhere.gin", "gin/beta4_dsprites.gin")
+def test_a_missing_gin_file_is_named_with_the_near_ones_or_what_lists_all(command, tmp_path):
+    refused(command(tmp_path, "dlib_bvae_train", "--gin_config=nowhere.gin"), "nowhere.gin", "dlib_bvae list configs")
+    refused(command(tmp_path, "dlib_bvae_train", "--gin_config=beta4_dsprite.gin"), "did you mean gin/beta4_dsprites.gin")
 
 
 def test_an_unknown_metric_names_the_near_ones(command, finished):
