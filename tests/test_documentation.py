@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,9 @@ def test_the_site_s_copy_of_a_page_leads_to_the_site(tmp_path):
 
 def test_commands_and_configurations_that_pages_name_are_there():
     commands = {
-        (path.name, name) for path, text in OF_TODAY.items() for name in re.findall(r"(?<![.\w])dlib_bvae_(\w+)", text)
+        (path.name, name)
+        for path, text in OF_TODAY.items()
+        for name in re.findall(r"(?<![.\w])dlib_bvae_([a-z]\w*)", text)
     }
     assert {each for each in commands if each[1] not in COMMANDS and each[1] != "codes"} == set()
     files = {
@@ -67,8 +70,13 @@ def test_commands_and_configurations_that_pages_name_are_there():
     assert absent <= {("CONTRIBUTING.md", f"gin/{each}.gin") for each in made}
 
 
-def test_readme_is_short_and_promises_no_package_index():
-    assert TEXTS[ROOT / "README.md"].count("\n") <= 150
+def test_readme_is_short_has_today_s_numbers_and_promises_no_package_index():
+    readme = TEXTS[ROOT / "README.md"]
+    numbers = dict(re.findall(r"\(docs/reference/(\w+)/README.md\) \| (\d+): ", readme))
+    about = ("README.md", "cautions.md")
+    kinds = [each.parent.name for each in (ROOT / "docs" / "reference").glob("*/*.md") if each.name not in about]
+    assert {kind: int(number) for kind, number in numbers.items()} == dict(Counter(kinds))
+    assert readme.count("\n") <= 150
     named = [path.name for path, text in OF_TODAY.items() if re.search(r"pip install '?dlib_bvae", text)]
     assert named == []
 
