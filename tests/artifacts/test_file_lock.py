@@ -98,6 +98,7 @@ def test_a_system_that_locks_nothing_says_so_in_one_sentence(tmp_path):
         ["sweep", "--study=gin/studies/re_beta_vae_small.gin", "--dry_run"],
     ],
 )
+@pytest.mark.slow
 def test_commands_work_without_what_windows_lacks(tmp_path, arguments):
     code = (
         PLAYED
@@ -109,6 +110,7 @@ def test_commands_work_without_what_windows_lacks(tmp_path, arguments):
     assert done.stdout
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_without_what_windows_lacks():
     package = Path(__file__).parents[2] / "dlib_bvae"
     rooms = ("artifacts", "datasets", "studies", "commands", "analysis", "leaderboard", "stages")
