@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -63,7 +62,8 @@ def test_every_command_starts_in_an_environment_whose_path_has_a_space(tmp_path)
     environment = tmp_path / "my files" / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     (site,) = environment.glob("lib/python3*/site-packages")
-    (site / "libraries.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    libraries = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "libraries.pth").write_text("\n".join(libraries), encoding="utf-8")
     python = environment / "bin" / "python"
     subprocess.run([python, *INSTALL, "--ignore-installed", copied(tmp_path / "my files" / "source")], check=True)
     commands = sorted((environment / "bin").glob("dlib_bvae*"))
