@@ -111,7 +111,7 @@ def test_many_runs_are_cut_short(tiny, tmp_path):
 
 def test_results_that_are_not_there(tiny, tmp_path):
     tiny()
-    with pytest.raises(UserError, match="there is no .*nowhere; start the sweep first"):
+    with pytest.raises(UserError, match="there is no .*nowhere; start the study first"):
         progress.show([str(tmp_path / "tiny.gin")], results=tmp_path / "nowhere")
 
 
