@@ -118,6 +118,7 @@ def test_damaged_results_are_named_and_skipped(command, finished, tmp_path):
     assert json.loads((run / "mean/codes.json").read_text())["shape"] == [512, 10]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence_and_the_run_continues_afterwards(command, short, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()

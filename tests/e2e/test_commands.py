@@ -103,11 +103,12 @@ def test_a_finished_run_does_nothing_and_another_configuration_is_refused(finish
 @pytest.mark.parametrize(
     ("signum", "max_mib"),
     [
-        pytest.param(signal.SIGKILL, 4096, marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, 4096, marks=pytest.mark.slow),
+        (signal.SIGKILL, 4096),
+        (signal.SIGTERM, 4096),
         (signal.SIGKILL, 0),
     ],
 )
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(signum, max_mib, command, short, tmp_path):
     flags = [*short, "--gin_bindings=model.training_steps = 400", f"--gin_bindings=feed.max_mib = {max_mib}"]
     whole = command(tmp_path, "dlib_bvae_train", *flags, "--model_dir=whole")

@@ -25,7 +25,7 @@ MORE = {
     "control_vae": ["model.average_decay = 0.9"],
     "ensemble": ["ensemble.seeds = [1, 2]", "ensemble.each = {'vae.beta': [1.0, 4.0]}"],
 }
-ALWAYS = ("control_vae", "ensemble", "factor_vae")  # a controller with averages, members, a discriminator
+ALWAYS = ("ensemble", "factor_vae")  # members, a discriminator
 NAMES = [*OBJECTIVES.names(), "ensemble"]
 TRAIN = """
 import json, pathlib, sys

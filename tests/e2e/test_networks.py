@@ -86,6 +86,7 @@ def folder(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_a_killed_training_of_keras_networks_ends_as_an_uninterrupted_one(folder):
     expected, got = folder / "whole", folder / "killed"
     checkpoint = Path(tf.train.latest_checkpoint(str(expected / "train/checkpoint"))).relative_to(expected)
