@@ -49,7 +49,9 @@ def test_a_syntax_error_names_file_and_line(command, tmp_path):
 
 def test_a_missing_gin_file_is_named_with_the_near_ones_or_what_lists_all(command, tmp_path):
     refused(command(tmp_path, "dlib_bvae_train", "--gin_config=nowhere.gin"), "nowhere.gin", "dlib_bvae list configs")
-    refused(command(tmp_path, "dlib_bvae_train", "--gin_config=beta4_dsprite.gin"), "did you mean gin/beta4_dsprites.gin")
+    refused(
+        command(tmp_path, "dlib_bvae_train", "--gin_config=beta4_dsprite.gin"), "did you mean gin/beta4_dsprites.gin"
+    )
 
 
 def test_an_unknown_metric_names_the_near_ones(command, finished):
