@@ -18,8 +18,16 @@ class _CodesAsked(Exception):
     """The metric took its parameters, and went on to ask for codes."""
 
 
-def _ask(*given: Any) -> Any:
-    raise _CodesAsked
+class _Codes:
+    """A function that encodes nothing, of codes that are not wide: a metric would ask for some of those to screen them."""
+
+    num_latent = 1
+
+    def __call__(self, *given: Any) -> Any:
+        raise _CodesAsked
+
+
+_ask = _Codes()
 
 
 def _without_images(data: Any) -> Any:

@@ -94,7 +94,9 @@ class CodeReader:
         return self._read(images, self.data.observations_at)
 
     def width(self) -> int:
-        """How many codes an image has; a function encodes one image."""
+        """How many codes an image has; a function that does not say so by `num_latent` encodes one image."""
+        if isinstance(declared := getattr(self._encode, "num_latent", None), int):
+            return declared
         if self.latents is None:
             self.latents = self.of_images(np.arange(1), np.random.RandomState(0)).shape[1]
         return self.latents

@@ -194,3 +194,13 @@ def test_of_several_images_of_a_cell_one_is_drawn():
     drawn = source.at(np.array([0, 1, 2] * 50), np.random.RandomState(0))[:, 0].reshape(50, 3)
     for cell in range(3):
         assert set(drawn[:, cell]) == {4 * cell, 4 * cell + 1, 4 * cell + 2, 4 * cell + 3}
+
+
+def test_a_function_that_says_its_width_is_not_asked_for_a_code():
+    class Declared:
+        num_latent = 7
+
+        def __call__(self, observations):
+            raise AssertionError("it was asked")
+
+    assert CodeReader(GRID, Declared()).width() == 7
