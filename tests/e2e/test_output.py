@@ -97,6 +97,7 @@ WRITERS = [
 PLACES = ["file", "file/below", "/proc/x"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "name", "flags"),
     [  # each command in one place, the others where there is time

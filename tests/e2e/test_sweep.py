@@ -37,6 +37,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_sweep_is_interrupted_and_continues(folder, command):
     planned = command(folder, "dlib_bvae_sweep", *RAY, "--dry_run")
     assert planned.returncode == 0, planned.stderr

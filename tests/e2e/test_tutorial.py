@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 SCRIPT = Path(__file__).parents[2] / "bin" / "tutorial"
 
 
+@pytest.mark.slow
 def test_the_tutorial_ends_with_a_table_of_its_three_models(tmp_path):
     environment = {
         **os.environ,

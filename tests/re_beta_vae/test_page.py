@@ -125,6 +125,7 @@ def test_the_same_rows_are_the_same_report(rows, written, tmp_path):
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written]
 
 
+@pytest.mark.slow
 def test_pictures_drawn_before_are_kept_without_models(rows, tmp_path):
     gallery = Gallery(tmp_path / "figures", draw=True)
     gallery.picture("figure_4_dsprites_rendered_MLP_4-VAE.png", "of seed 7", "alt", "run 7", lambda: b"picture")

@@ -22,7 +22,7 @@ from dlib_bvae.datasets.external.image_folder import ImageFolder
 from dlib_bvae.representations.codes import encode_all, mean_representation, read_codes
 from dlib_bvae.stages.external import codes_of_file
 
-COUNTS = [pytest.param(8, id="quick"), pytest.param(400, id="whole", marks=pytest.mark.slow)]
+COUNTS = [pytest.param(2, id="quick"), pytest.param(400, id="whole", marks=pytest.mark.slow)]
 RNG = np.random.default_rng(0)
 CODES = RNG.normal(size=(60, 3)).astype(np.float32)
 IMAGES = (RNG.random((12, 8, 8, 3)) * 255).astype(np.uint8)
