@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 
 PCA = (
     "--gin_config=gin/pca_dsprites.gin",
@@ -13,6 +14,7 @@ PCA = (
 )
 
 
+@pytest.mark.slow
 def test_pca_goes_through_all_commands(command, tmp_path):
     def run(name, *flags):
         done = command(tmp_path, name, *flags)

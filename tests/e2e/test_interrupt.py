@@ -66,10 +66,11 @@ def interrupted(finished, tmp_path):
         (signal.SIGINT, "dlib_bvae_evaluate", [f"--model_dir={RUN}", *MLP]),
         pytest.param(signal.SIGTERM, "dlib_bvae_evaluate", [f"--model_dir={RUN}", *MLP], marks=pytest.mark.slow),
         (signal.SIGINT, "dlib_bvae_validity", ["--output_dir=validity", *MLP]),
-        (
+        pytest.param(
             signal.SIGINT,
             "dlib_bvae_sensitivity",
             [RUN, "--output_dir=out", "--gin_bindings=beta_vae_sensitivity.classifiers = ['mlp', 'linear']", *SLOW_MLP],
+            marks=pytest.mark.slow,
         ),
         # threads of joblib
         (
@@ -77,7 +78,7 @@ def interrupted(finished, tmp_path):
             "dlib_bvae_evaluate",
             [f"--model_dir={RUN}", "--metric=dci", "--gin_bindings=dci.n_estimators = 10000"],
         ),
-        (
+        pytest.param(
             signal.SIGTERM,
             "dlib_bvae_evaluate",
             [
@@ -85,6 +86,7 @@ def interrupted(finished, tmp_path):
                 "--gin_bindings=downstream_task.predictor = 'gradient_boosting_classifier'",
                 "--gin_bindings=gradient_boosting_classifier.n_estimators = 100000",
             ],
+            marks=pytest.mark.slow,
         ),
     ],
 )

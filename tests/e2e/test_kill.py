@@ -25,7 +25,7 @@ MORE = {
     "control_vae": ["model.average_decay = 0.9"],
     "ensemble": ["ensemble.seeds = [1, 2]", "ensemble.each = {'vae.beta': [1.0, 4.0]}"],
 }
-ALWAYS = ("ensemble", "factor_vae")  # members, a discriminator
+ALWAYS = ("factor_vae",)  # it has a discriminator with an optimizer of its own
 NAMES = [*OBJECTIVES.names(), "ensemble"]
 TRAIN = """
 import json, pathlib, sys

@@ -27,7 +27,7 @@ from dlib_bvae.leaderboard.submissions import verify
 from dlib_bvae.re_beta_vae import page
 from dlib_bvae.stages.train import REGISTRIES
 
-COUNTS = [pytest.param(1, id="quick"), pytest.param(300, id="whole", marks=pytest.mark.slow)]
+COUNTS = [pytest.param(300, id="whole", marks=pytest.mark.slow)]
 pytestmark = pytest.mark.filterwarnings("ignore")
 RIGHT = ("equal", "other", "refused")
 EVALUATION = "one/mean/metrics/active_units-num_train=100/results"

@@ -64,6 +64,7 @@ def test_a_failure_stops_no_other_run_and_two_executors_share_a_store(tiny, tmp_
     assert local.execute(study._replace(runs=tuple(right)), store, 1) == {}
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_from_its_checkpoint(tiny, tmp_path):
     (run, *_) = tiny("vae/part.grid = {'model.training_steps': [150]}").runs
     directory = run.directory(tmp_path)
