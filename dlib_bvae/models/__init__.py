@@ -9,6 +9,8 @@ from dlib_bvae.runtime import prepare_tensorflow
 
 prepare_tensorflow()
 
+__all__ = ["MODELS", "MOST_LATENTS", "load"]
+
 if TYPE_CHECKING:
     from pathlib import Path
 
