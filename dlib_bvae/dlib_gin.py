@@ -24,7 +24,18 @@ from dlib_bvae.dlib_names import (
     said_of_metric,
 )
 from dlib_bvae.errors import UserError, warn_once
-from dlib_bvae.gin_text import ADVICE, BINDING, MACRO, METRIC, Macros, Reference, Statement, effective, literal
+from dlib_bvae.gin_text import (
+    ADVICE,
+    BINDING,
+    MACRO,
+    METRIC,
+    Macros,
+    Reference,
+    Statement,
+    effective,
+    literal,
+    references,
+)
 
 _ADAM = "AdamOptimizer"
 _EVALUATION = "evaluation.evaluation_fn"
@@ -107,23 +118,11 @@ def _key(each: Statement) -> _Key:
 
 def _concerns(each: Statement) -> bool:
     key = _key(each)
-    return key.name in _KNOWN or key.full in _KNOWN or any(map(_is_theirs, _references(each.value)))
-
-
-def _references(value: Any) -> Iterator[Reference]:
-    if isinstance(value, Reference):
-        yield value
-    elif isinstance(value, (list, tuple, dict)):
-        for each in (*value, *value.values()) if isinstance(value, dict) else value:
-            yield from _references(each)
-
-
-def _last_part(reference: Reference) -> str:
-    return reference.name.split("/")[-1].split(".")[-1]
+    return key.name in _KNOWN or key.full in _KNOWN or any(map(_is_theirs, references(each.value)))
 
 
 def _is_theirs(reference: Reference) -> bool:
-    name = _last_part(reference)
+    name = reference.selector
     return (name == _ADAM or name in REFUSED) and reference.name.split("/")[-1].split(".")[0] in (name, *_MODULES)
 
 
@@ -142,7 +141,7 @@ class _Translation:
         self.other = self._function("discriminator_optimizer.optimizer_fn")
         self.rival = self._bound(_ADAM, self.other)
         self.evaluated = self._function(_EVALUATION, "@mig")
-        self.theirs = _last_part(self.evaluated) if self.evaluated else ""
+        self.theirs = self.evaluated.selector if self.evaluated else ""
         self.metric = METRICS.get(self.theirs, self.theirs)
         self.scored = self._bound(self.theirs, self.evaluated)
         self.rate = self._value("vae_optimizer.learning_rate")
@@ -162,9 +161,9 @@ class _Translation:
         return [new for each in self.found for new in self._of(each)]
 
     def _of(self, each: Statement) -> Iterator[Statement]:
-        for reference in _references(each.value):
-            if _is_theirs(reference) and (use := REFUSED.get(_last_part(reference))):
-                raise _refusal(f"@{_last_part(reference)}", use, each)
+        for reference in references(each.value):
+            if _is_theirs(reference) and (use := REFUSED.get(reference.selector)):
+                raise _refusal(f"@{reference.selector}", use, each)
         key = _key(each)
         if use := REFUSED.get(key.name):
             raise _refusal(key.name, use, each)
@@ -212,7 +211,7 @@ class _Translation:
 
     def _optimizer(self, each: Statement) -> Iterator[Statement]:
         assert self.network is not None
-        if _last_part(self.network) != _ADAM:
+        if self.network.selector != _ADAM:
             yield each._replace(key="model.optimizer", value=self.network)
             return
         yield each._replace(key="model.optimizer", value=Reference("adam", False))
@@ -224,7 +223,7 @@ class _Translation:
         if isinstance(value, Reference):
             raise _refusal(_key(each).full + f" = {value}", "use model.schedule, such as @cosine()", each)
         if value is not None:
-            name = _last_part(self.network) if self.network else _ADAM
+            name = self.network.selector if self.network else _ADAM
             yield each._replace(key=f"{'adam' if name == _ADAM else name}.learning_rate")
 
     def _discriminator(self, each: Statement) -> Iterator[Statement]:
@@ -232,7 +231,7 @@ class _Translation:
         if not self._has_discriminator():
             return
         assert self.other is not None
-        if _last_part(self.other) != _ADAM:
+        if self.other.selector != _ADAM:
             raise _refusal(f"{_key(each).full} = {self.other}", "the discriminator is trained by Adam", each)
         found = {name: self.values.resolve(one.value, one) for name, one in self.rival.items()}
         for name, value in DISCRIMINATOR.items():
@@ -250,7 +249,7 @@ class _Translation:
         value = self.values.resolve(each.value, each)
         if not self._has_discriminator():
             return
-        if not isinstance(value, Reference) or _last_part(value) != "fc_discriminator":
+        if not isinstance(value, Reference) or value.selector != "fc_discriminator":
             use = "the discriminator is @fc_discriminator, with factor_vae.width and factor_vae.depth"
             raise _refusal(f"{_key(each).full} = {literal(value)}", use, each)
         if not self._has(_INITIALIZER):
@@ -273,12 +272,12 @@ class _Translation:
     def _matrices(self, each: Statement) -> Iterator[Statement]:
         value = self.values.resolve(each.value, each)
         if isinstance(value, (list, tuple)):  # anything else is for the metric to refuse
-            value = [_last_part(one) if isinstance(one, Reference) else one for one in value]
+            value = [one.selector if isinstance(one, Reference) else one for one in value]
         yield each._replace(key="unified_scores.matrices", value=value)
 
     def _importance(self, each: Statement) -> Iterator[Statement]:
         value = self.values.resolve(each.value, each)
-        if not isinstance(value, Reference) or _last_part(value) != "factorwise_dci":
+        if not isinstance(value, Reference) or value.selector != "factorwise_dci":
             use = "reduced_downstream_task.importance is 'mutual_information' or 'gradient_boosting_classifier'"
             raise _refusal(f"{_key(each).full} = {literal(value)}", use, each)
         yield each._replace(key="reduced_downstream_task.importance", value="gradient_boosting_classifier")
@@ -289,7 +288,7 @@ class _Translation:
         parameter, metrics = SHARED[key.full]
         value = self.values.resolve(each.value, each)
         if isinstance(value, Reference):
-            value = _last_part(value)
+            value = value.selector
         if self.metric in metrics:
             ours = f"{self.metric}.{parameter}"
             yield Statement(ADVICE, said_of(key.full, ours), None, each.file, each.line)
@@ -302,7 +301,7 @@ class _Translation:
 
     def _has_discriminator(self) -> bool:
         model = self._value("model.model")
-        return isinstance(model, Reference) and _last_part(model) == "factor_vae"
+        return isinstance(model, Reference) and model.selector == "factor_vae"
 
     def _has(self, full: str) -> bool:
         return full in self.final
@@ -351,7 +350,7 @@ def _renamed(value: Any) -> Any:
     """`value` with @adam in place of @AdamOptimizer, at any depth."""
     if isinstance(value, Reference):
         scope = _scoped(value.name.rpartition("/")[0])
-        return Reference(f"{scope}adam", value.evaluate) if _last_part(value) == _ADAM and _is_theirs(value) else value
+        return Reference(f"{scope}adam", value.evaluate) if value.selector == _ADAM and _is_theirs(value) else value
     if isinstance(value, (list, tuple)):
         return type(value)(_renamed(each) for each in value)
     if isinstance(value, dict):

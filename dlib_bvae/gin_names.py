@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from dlib_bvae.dlib_gin import statements
 from dlib_bvae.errors import unknown
-from dlib_bvae.gin_text import BINDING, IMPORT, Reference
+from dlib_bvae.gin_text import BINDING, IMPORT, references
 
 _PACKAGE = Path(__file__).parent
 _REQUIRED = "gin.REQUIRED"
@@ -80,7 +80,7 @@ def check(files: Sequence[str], bindings: Sequence[str]) -> None:
         return
     known, further = configurables(), plugins()
     for each in found:
-        names = list(_references(each.value))
+        names = [reference.selector for reference in references(each.value)]
         if each.kind == BINDING:
             selector, _, parameter = each.key.rpartition("/")[2].rpartition(".")
             names.insert(0, selector)
@@ -92,18 +92,6 @@ def check(files: Sequence[str], bindings: Sequence[str]) -> None:
             parameters = known[name].parameters if (name := names[0].rpartition(".")[2]) in known else None
             if parameters is not None and parameter not in parameters:
                 raise type(error := unknown(f"parameter of {name}", parameter, parameters))(f"{error}{each.place}")
-
-
-def _references(value: object) -> Iterator[str]:
-    """The names of functions in the value of a statement."""
-    if isinstance(value, Reference):
-        yield value.name
-    elif isinstance(value, dict):
-        for each in (*value, *value.values()):
-            yield from _references(each)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _references(each)
 
 
 class _Source:

@@ -35,6 +35,11 @@ class Reference:
     name: str
     evaluate: bool
 
+    @property
+    def selector(self) -> str:
+        """The name of the function alone, without scope and module."""
+        return self.name.rpartition("/")[2].rpartition(".")[2]
+
     def __repr__(self) -> str:
         return f"@{self.name}{'()' if self.evaluate else ''}"
 
@@ -160,6 +165,15 @@ class Macros:
         if self.strict:
             raise UserError(f"{unknown('macro', name, self.defined)}{user.place}")
         return macro
+
+
+def references(value: Any) -> Iterator[Reference]:
+    """The references in the value of a Statement, at any depth."""
+    if isinstance(value, Reference):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for each in (*value, *value.values()) if isinstance(value, dict) else value:
+            yield from references(each)
 
 
 def config_dict(gin_text: str) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def _train(built: Sequence[_Built], size: int, way: str, began: float) -> None:
         checkpoint_every=settings.checkpoint_every,
         log_every=settings.log_every,
         examples=built[0].examples,
-        images=train.said_of(built[0].data),
+        images=f"{built[0].data.name} ({built[0].data.num_images:,})",
     )
     for member, outcome in zip(built, outcomes, strict=True):
         if not isinstance(outcome, UserError):

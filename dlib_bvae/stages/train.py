@@ -276,15 +276,11 @@ def _training(work: Work, data: ImageData, settings: TrainingSettings, profile: 
     every = {"checkpoint_every": settings.checkpoint_every, "log_every": settings.log_every}
 
     def learn(part: Path) -> tuple[Model, dict[str, Any]]:
-        losses = run_loop(trainer, part, examples=examples, profile=profiled, images=said_of(data), **every)
+        images = f"{data.name} ({data.num_images:,})"
+        losses = run_loop(trainer, part, examples=examples, profile=profiled, images=images, **every)
         return trained(trainer, settings, losses)
 
     return learn
-
-
-def said_of(data: ImageData) -> str:
-    """A data set as a training says it first."""
-    return f"{data.name} ({data.num_images:,})"
 
 
 def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) -> None:

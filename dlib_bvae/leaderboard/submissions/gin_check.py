@@ -5,13 +5,11 @@ Nothing here tells gin anything: statements are parsed, looked at and written an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from dlib_bvae.dlib_gin import statements
 from dlib_bvae.errors import UserError
-from dlib_bvae.gin_text import BINDING, IMPORT, MACRO, METRIC, Macros, Reference, Statement, effective, literal
+from dlib_bvae.gin_text import BINDING, IMPORT, MACRO, METRIC, Macros, Statement, effective, literal, references
 from dlib_bvae.leaderboard.submissions.cost_bounds import check_costs
 from dlib_bvae.models import ARCHITECTURES, LIKELIHOODS, MODELS
 from dlib_bvae.models.baselines import BASELINES
@@ -59,7 +57,7 @@ def _check(statement: Statement, path: Path) -> None:
         return
     allowed = {*_DOORS, *(name for registry in _REGISTRIES for name in registry.names())}
     bound = [_parameter(statement.key).rpartition(".")[0]] if statement.kind == BINDING else []
-    for name in [*bound, *_references(statement.value)]:
+    for name in [*bound, *(each.selector for each in references(statement.value))]:
         if name not in allowed:
             raise UserError(
                 f"{path} uses {name!r}, which is no part of a model or its training; a submission configures these and "
@@ -74,15 +72,3 @@ def _check(statement: Statement, path: Path) -> None:
 def _parameter(key: str) -> str:
     """ "configurable.parameter" of "scope/module.configurable.parameter"."""
     return ".".join(key.split("/")[-1].split(".")[-2:])
-
-
-def _references(value: Any) -> Iterator[str]:
-    """The configurables that a value refers to, by name, at any depth."""
-    if isinstance(value, Reference):
-        yield value.name.split("/")[-1].split(".")[-1]
-    elif isinstance(value, dict):
-        for each in (*value, *value.values()):
-            yield from _references(each)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _references(each)
