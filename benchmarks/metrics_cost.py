@@ -3,7 +3,7 @@
     python benchmarks/metrics_cost.py [--metric=mig,sap] [--codes=runs/quickstart/mean/codes.npy]
 
 Without --codes the codes are made here: 10 latents, six of which follow the factors, bent, mixed and noisy, four dead.
-Where other work runs beside it, cpu_seconds are what the metric took and seconds are too many.
+Where other work runs at the same time, cpu_seconds are what the metric took and seconds are too many.
 Writes results/metrics_cost.json; the metrics that are not named keep the entries of earlier runs.
 """
 

@@ -4,7 +4,7 @@
 
 Codes are the five factors, standardised and rotated into ten latents, with noise of 0.3 (seed 0): a metric finds something in
 them, and no code is dead. Metrics have their default parameters; costly ones (metrics.is_costly), which have 5 matchings, are
-scored where they are named. Where other work runs beside it, cpu_seconds are what it took and seconds are too many.
+scored where they are named. Where other work runs at the same time, cpu_seconds are what it took and seconds are too many.
 Writes results/null_cost.json, after every metric; the metrics that are not named keep the entries of earlier runs. "total" is of
 all metrics that are not costly.
 """

@@ -295,7 +295,7 @@ class _Translation:
             yield each._replace(key=ours, value=value)
             return
         yield from self._advice(key.full, each)
-        file = each.file or "--gin_bindings"  # whoever typed one name is not told of the others that nothing used them
+        file = each.file or "--gin_bindings"  # the others of one name are not said to be unused
         for name in metrics:
             yield each._replace(key=f"{name}.{parameter}", value=value, file=file)
 

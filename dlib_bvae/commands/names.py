@@ -38,7 +38,7 @@ def check() -> Command:
     """Says what is installed, which devices are used, and how fast training and scoring are here."""
     flags = parser(
         "Says what is installed, which devices TensorFlow uses and why not others, and how fast a few seconds of training and "
-        "scoring are, beside the documented rates. Exit status 1, with the way out, where something is off."
+        "scoring are, next to the documented rates. Exit status 1, with the way out, where something is off."
     )
     flags.add_argument("--seconds", type=float, default=3.0, metavar="S", help="of training (default: 3)")
 

@@ -20,7 +20,7 @@ from dlib_bvae.training.trainer import Trainer
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_DRAWINGS = 0.5  # of the line in a notebook
 _WIDTH = 100  # characters of it
-_SECONDS_OF_ESTIMATE = 3.0  # of steps, by which the time that all take is told
+_SECONDS_OF_ESTIMATE = 3.0  # of steps, from which the time of all is estimated
 _SHORT, _LONG = 20.0, 1800.0  # seconds of a training that nobody waits for, and that many would rather not begin
 _SHOWN = {"loss": "loss", "reconstruction": "rec", "kl": "KL"}
 
