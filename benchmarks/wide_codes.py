@@ -5,7 +5,8 @@
 Codes as a sparse autoencoder has them: 3 % of the numbers are not 0 and know nothing, but for one latent a value of a factor
 (at most eight values each, 35 latents), which is 0 elsewhere; float32, some of them dead. The images are a probe of
 dsprites_rendered, or for metrics that need a grid a subset of it with about as many images. Each metric runs in a process of
-its own with its default parameters, one at a time; where other work runs at the same time, seconds are too many and cpu_seconds right.
+its own with its default parameters, one at a time; where other work runs at the same time, seconds are too many and
+cpu_seconds right.
 A metric above --limit seconds of processor time is stopped and recorded so. Writes results/wide_codes.json after each; what is
 there already is not measured again unless its metric is named.
 """
