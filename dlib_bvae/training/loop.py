@@ -18,6 +18,7 @@ from dlib_bvae.training.session import Chunk, Interrupted, TrainingSession, rais
 from dlib_bvae.training.trainer import Trainer
 
 _SECONDS_BETWEEN_LINES = 30.0
+_MANY_IMAGES = 5_000_000  # an hour or more at the documented rates of two cores
 _SECONDS_BETWEEN_DRAWINGS = 0.5  # of the line in a notebook
 _WIDTH = 100  # characters of it
 _SECONDS_OF_ESTIMATE = 3.0  # of steps, from which the time of all is estimated
@@ -66,11 +67,17 @@ def train(
 
 
 def begun(directory: Path, step: int, total: int, batch_size: int, images: str, members: int = 1) -> str:
-    """What training begins: its steps, the images of each, the data set and the run directory, in one sentence."""
+    """What training begins: its steps, the images of each, the data set and the run directory; and where it takes hours."""
     steps = f"{total:,} steps" if not step else f"steps {step:,} to {total:,}"
     of = f" of {images}" if images else ""
     models = "" if members == 1 else f" of {members} models"
-    return f"training {directory.parent}: {steps} of {batch_size:,} images{of}{models}"
+    images_left = (total - step) * batch_size * members
+    long = (
+        f", {images_left / 1e6:.1f} million in all, which take hours without a GPU,"
+        if images_left >= _MANY_IMAGES
+        else ""
+    )
+    return f"training {directory.parent}: {steps} of {batch_size:,} images{of}{models}{long}"
 
 
 class ProgressLine:

@@ -58,7 +58,10 @@ def test_a_training_of_hours_says_how_it_may_end_before(clock, capsys):
 
 def test_what_training_begins_is_said():
     said = loop.begun(Path("runs/a/train.part"), 0, 300_000, 64, "dsprites_rendered (737,280)")
-    assert said == "training runs/a: 300,000 steps of 64 images of dsprites_rendered (737,280)"
+    assert said == (
+        "training runs/a: 300,000 steps of 64 images of dsprites_rendered (737,280), 19.2 million in all, which take "
+        "hours without a GPU,"
+    )
     assert loop.begun(Path("runs/a/train.part"), 1_000, 2_000, 8, "", 3) == (
         "training runs/a: steps 1,000 to 2,000 of 8 images of 3 models"
     )
