@@ -18,7 +18,7 @@ function axisOf(name, found) {
   if (COST_AXES[name]) return { ...COST_AXES[name], name, at: (point) => COST_AXES[name].of(point.row), whole: () => null };
   const better = found.find((row) => row.axis === name)?.higher_is_better ?? null;
   const whole = (point) => point.byAxis.get(name) ?? null;
-  return { name, better, text: name, at: (point) => whole(point)?.iqm ?? null, whole };
+  return { name, better, text: name, at: (point) => whole(point)?.mean ?? null, whole };
 }
 
 function showPareto(found) {
