@@ -37,14 +37,14 @@ def trimmed(values: np.ndarray, statistic: str = "iqm") -> np.ndarray:
 
 
 def mean_intervals(values: np.ndarray, seed: int = 0, reps: int = REPS) -> tuple[np.ndarray, np.ndarray]:
-    """95 % intervals of the mean of each row: values (rows, n) of n seeds → (low and high, (rows, 2); what each is, text (rows,)).
+    """95 % intervals of the mean of each row: values (rows, n) of n seeds → (low and high, (rows, 2); their kinds, text (rows,)).
 
-    n = 1: NaN and "". n = 2: RANGE, the two values, which say nothing of other seeds. 3 <= n < LEAST_BCA: T, Student's t. More: BCA,
-    the bias-corrected and accelerated bootstrap (Efron 1987) of scipy, of `reps` resamples by `seed`, at the level that widens it
-    as much as few values need (Hesterberg 2015, expanded percentiles: without it, 10 normal values cover 90 %); Student's t
-    for a row that has no such interval. Of normal values both cover the mean in 95 % of all cases, of skewed ones in fewer: of ten
-    exponential values in 92 %. Neither is cut at the ends of a score's range. Equal values have an interval of no width. A
-    row's interval does not depend on the others.
+    n = 1: NaN and "". n = 2: RANGE, the two values, which say nothing of other seeds. 3 <= n < LEAST_BCA: T, Student's t. More:
+    BCA, the bias-corrected and accelerated bootstrap (Efron 1987) of scipy, of `reps` resamples by `seed`, at the level that
+    widens it as much as few values need (Hesterberg 2015, expanded percentiles: without it, 10 normal values cover the mean in
+    90 % of all cases); Student's t for a row that has no such interval. Of normal values both cover the mean in 95 %, of skewed
+    ones in fewer: of ten exponential values in 92 %. Neither is cut at the ends of a score's range. Equal values have an
+    interval of no width. A row's interval does not depend on the others.
     """
     values = np.sort(np.asarray(values, np.float64), axis=-1)
     rows, n = values.shape
@@ -205,7 +205,10 @@ def probability_of_improvement(
 
 
 def improvement(better: np.ndarray, worse: np.ndarray) -> float:
-    """The chance that a run of `better` (n,) has a higher score than one of `worse` (m,): Mann-Whitney's U / (n m), ties one half."""
+    """The chance that a run of `better` (n,) has a higher score than one of `worse` (m,): Mann-Whitney's U / (n m).
+
+    Ties count one half. Raises UserError for no run.
+    """
     (x,), (y,) = check_tasks([better]), check_tasks([worse])
     return float(_wins(x, y).mean())
 

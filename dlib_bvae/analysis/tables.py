@@ -84,13 +84,13 @@ def by_score(frame: pd.DataFrame, ends: pd.DataFrame | None = None) -> pd.DataFr
             known[name] = frame[column]
     wide = pd.DataFrame(known).loc[long.index]
     found = pd.concat([each.reset_index(drop=True) for each in (long, wide)], axis=1)
-    columns = [*LONG, *(name for name in known if name not in LONG)]
+    varying = [name for name in known if name not in LONG]
     if ends is None or ends["untrained"].isna().all():
-        return found[columns]
+        return found[[*LONG, *varying]]
     names = frame[list(KEYS.values())].set_axis(list(KEYS), axis=1).loc[long.index].assign(score=long["score"])
     of_row = names.merge(ends, on=GROUP, how="left")
     found["adjusted_random"] = (found["value"] - of_row["untrained"]) / (of_row["best"] - of_row["untrained"])
-    return found[[*LONG, "adjusted_random", *columns[len(LONG) :]]]
+    return found[[*LONG, "adjusted_random", *varying]]
 
 
 def per_run(frame: pd.DataFrame, across: bool = False) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Takes the rows of a board, hands on how each pair of them compares: interval of the difference, p, probability of improvement."""
+"""Takes the rows of a board, hands on how pairs of them compare: the difference's interval, p, probability of improvement."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _square(key: str, rows: Sequence[Row]) -> dict[str, Any]:
-    defined = np.array([row["evidence"] != CLAIMED and (row["reference"] or row["seeds"] >= LEAST_SEEDS) for row in rows])
+    defined = np.array(
+        [row["evidence"] != CLAIMED and (row["reference"] or row["seeds"] >= LEAST_SEEDS) for row in rows]
+    )
     both = defined[:, None] & defined & ~np.eye(len(rows), dtype=bool)
     found = {"key": json.loads(key), "ids": [row["id"] for row in rows]}
     low, high, p = np.full((3, len(rows), len(rows)), np.nan)

@@ -19,7 +19,7 @@ from dlib_bvae.analysis import (
     references,
     tables,
 )
-from dlib_bvae.analysis.cells import BOARD, COLUMNS, FEW_SEEDS, higher_is_better, methods, score_info
+from dlib_bvae.analysis.cells import BOARD, COLUMNS, FEW_SEEDS, higher_is_better, methods, row_intervals, score_info
 from dlib_bvae.analysis.ranks import Spread, ranges
 from dlib_bvae.metrics.score_info import UNKNOWN
 
@@ -133,7 +133,10 @@ def test_two_seeds_have_neither_rank_nor_interval_and_lend_one_degree_of_freedom
 
 
 def test_representations_of_one_training_lend_their_degrees_of_freedom_once():
-    twice = [{**row, "postprocess_results.representation": "sampled", "run": f"{row['model']} {row['seed']}"} for row in many()]
+    twice = [
+        {**row, "postprocess_results.representation": "sampled", "run": f"{row['model']} {row['seed']}"}
+        for row in many()
+    ]
     table = cells(frame_of(*(row | {"run": f"{row['model']} {row['seed']}"} for row in many()), *twice))
     assert set(table["rank_df"]) == {24}
     assert set(table["rank_of"]) == {8}
@@ -340,10 +343,21 @@ def test_cells_of_different_numbers_of_seeds_have_their_own_values():
 
 
 def test_the_interquartile_mean_is_there_where_it_is_neither_the_mean_nor_the_median():
-    for values, iqm in (([1.0, 2, 9], None), ([1.0, 2, 3, 9], None), ([0.0, 1, 3, 3, 100], 7 / 3), ([0.0, 1, 2, 3, 9], None)):
+    for values, iqm in (
+        ([1.0, 2, 9], None),
+        ([1.0, 2, 3, 9], None),
+        ([0.0, 1, 3, 3, 100], 7 / 3),
+        ([0.0, 1, 2, 3, 9], None),
+    ):
         rows = [{"metric": "sap", "seed": seed, "scores": {"sap": each}} for seed, each in enumerate(values)]
         (found,) = cells(frame_of(*rows))["iqm"]
         assert (None if np.isnan(found) else found) == (iqm and pytest.approx(iqm))
+
+
+def test_intervals_alone_are_those_of_the_cells():
+    frame = pd.concat([board(), frame_of({"model": "one", "scores": {"discrete_mig": 0.5}})], ignore_index=True)
+    pd.testing.assert_frame_equal(row_intervals(frame), cells(frame)[[*tables.GROUP, "low", "high", "interval"]])
+    assert row_intervals(pd.DataFrame()).empty
 
 
 def test_ten_seeds_have_a_bootstrap_interval():

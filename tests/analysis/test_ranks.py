@@ -96,7 +96,10 @@ def test_a_value_without_spread_is_a_test_of_one_sample():
 
 def test_without_any_spread_equal_is_equal_and_all_else_differs():
     zero = np.zeros(2)
-    for found in (tukey_kramer(np.array([0.0, 1e-3]), zero, 3, 20), students(np.array([0.0, 1e-3]), zero, zero + 20, zero + 3)):
+    for found in (
+        tukey_kramer(np.array([0.0, 1e-3]), zero, 3, 20),
+        students(np.array([0.0, 1e-3]), zero, zero + 20, zero + 3),
+    ):
         assert found[0].tolist() == [0, 0]
         assert found[1].tolist() == [1, 0]
     low, high, tied = ranges(np.array([0.3, 0.1 + 0.2, 0.1]), np.full(3, 5), Spread(0.0, 20), True)

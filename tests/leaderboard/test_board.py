@@ -173,7 +173,17 @@ def test_what_is_missing_is_none_and_the_json_is_strict(runs):
     score(encoded, "not_installed", {"something": 3.0})
     board = board_of(runs)
     (row,) = board["rows"]
-    missing = ("std", "low", "high", "rank_low", "rank_high", "normalised", "images", "reconstruction", "higher_is_better")
+    missing = (
+        "std",
+        "low",
+        "high",
+        "rank_low",
+        "rank_high",
+        "normalised",
+        "images",
+        "reconstruction",
+        "higher_is_better",
+    )
     assert {name: row[name] for name in missing} == dict.fromkeys(missing)
     assert row["range"] == [None, None]
     assert json.loads(json.dumps(board, allow_nan=False)) == board
