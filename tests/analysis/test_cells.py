@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.frames import frame_of
 
 from dlib_bvae.analysis import (
@@ -19,7 +21,16 @@ from dlib_bvae.analysis import (
     references,
     tables,
 )
-from dlib_bvae.analysis.cells import BOARD, COLUMNS, FEW_SEEDS, higher_is_better, methods, row_intervals, score_info
+from dlib_bvae.analysis.cells import (
+    BOARD,
+    COLUMNS,
+    FEW_SEEDS,
+    REFERENCE_ROWS,
+    higher_is_better,
+    methods,
+    row_intervals,
+    score_info,
+)
 from dlib_bvae.analysis.ranks import Spread, ranges
 from dlib_bvae.metrics.score_info import UNKNOWN
 
@@ -113,6 +124,25 @@ def test_a_reference_row_changes_no_rank_and_lends_no_degree_of_freedom():
     # a fitted method competes, and does not lend either
     table = cells(frame_of(*many(), *many({"fast_ica": 0.87})))
     assert (ranked(table)["fast_ica"][:2], set(table["rank_df"])) == ((1, 3), {24})
+
+
+@settings(deadline=None, max_examples=5)
+@given(
+    st.lists(st.integers(0, 12), min_size=4, max_size=6),
+    st.sampled_from(REFERENCE_ROWS),
+    st.integers(0, 12),
+    st.integers(0, 99),
+)
+def test_neither_reference_rows_nor_the_order_of_results_change_a_rank(means, reference, mean, seed):
+    rows = many({f"m{place}": each / 20 for place, each in enumerate(means)})
+    alone = ranked(cells(frame_of(*rows)))
+    frame = frame_of(*rows, *many({reference: mean / 20})).sample(frac=1, random_state=seed).reset_index(drop=True)
+    found = ranked(cells(frame))
+    assert found.pop(reference)[3] == "reference"
+    assert found == alone
+    assert all(low <= high for low, high, *_ in alone.values())
+    best = max(range(len(means)), key=means.__getitem__)
+    assert alone[f"m{best}"][::2] == (1, True)
 
 
 def test_supervisions_are_ranked_apart_with_one_variance():
