@@ -37,7 +37,7 @@ from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.null import NULL
 from dlib_bvae.metrics.score_info import MISSING
 from dlib_bvae.registry import SEED, kind_of
-from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
+from dlib_bvae.representations.codes import REPRESENTATIONS
 from dlib_bvae.runtime import raise_if_interrupted, say
 from dlib_bvae.stages import external, postprocess
 from dlib_bvae.stages.dry_run import refuse_early
@@ -113,7 +113,7 @@ def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -
     with configured():
         work, part = postprocess.encode_once(trained)
         used = work.used()
-    codes = read_codes(work.directory)
+    codes = postprocess.codes_in(work, lambda: trained.encoder(part))
     return Representation(work.directory, stage, part, codes, trained.decoder, trained.model), used
 
 

@@ -18,6 +18,7 @@ from dlib_bvae.artifacts.trust import statements_of_run
 from dlib_bvae.config import part_of_configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
+from dlib_bvae.representations.on_demand import CodesOnDemand
 from dlib_bvae.runtime import RUNS, load_tensorflow, say
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Representation(NamedTuple):
     directory: Path
     output: Path
     data: ImageData
-    codes: np.ndarray
+    codes: np.ndarray | CodesOnDemand
     decoder: Callable[[], Decode | None]
     model: Callable[[], SavedModel | None]
 
