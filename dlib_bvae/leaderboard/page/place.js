@@ -9,12 +9,13 @@ const FILTERS = [
   { name: "evidence", title: "Evidence", of: (row) => row.evidence },
 ];
 const START = {
-  view: "table", q: "", ...Object.fromEntries(FILTERS.map(({ name }) => [name, ""])),
+  view: "summary", q: "", ...Object.fromEntries(FILTERS.map(({ name }) => [name, ""])),
   sort: "", dir: "", page: "1", row: "", x: "", y: "", adjusted: "", theme: "auto",
 };
 // Charts show one data set and choose their scores themselves.
 const CHOSEN_IN_CHARTS = ["data", "metric", "score"];
-const VIEWS = ["table", "pareto", "agreement"];
+const VIEWS = ["summary", "all", "compare", "path", "pareto", "agreement"];
+const FORMER_VIEWS = { table: "all" }; // names in addresses of earlier versions
 const THEMES = ["auto", "light", "dark"];
 
 let place = read();
@@ -23,6 +24,7 @@ function read() {
   const said = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
   const known = Object.fromEntries(Object.entries(said).filter(([name]) => Object.hasOwn(START, name)));
   const now = { ...START, ...known };
+  now.view = Object.hasOwn(FORMER_VIEWS, now.view) ? FORMER_VIEWS[now.view] : now.view;
   if (!VIEWS.includes(now.view)) now.view = START.view;
   if (!THEMES.includes(now.theme)) now.theme = START.theme;
   return now;
@@ -87,7 +89,7 @@ function showFilters() {
   for (const filter of FILTERS) {
     const { name } = filter, select = byId(`filter-${name}`);
     options(select, [["", "all"], ...choicesOf(filter)], place[name]);
-    select.parentElement.hidden = place.view !== "table" && CHOSEN_IN_CHARTS.includes(name);
+    select.parentElement.hidden = place.view !== "all" && CHOSEN_IN_CHARTS.includes(name);
   }
   byId("filter-box").hidden = place.view === "agreement";
   if (byId("search").value !== place.q) byId("search").value = place.q;

@@ -117,7 +117,7 @@ function makeRow(row) {
   return make("tr", { "data-row": row.id, class: row.above_chance === false ? "not-above" : null }, ...COLUMNS.map((column) => make("td", { class: cellClass(column) }, ...column.cell(row))));
 }
 
-function showTable(found) {
+function showAll(found) {
   const sorted = ordered(found), pages = Math.max(1, Math.ceil(sorted.length / PER_PAGE));
   const now = Math.min(pages, Math.max(1, Number.parseInt(place.page, 10) || 1));
   byId("body").replaceChildren(...sorted.slice((now - 1) * PER_PAGE, now * PER_PAGE).map(makeRow));
@@ -155,7 +155,7 @@ function moveInTable(event) {
   next.focus();
 }
 
-function makeTable() {
+function makeAll() {
   makeHeads();
   byId("body").addEventListener("keydown", moveInTable);
   byId("body").addEventListener("click", (event) => {

@@ -1,0 +1,4 @@
+// Path: one method over its β, a metric against β and against reconstruction.
+function showPath(found) {
+  byId("path").replaceChildren(make("p", { class: "quiet" }, `${found.length} rows.`));
+}
