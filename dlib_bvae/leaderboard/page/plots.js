@@ -33,10 +33,11 @@ function configurationsOf(found, data) {
   const here = found.filter((row) => row.data === data && row.headline);
   const several = new Set([...grouped(here, (row) => row.metric)].filter(([, of]) => new Set(of.map((row) => row.score)).size > 1).map(([metric]) => metric));
   const metricKey = (row) => (several.has(row.metric) ? `${row.metric} · ${row.score}` : row.metric);
-  const groups = grouped(here, (row) => [row.model, row.config, row.representation, row.evidence].join("\n"));
-  return [...groups].map(([key, of]) => ({
-    key: of[0].config, id: key, row: of[0], of: new Map(of.map((row) => [metricKey(row), row])),
-    name: of[0].evidence === "claimed" ? `${of[0].name} (claimed)` : of[0].name,
+  const groups = [...grouped(here, (row) => [row.model, row.config, row.representation, row.evidence].join("\n")).values()];
+  const alike = grouped(groups, ([row]) => row.config);
+  return groups.map((of) => ({
+    key: alike.get(of[0].config).length === 1 ? of[0].config : [of[0].config, of[0].model, of[0].representation, of[0].evidence].join("/"), row: of[0],
+    of: new Map(of.map((row) => [metricKey(row), row])), name: of[0].evidence === "claimed" ? `${of[0].name} (claimed)` : of[0].name,
   })).sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
 }
 
@@ -49,7 +50,7 @@ function axisOf(key, configurations) {
     return { key, better: false, text: cost.text, log: cost.log ?? false, rowOf: () => null, at: ({ row }) => (cost.log && !(cost.of(row) > 0) ? null : cost.of(row)) };
   }
   const known = configurations.map(({ of }) => of.get(key)).find(Boolean);
-  const text = UNITS[`${known?.metric} ${known?.score}`] ?? (known ? `${key.replaceAll("_", " ")} (${known.score.replaceAll("_", " ")})` : key);
+  const text = UNITS[`${known?.metric} ${known?.score}`] ?? (known && key === known.metric ? `${key} (${known.score})` : key);
   return { key, better: known?.higher_is_better ?? null, text: adjustedNow && known?.has_null ? `${text}, adjusted for chance` : text, log: false,
     rowOf: ({ of }) => of.get(key) ?? null, at: ({ of }) => of.get(key)?.mean ?? null };
 }
@@ -82,6 +83,19 @@ function legendOf(look, shown) {
   }));
 }
 
+// "0.861 [0.842, 0.880]"; of two seeds "0.861 (0.842 … 0.880)".
+function shortValue(row) {
+  if (row.mean === null) return "no value";
+  if (row.low === null) return number(row.mean);
+  return row.interval === "range" ? `${number(row.mean)} (${number(row.low)} … ${number(row.high)})` : `${number(row.mean)} [${number(row.low)}, ${number(row.high)}]`;
+}
+
+// What brackets in a table of these rows are, with the number of seeds.
+function bracketNote(shown) {
+  const kinds = [...new Set(shown.map((row) => row.interval))].filter(Boolean), words = { t: "in square brackets 95 % intervals (Student's t)", BCa: "in square brackets 95 % intervals (bootstrap BCa)", range: "in round brackets minimum … maximum of 2 seeds" };
+  return make("p", { class: "quiet" }, `Means over seeds${kinds.length ? `, ${kinds.map((kind) => words[kind]).join(", ")}` : ""}.`);
+}
+
 // "0.861 [0.842, 0.880], 95 % interval (Student's t), n = 5"
 function valueText(row) {
   if (row.mean === null) return "no value";
@@ -96,7 +110,8 @@ const chartWidth = (most = 1000) => Math.max(280, Math.min(most, byId(`view-${pl
 // A picture by Observable Plot with a text for those who do not see it. A click opens the row of the point that the tip names. Its own style element is
 // taken out, as the page's policy lets in none that is not in charts.css.
 function plotted(label, options) {
-  const svg = Plot.plot({ style: { fontSize: "12px", background: "transparent" }, ...options });
+  const plain = (axis) => axis && { labelArrow: "none", ...axis };
+  const svg = Plot.plot({ style: { fontSize: "12px", background: "transparent" }, ...options, x: plain(options.x), y: plain(options.y) });
   svg.querySelectorAll("style").forEach((style) => style.remove());
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", label);
@@ -107,6 +122,7 @@ function plotted(label, options) {
   return svg;
 }
 const figure = (title, svg, ...after) => make("figure", { class: "plot" }, make("figcaption", {}, title), svg, ...after);
+const folded = (...inside) => make("details", { class: "folded" }, make("summary", {}, "The same as a table"), ...inside);
 const tipOf = (data, channels) => Plot.tip(data, Plot.pointer({ ...channels, fill: "var(--card)", stroke: "var(--line)", fontSize: 12, lineWidth: 24 }));
 
 // A log axis from 10 times up, where all is above 0.
