@@ -12,6 +12,7 @@ import numpy as np
 from dlib_bvae import analysis
 from dlib_bvae.analysis.agreement import clustered
 from dlib_bvae.analysis.frame import KEYS, SCORE_NAMES, STEP
+from dlib_bvae.metrics.headline import is_default, is_main, order_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,28 +22,31 @@ _SQUARE = ("spearman", "kendall", "runs", "within", "within_df")
 Row = Mapping[str, Any]
 
 
-def headline_ids(rows: Sequence[Row]) -> set[str]:
-    """The ids of the `rows` that summaries and charts show: a data set's main scores, each metric with one set of parameters.
+def mark_headlines(rows: Sequence[dict[str, Any]]) -> None:
+    """Adds to the `rows` of a board "main" and "default_parameters" (see metrics.headline), and "headline".
 
-    These are the metric's defaults, or, where it has no row with them, those of most rows, and the number of images that most rows
-    were scored on. Rows of exported steps are none of them.
+    headline: summaries and charts show the row. Of each data set these are the main scores, each metric with one set of
+    parameters: its defaults, or, where it has no row with them, those of most rows; and the number of images that most rows were
+    scored on. Rows of exported steps are none of them.
     """
-    of_data: dict[tuple, list[Row]] = defaultdict(list)
+    of_data: dict[tuple, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
+        row["main"] = is_main(row["metric"], row["score"])
+        row["default_parameters"] = bool(is_default(row["metric"], row["metric_parameters"]))
+        row["headline"] = False
         if row["main"] and row["last"]:
             of_data[tuple(row[name] for name in _DATA_SET)].append(row)
-    found = set()
     for those in of_data.values():
         images = _most([row["num_images"] for row in those])
-        of_metric: dict[str, list[Row]] = defaultdict(list)
+        of_metric: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in those:
             if row["num_images"] == images:
                 of_metric[row["metric"]].append(row)
         for each in of_metric.values():
             usual = [row for row in each if row["default_parameters"]] or each
             parameters = _most([_text(row) for row in usual])
-            found |= {row["id"] for row in usual if _text(row) == parameters}
-    return found
+            for row in usual:
+                row["headline"] = _text(row) == parameters
 
 
 def _most(values: Sequence[Any]) -> Any:
@@ -56,7 +60,7 @@ def _text(row: Row) -> str:
 
 
 def agreements(frame: pd.DataFrame, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Of each data set by itself: the scores of the `rows` that stand for their metrics, and how far they agree over runs.
+    """Of each data set by itself: how far its metrics agree over runs, each by its first main score among the headline `rows`.
 
     frame: of analysis.frame.collect, or adjusted for chance. "scores", each with its metric, are in an order in which those that
     agree are neighbours. "spearman", "kendall", "runs" (how many have both), "within" and "within_df" (between the seeds of one
@@ -69,7 +73,8 @@ def agreements(frame: pd.DataFrame, rows: Sequence[Row]) -> list[dict[str, Any]]
         if row["headline"]:
             of_data[(*(row[name] for name in _DATA_SET), row["num_images"])].append(row)
     after = frame if STEP not in frame else frame[frame[STEP].isna()]
-    for place, those in sorted(of_data.items()):
+    for place, every in sorted(of_data.items()):
+        those = _firsts(every)
         labels = {f"{row['metric']}.{row['score']}": (row["metric"], row["score"]) for row in those}
         pairs = analysis.agreements(_only(after, place, those))
         names = sorted({*pairs["first"], *pairs["second"]} & labels.keys())
@@ -79,8 +84,19 @@ def agreements(frame: pd.DataFrame, rows: Sequence[Row]) -> list[dict[str, Any]]
         order = clustered(np.array(squares["spearman"], np.float64))  # None is NaN
         board: dict[str, Any] = dict(zip((*_DATA_SET, "num_images"), place, strict=True))
         board["scores"] = [dict(zip(("metric", "score"), labels[names[i]], strict=True)) for i in order]
-        found.append({**board, **{name: [[each[i][j] for j in order] for i in order] for name, each in squares.items()}})
+        found.append(
+            {**board, **{name: [[each[i][j] for j in order] for i in order] for name, each in squares.items()}}
+        )
     return found
+
+
+def _firsts(rows: Sequence[Row]) -> list[Row]:
+    """Those of the first main score of each metric that they have."""
+    scores: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        scores[row["metric"]].add(row["score"])
+    first = {metric: min(of, key=lambda score: (order_of(metric, score), score)) for metric, of in scores.items()}
+    return [row for row in rows if row["score"] == first[row["metric"]]]
 
 
 def _only(frame: pd.DataFrame, place: tuple, rows: Sequence[Row]) -> pd.DataFrame:

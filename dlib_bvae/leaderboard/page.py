@@ -12,7 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-_LIBRARIES = ("tabulator.min.js", "d3.min.js", "plot.min.js")  # of page/vendor, in the order in which they need each other
+_LIBRARIES = (
+    "tabulator.min.js",
+    "d3.min.js",
+    "plot.min.js",
+)  # of page/vendor, in the order in which they need each other
 _STYLES = ("vendor/tabulator.min.css", "board.css", "charts.css")
 _VIEWS = ("summary.js", "all.js", "plots.js", "compare.js", "path.js", "pareto.js", "agreement.js")
 _SCRIPTS = ("data.js", "place.js", *_VIEWS, "details.js", "board.js")  # each uses what stands before it
