@@ -35,12 +35,25 @@ function meanCell(row) {
   const spread = row.null?.std === null ? "" : ` ± ${number(row.null?.std)}`;
   const chance = adjustedNow ? (row.has_null ? null : under("not adjusted")) : row.null === null ? null : under(`null ${number(row.null.mean)}${spread}`);
   const deviation = row.std === null ? "" : ` ± ${number(row.std)}`;
-  return [number(row.mean), make("span", { class: "quiet" }, deviation), make("span", { class: "narrow" }, bar(row.low, row.iqm, row.high, scaleOf(row))), chance].filter(Boolean);
+  return [number(row.mean), make("span", { class: "quiet" }, deviation), make("span", { class: "narrow" }, bar(row.low, row.mean, row.high, scaleOf(row))), chance].filter(Boolean);
 }
 
 // Why a row has no rank, in words as in colour.
 function rankCell(row) {
-  return [number(row.rank, 0), ...[row.reference ? "reference" : null, row.unranked].filter(Boolean).map((text) => under(text))];
+  const why = row.reference ? "reference" : row.unranked;
+  return [rankText(row), ...(why ? [under(why)] : [])];
+}
+
+// "1–6": from 1 + the rows that are significantly better to the last row that is not significantly worse.
+function rankText(row) {
+  if (row.rank_low === null) return "";
+  return row.rank_low === row.rank_high ? String(row.rank_low) : `${row.rank_low}–${row.rank_high}`;
+}
+
+// Two seeds have no interval, only their range.
+function intervalText(row) {
+  if (row.low === null) return "";
+  return `${number(row.low)} – ${number(row.high)}${row.interval === "range" ? ", range of 2 seeds" : ""}`;
 }
 
 const smallest = (row) => row.smallest_difference.value;
@@ -53,13 +66,13 @@ function scoreName(row) {
 }
 
 function intervalCell(row) {
-  if (row.iqm === null) return [""];
-  const text = row.low === null ? "one seed" : `${number(row.low)} – ${number(row.high)}`;
-  return [bar(row.low, row.iqm, row.high, scaleOf(row)), under(text)];
+  if (row.mean === null) return [""];
+  const text = intervalText(row) || "one seed";
+  return [bar(row.low, row.mean, row.high, scaleOf(row)), under(text)];
 }
 
 const COLUMNS = [
-  { name: "rank", title: "Rank", numeric: true, small: true, cell: rankCell },
+  { name: "rank", title: "Rank", numeric: true, small: true, of: (row) => row.rank_low, cell: rankCell },
   { name: "model", title: "Model", small: true, cell: (row) => [make("button", { type: "button", class: "open", tabindex: -1 }, row.model),
     notes(row.configNote || (row.method === row.model ? "" : row.method)), badgesOf(row)] },
   { name: "supervision", title: "Supervision", cell: (row) => [badge("supervision", row.supervision)] },
@@ -79,11 +92,11 @@ const COLUMNS = [
   { name: "evidence", title: "Evidence", cell: (row) => [evidenceBadge(row), ...warning(row)] },
 ];
 const HINTS = {
-  rank: "within one data set, metric, parameters and score; equal where intervals overlap; none for one seed, for reference rows, for scores that are not above chance and for those that are only claimed; rows with the same codes count once",
+  rank: "within one data set, metric, parameters, score and supervision: from 1 + the rows that are significantly better (Tukey–Kramer, 5 %) to the last that is not significantly worse; none for fewer than 3 seeds, fewer than 20 degrees of freedom, reference rows, scores that are not above chance and those that are only claimed; rows with the same codes count once",
   metric: "what it measures, and when it lies, stands in a row's details",
   difference: "the smallest difference between two models of as many seeds that is found with 80 % probability, by a t test at 5 %",
-  normalised: "IQM with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set",
-  iqm: "interquartile mean over seeds", interval: "bootstrap interval of the IQM, over seeds", parameters: "of the model", seconds: "of training", images: "that training saw",
+  normalised: "mean with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set",
+  iqm: "interquartile mean over seeds, where it is neither the mean nor the median", interval: "of the mean over seeds: Student's t, from 10 seeds on BCa bootstrap; of two seeds their range", parameters: "of the model", seconds: "of training", images: "that training saw",
 };
 
 function ordered(found) {

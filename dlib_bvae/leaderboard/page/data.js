@@ -111,7 +111,7 @@ for (const row of rows) {
 const rowById = new Map(rows.map((row) => [row.id, row]));
 
 // Scores as they are, or adjusted for chance: what every view shows of a row that chance can be measured of.
-const STATISTICS = ["mean", "std", "median", "iqm", "low", "high", "rank", "normalised", "higher_is_better", "range"];
+const STATISTICS = ["mean", "std", "median", "iqm", "low", "high", "interval", "rank_low", "rank_high", "tied", "unranked", "normalised", "higher_is_better", "range"];
 const PLAIN = new Map(rows.map((row) => [row, Object.fromEntries(STATISTICS.map((name) => [name, row[name]]))]));
 const NOTHING = Object.fromEntries(STATISTICS.map((name) => [name, null]));
 let adjustedNow = false;
@@ -130,8 +130,8 @@ const valueOf = (row, each) => (adjustedNow && row.has_null ? each.adjusted : ea
 const scales = new Map();
 function makeScales() {
   for (const [name, of] of grouped(rows, (row) => `${row.data}\n${row.metric}\n${row.score}`)) {
-    const known = of.filter((row) => row.iqm !== null), chance = adjustedNow && of[0].has_null ? [0] : [];
-    const lows = [...chance, ...known.map((row) => row.low ?? row.iqm)], highs = known.map((row) => row.high ?? row.iqm);
+    const known = of.filter((row) => row.mean !== null), chance = adjustedNow && of[0].has_null ? [0] : [];
+    const lows = [...chance, ...known.map((row) => row.low ?? row.mean)], highs = known.map((row) => row.high ?? row.mean);
     const low = of[0].range[0] ?? Math.min(...lows), high = of[0].range[1] ?? Math.max(...highs);
     scales.set(name, [low, high > low ? high : low + 1]);
   }

@@ -71,7 +71,7 @@ function otherScores(row) {
   if (others.length === 0) return [];
   return [make("h3", {}, "Its other scores"), make("div", { class: "scroll" }, make("table", { class: "others" }, make("tbody", {}, ...others.map((each) => make("tr", {},
     make("td", {}, make("button", { type: "button", class: "open", onclick: () => go({ row: each.id }, { step: true }) }, each.axis)),
-    make("td", { class: "number" }, number(each.mean)), make("td", {}, each.iqm === null ? null : bar(each.low, each.iqm, each.high, scaleOf(each))))))))];
+    make("td", { class: "number" }, number(each.mean)), make("td", {}, each.mean === null ? null : bar(each.low, each.mean, each.high, scaleOf(each))))))))];
 }
 
 // What chance gives, and what a difference must be to count.
@@ -91,13 +91,13 @@ const helpOf = (metric) => board.metrics[metric] ?? null;
 // Shows the row with the run in this place among its seeds.
 function fill(row, place = 0) {
   const each = row.runs[place], run = board.runs[each.run];
-  const interval = row.low === null ? "" : `${number(row.low)} – ${number(row.high)}`;
+  const interval = intervalText(row);
   byId("details-body").replaceChildren(...[
     make("h2", { id: "details-title" }, row.model),
     make("p", { class: "quiet" }, [row.axis, `on ${dataName(row)}`, row.configNote].filter(Boolean).join(", ")),
     make("p", {}, badge("origin", row.origin), " ", evidenceBadge(row), " ", badge("supervision", row.supervision), ...warning(row)),
     facts([[adjustedNow && row.has_null ? "adjusted mean" : "mean", number(row.mean, 4)], ["std", number(row.std, 4)], ["95 % interval", interval], ["IQM", number(row.iqm, 4)], ["median", number(row.median, 4)],
-      ["normalised", number(row.normalised)], ["rank", number(row.rank, 0)], ["parameters", amount(row.parameters)], ["training", seconds(row.seconds)],
+      ["normalised", number(row.normalised)], ["rank", rankText(row) || (row.reference ? "none: reference" : row.unranked && `none: ${row.unranked}`)], ["parameters", amount(row.parameters)], ["training", seconds(row.seconds)],
       ["images seen", amount(row.images)], ["images scored", row.num_images.toLocaleString("en")]]),
     helpOf(row.metric) ? make("p", { class: "help" }, helpOf(row.metric)) : null, ...chance(row),
     make("h3", {}, row.seeds === 1 ? "One seed" : `${row.seeds} seeds`), row.equal_codes === null ? null : make("p", {}, `Equal codes: ${row.equal_codes}.`), make("div", { class: "scroll" }, seedTable(row, place)),
