@@ -101,7 +101,7 @@ def test_the_matrices_are_square_and_in_the_order_of_the_scores():
     frame = frame_of(
         *scored(MIG, "mig", "discrete_mig"),
         *scored(-MIG, "mig", "discrete_mig", {**DEFAULTS, "num_bins": 5}),  # not what stands for MIG
-        *scored(SAP, "sap", "sap_score", {}),
+        *scored(SAP, "sap", "SAP_score", {}),
         *scored(UNITS, "active_units", "active_units", units),
     )
     (found,) = agreements(frame, board_of(frame))
@@ -137,8 +137,8 @@ def test_exported_steps_and_data_sets_of_one_score_are_left_out():
     steps = [
         {**each, "postprocess_results.step": step} for step in (None, 10) for each in scored(MIG, "mig", "discrete_mig")
     ]
-    steps += [{**each, "postprocess_results.step": None} for each in scored(SAP, "sap", "sap_score", {})]
-    steps += [{**each, "dataset": "other"} for each in scored(SAP, "sap", "sap_score", {})]
+    steps += [{**each, "postprocess_results.step": None} for each in scored(SAP, "sap", "SAP_score", {})]
+    steps += [{**each, "dataset": "other"} for each in scored(SAP, "sap", "SAP_score", {})]
     frame = frame_of(*steps)
     (found,) = agreements(frame, board_of(frame))
     assert found["dataset"] == "dummy_data"
