@@ -14,8 +14,8 @@ from typing import Any
 
 _LIBRARIES = ("tabulator.min.js",)  # of page/vendor, in the order in which they need each other
 _STYLES = ("vendor/tabulator.min.css", "board.css")
-_VIEWS = ("summary.js", "all.js", "charts.js", "compare.js", "path.js", "pareto.js", "agreement.js")
-_SCRIPTS = ("data.js", "place.js", *_VIEWS, "details.js", "board.js")  # each uses what stands before it
+_VIEWS = ("cells.js", "summary.js", "all.js", "charts.js", "compare.js", "path.js", "pareto.js", "agreement.js")
+_SCRIPTS = ("search.js", "data.js", "place.js", *_VIEWS, "copy.js", "details.js", "board.js")  # each uses what stands before it
 _MOST_EMBEDDED = 64 * 1024  # bytes of one picture; larger ones are linked
 _MOST_EMBEDDED_IN_ALL = 4 * 2**20
 
