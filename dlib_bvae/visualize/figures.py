@@ -18,7 +18,7 @@ FORMATS = ("svg", "pdf", "png")
 _DPI = 130  # on a page
 _PAPER_DPI = 300
 # Text of an SVG is text, in a PDF a TrueType font; ids in an SVG depend on what is drawn alone.
-_RC = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "dlib_bvae"}
+_RC: Any = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "dlib_bvae"}
 _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
