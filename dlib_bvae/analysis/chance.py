@@ -12,7 +12,7 @@ import numpy as np
 
 from dlib_bvae.analysis.cells import BOARD, methods, score_info, selector
 from dlib_bvae.analysis.equal_codes import counted_once
-from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, null_columns, null_count
+from dlib_bvae.analysis.frame import KEYS, RUN, SEED, null_columns, null_count, rows_of_scores
 from dlib_bvae.analysis.tables import GROUP, per_run, per_seed
 from dlib_bvae.analysis.values import after_training
 from dlib_bvae.errors import UserError, check_number
@@ -102,9 +102,8 @@ def _nulls(frame: pd.DataFrame) -> pd.DataFrame:
     entries = pd.DataFrame(
         {name: once[column] if column in once else frame[column] for name, column in columns.items()}
     )
-    names_of = {text: json.loads(text) for text in frame[SCORE_NAMES].unique()}
     parts = []
-    for score in sorted(set().union(*names_of.values())):
+    for score, here in rows_of_scores(frame).items():
         columns_of = null_columns(score)
         wanted = {
             "value": f"evaluation_results.{score}",
@@ -114,12 +113,11 @@ def _nulls(frame: pd.DataFrame) -> pd.DataFrame:
         }
         if not {*wanted.values()} - {wanted["std"]} <= {*frame.columns}:
             continue
-        scored = frame[SCORE_NAMES].map({text: score in names for text, names in names_of.items()})
         numbers = {
             name: pd.to_numeric(frame[column], errors="coerce").astype("Float64") if column in frame else pd.NA
             for name, column in wanted.items()
         }
-        part = entries.assign(score=score, **numbers)[scored].dropna(subset=["n", "mean", "value"])
+        part = entries.assign(score=score, **numbers).iloc[here].dropna(subset=["n", "mean", "value"])
         parts.append(part)
     if not parts:
         return pd.DataFrame(columns=[*GROUP, "seed", "run", "value", "n", "mean", "std"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import functools
 import io
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dlib_bvae.analysis.equal_codes import counted_once, say_equal
-from dlib_bvae.analysis.frame import KEYS, NULL, RUN, SCORE_NAMES, SEED, collect_some, null_columns
+from dlib_bvae.analysis.frame import KEYS, NULL, RUN, SCORE_NAMES, SEED, collect_some, null_columns, rows_of_scores
 from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.errors import UserError, visible
 
@@ -69,11 +68,11 @@ def by_score(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     parts = []
-    for text, rows in frame.groupby(SCORE_NAMES, sort=False):
-        for score in json.loads(str(text)):
-            columns = {"value": f"evaluation_results.{score}", **null_columns(score)}
-            part = {name: rows.get(column) for name, column in columns.items()}
-            parts.append(pd.DataFrame({"score": score, **part}, index=rows.index))
+    for score, here in rows_of_scores(frame).items():
+        rows = frame.iloc[here]
+        columns = {"value": f"evaluation_results.{score}", **null_columns(score)}
+        part = {name: rows.get(column) for name, column in columns.items()}
+        parts.append(pd.DataFrame({"score": score, **part}, index=rows.index))
     long = pd.concat(parts).sort_index(kind="stable")
     once = {"path": "path", "seed": SEED, **{name: KEYS[name] for name in _ALWAYS if name in KEYS}}
     known = {name: frame[column] for name, column in once.items()}
@@ -116,12 +115,7 @@ def _per_run(frame: pd.DataFrame, across: bool, columns_of: Mapping[str, Callabl
     once = counted_once(frame, across)
     entries = {name: once[column] if column in once else frame[column] for name, column in columns.items() if column}
     known = {name: pd.factorize(column, sort=True) for name, column in entries.items()}
-    places, texts = pd.factorize(frame[SCORE_NAMES])
-    named = [json.loads(text) for text in texts]
-    of_score = {
-        score: np.flatnonzero(np.isin(places, [place for place, names in enumerate(named) if score in names]))
-        for score in sorted(set().union(*named))
-    }
+    of_score = rows_of_scores(frame)
     found = {}
     for key, column_of in columns_of.items():
         rows, values = _known_values(frame, {column_of(score): here for score, here in of_score.items()})

@@ -14,31 +14,33 @@ from typing import TYPE_CHECKING, Any
 
 import dlib_bvae
 from dlib_bvae import analysis
-from dlib_bvae.analysis.cells import (
-    NOT_COMPETING,
-    OBJECTIVE,
-    RECORDED_SUPERVISION,
-    adjusted_scores,
-    score_info,
-)
+from dlib_bvae.analysis.cells import CLAIMED, NOT_COMPETING, REFERENCE, STATISTICS, adjusted_scores, score_info
 from dlib_bvae.analysis.equal_codes import EQUAL
-from dlib_bvae.analysis.frame import KEYS, ORIGIN, RUN, SCORE_NAMES, null_columns
+from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, ORIGIN, RUN, null_columns, rows_of_scores
+from dlib_bvae.analysis.supervision import EXTERNAL, SUPERVISION, method_of
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.errors import visible, warn_once
-from dlib_bvae.leaderboard.badges import active_latents, help_of, judged, numbers_of_factors, plain, with_badges
-from dlib_bvae.leaderboard.provenance import EXTERNAL, method_of, origin_of, supervision_of
+from dlib_bvae.leaderboard.badges import (
+    active_latents,
+    help_of,
+    judged,
+    numbers_of_factors,
+    plain,
+    with_badges,
+    without_rank,
+)
+from dlib_bvae.leaderboard.differences import squares
+from dlib_bvae.leaderboard.provenance import origin_of
 from dlib_bvae.leaderboard.settings import Behind, Settings, shared_and_differing
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
 TRAINED_HERE = "trained here"
 RETRAINED = "retrained"
 SCORED_HERE = "scored here"  # external codes that are no submission
-RANKED_REFERENCE = "pca"  # a method that is a reference row and competes
-STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
 COSTS = ("parameters", "seconds", "images", "reconstruction")
 _ID_DIGITS = 10
 _LARGEST = 1e150  # of a number whose products with others are finite
@@ -74,11 +76,11 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     """The board of a `frame` of analysis.frame.collect(root), as JSON values; what has no value is None.
 
     output: the folder it will stand in, where links start. seed: of the bootstrap. behind: of `root`, with what was read
-    before. Its parts: "rows", sorted by data set,
-    metric, score and rank; "runs", "configs" and "evaluations", which the rows refer to; "agreement" (see agreements).
-    Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score. Runs of equal codes count once; a
-    row's "equal_codes" says which seeds these are, and which other rows have the same codes (None: none). "adjusted" has a
-    row's statistics of scores adjusted for chance (None: no null), "unranked" says why there is no rank.
+    before. Its parts: "rows", sorted by data set, metric and score, the best mean first; "runs", "configs" and "evaluations",
+    which the rows refer to; "agreement" (see agreements); "differences" (see differences.squares).
+    Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score; their statistics are those of
+    analysis.cells. Runs of equal codes count once; a row's "equal_codes" says which seeds these are, and which other rows have
+    the same codes (None: none). "adjusted" has a row's statistics of scores adjusted for chance (None: no null).
     Raises UserError for an evaluation that behind.check refuses.
     """
     behind = behind or Behind(root)
@@ -91,24 +93,25 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     runs = [describe(first[uuid], root, output) for uuid in places]
     numbers = {key: number for number, key in enumerate(members)}
     chance, latents, factors = judged(frame, seed), active_latents(frame), numbers_of_factors(frame)
-    below = [key for key, each in chance.items() if each.get("above_chance") is False]
     rows = []
-    for cell in plain(analysis.cells(frame, seed=seed, unranked=below)):
+    for cell in plain(analysis.cells(frame, seed=seed, unranked=without_rank(chance))):
         key = tuple(cell[name] for name in KEYS)
         row = {**make_row(cell, members[key], runs, places), "evaluation": numbers[key]}
         codes = {(record[RUN], cell["representation"]) for record in members[key]}
         known = [latents[each] for each in sorted(codes & latents.keys())]
         of_data = factors.get((cell["dataset"], cell["fingerprint"]))
         rows.append(with_badges(row, chance.get((*key, cell["score"]), {}), known, of_data))
+    rows.sort(key=_order)
     return {
         "format": FORMAT,
         "package_version": dlib_bvae.__version__,
-        "rows": sorted(rows, key=_order),
+        "rows": rows,
         "configs": _configs(runs, behind),  # moves what runs of one configuration share out of them
         "runs": runs,
         "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
         "agreement": agreements(frame),
         "agreement_adjusted": agreements(adjusted_scores(frame)) if any(row["adjusted"] for row in rows) else [],
+        "differences": squares(rows),
         "metrics": {name: text for name in sorted({row["metric"] for row in rows}) if (text := help_of(name))},
     }
 
@@ -140,10 +143,10 @@ def _records(frame: pd.DataFrame) -> list[Record]:
     """The rows of the frame with the columns a board needs; a column that the frame lacks has no values."""
     import pandas as pd
 
-    named = set().union(*map(json.loads, frame[SCORE_NAMES].unique()))
+    named = rows_of_scores(frame)
     nulls = [column for name in named if (column := null_columns(name)["adjusted"]) in frame]
     scores = [*(f"evaluation_results.{name}" for name in sorted(named)), *sorted(nulls)]
-    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, RECORDED_SUPERVISION, ORIGIN, *KEYS.values(), *COLUMNS, *scores])
+    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, ORIGIN, *KEYS.values(), *COLUMNS, *scores])
     # A key that is a score of one metric and a matrix of another is a column of texts.
     counted = [*scores, *(name for name in (*_COSTS.values(), _STEPS, _BATCH) if name in frame)]
     numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in counted}
@@ -177,12 +180,11 @@ def _evaluation(records: Sequence[Record], behind: Behind) -> dict[str, Any]:
 
 
 def _order(row: dict[str, Any]) -> tuple:
-    """By what is compared, then the best first; what has no rank follows, and at the end what is not above chance."""
+    """By what is compared, then the best mean first; what does not compete follows, and at the end what is not above chance."""
     compared = [row[name] for name in ("dataset", "fingerprint", "metric", "score", "num_images")]
-    rank = math.inf if row["rank"] is None else row["rank"]
     worth = row["mean"] if row["higher_is_better"] is False else -row["mean"]
-    by_chance = row["above_chance"] is False
-    return *compared, str(row["metric_parameters"]), rank, by_chance, worth, row["model"], row["id"]
+    apart = not row["competes"] or row["evidence"] == CLAIMED
+    return *compared, str(row["metric_parameters"]), row["above_chance"] is False, apart, worth, row["model"], row["id"]
 
 
 def make_row(
@@ -196,7 +198,6 @@ def make_row(
     method = method_of({"model.model": records[0][OBJECTIVE]})
     values = _values(cell["score"], records, places)
     known = score_info(cell["metric"], cell["score"])
-    recorded = next((record[RECORDED_SUPERVISION] for record in records if record[RECORDED_SUPERVISION]), None)
     competes = (cell["model"] if method == EXTERNAL else method) not in NOT_COMPETING
     evidence = cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE)
     return {
@@ -204,10 +205,10 @@ def make_row(
         **names,
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
-        "supervision": cell.get("supervision") or recorded or supervision_of(method),
+        "supervision": cell[SUPERVISION],
         "evidence": evidence,
         "retrain_tolerance": _tolerance([runs[each["run"]] for each in values]) if evidence == RETRAINED else None,
-        "reference": not competes or method == RANKED_REFERENCE,
+        "reference": cell["unranked"] == REFERENCE,
         "competes": competes,
         "origin": origin_of(cell["dataset"], [record[ORIGIN] for record in records]),
         **{name: cell[name] for name in STATISTICS},

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlib_bvae.analysis.cells import STATISTICS
 from dlib_bvae.analysis.chance import NO_NULL
 from dlib_bvae.analysis.frame import NULL
+from dlib_bvae.analysis.intervals import RANGE
 from dlib_bvae.analysis.tables import GROUP, csv_lines, has_columns, markdown_cell, parquet_bytes
 from dlib_bvae.leaderboard.badges import ADJUSTED
-from dlib_bvae.leaderboard.board import COSTS, STATISTICS
+from dlib_bvae.leaderboard.board import COSTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,7 @@ _CHANCE = {
     "smallest_difference": ("smallest_difference", "value"),
     "smallest_difference_df": ("smallest_difference", "df"),
 }
-_BADGES = ["unranked", "no_null", "latents", "collapsed"]
+_BADGES = ["no_null", "latents", "collapsed"]
 COLUMNS = [
     *GROUP,
     *("method", "supervision", "evidence", "origin"),
@@ -90,7 +92,7 @@ def files(board: dict[str, Any]) -> dict[str, str | bytes]:
 def of_earlier_version(path: Path) -> bool:
     """Whether a file called like one of a board's has its form: keys, columns, the head of its Markdown, the page's title."""
     if path.suffix in (".csv", ".parquet"):
-        return has_columns(path, [*GROUP, "method", "supervision", "mean", "rank", "id"])
+        return has_columns(path, [*GROUP, "method", "supervision", "mean", "id"])
     try:
         if path.suffix == ".json":
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -117,22 +119,34 @@ def _markdown(board: dict[str, Any]) -> str:
 
 
 def _texts(row: dict[str, Any]) -> list[str]:
-    interval = "" if row["low"] is None else f"{row['low']:.4g} … {row['high']:.4g}"
     names = [row[name] for name in ("model", "dataset", "origin", "metric")]
     parameters = _json(row["metric_parameters"]) if row["metric_parameters"] else ""
     mean, adjusted = _mean_and_std(row), _mean_and_std(row["adjusted"])
     null = NO_NULL if row["no_null"] else _mean_and_std(row["null"])
     least = row["smallest_difference"]
     difference = "not known" if least["value"] is None else f"{least['value']:.2g}"
-    rank = row["unranked"] or (_number(row["rank"]) if row["competes"] else "reference")
-    if row["reference"] and row["competes"]:
-        rank += " (reference)"
     allowed = "" if row["retrain_tolerance"] is None else f" ± {row['retrain_tolerance']:g}"
     evidence = f"{row['evidence']}{allowed}"
     provenance = [row["supervision"], evidence, row["representation"], row["config"], row["fingerprint"][:8]]
     seeds = f"{row['seeds']} ({row['equal_codes']})" if row["equal_codes"] else str(row["seeds"])
     chance = [null, adjusted, difference, seeds, _without_word(row["latents"])]
-    return [rank, *names, parameters, row["score"], mean, interval, *chance, *provenance]
+    return [_rank(row), *names, parameters, row["score"], mean, _interval(row), *chance, *provenance]
+
+
+def _rank(row: dict[str, Any]) -> str:
+    """ "1–6", or why there is none."""
+    if row["unranked"] is not None:
+        return row["unranked"]
+    low, high = row["rank_low"], row["rank_high"]
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _interval(row: dict[str, Any]) -> str:
+    """The 95 % interval of the mean; of two seeds their range, which says so."""
+    if row["low"] is None:
+        return ""
+    text = f"{row['low']:.4g} … {row['high']:.4g}"
+    return f"{text} (range of 2 seeds)" if row["interval"] == RANGE else text
 
 
 def _mean_and_std(entry: Any) -> str:
@@ -144,10 +158,6 @@ def _mean_and_std(entry: Any) -> str:
 def _without_word(latents: str | None) -> str:
     """ "collapsed: 1 of 10", under a head that says active latents."""
     return "" if latents is None else latents.removesuffix(" latents active")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
 
 
 def _json(value: object) -> str:
