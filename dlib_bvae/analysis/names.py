@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlib_bvae import gin_names
-from dlib_bvae.analysis.cells import OBJECTIVE, selector
-from dlib_bvae.analysis.frame import KEYS, RUN
+from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, RUN
+from dlib_bvae.analysis.supervision import selector
 from dlib_bvae.artifacts.identity import canonical, is_label, named_like_a_seed
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines import BASELINES

@@ -29,6 +29,8 @@ BETA_VAE = {
         ("active_units", "active_fraction", False),
         ("image_quality", "fid_reconstruction", True),
         ("image_quality", "fid_infinity_reconstruction", False),  # of another entry of SCORES, which comes first
+        ("dci", "disentanglement", True),
+        ("dci", "disentanglement_of_another_version", False),
         ("udr", "udr", True),
         ("udr", "num_informative", False),
         ("not_installed", "score", True),
