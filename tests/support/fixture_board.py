@@ -143,7 +143,10 @@ def _scores(encoded: Path, kind: Kind, seed: int, trained: float, nulls: bool) -
         "active_units": {"active_units": kind.active, "active_fraction": kind.active / 10},
     }
     if not kind.reference:
-        found["reconstruction_error"] = {"squared_error": 20 + 40 * (1 - above) + seed, "bernoulli_error": 50 + seed}
+        found["reconstruction_error"] = {
+            "squared_error": 20 + 40 * (1 - above) + seed,
+            "bernoulli_error": 50 + 40 * (1 - above) + seed,
+        }
     for metric, scores in found.items():
         null = null_of(metric, scores, CHANCE[metric], seed=seed) if nulls and metric in CHANCE else {}
         score(encoded, metric, scores, defaults(metric), seed, **null)

@@ -1,139 +1,95 @@
-// Pareto: scores and costs of one data set against each other, with the front.
+// Pareto: a score of one data set against another score or a cost, with the front of each supervision class.
 function showPareto(found) {
-  const first = found.find((row) => row.data === place.data) ?? found[0];
-  if (!first) return nothingToDraw("No row matches these filters.");
-  const here = found.filter((row) => row.data === first.data);
-  const scores = [...new Set(here.map((row) => row.axis))].sort();
-  const costs = Object.keys(COST_AXES).filter((name) => here.some((row) => COST_AXES[name].of(row) !== null));
-  const metricOf = new Map(here.map((row) => [row.axis, row]));
-  const x = place.x || scores.find((name) => metricOf.get(name).metric === FIDELITY[0]) || costs[0] || scores[0];
-  const y = place.y || scores.find((name) => metricOf.get(name).higher_is_better && !FIDELITY.includes(metricOf.get(name).metric)) || scores[0];
-  showAxes(first, [...scores, ...costs], x, y);
-  const [across, up] = [axisOf(x, here), axisOf(y, here)];
-  const points = pointsOf(here).filter((point) => across.at(point) !== null && up.at(point) !== null);
-  if (points.length === 0) return nothingToDraw(`No model on ${dataName(first)} has both scores.`);
-  const front = frontOf(points, across, up);
-  byId("pareto").replaceChildren(scatter(points, front, across, up), legend(points));
-  byId("front").replaceChildren(...frontList(front, across, up));
-}
-
-function nothingToDraw(text) {
-  byId("pareto").replaceChildren(make("p", {}, text));
-  byId("axes").replaceChildren();
+  const { data, sets } = dataShown(found), configurations = configurationsOf(found, data), keys = metricsOf(configurations);
+  const costs = Object.keys(COSTS).filter((key) => configurations.some(({ row }) => COSTS[key].of(row) > 0));
+  const y = asKey(place.y, configurations) || firstMetric(configurations);
+  const x = asKey(place.x, configurations) || [reconstructionKey(configurations), ...costs, ...keys].find((key) => key && key !== y) || y;
+  const entries = [...keys, ...costs].map((key) => [key, axisOf(key, configurations).text]);
+  byId("axes").replaceChildren(chooser("Data set", "data", data, sets, { x: "", y: "" }), ...(entries.length ? [chooser("Across", "x", x, entries), chooser("Up", "y", y, entries)] : []));
   byId("front").replaceChildren();
-}
-
-function showAxes(first, names, x, y) {
-  const choose = (title, key, chosen, entries) => {
-    const select = make("select", { onchange: (event) => go(key === "data" ? { data: event.target.value, x: "", y: "" } : { [key]: event.target.value }) });
-    options(select, entries, chosen);
-    return make("label", {}, title, select);
-  };
-  const sets = new Map(rows.map((row) => [row.data, `${dataName(row)} (${row.origin})`]));
-  const axes = names.map((name) => [name, COST_AXES[name]?.text ?? name]);
-  byId("axes").replaceChildren(choose("Data set", "data", first.data, [...sets].sort()), choose("Across", "x", x, axes), choose("Up", "y", y, axes));
-}
-
-// Points that no other beats in one axis without losing in the other; none where a direction is not known. Reference rows
-// and scores that are not above chance do not compete.
-function frontOf(points, across, up) {
-  if (across.better === null || up.better === null) return [];
-  const value = (axis, point) => (axis.better ? 1 : -1) * axis.at(point);
-  const byChance = (point) => [across, up].some((axis) => axis.whole(point)?.above_chance === false);
-  const competing = points.filter((point) => point.row.competes && !byChance(point));
-  const sorted = competing.sort((a, b) => value(across, b) - value(across, a) || value(up, b) - value(up, a));
-  let best = -Infinity;
-  return sorted.filter((point) => value(up, point) > best && ((best = value(up, point)), true));
-}
-
-function ticks(from, to, about) {
-  const raw = (to - from) / about, power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= raw);
-  const first = Math.ceil(from / step - 1e-9);
-  return Array.from({ length: Math.floor(to / step + 1e-9) - first + 1 }, (_, place) => Number(((first + place) * step).toPrecision(12)));
-}
-
-function extent(given) {
-  const values = given.filter((value) => value !== null && value !== undefined);
-  const low = Math.min(...values), high = Math.max(...values), margin = (high - low || Math.abs(high) || 1) * 0.06;
-  return [low - margin, high + margin];
-}
-
-function scatter(points, front, across, up) {
-  const width = Math.max(240, Math.min(1100, byId("view-pareto").clientWidth)), height = Math.round(Math.min(480, Math.max(300, width * 0.5)));
-  const box = { left: 76, right: width - 14, top: 14, bottom: height - 46 };
-  const [x0, x1] = extent(points.map(across.at)), [y0, y1] = extent(points.flatMap((point) => [up.at(point), up.whole(point)?.low, up.whole(point)?.high]));
-  const px = (value) => box.left + ((value - x0) / (x1 - x0)) * (box.right - box.left);
-  const py = (value) => box.bottom - ((value - y0) / (y1 - y0)) * (box.bottom - box.top);
-  const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": `${up.text} against ${across.text}` });
-  const short = (value) => (Math.abs(value) >= 10000 ? amount(value) : String(value));
-  for (const value of ticks(x0, x1, width / 110)) {
-    svg.append(make("line", { class: "grid", x1: px(value), x2: px(value), y1: box.top, y2: box.bottom }),
-      make("text", { x: px(value), y: box.bottom + 16, "text-anchor": "middle" }, short(value)));
+  if (keys.length === 0) return byId("pareto").replaceChildren(make("p", {}, "No row matches these filters."));
+  const across = axisOf(x, configurations), up = axisOf(y, configurations);
+  const points = configurations.map((each) => ({ ...each, x: across.at(each), y: up.at(each) })).filter((point) => point.x !== null && point.y !== null);
+  if (points.length === 0) return byId("pareto").replaceChildren(make("p", {}, `No configuration on ${sets.find(([key]) => key === data)?.[1] ?? data} has both: ${across.text}; ${up.text}.`));
+  for (const point of points) {
+    const row = up.rowOf(point) ?? across.rowOf(point) ?? point.row;
+    Object.assign(point, { open: { row: row.id }, byChance: [across, up].some((axis) => axis.rowOf(point)?.above_chance === false) });
   }
-  for (const value of ticks(y0, y1, height / 60)) {
-    svg.append(make("line", { class: "grid", x1: box.left, x2: box.right, y1: py(value), y2: py(value) }),
-      make("text", { x: box.left - 7, y: py(value) + 4, "text-anchor": "end" }, short(value)));
-  }
-  const better = (axis) => (axis.better === null ? "" : axis.better ? " (higher is better)" : " (lower is better)");
-  const label = (axis, short, room) => (axis.text.length * 6 + 110 > room ? short : axis.text) + better(axis); // the fields above say it in full
-  const middle = (box.top + box.bottom) / 2;
-  svg.append(make("text", { class: "label", x: (box.left + box.right) / 2, y: height - 8, "text-anchor": "middle" }, label(across, "across", box.right - box.left)),
-    make("text", { class: "label", x: 14, y: middle, "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }, label(up, "up", height)));
-  if (front.length > 1) svg.append(make("path", { class: "front", d: stairs(front, across, up, px, py) }));
-  const methods = methodsOf(points);
-  points.forEach((point, place) => svg.append(mark(point, place, front.indexOf(point) + 1, methods, across, up, px, py)));
-  svg.addEventListener("keydown", moveInChart);
-  return svg;
+  const fronts = frontsOf(points, across, up);
+  const look = looks(configurations);
+  const note = fronts.size === 0 ? null : make("p", { class: "quiet" }, "Larger points: on the front, which no other of their supervision class beats in one without losing in the other. Hollow: reference rows and scores not above chance, which do not compete. Lines: one method over its β or the like.");
+  byId("pareto").replaceChildren(...[scatter(points, fronts, across, up, look), legendOf(look, points), note].filter(Boolean));
+  byId("front").replaceChildren(...listed(points, fronts, across, up));
 }
 
-// What the front reaches: between two of its points, the worse of both in each axis.
-function stairs(front, across, up, px, py) {
-  return front.map((point, place) => {
-    const [x, y] = [px(across.at(point)), py(up.at(point))];
-    return place === 0 ? `M ${x} ${y}` : `H ${x} V ${y}`;
-  }).join(" ");
+// The key of an axis in the address, which may be a metric with its score as earlier versions wrote them.
+function asKey(said, configurations) {
+  const former = configurations.flatMap(({ of }) => [...of]).find(([, row]) => row.axis === said);
+  return former ? former[0] : said;
 }
 
-const methodsOf = (points) => [...new Set(points.map(({ row }) => row.method))].sort();
-const colourOf = (method, methods) => `colour-${methods.indexOf(method) % COLOURS}`;
-const pointName = ({ row }) => [row.model, row.configNote].filter(Boolean).join(", ");
-
-function mark(point, place, onFront, methods, across, up, px, py) {
-  const [x, y] = [px(across.at(point)), py(up.at(point))], whole = up.whole(point), row = whole ?? across.whole(point) ?? point.row;
-  const label = `${pointName(point)}: ${across.text} ${number(across.at(point))}, ${up.text} ${number(up.at(point))}${onFront ? ", on the front" : ""}`;
-  const open = () => go({ row: row.id }, { step: true });
-  const group = make("g", { class: `point ${colourOf(point.row.method, methods)}${onFront ? " on-front" : ""}${point.row.reference ? " reference" : ""}`, role: "button",
-    tabindex: place === 0 ? 0 : -1, "aria-label": label, onclick: open, onkeydown: (event) => {
-      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(); }
-    } });
-  group.append(make("title", {}, label));
-  if (whole && whole.low !== null) group.append(make("line", { class: "whisker", x1: x, x2: x, y1: py(whole.low), y2: py(whole.high) }));
-  group.append(make("circle", { cx: x, cy: y, r: onFront ? 6 : 4.5 }));
-  if (onFront) group.append(make("text", { class: "label", x: x + 10, y: y - 7 }, String(onFront)));
-  return group;
+// By supervision class, the points that no other of the class beats in one axis without losing in the other; none where a direction is not known. Reference
+// rows, claims, and scores that are not above chance do not compete.
+function frontsOf(points, across, up) {
+  if (across.better === null || up.better === null) return new Map();
+  const worth = (axis, value) => (axis.better ? value : -value);
+  const competing = points.filter((point) => point.row.competes && !point.row.reference && point.row.evidence !== "claimed" && !point.byChance);
+  const fronts = [...grouped(competing, ({ row }) => row.supervision)].map(([supervision, of]) => {
+    const sorted = of.sort((a, b) => worth(across, b.x) - worth(across, a.x) || worth(up, b.y) - worth(up, a.y));
+    let best = -Infinity;
+    return [supervision, sorted.filter((point) => worth(up, point.y) > best && ((best = worth(up, point.y)), true))];
+  });
+  return new Map(fronts.sort(([a], [b]) => (b === "none") - (a === "none") || a.localeCompare(b)));
 }
 
-function moveInChart(event) {
-  const points = [...event.currentTarget.querySelectorAll(".point")], here = points.indexOf(document.activeElement);
-  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-  const next = step && here >= 0 ? points[here + step] : null;
-  if (!next) return;
-  event.preventDefault();
-  points[here].setAttribute("tabindex", "-1");
-  next.setAttribute("tabindex", "0");
-  next.focus();
+const direction = (axis) => (axis.better === null ? "" : axis.better ? " (higher is better)" : " (lower is better)");
+const frontNote = (point, fronts) => [...fronts].filter(([, of]) => of.includes(point)).map(([supervision]) => `on the front, supervision: ${supervision}`)[0] ?? null;
+
+function tipText(point, fronts, across, up) {
+  const said = (axis) => `${axis.text}: ${axis.rowOf(point) ? valueText(axis.rowOf(point)) : number(axis.at(point))}`;
+  return [point.name, said(up), said(across), frontNote(point, fronts), point.row.reference ? "reference row, not on the front" : null, ...new Set([across, up].flatMap((axis) => (axis.rowOf(point) ? reliability(axis.rowOf(point)) : [])))]
+    .filter(Boolean).join("\n");
 }
 
-function legend(points) {
-  const methods = methodsOf(points);
-  return make("ul", { class: "legend" }, ...methods.map((method) => make("li", {},
-    make("span", { class: `swatch ${colourOf(method, methods)}${points.some(({ row }) => row.method === method && row.reference) ? " reference" : ""}` }), method)));
+function scatter(points, fronts, across, up, look) {
+  const width = chartWidth(), onFront = new Set([...fronts.values()].flat());
+  const order = [...onFront, ...points.filter(({ row }) => row.reference), ...points.filter((point) => !onFront.has(point) && !point.row.reference)];
+  const paths = pathsOf(points), titles = new Map(points.map((point) => [point, tipText(point, fronts, across, up)]));
+  const lows = (axis) => points.map((point) => axis.rowOf(point)?.low ?? axis.at(point)), highs = (axis) => points.map((point) => axis.rowOf(point)?.high ?? axis.at(point));
+  const scale = (axis) => ({ label: `${axis.text}${direction(axis)}`, type: axis.log ? scaleType(points.map(axis.at)) : "linear", nice: true, domain: [Math.min(...lows(axis)), Math.max(...highs(axis))], labelAnchor: "center", ticks: axis === across ? Math.max(3, width / 130) : 6 });
+  const dots = (those, options) => Plot.dot(those, { x: "x", y: "y", symbol: (point) => look.get(point.row.method).symbol, stroke: (point) => look.get(point.row.method).colour, ...options });
+  const staired = [...fronts].flatMap(([supervision, front]) => front.map((point) => ({ x: point.x, y: point.y, supervision })));
+  return plotted(`${up.text} against ${across.text}: ${points.length} configurations, ${onFront.size} on the front; the table below has the same values`, {
+    width, height: Math.round(Math.min(540, Math.max(340, width * 0.55))), marginLeft: 62, marginBottom: 48, marginRight: 24, marginTop: 24, inset: 6,
+    x: scale(across), y: scale(up), symbol: { type: "identity" }, color: { type: "identity" },
+    marks: [
+      ...[[across, Plot.gridX], [up, Plot.gridY]].filter(([axis]) => !axis.log).map(([, grid]) => grid({ strokeOpacity: 0.12 })),
+      Plot.line(paths, { x: "x", y: "y", z: "series", stroke: (each) => look.get(each.row.method).colour, strokeOpacity: 0.45, strokeWidth: 1.5 }),
+      Plot.line(staired, { x: "x", y: "y", z: "supervision", curve: "step-after", stroke: "currentColor", strokeDasharray: "4 3", strokeOpacity: 0.6 }),
+      dots(points.filter(({ row }) => row.reference), { fill: "var(--card)", strokeWidth: 1.8, r: 4.5 }),
+      dots(points.filter((point) => !point.row.reference), { fill: (point) => (point.byChance ? "var(--card)" : look.get(point.row.method).colour), r: (point) => (onFront.has(point) ? 6.5 : 4.5) }),
+      Plot.text(order, { x: "x", y: "y", text: "name", textAnchor: "start", render: spread, fill: "var(--ink)", stroke: "var(--card)", strokeWidth: 3, fontWeight: (point) => (onFront.has(point) ? 650 : 400) }),
+      Plot.ruleX(points, Plot.pointer({ x: "x", px: "x", py: "y", y1: (point) => up.rowOf(point)?.low ?? point.y, y2: (point) => up.rowOf(point)?.high ?? point.y, stroke: "currentColor", strokeWidth: 2 })),
+      Plot.ruleY(points, Plot.pointer({ y: "y", px: "x", py: "y", x1: (point) => across.rowOf(point)?.low ?? point.x, x2: (point) => across.rowOf(point)?.high ?? point.x, stroke: "currentColor", strokeWidth: 2 })),
+      tipOf(points, { x: "x", y: "y", title: (point) => titles.get(point) }),
+    ],
+  });
 }
 
-function frontList(front, across, up) {
-  if (across.better === null || up.better === null) return [make("p", { class: "quiet" }, "No front: of one of these scores neither more nor less is better.")];
-  return [make("h2", {}, "On the front"), make("ol", { class: "on-front-list" }, ...front.map((point) => make("li", {},
-    make("button", { type: "button", class: "open", onclick: () => go({ row: (up.whole(point) ?? point.row).id }, { step: true }) }, pointName(point)),
-    make("span", { class: "quiet" }, ` ${number(across.at(point))} across, ${number(up.at(point))} up`))))];
+// The points of each method in the order of its β (or its strongest setting), where several differ in nothing else.
+function pathsOf(points) {
+  return [...grouped(points.filter(({ row }) => !row.reference), ({ row }) => row.method).values()].flatMap((of) => {
+    const [parameter] = strengthsOf(of);
+    return parameter ? seriesOf(of, parameter).filter(({ members }) => members.length > 1).flatMap(({ members, name }) => members.map((point) => ({ ...point, series: `${point.row.method} ${name}` }))) : [];
+  });
+}
+
+// The same as a list: the fronts, then the others.
+function listed(points, fronts, across, up) {
+  const heads = ["Configuration", up.text, across.text, "n", "Front"], onFront = [...fronts.values()].flat();
+  const order = [...onFront, ...points.filter((point) => !onFront.includes(point)).sort((a, b) => (up.better === false ? a.y - b.y : b.y - a.y))];
+  const said = (axis, point) => (axis.rowOf(point) ? shortValue(axis.rowOf(point)) : number(axis.at(point))), rowsOf = (point) => [up, across].map((axis) => axis.rowOf(point)).filter(Boolean);
+  const lines = order.map((point) => [rowButton({ id: point.open.row }, point.name), said(up, point), said(across, point), String(Math.min(...rowsOf(point).map((row) => row.seeds), point.row.seeds)), frontNote(point, fronts) ?? (point.row.reference ? "reference" : point.byChance ? "not above chance" : "")]);
+  const none = across.better === null || up.better === null ? make("p", { class: "quiet" }, "No front: of one of these neither more nor less is better.") : null;
+  return [none, make("h2", {}, "The same as a table"), bracketNote(order.flatMap(rowsOf)), tableOf("Configurations of the chart", heads, lines, [1, 2, 3])].filter(Boolean);
 }

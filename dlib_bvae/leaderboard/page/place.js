@@ -10,7 +10,7 @@ const FILTERS = [
 ];
 const START = {
   view: "summary", q: "", ...Object.fromEntries(FILTERS.map(({ name }) => [name, ""])),
-  sort: "", dir: "", cols: "", by: "", row: "", x: "", y: "", adjusted: "", theme: "auto",
+  sort: "", dir: "", cols: "", by: "", row: "", x: "", y: "", a: "", b: "", path: "", over: "", adjusted: "", theme: "auto",
 };
 // Charts show one data set and choose their scores themselves.
 const CHOSEN_IN_CHARTS = ["data", "metric", "score"];
