@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from dlib_bvae.analysis.equal_codes import EQUAL, SET, notes
 from dlib_bvae.analysis.frame import EVIDENCE, KEYS, OBJECTIVE, null_columns, rows_of_scores
 from dlib_bvae.analysis.intervals import REPS, mean_intervals, pooled, trimmed
 from dlib_bvae.analysis.ranks import LEAST_FREEDOM, LEAST_SEEDS, Spread, ranges
-from dlib_bvae.analysis.supervision import SUPERVISION, of_rows
+from dlib_bvae.analysis.supervision import SUPERVISION, of_rows, selector
 from dlib_bvae.analysis.tables import GROUP, by_levels, per_run, per_seed
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import run_sets
@@ -83,12 +82,6 @@ def missing_references(frame: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def selector(text: str) -> str:
-    """ "@train/vae()" → "vae"; a text that is no reference stays."""
-    found = re.fullmatch(r"@(?:.*/)?([\w.]+)(?:\(\))?", text)
-    return found[1].split(".")[-1] if found else text
-
-
 def cells(
     frame: pd.DataFrame,
     seed: int = 0,
@@ -130,7 +123,9 @@ def cells(
     if len(equal):
         found = found.merge(equal, on=list(KEYS), how="left")
     found["unranked"] = _without_rank(found, frame, better, unranked or {})
-    lending = (found["unranked"].isna() | (found["unranked"] == FEW_SEEDS)) & ~_of_methods(frame, found, _untrained(frame))
+    lending = (found["unranked"].isna() | (found["unranked"] == FEW_SEEDS)) & ~_of_methods(
+        frame, found, _untrained(frame)
+    )
     found = _ranked(found, better, lending.to_numpy(bool))
     return found[[*COLUMNS, *(name for name in ("evidence", EQUAL) if name in found)]]
 

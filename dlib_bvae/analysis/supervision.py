@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,18 @@ EXTERNAL = "external codes"  # the method of external codes
 SUPERVISION = "supervision"  # the column of a submission's rows that says it
 
 
+def selector(text: str) -> str:
+    """ "@train/vae()" → "vae"; a text that is no reference stays."""
+    found = re.fullmatch(r"@(?:.*/)?([\w.]+)(?:\(\))?", text)
+    return found[1].split(".")[-1] if found else text
+
+
 def method_of(config: Mapping[str, object]) -> str:
     """The gin name of the objective or fitted model that a training configuration gives: {"model.model": "@vae()"} → "vae"."""
     reference = config.get("model.model")
     if not isinstance(reference, str) or not reference.startswith("@"):
         return EXTERNAL
-    return reference.removeprefix("@").removesuffix("()").split("/")[-1].split(".")[-1]
+    return selector(reference)
 
 
 @functools.cache

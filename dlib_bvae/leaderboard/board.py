@@ -18,10 +18,12 @@ from dlib_bvae.analysis.cells import CLAIMED, NOT_COMPETING, REFERENCE, STATISTI
 from dlib_bvae.analysis.equal_codes import EQUAL
 from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, ORIGIN, RUN, STEP, null_columns, rows_of_scores
 from dlib_bvae.analysis.supervision import EXTERNAL, SUPERVISION, method_of
+from dlib_bvae.analysis.names import named
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.analysis.values import after_training
 from dlib_bvae.errors import visible, warn_once
 from dlib_bvae.leaderboard.agreements import agreements, mark_headlines
+from dlib_bvae.leaderboard.answer import answers
 from dlib_bvae.leaderboard.badges import (
     active_latents,
     help_of,
@@ -34,6 +36,7 @@ from dlib_bvae.leaderboard.badges import (
 from dlib_bvae.leaderboard.differences import squares
 from dlib_bvae.leaderboard.provenance import origin_of
 from dlib_bvae.leaderboard.settings import Behind, Settings, shared_and_differing
+from dlib_bvae.leaderboard.summary import summaries
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
 if TYPE_CHECKING:
@@ -79,7 +82,8 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
 
     output: the folder it will stand in, where links start. seed: of the bootstrap. behind: of `root`, with what was read
     before. Its parts: "rows", sorted by data set, metric and score, the best mean first; "runs", "configs" and "evaluations",
-    which the rows refer to; "agreement" (see agreements.agreements); "differences" (see differences.squares).
+    which the rows refer to; "agreement" (see agreements.agreements); "differences" (see differences.squares); "summary" and
+    "answers" (see summary.summaries and answer.answers).
     Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score; their statistics are those of
     analysis.cells. Runs of equal codes count once; a row's "equal_codes" says which seeds these are, and which other rows have
     the same codes (None: none). "adjusted" has a row's statistics of scores adjusted for chance (None: no null).
@@ -95,27 +99,29 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     runs = [describe(first[uuid], root, output) for uuid in places]
     numbers = {key: number for number, key in enumerate(members)}
     chance, latents, factors = judged(frame, seed), active_latents(frame), numbers_of_factors(frame)
-    after = after_training(frame)
+    after, names = after_training(frame), named(frame)
     rows = []
     for cell in plain(analysis.cells(frame, seed=seed, unranked=without_rank(chance))):
         key = tuple(cell[name] for name in KEYS)
         row = {**make_row(cell, members[key], runs, places), **_step(members[key], after), "evaluation": numbers[key]}
+        row |= names[cell["dataset"], cell["model"], cell["config"]]._asdict()
         codes = {(record[RUN], cell["representation"]) for record in members[key]}
         known = [latents[each] for each in sorted(codes & latents.keys())]
         of_data = factors.get((cell["dataset"], cell["fingerprint"]))
         rows.append(with_badges(row, chance.get((*key, cell["score"]), {}), known, of_data))
     rows.sort(key=_order)
     mark_headlines(rows)
+    shown = {"rows": rows, "summary": summaries(rows), "differences": squares(rows)}
     return {
         "format": FORMAT,
         "package_version": dlib_bvae.__version__,
-        "rows": rows,
+        **shown,
+        "answers": answers(shown),
         "configs": _configs(runs, behind),  # moves what runs of one configuration share out of them
         "runs": runs,
         "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
         "agreement": agreements(frame, rows),
         "agreement_adjusted": agreements(adjusted_scores(frame), rows) if any(row["adjusted"] for row in rows) else [],
-        "differences": squares(rows),
         "metrics": {name: text for name in sorted({row["metric"] for row in rows}) if (text := help_of(name))},
     }
 

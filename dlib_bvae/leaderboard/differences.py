@@ -11,8 +11,8 @@ import numpy as np
 
 from dlib_bvae.analysis import improvement
 from dlib_bvae.analysis.cells import BOARD, CLAIMED
-from dlib_bvae.analysis.chance import is_main
 from dlib_bvae.analysis.ranks import LEAST_FREEDOM, LEAST_SEEDS, students, tukey_kramer, welch_freedom
+from dlib_bvae.metrics.headline import is_main
 
 MOST_ROWS = 60  # of a group whose rows are compared
 _DIGITS = 5
@@ -51,7 +51,9 @@ def squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _square(key: str, rows: Sequence[Row]) -> dict[str, Any]:
-    defined = np.array([row["evidence"] != CLAIMED and (row["reference"] or row["seeds"] >= LEAST_SEEDS) for row in rows])
+    defined = np.array(
+        [row["evidence"] != CLAIMED and (row["reference"] or row["seeds"] >= LEAST_SEEDS) for row in rows]
+    )
     both = defined[:, None] & defined & ~np.eye(len(rows), dtype=bool)
     found = {"key": json.loads(key), "ids": [row["id"] for row in rows]}
     low, high, p = np.full((3, len(rows), len(rows)), np.nan)

@@ -1,180 +1,159 @@
-// The table: columns, order, one page of rows.
-const PER_PAGE = 100;
-const badge = (kind, text) => make("span", { class: `badge ${kind}-${text.replace(/[^a-z]/g, "-")}` }, text);
-// Of how many seeds, how many latents are active, and whether a null is there.
-const NO_NULL = "no null is recorded: what chance gives is not known; evaluate with --null=20";
-const badgesOf = (row) => under(...[
-  [row.seeds === 1 ? "1 seed" : `${row.seeds} seeds`, "", "that count"],
-  [row.latents, row.collapsed ? " warning" : "", "by the metric active_units"],
-  [row.no_null ? "no null" : null, " no-null", NO_NULL],
-].filter(([text]) => text).flatMap(([text, kind, title]) => [make("span", { class: `badge${kind}`, title }, text), " "]));
-// With how far scores of the model that was trained again were allowed to be off.
-const evidenceBadge = (row) => {
-  const found = badge("evidence", row.evidence);
-  if (row.retrain_tolerance !== null) found.append(` ± ${number(row.retrain_tolerance)}`);
-  return found;
-};
-const warning = ({ exact_factors: held, supervision }) => (held.length && supervision === "none"
-  ? [" ", make("span", { class: "badge warning", title: `These codes hold ${held.join(", ")} exactly, with supervision none` }, "holds factors")] : []);
-const equal = ({ equal_codes: text }) => (text === null ? [] : [" ", make("span", { class: "badge warning", title: text }, "equal codes")]);
-const under = (...parts) => make("span", { class: "under" }, ...parts);
-const notes = (text) => (text ? make("span", { class: "under notes", title: text }, text) : ""); // three lines of it, the whole as its title
+// All scores: every row, of which only those in sight are in the document.
+let allTable = null, allBuilt = false, allShown = null, allScales = new Map();
+const ROW_HEIGHT = 46;
+const text = (of) => ({ sorter: (a, b, rowA, rowB) => of(rowA.getData()).localeCompare(of(rowB.getData()), "en", { numeric: true }) });
+const plainCell = (of, title = null) => (cell) => make("span", { title: title && title(cell.getData()) }, of(cell.getData()));
 
-// An interval (null: none) with its point on a scale.
-function bar(low, point, high, [from, to]) {
-  const at = (value) => 2 + 96 * Math.min(1, Math.max(0, (value - from) / (to - from)));
-  const svg = make("svg", { class: "interval", viewBox: "0 0 100 12", "aria-hidden": "true" });
-  svg.append(make("line", { class: "axis", x1: 2, x2: 98, y1: 6, y2: 6 }));
-  if (low !== null) svg.append(make("rect", { class: "span", x: at(low), y: 3, width: Math.max(1, at(high) - at(low)), height: 6, rx: 2 }));
-  svg.append(make("circle", { class: "mean", cx: at(point), cy: 6, r: 2.6 }));
-  return svg;
-}
-
-function meanCell(row) {
-  if (row.mean === null) return [under(row.no_null ? "no null" : "not adjusted")];
-  const spread = row.null?.std === null ? "" : ` ± ${number(row.null?.std)}`;
-  const chance = adjustedNow ? (row.has_null ? null : under("not adjusted")) : row.null === null ? null : under(`null ${number(row.null.mean)}${spread}`);
-  const deviation = row.std === null ? "" : ` ± ${number(row.std)}`;
-  return [number(row.mean), make("span", { class: "quiet" }, deviation), make("span", { class: "narrow" }, bar(row.low, row.mean, row.high, scaleOf(row))), chance].filter(Boolean);
-}
-
-// Why a row has no rank, in words as in colour.
-function rankCell(row) {
-  const why = row.reference ? "reference" : row.unranked;
-  return [rankText(row), ...(why ? [under(why)] : [])];
-}
-
-// "1–6": from 1 + the rows that are significantly better to the last row that is not significantly worse.
-function rankText(row) {
-  if (row.rank_low === null) return "";
-  return row.rank_low === row.rank_high ? String(row.rank_low) : `${row.rank_low}–${row.rank_high}`;
-}
-
-// Two seeds have no interval, only their range.
-function intervalText(row) {
-  if (row.low === null) return "";
-  return `${number(row.low)} – ${number(row.high)}${row.interval === "range" ? ", range of 2 seeds" : ""}`;
-}
-
-const smallest = (row) => row.smallest_difference.value;
-const differenceText = (row) => (smallest(row) === null ? row.smallest_difference.missing : number(smallest(row)));
-
-function scoreName(row) {
-  if (row.higher_is_better === null) return row.score;
-  const [arrow, meaning] = row.higher_is_better ? ["↑", "higher is better"] : ["↓", "lower is better"];
-  return make("span", {}, `${row.score} `, make("span", { title: meaning, role: "img", "aria-label": meaning }, arrow));
-}
-
-function intervalCell(row) {
-  if (row.mean === null) return [""];
-  const text = intervalText(row) || "one seed";
-  return [bar(row.low, row.mean, row.high, scaleOf(row)), under(text)];
+// Numbers: what has no value stands last in both orders; of scores what is not above chance stands before it.
+function numbers(of, { score = false, first = "desc" } = {}) {
+  const last = (row) => (of(row) === null || of(row) === undefined ? 2 : score && row.above_chance === false ? 1 : 0);
+  return { hozAlign: "right", headerHozAlign: "right", headerSortStartingDir: first, sorter: (a, b, rowA, rowB, column, direction) => {
+    const [one, other] = [rowA.getData(), rowB.getData()];
+    return (last(one) - last(other)) * (direction === "asc" ? 1 : -1) || (last(one) === 2 ? 0 : of(one) - of(other));
+  } };
 }
 
 const COLUMNS = [
-  { name: "rank", title: "Rank", numeric: true, small: true, of: (row) => row.rank_low, cell: rankCell },
-  { name: "model", title: "Model", small: true, cell: (row) => [make("button", { type: "button", class: "open", tabindex: -1 }, row.model),
-    notes(row.configNote || (row.method === row.model ? "" : row.method)), badgesOf(row)] },
-  { name: "supervision", title: "Supervision", cell: (row) => [badge("supervision", row.supervision)] },
-  { name: "dataset", title: "Data set", cell: (row) => [dataName(row), under(badge("origin", row.origin), ` ${row.representation}`)] },
-  { name: "metric", title: "Metric", of: (row) => row.axis, small: true, cell: (row) => [make("span", { title: helpOf(row.metric) }, row.metric),
-    under(scoreName(row)), notes(row.parameterNote), make("span", { class: "under narrow" }, `${dataName(row)} `, badge("origin", row.origin))] },
-  { name: "mean", title: "Mean ± std", numeric: true, small: true, score: true, cell: meanCell },
-  { name: "interval", title: "95 % interval", numeric: true, score: true, of: (row) => row.low, cell: intervalCell },
-  { name: "difference", title: "Least diff.", numeric: true, of: smallest, cell: (row) => (smallest(row) === null ? [make("span", { class: "quiet", title: differenceText(row) }, "not known")] : [differenceText(row)]) },
-  { name: "iqm", title: "IQM", numeric: true, score: true, cell: (row) => [number(row.iqm)] },
-  { name: "median", title: "Median", numeric: true, score: true, cell: (row) => [number(row.median)] },
-  { name: "normalised", title: "Norm.", numeric: true, score: true, cell: (row) => [number(row.normalised)] },
-  { name: "seeds", title: "Seeds", numeric: true, cell: (row) => [String(row.seeds), ...equal(row)] },
-  { name: "parameters", title: "Params", numeric: true, cost: true, cell: (row) => [amount(row.parameters)] },
-  { name: "seconds", title: "Time", numeric: true, cost: true, cell: (row) => [seconds(row.seconds)] },
-  { name: "images", title: "Images", numeric: true, cost: true, cell: (row) => [amount(row.images)] },
-  { name: "evidence", title: "Evidence", cell: (row) => [evidenceBadge(row), ...warning(row)] },
+  { name: "name", title: "Configuration", frozen: true, cell: allName, print: (row) => row.name, ...text((row) => row.name) },
+  { name: "rank", title: "Rank", width: 110, cell: rankCell, print: (row) => rankText(row) || row.unranked || "", ...numbers((row) => row.rank_low, { first: "asc" }) },
+  { name: "data", title: "Data set", width: 150, of: dataName, fold: (row) => dataName(row), ...text((row) => row.data) },
+  { name: "metric", title: "Metric", width: 190, cell: metricCell, print: (row) => `${row.axis} ${arrow(row)}`, ...text((row) => row.axis) },
+  { name: "mean", title: "Mean ± std", width: 128, cell: meanCell, print: meanText, ...numbers((row) => row.mean, { score: true }) },
+  { name: "interval", title: "95 % interval", width: 150, cell: intervalCell, print: (row) => intervalText(row), ...numbers((row) => row.low, { score: true }) },
+  { name: "seeds", title: "Seeds", width: 84, of: (row) => String(row.seeds), fold: (row) => plural(row.seeds, "seed"), ...numbers((row) => row.seeds) },
+  { name: "supervision", title: "Supervision", width: 132, of: (row) => row.supervision, fold: (row) => SUPERVISIONS[row.supervision] ?? `supervision ${row.supervision}`, ...text((row) => row.supervision) },
+  { name: "evidence", title: "Evidence", width: 124, cell: evidenceBadge, print: evidenceText, fold: evidenceText, ...text((row) => row.evidence) },
+  { name: "origin", title: "Images", width: 90, of: (row) => row.origin, fold: (row) => (row.origin === "official" ? "official images" : `images ${row.origin}`), ...text((row) => row.origin) },
+  { name: "representation", title: "Codes", width: 110, of: (row) => row.representation, fold: (row) => `${row.representation} codes`, ...text((row) => row.representation) },
+  { name: "seconds", title: "Training", width: 108, of: (row) => seconds(row.seconds), ...numbers((row) => row.seconds) },
+  { name: "chance", title: "Chance", width: 110, hide: true, of: (row) => scoreText(row, chanceOf(row)), ...numbers(chanceOf) },
+  { name: "difference", title: "Smallest difference", width: 130, hide: true, of: differenceText, ...numbers((row) => row.smallest_difference.value) },
+  { name: "iqm", title: "IQM", width: 90, hide: true, of: (row) => scoreText(row, row.iqm), ...numbers((row) => row.iqm, { score: true }) },
+  { name: "median", title: "Median", width: 90, hide: true, of: (row) => scoreText(row, row.median), ...numbers((row) => row.median, { score: true }) },
+  { name: "normalised", title: "Normalised", width: 110, hide: true, of: (row) => number(row.normalised), ...numbers((row) => row.normalised, { score: true }) },
+  { name: "latents", title: "Active latents", width: 150, hide: true, of: (row) => row.latents ?? "", ...text((row) => row.latents ?? "") },
+  { name: "parameters", title: "Parameters", width: 110, hide: true, of: (row) => amount(row.parameters), ...numbers((row) => row.parameters) },
+  { name: "images", title: "Images seen", width: 110, hide: true, of: (row) => amount(row.images), ...numbers((row) => row.images) },
+  { name: "reconstruction", title: "Reconstruction", width: 120, hide: true, of: (row) => number(row.reconstruction), ...numbers((row) => row.reconstruction, { first: "asc" }) },
+  { name: "config", title: "Configuration hash", width: 130, hide: true, of: (row) => row.config, ...text((row) => row.config) },
 ];
 const HINTS = {
-  rank: "within one data set, metric, parameters, score and supervision: from 1 + the rows that are significantly better (Tukey–Kramer, 5 %) to the last that is not significantly worse; none for fewer than 3 seeds, fewer than 20 degrees of freedom, reference rows, scores that are not above chance and those that are only claimed; rows with the same codes count once",
-  metric: "what it measures, and when it lies, stands in a row's details",
-  difference: "the smallest difference between two models of as many seeds that is found with 80 % probability, by a t test at 5 %",
-  normalised: "mean with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set",
-  iqm: "interquartile mean over seeds, where it is neither the mean nor the median", interval: "of the mean over seeds: Student's t, from 10 seeds on BCa bootstrap; of two seeds their range", parameters: "of the model", seconds: "of training", images: "that training saw",
+  rank: "a range, see below the table", mean: "over seeds, with the standard deviation of single seeds; in % where the score is in 0 … 1", metric: "with its score; ↑ higher is better, ↓ lower is better; what it asks stands below the table",
+  interval: "of the mean: Student's t from 3 seeds, BCa bootstrap from 10; of 2 seeds their range. The bar has the value of each of up to 5 seeds and a tick where chance is; it goes as far as the rows shown",
+  difference: "between two configurations of as many seeds, found with 80 % probability by a t test at 5 %", chance: "mean of the null: the same codes, given to other images at random", iqm: "interquartile mean over seeds, where it is neither mean nor median",
+  normalised: "mean with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set", parameters: "of the model", images: "that training saw", reconstruction: "at the end of training, nats per image", origin: "official files, rendered by this package, or external", seconds: "time of training",
 };
+const SHOWN = COLUMNS.filter(({ hide }) => !hide).map(({ name }) => name);
 
-function ordered(found) {
-  const column = COLUMNS.find(({ name }) => name === place.sort);
-  if (!column) return found;
-  const of = column.of ?? ((row) => row[column.name]), sign = place.dir === "desc" ? -1 : 1;
-  const present = found.filter((row) => of(row) !== null), missing = found.filter((row) => of(row) === null);
-  const compare = column.numeric ? (a, b) => a[0] - b[0] : (a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0);
-  const keyed = present.map((row) => [of(row), row]).sort((a, b) => sign * compare(a, b));
-  const inOrder = keyed.map(([, row]) => row), last = (row) => column.score && row.above_chance === false;
-  // What chance gives as well, and then what has no value, stands last in both orders.
-  return [...inOrder.filter((row) => !last(row)), ...inOrder.filter(last), ...missing];
+function allName(row) {
+  return make("span", { class: "name" }, make("span", {}, make("button", { type: "button", class: "open", tabindex: -1, "data-row": row.id, title: row.name }, row.name), under(...[...configurationBadges(row), chanceBadge(row)].filter(Boolean).flatMap((each) => [each, " "]))));
 }
-
-function makeHeads() {
-  byId("heads").replaceChildren(...COLUMNS.map((column) => make("th", { scope: "col", class: cellClass(column), "data-column": column.name },
-    make("button", { type: "button", title: HINTS[column.name] ?? null, onclick: () => sortBy(column) }, column.title))));
+function rankCell(row) {
+  return make("span", {}, rankText(row), row.unranked ? under(row.unranked) : "");
 }
-
-const cellClass = (column) => [column.numeric ? "number" : "", column.small ? "" : "roomy", column.cost ? "cost" : "", column.name].filter(Boolean).join(" ");
-
-// First click: best guess (numbers from high to low, texts from a to z), second: the other way, third: the board's order.
-function sortBy(column) {
-  const first = column.numeric && column.name !== "rank" ? "desc" : "asc", second = first === "asc" ? "desc" : "asc";
-  if (place.sort !== column.name) go({ sort: column.name, dir: first, page: "1" });
-  else if (place.dir === first) go({ dir: second, page: "1" });
-  else go({ sort: "", dir: "", page: "1" });
+function arrow(row) {
+  return row.higher_is_better === null ? "" : row.higher_is_better ? "↑" : "↓";
 }
-
-function makeRow(row) {
-  return make("tr", { "data-row": row.id, class: row.above_chance === false ? "not-above" : null }, ...COLUMNS.map((column) => make("td", { class: cellClass(column) }, ...column.cell(row))));
+function metricCell(row) {
+  return make("span", { title: board.metrics[row.metric] ?? null }, titles.get(row.metric) ?? row.metric, under(`${[row.metric === row.score ? "" : row.score, row.parameterNote].filter(Boolean).join(" · ")} ${arrow(row)}`));
 }
-
-function showAll(found) {
-  const sorted = ordered(found), pages = Math.max(1, Math.ceil(sorted.length / PER_PAGE));
-  const now = Math.min(pages, Math.max(1, Number.parseInt(place.page, 10) || 1));
-  byId("body").replaceChildren(...sorted.slice((now - 1) * PER_PAGE, now * PER_PAGE).map(makeRow));
-  byId("body").querySelector(".open")?.setAttribute("tabindex", "0");
-  for (const head of byId("heads").children) {
-    const here = head.dataset.column === place.sort;
-    if (head.dataset.column === "mean") head.firstChild.textContent = adjustedNow ? "Adjusted ± std" : "Mean ± std";
-    head.setAttribute("aria-sort", !here ? "none" : place.dir === "desc" ? "descending" : "ascending");
-  }
-  byId("nothing").hidden = sorted.length > 0;
-  byId("count").textContent = `${sorted.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows`;
-  byId("pages").hidden = pages === 1;
-  byId("page-now").textContent = `page ${now} of ${pages}`;
-  byId("previous").disabled = now === 1;
-  byId("next").disabled = now === pages;
-  byId("previous").onclick = () => turn(now - 1);
-  byId("next").onclick = () => turn(now + 1);
+function meanText(row) {
+  if (row.mean === null) return row.no_null ? "no null" : "not adjusted";
+  return `${scoreText(row, row.mean)}${row.std === null ? "" : ` ± ${scoreText(row, row.std)}`}${unitOf(row)}`;
 }
-
-function turn(page) {
-  go({ page: String(page) });
-  scrollTo(0, 0);
+function meanCell(row) {
+  return make("span", { "data-cell": `${row.dataset}/${row.config}/${row.metric}`, title: scoreTitle(row), class: row.above_chance === false ? "not-above" : null }, row.tied ? make("strong", {}, meanText(row)) : meanText(row));
 }
-
-// Arrow keys go from row to row; only one row's button is in the order of Tab.
-function moveInTable(event) {
-  const buttons = [...byId("body").querySelectorAll(".open")], here = buttons.indexOf(document.activeElement);
-  const steps = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: buttons.length - 1 };
-  if (here < 0 || !(event.key in steps)) return;
-  event.preventDefault();
-  const next = buttons[steps[event.key]];
-  if (!next) return;
-  buttons[here].tabIndex = -1;
-  next.tabIndex = 0;
-  next.focus();
+function intervalCell(row) {
+  return row.mean === null ? make("span", {}) : make("span", { title: scoreTitle(row) }, bar(row, allScales.get(row.compared)), under(intervalText(row)));
+}
+function differenceText(row) {
+  const { value, missing } = row.smallest_difference;
+  return value === null ? missing ?? "not known" : scoreText(row, value);
 }
 
 function makeAll() {
-  makeHeads();
-  byId("body").addEventListener("keydown", moveInTable);
-  byId("body").addEventListener("click", (event) => {
-    const row = event.target.closest("tr");
-    if (!row || String(getSelection()) !== "") return; // a text that is marked is to be copied
-    row.querySelector(".open").focus();
-    go({ row: row.dataset.row }, { step: true });
+  byId("all-table").addEventListener("click", openFrom);
+  byId("all-table").addEventListener("keydown", moveInAll);
+  byId("all-table").addEventListener("focusin", (event) => { if (event.target.classList.contains("tabulator-tableholder")) byId("all-table").querySelector(".tabulator-row .open")?.focus(); });
+  byId("pick-list").replaceChildren(...COLUMNS.slice(1).map(({ name, title }) => make("label", {}, make("input", { type: "checkbox", value: name, onchange: pickColumns }), ` ${title}`)));
+}
+
+const pickedColumns = () => (place.cols === "" ? SHOWN : place.cols.split(" "));
+function pickColumns() {
+  const picked = [...byId("pick-list").querySelectorAll("input:checked")].map((field) => field.value);
+  go({ cols: ["name", ...picked].join(" ") });
+}
+
+function showAll(found) {
+  const sorted = COLUMNS.find(({ name }) => name === place.sort), folded = foldedOf(found);
+  const shown = COLUMNS.filter(({ name }) => name === "name" || (pickedColumns().includes(name) && !folded.has(name))).map(({ name }) => name);
+  allScales = scalesOf(found);
+  byId("nothing").hidden = found.length > 0;
+  byId("all-table").hidden = found.length === 0;
+  byId("count").textContent = found.length === rows.length ? plural(rows.length, "row") : `${found.length.toLocaleString("en")} of ${plural(rows.length, "row")}`;
+  byId("folded").textContent = folded.size ? `All: ${[...folded.values()].join(", ")}.` : "";
+  byId("pick-list").querySelectorAll("input").forEach((field) => { field.checked = pickedColumns().includes(field.value); });
+  showHelp(found.map(({ metric }) => metric));
+  const state = JSON.stringify([shown, adjustedNow]);
+  if (allTable && state === allShown && allBuilt) return fillAll(found, sorted);
+  allTable?.destroy();
+  allShown = state;
+  allBuilt = false;
+  const table = allOf(shown, found, sorted);
+  table.on("tableBuilt", () => { allBuilt = allTable === table; });
+  allTable = table;
+}
+
+// New rows and order in the table that is there.
+function fillAll(found, sorted) {
+  allTable.replaceData(found);
+  const order = allTable.getSorters()[0], wanted = sorted ? [{ column: sorted.name, dir: place.dir === "asc" ? "asc" : "desc" }] : [];
+  if ((order?.field ?? "") === (wanted[0]?.column ?? "") && (order?.dir ?? "") === (wanted[0]?.dir ?? "")) return;
+  if (wanted.length) allTable.setSort(wanted);
+  else allTable.clearSort();
+}
+
+function allOf(shown, found, sorted) {
+  const narrow = innerWidth < 780;
+  const table = new Tabulator("#all-table", {
+    data: found, index: "id", layout: "fitDataFill", height: Math.max(360, innerHeight - 130), rowHeight: ROW_HEIGHT, headerSortTristate: true, columnHeaderSortMulti: false,
+    printAsHtml: true, printStyled: false, printRowRange: "active", initialSort: sorted ? [{ column: sorted.name, dir: place.dir === "asc" ? "asc" : "desc" }] : [],
+    rowFormatter: (row) => row.getElement().classList.toggle("not-above", row.getData().above_chance === false),
+    columns: COLUMNS.filter(({ name }) => shown.includes(name)).map(({ name, title, cell, of, print, fold, hide, ...column }) => ({
+      ...column, title, field: name, width: name === "name" ? (narrow ? 150 : 250) : column.width, titleFormatter: () => make("span", { title: HINTS[name] ?? null }, name === "mean" && adjustedNow ? "Adjusted ± std" : title),
+      formatter: cell ? (each) => cell(each.getData()) : plainCell(of), formatterPrint: plainCell(print ?? of),
+    })),
   });
+  table.on("dataSorted", (sorters) => {
+    if (!allBuilt) return;
+    const [first] = sorters, now = { sort: first?.field ?? "", dir: first?.dir ?? "" };
+    if (now.sort !== place.sort || now.dir !== place.dir) go(now);
+  });
+  table.on("renderComplete", () => {
+    const buttons = [...byId("all-table").querySelectorAll(".tabulator-row .open")];
+    if (buttons.length && !buttons.some((button) => button.tabIndex === 0)) buttons[0].tabIndex = 0;
+  });
+  return table;
+}
+
+// Columns that have one value in all rows shown → that value in words.
+function foldedOf(found) {
+  if (found.length < 2) return new Map();
+  return new Map(COLUMNS.filter(({ fold }) => fold && found.every((row) => fold(row) === fold(found[0]))).map(({ name, fold }) => [name, fold(found[0])]));
+}
+
+// Arrow keys go from row to row, also to those that are not in the document yet.
+async function moveInAll(event) {
+  const button = document.activeElement;
+  if (!button.classList.contains("open") || !["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) return;
+  event.preventDefault();
+  const here = allTable.getRow(button.dataset.row), every = allTable.getRows("active");
+  const next = { ArrowDown: () => here.getNextRow(), ArrowUp: () => here.getPrevRow(), Home: () => every[0], End: () => every.at(-1) }[event.key]();
+  if (!next) return;
+  await next.scrollTo("nearest", false);
+  button.tabIndex = -1;
+  const other = next.getElement().querySelector(".open");
+  other.tabIndex = 0;
+  other.focus();
 }

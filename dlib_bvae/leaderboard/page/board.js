@@ -56,11 +56,13 @@ addEventListener("resize", () => {
   show();
 });
 
-byId("filter-box").open = !matchMedia("(max-width: 780px)").matches;
-byId("about").textContent = `${rows.length.toLocaleString("en")} rows of ${board.runs.length.toLocaleString("en")} runs, dlib_bvae ${board.package_version}`;
-makeScales();
+byId("filter-box").open = place.view === "all" && !matchMedia("(max-width: 780px)").matches;
+byId("about").textContent = [`${plural(rows.length, "row")} of ${plural(board.runs.length, "run")}`, `dlib_bvae ${board.package_version}`, board.cite?.date].filter(Boolean).join(", ");
 makeFilters();
 makeTabs();
+makeSummary();
 makeAll();
 makeDetails();
+makeCite();
+makeFiles();
 show();

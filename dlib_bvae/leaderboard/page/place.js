@@ -10,7 +10,7 @@ const FILTERS = [
 ];
 const START = {
   view: "summary", q: "", ...Object.fromEntries(FILTERS.map(({ name }) => [name, ""])),
-  sort: "", dir: "", page: "1", row: "", x: "", y: "", a: "", b: "", path: "", over: "", adjusted: "", theme: "auto",
+  sort: "", dir: "", cols: "", by: "", row: "", x: "", y: "", a: "", b: "", path: "", over: "", adjusted: "", theme: "auto",
 };
 // Charts show one data set and choose their scores themselves.
 const CHOSEN_IN_CHARTS = ["data", "metric", "score"];
@@ -41,9 +41,9 @@ function go(changes, { step = false } = {}) {
 
 // The rows that pass all filters but those in `except`, and the reference rows of what they are compared with.
 function matching(except = []) {
-  const terms = place.q.toLowerCase().split(/\s+/).filter(Boolean);
+  const terms = termsOf(place.q).map(testOf);
   const wanted = FILTERS.filter(({ name }) => place[name] !== "" && !except.includes(name));
-  const passing = new Set(rows.filter((row) => wanted.every(({ name, of }) => of(row) === place[name]) && terms.every((term) => row.text.includes(term))));
+  const passing = new Set(rows.filter((row) => wanted.every(({ name, of }) => of(row) === place[name]) && terms.every((has) => has(row))));
   const compared = new Set([...passing].map((row) => row.compared));
   return rows.filter((row) => passing.has(row) || (row.reference && compared.has(row.compared)));
 }
@@ -57,14 +57,14 @@ function options(select, entries, chosen) {
 function makeFilters() {
   const fields = FILTERS.map(({ name, title }) => make("label", {}, title, make("select", { id: `filter-${name}`, onchange: (event) => {
     const cleared = FILTERS.filter(({ within }) => within === name).map((each) => [each.name, ""]);
-    go({ [name]: event.target.value, page: "1", ...Object.fromEntries(cleared) });
+    go({ [name]: event.target.value, ...Object.fromEntries(cleared) });
   } })));
   byId("reset").before(...fields);
-  byId("search").addEventListener("input", (event) => go({ q: event.target.value, page: "1" }));
+  byId("search").addEventListener("input", (event) => go({ q: event.target.value }));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("filters").addEventListener("reset", (event) => {
     event.preventDefault();
-    go({ ...START, view: place.view, adjusted: place.adjusted, theme: place.theme });
+    go({ ...START, view: place.view, adjusted: place.adjusted, theme: place.theme, cols: place.cols });
   });
   byId("theme").addEventListener("change", (event) => go({ theme: event.target.value }));
   byId("adjusted").disabled = !rows.some((row) => row.adjusted !== null);
@@ -92,6 +92,7 @@ function showFilters() {
     select.parentElement.hidden = place.view !== "all" && CHOSEN_IN_CHARTS.includes(name);
   }
   byId("filter-box").hidden = place.view === "agreement";
+  showChips();
   if (byId("search").value !== place.q) byId("search").value = place.q;
   const active = FILTERS.filter(({ name }) => place[name] !== "").length + (place.q === "" ? 0 : 1);
   byId("filter-count").textContent = active ? `(${active})` : "";

@@ -12,7 +12,6 @@ const UNITS = {
   "elbo elbo": "ELBO, nats per image",
 };
 const FIDELITY = ["reconstruction_error", "elbo", "image_quality"]; // metrics of images, the others are of codes
-const INTERVALS = { t: "95 % interval (Student's t)", BCa: "95 % interval (bootstrap BCa)", range: "range of 2 seeds" };
 
 // The data set to show: the one in the address, else the first.
 function dataShown(found) {

@@ -1,0 +1,273 @@
+"""A frame of evaluations → a readable name of every configuration, and the settings that tell those of a data set apart."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dlib_bvae import gin_names
+from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, RUN
+from dlib_bvae.analysis.supervision import selector
+from dlib_bvae.artifacts.identity import canonical, is_label, named_like_a_seed
+from dlib_bvae.errors import UserError
+from dlib_bvae.models.baselines import BASELINES
+from dlib_bvae.models.objectives import OBJECTIVES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CONFIG = "train_config."
+_METHOD, _ENCODER, _DECODER = "model.model", "encoder.encoder_fn", "decoder.decoder_fn"
+_OF = [KEYS["dataset"], KEYS["model"], KEYS["config"]]  # what a name is of
+_UNSAID = (_METHOD, "dataset.name")  # columns of every table have them
+_CLAUSE = re.compile(r"[ ,]*(\S+) = \{([\w.]+)\}")
+_SLOT = re.compile(r"-?\{([\w.]+)\}")
+_SAID = {  # how a name says a parameter that tells two configurations apart; others are "parameter = value"
+    "training_steps": "{} steps",
+    "learning_rate": "lr {}",
+    "num_latent": "{} latents",
+    "batch_size": "batch {}",
+}
+Key = tuple[str, str, str]  # data set, model, config
+
+
+class Named(NamedTuple):
+    """A configuration of a data set.
+
+    name: unique within the data set, "β-VAE β = 4 · conv". settings: {gin name: value} of what differs within the data set.
+    clauses: [(symbol, gin name, value)] of the parameters in its name, the strength first.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    clauses: tuple[tuple[str, str, Any], ...]
+
+
+class _Label(NamedTuple):
+    """What a method says of its name: its title, which may have parameters in braces, and [(symbol, parameter)].
+
+    said: False for a method that says nothing, whose title is its gin name.
+    """
+
+    title: str
+    clauses: list[tuple[str, str]]
+    said: bool
+
+
+def named(frame: pd.DataFrame) -> dict[Key, Named]:
+    """{(data set, model, config): its name and settings} of a frame of `collect`.
+
+    A name is the method's label with its parameters, and the network; to names that would be equal, what differs between their
+    configurations is added. Codes from elsewhere have the name that was given to them. Settings are the parameters in
+    names, and those of which configurations of one data set have different values. Neither depends on the order of rows.
+    """
+    configs = _configs(frame)
+    found: dict[Key, Named] = {}
+    for dataset in sorted({key[0] for key in configs}):
+        part = {key: configs[key] for key in sorted(configs) if key[0] == dataset}
+        found |= _of_dataset(part)
+    return found
+
+
+def columns_of(names: Mapping[Key, Named], dataset: str | None = None) -> list[str]:
+    """The gin names of all settings of a data set, or of all of them: parameters in names first, then by the alphabet."""
+    of_it = [each for key, each in names.items() if dataset in (None, key[0])]
+    first = dict.fromkeys(name for each in of_it for _, name, _ in each.clauses)
+    every = {name for each in of_it for name in each.settings}
+    return [*(name for name in first if name in every), *sorted(every - first.keys())]
+
+
+def _configs(frame: pd.DataFrame) -> dict[Key, dict[str, Any]]:
+    """{(data set, model, config): parameters of its training that all its runs share}, without seeds and labels."""
+    names = [str(name) for name in frame if str(name).startswith(_CONFIG)]
+    kept = [name for name in names if "." in (key := name.removeprefix(_CONFIG)) and not _is_silent(key)]
+    once = frame.drop_duplicates([RUN, *_OF])
+    values = {name.removeprefix(_CONFIG): _decoded(once[name]) for name in kept}
+    members: dict[Key, list[int]] = defaultdict(list)
+    for place, entry in enumerate(once[_OF].itertuples(index=False, name=None)):
+        members[entry].append(place)
+    return {
+        key: {name: column[places[0]] for name, column in values.items() if _is_shared(column, places)}
+        for key, places in members.items()
+    }
+
+
+def _is_shared(column: Sequence[Any], places: Sequence[int]) -> bool:
+    first = column[places[0]]
+    return first is not None and all(column[place] == first for place in places[1:])
+
+
+def _is_silent(key: str) -> bool:
+    return is_label(key) or named_like_a_seed(key)
+
+
+def _decoded(column: pd.Series) -> list[Any]:
+    """The JSON values of a column of the frame, None where there is none; a column of several types is of JSON texts."""
+    values = column.astype(object).where(column.notna(), None).tolist()
+    texts = {value for value in values if isinstance(value, str)}
+    try:
+        known = {text: json.loads(text) for text in texts}
+    except (ValueError, RecursionError):
+        return values
+    return [known[value] if isinstance(value, str) else value for value in values]
+
+
+def _of_dataset(configs: Mapping[Key, Mapping[str, Any]]) -> dict[Key, Named]:
+    shown = _differing(configs.values())
+    clauses = {key: _clauses(_method(config), config, shown) for key, config in configs.items()}
+    names = {key: _first_name(key, config, clauses[key]) for key, config in configs.items()}
+    names = _unique(names, configs)
+    in_names = {name for each in clauses.values() for _, name, _ in each}
+    wanted = [name for name in sorted(shown | in_names) if name.rpartition("/")[2] not in _UNSAID]
+    found = {}
+    for key, config in configs.items():
+        of_it = [*(name for _, name, _ in clauses[key]), *wanted]
+        settings = {name: config[name] for name in dict.fromkeys(of_it) if name in config}
+        found[key] = Named(names[key], settings, clauses[key])
+    return found
+
+
+def _differing(configs: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The parameters of which those configurations that have them have different values."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for config in configs:
+        for name, value in config.items():
+            values[name].add(canonical(value))
+    return {name for name, texts in values.items() if len(texts) > 1}
+
+
+def _method(config: Mapping[str, Any]) -> str | None:
+    """The gin name of a training's method; None of codes from elsewhere."""
+    value = config.get(OBJECTIVE.removeprefix(_CONFIG))
+    return selector(value) if isinstance(value, str) else None
+
+
+def _label(method: str) -> _Label:
+    """What a method says of its name; its gin name where it says nothing."""
+    known = gin_names.configurables().get(method)
+    text = known.label if known is not None else ""
+    for registry in (OBJECTIVES, BASELINES) if known is None else ():
+        try:
+            text = text or str(getattr(registry.get(method), "label", "")) if method in registry else text
+        except UserError:  # a plug-in that cannot be imported says nothing
+            continue
+    clauses = [(match[1], match[2]) for match in _CLAUSE.finditer(text)]
+    return _Label(_CLAUSE.sub("", text) or method, clauses, bool(text))
+
+
+def _value(method: str, parameter: str, config: Mapping[str, Any]) -> tuple[str, Any]:
+    """(Gin name, value) of a method's parameter, or of another function's with its name; None where there is none."""
+    wanted = parameter if "." in parameter else f"{method}.{parameter}"
+    name = next((key for key in sorted(config, key=len) if key.rpartition("/")[2] == wanted), wanted)
+    return name, config.get(name)
+
+
+def _clauses(method: str | None, config: Mapping[str, Any], shown: set[str]) -> tuple[tuple[str, str, Any], ...]:
+    """[(symbol, gin name, value)] of the parameters that a name has.
+
+    Of a method that says nothing of its name: those that differ, or its only one.
+    """
+    if method is None:
+        return ()
+    label = _label(method)
+    if label.said:
+        found = [(symbol, *_value(method, parameter, config)) for symbol, parameter in label.clauses]
+    else:
+        own = [name for name in sorted(config) if name.rpartition("/")[2].startswith(f"{method}.")]
+        chosen = [name for name in own if name in shown] or (own if len(own) == 1 else [])
+        found = [(name.rpartition(".")[2], name, config[name]) for name in chosen]
+    return tuple(each for each in found if each[2] is not None)
+
+
+def _first_name(key: Key, config: Mapping[str, Any], clauses: Sequence[tuple[str, str, Any]]) -> str:
+    """The name before it is compared with others."""
+    method = _method(config)
+    if method is None:
+        return _in_line(key[1])
+    slot = lambda match: _filled(match[0], _value(method, match[1], config)[1])
+    title = _SLOT.sub(slot, _label(method).title)
+    said = ", ".join(f"{symbol} = {text_of(value)}" for symbol, _, value in clauses)
+    network = "" if method in BASELINES else _network(config)
+    return _in_line(f"{title} {said}".strip() + (f" · {network}" if network else ""))
+
+
+def _filled(slot: str, value: Any) -> str:
+    """ "-{dip_type}" with its value, in capitals; nothing where there is none."""
+    return "" if value is None else f"{'-' if slot.startswith('-') else ''}{text_of(value).upper()}"
+
+
+def _network(config: Mapping[str, Any]) -> str:
+    """ "conv" of conv_encoder and deconv_decoder, "conv/spatial_broadcast" of an encoder and another's decoder."""
+    encoder, decoder = (_stem(config, name) for name in (_ENCODER, _DECODER))
+    return encoder if decoder in ("", encoder, f"de{encoder}") else f"{encoder}/{decoder}"
+
+
+def _stem(config: Mapping[str, Any], name: str) -> str:
+    value = config.get(name)
+    return re.sub("_(en|de)coder$", "", selector(value)) if isinstance(value, str) else ""
+
+
+def text_of(value: Any) -> str:
+    """A setting for people: 4.0 is "4", "@linear_weight()" is "linear_weight"."""
+    if isinstance(value, str):
+        return selector(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value)
+
+
+def _in_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _unique(names: Mapping[Key, str], configs: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:
+    """Names with what tells those apart that would be equal."""
+    groups: dict[str, list[Key]] = defaultdict(list)
+    for key, name in names.items():
+        groups[name].append(key)
+    found = dict(names)
+    for name, keys in groups.items():
+        if len(keys) > 1:
+            parts = _telling_apart([configs[key] for key in keys])
+            found |= {key: _in_line(" · ".join([name, *each])) for key, each in zip(keys, parts, strict=True)}
+    for place in (1, 2):  # only the model's name, or nothing that a frame has, tells them apart
+        different = defaultdict(set)
+        for key, name in found.items():
+            different[name].add(key[place])
+        several = {name for name, each in different.items() if len(each) > 1}
+        found = {key: f"{name} · {_in_line(key[place])}" if name in several else name for key, name in found.items()}
+    return found
+
+
+def _telling_apart(configs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Of each configuration the parameters that tell it from the others, as few of them as do, the most telling names first."""
+    names = {name for config in configs for name in config if name.rpartition("/")[2] not in _UNSAID}
+    parts: list[list[str]] = [[] for _ in configs]
+    for name in sorted(names, key=_place):
+        longer = [[*part, *_said(name, config)] for part, config in zip(parts, configs, strict=True)]
+        if len({*map(tuple, longer)}) > len({*map(tuple, parts)}):
+            parts = longer
+        if len({*map(tuple, parts)}) == len(parts):
+            break
+    return parts
+
+
+def _place(name: str) -> tuple[bool, bool, str]:
+    """What names say first: parameters of methods, then those of _SAID."""
+    selected, _, parameter = name.rpartition("/")[2].rpartition(".")
+    return selected not in OBJECTIVES and selected not in BASELINES, parameter not in _SAID, name
+
+
+def _said(name: str, config: Mapping[str, Any]) -> list[str]:
+    if name not in config:
+        return []
+    parameter, value = name.rpartition(".")[2], config[name]
+    if parameter in _SAID:
+        whole = isinstance(value, (int, float)) and float(value).is_integer()
+        return [_SAID[parameter].format(f"{int(value):,}" if whole else text_of(value))]
+    if isinstance(value, str) and value.startswith("@"):
+        return [text_of(value)]
+    return [f"{parameter} = {text_of(value)}"]
