@@ -1,6 +1,6 @@
 // Agreement: how far the scores of one data set order the runs alike, over all runs and between the seeds of one configuration.
 function showAgreement() {
-  const { data, sets } = dataShown(rows.filter((row) => row.headline));
+  const { data, sets } = dataShown();
   byId("agreement-of").replaceChildren(chooser("Data set", "data", data, sets));
   const of = (adjustedNow ? board.agreement_adjusted : board.agreement).find((each) => dataKey(each) === data);
   const pairs = of ? pairsOf(of) : [];
@@ -17,9 +17,9 @@ function showAgreement() {
 
 const pairName = (of, place) => {
   const { metric, score } = of.scores[place];
-  const several = of.scores.filter((each) => each.metric === metric).length > 1;
   const row = rows.find((each) => each.headline && each.data === dataKey(of) && each.metric === metric && each.score === score);
-  return { key: several ? `${metric} · ${score}` : metric, text: `${several ? `${metric} · ${score}` : metric}${row?.higher_is_better === false && !(adjustedNow && row.has_null) ? " ↓" : ""}` };
+  const alone = new Set(rows.filter((each) => each.headline && each.data === row.data && each.metric === metric).map((each) => each.score)).size === 1;
+  return { key: alone ? metric : `${metric} · ${score}`, text: `${titles.get(metric) ?? metric}${row.higher_is_better === false && !(adjustedNow && row.has_null) ? " ↓" : ""}` };
 };
 
 // Every pair of two scores once.
