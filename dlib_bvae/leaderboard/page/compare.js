@@ -70,7 +70,7 @@ function differenceChart(lines, a, b) {
   const title = "Differences of scores in %, with 95 % intervals";
   return figure(title, plotted(`${title}: ${a.name} against ${b.name}; the table below has the same values`, {
     width, height: 84 + 26 * shown.length, marginLeft: Math.min(longest * 7 + 14, width * 0.4), marginBottom: 44, marginTop: 14, marginRight: 20, symbol: { type: "identity" },
-    x: { label: "← B is better · difference in percentage points · A is better →", percent: true, labelAnchor: "center", labelArrow: "none", domain: [-reach, reach], nice: true, ticks: width / 110 }, y: { label: null, domain: shown.map(({ name }) => name), tickSize: 0 },
+    x: { label: "← B is better · difference in percentage points · A is better →", percent: true, labelAnchor: "center", labelArrow: "none", domain: [-100 * reach, 100 * reach], nice: true, ticks: width / 110 }, y: { label: null, domain: shown.map(({ name }) => name), tickSize: 0 },
     marks: [Plot.gridX({ strokeOpacity: 0.12 }), Plot.ruleX([0], { stroke: "var(--quiet)" }), Plot.ruleY(shown, { y: "name", x1: "low", x2: "high", stroke: "var(--mark-0)", strokeWidth: 2.5 }),
       Plot.dot(shown, { y: "name", x: "x", r: 5, stroke: "var(--mark-0)", strokeWidth: 2, fill: ({ sure }) => (sure ? "var(--mark-0)" : "var(--card)"), symbol: ({ sure }) => (sure ? "circle" : "diamond") }), tipOf(shown, { x: "x", y: "name", title: "title" })],
   }), make("p", { class: "quiet" }, "Filled circle: significant at 5 %; hollow diamond: not."));

@@ -79,7 +79,7 @@ function againstReconstruction({ configurations, chosen, parameter, up, look }) 
   const width = pathWidth();
   return figure(title, plotted(`${title}, ${plural(marks.length, "configuration")}; the table below has the same values`, {
     width, height: 340, marginLeft: 62, marginRight: 60, marginBottom: 46, marginTop: 22, inset: 6, color: { type: "identity" }, symbol: { type: "identity" },
-    x: { label: directed(across), percent: across.percent, labelAnchor: "center", nice: true, ticks: Math.max(3, width / 130) }, y: upScale(up),
+    x: { label: fitting(across, width), percent: across.percent, labelAnchor: "center", nice: true, ticks: Math.max(3, width / 130) }, y: upScale(up),
     marks: [
       Plot.gridY({ strokeOpacity: 0.12 }),
       Plot.line(marks, { x: "x", y: "y", z: "place", stroke: "colour", strokeOpacity: 0.6 }),

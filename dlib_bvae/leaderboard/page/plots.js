@@ -42,8 +42,7 @@ const metricsOf = (configurations) => [...new Set(configurations.flatMap(({ of }
 // "β-VAE metric, %": a score by what papers call its metric, with its unit.
 function scoreWords(row, several) {
   const unit = isPercent(row) ? "%" : UNITS[`${row.metric} ${row.score}`] ?? null, title = titles.get(row.metric) ?? row.metric;
-  const said = several || (UNITS[`${row.metric} ${row.score}`] && row.score !== row.metric) ? `${title} (${row.score})` : title;
-  return [said, unit, adjustedNow && row.has_null ? "adjusted for chance" : null].filter(Boolean).join(", ");
+  return [several && !UNITS[`${row.metric} ${row.score}`] ? `${title} (${row.score})` : title, unit, adjustedNow && row.has_null ? "adjusted for chance" : null].filter(Boolean).join(", ");
 }
 
 // An axis: what a configuration has on it (null: nothing), in words, and whether more is better (null: neither).
@@ -58,8 +57,9 @@ function axisOf(key, configurations) {
 }
 const directed = (axis) => `${axis.text}${axis.better === null ? "" : axis.better ? " (higher is better)" : " (lower is better)"}`;
 
-// What Plot takes for an axis of these words, with room at both ends.
-const upScale = (axis, label = directed(axis)) => ({ label, percent: axis.percent, nice: true, labelAnchor: "center", ticks: 6 });
+// The words of an axis as far as they fit into so many pixels.
+const fitting = (axis, room) => (directed(axis).length * 6.3 > room ? axis.text : directed(axis));
+const upScale = (axis, label = fitting(axis, 280)) => ({ label, percent: axis.percent, nice: true, labelAnchor: "center", ticks: 6 });
 
 // The metric that a view begins with: the β-VAE metric, else MIG, else the first of codes of which more is better.
 function firstMetric(configurations) {
