@@ -61,7 +61,7 @@ class Reader:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
         self.driver.get("about:blank")
         self.driver.get(f"{self.page.as_uri()}{place}")
-        self.shows("#summary", lambda texts: texts and texts[0])  # which the script fills in
+        self.shows("#about", lambda texts: texts and texts[0])  # which the script fills in
         return self
 
     def expect(self, ask, wanted):
