@@ -80,6 +80,39 @@ def columns_of(names: Mapping[Key, Named], dataset: str | None = None) -> list[s
     return [*(name for name in first if name in every), *sorted(every - first.keys())]
 
 
+def varying_parameters(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """(Metric, parameters as JSON) → those of them in which the metric was scored differently, as text."""
+    found: dict[tuple[str, str], str] = {}
+    pairs = list(pairs)
+    for metric, text in pairs:
+        these = json.loads(text)
+        others = [json.loads(other) for name, other in pairs if name == metric]
+        keys = sorted({key for other in others for key in {*these, *other} if other.get(key) != these.get(key)})
+        found[metric, text] = ", ".join(f"{key}={these[key]}" for key in keys if key in these)
+    return found
+
+
+def table_of(names: Sequence[Named], columns: Sequence[str]) -> pd.DataFrame:
+    """A frame of `name` and of the settings `columns`, a row for each of `names`; values of several types are texts."""
+    import pandas as pd
+
+    found = {"name": pd.array([each.name for each in names], dtype="string")}
+    for column in columns:
+        found[column] = _typed([each.settings.get(column) for each in names])
+    return pd.DataFrame(found)
+
+
+def _typed(values: Sequence[Any]) -> Any:
+    import pandas as pd
+
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pd.array(values, dtype="boolean")
+    if kinds and kinds <= {int, float} and all(abs(value or 0) < 2**63 for value in values):
+        return pd.array(values, dtype="Int64" if kinds == {int} else "Float64")
+    return pd.array([None if value is None else text_of(value) for value in values], dtype="string")
+
+
 def _configs(frame: pd.DataFrame) -> dict[Key, dict[str, Any]]:
     """{(data set, model, config): parameters of its training that all its runs share}, without seeds and labels."""
     names = [str(name) for name in frame if str(name).startswith(_CONFIG)]
@@ -208,6 +241,12 @@ def _network(config: Mapping[str, Any]) -> str:
 def _stem(config: Mapping[str, Any], name: str) -> str:
     value = config.get(name)
     return re.sub("_(en|de)coder$", "", selector(value)) if isinstance(value, str) else ""
+
+
+def reading_order(name: str) -> list[tuple[str, float]]:
+    """A key that sorts names by their texts, and by the numbers in them: β = 2 stands before β = 10."""
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[-+]?\d+)?)", name)
+    return [(text.casefold(), float(number)) for text, number in zip(parts[::2], [*parts[1::2], "inf"], strict=True)]
 
 
 def text_of(value: Any) -> str:

@@ -17,6 +17,7 @@ from dlib_bvae import analysis
 from dlib_bvae.analysis.cells import CLAIMED, NOT_COMPETING, REFERENCE, STATISTICS, adjusted_scores, score_info
 from dlib_bvae.analysis.equal_codes import EQUAL
 from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, ORIGIN, RUN, null_columns, rows_of_scores
+from dlib_bvae.analysis.names import Key, Named, columns_of, named
 from dlib_bvae.analysis.supervision import EXTERNAL, SUPERVISION, method_of
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.errors import visible, warn_once
@@ -29,15 +30,18 @@ from dlib_bvae.leaderboard.badges import (
     with_badges,
     without_rank,
 )
+from dlib_bvae.leaderboard.cite import cited
 from dlib_bvae.leaderboard.differences import squares
 from dlib_bvae.leaderboard.provenance import origin_of
 from dlib_bvae.leaderboard.settings import Behind, Settings, shared_and_differing
+from dlib_bvae.metrics.headline import is_default, is_main
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 2
+ALL = "board.parquet"  # the file with the rows of all scores
 TRAINED_HERE = "trained here"
 RETRAINED = "retrained"
 SCORED_HERE = "scored here"  # external codes that are no submission
@@ -77,7 +81,8 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
 
     output: the folder it will stand in, where links start. seed: of the bootstrap. behind: of `root`, with what was read
     before. Its parts: "rows", sorted by data set, metric and score, the best mean first; "runs", "configs" and "evaluations",
-    which the rows refer to; "agreement" (see agreements); "differences" (see differences.squares).
+    which the rows refer to; "agreement" (see agreements); "differences" (see differences.squares); "settings", {data set: gin
+    names of what differs there}; "cite" (see cite.cited); "figures", empty (see figures.listed).
     Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score; their statistics are those of
     analysis.cells. Runs of equal codes count once; a row's "equal_codes" says which seeds these are, and which other rows have
     the same codes (None: none). "adjusted" has a row's statistics of scores adjusted for chance (None: no null).
@@ -93,19 +98,23 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     runs = [describe(first[uuid], root, output) for uuid in places]
     numbers = {key: number for number, key in enumerate(members)}
     chance, latents, factors = judged(frame, seed), active_latents(frame), numbers_of_factors(frame)
-    rows = []
+    names, rows = named(frame), []
     for cell in plain(analysis.cells(frame, seed=seed, unranked=without_rank(chance))):
         key = tuple(cell[name] for name in KEYS)
-        row = {**make_row(cell, members[key], runs, places), "evaluation": numbers[key]}
+        row = {**make_row(cell, members[key], runs, places), **_looked_at(cell, names), "evaluation": numbers[key]}
         codes = {(record[RUN], cell["representation"]) for record in members[key]}
         known = [latents[each] for each in sorted(codes & latents.keys())]
         of_data = factors.get((cell["dataset"], cell["fingerprint"]))
         rows.append(with_badges(row, chance.get((*key, cell["score"]), {}), known, of_data))
+    _settle_defaults(rows)
     rows.sort(key=_order)
     return {
         "format": FORMAT,
         "package_version": dlib_bvae.__version__,
         "rows": rows,
+        "settings": {name: columns_of(names, name) for name in sorted({row["dataset"] for row in rows})},
+        "cite": cited(runs, rows),
+        "figures": [],
         "configs": _configs(runs, behind),  # moves what runs of one configuration share out of them
         "runs": runs,
         "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
@@ -113,6 +122,38 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
         "agreement_adjusted": agreements(adjusted_scores(frame)) if any(row["adjusted"] for row in rows) else [],
         "differences": squares(rows),
         "metrics": {name: text for name in sorted({row["metric"] for row in rows}) if (text := help_of(name))},
+    }
+
+
+def _looked_at(cell: Record, names: Mapping[Key, Named]) -> dict[str, Any]:
+    """What a row is called, the settings that tell it from others of its data set, and whether it is one to look at first."""
+    name = names[cell["dataset"], cell["model"], cell["config"]]
+    return {
+        "name": name.name,
+        "settings": name.settings,
+        "default_parameters": is_default(cell["metric"], json.loads(cell["metric_parameters"])),
+        "main": is_main(cell["metric"], cell["score"]),
+    }
+
+
+def _settle_defaults(rows: Sequence[dict[str, Any]]) -> None:
+    """Takes the only parameters by which a metric that is not installed was scored on a data set as its defaults."""
+    texts: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        texts[row["dataset"], row["metric"]].add(json.dumps(row["metric_parameters"], sort_keys=True))
+    for row in rows:
+        if row["default_parameters"] is None:
+            row["default_parameters"] = len(texts[row["dataset"], row["metric"]]) == 1
+
+
+def main_part(board: Mapping[str, Any]) -> dict[str, Any]:
+    """A board with the rows of main scores only, and "note", the sentence that says where the others are."""
+    rows = [row for row in board["rows"] if row["main"]]
+    every = len(board["rows"])
+    return {
+        **board,
+        "rows": rows,
+        "note": f"Main scores of each metric, {len(rows)} of {every} rows; all are in {ALL}.",
     }
 
 
