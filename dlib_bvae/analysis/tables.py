@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dlib_bvae.analysis.equal_codes import counted_once, say_equal
 from dlib_bvae.analysis.frame import KEYS, NULL, RUN, SCORE_NAMES, SEED, collect_some, null_columns, rows_of_scores
-from dlib_bvae.analysis.names import columns_of, named, reading_order, table_of, text_of, varying_parameters
+from dlib_bvae.analysis.names import columns_of, named, reading_order, settings_table, varying_parameters
 from dlib_bvae.analysis.printed import Table, latex, markdown, terminal
 from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.headline import is_default, is_main
+from dlib_bvae.models.naming import text_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -195,9 +196,10 @@ def with_settings(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     names = named(runs)
-    keys = table[[*_NAMED]].itertuples(index=False, name=None)
-    said = table_of([names[key] for key in keys], columns_of(names)).set_axis(table.index)
-    return pd.concat([table[GROUP], said, table.drop(columns=GROUP)], axis=1)
+    here = [names[key] for key in table[_NAMED].itertuples(index=False, name=None)]
+    said = settings_table([each.settings for each in here], columns_of(names)).set_axis(table.index)
+    name = pd.Series([each.name for each in here], table.index, "string", "name")
+    return pd.concat([table[GROUP], name, said, table.drop(columns=GROUP)], axis=1)
 
 
 def render(table: pd.DataFrame, where: str) -> str:

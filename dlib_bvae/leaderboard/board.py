@@ -16,11 +16,14 @@ import dlib_bvae
 from dlib_bvae import analysis
 from dlib_bvae.analysis.cells import CLAIMED, NOT_COMPETING, REFERENCE, STATISTICS, adjusted_scores, score_info
 from dlib_bvae.analysis.equal_codes import EQUAL
-from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, ORIGIN, RUN, null_columns, rows_of_scores
-from dlib_bvae.analysis.names import Key, Named, columns_of, named
+from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, ORIGIN, RUN, STEP, null_columns, rows_of_scores
+from dlib_bvae.analysis.names import columns_of, named
 from dlib_bvae.analysis.supervision import EXTERNAL, SUPERVISION, method_of
 from dlib_bvae.analysis.tables import GROUP
+from dlib_bvae.analysis.values import after_training
 from dlib_bvae.errors import visible, warn_once
+from dlib_bvae.leaderboard.agreements import agreements, mark_headlines
+from dlib_bvae.leaderboard.answer import answers
 from dlib_bvae.leaderboard.badges import (
     active_latents,
     help_of,
@@ -34,7 +37,7 @@ from dlib_bvae.leaderboard.cite import cited
 from dlib_bvae.leaderboard.differences import squares
 from dlib_bvae.leaderboard.provenance import origin_of
 from dlib_bvae.leaderboard.settings import Behind, Settings, shared_and_differing
-from dlib_bvae.metrics.headline import is_default, is_main
+from dlib_bvae.leaderboard.summary import summaries
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
 if TYPE_CHECKING:
@@ -81,8 +84,9 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
 
     output: the folder it will stand in, where links start. seed: of the bootstrap. behind: of `root`, with what was read
     before. Its parts: "rows", sorted by data set, metric and score, the best mean first; "runs", "configs" and "evaluations",
-    which the rows refer to; "agreement" (see agreements); "differences" (see differences.squares); "settings", {data set: gin
-    names of what differs there}; "cite" (see cite.cited); "figures", empty (see figures.listed).
+    which the rows refer to; "agreement" (see agreements.agreements); "differences" (see differences.squares); "summary" and
+    "answers" (see summary.summaries and answer.answers); "settings", {data set: gin names of what differs there}; "cite" (see
+    cite.cited); "figures", empty (see figures.listed).
     Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score; their statistics are those of
     analysis.cells. Runs of equal codes count once; a row's "equal_codes" says which seeds these are, and which other rows have
     the same codes (None: none). "adjusted" has a row's statistics of scores adjusted for chance (None: no null).
@@ -98,86 +102,41 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     runs = [describe(first[uuid], root, output) for uuid in places]
     numbers = {key: number for number, key in enumerate(members)}
     chance, latents, factors = judged(frame, seed), active_latents(frame), numbers_of_factors(frame)
-    names, rows = named(frame), []
+    after, names = after_training(frame), named(frame)
+    rows = []
     for cell in plain(analysis.cells(frame, seed=seed, unranked=without_rank(chance))):
         key = tuple(cell[name] for name in KEYS)
-        row = {**make_row(cell, members[key], runs, places), **_looked_at(cell, names), "evaluation": numbers[key]}
+        row = {**make_row(cell, members[key], runs, places), **_step(members[key], after), "evaluation": numbers[key]}
+        row |= names[cell["dataset"], cell["model"], cell["config"]]._asdict()
         codes = {(record[RUN], cell["representation"]) for record in members[key]}
         known = [latents[each] for each in sorted(codes & latents.keys())]
         of_data = factors.get((cell["dataset"], cell["fingerprint"]))
         rows.append(with_badges(row, chance.get((*key, cell["score"]), {}), known, of_data))
-    _settle_defaults(rows)
     rows.sort(key=_order)
+    mark_headlines(rows)
+    shown = {"rows": rows, "summary": summaries(rows), "differences": squares(rows)}
     return {
         "format": FORMAT,
         "package_version": dlib_bvae.__version__,
-        "rows": rows,
+        **shown,
+        "answers": answers(shown),
         "settings": {name: columns_of(names, name) for name in sorted({row["dataset"] for row in rows})},
         "cite": cited(runs, rows),
         "figures": [],
         "configs": _configs(runs, behind),  # moves what runs of one configuration share out of them
         "runs": runs,
         "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
-        "agreement": agreements(frame),
-        "agreement_adjusted": agreements(adjusted_scores(frame)) if any(row["adjusted"] for row in rows) else [],
-        "differences": squares(rows),
+        "agreement": agreements(frame, rows),
+        "agreement_adjusted": agreements(adjusted_scores(frame), rows) if any(row["adjusted"] for row in rows) else [],
         "metrics": {name: text for name in sorted({row["metric"] for row in rows}) if (text := help_of(name))},
     }
-
-
-def _looked_at(cell: Record, names: Mapping[Key, Named]) -> dict[str, Any]:
-    """What a row is called, the settings that tell it from others of its data set, and whether it is one to look at first."""
-    name = names[cell["dataset"], cell["model"], cell["config"]]
-    return {
-        "name": name.name,
-        "settings": name.settings,
-        "default_parameters": is_default(cell["metric"], json.loads(cell["metric_parameters"])),
-        "main": is_main(cell["metric"], cell["score"]),
-    }
-
-
-def _settle_defaults(rows: Sequence[dict[str, Any]]) -> None:
-    """Takes the only parameters by which a metric that is not installed was scored on a data set as its defaults."""
-    texts: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in rows:
-        texts[row["dataset"], row["metric"]].add(json.dumps(row["metric_parameters"], sort_keys=True))
-    for row in rows:
-        if row["default_parameters"] is None:
-            row["default_parameters"] = len(texts[row["dataset"], row["metric"]]) == 1
 
 
 def main_part(board: Mapping[str, Any]) -> dict[str, Any]:
     """A board with the rows of main scores only, and "note", the sentence that says where the others are."""
     rows = [row for row in board["rows"] if row["main"]]
-    every = len(board["rows"])
-    return {
-        **board,
-        "rows": rows,
-        "note": f"Main scores of each metric, {len(rows)} of {every} rows; all are in {ALL}.",
-    }
-
-
-def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of each data set, fingerprint and number of images by itself: its scores and the matrices of their correlations.
-
-    "spearman", "kendall" and "runs" (how many have both scores) are square, in the order of "scores"; see
-    analysis.agreements.
-    """
-    found = []
-    pairs = analysis.agreements(frame)
-    for place, part in pairs.groupby(["dataset", "fingerprint", "num_images"]):
-        scores = sorted({*part["first"], *part["second"]})
-        dataset, fingerprint, num_images = place
-        board: dict[str, Any] = {"dataset": dataset, "fingerprint": fingerprint, "num_images": int(num_images)}
-        board["scores"] = scores
-        for name in ("spearman", "kendall", "runs"):
-            square: list[list[Any]] = [[None] * len(scores) for _ in scores]
-            for pair in plain(part[["first", "second", name]]):
-                i, j = scores.index(pair["first"]), scores.index(pair["second"])
-                square[i][j] = square[j][i] = pair[name]
-            board[name] = square
-        found.append(board)
-    return found
+    note = f"Main scores of each metric, {len(rows):,} of {len(board['rows']):,} rows; all are in {ALL}."
+    return {**board, "rows": rows, "note": note}
 
 
 def _records(frame: pd.DataFrame) -> list[Record]:
@@ -187,7 +146,7 @@ def _records(frame: pd.DataFrame) -> list[Record]:
     named = rows_of_scores(frame)
     nulls = [column for name in named if (column := null_columns(name)["adjusted"]) in frame]
     scores = [*(f"evaluation_results.{name}" for name in sorted(named)), *sorted(nulls)]
-    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, ORIGIN, *KEYS.values(), *COLUMNS, *scores])
+    wanted = dict.fromkeys(["path", RUN, STEP, OBJECTIVE, ORIGIN, *KEYS.values(), *COLUMNS, *scores])
     # A key that is a score of one metric and a matrix of another is a column of texts.
     counted = [*scores, *(name for name in (*_COSTS.values(), _STEPS, _BATCH) if name in frame)]
     numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in counted}
@@ -260,6 +219,14 @@ def make_row(
         "exact_factors": sorted({name for each in values for name in runs[each["run"]]["exact_factors"]}),
         "runs": values,
     }
+
+
+def _step(records: Sequence[Record], after: Mapping[str, str]) -> dict[str, Any]:
+    """Of how many training steps the codes are (None: not known), whether that is the end, and the codes' name after training."""
+    name = records[0][KEYS["representation"]]
+    steps = {record[STEP] if after[name] != name else record[_STEPS] for record in records}
+    (step,) = steps if len(steps) == 1 else (None,)
+    return {"step": None if step is None else int(step), "last": after[name] == name, "codes": after[name]}
 
 
 def _tolerance(runs: Sequence[Mapping[str, Any]]) -> float | None:

@@ -1,4 +1,4 @@
-"""Takes the runs and rows of a board, hands on how to cite it: a sentence, BibTeX, version, commit, data, date of the newest run."""
+"""Takes the runs and rows of a board, hands on how to cite it: sentence, BibTeX, version, commit, data, newest run."""
 
 from __future__ import annotations
 
