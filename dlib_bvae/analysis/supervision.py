@@ -48,7 +48,7 @@ def supervision_of(method: str) -> str:
 
 
 def of_rows(frame: pd.DataFrame) -> dict[tuple, str]:
-    """{KEYS of a row: its supervision} of a frame of `collect`: as its submission says, else as its results do, else its method."""
+    """{KEYS of a row: its supervision} of a frame of `collect`: as its submission says, else its results, else its method."""
     said = (SUPERVISION, RECORDED_SUPERVISION)
     found: dict[tuple, str] = {}
     methods: dict[tuple, str] = {}

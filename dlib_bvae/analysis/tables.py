@@ -71,10 +71,11 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index().reindex(columns=COLUMNS)
 
 
-def by_score(frame: pd.DataFrame) -> pd.DataFrame:
+def by_score(frame: pd.DataFrame, ends: pd.DataFrame | None = None) -> pd.DataFrame:
     """A row for each score of each evaluation in a frame of `collect`: LONG, then the parameters that differ between rows.
 
-    Parameters of the stages' configurations have their gin names; one that a stage lacks is missing there.
+    Parameters of the stages' configurations have their gin names; one that a stage lacks is missing there. ends: of
+    chance.random_ends; where it has random encoders, adjusted_random stands before the parameters.
     """
     import pandas as pd
 
@@ -94,7 +95,13 @@ def by_score(frame: pd.DataFrame) -> pd.DataFrame:
             known[name] = frame[column]
     wide = pd.DataFrame(known).loc[long.index]
     found = pd.concat([each.reset_index(drop=True) for each in (long, wide)], axis=1)
-    return found[[*LONG, *(name for name in known if name not in LONG)]]
+    varying = [name for name in known if name not in LONG]
+    if ends is None or ends["untrained"].isna().all():
+        return found[[*LONG, *varying]]
+    names = frame[list(KEYS.values())].set_axis(list(KEYS), axis=1).loc[long.index].assign(score=long["score"])
+    of_row = names.merge(ends, on=GROUP, how="left")
+    found["adjusted_random"] = (found["value"] - of_row["untrained"]) / (of_row["best"] - of_row["untrained"])
+    return found[[*LONG, "adjusted_random", *varying]]
 
 
 def per_run(frame: pd.DataFrame, across: bool = False) -> pd.Series:
