@@ -1,6 +1,6 @@
 // Agreement: how far the scores of one data set order the runs alike, over all runs and between the seeds of one configuration.
 function showAgreement() {
-  const { data, sets } = dataShown(rows.filter((row) => row.headline));
+  const { data, sets } = dataShown();
   byId("agreement-of").replaceChildren(chooser("Data set", "data", data, sets));
   const of = (adjustedNow ? board.agreement_adjusted : board.agreement).find((each) => dataKey(each) === data);
   const pairs = of ? pairsOf(of) : [];
@@ -17,9 +17,9 @@ function showAgreement() {
 
 const pairName = (of, place) => {
   const { metric, score } = of.scores[place];
-  const several = of.scores.filter((each) => each.metric === metric).length > 1;
   const row = rows.find((each) => each.headline && each.data === dataKey(of) && each.metric === metric && each.score === score);
-  return { key: several ? `${metric} · ${score}` : metric, text: `${several ? `${metric} · ${score}` : metric}${row?.higher_is_better === false && !(adjustedNow && row.has_null) ? " ↓" : ""}` };
+  const alone = new Set(rows.filter((each) => each.headline && each.data === row.data && each.metric === metric).map((each) => each.score)).size === 1;
+  return { key: alone ? metric : `${metric} · ${score}`, text: `${titles.get(metric) ?? metric}${row.higher_is_better === false && !(adjustedNow && row.has_null) ? " ↓" : ""}` };
 };
 
 // Every pair of two scores once.
@@ -36,12 +36,13 @@ function heat(of) {
     const inside = j > i, value = i === j ? null : (inside ? of.within : of.spearman)[i][j], basis = inside ? `${of.within_df[i][j] ?? 0} degrees of freedom, within configurations` : `${of.runs[i][j] ?? 0} runs`;
     return { row: row.text, column: column.text, value, diagonal: i === j, title: i === j ? row.text : `${row.text} and ${column.text}\nρ = ${value === null ? "not known" : rhoText(value)} (${basis})`, open: i === j ? null : { view: "pareto", y: row.key, x: column.key, data: dataKey(of) } };
   }));
-  const longest = Math.max(...names.map(({ text }) => text.length)), left = Math.min(chartWidth() * 0.38, longest * 6.6 + 14), size = Math.max(12, Math.min(46, (chartWidth() - left - 12) / n)), top = longest * 5.4 + 20;
+  const letter = chartWidth() < 600 ? 5.2 : 6.5, lengths = names.map(({ text }) => letter * text.length), longest = Math.max(...lengths), marginLeft = longest + 14;
+  const slanted = Math.max(...lengths.slice(-3)) * 0.6, size = Math.max(14, Math.min(46, (chartWidth() - marginLeft - slanted) / n)), marginTop = longest * 0.85 + 16;
   const fontSize = size >= 32 ? 11 : size >= 26 ? 9 : 0;
   return plotted(`Spearman's ρ between ${n} scores, over runs and within configurations; the table below has the same values`, {
-    width: left + n * size + 12 + top * 0.5, height: top + n * size + 8, marginLeft: left, marginTop: top, marginBottom: 8, marginRight: 12 + top * 0.5, padding: 0.04,
+    width: marginLeft + n * size + slanted, height: marginTop + n * size + 8, marginLeft, marginTop, marginBottom: 8, marginRight: slanted, padding: 0.04,
     x: { domain: names.map(({ text }) => text), axis: "top", label: null, tickRotate: -55, tickSize: 0 }, y: { domain: names.map(({ text }) => text), label: null, tickSize: 0 }, color: { type: "identity" }, opacity: { type: "identity" },
-    style: { fontSize: size < 20 ? "9px" : "12px", background: "transparent" },
+    style: { fontSize: letter < 6 ? "9px" : "12px", background: "transparent", maxWidth: "none" },
     marks: [
       Plot.cell(cells, { x: "column", y: "row", fill: (cell) => (cell.diagonal ? "var(--line)" : cell.value === null ? "var(--ground)" : cell.value < 0 ? "var(--against)" : "var(--alike)"), fillOpacity: (cell) => (cell.value === null ? 1 : 0.06 + 0.74 * Math.abs(cell.value)) }),
       ...(fontSize ? [Plot.text(cells, { x: "column", y: "row", text: (cell) => (cell.diagonal ? "" : rhoText(cell.value) || "–"), fontSize, fill: "var(--ink)" })] : []),

@@ -1,6 +1,6 @@
 // Pareto: a score of one data set against another score or a cost, with the front of each supervision class.
 function showPareto(found) {
-  const { data, sets } = dataShown(found), configurations = configurationsOf(found, data), keys = metricsOf(configurations);
+  const { data, sets } = dataShown(), configurations = configurationsOf(found, data), keys = metricsOf(configurations);
   const costs = Object.keys(COSTS).filter((key) => configurations.some(({ row }) => COSTS[key].of(row) > 0));
   const y = asKey(place.y, configurations) || firstMetric(configurations);
   const x = asKey(place.x, configurations) || [reconstructionKey(configurations), ...costs, ...keys].find((key) => key && key !== y) || y;
@@ -42,21 +42,22 @@ function frontsOf(points, across, up) {
   return new Map(fronts.sort(([a], [b]) => (b === "none") - (a === "none") || a.localeCompare(b)));
 }
 
-const direction = (axis) => (axis.better === null ? "" : axis.better ? " (higher is better)" : " (lower is better)");
-const frontNote = (point, fronts) => [...fronts].filter(([, of]) => of.includes(point)).map(([supervision]) => `on the front, supervision: ${supervision}`)[0] ?? null;
+const frontNote = (point, fronts) => [...fronts].filter(([, of]) => of.includes(point)).map(([supervision]) => `on the front, ${SUPERVISIONS[supervision] ?? supervision}`)[0] ?? null;
 
 function tipText(point, fronts, across, up) {
-  const said = (axis) => `${axis.text}: ${axis.rowOf(point) ? valueText(axis.rowOf(point)) : number(axis.at(point))}`;
+  const said = (axis) => `${axis.text}: ${axis.rowOf(point) ? valueText(axis.rowOf(point)) : costText(axis.at(point))}`;
   return [point.name, said(up), said(across), frontNote(point, fronts), point.row.reference ? "reference row, not on the front" : null, ...new Set([across, up].flatMap((axis) => (axis.rowOf(point) ? reliability(axis.rowOf(point)) : [])))]
     .filter(Boolean).join("\n");
 }
+
+const costText = (value) => (value >= 10000 ? amount(value) : number(value, 1));
 
 function scatter(points, fronts, across, up, look) {
   const width = chartWidth(), onFront = new Set([...fronts.values()].flat());
   const order = [...onFront, ...points.filter(({ row }) => row.reference), ...points.filter((point) => !onFront.has(point) && !point.row.reference)];
   const paths = pathsOf(points), titles = new Map(points.map((point) => [point, tipText(point, fronts, across, up)]));
   const lows = (axis) => points.map((point) => axis.rowOf(point)?.low ?? axis.at(point)), highs = (axis) => points.map((point) => axis.rowOf(point)?.high ?? axis.at(point));
-  const scale = (axis) => ({ label: `${axis.text}${direction(axis)}`, type: axis.log ? scaleType(points.map(axis.at)) : "linear", nice: true, domain: [Math.min(...lows(axis)), Math.max(...highs(axis))], labelAnchor: "center", ticks: axis === across ? Math.max(3, width / 130) : 6 });
+  const scale = (axis) => ({ label: fitting(axis, axis === up ? 340 : width), percent: axis.percent, type: axis.log ? scaleType(points.map(axis.at)) : "linear", nice: true, domain: [Math.min(...lows(axis)), Math.max(...highs(axis))].map((value) => (axis.percent ? 100 * value : value)), labelAnchor: "center", tickFormat: axis.log ? "~s" : undefined, ticks: axis === across ? Math.max(3, width / 130) : 6 });
   const dots = (those, options) => Plot.dot(those, { x: "x", y: "y", symbol: (point) => look.get(point.row.method).symbol, stroke: (point) => look.get(point.row.method).colour, ...options });
   const staired = [...fronts].flatMap(([supervision, front]) => front.map((point) => ({ x: point.x, y: point.y, supervision })));
   return plotted(`${up.text} against ${across.text}: ${points.length} configurations, ${onFront.size} on the front; the table below has the same values`, {
@@ -88,7 +89,7 @@ function pathsOf(points) {
 function listed(points, fronts, across, up) {
   const heads = ["Configuration", up.text, across.text, "n", "Front"], onFront = [...fronts.values()].flat();
   const order = [...onFront, ...points.filter((point) => !onFront.includes(point)).sort((a, b) => (up.better === false ? a.y - b.y : b.y - a.y))];
-  const said = (axis, point) => (axis.rowOf(point) ? shortValue(axis.rowOf(point)) : number(axis.at(point))), rowsOf = (point) => [up, across].map((axis) => axis.rowOf(point)).filter(Boolean);
+  const said = (axis, point) => (axis.rowOf(point) ? shortValue(axis.rowOf(point)) : costText(axis.at(point))), rowsOf = (point) => [up, across].map((axis) => axis.rowOf(point)).filter(Boolean);
   const lines = order.map((point) => [rowButton({ id: point.open.row }, point.name), said(up, point), said(across, point), String(Math.min(...rowsOf(point).map((row) => row.seeds), point.row.seeds)), frontNote(point, fronts) ?? (point.row.reference ? "reference" : point.byChance ? "not above chance" : "")]);
   const none = across.better === null || up.better === null ? make("p", { class: "quiet" }, "No front: of one of these neither more nor less is better.") : null;
   return [none, make("h2", {}, "The same as a table"), bracketNote(order.flatMap(rowsOf)), tableOf("Configurations of the chart", heads, lines, [1, 2, 3])].filter(Boolean);

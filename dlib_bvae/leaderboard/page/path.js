@@ -1,13 +1,13 @@
 // Path: one method over β (or another number it is set by): a score against it, against reconstruction, over training steps, against cost.
 function showPath(found) {
-  const { data, sets } = dataShown(found), configurations = configurationsOf(found, data);
+  const { data, sets } = dataShown(), configurations = configurationsOf(found, data);
   const byMethod = grouped(configurations.filter(({ row }) => !row.reference), ({ row }) => row.method);
   const methods = [...byMethod].map(([method, of]) => ({ method, of, parameters: strengthsOf(of) })).sort((a, b) => (b.parameters.length > 0) - (a.parameters.length > 0) || b.of.length - a.of.length || a.method.localeCompare(b.method));
   const chosen = methods.find(({ method }) => method === place.path) ?? (place.path ? { method: place.path, of: [], parameters: [] } : methods[0]);
   const key = asKey(place.y, configurations) || firstMetric(configurations);
   const parameter = place.over || chosen?.parameters[0] || "";
   byId("path-of").replaceChildren(chooser("Data set", "data", data, sets, { path: "", y: "", over: "" }), ...(!chosen ? [] : [
-    chooser("Method", "path", chosen.method, methods.map(({ method, parameters }) => [method, parameters.length ? method : `${method} (one value)`]), { over: "" }),
+    chooser("Method", "path", chosen.method, methods.map(({ method, of, parameters }) => [method, parameters.length ? methodName(method, of) : `${methodName(method, of)} (one value)`]), { over: "" }),
     chooser("Score", "y", key, metricsOf(configurations).map((each) => [each, axisOf(each, configurations).text])),
     ...(chosen.parameters.length ? [chooser("Over", "over", parameter, chosen.parameters.map((each) => [each, each]))] : [])]));
   if (!chosen) return byId("path").replaceChildren(make("p", {}, "No row matches these filters."));
@@ -31,17 +31,17 @@ function seriesLegend(series) {
 }
 
 function overParameter({ configurations, chosen, parameter, up }) {
-  const title = `${up.text} over ${parameter || "its settings"}`;
+  const title = `${up.text} over ${parameter || "its settings"}`, own = methodName(chosen.method, chosen.of);
   const series = parameter ? seriesOf(withValue(chosen.of, up), parameter).filter(({ members }) => members.length > 1) : [];
-  if (series.length === 0) return figure(title, make("p", {}, `${chosen.method} has one value of each of its numbers on this data set, so there is no path.`));
+  if (series.length === 0) return figure(title, make("p", {}, `${own} has one value of each of its numbers on this data set, so there is no path.`));
   const points = series.flatMap(({ members, name }, place) => members.map((each) => pathPoint(each, up, place, name, each.row.settings[parameter])));
   const seeds = series.flatMap(({ members }, place) => seedsOf(members, up, ({ row }) => row.settings[parameter]).map((each) => ({ ...each, place })));
   const pca = configurations.find(({ row, of }) => row.method === "pca" && of.get(up.key)?.mean !== null && of.has(up.key));
   const chance = points.filter(({ chance: value }) => value !== null), width = pathWidth();
   const first = points.map(({ x }) => x), type = scaleType(first);
-  const svg = plotted(`${title}, ${points.length} configurations of ${chosen.method}; the table below has the same values`, {
+  const svg = plotted(`${title}, ${points.length} configurations of ${own}; the table below has the same values`, {
     width, height: 360, marginLeft: 62, marginRight: 80, marginBottom: 46, marginTop: 22, inset: 6, color: { type: "identity" }, symbol: { type: "identity" },
-    x: { label: parameter, type, labelAnchor: "center", ticks: [...new Set(first)], tickFormat: String, grid: false }, y: { label: up.text, nice: true, labelAnchor: "center", ticks: 6 },
+    x: { label: parameter, type, labelAnchor: "center", ticks: [...new Set(first)], tickFormat: String, grid: false }, y: upScale(up, up.text),
     marks: [
       Plot.gridY({ strokeOpacity: 0.12 }),
       ...(pca ? [Plot.ruleY([up.at(pca)], { stroke: "var(--quiet)", strokeWidth: 1.5 }), Plot.text([up.at(pca)], { y: (value) => value, text: ["PCA"], frameAnchor: "right", dx: 8, textAnchor: "start", fill: "var(--quiet)" })] : []),
@@ -55,12 +55,12 @@ function overParameter({ configurations, chosen, parameter, up }) {
     ],
   });
   return figure(title, svg, seriesLegend(series), noteOf(points, up, pca), folded(bracketNote(points.map(({ each }) => up.rowOf(each))), tableOf(title, ["Configuration", parameter, up.text, "Seeds", "Chance"], points.map((point) => [rowButton(up.rowOf(point.each), point.each.name), String(point.x), shortValue(up.rowOf(point.each)),
-    up.rowOf(point.each).runs.map((run) => number(valueOf(up.rowOf(point.each), run))).join(", "), point.chance === null ? "no null" : number(point.chance)]), [1, 2, 4])));
+    up.rowOf(point.each).runs.map((run) => scoreText(up.rowOf(point.each), valueOf(up.rowOf(point.each), run))).join(", "), point.chance === null ? "no null" : scoreText(up.rowOf(point.each), point.chance)]), [1, 2, 4])));
 }
 
 function pathPoint(each, up, place, series, x) {
-  const row = up.rowOf(each), chance = adjustedNow && row.has_null ? 0 : row.null?.mean ?? null;
-  const title = [each.name, `${up.text}: ${valueText(row)}`, chance === null ? null : `chance: ${number(chance)}`, ...reliability(row)].filter(Boolean).join("\n");
+  const row = up.rowOf(each), chance = chanceOf(row);
+  const title = [each.name, `${up.text}: ${valueText(row)}`, chance === null ? null : `chance: ${scoreText(row, chance)}${unitOf(row)}`, ...reliability(row)].filter(Boolean).join("\n");
   return { each, place, series, x, y: row.mean, low: row.low ?? row.mean, high: row.high ?? row.mean, chance, title, colour: lineColour(place), symbol: lineSymbol(place), open: { row: row.id } };
 }
 
@@ -74,12 +74,12 @@ function againstReconstruction({ configurations, chosen, parameter, up, look }) 
   const across = key && axisOf(key, configurations);
   const points = !across || key === up.key ? [] : withValue(chosen.of, up).map((each) => ({ ...each, x: across.at(each), y: up.at(each) })).filter(({ x }) => x !== null);
   if (points.length === 0) return figure(title, make("p", {}, key === up.key ? "This is the reconstruction itself." : "No reconstruction error of these configurations is known."));
-  const series = parameter ? seriesOf(points, parameter) : [{ members: points, name: chosen.method }];
-  const marks = series.flatMap(({ members }, place) => members.map((each) => ({ ...pathPoint(each, up, place, "", each.x), label: parameter ? `${symbolOf(parameter)} = ${number(each.row.settings[parameter], 4).replace(/\.?0+$/, "")}` : each.name })));
+  const series = parameter ? seriesOf(points, parameter) : [{ members: points, name: methodName(chosen.method, chosen.of) }];
+  const marks = series.flatMap(({ members }, place) => members.map((each) => ({ ...pathPoint(each, up, place, "", each.x), label: parameter ? `${symbolOf(parameter, each.row)} = ${each.row.settings[parameter]}` : each.name })));
   const width = pathWidth();
-  return figure(title, plotted(`${title}, ${marks.length} configurations of ${chosen.method}`, {
+  return figure(title, plotted(`${title}, ${plural(marks.length, "configuration")}; the table below has the same values`, {
     width, height: 340, marginLeft: 62, marginRight: 60, marginBottom: 46, marginTop: 22, inset: 6, color: { type: "identity" }, symbol: { type: "identity" },
-    x: { label: `${across.text}${direction(across)}`, labelAnchor: "center", nice: true, ticks: Math.max(3, width / 130) }, y: { label: `${up.text}${direction(up)}`, nice: true, labelAnchor: "center", ticks: 6 },
+    x: { label: fitting(across, width), percent: across.percent, labelAnchor: "center", nice: true, ticks: Math.max(3, width / 130) }, y: upScale(up),
     marks: [
       Plot.gridY({ strokeOpacity: 0.12 }),
       Plot.line(marks, { x: "x", y: "y", z: "place", stroke: "colour", strokeOpacity: 0.6 }),
@@ -101,9 +101,9 @@ function overSteps({ configurations, chosen, up }, found, data) {
   const points = series.flatMap(({ members, name }, place) => members.map((row) => ({ row, place, x: row.step, y: row.mean, low: row.low ?? row.mean, high: row.high ?? row.mean, colour: lineColour(place), symbol: lineSymbol(place), name,
     title: `${name}, step ${row.step.toLocaleString("en")}\n${up.text}: ${valueText(row)}`, open: { row: row.id } })));
   const seeds = points.flatMap((point) => point.row.runs.map((run) => ({ x: point.x, value: valueOf(point.row, run), colour: point.colour })).filter(({ value }) => value !== null));
-  const svg = plotted(`${title}, ${series.length} configurations`, {
+  const svg = plotted(`${title}, ${plural(series.length, "configuration")}; the table below has the same values`, {
     width: pathWidth(), height: 320, marginLeft: 62, marginBottom: 46, marginTop: 22, inset: 6, marginRight: 24, color: { type: "identity" }, symbol: { type: "identity" },
-    x: { label: "training step", labelAnchor: "center", ticks: 6 }, y: { label: up.text, nice: true, labelAnchor: "center", ticks: 6 },
+    x: { label: "training step", labelAnchor: "center", ticks: 6 }, y: upScale(up, up.text),
     marks: [Plot.gridY({ strokeOpacity: 0.12 }), Plot.ruleX(points, { x: "x", y1: "low", y2: "high", stroke: "colour", strokeOpacity: 0.5, strokeWidth: 2 }), Plot.line(points, { x: "x", y: "y", z: "place", stroke: "colour", strokeWidth: 1.8 }),
       Plot.dot(seeds, { x: "x", y: "value", dx: 9, r: 2, fill: "colour", fillOpacity: 0.5 }), Plot.dot(points, { x: "x", y: "y", r: 5, fill: "colour", symbol: "symbol" }), tipOf(points, { x: "x", y: "y", title: "title" })],
   });
@@ -117,9 +117,9 @@ function againstCost({ configurations, chosen, up, look }) {
   if (points.length === 0) return figure(title, make("p", {}, "How long training took is not known of these configurations."));
   const values = points.map(({ x }) => x), low = (point) => up.rowOf(point).low ?? point.y, high = (point) => up.rowOf(point).high ?? point.y;
   const style = (point) => look.get(point.row.method), width = pathWidth();
-  return figure(title, plotted(`${title}, ${points.length} configurations`, {
+  return figure(title, plotted(`${title}, ${plural(points.length, "configuration")}; the table below has the same values`, {
     width, height: 340, marginLeft: 62, marginRight: 60, marginBottom: 46, marginTop: 22, inset: 6, color: { type: "identity" }, symbol: { type: "identity" },
-    x: { label: "training time, seconds (log scale)", type: "log", domain: [Math.min(...values) / 1.3, Math.max(...values) * 1.3], labelAnchor: "center", tickFormat: "~s", ticks: width / 110 }, y: { label: `${up.text}${direction(up)}`, nice: true, labelAnchor: "center", ticks: 6 },
+    x: { label: "training time, seconds (log scale)", type: "log", domain: [Math.min(...values) / 1.3, Math.max(...values) * 1.3], labelAnchor: "center", tickFormat: "~s", ticks: width / 110 }, y: upScale(up),
     marks: [Plot.gridY({ strokeOpacity: 0.12 }), Plot.ruleX(points, { x: "x", y1: low, y2: high, stroke: (point) => style(point).colour, strokeOpacity: 0.35, strokeWidth: 2 }),
       Plot.dot(points, { x: "x", y: "y", symbol: (point) => style(point).symbol, stroke: (point) => style(point).colour, fill: (point) => (style(point).hollow ? "var(--card)" : style(point).colour), fillOpacity: (point) => (point.ours ? 1 : 0.45), r: 5 }),
       Plot.text([...points].sort((a, b) => b.ours - a.ours), { x: "x", y: "y", text: "name", textAnchor: "start", render: spread, stroke: "var(--card)", strokeWidth: 3, fill: (point) => (point.ours ? "var(--ink)" : "var(--quiet)") }), tipOf(points, { x: "x", y: "y", title: "title" })],

@@ -7,17 +7,14 @@ const COSTS = {
   "training: images": { of: (row) => row.images, text: "images seen in training", log: true },
   "training: reconstruction": { of: (row) => row.reconstruction, text: "reconstruction error at the end of training, nats per image" },
 };
-const UNITS = {
-  "reconstruction_error bernoulli_error": "reconstruction error, nats per image", "reconstruction_error squared_error": "reconstruction error, squared error per image",
-  "elbo elbo": "ELBO, nats per image",
-};
+const UNITS = { "reconstruction_error bernoulli_error": "nats per image", "reconstruction_error squared_error": "squared error per image", "elbo elbo": "nats per image" };
 const FIDELITY = ["reconstruction_error", "elbo", "image_quality"]; // metrics of images, the others are of codes
 
-// The data set to show: the one in the address, else the first.
-function dataShown(found) {
+// The data set to show: the one in the address, else the one that the summary begins with.
+function dataShown() {
   const sets = new Map(rows.map((row) => [row.data, `${dataName(row)} (${row.origin})`]));
-  const data = place.data || [...(found.length ? found : rows).map((row) => row.data)].sort()[0];
-  return { data, sets: [...sets].sort((a, b) => a[1].localeCompare(b[1], "en")) };
+  const first = board.summary.find(({ columns }) => columns.some(({ metric }) => metric === "beta_vae")) ?? board.summary[0] ?? rows[0];
+  return { data: place.data || dataKey(first), sets: [...sets].sort((a, b) => a[1].localeCompare(b[1], "en")) };
 }
 
 // A field with its label that changes the address; `reset` are other parts of the address that no longer hold.
@@ -42,17 +39,27 @@ function configurationsOf(found, data) {
 
 const metricsOf = (configurations) => [...new Set(configurations.flatMap(({ of }) => [...of.keys()]))].sort();
 
+// "β-VAE metric, %": a score by what papers call its metric, with its unit.
+function scoreWords(row, several) {
+  const unit = isPercent(row) ? "%" : UNITS[`${row.metric} ${row.score}`] ?? null, title = titles.get(row.metric) ?? row.metric;
+  return [several && !UNITS[`${row.metric} ${row.score}`] ? `${title} (${row.score})` : title, unit, adjustedNow && row.has_null ? "adjusted for chance" : null].filter(Boolean).join(", ");
+}
+
 // An axis: what a configuration has on it (null: nothing), in words, and whether more is better (null: neither).
 function axisOf(key, configurations) {
   if (Object.hasOwn(COSTS, key)) {
     const cost = COSTS[key];
-    return { key, better: false, text: cost.text, log: cost.log ?? false, rowOf: () => null, at: ({ row }) => (cost.log && !(cost.of(row) > 0) ? null : cost.of(row)) };
+    return { key, better: false, text: cost.text, log: cost.log ?? false, percent: false, rowOf: () => null, at: ({ row }) => (cost.log && !(cost.of(row) > 0) ? null : cost.of(row)) };
   }
   const known = configurations.map(({ of }) => of.get(key)).find(Boolean);
-  const text = UNITS[`${known?.metric} ${known?.score}`] ?? (known && key === known.metric ? `${key} (${known.score})` : key);
-  return { key, better: known?.higher_is_better ?? null, text: adjustedNow && known?.has_null ? `${text}, adjusted for chance` : text, log: false,
+  return { key, better: known?.higher_is_better ?? null, text: known ? scoreWords(known, key !== known.metric) : key, log: false, percent: known ? isPercent(known) : false,
     rowOf: ({ of }) => of.get(key) ?? null, at: ({ of }) => of.get(key)?.mean ?? null };
 }
+const directed = (axis) => `${axis.text}${axis.better === null ? "" : axis.better ? " (higher is better)" : " (lower is better)"}`;
+
+// The words of an axis as far as they fit into so many pixels.
+const fitting = (axis, room) => (directed(axis).length * 6.3 > room ? axis.text : directed(axis));
+const upScale = (axis, label = fitting(axis, 280)) => ({ label, percent: axis.percent, nice: true, labelAnchor: "center", ticks: 6 });
 
 // The metric that a view begins with: the β-VAE metric, else MIG, else the first of codes of which more is better.
 function firstMetric(configurations) {
@@ -78,15 +85,21 @@ function legendOf(look, shown) {
     const kind = d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`];
     const icon = make("svg", { class: "swatch", width: 14, height: 14, viewBox: "-7 -7 14 14", "aria-hidden": "true" },
       make("path", { d: d3.symbol(kind, 55)(), fill: hollow ? "none" : colour, stroke: colour, "stroke-width": 1.5 }));
-    return make("li", {}, icon, hollow ? `${method} (reference)` : method);
+    return make("li", {}, icon, hollow ? `${methodName(method, shown)} (reference)` : methodName(method, shown));
   }));
 }
 
-// "0.861 [0.842, 0.880]"; of two seeds "0.861 (0.842 … 0.880)".
+// "β-VAE" of "β-VAE β = 4 · conv"; the method's gin name where its configurations are named differently.
+function methodName(method, configurations) {
+  const names = new Set(configurations.filter(({ row }) => row.method === method).map(({ row }) => (row.clauses.length ? row.name.split(` ${row.clauses[0][0]} = `)[0] : row.name.split(" · ")[0])));
+  return names.size === 1 ? [...names][0] : method;
+}
+
+// "86.1 [84.2, 88.0]"; of two seeds "86.1 (84.2 … 88.0)".
 function shortValue(row) {
   if (row.mean === null) return "no value";
-  if (row.low === null) return number(row.mean);
-  return row.interval === "range" ? `${number(row.mean)} (${number(row.low)} … ${number(row.high)})` : `${number(row.mean)} [${number(row.low)}, ${number(row.high)}]`;
+  const [mean, low, high] = [row.mean, row.low, row.high].map((value) => scoreText(row, value));
+  return row.low === null ? mean : row.interval === "range" ? `${mean} (${low} … ${high})` : `${mean} [${low}, ${high}]`;
 }
 
 // What brackets in a table of these rows are, with the number of seeds.
@@ -95,13 +108,9 @@ function bracketNote(shown) {
   return make("p", { class: "quiet" }, `Means over seeds${kinds.length ? `, ${kinds.map((kind) => words[kind]).join(", ")}` : ""}.`);
 }
 
-// "0.861 [0.842, 0.880], 95 % interval (Student's t), n = 5"
-function valueText(row) {
-  if (row.mean === null) return "no value";
-  const interval = row.low === null ? "" : ` [${number(row.low)}, ${number(row.high)}], ${INTERVALS[row.interval]}`;
-  return `${number(row.mean)}${interval}, n = ${row.seeds}`;
-}
-const reliability = (row) => [row.above_chance === false ? "not above chance" : null, row.has_null && !row.null ? "no null recorded" : null, row.evidence === "claimed" ? "only claimed" : null].filter(Boolean);
+// "86.1 % [84.2, 88.0], 95 % interval (Student's t), n = 5"
+const valueText = (row) => (row.mean === null ? "no value" : `${shortValue(row)}${unitOf(row)}${row.low === null ? "" : `, ${INTERVALS[row.interval]}`}, n = ${row.seeds}`);
+const reliability = (row) => [row.above_chance === false ? "not above chance" : null, row.no_null ? "no null is recorded" : null, row.evidence === "claimed" ? "only claimed, not recomputed" : null].filter(Boolean);
 
 // The width of a chart of the open view, and half of it where two stand side by side.
 const chartWidth = (most = 1000) => Math.max(280, Math.min(most, byId(`view-${place.view}`).clientWidth));
@@ -169,19 +178,22 @@ function seriesOf(configurations, parameter) {
 
 // "β-VAE · conv" of "β-VAE β = 4 · conv" and "β-VAE β = 8 · conv".
 function seriesName(members, parameter) {
-  const names = members.map(({ name, row }) => name.replace(new RegExp(` \\S+ = ${String(row.settings[parameter]).replaceAll(".", "\\.")}(?=$|[ ,])`), ""));
+  const names = members.map(({ name, row }) => {
+    const said = `${symbolOf(parameter, row)} = ${row.settings[parameter]}`;
+    return name.replace(`${said}, `, "").replace(`, ${said}`, "").replace(` ${said}`, "");
+  });
   return new Set(names).size === 1 ? names[0] : members[0].row.method;
 }
 
-// The numbers in a method's settings by which its configurations differ, its own first and β before others.
+// The numbers in a method's settings by which its configurations differ, those in their names first.
 function strengthsOf(configurations) {
-  const values = new Map();
+  const values = new Map(), named = [...new Set(configurations.flatMap(({ row }) => row.clauses.map(([, name]) => name)))];
   for (const { row } of configurations) {
     for (const [name, value] of Object.entries(row.settings)) {
       if (typeof value === "number") values.set(name, (values.get(name) ?? new Set()).add(value));
     }
   }
-  const own = (name) => configurations.some(({ row }) => name.startsWith(`${row.method}.`)), weight = (name) => (own(name) ? 2 : 0) + (name.endsWith(".beta") ? 1 : 0);
-  return [...values].filter(([, of]) => of.size > 1).sort((a, b) => weight(b[0]) - weight(a[0]) || b[1].size - a[1].size || a[0].localeCompare(b[0])).map(([name]) => name);
+  const at = (name) => (named.includes(name) ? named.indexOf(name) : named.length);
+  return [...values].filter(([, of]) => of.size > 1).sort((a, b) => at(a[0]) - at(b[0]) || b[1].size - a[1].size || a[0].localeCompare(b[0])).map(([name]) => name);
 }
-const symbolOf = (parameter) => ({ beta: "β", gamma: "γ", lambda: "λ" })[parameter.split(".").at(-1)] ?? parameter.split(".").at(-1);
+const symbolOf = (parameter, row) => row.clauses.find(([, name]) => name === parameter)?.[0] ?? parameter.split(".").at(-1);
