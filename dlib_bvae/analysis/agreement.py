@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dlib_bvae.analysis.cells import NOT_COMPETING, methods
+from dlib_bvae.analysis.names import varying_parameters
 from dlib_bvae.analysis.tables import per_run, per_seed
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def score_matrix(frame: pd.DataFrame, unit: str = "run") -> pd.DataFrame:
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in levels], names=levels))
     values = per_run(competing, across=True)
     values = (values if unit == "run" else per_seed(values)).astype(float).rename("value").reset_index()
-    varying = _varying_parameters(
+    varying = varying_parameters(
         values[["metric", "metric_parameters"]].drop_duplicates().itertuples(index=False, name=None)
     )
     values["label"] = [
@@ -149,18 +148,6 @@ def clustered(correlation: np.ndarray) -> list[int]:
     np.fill_diagonal(apart, 0)
     tree = hierarchy.linkage(squareform(np.maximum(apart, 0), checks=False), "average", optimal_ordering=True)
     return hierarchy.leaves_list(tree).tolist()
-
-
-def _varying_parameters(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """(Metric, parameters as JSON) → those of them in which the metric was scored differently, as text."""
-    found: dict[tuple[str, str], str] = {}
-    pairs = list(pairs)
-    for metric, text in pairs:
-        these = json.loads(text)
-        others = [json.loads(other) for name, other in pairs if name == metric]
-        keys = sorted({key for other in others for key in {*these, *other} if other.get(key) != these.get(key)})
-        found[metric, text] = ", ".join(f"{key}={these.get(key)}" for key in keys)
-    return found
 
 
 def _label(metric: str, score: str, parameters: str) -> str:

@@ -33,6 +33,7 @@ STATISTICS = (
     *("rank_low", "rank_high", "tied", "rank_of", "rank_sd", "rank_df", "unranked", "normalised"),
 )
 COLUMNS = [*GROUP, *STATISTICS, SUPERVISION]
+INTERVAL = ("low", "high", "interval")
 CLAIMED = "claimed"
 REFERENCE = "reference"  # why a reference row has no rank
 FEW_SEEDS = f"fewer than {LEAST_SEEDS} seeds"
@@ -123,11 +124,22 @@ def cells(
     if len(equal):
         found = found.merge(equal, on=list(KEYS), how="left")
     found["unranked"] = _without_rank(found, frame, better, unranked or {})
-    lending = (found["unranked"].isna() | (found["unranked"] == FEW_SEEDS)) & ~_of_methods(
-        frame, found, _untrained(frame)
-    )
-    found = _ranked(found, better, lending.to_numpy(bool))
+    lending = found["unranked"].fillna(FEW_SEEDS) == FEW_SEEDS
+    found = _ranked(found, better, lending.to_numpy(bool) & ~_of_methods(frame, found, _untrained(frame)))
     return found[[*COLUMNS, *(name for name in ("evidence", EQUAL) if name in found)]]
+
+
+def row_intervals(frame: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """low, high and interval of `cells`, with GROUP: a row for each of it in a frame of `collect`."""
+    import pandas as pd
+
+    if frame.empty:
+        return pd.DataFrame(columns=[*GROUP, *INTERVAL])
+    seeds = per_seed(per_run(frame))
+    table = by_levels(seeds, GROUP, lambda groups: groups.size()).to_frame("seeds")
+    found, table["interval"] = _intervals(seeds, table["seeds"].to_numpy(), seed, REPS)
+    table[["low", "high"]] = found[:, 1:]
+    return table.reset_index()[[*GROUP, *INTERVAL]]
 
 
 def score_info(metric: str, score: str) -> Score:

@@ -8,23 +8,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dlib_bvae import gin_names
-from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, RUN
-from dlib_bvae.analysis.supervision import selector
+from dlib_bvae.analysis.frame import KEYS, RUN
 from dlib_bvae.artifacts.identity import canonical, is_label, named_like_a_seed
-from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines import BASELINES
+from dlib_bvae.models.naming import METHOD, Clause, clauses_of, in_line, name_with, text_of
 from dlib_bvae.models.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _CONFIG = "train_config."
-_METHOD, _ENCODER, _DECODER = "model.model", "encoder.encoder_fn", "decoder.decoder_fn"
 _OF = [KEYS["dataset"], KEYS["model"], KEYS["config"]]  # what a name is of
-_UNSAID = (_METHOD, "dataset.name")  # columns of every table have them
-_CLAUSE = re.compile(r"[ ,]*(\S+) = \{([\w.]+)\}")
-_SLOT = re.compile(r"-?\{([\w.]+)\}")
+_UNSAID = (METHOD, "dataset.name")  # columns of every table have them
 _SAID = {  # how a name says a parameter that tells two configurations apart; others are "parameter = value"
     "training_steps": "{} steps",
     "learning_rate": "lr {}",
@@ -43,18 +38,7 @@ class Named(NamedTuple):
 
     name: str
     settings: dict[str, Any]
-    clauses: tuple[tuple[str, str, Any], ...]
-
-
-class _Label(NamedTuple):
-    """What a method says of its name: its title, which may have parameters in braces, and [(symbol, parameter)].
-
-    said: False for a method that says nothing, whose title is its gin name.
-    """
-
-    title: str
-    clauses: list[tuple[str, str]]
-    said: bool
+    clauses: tuple[Clause, ...]
 
 
 def named(frame: pd.DataFrame) -> dict[Key, Named]:
@@ -78,6 +62,36 @@ def columns_of(names: Mapping[Key, Named], dataset: str | None = None) -> list[s
     first = dict.fromkeys(name for each in of_it for _, name, _ in each.clauses)
     every = {name for each in of_it for name in each.settings}
     return [*(name for name in first if name in every), *sorted(every - first.keys())]
+
+
+def varying_parameters(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """(Metric, parameters as JSON) → those of them in which the metric was scored differently, as text."""
+    found: dict[tuple[str, str], str] = {}
+    pairs = list(pairs)
+    for metric, text in pairs:
+        these = json.loads(text)
+        others = [json.loads(other) for name, other in pairs if name == metric]
+        keys = sorted({key for other in others for key in {*these, *other} if other.get(key) != these.get(key)})
+        found[metric, text] = ", ".join(f"{key}={these[key]}" for key in keys if key in these)
+    return found
+
+
+def settings_table(settings: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """A frame of the settings `columns`, a row for each of `settings`; values of several types are texts."""
+    import pandas as pd
+
+    return pd.DataFrame({name: _typed([each.get(name) for each in settings]) for name in columns}, range(len(settings)))
+
+
+def _typed(values: Sequence[Any]) -> Any:
+    import pandas as pd
+
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pd.array(values, dtype="boolean")
+    if kinds and kinds <= {int, float} and all(abs(value or 0) < 2**63 for value in values):
+        return pd.array(values, dtype="Int64" if kinds == {int} else "Float64")
+    return pd.array([None if value is None else text_of(value) for value in values], dtype="string")
 
 
 def _configs(frame: pd.DataFrame) -> dict[Key, dict[str, Any]]:
@@ -117,8 +131,8 @@ def _decoded(column: pd.Series) -> list[Any]:
 
 def _of_dataset(configs: Mapping[Key, Mapping[str, Any]]) -> dict[Key, Named]:
     shown = _differing(configs.values())
-    clauses = {key: _clauses(_method(config), config, shown) for key, config in configs.items()}
-    names = {key: _first_name(key, config, clauses[key]) for key, config in configs.items()}
+    clauses = {key: clauses_of(config, shown) for key, config in configs.items()}
+    names = {key: name_with(config, key[1], clauses[key]) for key, config in configs.items()}
     names = _unique(names, configs)
     in_names = {name for each in clauses.values() for _, name, _ in each}
     wanted = [name for name in sorted(shown | in_names) if name.rpartition("/")[2] not in _UNSAID]
@@ -139,88 +153,10 @@ def _differing(configs: Iterable[Mapping[str, Any]]) -> set[str]:
     return {name for name, texts in values.items() if len(texts) > 1}
 
 
-def _method(config: Mapping[str, Any]) -> str | None:
-    """The gin name of a training's method; None of codes from elsewhere."""
-    value = config.get(OBJECTIVE.removeprefix(_CONFIG))
-    return selector(value) if isinstance(value, str) else None
-
-
-def _label(method: str) -> _Label:
-    """What a method says of its name; its gin name where it says nothing."""
-    known = gin_names.configurables().get(method)
-    text = known.label if known is not None else ""
-    for registry in (OBJECTIVES, BASELINES) if known is None else ():
-        try:
-            text = text or str(getattr(registry.get(method), "label", "")) if method in registry else text
-        except UserError:  # a plug-in that cannot be imported says nothing
-            continue
-    clauses = [(match[1], match[2]) for match in _CLAUSE.finditer(text)]
-    return _Label(_CLAUSE.sub("", text) or method, clauses, bool(text))
-
-
-def _value(method: str, parameter: str, config: Mapping[str, Any]) -> tuple[str, Any]:
-    """(Gin name, value) of a method's parameter, or of another function's with its name; None where there is none."""
-    wanted = parameter if "." in parameter else f"{method}.{parameter}"
-    name = next((key for key in sorted(config, key=len) if key.rpartition("/")[2] == wanted), wanted)
-    return name, config.get(name)
-
-
-def _clauses(method: str | None, config: Mapping[str, Any], shown: set[str]) -> tuple[tuple[str, str, Any], ...]:
-    """[(symbol, gin name, value)] of the parameters that a name has.
-
-    Of a method that says nothing of its name: those that differ, or its only one.
-    """
-    if method is None:
-        return ()
-    label = _label(method)
-    if label.said:
-        found = [(symbol, *_value(method, parameter, config)) for symbol, parameter in label.clauses]
-    else:
-        own = [name for name in sorted(config) if name.rpartition("/")[2].startswith(f"{method}.")]
-        chosen = [name for name in own if name in shown] or (own if len(own) == 1 else [])
-        found = [(name.rpartition(".")[2], name, config[name]) for name in chosen]
-    return tuple(each for each in found if each[2] is not None)
-
-
-def _first_name(key: Key, config: Mapping[str, Any], clauses: Sequence[tuple[str, str, Any]]) -> str:
-    """The name before it is compared with others."""
-    method = _method(config)
-    if method is None:
-        return _in_line(key[1])
-    slot = lambda match: _filled(match[0], _value(method, match[1], config)[1])
-    title = _SLOT.sub(slot, _label(method).title)
-    said = ", ".join(f"{symbol} = {text_of(value)}" for symbol, _, value in clauses)
-    network = "" if method in BASELINES else _network(config)
-    return _in_line(f"{title} {said}".strip() + (f" · {network}" if network else ""))
-
-
-def _filled(slot: str, value: Any) -> str:
-    """ "-{dip_type}" with its value, in capitals; nothing where there is none."""
-    return "" if value is None else f"{'-' if slot.startswith('-') else ''}{text_of(value).upper()}"
-
-
-def _network(config: Mapping[str, Any]) -> str:
-    """ "conv" of conv_encoder and deconv_decoder, "conv/spatial_broadcast" of an encoder and another's decoder."""
-    encoder, decoder = (_stem(config, name) for name in (_ENCODER, _DECODER))
-    return encoder if decoder in ("", encoder, f"de{encoder}") else f"{encoder}/{decoder}"
-
-
-def _stem(config: Mapping[str, Any], name: str) -> str:
-    value = config.get(name)
-    return re.sub("_(en|de)coder$", "", selector(value)) if isinstance(value, str) else ""
-
-
-def text_of(value: Any) -> str:
-    """A setting for people: 4.0 is "4", "@linear_weight()" is "linear_weight"."""
-    if isinstance(value, str):
-        return selector(value)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
-        return str(int(value))
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value)
-
-
-def _in_line(text: str) -> str:
-    return " ".join(text.split())
+def reading_order(name: str) -> list[tuple[str, float]]:
+    """A key that sorts names by their texts, and by the numbers in them: β = 2 stands before β = 10."""
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[-+]?\d+)?)", name)
+    return [(text.casefold(), float(number)) for text, number in zip(parts[::2], [*parts[1::2], "inf"], strict=True)]
 
 
 def _unique(names: Mapping[Key, str], configs: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:
@@ -232,13 +168,13 @@ def _unique(names: Mapping[Key, str], configs: Mapping[Key, Mapping[str, Any]]) 
     for name, keys in groups.items():
         if len(keys) > 1:
             parts = _telling_apart([configs[key] for key in keys])
-            found |= {key: _in_line(" · ".join([name, *each])) for key, each in zip(keys, parts, strict=True)}
+            found |= {key: in_line(" · ".join([name, *each])) for key, each in zip(keys, parts, strict=True)}
     for place in (1, 2):  # only the model's name, or nothing that a frame has, tells them apart
         different = defaultdict(set)
         for key, name in found.items():
             different[name].add(key[place])
         several = {name for name, each in different.items() if len(each) > 1}
-        found = {key: f"{name} · {_in_line(key[place])}" if name in several else name for key, name in found.items()}
+        found = {key: f"{name} · {in_line(key[place])}" if name in several else name for key, name in found.items()}
     return found
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from dlib_bvae.errors import visible
 
 MOST_ROWS = 60  # that a terminal shows
+_FEWEST_ROWS = 5  # of each table there
 _GAP = 2  # spaces between the columns of a terminal, one of which stands for a line
 _NARROW = 80  # columns of a terminal whose width is not known
 # What pdfLaTeX does not know, or pandas does not escape.
@@ -71,11 +72,12 @@ def _line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
-def terminal(table: Table, where: str, *, first: int, every: int | None = None, why: str = "") -> str:
-    """The table as wide as the terminal is, 80 columns where that is not known; what is left out is said below it.
+def terminal(tables: Mapping[str, Table], where: str, *, first: int, every: int) -> str:
+    """Tables of the same columns below their titles, as wide as the terminal is, 80 columns where that is not known.
 
-    Its first `first` columns are always shown, of the others as many as fit, in their order; of its rows the first MOST_ROWS.
-    where: the file that has all. every: how many rows that file has; why: what kind of rows the table lacks.
+    Their first `first` columns are always shown, of the others as many as fit, in their order; of the rows as many of each table
+    as make MOST_ROWS together. What is left out is said at the end. where: the file that has all. every: how many rows that
+    file has.
     """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -83,19 +85,25 @@ def terminal(table: Table, where: str, *, first: int, every: int | None = None, 
     from rich.text import Text
 
     width = shutil.get_terminal_size(fallback=(_NARROW, 24)).columns
-    rows = [[_line(text) for text in row] for row in table.rows[:MOST_ROWS]]
-    header = [_line(name) for name in table.header]
-    count = max(first, _fitting(header, rows, width))
-    shown = Shown(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
-    for name in header[:count]:
-        shown.add_column(Text(name), justify="right" if name in table.numbers else "left", overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text(text) for text in row[:count]))  # Text: a name like [red] is a name
+    most = max(_FEWEST_ROWS, MOST_ROWS // max(1, len(tables)))
+    texts = {name: [[_line(text) for text in row] for row in each.rows[:most]] for name, each in tables.items()}
+    header, numbers = next(((each.header, each.numbers) for each in tables.values()), ((), ()))
+    header = list(map(_line, header))
+    count = max(first, _fitting(header, [row for rows in texts.values() for row in rows], width))
     console = Console(file=io.StringIO(), width=width)
     with console.capture() as captured:
-        console.print(shown)
+        for title, rows in texts.items():
+            shown = Shown(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+            for name in header[:count]:
+                shown.add_column(Text(name), justify="right" if name in numbers else "left", overflow="fold")
+            for row in rows:
+                shown.add_row(*(Text(text) for text in row[:count]))  # Text: a name like [red] is a name
+            console.print(Text(_line(title)))
+            console.print(shown)
+            console.print()
     lines = [line.rstrip() for line in captured.get().splitlines()]
-    return "\n".join([*lines, *_left_out(header[count:], len(rows), every or len(table.rows), where, why)]) + "\n"
+    number = sum(map(len, texts.values()))
+    return "\n".join([*lines, *_left_out(header[count:], number, every, where)]).strip("\n") + "\n"
 
 
 def _fitting(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
@@ -110,10 +118,10 @@ def _fitting(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -
     return len(header)
 
 
-def _left_out(columns: Sequence[str], shown: int, every: int, where: str, why: str) -> list[str]:
+def _left_out(columns: Sequence[str], shown: int, every: int, where: str) -> list[str]:
     parts = []
     if every > shown:
-        parts.append(f"{every - shown:,} of {every:,} rows" + (f" ({why})" if why else ""))
+        parts.append(f"{every - shown:,} of {every:,} rows")
     if columns:
         parts.append(f"{'the column' if len(columns) == 1 else f'{len(columns)} columns:'} {', '.join(columns)}")
     return [f"left out: {'; '.join(parts)}; all is in {visible(where)}"] if parts else []

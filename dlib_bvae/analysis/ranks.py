@@ -46,8 +46,9 @@ def difference(
 ) -> Difference:
     """Tukey–Kramer's comparison of the means of two of `rows` rows: values (n,) and (m,), one a seed.
 
-    sd, df: of the variance of single seeds (rank_sd and rank_df of `cells`), which all rows are taken to have. The interval, and p, hold for all pairs
-    of the `rows` rows together; with two it is Student's t test. Raises UserError for no value and for numbers out of range.
+    sd, df: of the variance of single seeds (rank_sd and rank_df of `cells`), which all rows are taken to have. The interval, and
+    p, hold for all pairs of the `rows` rows together; with two it is Student's t test. Raises UserError for no value and for
+    numbers out of range.
     """
     x, y = (np.asarray(values, np.float64).ravel() for values in (first, second))
     if not len(x) or not len(y):
@@ -61,7 +62,7 @@ def difference(
 
 
 def tukey_kramer(found: np.ndarray, error: np.ndarray, rows: int, df: float) -> tuple[np.ndarray, np.ndarray]:
-    """(Half the width of the 95 % interval, p) of differences with these standard errors, for all pairs of `rows` rows together."""
+    """(Half the width of the 95 % interval, p) of differences with these standard errors, for all pairs of `rows` rows."""
     p = tail(_in_errors(found, error) * math.sqrt(2), rows, df)
     return critical(rows, df) / math.sqrt(2) * error, p
 

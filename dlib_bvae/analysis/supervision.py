@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, RECORDED_SUPERVISION
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.naming import selector
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
 NOT_STATED = "not stated"
 EXTERNAL = "external codes"  # the method of external codes
 SUPERVISION = "supervision"  # the column of a submission's rows that says it
-
-
-def selector(text: str) -> str:
-    """ "@train/vae()" → "vae"; a text that is no reference stays."""
-    found = re.fullmatch(r"@(?:.*/)?([\w.]+)(?:\(\))?", text)
-    return found[1].split(".")[-1] if found else text
 
 
 def method_of(config: Mapping[str, object]) -> str:
@@ -54,7 +48,7 @@ def supervision_of(method: str) -> str:
 
 
 def of_rows(frame: pd.DataFrame) -> dict[tuple, str]:
-    """{KEYS of a row: its supervision} of a frame of `collect`: as its submission says, else as its results do, else its method."""
+    """{KEYS of a row: its supervision} of a frame of `collect`: as its submission says, else its results, else its method."""
     said = (SUPERVISION, RECORDED_SUPERVISION)
     found: dict[tuple, str] = {}
     methods: dict[tuple, str] = {}

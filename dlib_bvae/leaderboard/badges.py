@@ -1,4 +1,4 @@
-"""A frame of evaluations → what a board says of a row besides its numbers: active latents, its null, whether it is above chance."""
+"""A frame of evaluations → what a board says of a row besides its numbers: active latents, its null, is it above chance."""
 
 from __future__ import annotations
 

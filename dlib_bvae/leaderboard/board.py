@@ -17,8 +17,8 @@ from dlib_bvae import analysis
 from dlib_bvae.analysis.cells import CLAIMED, NOT_COMPETING, REFERENCE, STATISTICS, adjusted_scores, score_info
 from dlib_bvae.analysis.equal_codes import EQUAL
 from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, ORIGIN, RUN, STEP, null_columns, rows_of_scores
+from dlib_bvae.analysis.names import columns_of, named
 from dlib_bvae.analysis.supervision import EXTERNAL, SUPERVISION, method_of
-from dlib_bvae.analysis.names import named
 from dlib_bvae.analysis.tables import GROUP
 from dlib_bvae.analysis.values import after_training
 from dlib_bvae.errors import visible, warn_once
@@ -33,6 +33,7 @@ from dlib_bvae.leaderboard.badges import (
     with_badges,
     without_rank,
 )
+from dlib_bvae.leaderboard.cite import cited
 from dlib_bvae.leaderboard.differences import squares
 from dlib_bvae.leaderboard.provenance import origin_of
 from dlib_bvae.leaderboard.settings import Behind, Settings, shared_and_differing
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 2
+ALL = "board.parquet"  # the file with the rows of all scores
 TRAINED_HERE = "trained here"
 RETRAINED = "retrained"
 SCORED_HERE = "scored here"  # external codes that are no submission
@@ -83,7 +85,8 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     output: the folder it will stand in, where links start. seed: of the bootstrap. behind: of `root`, with what was read
     before. Its parts: "rows", sorted by data set, metric and score, the best mean first; "runs", "configs" and "evaluations",
     which the rows refer to; "agreement" (see agreements.agreements); "differences" (see differences.squares); "summary" and
-    "answers" (see summary.summaries and answer.answers).
+    "answers" (see summary.summaries and answer.answers); "settings", {data set: gin names of what differs there}; "cite" (see
+    cite.cited); "figures", empty (see figures.listed).
     Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score; their statistics are those of
     analysis.cells. Runs of equal codes count once; a row's "equal_codes" says which seeds these are, and which other rows have
     the same codes (None: none). "adjusted" has a row's statistics of scores adjusted for chance (None: no null).
@@ -117,6 +120,9 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
         "package_version": dlib_bvae.__version__,
         **shown,
         "answers": answers(shown),
+        "settings": {name: columns_of(names, name) for name in sorted({row["dataset"] for row in rows})},
+        "cite": cited(runs, rows),
+        "figures": [],
         "configs": _configs(runs, behind),  # moves what runs of one configuration share out of them
         "runs": runs,
         "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
@@ -124,6 +130,13 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
         "agreement_adjusted": agreements(adjusted_scores(frame), rows) if any(row["adjusted"] for row in rows) else [],
         "metrics": {name: text for name in sorted({row["metric"] for row in rows}) if (text := help_of(name))},
     }
+
+
+def main_part(board: Mapping[str, Any]) -> dict[str, Any]:
+    """A board with the rows of main scores only, and "note", the sentence that says where the others are."""
+    rows = [row for row in board["rows"] if row["main"]]
+    note = f"Main scores of each metric, {len(rows):,} of {len(board['rows']):,} rows; all are in {ALL}."
+    return {**board, "rows": rows, "note": note}
 
 
 def _records(frame: pd.DataFrame) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Takes the rows of a board, hands on how each pair of them compares: interval of the difference, p, probability of improvement."""
+"""Takes the rows of a board, hands on how pairs of them compare: the difference's interval, p, probability of improvement."""
 
 from __future__ import annotations
 

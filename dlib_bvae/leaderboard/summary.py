@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from dlib_bvae.analysis.names import reading_order
 from dlib_bvae.metrics.headline import order_of
 
 Row = Mapping[str, Any]
@@ -60,3 +61,26 @@ def _column(metric: str, rows: Sequence[Row]) -> dict[str, Any]:
         "parameters": None if first["default_parameters"] else first["metric_parameters"],
         "rows": [row["id"] for row in chosen],
     }
+
+
+class Line(NamedTuple):
+    """A configuration in a table or figure of a data set."""
+
+    name: str
+    reference: bool
+    supervision: str
+
+    @property
+    def text(self) -> str:
+        """The name, with what its training learned of the factors where it learned any."""
+        return self.name if self.reference or self.supervision == UNSUPERVISED else f"{self.name} ({self.supervision})"
+
+
+def line_of(row: Row) -> Line:
+    """The line that a row of a board stands in."""
+    return Line(row["name"], row["reference"], row["supervision"])
+
+
+def order_of_lines(line: Line) -> tuple[bool, bool, list[tuple[str, float]]]:
+    """A key that sorts lines: reference rows last, those that learned of factors before them, names by the numbers in them."""
+    return line.reference, line.supervision != UNSUPERVISED, reading_order(line.name)

@@ -46,8 +46,10 @@ def test_an_empty_table_is_one_in_latex_and_markdown():
 def test_a_terminal_shows_the_columns_that_fit_and_names_the_others(monkeypatch, width, columns, left):
     monkeypatch.setenv("COLUMNS", str(width))
     heads = [letter * 10 for letter in "ABCD"]
-    text = terminal(Table(heads, [["[red]x", "1", "2", "3"]]), "out/results.md", first=1)
+    text = terminal({"title": Table(heads, [["[red]x", "1", "2", "3"]])}, "out/results.md", first=1, every=1)
+    title, _, text = text.partition("\n")
     table, _, said = text.partition("left out: ")
+    assert title == "title"
     assert max(map(len, table.splitlines())) <= width
     assert [letter for letter in "ABCD" if letter in table] == list(columns)
     assert said.startswith(left)
@@ -57,20 +59,25 @@ def test_a_terminal_shows_the_columns_that_fit_and_names_the_others(monkeypatch,
 
 def test_a_terminal_shows_some_rows_and_says_how_many_it_left_out(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    table = Table(["a"], [[f"row {k}"] for k in range(MOST_ROWS + 2)])
-    text = terminal(table, "results.md", first=1, every=1234, why="diagnostics")
-    assert f"row {MOST_ROWS - 1}\n" in text
-    assert f"row {MOST_ROWS}" not in text
-    assert text.endswith(f"left out: {1234 - MOST_ROWS:,} of 1,234 rows (diagnostics); all is in results.md\n")
+    tables = {name: Table(["a"], [[f"row {k}"] for k in range(MOST_ROWS)]) for name in "xy"}
+    text = terminal(tables, "results.md", first=1, every=1234)
+    assert text.count(f"row {MOST_ROWS // 2 - 1}\n") == 2
+    assert f"row {MOST_ROWS // 2}" not in text
+    assert text.endswith(f"left out: {1234 - MOST_ROWS:,} of 1,234 rows; all is in results.md\n")
+
+
+def test_nothing_to_show_is_nothing():
+    assert terminal({}, "results.md", first=1, every=0) == "\n"
 
 
 def test_a_terminal_of_unknown_width_has_80_columns(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
-    text = terminal(Table([letter * 30 for letter in "ABC"], [["1", "2", "3"]]), "r", first=1)
+    text = terminal({"": Table([letter * 30 for letter in "ABC"], [["1", "2", "3"]])}, "r", first=1, every=1)
     assert "the column " + "C" * 30 in text
 
 
 def test_control_characters_are_seen(monkeypatch):
-    text = terminal(TABLE, "results.md", first=2)
+    text = terminal({"title\x1b": TABLE}, "results.md", first=2, every=2)
     assert "\x1b" not in text
+    assert text.startswith("title\\x1b\n")
     assert "\\x1b" in text.replace("\n", "")

@@ -59,7 +59,9 @@ def test_a_row_has_its_names_statistics_costs_and_seeds(runs):
     assert {name: row[name] for name in names} == names
     assert (row["mean"], row["median"], row["seeds"]) == (pytest.approx(0.5), 0.5, 3)
     assert row["std"] == pytest.approx(0.3)
-    assert 0.2 <= row["low"] < row["iqm"] < row["high"] <= 0.8
+    assert (row["low"], row["high"]) == (pytest.approx(0.5 - 0.745, abs=1e-3), pytest.approx(0.5 + 0.745, abs=1e-3))
+    assert (row["interval"], row["iqm"], row["tied"], row["rank_df"]) == ("t", None, False, 2)
+    assert row["unranked"] == "2 of 20 degrees of freedom"
     assert (row["parameters"], row["seconds"], row["images"], row["reconstruction"]) == (1000, 120, 6400, 20)
     assert [(each["seed"], each["value"]) for each in row["runs"]] == [(1, 0.5), (2, 0.8), (3, 0.2)]
 
@@ -145,13 +147,13 @@ def test_rows_stand_by_what_is_compared_and_then_the_best_first(runs):
             score(encoded, "reconstruction_error", {"squared_error": value})
             score(encoded, "mig", {"discrete_mig": value})
     rows = board_of(runs)["rows"]
-    assert [(row["metric"], row["model"], row["rank"]) for row in rows] == [
-        ("mig", "high", 1),
-        ("mig", "middle", 2),
-        ("mig", "low", 3),
-        ("reconstruction_error", "low", 1),
-        ("reconstruction_error", "middle", 2),
-        ("reconstruction_error", "high", 3),
+    assert [(row["metric"], row["model"], row["rank_low"]) for row in rows] == [
+        ("mig", "high", None),
+        ("mig", "middle", None),
+        ("mig", "low", None),
+        ("reconstruction_error", "low", None),
+        ("reconstruction_error", "middle", None),
+        ("reconstruction_error", "high", None),
     ]
 
 
@@ -172,7 +174,17 @@ def test_what_is_missing_is_none_and_the_json_is_strict(runs):
     score(encoded, "not_installed", {"something": 3.0})
     board = board_of(runs)
     (row,) = board["rows"]
-    missing = ("std", "low", "high", "rank", "normalised", "images", "reconstruction", "higher_is_better")
+    missing = (
+        "std",
+        "low",
+        "high",
+        "rank_low",
+        "rank_high",
+        "normalised",
+        "images",
+        "reconstruction",
+        "higher_is_better",
+    )
     assert {name: row[name] for name in missing} == dict.fromkeys(missing)
     assert row["range"] == [None, None]
     assert json.loads(json.dumps(board, allow_nan=False)) == board

@@ -13,6 +13,7 @@ RENDERED = {"dummy_data", "dsprites_rendered", "mpi3d_toy_rendered", "shapes3d_r
 # No checksum of their files is published.
 UNCHECKED = {"chairs", "mpi3d_real_complex"}
 
+
 def test_results_of_earlier_versions_go_by_the_names_of_that_time():
     names = set(DATASETS.names()) - DERIVED.keys() - {"celeba_attributes"}  # later than the first recorded origin
     assert {name for name in names if origin_of(name, [None]) == "rendered"} == RENDERED
