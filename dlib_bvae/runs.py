@@ -203,13 +203,16 @@ def table(directory: str | Path = RUNS) -> pd.DataFrame:
     """All scores below a directory: a row for each score of each evaluation, with the run's and the metric's settings as columns.
 
     Columns: model, dataset, representation, metric, score, value, null_mean, null_std, z, p, adjusted, seed, path (of the
-    evaluation, from `directory`), then every parameter that is not the same for all rows, under its gin name.
+    evaluation, from `directory`); adjusted_random (see analysis.adjusted_random) where a random encoder was scored; then every
+    parameter that is not the same for all rows, under its gin name.
     Raises UserError where there is no evaluation; what is left out is named on standard error.
     """
+    from dlib_bvae.analysis.chance import random_ends
     from dlib_bvae.analysis.frame import collect_some
     from dlib_bvae.analysis.tables import by_score
 
-    return by_score(collect_some(Path(directory).expanduser(), "stand in a table"))
+    frame = collect_some(Path(directory).expanduser(), "stand in a table")
+    return by_score(frame, random_ends(frame))
 
 
 def _metrics(metric: str | Sequence[str]) -> list[str]:

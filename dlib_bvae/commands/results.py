@@ -22,6 +22,7 @@ def aggregate() -> Command:
 
     def call(place: Path | None, results_dir: Path | None, output_dir: Path | None) -> None:
         from dlib_bvae.analysis import tables
+        from dlib_bvae.analysis.cells import row_intervals
         from dlib_bvae.analysis.chance import above_chance, adjusted_random
         from dlib_bvae.analysis.power import row_differences
         from dlib_bvae.artifacts.record import check_writable
@@ -30,7 +31,7 @@ def aggregate() -> Command:
             raise UserError("runs are given by position and by --results_dir; leave out one of the two")
         place = place or results_dir or RUNS
         check_writable(output_dir or place)
-        more = (above_chance, adjusted_random, row_differences)
+        more = (row_intervals, above_chance, adjusted_random, row_differences)
         print_paths(tables.run(place, output_dir or place, more))
 
     return flags, call
