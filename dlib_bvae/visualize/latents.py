@@ -56,6 +56,12 @@ class Latents(NamedTuple):
         """Those of the latents `among` that are active."""
         return np.array([latent for latent in among if self.is_active(latent)], np.int64)
 
+    def counted(self) -> str:
+        """How many are active, "6 of 10 active"; how many there are where none has a KL."""
+        if not self.with_variance.any():
+            return f"{len(self.kl)}"
+        return f"{sum(map(self.is_active, range(len(self.kl))))} of {len(self.kl)} active"
+
     def amount(self, latent: int) -> str:
         """What it was ordered by: "KL 1.23 nats" or "explains 4.5 % of the variance"."""
         if self.with_variance[latent]:

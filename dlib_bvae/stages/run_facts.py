@@ -1,0 +1,159 @@
+"""What a run's page says of it: name, settings, scores, links and how to cite it; a trained run and its codes in, texts out."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dlib_bvae import metrics
+from dlib_bvae.artifacts import finished, read_identity, read_results
+from dlib_bvae.metrics.score_info import About, Score, info_of, said_by
+from dlib_bvae.stages.inputs import TrainedRun
+from dlib_bvae.visualize.page import Cite, Facts, Shown
+
+_SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ", "lambda": "λ"}
+_BOARD = Path("board", "index.html")  # where dlib_bvae_leaderboard writes, unless it is given another folder
+_ABOVE = 3  # folders above a run in which a board is looked for
+_WHERE = {"rendered": "rendered images, not the published files", "official": "the published files", "external": "files of the user"}
+_OPTIMIZER, _BATCH = "model.optimizer", "model.batch_size"
+
+
+def named(results: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
+    """A readable name of a training: its method with its parameters, and the network, "β-VAE β = 4 · burgess"."""
+    method = str(results["model"])
+    said = [
+        f"{_SYMBOLS.get(short, short)} = {text_of(value)}"
+        for key, value in sorted(parameters.items())
+        if key.startswith(f"{method}.") and (short := key.removeprefix(f"{method}."))
+    ]
+    title = {"vae": "β-VAE", "pca": "PCA", "fast_ica": "ICA"}.get(method, method)
+    network = text_of(parameters.get("encoder.encoder_fn", "")).removesuffix("_encoder")
+    return " · ".join(each for each in (f"{title} {', '.join(said)}".strip(), network) if each)
+
+
+def text_of(value: Any) -> str:
+    """A setting for people: 4.0 is "4", "@linear_weight()" is "linear_weight"."""
+    if isinstance(value, str):
+        return value.removeprefix("@").removesuffix("()")
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def facts_of(trained: TrainedRun, encoded: Path, directory: Path) -> Facts:
+    """What the page in `directory` says of a run. encoded: the directory of its codes.
+
+    It imports the metrics that scored them, so no configuration may be open.
+    """
+    results, parameters = trained.results, trained.identity.parameters
+    environment = results.get("environment", {})
+    origin = _WHERE.get(str(results.get("origin", "")), "")
+    lines = [
+        ("data", f"{results['dataset']}{f' ({origin})' if origin else ''}"),
+        ("network", _network(parameters)),
+        ("training", _training(results, parameters)),
+        *[
+            (name, f"{results[key]:.2f} nats per image")
+            for key, name in (("loss", "loss"), ("reconstruction", "reconstruction"), ("kl", "KL"))
+            if isinstance(results.get(key), (int, float))
+        ],
+        ("run", trained.directory.name),
+        ("trained", " ".join(filter(None, (str(results.get("started", ""))[:10], f"on {results.get('device', '')}")))),
+        ("version", f"dlib_bvae {environment.get('package_version', '')} {str(environment.get('git_commit') or '')[:10]}".strip()),
+    ]
+    title = named(results, parameters)
+    return Facts(
+        title=f"{title} on {results['dataset']}",
+        lines=[(name, value) for name, value in lines if value],
+        scores=_scores(encoded, directory),
+        links=_links(trained, encoded, directory),
+        cite=_cite(title, results, environment),
+    )
+
+
+def score_digests(encoded: Path) -> dict[str, str]:
+    """{name of its folder: digest} of every evaluation of these codes."""
+    mine = read_identity(encoded, "postprocess").digest
+    found = {}
+    for place in finished(encoded / "metrics", "evaluation"):
+        identity = read_identity(place, "evaluation")
+        if identity.inputs.get("codes") == mine:
+            found[place.name] = identity.digest
+    return found
+
+
+def _scores(encoded: Path, directory: Path) -> list[Shown]:
+    """The main scores of the evaluations."""
+    found = []
+    for name in score_digests(encoded):
+        place = encoded / "metrics" / name
+        results = read_results(place, "evaluation")
+        metric = str(results.get("metric", name))
+        known: dict[str, Score] = metrics.scores_of(metric) if metric in metrics.METRICS else {}
+        about: dict[str, About] = said_by(metrics.METRICS, metric, "ABOUT", {}) if metric in metrics.METRICS else {}
+        first = about[metric].scores if metric in about else tuple(results.get("score_names", ()))[:1]
+        link = _relative(place / "results" / "json" / "evaluation_results.json", directory)
+        for key in results.get("score_names", ()):
+            if any(fnmatch.fnmatchcase(key, pattern) for pattern in first):
+                info = info_of(known, key)
+                chance = results.get("null", {}).get(key, {}).get("mean")
+                found.append(Shown(name, key, _number(results.get(key), info), "" if chance is None else _number(chance, info), link))
+    return found
+
+
+def _number(value: Any, info: Score | None) -> str:
+    """A score in %, where it goes from 0 to 1, else as a number."""
+    if not isinstance(value, (int, float)):
+        return "no value"
+    return f"{100 * value:.1f} %" if info is not None and (info.low, info.high) == (0.0, 1.0) else f"{value:.4g}"
+
+
+def _network(parameters: Mapping[str, Any]) -> str:
+    both = [text_of(parameters[key]) for key in ("encoder.encoder_fn", "decoder.decoder_fn") if key in parameters]
+    return ", ".join(both)
+
+
+def _training(results: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
+    parts = [f"{results['steps']:,} steps"] if isinstance(results.get("steps"), int) else []
+    if parts and _BATCH in parameters:
+        parts.append(f"batch size {parameters[_BATCH]}")
+    if parts and _OPTIMIZER in parameters:
+        parts.append(text_of(parameters[_OPTIMIZER]))
+    return ", ".join([*parts, f"seed {results['seed']}"])
+
+
+def _links(trained: TrainedRun, encoded: Path, directory: Path) -> list[tuple[str, str]]:
+    """Files of the run, and the board where there is one."""
+    files = {
+        "training results": trained.directory / "train" / "results" / "json" / "train_results.json",
+        "configuration": trained.directory / "train" / "results" / "gin" / "train.gin",
+        "codes": encoded / "codes.npy",
+    }
+    found = [(name, _relative(path, directory)) for name, path in files.items() if path.is_file()]
+    boards = [parent / _BOARD for parent in list(trained.directory.resolve().parents)[:_ABOVE]]
+    return found + [("board", _relative(path, directory)) for path in boards if path.is_file()][:1]
+
+
+def _relative(path: Path, directory: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), directory.resolve())).as_posix()
+
+
+def _cite(title: str, results: Mapping[str, Any], environment: Mapping[str, Any]) -> Cite:
+    """How the run is cited: a sentence and BibTeX."""
+    version, commit = environment.get("package_version", "unknown"), environment.get("git_commit") or "unknown"
+    year = str(results.get("started", ""))[:4]
+    text = (
+        f"{title}, trained on {results['dataset']} (fingerprint {results['fingerprint']}) with seed {results['seed']} by "
+        f"dlib_bvae {version}, commit {commit}."
+    )
+    lines = [
+        "@software{dlib_bvae,",
+        "  title = {dlib_bvae: a benchmark suite for {$\\beta$}-VAE disentanglement},",
+        "  author = {{The dlib\\_bvae contributors}},",
+        f"  version = {{{version}}},",
+        *([f"  year = {{{year}}},"] if year else []),
+        f"  note = {{commit {commit}}},",
+        "}",
+    ]
+    return Cite(text, "\n".join(lines))
