@@ -17,7 +17,11 @@ from dlib_bvae.visualize.page import Cite, Facts, Shown
 _SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ", "lambda": "λ"}
 _BOARD = Path("board", "index.html")  # where dlib_bvae_leaderboard writes, unless it is given another folder
 _ABOVE = 3  # folders above a run in which a board is looked for
-_WHERE = {"rendered": "rendered images, not the published files", "official": "the published files", "external": "files of the user"}
+_WHERE = {
+    "rendered": "rendered images, not the published files",
+    "official": "the published files",
+    "external": "files of the user",
+}
 _OPTIMIZER, _BATCH = "model.optimizer", "model.batch_size"
 
 
@@ -60,7 +64,10 @@ def facts_of(trained: TrainedRun, encoded: Path, directory: Path) -> Facts:
         ],
         ("run", trained.directory.name),
         ("trained", " ".join(filter(None, (str(results.get("started", ""))[:10], f"on {results.get('device', '')}")))),
-        ("version", f"dlib_bvae {environment.get('package_version', '')} {str(environment.get('git_commit') or '')[:10]}".strip()),
+        (
+            "version",
+            f"dlib_bvae {environment.get('package_version', '')} {str(environment.get('git_commit') or '')[:10]}".strip(),
+        ),
     ]
     title = named(results, parameters)
     return Facts(
@@ -98,7 +105,15 @@ def _scores(encoded: Path, directory: Path) -> list[Shown]:
             if any(fnmatch.fnmatchcase(key, pattern) for pattern in first):
                 info = info_of(known, key)
                 chance = results.get("null", {}).get(key, {}).get("mean")
-                found.append(Shown(name, key, _number(results.get(key), info), "" if chance is None else _number(chance, info), link))
+                found.append(
+                    Shown(
+                        name,
+                        key,
+                        _number(results.get(key), info),
+                        "" if chance is None else _number(chance, info),
+                        link,
+                    )
+                )
     return found
 
 

@@ -195,13 +195,19 @@ def bars(latents: Latents) -> Figure:
         order = order[latents.with_variance[order]]
         lengths, what, form = latents.kl[order], "KL per latent (nats)", "{:.2f}"
     else:
-        lengths, what, form = 100 * latents.explained[order], "share of the images' variance explained alone (%)", "{:.1f}"
+        lengths, what, form = (
+            100 * latents.explained[order],
+            "share of the images' variance explained alone (%)",
+            "{:.1f}",
+        )
     figure = Figure(figsize=(6.2, min(9.0, 0.9 + 0.27 * len(order))), layout="constrained")
     axes = figure.add_subplot()
     colours = [COLOURS[0] if latents.is_active(latent) else _GREY for latent in order]
     rectangles = axes.barh(np.arange(len(order)), lengths, color=colours, height=0.75)
     if len(order) <= _MOST_NUMBERS:
-        texts = [f"{form.format(n)}  {latents.carried(latent)}".rstrip() for n, latent in zip(lengths, order, strict=True)]
+        texts = [
+            f"{form.format(n)}  {latents.carried(latent)}".rstrip() for n, latent in zip(lengths, order, strict=True)
+        ]
         for text in axes.bar_label(rectangles, texts, fontsize=8, padding=3):
             text.set_parse_math(False)
         axes.margins(x=0.45)

@@ -71,10 +71,10 @@ def dendrogram(information: np.ndarray, names: list[str]) -> Figure:
         places = [place for _, place in merge.ends]
         axes.plot([merge.threshold] * 2, places, color=COLOURS[0], linewidth=1.4)
         if merge.threshold > 0:
-            _note(axes, merge.threshold, merge.place, f"z{merge.latent}", 3)
+            _note(axes, merge.threshold, merge.place, f"z{merge.latent}", (3, 6))
     for place, factor in enumerate(order):
         axes.plot(found[factor], place, "o", color=COLOURS[1], markersize=5, zorder=3)
-        _note(axes, found[factor], place, f"z{information[:, factor].argmax()}", -4)
+        _note(axes, found[factor], place, f"z{information[:, factor].argmax()}", (-4, 0))
     axes.set_yticks(range(len(order)), [short(names[factor]) for factor in order], fontsize=8, parse_math=False)
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlim(1.08 * max(float(found.max()), 1e-9), 0.0)
@@ -83,10 +83,10 @@ def dendrogram(information: np.ndarray, names: list[str]) -> Figure:
     return figure
 
 
-def _note(axes: Any, x: float, y: float, text: str, shift: float) -> None:
-    """A small text next to a point, to its right where `shift`, in points, is positive."""
-    side = "left" if shift > 0 else "right"
-    axes.annotate(text, (x, y), (shift, 0), textcoords="offset points", fontsize=7, ha=side, va="center", color="0.25")
+def _note(axes: Any, x: float, y: float, text: str, shift: tuple[float, float]) -> None:
+    """A small text next to a point, `shift` points away, to its right where the first is positive."""
+    side = "left" if shift[0] > 0 else "right"
+    axes.annotate(text, (x, y), shift, textcoords="offset points", fontsize=7, ha=side, va="center", color="0.25")
 
 
 def shares(information: np.ndarray, entropies: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -114,7 +114,9 @@ def found_and_apart(information: np.ndarray, entropies: np.ndarray, names: list[
     thresholds = np.unique(np.append(information, 0.0))[::-1]
     found = [int((information.max(axis=0) >= max(each, 1e-12)).sum()) for each in thresholds]
     groups = [num_groups(information, each) for each in thresholds]
-    for k, (name, counts) in enumerate({"factors found (recall)": found, "separate groups (precision)": groups}.items()):
+    for k, (name, counts) in enumerate(
+        {"factors found (recall)": found, "separate groups (precision)": groups}.items()
+    ):
         left.step(thresholds, counts, where="post", **{**look(k), "marker": ""}, label=name)
     left.set_xlim(float(thresholds[0]) or 1.0, 0.0)
     left.set_ylim(0, len(names) + 0.3)

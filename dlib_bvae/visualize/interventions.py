@@ -42,7 +42,9 @@ def kept_values(size: int) -> np.ndarray:
     return np.unique(np.linspace(0, size - 1, min(size, _KEPT)).round().astype(int))
 
 
-def interventions(codes: np.ndarray, latents: np.ndarray, factors: np.ndarray, sizes: list[int], names: list[str]) -> Figure:
+def interventions(
+    codes: np.ndarray, latents: np.ndarray, factors: np.ndarray, sizes: list[int], names: list[str]
+) -> Figure:
     """A row a latent, a column a factor: the mean code against the factor's value.
 
     In the column of the factor that the latent follows, the one of its largest robustness score, the mean and a band of ± one
@@ -75,7 +77,9 @@ def _draw(axes: Any, code: np.ndarray, factors: np.ndarray, sizes: list[int], pa
     values, x = factors[:, factor], np.arange(sizes[factor])
     if factor == parent:
         found = effect(code, values, sizes[factor])
-        axes.fill_between(x, found.mean - found.deviation, found.mean + found.deviation, color=COLOURS[5], alpha=0.35, lw=0)
+        axes.fill_between(
+            x, found.mean - found.deviation, found.mean + found.deviation, color=COLOURS[5], alpha=0.35, lw=0
+        )
         axes.plot(x, found.mean, color=COLOURS[1], linewidth=1.6, marker="o" if len(x) < 4 else "")
         return
     from matplotlib import colormaps

@@ -9,7 +9,9 @@ import numpy as np
 
 from dlib_bvae.models.decoding import decoded
 
-_STEP = 0.02  # of a latent's standard deviation: small against the decoder's curvature, large against float32's rounding
+_STEP = (
+    0.02  # of a latent's standard deviation: small against the decoder's curvature, large against float32's rounding
+)
 _LEAST = 1e-6  # of the largest squared length: a shorter column is a latent that changes nothing
 
 
@@ -49,7 +51,9 @@ def jacobian_overlap(
     return Overlap(pairs, 1 - float(np.sum(squared**2)) / energy, np.sqrt(squared.mean(axis=0)))
 
 
-def _gram(decode: Callable[[np.ndarray], np.ndarray], code: np.ndarray, latents: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+def _gram(
+    decode: Callable[[np.ndarray], np.ndarray], code: np.ndarray, latents: np.ndarray, deviations: np.ndarray
+) -> np.ndarray:
     """JᵀJ float64 (k, k) at one code float32 (all latents,)."""
     places, steps = np.arange(len(latents)), (_STEP * deviations).astype(np.float32)
     moved = np.tile(code, (2, len(latents), 1))

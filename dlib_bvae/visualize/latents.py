@@ -23,7 +23,7 @@ class Latents(NamedTuple):
     kl: nats, float64 (latents,), NaN where the encoder gives no variance. variance: of the posterior means, float64 (latents,).
     explained: the share of the images' variance that each latent explains alone, by least squares, in 0 … 1, float64 (latents,).
     information: mutual information of code and factor in nats, float64 (latents, factors), or None; factors: their names;
-    entropies: theirs in nats; num_codes: how many codes it is from. without: why there is none. num_images: of which
+    entropies: theirs in nats; num_codes: how many sampled codes it is from. without: why there is none. num_images: of which
     kl, variance and explained are means.
     """
 
@@ -103,17 +103,19 @@ def latents_of(
 
     means, log_variances: of a sample of images, float (n, latents); the second is None, or −∞ in a column, without variance.
     explained: see explained_variance. data, codes: see dlib_bvae.metrics.score. posterior: indices of images (n,) → their log
-    variances. Mutual information is from one code of each of num_codes images, drawn by `seed` from its posterior, fewer where
-    they would fill the memory, in 20 bins, without the estimate's bias (corrected_information).
+    variances. Mutual information is from num_codes codes, each drawn by `seed` from the posterior of another image, of each image
+    several where there are fewer, in 20 bins, without the estimate's bias (corrected_information). Fewer images are taken where
+    their codes would fill the memory.
     """
     information, factors, entropies, without, used = None, [], np.empty(0), "", 0
     try:
         sampler = Sampler("visualize", data, codes, seed)
         rows = np.sort(sampler.different(sampler.images, sampler.source.at_once(num_codes)))
         sample = sampler.of(rows)
-        drawn = sampled(sample.codes, posterior(rows), sampler.seed())
-        information = corrected_information(binned_tables(drawn, _BINS, sample.factors, sampler.sizes))
-        factors, used = sampler.factor_names, len(rows)
+        drawn = sampled(sample.codes, posterior(rows), -(-num_codes // len(rows)), sampler.seed())
+        values = np.tile(sample.factors, (len(drawn) // len(rows), 1))
+        information = corrected_information(binned_tables(drawn, _BINS, values, sampler.sizes))
+        factors, used = sampler.factor_names, len(drawn)
         entropies = factor_entropies(sample.factors, sampler.sizes)
     except NotApplicable as reason:
         without = str(reason)
@@ -121,11 +123,16 @@ def latents_of(
     return Latents(kl, variance, explained, information, factors, entropies, used, without, len(means))
 
 
-def sampled(means: np.ndarray, log_variances: np.ndarray | None, seed: int) -> np.ndarray:
-    """A code from each posterior N(mean, exp(log_variance)), float64 (n, latents): the mean itself where there is no variance."""
-    if log_variances is None:
+def sampled(means: np.ndarray, log_variances: np.ndarray | None, times: int, seed: int) -> np.ndarray:
+    """Codes from each posterior N(mean, exp(log_variance)), all once, then all again: float64 (times · n, latents).
+
+    Where there is no variance at all, the means, once.
+    """
+    if log_variances is None or not np.isfinite(log_variances).any():
         return np.asarray(means, np.float64)
-    return means + np.exp(0.5 * log_variances.astype(np.float64)) * np.random.default_rng(seed).normal(size=means.shape)
+    deviations = np.exp(0.5 * log_variances.astype(np.float64))
+    noise = np.random.default_rng(seed).normal(size=(times, *means.shape))
+    return (means + deviations * noise).reshape(-1, means.shape[1])
 
 
 def explained_variance(means: np.ndarray, batches: Iterable[np.ndarray]) -> np.ndarray:

@@ -55,9 +55,7 @@ def save_matrices(
     return paths
 
 
-def draw_matrix(
-    title: str, values: np.ndarray, matrix: Matrix, results: Mapping[str, Any], data: MetricData
-) -> Figure:
+def draw_matrix(title: str, values: np.ndarray, matrix: Matrix, results: Mapping[str, Any], data: MetricData) -> Figure:
     """A heat map of values (rows, columns), NaN where there is none: factors from top to bottom, codes from left to right.
 
     matrix: what it is. results: has what its axes list, see Matrix. data: names the factors.
@@ -150,7 +148,9 @@ def _inches(shape: tuple[int, ...], labels: list[list[str]], upright: bool, titl
     margin = _LETTER * max(map(len, labels[0])) + 1.7
     below = _LETTER * max(map(len, labels[1])) if upright else 0.2
     lines = title.split("\n")
-    return max(columns + margin, 0.09 * max(map(len, lines)) + margin), max(rows, 1.6) + 0.75 + 0.18 * len(lines) + below
+    return max(columns + margin, 0.09 * max(map(len, lines)) + margin), max(rows, 1.6) + 0.75 + 0.18 * len(
+        lines
+    ) + below
 
 
 def _write_numbers(axes: Any, image: Any, values: np.ndarray) -> None:

@@ -85,7 +85,8 @@ def page(facts: Facts, sections: Sequence[Section], latents: Latents, directory:
     style, script = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("run.css", "run.js"))
     most = max((len(block.choices) for block in blocks), default=0)
     style += "\n".join(
-        f".switch > input:nth-of-type({k}):checked ~ .panel:nth-of-type({k}) {{ display: block; }}" for k in range(1, most + 1)
+        f".switch > input:nth-of-type({k}):checked ~ .panel:nth-of-type({k}) {{ display: block; }}"
+        for k in range(1, most + 1)
     )
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["link"] = lambda path: quote(path, safe="/")
@@ -122,7 +123,10 @@ def _choices(section: Section) -> list[Choice]:
     if not section.group or len(pictures) < 2:
         return [Choice(section.title, section.anchor, text, pictures)]
     anchors = [section.anchor, *(f"{section.anchor}-{k}" for k in range(1, len(pictures)))]
-    return [Choice(each.label or section.title, anchor, text, [each]) for each, anchor in zip(pictures, anchors, strict=True)]
+    return [
+        Choice(each.label or section.title, anchor, text, [each])
+        for each, anchor in zip(pictures, anchors, strict=True)
+    ]
 
 
 def pictures_of(sections: Sequence[Section]) -> list[Picture]:

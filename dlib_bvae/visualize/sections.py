@@ -191,8 +191,8 @@ def amounts(run: Run) -> Drawn:
         text = f"The encoder gives no posterior variance, so latents have no KL: they are ordered by {explained}, {sample}."
     if latents.information is not None:
         text += (
-            f" The factor is the one with the largest mutual information with the code, sampled from the posterior of "
-            f"{latents.num_codes:,} images (20 equal-width bins, bias corrected by Miller and Madow)."
+            f" The factor is the one with the largest mutual information with the code: {latents.num_codes:,} codes sampled "
+            "from the posterior, in 20 equal-width bins, bias corrected (Miller and Madow)."
         )
     text += f" Latents below {NOTICEABLE} nats are inactive: grey and without a name."
     return Drawn(text, [run.figure("kl_per_latent", bars(latents), "bars: how much each latent carries, and what")])
@@ -207,8 +207,8 @@ def information(run: Run) -> Drawn:
     results = {"latents": [f"z{latent}" for latent in run.shown]}
     figure = draw_matrix(f"mutual information\n{run.title}", latents.information[run.shown], matrix, results, run.data)
     text = (
-        f"Mutual information of codes sampled from the posterior of {latents.num_codes:,} images, in 20 equal-width bins, with "
-        "each factor; bias corrected, so that codes which know nothing have 0. A factor that one latent alone knows has one "
+        f"Mutual information of {latents.num_codes:,} codes, sampled from the posterior, in 20 equal-width bins, with each "
+        "factor; bias corrected, so that codes which know nothing have 0. A factor that one latent alone knows has one "
         "bright cell in its row."
     )
     alt = "heat map: mutual information of latents and factors"
@@ -251,10 +251,12 @@ def effects(run: Run) -> Drawn:
     sampler = Sampler("visualize", run.data, run.codes, run.settings.random_seed)
     rows = np.sort(sampler.different(sampler.images, sampler.source.at_once(_INTERVENED)))
     sample = sampler.of(rows)
-    figure = interventions(sample.codes[:, shown], np.array(shown), sample.factors, list(sampler.sizes), sampler.factor_names)
+    figure = interventions(
+        sample.codes[:, shown], np.array(shown), sample.factors, list(sampler.sizes), sampler.factor_names
+    )
     text = (
         "Mean code of each active latent (row) against the value of each factor (column). In the column of the factor that the "
-        "latent follows: the mean ± one standard deviation, the other factors vary. In the others: a curve for each of up to five "
+        "latent follows, the one of its largest robustness score: the mean ± one standard deviation, the other factors vary. In the others: a curve for each of up to five "
         "values of the followed factor, dark to bright, which is held fixed. A robust latent has a steep curve in one column and "
         f"flat, separate ones elsewhere. IRS: its interventional robustness, of {len(rows):,} images."
     )
@@ -281,7 +283,9 @@ def jacobian(run: Run) -> Drawn:
         "labels. Each cell is the squared cosine of two latents' columns: 0 where they change images in orthogonal directions, 1 "
         f"where they make the same change. Off-diagonal share of the energy of JᵀJ: {100 * found.off_diagonal:.1f} %."
     )
-    return Drawn(text, [run.figure("jacobian_overlap", figure, "heat map: overlap of latents in the decoder's Jacobian")])
+    return Drawn(
+        text, [run.figure("jacobian_overlap", figure, "heat map: overlap of latents in the decoder's Jacobian")]
+    )
 
 
 def factor_paths(run: Run) -> Drawn:

@@ -78,7 +78,9 @@ def draw_sheet(sheet: Sheet) -> np.ndarray:
     pen = ImageDraw.Draw(canvas)
     _write(pen, 14, 34, sheet.title, _TITLE, _INK, width - 28)
     _write(pen, 14, 72, sheet.facts, _TEXT, _QUIET, width - 28)
-    for row, (name, images) in enumerate({"original": sheet.originals, "reconstruction": sheet.reconstructions}.items()):
+    for row, (name, images) in enumerate(
+        {"original": sheet.originals, "reconstruction": sheet.reconstructions}.items()
+    ):
         top = _HEAD + row * _STEP
         _write(pen, 14, top + _SIDE // 2, name, _TEXT, _INK, _LEFT - 28)
         _paste(canvas, pen, tiles(images), top, 0 if row == 0 else -1)

@@ -88,7 +88,9 @@ def overview(run: Run) -> Drawn:
         "The run in one picture: originals, reconstructions, and a traversal of each latent over the range of its codes, with what "
         "it carries. The framed image of a row has the value that is nearest to the encoded image's."
     )
-    picture = run.save("sheet.png", png(sheet.draw_sheet(drawn)), "originals, reconstructions and traversals of each latent")
+    picture = run.save(
+        "sheet.png", png(sheet.draw_sheet(drawn)), "originals, reconstructions and traversals of each latent"
+    )
     write_atomic(run.directory / THUMBNAIL, sheet.thumbnail(drawn))
     return Drawn(text, [picture])
 
