@@ -10,6 +10,7 @@ from typing import Any
 
 from dlib_bvae import metrics
 from dlib_bvae.artifacts import finished, read_identity, read_results
+from dlib_bvae.errors import UserError, warn_once
 from dlib_bvae.metrics.score_info import About, Score, info_of, said_by
 from dlib_bvae.stages.inputs import TrainedRun
 from dlib_bvae.visualize.page import Cite, Facts, Shown
@@ -63,11 +64,8 @@ def facts_of(trained: TrainedRun, encoded: Path, directory: Path) -> Facts:
             if isinstance(results.get(key), (int, float))
         ],
         ("run", trained.directory.name),
-        ("trained", " ".join(filter(None, (str(results.get("started", ""))[:10], f"on {results.get('device', '')}")))),
-        (
-            "version",
-            f"dlib_bvae {environment.get('package_version', '')} {str(environment.get('git_commit') or '')[:10]}".strip(),
-        ),
+        ("trained", f"{str(results.get('started', ''))[:10]} on {results.get('device', 'an unknown device')}".strip()),
+        ("version", f"dlib_bvae {environment.get('package_version', '')} {_short(environment)}".strip()),
     ]
     title = named(results, parameters)
     return Facts(
@@ -79,12 +77,29 @@ def facts_of(trained: TrainedRun, encoded: Path, directory: Path) -> Facts:
     )
 
 
+def _short(environment: Mapping[str, Any]) -> str:
+    """The commit in ten digits, with what git says of changes to it."""
+    commit = str(environment.get("git_commit") or "")
+    return commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")
+
+
+def _short(environment: Mapping[str, Any]) -> str:
+    """The commit in ten digits, with what git says of changes to it."""
+    commit = str(environment.get("git_commit") or "")
+    return commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")
+
+
 def score_digests(encoded: Path) -> dict[str, str]:
-    """{name of its folder: digest} of every evaluation of these codes."""
+    """{name of its folder: digest} of every evaluation of these codes; one that cannot be read is named and left out."""
     mine = read_identity(encoded, "postprocess").digest
     found = {}
     for place in finished(encoded / "metrics", "evaluation"):
-        identity = read_identity(place, "evaluation")
+        try:
+            identity = read_identity(place, "evaluation")
+            read_results(place, "evaluation")
+        except UserError as error:
+            warn_once(f"left out of the page: {error}")
+            continue
         if identity.inputs.get("codes") == mine:
             found[place.name] = identity.digest
     return found
@@ -96,25 +111,24 @@ def _scores(encoded: Path, directory: Path) -> list[Shown]:
     for name in score_digests(encoded):
         place = encoded / "metrics" / name
         results = read_results(place, "evaluation")
-        metric = str(results.get("metric", name))
-        known: dict[str, Score] = metrics.scores_of(metric) if metric in metrics.METRICS else {}
-        about: dict[str, About] = said_by(metrics.METRICS, metric, "ABOUT", {}) if metric in metrics.METRICS else {}
-        first = about[metric].scores if metric in about else tuple(results.get("score_names", ()))[:1]
+        known, first = _known(str(results.get("metric", name)))
+        names = [str(key) for key in results.get("score_names") or ()]
+        main = [key for key in names if any(fnmatch.fnmatchcase(key, pattern) for pattern in first)] or names[:1]
         link = _relative(place / "results" / "json" / "evaluation_results.json", directory)
-        for key in results.get("score_names", ()):
-            if any(fnmatch.fnmatchcase(key, pattern) for pattern in first):
-                info = info_of(known, key)
-                chance = results.get("null", {}).get(key, {}).get("mean")
-                found.append(
-                    Shown(
-                        name,
-                        key,
-                        _number(results.get(key), info),
-                        "" if chance is None else _number(chance, info),
-                        link,
-                    )
-                )
+        for key in main:
+            info = info_of(known, key)
+            chance = ((results.get("null") or {}).get(key) or {}).get("mean")
+            value = _number(results.get(key), info)
+            found.append(Shown(name, key, value, "" if chance is None else _number(chance, info), link))
     return found
+
+
+def _known(metric: str) -> tuple[dict[str, Score], tuple[str, ...]]:
+    """What is known of a metric's scores, and which to look at first; nothing of a metric that is not installed here."""
+    if metric not in metrics.METRICS:
+        return {}, ()
+    about: dict[str, About] = said_by(metrics.METRICS, metric, "ABOUT", {})
+    return metrics.scores_of(metric), about[metric].scores if metric in about else ()
 
 
 def _number(value: Any, info: Score | None) -> str:

@@ -84,8 +84,8 @@ def visualizing(
     data, and images decoded from random codes. num_examples: reconstructions; traversals start from the first of them.
     num_latents: at most, those that carry most. num_values: columns of a traversal. num_frames: of the animation, one way.
     prior_range: "quantiles" of N(0, 1), which span its central `coverage`, or "linear", even steps over ±2. posterior_range:
-    "codes", from the minimum to the maximum of the posterior means of all images, or "deviations", ±2 standard deviations of the codes
-    around the image's own. coverage: also of the codes' quantiles, in 0.01 … 0.9999.
+    "codes", from the minimum to the maximum of the posterior means of all images, or "deviations", ±2 standard deviations of the
+    codes around the image's own. coverage: also of the codes' quantiles, in 0.01 … 0.9999.
     Raises UserError for values out of range.
     """
     check_integer("visualize.random_seed", random_seed, 0)

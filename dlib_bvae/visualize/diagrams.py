@@ -184,7 +184,7 @@ def draw_curves(curves: Mapping[str, Curve]) -> Figure | None:
 
 
 def bars(latents: Latents) -> Figure:
-    """A bar a latent, the one that carries most on top: its KL in nats, or the share of the variance that it explains where none has one.
+    """A bar a latent, the one that carries most on top: its KL in nats, or where none has one the variance that it explains.
 
     Next to it stands what it carries; latents that are not active are grey. Of a mixed model those without a KL have no bar.
     """

@@ -26,7 +26,7 @@ class Merge(NamedTuple):
 
 
 def merges(information: np.ndarray) -> tuple[list[int], list[Merge]]:
-    """Information ≥ 0 (latents, factors) → the factors in the order of the leaves, and how they merge, the largest threshold first.
+    """Information ≥ 0 (latents, factors) → the factors in the order of the leaves, and their merges, the largest threshold first.
 
     Factor and latent are joined where their entry is ≥ a threshold, as in disentanglement_lib's dendrogram; as it falls, a factor
     is found at its largest entry, and two groups merge at the largest threshold at which a latent joins both: single linkage.
@@ -103,7 +103,7 @@ def shares(information: np.ndarray, entropies: np.ndarray) -> tuple[np.ndarray, 
 
 
 def found_and_apart(information: np.ndarray, entropies: np.ndarray, names: list[str]) -> Figure:
-    """Left, against the threshold: how many factors are found and in how many separate groups. Right: recall and precision of each.
+    """Left, against the threshold: how many factors are found, and in how many groups. Right: recall and precision of each.
 
     information, entropies: see shares. names: of the factors.
     """

@@ -20,7 +20,7 @@ _PANEL = (1.25, 1.0)  # inches
 
 
 class Effect(NamedTuple):
-    """The codes of one latent for each value of a factor: means, and standard deviations over the other factors, (values,); NaN: none."""
+    """The codes of one latent for each value of a factor: means and standard deviations, (values,), NaN where there are none."""
 
     mean: np.ndarray
     deviation: np.ndarray

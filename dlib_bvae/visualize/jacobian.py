@@ -1,4 +1,4 @@
-"""How much latents change the same pixels: a decoder and codes in, the overlap of the columns of its Jacobian out; needs no labels."""
+"""How much latents change the same pixels: a decoder and codes in, the overlap of its Jacobian's columns out, without labels."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _LEAST = 1e-6  # of the largest squared length: a shorter column is a latent tha
 class Overlap(NamedTuple):
     """What JᵀJ says of the latents.
 
-    pairs: (J_i · J_j)² / (|J_i|² |J_j|²), averaged over images, in 0 … 1, float64 (k, k); NaN on the diagonal and for a latent that
-    changes no pixel. off_diagonal: the share of the sum of squares of JᵀJ that lies off its diagonal, over all images, in 0 … 1.
+    pairs: (J_i · J_j)² / (|J_i|² |J_j|²), averaged over images, in 0 … 1, float64 (k, k); NaN on the diagonal and for a
+    latent that changes no pixel. off_diagonal: the share of the sum of squares of JᵀJ, over all images, that lies off its
+    diagonal, in 0 … 1.
     lengths: |J_i|, root mean square over images, (k,). A column is scaled by its latent's standard deviation.
     """
 
@@ -31,10 +32,10 @@ class Overlap(NamedTuple):
 def jacobian_overlap(
     decode: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, latents: np.ndarray, deviations: np.ndarray
 ) -> Overlap | None:
-    """The overlap at `codes` (n, all latents), by central differences of a fiftieth of a standard deviation; exact for linear decoders.
+    """The overlap at `codes` (n, all latents), by central differences of 0.02 standard deviations; exact for linear decoders.
 
-    decode: latents float32 (n, all) → images. latents: int (k,), those that are compared. deviations: theirs over all images, > 0,
-    (k,). None where no latent changes a pixel, as of a decoder that looks its images up.
+    decode: latents float32 (n, all) → images. latents: int (k,), those that are compared. deviations: theirs over all images,
+    > 0, (k,). None where no latent changes a pixel, as of a decoder that looks its images up.
     """
     gram = np.stack([_gram(decode, code, latents, deviations) for code in codes.astype(np.float32)])
     squared = np.einsum("nii->ni", gram)

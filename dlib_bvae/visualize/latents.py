@@ -47,7 +47,7 @@ class Latents(NamedTuple):
         return np.isfinite(self.kl)
 
     def is_active(self, latent: int) -> bool:
-        """Whether its KL, or where it has none its largest mutual information, is at least NOTICEABLE; True where neither is known."""
+        """Whether its KL, else its largest mutual information, is at least NOTICEABLE; True where neither is known."""
         if self.with_variance[latent]:
             return bool(self.kl[latent] >= NOTICEABLE)
         return self.information is None or bool(self.information[latent].max() >= NOTICEABLE)
@@ -77,7 +77,7 @@ class Latents(NamedTuple):
         return (self.factors[factor], nats) if nats >= NOTICEABLE else None
 
     def carried(self, latent: int) -> str:
-        """What it carries, in a few words: its factor with the mutual information, or why it has no name; "" where none is known."""
+        """Its factor with the mutual information, or why it has no name; "" where no factor is known."""
         if (best := self.best(latent)) is not None:
             return f"{short(best[0])} {best[1]:.2f} nats"
         if not self.is_active(latent):

@@ -157,10 +157,8 @@ def _write_numbers(axes: Any, image: Any, values: np.ndarray) -> None:
     """The value in each cell, black on bright and white on dark."""
     shown = values[np.isfinite(values)]
     largest = np.abs(shown).max()
-    if (shown == np.rint(shown)).all() and largest < 1e5:
-        form = "{:.0f}"
-    else:
-        form = "{:.2f}" if 0.1 <= largest < 100 else "{:.2g}"
+    whole = (shown == np.rint(shown)).all() and largest < 1e5
+    form = "{:.0f}" if whole else "{:.2f}" if 0.1 <= largest < 100 else "{:.2g}"
     bright = image.to_rgba(values)[..., :3] @ [0.2126, 0.7152, 0.0722] > 0.46
     for (row, column), value in np.ndenumerate(values):
         if not np.isfinite(value):

@@ -96,7 +96,7 @@ class Run(NamedTuple):
         return Picture(f"{FIGURES}/{name}.png", alt, "", links)
 
     def known(self) -> tuple[np.ndarray, list[str]]:
-        """Mutual information (latents, factors) in nats and the factors' names. Raises NotApplicable where no latent has any of one."""
+        """Mutual information (latents, factors) in nats, and the factors' names. Raises NotApplicable where there is none."""
         information = self.latents.information
         if information is None:
             raise NotApplicable(self.latents.without)
@@ -162,8 +162,8 @@ def drawn_codes(codes: np.ndarray, with_variance: np.ndarray, num: int, seed: in
         rows = rng.integers(len(codes), size=(num, codes.shape[1]))
         drawn = np.stack([codes[rows[:, latent], latent] for latent in range(codes.shape[1])], axis=1)
         return drawn.astype(np.float32), (
-            "Decoded from random codes: the encoder gives no posterior variance, and so no prior; each latent comes from the code "
-            "of another random image, that is from the product of the marginal distributions."
+            "Decoded from random codes: the encoder gives no posterior variance, and so no prior; each latent comes from the "
+            "code of another random image, that is from the product of the marginal distributions."
         )
     drawn = codes[rng.integers(len(codes), size=num)].astype(np.float32)
     drawn[:, with_variance] = rng.standard_normal((num, int(with_variance.sum())), dtype=np.float32)
@@ -256,9 +256,10 @@ def effects(run: Run) -> Drawn:
     )
     text = (
         "Mean code of each active latent (row) against the value of each factor (column). In the column of the factor that the "
-        "latent follows, the one of its largest robustness score: the mean ± one standard deviation, the other factors vary. In the others: a curve for each of up to five "
-        "values of the followed factor, dark to bright, which is held fixed. A robust latent has a steep curve in one column and "
-        f"flat, separate ones elsewhere. IRS: its interventional robustness, of {len(rows):,} images."
+        "latent follows, the one of its largest robustness score: the mean ± one standard deviation, the other factors vary. In "
+        "the others: a curve for each of up to five values of the followed factor, dark to bright, which is held fixed. A "
+        "robust latent has a steep curve in one column and flat, separate ones elsewhere. IRS: its interventional "
+        f"robustness, of {len(rows):,} images."
     )
     return Drawn(text, [run.figure("interventional_effects", figure, "curves: mean code against each factor")])
 

@@ -23,7 +23,7 @@ _THUMBNAIL_ROWS = 5  # of traversals
 
 
 class Row(NamedTuple):
-    """A latent's row: its name, amount and what it carries, its range in words, a bar's length in 0 … 1, and whether it is active.
+    """A latent's row: its name, amount, what it carries, its range in words, a bar's length in 0 … 1, whether it is active.
 
     images: its traversal, float (10, H, W, C) in [0, 1]; marked: the column whose value is nearest to the encoded image's.
     """
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """title, facts: its head. originals, reconstructions: float (n, H, W, C) in [0, 1], n <= 10; the first is the one that is traversed."""
+    """title, facts, foot: lines of text. originals, reconstructions: float (n, H, W, C), n <= 10; the first one is traversed."""
 
     title: str
     facts: str
@@ -50,7 +50,7 @@ class Sheet(NamedTuple):
 
 
 def tiles(images: np.ndarray, side: int = _SIDE) -> np.ndarray:
-    """Float images (n, H, W, C) in [0, 1] → uint8 (n, side, side, 3) on grey: enlarged by an integer factor, or reduced to fit."""
+    """Float images (n, H, W, C) in [0, 1] → uint8 (n, side, side, 3) on grey, enlarged by an integer or reduced to fit."""
     from PIL import Image
 
     found = np.full((len(images), side, side, 3), 128, np.uint8)

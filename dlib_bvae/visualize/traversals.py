@@ -85,8 +85,8 @@ def overview(run: Run) -> Drawn:
     originals, decoded = run.data.observations_at(first), run.images(run.codes[first])
     drawn = sheet.Sheet(run.title, run.facts, originals, decoded, rows, run.foot)
     text = (
-        "The run in one picture: originals, reconstructions, and a traversal of each latent over the range of its codes, with what "
-        "it carries. The framed image of a row has the value that is nearest to the encoded image's."
+        "The run in one picture: originals, reconstructions, and a traversal of each latent over the range of its codes, with "
+        "what it carries. The framed image of a row has the value that is nearest to the encoded image's."
     )
     picture = run.save(
         "sheet.png", png(sheet.draw_sheet(drawn)), "originals, reconstructions and traversals of each latent"
