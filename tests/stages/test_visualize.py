@@ -132,7 +132,7 @@ def test_pca_has_no_kl_no_prior_and_no_curves(tmp_path):
     assert results["kl_per_latent"] == [None] * 3
     assert (np.diff(np.array(results["variance_per_latent"])[results["latent_order"]]) <= 0).all()
     assert "ordered by the variance" in page
-    assert "product of their marginal distributions" in page
+    assert "product of the marginal distributions" in page
     assert {"reconstructions.png", "traversals.gif", "mutual_information.png"} <= pictures.keys()
 
 

@@ -200,7 +200,9 @@ def lengths(axes):
 
 
 def test_bars_are_the_kl_in_its_order_or_what_is_explained_where_there_is_none():
-    (axes,) = bars(latents([0.5, np.nan, 3.0, 0.01], [0.1, 0.5, 0.2, 0], np.array([[0, 0.2], [1, 0], [0, 0], [0.3, 0]]))).axes
+    (axes,) = bars(
+        latents([0.5, np.nan, 3.0, 0.01], [0.1, 0.5, 0.2, 0], np.array([[0, 0.2], [1, 0], [0, 0], [0.3, 0]]))
+    ).axes
     assert lengths(axes) == [3.0, 0.5, 0.01]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["z2", "z0", "z3"]
     assert axes.get_xlabel() == "KL per latent (nats)"

@@ -11,7 +11,6 @@ from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.visualize.pictures import (
     as_pixels,
-    decoded,
     gif,
     labelled,
     panels,
@@ -75,6 +74,19 @@ def test_labels_stand_beside_and_above_and_leave_the_tiles_whole():
     above = named[: -bare.shape[0], -bare.shape[1] :]
     columns = [(above[:, 2 + 66 * k : 66 + 66 * k] < 128).any() for k in range(4)]
     assert columns == [True, False, False, True]
+
+
+def test_a_frame_marks_a_tile_and_leaves_it_whole():
+    rows = [np.random.default_rng(k).uniform(size=(4, 16, 16, 1)) for k in range(3)]
+    bare, framed = labelled(rows), labelled(rows, marked=[2, None, 0])
+    changed = (bare != framed).any(axis=2)
+    assert (framed[changed] == (213, 94, 0)).all()
+    for row, column in ((0, 2), (2, 0)):
+        part = changed[66 * row : 66 * row + 68, 66 * column : 66 * column + 68]
+        assert part[:2].all()
+        assert part[:, -2:].all()
+        assert not part[2:-2, 2:-2].any()
+    assert changed.sum() == 2 * (68**2 - 64**2)
 
 
 def test_texts_above_narrow_tiles_do_not_run_into_each_other():
@@ -190,21 +202,6 @@ def test_images_without_factors_stand_in_a_grid(tmp_path):
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     with pytest.raises(UserError, match="cannot write .*: No such file or directory; choose another --output"):
         save_preview(tmp_path / "no" / "bars.png", datasets.load("dummy_data"))
-
-
-@pytest.mark.parametrize("batch", [1, 4, 100])
-def test_codes_are_decoded_in_batches_and_keep_their_order(batch):
-    codes, sizes = np.random.default_rng(0).normal(size=(3, 5, 2)), []
-
-    def decode(latents):
-        assert latents.dtype == np.float32
-        sizes.append(len(latents))
-        return latents[:, None, None, :1] + latents[:, None, None, 1:]
-
-    images = decoded(decode, codes, batch)
-    np.testing.assert_allclose(images[..., 0, 0, 0], codes.sum(axis=2), rtol=1e-6, atol=1e-6)
-    assert max(sizes) <= batch
-    assert sum(sizes) == 15
 
 
 @pytest.mark.parametrize("channels", [1, 3])
