@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _SCRIPTS = ("data.js", "place.js", "table.js", "charts.js", "details.js", "board.js")  # each uses what stands before it
+_THUMBNAIL = "/visualize/thumbnail.png"
 _MOST_EMBEDDED = 64 * 1024  # bytes of one picture; larger ones are linked
 _MOST_EMBEDDED_IN_ALL = 4 * 2**20
 
@@ -53,7 +54,8 @@ def _digest(text: str) -> str:
 def _embedded(board: dict[str, Any], output: Path) -> dict[str, str]:
     """Link → data URI of the small pictures, as many as fit."""
     left, found = _MOST_EMBEDDED_IN_ALL, {}
-    for link in dict.fromkeys(link for run in board["runs"] for link in run["pictures"]):
+    links = dict.fromkeys(link for run in board["runs"] for link in run["pictures"])
+    for link in sorted(links, key=lambda each: not each.endswith(_THUMBNAIL)):  # which stand in the table
         path = Path(os.path.normpath(output.resolve() / link))  # the folder may not be there yet
         try:
             size = path.stat().st_size
