@@ -116,7 +116,8 @@ def test_paper_cuts_no_picture(drawn, chromium, dark):
     try:
         chromium.get((drawn[1] / "index.html").resolve().as_uri())
         ask = chromium.execute_script
-        fits = "return [...document.images].filter(i => i.offsetHeight).map(i => i.getBoundingClientRect().right <= innerWidth + 1)"
+        shown = "[...document.images].filter(image => image.offsetHeight)"
+        fits = f"return {shown}.map(image => image.getBoundingClientRect().right <= innerWidth + 1)"
         expect(chromium, lambda: ask(fits), lambda found: len(found) >= 6 and all(found))
         assert ask("return getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
         assert ask("return getComputedStyle(document.querySelector('nav')).display") == "none"

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from dlib_bvae import datasets
+from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.visualize.pictures import (
@@ -17,6 +18,7 @@ from dlib_bvae.visualize.pictures import (
     png,
     save_preview,
     save_reconstructions,
+    start_of,
     text_width,
     there_and_back,
     tile,
@@ -189,6 +191,25 @@ def test_each_row_walks_one_factor(tmp_path):
             else:
                 assert (tiles[row, column] == 128).all()
     assert (picture[:, :50] == 255).any(), "the factor has no name"
+
+
+class Hidden(GroundTruthData):
+    """A square on a wall, each in one of three greys, in one of two places: with equal greys its place does not show."""
+
+    name, fingerprint, origin = "hidden", "0", "rendered"
+    factor_names, factor_sizes, observation_shape, max_pixel = ("wall", "square", "place"), (3, 3, 2), (8, 8, 1), 255
+
+    def images_at(self, indices):
+        wall, square, place = self.factors_at(indices).T[:, :, None, None]
+        inside = (np.arange(8)[:, None] // 4 == place) & (np.arange(8) < 4)
+        return np.where(inside, 100 * square, 100 * wall).astype(np.uint8)[..., None]
+
+
+def test_a_preview_starts_where_every_factor_shows():
+    data = Hidden()
+    wall, square, _ = start_of(data)
+    assert wall != square
+    assert start_of(datasets.load("dummy_data")).tolist() == [1, 2, 4, 4]
 
 
 def test_images_without_factors_stand_in_a_grid(tmp_path):
