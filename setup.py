@@ -43,7 +43,7 @@ setup(
     package_data={
         **{name: ["*.gin"] for name in GIN},
         "dlib_bvae": ["py.typed"],
-        "dlib_bvae.leaderboard": ["page/*"],
+        "dlib_bvae.leaderboard": ["page/*.*", "page/vendor/*"],
         "dlib_bvae.leaderboard.submissions": ["schema.json"],
         "dlib_bvae.re_beta_vae": ["*.html", "*.md", "*.css"],
         "dlib_bvae.visualize": ["templates/*"],

@@ -12,10 +12,10 @@ from dlib_bvae import metrics
 from dlib_bvae.artifacts import finished, read_identity, read_results
 from dlib_bvae.errors import UserError, warn_once
 from dlib_bvae.metrics.score_info import About, Score, info_of, said_by
+from dlib_bvae.models.naming import readable_name, text_of
 from dlib_bvae.stages.inputs import TrainedRun
 from dlib_bvae.visualize.page import Cite, Facts, Shown
 
-_SYMBOLS = {"alpha": "α", "beta": "β", "gamma": "γ", "lambda": "λ"}
 _BOARD = Path("board", "index.html")  # where dlib_bvae_leaderboard writes, unless it is given another folder
 _ABOVE = 3  # folders above a run in which a board is looked for
 _WHERE = {
@@ -24,26 +24,6 @@ _WHERE = {
     "external": "files of the user",
 }
 _OPTIMIZER, _BATCH = "model.optimizer", "model.batch_size"
-
-
-def named(results: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
-    """A readable name of a training: its method with its parameters, and the network, "β-VAE β = 4 · burgess"."""
-    method = str(results["model"])
-    said = [
-        f"{_SYMBOLS.get(short, short)} = {text_of(value)}"
-        for key, value in sorted(parameters.items())
-        if key.startswith(f"{method}.") and (short := key.removeprefix(f"{method}."))
-    ]
-    title = {"vae": "β-VAE", "pca": "PCA", "fast_ica": "ICA"}.get(method, method)
-    network = text_of(parameters.get("encoder.encoder_fn", "")).removesuffix("_encoder")
-    return " · ".join(each for each in (f"{title} {', '.join(said)}".strip(), network) if each)
-
-
-def text_of(value: Any) -> str:
-    """A setting for people: 4.0 is "4", "@linear_weight()" is "linear_weight"."""
-    if isinstance(value, str):
-        return value.removeprefix("@").removesuffix("()")
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def facts_of(trained: TrainedRun, encoded: Path, directory: Path) -> Facts:
@@ -67,7 +47,7 @@ def facts_of(trained: TrainedRun, encoded: Path, directory: Path) -> Facts:
         ("trained", f"{str(results.get('started', ''))[:10]} on {results.get('device', 'an unknown device')}".strip()),
         ("version", f"dlib_bvae {environment.get('package_version', '')} {_short(environment)}".strip()),
     ]
-    title = named(results, parameters)
+    title = readable_name(parameters, str(results["model"]))
     return Facts(
         title=f"{title} on {results['dataset']}",
         lines=[(name, value) for name, value in lines if value],

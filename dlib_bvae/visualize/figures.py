@@ -18,7 +18,7 @@ FORMATS = ("svg", "pdf", "png")
 _DPI = 130  # on a page
 _PAPER_DPI = 300
 # Text of an SVG is text, in a PDF a TrueType font; ids in an SVG depend on what is drawn alone.
-_RC = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "dlib_bvae"}
+_RC: Any = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "dlib_bvae"}
 _METADATA: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
@@ -50,8 +50,10 @@ def figure_files(name: str, figure: Figure) -> dict[str, bytes]:
     """A matplotlib figure for a paper: {"<name>.svg", "<name>.pdf", "<name>.png"} → its bytes.
 
     The SVG has live text, the PDF embedded TrueType fonts, the PNG 300 dots an inch. None has a date, so the same figure is
-    the same files.
+    the same files. The figure keeps its layout afterwards.
     """
+    figure.draw_without_rendering()  # lays it out, which takes longest, once for all formats
+    figure.set_layout_engine("none")
     return {f"{name}.{kind}": _saved(figure, kind, _PAPER_DPI) for kind in FORMATS}
 
 
