@@ -58,6 +58,7 @@ _MADE_FROM = {
     "codes": "encoding",
     "encoded": "encoding",
     "sha256": "file",
+    "scores": "set of scores",
 }
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError
+from dlib_bvae.models import decoding
 from dlib_bvae.re_beta_vae.rows import value
-from dlib_bvae.visualize import diagrams, latents, pictures, traversals
+from dlib_bvae.visualize import diagrams, latents, pictures
 
 LATENTS, VALUES, RANGE = 8, 9, 2.0  # of a traversal; it goes from −RANGE to RANGE
 _SAMPLE = 2_000
@@ -51,7 +52,7 @@ def traversal(folder: Path) -> bytes:
     (start,) = model.encode(data.observations_at(_median(data)))[0]
     shown = np.argsort(-kl, kind="stable")[:LATENTS]
     values = np.tile(np.linspace(-RANGE, RANGE, VALUES), (len(shown), 1))
-    rows = pictures.decoded(model.decode, traversals.traverse(start, shown, values))
+    rows = decoding.decoded(model.decode, decoding.traverse(start, shown, values))
     return pictures.png(pictures.labelled(list(rows), [f"z{latent}, {kl[latent]:.2f} nats" for latent in shown]))
 
 

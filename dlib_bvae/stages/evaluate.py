@@ -114,7 +114,8 @@ def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -
         work, part = postprocess.encode_once(trained)
         used = work.used()
     codes = postprocess.codes_in(work, lambda: trained.encoder(part))
-    return Representation(work.directory, stage, part, codes, trained.decoder, trained.model), used
+    called = f"{trained.results['model']} on {part.name}, seed {trained.results['seed']}"
+    return Representation(work.directory, stage, part, codes, trained.decoder, trained.model, called), used
 
 
 def _opened(
@@ -266,7 +267,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
         )
     results = {**scores, **ours}
     work.name(folder(name))
-    save_matrices(work.begin(), scores, metrics.matrices(name), scoring.data)
+    save_matrices(work.begin(), scores, metrics.matrices(name), scoring.data, f"{name} · {representation.called}")
     work.finish(results, earlier=representation.directory)
     say(f"{work.directory}: {_shown(results)} ({seconds:.1f} s)")
     return work

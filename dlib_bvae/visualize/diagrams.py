@@ -17,6 +17,7 @@ from dlib_bvae.visualize.latents import Latents, short
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from tensorflow.core.util.event_pb2 import Event
 
 
@@ -158,8 +159,8 @@ def _events(path: Path) -> list[Event]:
     return found
 
 
-def draw_curves(curves: Mapping[str, Curve]) -> bytes | None:
-    """A PNG with a panel each for loss, reconstruction and kl in nats, as far as they are there; None where none is.
+def draw_curves(curves: Mapping[str, Curve]) -> Figure | None:
+    """A figure with a panel each for loss, reconstruction and kl in nats, as far as they are there; None where none is.
 
     A curve called validation/… is drawn into the panel of the same name.
     """
@@ -177,35 +178,45 @@ def draw_curves(curves: Mapping[str, Curve]) -> bytes | None:
             axes.plot(list(validation), list(validation.values()), label="validation", **looks)
             axes.legend(fontsize=8, frameon=False)
         axes.set_title({"kl": "KL"}.get(name, name), fontsize=10)
-        axes.set(xlabel="step", ylabel="nats an image")
+        axes.set(xlabel="step", ylabel="nats per image")
         light(axes, 8)
-    return figure_png(figure)
+    return figure
 
 
-def bars(latents: Latents) -> bytes:
-    """A PNG: one bar a latent, in the order of `latents`: KL in nats, or the variance of codes where none has a KL.
+def bars(latents: Latents) -> Figure:
+    """A bar a latent, the one that carries most on top: its KL in nats, or where none has one the variance that it explains.
 
-    Of a mixed model the latents without a KL have no bar.
+    Next to it stands what it carries; latents that are not active are grey. Of a mixed model those without a KL have no bar.
     """
     from matplotlib.figure import Figure
 
     order = latents.order()
     if latents.with_variance.any():
         order = order[latents.with_variance[order]]
-        heights, what = latents.kl[order], "KL (nats)"
+        lengths, what, form = latents.kl[order], "KL per latent (nats)", "{:.2f}"
     else:
-        heights, what = latents.variance[order], "variance of the code"
-    figure = Figure(figsize=(min(12.0, max(4.5, 1.2 + 0.5 * len(order))), 3.4), layout="constrained")
+        lengths, what, form = (
+            100 * latents.explained[order],
+            "share of the images' variance explained alone (%)",
+            "{:.1f}",
+        )
+    figure = Figure(figsize=(6.2, min(9.0, 0.9 + 0.27 * len(order))), layout="constrained")
     axes = figure.add_subplot()
-    rectangles = axes.bar(np.arange(len(order)), heights, color=COLOURS[0])
+    colours = [COLOURS[0] if latents.is_active(latent) else _GREY for latent in order]
+    rectangles = axes.barh(np.arange(len(order)), lengths, color=colours, height=0.75)
     if len(order) <= _MOST_NUMBERS:
-        axes.bar_label(rectangles, [f"{height:.2f}" for height in heights], fontsize=8, padding=2)
-    axes.margins(y=0.12)
+        texts = [
+            f"{form.format(n)}  {latents.carried(latent)}".rstrip() for n, latent in zip(lengths, order, strict=True)
+        ]
+        for text in axes.bar_label(rectangles, texts, fontsize=8, padding=3):
+            text.set_parse_math(False)
+        axes.margins(x=0.45)
     step = -(-len(order) // _MOST_NUMBERS)
-    axes.set_xticks(range(0, len(order), step), [f"z{latent}" for latent in order[::step]], fontsize=8)
-    axes.set(xlabel="latent, largest first", ylabel=what)
+    axes.set_yticks(range(0, len(order), step), [f"z{latent}" for latent in order[::step]], fontsize=8)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.set_xlabel(what, fontsize=9)
     light(axes)
-    return figure_png(figure)
+    return figure
 
 
 class Plane(NamedTuple):
@@ -251,8 +262,8 @@ def median_paths(data: GroundTruthData) -> list[tuple[str, np.ndarray, int]]:
     return paths
 
 
-def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarray, int]]) -> bytes:
-    """A PNG: paths in the plane, a colour and a mark each, over the cloud of codes in grey.
+def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarray, int]]) -> Figure:
+    """Paths in the plane, a colour and a mark each, over the cloud of codes in grey.
 
     cloud: codes (n, latents). paths: a name, codes (size, latents) along a factor, and the place of the start, marked by a star.
     """
@@ -274,7 +285,7 @@ def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarra
     axes.set_ylabel(f"second principal component ({plane.shares[1]:.0%} of the variance)")
     _name(axes, handles, ["other images", *(short(name) for name, _, _ in paths), "start"])
     light(axes)
-    return figure_png(figure)
+    return figure
 
 
 def _name(axes: Any, handles: list[Any], names: list[str]) -> None:

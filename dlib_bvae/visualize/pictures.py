@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,18 @@ from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
 
 _GAP = 2  # pixels between tiles
+_FRAME = (213, 94, 0)  # Okabe and Ito's vermilion
 _GREY = 128  # of the gaps: neither a black image nor a white one runs into it
 _LEAST = 64  # a tile's height in pixels; smaller images are enlarged by an integer factor
 _FONT = 13  # pixels
 _LINE = 17
 _MARGIN = 6
 _COLUMNS = 10  # of a preview
+_STARTS, _VISIBLE = 32, 0.1  # images of which a preview may start; see start_of
 _ENLARGED = 2  # reconstructions; a panel of an animation is seen alone, so it is larger than a tile
 _PANELS = 5  # in a row of an animation
 _CAPTION = 22  # pixels above a panel
 _SPACE = 12  # pixels between panels
-
-
-def decoded(decode: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, batch: int = 256) -> np.ndarray:
-    """Codes (…, latents) → float images (…, H, W, C) in [0, 1]; decode is given at most `batch` of them, float32 (n, latents)."""
-    flat = codes.reshape(-1, codes.shape[-1]).astype(np.float32, copy=False)
-    images = np.concatenate([decode(flat[first : first + batch]) for first in range(0, len(flat), batch)])
-    return images.reshape(*codes.shape[:-1], *images.shape[1:])
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
@@ -70,17 +65,24 @@ def tile(rows: Sequence[np.ndarray], zoom: int) -> np.ndarray:
 
 
 def labelled(
-    rows: Sequence[np.ndarray], row_labels: Sequence[str] = (), column_labels: Sequence[str] = ()
+    rows: Sequence[np.ndarray],
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    marked: Sequence[int | None] = (),
 ) -> np.ndarray:
     """Rows of images, each float (n, H, W, C) in [0, 1] → a picture uint8 (h, w, 3), enlarged as zoom_of says.
 
     row_labels: a text for each row, of one or more lines; column_labels: one for each column, left out where it has no room.
+    marked: the column of each row that gets a frame, in the gap around its tile.
     """
     pixels = [as_pixels(images) for images in rows]
     height, width = pixels[0].shape[1:3]
     zoom = zoom_of(height)
     step_y, step_x = height * zoom + _GAP, width * zoom + _GAP
     tiles = tile(pixels, zoom)
+    for row, column in enumerate(marked):
+        if column is not None:
+            _frame(tiles[row * step_y : (row + 1) * step_y + _GAP, column * step_x : (column + 1) * step_x + _GAP])
     left = 2 * _MARGIN + max(map(text_width, row_labels)) if row_labels else 0
     top = _LINE + _MARGIN if column_labels else 0
     canvas = np.full((top + len(tiles), left + tiles.shape[1], 3), 255, np.uint8)
@@ -94,6 +96,12 @@ def labelled(
     return write(canvas, texts)
 
 
+def _frame(part: np.ndarray) -> None:
+    """Colours the gap around a tile: the outermost pixels of `part`, a view of a picture."""
+    for edge in (part[:_GAP], part[-_GAP:], part[:, :_GAP], part[:, -_GAP:]):
+        edge[:] = _FRAME
+
+
 def write(canvas: np.ndarray, texts: Sequence[tuple[int, int, str, str]]) -> np.ndarray:
     """Writes (x, y, text, anchor) into a picture uint8 (h, w, 3) and returns it; anchors are Pillow's, lm and mm."""
     from PIL import Image, ImageDraw
@@ -104,13 +112,13 @@ def write(canvas: np.ndarray, texts: Sequence[tuple[int, int, str, str]]) -> np.
         lines = text.split("\n")
         for place, line in enumerate(lines):
             shifted = y + round((place - (len(lines) - 1) / 2) * _LINE)
-            pen.text((x, shifted), line, fill="black", anchor=anchor, font=_font())
+            pen.text((x, shifted), line, fill="black", anchor=anchor, font=font())
     return np.asarray(picture)
 
 
 def text_width(text: str) -> int:
     """The width in pixels of the longest line of `text`."""
-    return max(int(np.ceil(_font().getlength(line))) for line in text.split("\n"))
+    return max(int(np.ceil(font().getlength(line))) for line in text.split("\n"))
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -123,12 +131,12 @@ def png(picture: np.ndarray) -> bytes:
 
 
 @functools.cache
-def _font() -> Any:
-    """DejaVu Sans, which comes with matplotlib and has Greek letters."""
+def font(size: int = _FONT) -> Any:
+    """DejaVu Sans of `size` pixels, which comes with matplotlib and has Greek letters."""
     import matplotlib
     from PIL import ImageFont
 
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), _FONT)
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
 
 
 def save_reconstructions(path: Path, observations: np.ndarray, reconstructions: np.ndarray) -> None:
@@ -149,14 +157,15 @@ def _row(images: np.ndarray) -> np.ndarray:
 
 
 def save_preview(path: Path, data: ImageData) -> None:
-    """Writes a PNG: one row a factor, which walks through up to 10 of its values while the others keep their middle one.
+    """Writes a PNG: one row a factor, which walks through up to 10 of its values while the others are held fixed (see start_of).
 
     A data set without factors gives 10 × 10 images drawn at random by seed 0. Raises UserError when `path` cannot be
     written.
     """
     if isinstance(data, GroundTruthData):
         names = list(data.factor_names)
-        rows = [data.index_of(_walk(data.factor_sizes, k)) for k in range(data.num_factors)]
+        start = start_of(data)
+        rows = [data.index_of(_walk(data.factor_sizes, start, k, _COLUMNS)) for k in range(data.num_factors)]
     else:
         drawn = np.random.default_rng(0).choice(data.num_images, size=min(_COLUMNS**2, data.num_images), replace=False)
         rows = [drawn[start : start + _COLUMNS] for start in range(0, len(drawn), _COLUMNS)]
@@ -165,10 +174,33 @@ def save_preview(path: Path, data: ImageData) -> None:
     _save(path, names, pictures)
 
 
-def _walk(sizes: tuple[int, ...], factor: int) -> np.ndarray:
-    """Factor values (n, factors): `factor` goes from its first to its last value, the others keep their middle one."""
-    values = np.unique(np.linspace(0, sizes[factor] - 1, _COLUMNS).round().astype(int))
-    factors = np.tile([size // 2 for size in sizes], (len(values), 1))
+def start_of(data: GroundTruthData) -> np.ndarray:
+    """Factor values int64 (factors,) of an image on which every factor shows.
+
+    The middle ones, unless some factor changes pixels there by less than a tenth of what it does elsewhere, as the shape of an
+    object that has the colour of the wall; then of 32 images, drawn by seed 0, the one whose least visible factor shows most.
+    """
+    sizes = np.array(data.factor_sizes)
+    starts = np.vstack([sizes // 2, np.random.default_rng(0).integers(sizes, size=(_STARTS, len(sizes)))])
+    varying = np.flatnonzero(sizes > 1)
+    if not len(varying):
+        return starts[0]
+    change = np.array([[_change(data, start, int(factor)) for factor in varying] for start in starts])
+    most = change.max(axis=0)
+    shown = np.divide(change, most, out=np.ones(change.shape), where=most > 0).min(axis=1)
+    return starts[0 if shown[0] >= _VISIBLE else int(shown.argmax())]
+
+
+def _change(data: GroundTruthData, start: np.ndarray, factor: int) -> float:
+    """The largest mean change of a pixel between neighbours of three values of a factor, the others as in `start`."""
+    images = data.images_at(data.index_of(_walk(data.factor_sizes, start, factor, 3))).astype(np.float64)
+    return float(np.abs(np.diff(images, axis=0)).mean(axis=(1, 2, 3)).max())
+
+
+def _walk(sizes: tuple[int, ...], start: np.ndarray, factor: int, most: int) -> np.ndarray:
+    """Factor values (n, factors): `factor` goes from its first to its last value in at most `most`, the others as in `start`."""
+    values = np.unique(np.linspace(0, sizes[factor] - 1, most).round().astype(int))
+    factors = np.tile(start, (len(values), 1))
     factors[:, factor] = values
     return factors
 

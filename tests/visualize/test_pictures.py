@@ -7,17 +7,18 @@ import pytest
 from PIL import Image, ImageSequence
 
 from dlib_bvae import datasets
+from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.visualize.pictures import (
     as_pixels,
-    decoded,
     gif,
     labelled,
     panels,
     png,
     save_preview,
     save_reconstructions,
+    start_of,
     text_width,
     there_and_back,
     tile,
@@ -75,6 +76,19 @@ def test_labels_stand_beside_and_above_and_leave_the_tiles_whole():
     above = named[: -bare.shape[0], -bare.shape[1] :]
     columns = [(above[:, 2 + 66 * k : 66 + 66 * k] < 128).any() for k in range(4)]
     assert columns == [True, False, False, True]
+
+
+def test_a_frame_marks_a_tile_and_leaves_it_whole():
+    rows = [np.random.default_rng(k).uniform(size=(4, 16, 16, 1)) for k in range(3)]
+    bare, framed = labelled(rows), labelled(rows, marked=[2, None, 0])
+    changed = (bare != framed).any(axis=2)
+    assert (framed[changed] == (213, 94, 0)).all()
+    for row, column in ((0, 2), (2, 0)):
+        part = changed[66 * row : 66 * row + 68, 66 * column : 66 * column + 68]
+        assert part[:2].all()
+        assert part[:, -2:].all()
+        assert not part[2:-2, 2:-2].any()
+    assert changed.sum() == 2 * (68**2 - 64**2)
 
 
 def test_texts_above_narrow_tiles_do_not_run_into_each_other():
@@ -179,6 +193,25 @@ def test_each_row_walks_one_factor(tmp_path):
     assert (picture[:, :50] == 255).any(), "the factor has no name"
 
 
+class Hidden(GroundTruthData):
+    """A square on a wall, each in one of three greys, in one of two places: with equal greys its place does not show."""
+
+    name, fingerprint, origin = "hidden", "0", "rendered"
+    factor_names, factor_sizes, observation_shape, max_pixel = ("wall", "square", "place"), (3, 3, 2), (8, 8, 1), 255
+
+    def images_at(self, indices):
+        wall, square, place = self.factors_at(indices).T[:, :, None, None]
+        inside = (np.arange(8)[:, None] // 4 == place) & (np.arange(8) < 4)
+        return np.where(inside, 100 * square, 100 * wall).astype(np.uint8)[..., None]
+
+
+def test_a_preview_starts_where_every_factor_shows():
+    data = Hidden()
+    wall, square, _ = start_of(data)
+    assert wall != square
+    assert start_of(datasets.load("dummy_data")).tolist() == [1, 2, 4, 4]
+
+
 def test_images_without_factors_stand_in_a_grid(tmp_path):
     save_preview(tmp_path / "colours.png", Colours())
     picture = np.asarray(Image.open(tmp_path / "colours.png"))
@@ -190,21 +223,6 @@ def test_images_without_factors_stand_in_a_grid(tmp_path):
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     with pytest.raises(UserError, match="cannot write .*: No such file or directory; choose another --output"):
         save_preview(tmp_path / "no" / "bars.png", datasets.load("dummy_data"))
-
-
-@pytest.mark.parametrize("batch", [1, 4, 100])
-def test_codes_are_decoded_in_batches_and_keep_their_order(batch):
-    codes, sizes = np.random.default_rng(0).normal(size=(3, 5, 2)), []
-
-    def decode(latents):
-        assert latents.dtype == np.float32
-        sizes.append(len(latents))
-        return latents[:, None, None, :1] + latents[:, None, None, 1:]
-
-    images = decoded(decode, codes, batch)
-    np.testing.assert_allclose(images[..., 0, 0, 0], codes.sum(axis=2), rtol=1e-6, atol=1e-6)
-    assert max(sizes) <= batch
-    assert sum(sizes) == 15
 
 
 @pytest.mark.parametrize("channels", [1, 3])
