@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.re_beta_vae.evidence import Seeds
-from dlib_bvae.visualize.diagrams import COLOURS, figure_png
+from dlib_bvae.visualize.figures import COLOURS, figure_png
 
 _STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 _MARKS = "osD^vP"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,21 +12,16 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.runtime import load_tensorflow
+from dlib_bvae.visualize.figures import COLOURS, MARKS, figure_png, light, look
 from dlib_bvae.visualize.latents import Latents, short
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
     from tensorflow.core.util.event_pb2 import Event
 
 
-# Okabe and Ito's colours, which readers who confuse red and green tell apart; dashes and marks for those who print in grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
-_MARKS = "osD^vP*X<>"
 _GREY = "0.8"
 _TILES = ("#009E73", "#F0E442", "#D55E00", "#DDDDDD", "#56B4E9")  # Okabe and Ito's, and a grey
-_DPI = 130
 _MOST_NUMBERS = 24  # bars with their number above: beyond, they become too narrow
 _LOSSES = ("loss", "reconstruction", "kl")
 _VALIDATION = "validation/"
@@ -113,7 +107,7 @@ def _draw(panel: Any, part: pd.DataFrame, curves: list[str], axes: Axes, doublin
         panel.minorticks_off()
     elif all(value % 1 == 0 for value in values):
         panel.xaxis.get_major_locator().set_params(integer=True)
-    _light(panel, 7)
+    light(panel, 7)
 
 
 def _legend(panel: Any, curves: list[str]) -> None:
@@ -124,14 +118,7 @@ def _legend(panel: Any, curves: list[str]) -> None:
 
 def _style(k: int) -> dict[str, Any]:
     """The k-th curve's looks."""
-    place = k % len(COLOURS)
-    return {
-        "color": COLOURS[place],
-        "linestyle": _DASHES[place],
-        "marker": _MARKS[place],
-        "markersize": 3,
-        "linewidth": 1.2,
-    }
+    return {**look(k), "markersize": 3, "linewidth": 1.2}
 
 
 def _limits(values: pd.Series) -> tuple[float, float]:
@@ -191,7 +178,7 @@ def draw_curves(curves: Mapping[str, Curve]) -> bytes | None:
             axes.legend(fontsize=8, frameon=False)
         axes.set_title({"kl": "KL"}.get(name, name), fontsize=10)
         axes.set(xlabel="step", ylabel="nats an image")
-        _light(axes, 8)
+        light(axes, 8)
     return figure_png(figure)
 
 
@@ -217,7 +204,7 @@ def bars(latents: Latents) -> bytes:
     step = -(-len(order) // _MOST_NUMBERS)
     axes.set_xticks(range(0, len(order), step), [f"z{latent}" for latent in order[::step]], fontsize=8)
     axes.set(xlabel="latent, largest first", ylabel=what)
-    _light(axes)
+    light(axes)
     return figure_png(figure)
 
 
@@ -278,7 +265,7 @@ def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarra
     handles = axes.plot([], [], "o", color=_GREY, markersize=4)  # the dots themselves are too small to be named by
     for k, (_, codes, _) in enumerate(paths):
         x, y = plane.project(codes).T
-        looks: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": _MARKS[k % len(_MARKS)]}
+        looks: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": MARKS[k % len(MARKS)]}
         handles += axes.plot(x, y, markersize=4, linewidth=1.2, **looks)
     _, codes, start = paths[0]
     x, y = plane.project(codes[start : start + 1]).T
@@ -286,7 +273,7 @@ def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarra
     axes.set_xlabel(f"first principal component ({plane.shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second principal component ({plane.shares[1]:.0%} of the variance)")
     _name(axes, handles, ["other images", *(short(name) for name, _, _ in paths), "start"])
-    _light(axes)
+    light(axes)
     return figure_png(figure)
 
 
@@ -297,21 +284,3 @@ def _name(axes: Any, handles: list[Any], names: list[str]) -> None:
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)
         text.set_text(name)
-
-
-def _light(axes: Any, ticks: int | None = None) -> None:
-    """The look of every panel: no frame above and on the right; with `ticks`, the size of their texts, a faint grid."""
-    if ticks is not None:
-        axes.tick_params(labelsize=ticks)
-        axes.grid(color="0.9", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def figure_png(figure: Figure) -> bytes:
-    """A matplotlib figure as a PNG file."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()

@@ -21,6 +21,7 @@ from dlib_bvae.visualize.diagrams import (
     plane_of,
     scalars,
 )
+from dlib_bvae.visualize.figures import COLOURS
 from dlib_bvae.visualize.latents import Latents
 
 
@@ -150,7 +151,7 @@ def test_a_curve_is_the_mean_on_a_band_from_the_least_to_the_largest(figures):
     ]
     band = first.collections[0].get_paths()[0].vertices
     assert {tuple(point) for point in band.round(6).tolist()} == {(1, 0.2), (4, 0.5), (1, 0.6)}
-    assert [line.get_color() for line in first.lines] == list(diagrams.COLOURS[:2])
+    assert [line.get_color() for line in first.lines] == list(COLOURS[:2])
     assert second.lines[0].get_ydata().tolist() == [0.1]
     assert (first.get_title(), first.get_xlabel(), first.get_ylabel()) == ("a", "β of a", "mig")
     assert second.get_ylabel() == ""
@@ -184,8 +185,8 @@ def test_more_curves_than_colours_begin_again(figures):
     frame = rows_of(*[("mig", "a", x, f"m{k}", k / 10) for k in range(9) for x in (1, 2)])
     grid_of_curves(frame, AXES, {"a": "β"})
     lines = figures[0].axes[0].lines[:9]
-    assert [line.get_color() for line in lines] == [*diagrams.COLOURS, *diagrams.COLOURS[:2]]
-    assert lines[7].get_marker() == lines[0].get_marker()
+    assert [line.get_color() for line in lines] == [*COLOURS, *COLOURS[:2]]
+    assert lines[7].get_marker() != lines[0].get_marker()
     assert len({line.get_linestyle() + line.get_marker() for line in lines[:7]}) == 7
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import setuptools
 
-from dlib_bvae.visualize.diagrams import figure_png
+from dlib_bvae.visualize.figures import figure_png
 from dlib_bvae.visualize.latents import Latents
 from dlib_bvae.visualize.page import Section, page
 from dlib_bvae.visualize.pictures import png
