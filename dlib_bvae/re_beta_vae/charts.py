@@ -181,8 +181,8 @@ def tiles(shown: Tiles) -> Figure:
     tall, wide = pixels[0].shape[1] * zoom, pixels[0].shape[2] * zoom
     picture = tile(pixels, zoom)
     step_y, step_x = (picture.shape[0] - 2) // len(pixels), wide + 2
-    room = 0.1 + 0.075 * max((len(line) for label in shown.labels for line in label.split("\n")), default=0)
-    figure = Figure(figsize=(picture.shape[1] / _DOTS + room, picture.shape[0] / _DOTS), layout="constrained")
+    room = 0.3 + 0.075 * max((len(line) for label in shown.labels for line in label.split("\n")), default=0)
+    figure = Figure(figsize=(picture.shape[1] / _DOTS + room, picture.shape[0] / _DOTS + 0.1), layout="constrained")
     place = figure.add_subplot()
     place.imshow(picture, interpolation="none")
     place.set_xticks([])
@@ -230,7 +230,7 @@ def _finish(place: Any, title: str, x: str, y: str) -> None:
 def _legend_below(figure: Any, places: Sequence[Any]) -> None:
     """One legend of all names under the panels."""
     named: dict[str, Any] = {}
-    columns = 3 if len(places) == 1 else 7
+    columns = 2 if len(places) == 1 else 7
     for place in places:
         for handle, label in zip(*place.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)

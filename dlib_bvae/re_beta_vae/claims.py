@@ -57,8 +57,7 @@ RULES = {
 
 
 class Verdict(NamedTuple):
-    """status: one of HOLDS, FAILS, OPEN; evidence: the numbers that decided, in sentences; short: the reason in a "
-    "few words."""
+    """status: one of HOLDS, FAILS, OPEN. evidence: the numbers that decided, in sentences. short: the reason in few words."""
 
     status: str
     evidence: str

@@ -273,7 +273,7 @@ def paths_on(
 ) -> list[tuple[str, Any]]:
     """Draws what draw_paths shows into one panel; returns (name, line) of the cloud, each path and the start, for a legend."""
     x, y = plane.project(cloud).T
-    axes.scatter(x, y, s=3, color=_GREY, linewidths=0)
+    axes.scatter(x, y, s=3, color=_GREY, linewidths=0, rasterized=True)  # thousands of them make a file slow
     (dots,) = axes.plot([], [], "o", color=_GREY, markersize=4)  # the dots themselves are too small to be named by
     named = [("other images", dots)]
     for k, (name, codes, _) in enumerate(paths):
