@@ -73,7 +73,7 @@ class Gallery:
         source = None if source is None else f"{source} drawing {_DRAWING}"
         why, files = none, self._files(name)
         known = self._known.get(name) if files else None
-        if source is not None and (known is None or known["source"] != source):
+        if source is not None and (known is None or known["source"] != source or len(files) < len(_SUFFIXES)):
             why = SWITCHED_OFF
             if self.draw:
                 try:
