@@ -128,20 +128,21 @@ def _verdict_table(verdicts: Matrix) -> Table:
 def _summary(found: pd.DataFrame, kept: pd.DataFrame) -> list[str]:
     labels = sorted({*kept["dataset"]})
     rendered = [name for name in labels if name.endswith("_rendered")]
-    others = [name for name in labels if name.endswith(")")]
+    unofficial = [name for name in labels if name.endswith(")")]
     runs, excluded = kept["run"].nunique(), len(found) - len(kept)
     text = f"This report covers {counted(runs, 'training run')} and {counted(len(kept), 'evaluation')}. "
     if excluded:
-        text += f"{counted(excluded, 'evaluation')} of {found[RUN].nunique() - runs} other runs excluded: see the end. "
+        others = counted(found[RUN].nunique() - runs, "other run")
+        text += f"Excluded: {counted(excluded, 'evaluation')} of {others}, see the end. "
     texts = [text + "A cell without runs says “not run”."]
     if rendered:
         texts.append(
             f"{', '.join(rendered)}: the pixels are rendered by this package on the official factor grids. They are not the "
             "official files, so these numbers stand next to the paper's, not in their place."
         )
-    if others:
+    if unofficial:
         texts.append(
-            f"{', '.join(others)}: the files are not known to be the official ones, so these numbers do not compare with "
+            f"{', '.join(unofficial)}: the files are not known to be the official ones, so these numbers do not compare with "
             "published ones."
         )
     return [

@@ -14,7 +14,9 @@ def lines_of(place):
 
 
 def test_charts_are_the_same_twice_and_their_text_is_text():
-    draw = lambda last: charts.scores_by_pairs({"a & <b> $x$": ByPairs({"4-VAE": {16: [50.0], 64: [60.0, last]}}, 20.0)})
+    draw = lambda last: charts.scores_by_pairs(
+        {"a & <b> $x$": ByPairs({"4-VAE": {16: [50.0], 64: [60.0, last]}}, 20.0)}
+    )
     first, again, other = (figure_files("chart", draw(last)) for last in (61.0, 61.0, 62.0))
     assert list(first) == ["chart.svg", "chart.pdf", "chart.png"]
     assert first == again
@@ -76,7 +78,11 @@ def test_scores_by_pairs_are_curves_that_look_different_with_their_spread():
 
 
 def test_training_curves_are_medians_on_a_band_over_seeds_after_the_share_that_is_left_out():
-    seeds = [([100, 200, 400], [9.0, 5.0, 4.0]), ([100, 200, 400], [8.0, 7.0, 2.0]), ([100, 200, 300, 400], [1.0, 6.0, 1.0, 0.0])]
+    seeds = [
+        ([100, 200, 400], [9.0, 5.0, 4.0]),
+        ([100, 200, 400], [8.0, 7.0, 2.0]),
+        ([100, 200, 300, 400], [1.0, 6.0, 1.0, 0.0]),
+    ]
     panels = {"a": {"4-VAE": seeds, "1-VAE": seeds[:1], "10-VAE (1 seed missing)": []}}
     figure = charts.training_curves(panels, "nats", since=0.5)
     (place,) = figure.axes
@@ -108,14 +114,21 @@ def test_panels_stand_in_rows_of_three_and_four_in_a_square(panels, rows, column
 def walk_of(scale: float) -> Walk:
     """A cloud along the first latent, a little along the second; two factors."""
     cloud = scale * np.array([[3.0, 0.0, 0.0], [-3.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0]])
-    paths = [("scale", scale * np.array([[0.0, 1.0, 0.0], [2.0, -1.0, 0.0]]), 0), ("row", np.array([[1.0, 1.0, 5.0]]), 0)]
+    paths = [
+        ("scale", scale * np.array([[0.0, 1.0, 0.0], [2.0, -1.0, 0.0]]), 0),
+        ("row", np.array([[1.0, 1.0, 5.0]]), 0),
+    ]
     return Walk(plane_of(cloud), cloud, paths)
 
 
 def test_walks_have_equal_axes_one_look_a_factor_and_say_what_is_missing():
     figure = charts.walks({"1-VAE": walk_of(1.0), "4-VAE": walk_of(0.5), "10-VAE": "missing: <no> $model$"})
     places = figure.axes
-    assert [place.get_title() for place in places] == ["1-VAE (100% of the variance)", "4-VAE (100% of the variance)", "10-VAE"]
+    assert [place.get_title() for place in places] == [
+        "1-VAE (100% of the variance)",
+        "4-VAE (100% of the variance)",
+        "10-VAE",
+    ]
     assert places[0].get_gridspec().get_geometry() == (2, 2)
     for place in places:
         assert [*place.get_xlim(), *place.get_ylim()] == pytest.approx([-3.18, 3.18] * 2)
@@ -140,10 +153,15 @@ def test_tiles_have_their_labels_in_the_middle_of_their_rows_and_frames_around_w
     (place,) = figure.axes
     picture = place.images[0].get_array()
     assert picture.shape == (2 + 2 * 66, 2 + 3 * 66, 3)  # 4 pixels become 64, with 2 between
-    assert [label.get_text() for label in place.get_yticklabels()] == ["image, reconstruction", "z1, 2.00 nats\n−1.0 … 1.0"]
+    assert [label.get_text() for label in place.get_yticklabels()] == [
+        "image, reconstruction",
+        "z1, 2.00 nats\n−1.0 … 1.0",
+    ]
     assert place.get_yticks().tolist() == [2 + 32, 2 + 66 + 32]
     (frame,) = place.patches
     x, y = frame.get_xy()
-    assert (picture[int(y) + 3 : int(y + frame.get_height()) - 2, int(x) + 3 : int(x + frame.get_width()) - 2] == 255).all()
+    assert (
+        picture[int(y) + 3 : int(y + frame.get_height()) - 2, int(x) + 3 : int(x + frame.get_width()) - 2] == 255
+    ).all()
     assert (x, y) == (2 * 66 + 0.5, 66 + 0.5)
     assert charts.tiles(Tiles(rows)).axes[0].patches[:] == []

@@ -48,7 +48,8 @@ def test_claim_1_needs_what_higgins_et_al_trained_and_every_beta_that_was_run():
 
 def test_the_evidence_says_which_mean_is_highest_and_which_comparison_is_weakest():
     found = claims.not_near_perfect(
-        {"1-VAE": [50.0, 60.0, 55.0], "4-VAE": [70.0, 72.0, 71.0]}, {"1-VAE": [80.0, 90.0, 85.0], "4-VAE": [75.0, 99.0, 78.0]}
+        {"1-VAE": [50.0, 60.0, 55.0], "4-VAE": [70.0, 72.0, 71.0]},
+        {"1-VAE": [80.0, 90.0, 85.0], "4-VAE": [75.0, 99.0, 78.0]},
     )
     assert "All factors, all seeds: at most 71.00 % (4-VAE)" in found.evidence
     assert "without shape, all seeds: at most 85.00 % (1-VAE)" in found.evidence
@@ -64,7 +65,9 @@ def test_the_best_beta():
     assert status(claims.small_beta_is_best({0.1: large, 1.0: middle, 4.0: small})) == FAILS
     assert status(claims.small_beta_is_best({0.1: around(50.2), 4.0: middle})) == OPEN
     assert status(claims.small_beta_is_best({0.1: small, 4.0: [10.0, 11.0]})) == OPEN
-    assert status(claims.small_beta_is_best({0.1: small, 1.0: [10.0], 4.0: large})) == OPEN  # 1 may be the worst, or the best
+    assert (
+        status(claims.small_beta_is_best({0.1: small, 1.0: [10.0], 4.0: large})) == OPEN
+    )  # 1 may be the worst, or the best
     assert status(claims.small_beta_is_best({4.0: small, 10.0: large})) == OPEN
     two = claims.small_beta_is_best({0.1: [34.87, 34.85], 1.0: [34.9, 34.78], 4.0: [33.0, 32.0]})
     assert (two.status, two.short) == (OPEN, "fewer than 3 seeds")  # however far apart
@@ -81,7 +84,10 @@ def test_the_two_candidates_of_claim_2_are_corrected_for():
 def test_pca_and_chance_stand_in_the_evidence():
     scores = {0.1: around(34.9), 4.0: around(30)}
     found = claims.small_beta_is_best(scores, References(around(49), 100 / 7)).evidence
-    assert "PCA, which has no β: 49.00 %; the 0.1-VAE lies 14.10 points below it (two-sided p < 0.001). Chance: 14.29 %." in found
+    assert (
+        "PCA, which has no β: 49.00 %; the 0.1-VAE lies 14.10 points below it (two-sided p < 0.001). Chance: 14.29 %."
+        in found
+    )
     found = claims.small_beta_is_best(scores, References([20.0, 22.0])).evidence
     assert "PCA, which has no β: 21.00 %, 13.90 points below the 0.1-VAE." in found
     assert "Chance" not in found
@@ -115,7 +121,10 @@ def test_fid_and_loss():
     noise = [0.3, -0.2, 0.1]
     losses = {beta: seeds([100 + beta + each for each in noise]) for beta in BETAS}
     for name in ("CIFAR-100", "CIFAR-10"):  # the paper's, whose CIFAR-10 has the first two the other way round
-        fids = {beta: seeds([each, each + beta, each - 2 * beta]) for beta, each in zip(BETAS, paper.TABLE_3[name], strict=True)}
+        fids = {
+            beta: seeds([each, each + beta, each - 2 * beta])
+            for beta, each in zip(BETAS, paper.TABLE_3[name], strict=True)
+        }
         assert status(claims.fid_follows_loss(fids, losses, "fid_reconstruction")) == HOLDS
     falling = {beta: seeds([100 - beta, 100 - beta**1.1, 100 - beta**1.2]) for beta in BETAS}
     assert status(claims.fid_follows_loss(falling, losses, "fid_reconstruction")) == FAILS

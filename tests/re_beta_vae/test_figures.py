@@ -53,7 +53,10 @@ def test_of_two_runs_as_near_to_the_median_the_lower_score_counts(tmp_path):
 
 
 def test_a_cell_without_scores_is_shown_by_its_least_seed(tmp_path):
-    rows = [report_rows.scored(report_rows.training("cifar10", "1-VAE", seed, "Conv"), "image_quality", fid_sample=1.0) for seed in (9, 4)]
+    rows = [
+        report_rows.scored(report_rows.training("cifar10", "1-VAE", seed, "Conv"), "image_quality", fid_sample=1.0)
+        for seed in (9, 4)
+    ]
     frame = report_rows.frame(rows)
     frame["folder"] = str(tmp_path)
     (tmp_path / "train").mkdir()
@@ -84,7 +87,9 @@ def test_a_broken_run_is_missing_and_the_others_are_there(evidence, tmp_path, mo
     assert [each.missing for each in found.values()] == ["not run", "broken", "", "not run", *["not run"] * 4]
     drawn = found["Figure 4: dsprites_rendered, MLP, 4-VAE (seed 1: 70.0 %, nearest to the median (70.0 %) of 3 seeds)"]
     assert ">4-1<" in drawn.path.read_text()
-    assert [path.name for path in drawn.files] == [f"figure_4_dsprites_rendered_MLP_4-VAE.{kind}" for kind in ("svg", "pdf", "png")]
+    assert [path.name for path in drawn.files] == [
+        f"figure_4_dsprites_rendered_MLP_4-VAE.{kind}" for kind in ("svg", "pdf", "png")
+    ]
 
 
 def test_the_panel_of_a_broken_run_says_so(evidence, tmp_path, monkeypatch):
@@ -139,7 +144,11 @@ def test_curves_of_the_results_go_before_events(tmp_path, curves):
     for seed in (1, 2):
         kept = {f"{stem}name": "fd_x_small_9", f"{stem}steps": "[1]", f"{stem}values": f"[{seed}.0]"}
         kept[f"{stem}reconstruction_loss"] = f"[{seed + 5}.0]"
-        rows.append(report_rows.scored(report_rows.training("cifar100", "1-VAE", seed, "Conv", **kept), "image_quality", fid_sample=1.0))
+        rows.append(
+            report_rows.scored(
+                report_rows.training("cifar100", "1-VAE", seed, "Conv", **kept), "image_quality", fid_sample=1.0
+            )
+        )
     with_curve = Evidence(of_study(report_rows.frame(rows))[0])
     hundred, ten = figures.distances(Gallery(tmp_path / "other", False), with_curve)
     assert curves == [({"fd_x_small_9": {"1-VAE": [([1], [1.0]), ([1], [2.0])]}}, 0.0)]
@@ -153,7 +162,9 @@ def test_curves_of_the_results_go_before_events(tmp_path, curves):
 def test_cifar_of_other_files_has_figures_that_say_so(tmp_path, monkeypatch):
     rows = [
         report_rows.scored(
-            report_rows.training("image_folder(cifar10 jpg)", model, 1, "Conv", train_results__origin="external"), "image_quality", fid_sample=1.0
+            report_rows.training("image_folder(cifar10 jpg)", model, 1, "Conv", train_results__origin="external"),
+            "image_quality",
+            fid_sample=1.0,
         )
         for model in ("0.1-VAE", "10-VAE")
     ]

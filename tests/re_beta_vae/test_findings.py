@@ -55,7 +55,13 @@ def test_cifar_of_other_files_has_its_own_verdicts():
         if row["train_results.dataset"] == "cifar10"
     ]
     evidence, claims = found_in(report_rows.frame(other))
-    titles = [each.title for claim in claims for _, found in claim.findings for each in found if each.subject.family == "CIFAR-10"]
+    titles = [
+        each.title
+        for claim in claims
+        for _, found in claim.findings
+        for each in found
+        if each.subject.family == "CIFAR-10"
+    ]
     assert titles[0] == "cifar10_jpeg (re-encoded), Conv"
     assert all(title.startswith("cifar10_jpeg (re-encoded)") for title in titles)
     assert evidence.datasets("CIFAR-10") == ["cifar10_jpeg (re-encoded)"]

@@ -91,7 +91,9 @@ def whole_study() -> pd.DataFrame:
         for pairs in (16, 64, 128, 256):
             for factors in (None, FOUR):
                 low = 50.0 + place + pairs / 20 + (10 if factors else 0)
-                rows += cell("dsprites_rendered", model, [low, low + 4, low + 2], architecture, pairs=pairs, factors=factors)
+                rows += cell(
+                    "dsprites_rendered", model, [low, low + 4, low + 2], architecture, pairs=pairs, factors=factors
+                )
         for other, classifier in enumerate(("linear", "mlp", "random_forest")):
             scores = [52.0 + place, 55.0 + place, 53.4 + place + other / 5]
             rows += cell("dsprites_rendered", model, scores, architecture, classifier=classifier)
