@@ -205,7 +205,7 @@ def _place(subject: Subject, model: str) -> tuple[str, str, str]:
 def _beta_vae(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a cell, seed and setting: pairs (L), classifier, asked, value in [0, 1]."""
     wanted = (rows["evaluation_results.metric"] == "beta_vae") & (rows["representation"] == "mean")
-    wanted &= column(rows, "evaluation_config.evaluation.split").fillna("all") == "all"
+    wanted &= column(rows, "evaluation_config.evaluation.split").astype(object).fillna("all") == "all"
     found = rows.loc[wanted, _KEYS].copy()
     part = rows[wanted]
     stem = "evaluation_results.metric_parameters"

@@ -169,7 +169,8 @@ def test_words_of_the_field(written):
     for path in written:
         text = path.read_text(encoding="utf-8")
         assert re.search(
-            r"This report covers \d+ training runs and \d+ evaluations\. Excluded: 1 evaluation of 1 other run, see the end\.", text
+            r"This report covers \d+ training runs and \d+ evaluations\. Excluded: 1 evaluation of 1 other run, see the end\.",
+            text,
         )
         for heading in (
             "Training set-up",
