@@ -17,7 +17,6 @@ from dlib_bvae.visualize.latents import Latents, short
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
     from tensorflow.core.util.event_pb2 import Event
 
 
@@ -271,21 +270,30 @@ def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarra
 
     figure = Figure(figsize=(7.4, 5.0), layout="constrained")
     axes = figure.add_subplot()
-    x, y = plane.project(cloud).T
-    axes.scatter(x, y, s=3, color=_GREY, linewidths=0)
-    handles = axes.plot([], [], "o", color=_GREY, markersize=4)  # the dots themselves are too small to be named by
-    for k, (_, codes, _) in enumerate(paths):
-        x, y = plane.project(codes).T
-        looks: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": MARKS[k % len(MARKS)]}
-        handles += axes.plot(x, y, markersize=4, linewidth=1.2, **looks)
-    _, codes, start = paths[0]
-    x, y = plane.project(codes[start : start + 1]).T
-    handles += axes.plot(x, y, "*", color="white", markeredgecolor="black", markersize=16)
+    named = paths_on(axes, plane, cloud, paths)
     axes.set_xlabel(f"first principal component ({plane.shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second principal component ({plane.shares[1]:.0%} of the variance)")
-    _name(axes, handles, ["other images", *(short(name) for name, _, _ in paths), "start"])
+    _name(axes, [line for _, line in named], [name for name, _ in named])
     light(axes)
     return figure
+
+
+def paths_on(
+    axes: Any, plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarray, int]]
+) -> list[tuple[str, Any]]:
+    """Draws what draw_paths shows into one panel; returns (name, line) of the cloud, each path and the start, for a legend."""
+    x, y = plane.project(cloud).T
+    axes.scatter(x, y, s=3, color=_GREY, linewidths=0, rasterized=True)  # thousands of them make a file slow
+    (dots,) = axes.plot([], [], "o", color=_GREY, markersize=4)  # the dots themselves are too small to be named by
+    named = [("other images", dots)]
+    for k, (name, codes, _) in enumerate(paths):
+        x, y = plane.project(codes).T
+        looks: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": MARKS[k % len(MARKS)]}
+        named += [(short(name), line) for line in axes.plot(x, y, markersize=4, linewidth=1.2, **looks)]
+    _, codes, start = paths[0]
+    x, y = plane.project(codes[start : start + 1]).T
+    star = axes.plot(x, y, "*", color="white", markeredgecolor="black", markersize=16)
+    return [*named, ("start", star[0])]
 
 
 def _name(axes: Any, handles: list[Any], names: list[str]) -> None:
