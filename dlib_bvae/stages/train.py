@@ -40,6 +40,8 @@ from dlib_bvae.training.callbacks.divergence import Divergence
 from dlib_bvae.training.callbacks.validation import make_validation
 from dlib_bvae.training.checkpoints import keep_newest, kept_step
 from dlib_bvae.training.devices import choose_strategy, determinism, scope
+from dlib_bvae.training.events import VALIDATION
+from dlib_bvae.training.examples import RECONSTRUCTED, examples_of
 from dlib_bvae.training.exports import exported_steps
 from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import steps_of
@@ -62,7 +64,6 @@ REGISTRIES = (
     SCHEDULES,
     EXTRACTORS,
 )
-_EXAMPLES = 8
 _INITIAL = "model.initial_weights"
 _OF_FITS = ("model", "name", "random_seed")  # what a baseline reads of the settings
 # What turns a part of training on, and its further parameters with it.
@@ -76,7 +77,7 @@ TRAIN = Stage(
     way_out="choose another --model_dir, or --overwrite to begin again",
     continues=True,
     grows="model.training_steps",
-    kept=("checkpoint", "events*", "saved_model-*[0-9]"),
+    kept=("checkpoint", "events*", VALIDATION, "saved_model-*[0-9]"),
 )
 
 # What learns: the directory where it continues → the network (None: see Baseline.fit), and results with the seconds it took.
@@ -231,7 +232,7 @@ def finish(
     if isinstance(settings.model, Objective) and settings.model.total_correlation and isinstance(network, GaussianVAE):
         measured["gaussian_total_correlation"] = sampled_total_correlation(network.encode, data, settings.random_seed)
     if network is not None:
-        _export(network, _examples(data), work.part)
+        _export(network, examples_of(data)[:RECONSTRUCTED], work.part)
         measured["weights"] = weights_digest(work.part / "saved_model")
     seconds = measured.pop("seconds")
     results = {
@@ -370,7 +371,7 @@ def _export(network: Model, examples: np.ndarray, part: Path) -> None:
 def build(
     data: ImageData, settings: TrainingSettings, shared: Feed | None = None, begun: bool = False
 ) -> tuple[Trainer, np.ndarray]:
-    """The trainer on `data`, and the observations whose reconstructions are logged.
+    """The trainer on `data`, and the observations by which it is watched (see examples_of).
 
     shared: see make_feed. begun: whether a checkpoint has its weights, so that where they start does not matter any more.
     """
@@ -390,10 +391,4 @@ def build(
     # In this order they are called: what validation ends is ended before the curve's last point.
     callbacks = (Divergence(settings.loss_window), validation, frechet_curve(data))
     watching = [callback for callback in callbacks if callback is not None]
-    return Trainer(network, optimizer, feed, settings, watching, strategy), _examples(data)
-
-
-def _examples(data: ImageData) -> np.ndarray:
-    """A few observations to be reconstructed."""
-    rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
-    return data.observations_at(rows)
+    return Trainer(network, optimizer, feed, settings, watching, strategy), examples_of(data)
