@@ -3,7 +3,7 @@
     python benchmarks/training_data_sets.py --steps=400 dsprites_rendered shapes3d_rendered mpi3d_toy_rendered cifar10
 
 Batch 64, Adam 5e-4, β = 1. Writes results/training_data_sets.json: loss in nats after a tenth and at the end, images/s, and
-results/training_data_sets.png (for each drawn set images above, reconstructions below).
+results/training_data_sets.png (for each rendered set images above, reconstructions below).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from dlib_bvae.artifacts import (
 from dlib_bvae.artifacts.record import results_standing
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.image_quality.curve import frechet_curve
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.unsupervised import sampled_total_correlation
@@ -254,7 +254,7 @@ def finish(
         say(f"{work.directory}: the outcome is equal to that before; codes, scores and pictures made from it stay")
     work.finish(results)
     keep_newest(work.directory, settings.keep_checkpoints)
-    done = f"trained {results['steps']} steps" if "steps" in results else "fitted"
+    done = f"trained {pluralize(results['steps'], 'step')}" if "steps" in results else "fitted"
     loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
     say(f"{work.directory}: {done} in {seconds:,.0f} s{loss}")
 
@@ -295,18 +295,20 @@ def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) ->
     if step is None and work.grown_from:
         work.abandon()
         raise UserError(
-            f"{work.directory} keeps no checkpoint, so it cannot be extended to {settings.training_steps} steps (model."
+            f"{work.directory} keeps no checkpoint, so it cannot be extended to {settings.training_steps:,} steps (model."
             "keep_checkpoints was 0, or the folder was deleted); --overwrite trains from the start"
         )
     if step is not None and step > settings.training_steps:
         raise UserError(
-            f"{work.part} has taken {step} steps already, which are more than model.training_steps = "
+            f"{work.part} has taken {pluralize(step, 'step')} already, which is more than model.training_steps = "
             f"{settings.training_steps}; {TRAIN.way_out}"
         )
     _check_exported(work.part, [each for each in settings.export_steps if each < (step or 0)])
     if work.grown_from:
         verb = "extends" if work.grown_from[-1] < settings.training_steps else "shortens"
-        say(f"{work.directory}: {verb} a training of {work.grown_from[-1]} steps to {settings.training_steps}")
+        say(
+            f"{work.directory}: {verb} a training of {pluralize(work.grown_from[-1], 'step')} to {settings.training_steps:,}"
+        )
         if depends_on_total(settings, trainer.callbacks):
             work.given["continued_from"] = work.grown_from
             say(

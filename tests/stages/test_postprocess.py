@@ -110,7 +110,7 @@ def test_codes_and_scores_of_another_training_are_made_again(oracle, capsys):
     evaluate.run("mig", [], FEW, oracle)
     said = capsys.readouterr().out.splitlines()
     assert f"{oracle}/mean was made from another training; encoding again" in said
-    dropped = "the codes are others than before; what was made from those goes with them (1 results)"
+    dropped = "the codes differ from those before; what was computed from those goes with them (1 result)"
     assert f"{oracle}/mean: {dropped}" in said
 
 
