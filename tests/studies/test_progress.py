@@ -220,7 +220,7 @@ def test_a_terminal_watches_until_all_is_done(tiny, tmp_path, monkeypatch):
     console = Console(file=io.StringIO(), width=120, force_terminal=True)
     progress._watch(study, tmp_path, console)
     assert [seconds >= 2.0 for seconds in slept] == [True, True]
-    assert "1 of 1 runs done" in console.file.getvalue()
+    assert "1 of 1 run done" in console.file.getvalue()
 
 
 @pytest.mark.parametrize(("status", "learnt"), [("done", 1), ("failed", 0), ("stopped", 0)])
