@@ -51,7 +51,7 @@ class ImageData(abc.ABC):
     def origin(self) -> str:
         """Where the images come from, as results record it.
 
-        "official": files of the data set's authors, whose published checksums are compared; "rendered": drawn by this package;
+        "official": files of the data set's authors, whose published checksums are compared; "rendered": by this package;
         "external": all others, such as files of the user. A derived set has the origin of the one that it is derived from.
         """
         return EXTERNAL

@@ -251,7 +251,7 @@ def finish(
     }
     if uuid := _uuid_of_equal(work, results):
         results["uuid"] = uuid
-        say(f"{work.directory}: the outcome is equal to that before; codes, scores and pictures made from it stay")
+        say(f"{work.directory}: the outcome is equal to that before; codes, scores and pictures computed from it stay")
     work.finish(results)
     keep_newest(work.directory, settings.keep_checkpoints)
     done = f"trained {pluralize(results['steps'], 'step')}" if "steps" in results else "fitted"

@@ -53,7 +53,7 @@ def test_a_longer_training_is_that_of_one_go(ten_steps, twenty, tmp_path, capsys
     assert read_identity(run / "train", "train").recorded["continued_from"] == [10]
     assert not (run / "train.part").exists()
     evaluate.run("mig", [], MIG, run)
-    assert "was made from another training; encoding again" in capsys.readouterr().out
+    assert "was computed from another training; encoding again" in capsys.readouterr().out
     ten_steps(run, CONSTANT, STEPS.format(20))
     assert "trained already" in capsys.readouterr().out
 

@@ -196,7 +196,7 @@ def _opened(entry: Entry) -> tuple[Images, np.ndarray]:
         data = Subsample(whole, *entry.probe) if entry.probe else whole
     if entry.fingerprint not in (data.fingerprint, whole.fingerprint):
         raise UserError(
-            f"{entry.codes} was made of other images: fingerprint {entry.fingerprint} claimed, {data.name} has "
+            f"{entry.codes} was encoded from other images: fingerprint {entry.fingerprint} claimed, {data.name} has "
             f"{data.fingerprint}, {whole.name} {whole.fingerprint}"
         )
     if entry.codes.suffix != ".npy":

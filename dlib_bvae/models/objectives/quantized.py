@@ -45,7 +45,7 @@ class qlae(Objective):
     lambda_quantize, lambda_commit: >= 0.
     """
 
-    summary = "each latent quantised by its own codebook"
+    summary = "each latent quantised by a separate codebook"
     paper = "Hsu et al. 2023"
     latents = ("quantized",)
 

@@ -65,7 +65,7 @@ def test_another_file_of_codes_is_refused(submit, probe):
 
 
 def test_codes_of_other_images_are_refused(submit, probe):
-    with pytest.raises(UserError, match="was made of other images: fingerprint 123 claimed") as caught:
+    with pytest.raises(UserError, match="was encoded from other images: fingerprint 123 claimed") as caught:
         verify.run(submit(noisy(probe), fingerprint="123"))
     one_sentence(caught)
     with pytest.raises(UserError, match=r"codes must be numbers \(300, latents\)"):
