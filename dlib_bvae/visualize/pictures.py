@@ -1,4 +1,4 @@
-"""Pictures made of images: tiles with texts, reconstructions, a data set's preview, an animation."""
+"""Pictures made of images: tiles with texts, reconstructions, an animation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets.ground_truth import GroundTruthData
-from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import UserError
-
 _GAP = 2  # pixels between tiles
 _FRAME = (213, 94, 0)  # Okabe and Ito's vermilion
 _GREY = 128  # of the gaps: neither a black image nor a white one runs into it
@@ -21,8 +17,6 @@ _LEAST = 64  # a tile's height in pixels; smaller images are enlarged by an inte
 _FONT = 13  # pixels
 _LINE = 17
 _MARGIN = 6
-_COLUMNS = 10  # of a preview
-_STARTS, _VISIBLE = 32, 0.1  # images of which a preview may start; see start_of
 _ENLARGED = 2  # reconstructions; a panel of an animation is seen alone, so it is larger than a tile
 _PANELS = 5  # in a row of an animation
 _CAPTION = 22  # pixels above a panel
@@ -140,91 +134,9 @@ def font(size: int = _FONT) -> Any:
 
 
 def save_reconstructions(path: Path, observations: np.ndarray, reconstructions: np.ndarray) -> None:
-    """Writes a PNG: float arrays (n, H, W, 1 or 3) in [0, 1], observations in the upper row, reconstructions below."""
-    from PIL import Image
-
-    rows = [_row(images) for images in (observations, reconstructions)]
-    picture = np.concatenate([rows[0], np.full((_GAP, *rows[0].shape[1:]), 0.5), rows[1]], axis=0)
-    pixels = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8).repeat(_ENLARGED, axis=0).repeat(_ENLARGED, axis=1)
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)
-
-
-def _row(images: np.ndarray) -> np.ndarray:
-    """(n, H, W, C) → (H, width, C), grey gaps between."""
-    gap = np.full((images.shape[1], _GAP, images.shape[3]), 0.5)
-    parts = [part for image in images for part in (image, gap)]
-    return np.concatenate(parts[:-1], axis=1)
-
-
-def save_preview(path: Path, data: ImageData) -> None:
-    """Writes a PNG: one row a factor, which walks through up to 10 of its values while the others are held fixed (see start_of).
-
-    A data set without factors gives 10 × 10 images drawn at random by seed 0. Raises UserError when `path` cannot be
-    written.
-    """
-    if isinstance(data, GroundTruthData):
-        names = list(data.factor_names)
-        start = start_of(data)
-        rows = [data.index_of(_walk(data.factor_sizes, start, k, _COLUMNS)) for k in range(data.num_factors)]
-    else:
-        drawn = np.random.default_rng(0).choice(data.num_images, size=min(_COLUMNS**2, data.num_images), replace=False)
-        rows = [drawn[start : start + _COLUMNS] for start in range(0, len(drawn), _COLUMNS)]
-        names = [""] * len(rows)
-    pictures = [(data.images_at(row) * (255 // data.max_pixel)).astype(np.uint8) for row in rows]
-    _save(path, names, pictures)
-
-
-def start_of(data: GroundTruthData) -> np.ndarray:
-    """Factor values int64 (factors,) of an image on which every factor shows.
-
-    The middle ones, unless some factor changes pixels there by less than a tenth of what it does elsewhere, as the shape of an
-    object that has the colour of the wall; then of 32 images, drawn by seed 0, the one whose least visible factor shows most.
-    """
-    sizes = np.array(data.factor_sizes)
-    starts = np.vstack([sizes // 2, np.random.default_rng(0).integers(sizes, size=(_STARTS, len(sizes)))])
-    varying = np.flatnonzero(sizes > 1)
-    if not len(varying):
-        return starts[0]
-    change = np.array([[_change(data, start, int(factor)) for factor in varying] for start in starts])
-    most = change.max(axis=0)
-    shown = np.divide(change, most, out=np.ones(change.shape), where=most > 0).min(axis=1)
-    return starts[0 if shown[0] >= _VISIBLE else int(shown.argmax())]
-
-
-def _change(data: GroundTruthData, start: np.ndarray, factor: int) -> float:
-    """The largest mean change of a pixel between neighbours of three values of a factor, the others as in `start`."""
-    images = data.images_at(data.index_of(_walk(data.factor_sizes, start, factor, 3))).astype(np.float64)
-    return float(np.abs(np.diff(images, axis=0)).mean(axis=(1, 2, 3)).max())
-
-
-def _walk(sizes: tuple[int, ...], start: np.ndarray, factor: int, most: int) -> np.ndarray:
-    """Factor values (n, factors): `factor` goes from its first to its last value in at most `most`, the others as in `start`."""
-    values = np.unique(np.linspace(0, sizes[factor] - 1, most).round().astype(int))
-    factors = np.tile(start, (len(values), 1))
-    factors[:, factor] = values
-    return factors
-
-
-def _save(path: Path, names: list[str], pictures: list[np.ndarray]) -> None:
-    from PIL import Image, ImageDraw
-
-    height, width, channels = pictures[0].shape[1:]
-    scale = max(1, 64 // height)
-    step_y, step_x = height * scale + _GAP, width * scale + _GAP
-    pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    margin = max(int(pen.textlength(name)) + 3 * _GAP if name else _GAP for name in names)
-    canvas = Image.new("RGB", (margin + _COLUMNS * step_x, _GAP + len(names) * step_y), (_GREY,) * 3)
-    pen = ImageDraw.Draw(canvas)
-    for row, (name, images) in enumerate(zip(names, pictures, strict=True)):
-        y = _GAP + row * step_y
-        pen.text((_GAP, y + step_y // 2), name, anchor="lm")
-        for column, image in enumerate(images.repeat(scale, axis=1).repeat(scale, axis=2)):
-            tile = Image.fromarray(image[..., 0] if channels == 1 else image).convert("RGB")
-            canvas.paste(tile, (margin + column * step_x, y))
-    try:
-        canvas.save(path, format="PNG")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another --output") from error
+    """Writes a PNG: float arrays (n, H, W, C) in [0, 1], observations in the upper row, reconstructions below."""
+    rows = [images.repeat(_ENLARGED, axis=1).repeat(_ENLARGED, axis=2) for images in (observations, reconstructions)]
+    path.write_bytes(png(labelled(rows, ["image", "reconstruction"])))
 
 
 def there_and_back(num: int) -> np.ndarray:

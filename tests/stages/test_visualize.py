@@ -166,12 +166,12 @@ def test_pictures_of_an_earlier_training_are_drawn_again(run, capsys):
     path.write_text(json.dumps({**json.loads(path.read_text()), "uuid": "another"}))
     after, _, _ = drawn(run)
     told = capsys.readouterr().out
-    assert f"{run}/mean was made from another training; encoding again" in told
-    assert f"{run}/visualize was made from another encoding; drawing again" in told
+    assert f"{run}/mean was computed from another training; encoding again" in told
+    assert f"{run}/visualize was computed from another encoding; drawing again" in told
     assert after["uuid"] != before["uuid"]
     other, _, _ = drawn(run, "visualize.num_values = 5")
     told = capsys.readouterr().out
-    assert f"{run}/visualize was made with visualize.num_values = 3, now it is 5; drawing again" in told
+    assert f"{run}/visualize was computed with visualize.num_values = 3, now it is 5; drawing again" in told
     assert other["uuid"] != after["uuid"]
 
 
