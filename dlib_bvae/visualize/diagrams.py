@@ -17,6 +17,7 @@ from dlib_bvae.visualize.latents import Latents, short
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from tensorflow.core.util.event_pb2 import Event
 
 

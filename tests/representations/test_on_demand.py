@@ -72,7 +72,9 @@ def test_codes_that_are_no_numbers_are_refused(tmp_path):
 
 
 def test_equal_codes_have_equal_digests(encoder, tmp_path):
-    digests = [CodesOnDemand(each, CODES.shape, tmp_path / str(k)).digest() for k, each in enumerate([encoder, Encoder()])]
+    digests = [
+        CodesOnDemand(each, CODES.shape, tmp_path / str(k)).digest() for k, each in enumerate([encoder, Encoder()])
+    ]
     assert digests[0] == digests[1]
     others = lambda: (lambda seen: (encoder.encode(seen)[0] + 1, None), DATA)
     assert CodesOnDemand(others, CODES.shape, tmp_path / "others").digest() != digests[0]

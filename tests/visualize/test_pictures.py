@@ -158,8 +158,6 @@ def test_long_captions_widen_the_panels_instead_of_overlapping():
     assert not band[frames.shape[2] // 2 - 3 : frames.shape[2] // 2 + 3].any()
 
 
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 def test_reconstructions_lie_below_what_was_observed_and_both_rows_are_named(channels, tmp_path):
     images = np.random.default_rng(0).uniform(-0.1, 1.1, (2, 3, 32, 40, channels))
