@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from dlib_bvae.analysis.equal_codes import EQUAL, SET, notes
 from dlib_bvae.analysis.frame import EVIDENCE, KEYS, OBJECTIVE, null_columns, rows_of_scores
 from dlib_bvae.analysis.intervals import REPS, mean_intervals, pooled, trimmed
 from dlib_bvae.analysis.ranks import LEAST_FREEDOM, LEAST_SEEDS, Spread, ranges
-from dlib_bvae.analysis.supervision import SUPERVISION, of_rows
+from dlib_bvae.analysis.supervision import SUPERVISION, of_rows, selector
 from dlib_bvae.analysis.tables import GROUP, by_levels, per_run, per_seed
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import run_sets
@@ -82,12 +81,6 @@ def missing_references(frame: pd.DataFrame) -> list[str]:
                 f"train gin/{lacking[0]}_… on that data set and evaluate it by {metric} with the same parameters"
             )
     return sentences
-
-
-def selector(text: str) -> str:
-    """ "@train/vae()" → "vae"; a text that is no reference stays."""
-    found = re.fullmatch(r"@(?:.*/)?([\w.]+)(?:\(\))?", text)
-    return found[1].split(".")[-1] if found else text
 
 
 def cells(

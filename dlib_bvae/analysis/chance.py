@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -10,14 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dlib_bvae.analysis.cells import BOARD, methods, score_info, selector
+from dlib_bvae.analysis.cells import BOARD, methods, score_info
 from dlib_bvae.analysis.equal_codes import counted_once
 from dlib_bvae.analysis.frame import KEYS, RUN, SEED, null_columns, null_count, rows_of_scores
+from dlib_bvae.analysis.supervision import selector
 from dlib_bvae.analysis.tables import GROUP, per_run, per_seed
 from dlib_bvae.analysis.values import after_training
-from dlib_bvae.errors import UserError, check_number
-from dlib_bvae.metrics import METRICS
-from dlib_bvae.metrics.score_info import PERMUTATION, UNKNOWN, Score, said_by
+from dlib_bvae.errors import check_number
+from dlib_bvae.metrics.headline import is_main
+from dlib_bvae.metrics.score_info import PERMUTATION, UNKNOWN, Score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,17 +61,6 @@ def above_chance(frame: pd.DataFrame, share: float = FALSE_SHARE) -> pd.DataFram
     table["above_chance"] = _decided(table, share)
     kinds = {"chance_n": "Int64", "above_chance": "boolean", "chance_missing": "string"}
     return table[[*GROUP, *COLUMNS]].astype(kinds)
-
-
-def is_main(metric: str, score: str) -> bool:
-    """Whether a score is one of those of its metric to look at first (`ABOUT` in its file); of a metric without, every one."""
-    if metric not in METRICS:
-        return True
-    try:
-        about = said_by(METRICS, metric, "ABOUT", {}).get(metric)
-    except UserError:  # a plug-in that cannot be imported says nothing
-        return True
-    return about is None or any(fnmatch.fnmatchcase(score, pattern) for pattern in about.scores)
 
 
 def benjamini_hochberg(p: Sequence[float] | np.ndarray, share: float = FALSE_SHARE) -> np.ndarray:

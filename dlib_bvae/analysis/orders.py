@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlib_bvae.analysis.cells import methods, selector
+from dlib_bvae.analysis.cells import methods
 from dlib_bvae.analysis.frame import KEYS, OBJECTIVE
 from dlib_bvae.analysis.intervals import counts, mean_intervals, percentiles
+from dlib_bvae.analysis.supervision import selector
 from dlib_bvae.analysis.values import TABLE, score_values, trained
 from dlib_bvae.artifacts.identity import config_hash
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, RECORDED_SUPERVISION
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.naming import selector
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ def method_of(config: Mapping[str, object]) -> str:
     reference = config.get("model.model")
     if not isinstance(reference, str) or not reference.startswith("@"):
         return EXTERNAL
-    return reference.removeprefix("@").removesuffix("()").split("/")[-1].split(".")[-1]
+    return selector(reference)
 
 
 @functools.cache

@@ -12,8 +12,8 @@ import numpy as np
 
 from dlib_bvae.analysis import improvement
 from dlib_bvae.analysis.cells import BOARD, CLAIMED
-from dlib_bvae.analysis.chance import is_main
 from dlib_bvae.analysis.ranks import LEAST_FREEDOM, LEAST_SEEDS, students, tukey_kramer, welch_freedom
+from dlib_bvae.metrics.headline import is_main
 
 MOST_ROWS = 60  # of a group whose rows are compared
 _DIGITS = 5

@@ -14,7 +14,6 @@ from dlib_bvae.analysis.chance import (
     above_chance,
     adjusted_random,
     benjamini_hochberg,
-    is_main,
     p_of,
     random_ends,
 )
@@ -136,12 +135,6 @@ def test_p_values_of_noise_are_uniform():
     draws = rng.normal(size=(1_000, 6))
     z = (draws[:, 0] - draws[:, 1:].mean(axis=1)) / draws[:, 1:].std(axis=1, ddof=1)
     assert stats.kstest([p_of(each, 5) for each in z], "uniform").pvalue > 0.01
-
-
-def test_main_scores_are_those_to_look_at_first():
-    assert is_main("mig", "discrete_mig")
-    assert is_main("of_another_package", "anything")
-    assert not is_main("dci", "disentanglement_train")
 
 
 def network(model, value, seed=0, objective="vae", latents=10, config=None, **more):

@@ -9,6 +9,7 @@ import os
 
 import pytest
 from support.leaderboard_runs import bring, score, train
+from support.results import write
 
 from dlib_bvae import leaderboard
 from dlib_bvae.analysis.frame import collect
@@ -195,9 +196,27 @@ def test_agreement_is_square_and_of_the_runs_that_have_both_scores(runs):
         score(encoded, "mig", {"discrete_mig": value})
         score(encoded, "reconstruction_error", {"squared_error": 1 - value})
     (found,) = board_of(runs)["agreement"]
-    assert found["scores"] == ["mig.discrete_mig", "reconstruction_error.squared_error"]
+    names = {"metric": "mig", "score": "discrete_mig"}, {"metric": "reconstruction_error", "score": "squared_error"}
+    assert found["scores"] == [*names]
     assert found["spearman"] == [[pytest.approx(1), pytest.approx(-1)], [pytest.approx(-1), pytest.approx(1)]]
     assert found["runs"] == [[4, 4], [4, 4]]
+
+
+def test_a_row_says_of_which_step_its_codes_are_and_whether_it_stands_for_its_metric(runs):
+    encoded = train(runs, "run", steps=100)
+    score(encoded, "mig", {"discrete_mig": 0.5}, {})
+    exported = encoded.with_name("mean-step40")
+    results = {"representation": exported.name, "num_images": 1000, "step": 40}
+    write(exported, "postprocess", results, {}, encoded.parent / "train", given={"step": 40})
+    score(exported, "mig", {"discrete_mig": 0.2}, {})
+    score(bring(runs, "brought", source="codes.npy"), "mig", {"discrete_mig": 0.3}, {})
+    rows = {(row["model"], row["representation"]): row for row in board_of(runs)["rows"]}
+    said = {key: tuple(row[name] for name in ("step", "last", "codes", "headline")) for key, row in rows.items()}
+    assert said == {
+        ("beta_vae", "mean"): (100, True, "mean", True),
+        ("beta_vae", "mean-step40"): (40, False, "mean", False),
+        ("brought", "codes"): (None, True, "codes", True),
+    }
 
 
 def test_pictures_are_named_from_the_board_s_folder(runs, tmp_path):

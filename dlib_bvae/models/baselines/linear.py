@@ -62,6 +62,7 @@ class pca(Baseline):
     several, or all that training shows where there are fewer. Memory: 4 bytes a pixel and channel of the sample, about twice.
     """
 
+    label = "PCA"
     summary = "whitened PCA of flattened images (scikit-learn)"
 
     def __init__(self, num_latent: int = 10, num_samples: int | None = None):
@@ -91,6 +92,7 @@ class fast_ica(Baseline):
     of the fixed-point iteration. tol: change of the unmixing matrix, 0 … 1, at which it has converged.
     """
 
+    label = "ICA"
     summary = "FastICA on whitened components (scikit-learn)"
     paper = "Hyvärinen 1999"
 
