@@ -96,13 +96,14 @@ def _answer(dataset: str, column: Mapping[str, Any], rows: Sequence[Row], gap: C
     else:
         begins = "" if first == UNSUPERVISED else _CLASSES.get(first, f"Of supervision {first}, ")
         on = f"{begins}on {dataset}" if begins else f"On {dataset}"
-        lead = f"{on}, {leader['name']} leads by {metric}{direction} with {_with_spread(leader, unit)}."
-        more = [_next(leader, classes[first], unit, gap), *_against_pca(leader, rows, unit, gap)]
+        others = [(row, gap(leader, row)) for row in _ordered(classes[first]) if row is not leader]
+        lead = f"{on}, {leader['name']} leads by {metric}{direction} with {_with_spread(leader, unit)}{_how_surely(others)}."
+        more = [*_next(leader, others, unit), *_against_pca(leader, rows, unit, gap)]
     for name, leader in list(leaders.items())[1:]:
         begins = _CLASSES.get(name, f"Of supervision {name}, ")
         more.append(f"{begins}nothing scores above chance." if leader is None else
                     f"{begins}{leader['name']} leads with {_with_spread(leader, unit)}.")  # fmt: skip
-    return {"lead": lead, "more": [text for text in more if text], "missing": _missing(competing, rows)}
+    return {"lead": lead, "more": more, "missing": _missing(competing, rows)}
 
 
 def _classes(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -157,22 +158,27 @@ def _gaps(differences: Sequence[Mapping[str, Any]]) -> Callable[[Row, Row], Gap]
     return gap
 
 
-def _next(leader: Row, rows: Sequence[Row], unit: Unit, gap: Callable[[Row, Row], Gap]) -> str | None:
-    """How far the next is behind, whether that is more than noise, and how many are tied with the leader."""
-    others = [row for row in _ordered(rows) if row is not leader]
+def _how_surely(others: Sequence[tuple[Row, Gap]]) -> str:
+    """How many of the others could be as good as the leader, as far as that is known."""
     if not others:
-        return None
-    found = gap(leader, others[0])
-    behind = f"{others[0]['name']} is {unit.points(found.value)} behind"
-    least = leader["smallest_difference"]["value"]
-    noise = "" if least is None else f"; {leader['seeds']} seeds show differences from {unit.points(least)} on"
-    if not found.known:
-        return f"{behind}; whether that is more than noise is not known{noise}."
-    if _significant(found):
-        return f"{behind}, more than noise (95 % interval {unit.points_between(*found[1:3])}){noise}."
-    tied = sum(not _significant(each) for each in (gap(leader, row) for row in others[1:]) if each.known)
-    more = "" if tied == 0 else f" {tied} more {'is' if tied == 1 else 'are'} tied with the leader."
-    return f"{behind}, within noise (95 % interval {unit.points_between(*found[1:3])}){noise}.{more}"
+        return ", the only one"
+    if not all(found.known for _, found in others):
+        return "; whether that lead is more than noise is not known"
+    tied = sum(not _significant(found) for _, found in others)
+    if tied == 0:
+        return ", more than noise ahead of all others"
+    return f"; {tied} {'other is' if tied == 1 else 'others are'} within noise of it"
+
+
+def _next(leader: Row, others: Sequence[tuple[Row, Gap]], unit: Unit) -> list[str]:
+    """How far the next is behind, and which differences so many seeds can show."""
+    if not others:
+        return []
+    row, found = others[0]
+    between = f" (95 % interval {unit.points_between(*found[1:3])})" if found.known else ""
+    least, seeds = leader["smallest_difference"]["value"], leader["seeds"]
+    noise = [] if least is None else [f"With {seeds} seeds differences from {unit.points(least)} on are found (80 % power)."]
+    return [f"{row['name']} is {unit.points(found.value)} behind{between}.", *noise]
 
 
 def _significant(gap: Gap) -> bool:
@@ -182,19 +188,20 @@ def _significant(gap: Gap) -> bool:
 def _against_pca(leader: Row, rows: Sequence[Row], unit: Unit, gap: Callable[[Row, Row], Gap]) -> list[str]:
     """Whether the leader is better than PCA; nothing where there is no such row."""
     best = _ordered([row for row in rows if row["method"] == _PCA and row["mean"] is not None])[:1]
-    return [_than_pca(unit, gap(leader, row), f"PCA ({unit.value(row['mean'])})") for row in best]
+    return [_than_pca(leader, unit, gap(leader, row), f"PCA ({unit.value(row['mean'])})") for row in best]
 
 
-def _than_pca(unit: Unit, found: Gap, pca: str) -> str:
-    between = f" (95 % interval {unit.points_between(*found[1:3])})" if found.known else ""
+def _than_pca(leader: Row, unit: Unit, found: Gap, pca: str) -> str:
+    name, size = leader["name"], unit.points(abs(found.value))
     if not found.known:
-        way = "more" if found.value > 0 else "less"
-        return f"That is {unit.points(abs(found.value))} {'better' if way == 'more' else 'worse'} than {pca}; whether that is more than noise is not known."
+        way = "better" if found.value > 0 else "worse"
+        return f"{name} is {size} {way} than {pca}; whether that is more than noise is not known."
+    between = f" (95 % interval {unit.points_between(*found[1:3])})"
     if not _significant(found):
-        return f"It does not beat {pca}: the difference of {unit.points(found.value)} is within noise{between}."
+        return f"{name} does not beat {pca}: the difference of {unit.points(found.value)} is within noise{between}."
     if found.value > 0:
-        return f"It beats {pca} by {unit.points(found.value)}{between}."
-    return f"It does not beat {pca}, which is {unit.points(-found.value)} better{between}."
+        return f"{name} beats {pca} by {size}{between}."
+    return f"{name} does not beat {pca}, which is {size} better{between}."
 
 
 def _missing(competing: Sequence[Row], rows: Sequence[Row]) -> list[str]:

@@ -117,7 +117,7 @@ function fillAll(found, sorted) {
 function allOf(shown, found, sorted) {
   const narrow = innerWidth < 780;
   const table = new Tabulator("#all-table", {
-    data: found, index: "id", layout: "fitDataFill", height: Math.max(360, innerHeight - 130), rowHeight: ROW_HEIGHT, headerSortTristate: true, columnHeaderSortMulti: false,
+    data: found, index: "id", layout: "fitDataFill", height: Math.max(360, innerHeight - 130), rowHeight: ROW_HEIGHT, headerSortTristate: true, columnHeaderSortMulti: false, keybindings: false,
     printAsHtml: true, printStyled: false, printRowRange: "active", initialSort: sorted ? [{ column: sorted.name, dir: place.dir === "asc" ? "asc" : "desc" }] : [],
     rowFormatter: (row) => row.getElement().classList.toggle("not-above", row.getData().above_chance === false),
     columns: COLUMNS.filter(({ name }) => shown.includes(name)).map(({ name, title, cell, of, print, fold, hide, ...column }) => ({
@@ -128,7 +128,7 @@ function allOf(shown, found, sorted) {
   table.on("dataSorted", (sorters) => {
     if (!allBuilt) return;
     const [first] = sorters, now = { sort: first?.field ?? "", dir: first?.dir ?? "" };
-    if (now.sort !== place.sort || now.dir !== place.dir) go(now);
+    if (now.sort !== place.sort || now.dir !== place.dir) go(now, { shown: true });
   });
   table.on("renderComplete", () => {
     const buttons = [...byId("all-table").querySelectorAll(".tabulator-row .open")];

@@ -2,6 +2,12 @@
 const SHOW = { summary: showSummary, all: showAll, compare: showCompare, path: showPath, pareto: showPareto, agreement: showAgreement };
 let shown = "";
 
+// Opening a row or choosing a theme leaves what lies beneath as it is, with its focus.
+const beneath = () => JSON.stringify({ ...place, row: "", theme: "" });
+function nothingNew() {
+  shown = beneath();
+}
+
 function show() {
   if ((place.adjusted !== "") !== adjustedNow) {
     adjust(place.adjusted !== "");
@@ -13,10 +19,8 @@ function show() {
     byId(`tab-${view}`).setAttribute("aria-selected", String(view === place.view));
     byId(`tab-${view}`).tabIndex = view === place.view ? 0 : -1;
   }
-  // Opening a row or choosing a theme leaves what lies beneath as it is, with its focus.
-  const beneath = JSON.stringify({ ...place, row: "", theme: "" });
-  if (beneath !== shown) {
-    shown = beneath;
+  if (beneath() !== shown) {
+    nothingNew();
     SHOW[place.view](matching(place.view === "all" ? [] : CHOSEN_IN_CHARTS));
   }
   showDetails();

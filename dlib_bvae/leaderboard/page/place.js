@@ -30,13 +30,14 @@ function read() {
   return now;
 }
 
-// Goes to `changes` of the place; `step` makes it one that the browser's Back returns from.
-function go(changes, { step = false } = {}) {
+// Goes to `changes` of the place; `step` makes it one that the browser's Back returns from, `shown` says that the page shows it already.
+function go(changes, { step = false, shown = false } = {}) {
   place = { ...place, ...changes };
   const said = Object.entries(place).filter(([name, value]) => value !== START[name]);
   const hash = `#${new URLSearchParams(said)}`;
   history[step ? "pushState" : "replaceState"](null, "", hash);
-  show();
+  if (shown) nothingNew();
+  else show();
 }
 
 // The rows that pass all filters but those in `except`, and the reference rows of what they are compared with.

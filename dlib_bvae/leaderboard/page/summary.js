@@ -58,7 +58,7 @@ function summaryOf(columns, lines) {
   const several = lines.length > 1 && lines.some((line) => nOf(line) !== nOf(lines[0]));
   byId("summary-n").textContent = several || lines.length === 0 ? "" : `All: ${nOf(lines[0]) === "1" ? "1 seed" : `${nOf(lines[0])} seeds`}.`;
   return new Tabulator("#summary-table", {
-    data: lines, index: "key", layout: "fitColumns", renderVertical: "basic", headerSortTristate: true, columnHeaderSortMulti: false,
+    data: lines, index: "key", layout: "fitColumns", renderVertical: "basic", headerSortTristate: true, columnHeaderSortMulti: false, keybindings: false,
     printAsHtml: true, printStyled: false, printRowRange: "active",
     groupBy: order.length > 1 || order[0] === "reference" ? "group" : false, groupValues: order.length > 1 ? [order] : false, groupToggleElement: false,
     groupHeader: (group) => make("span", { class: "group" }, GROUPS[group] ?? `Supervision: ${group}`), groupHeaderPrint: (group) => escaped(GROUPS[group] ?? `Supervision: ${group}`),
@@ -67,7 +67,7 @@ function summaryOf(columns, lines) {
       { title: "Configuration", field: "name", frozen: true, width: narrow ? 138 : 250, sorter: (a, b) => a.localeCompare(b, "en", { numeric: true }), formatter: (cell) => nameOf(cell.getData()), formatterPrint: (cell) => nameOf(cell.getData()) },
       ...(several ? [{ title: "Seeds", field: "rows", width: 70, hozAlign: "right", headerHozAlign: "right", headerSort: false, formatter: (cell) => make("span", {}, nOf(cell.getData())) }] : []),
       ...columns.map((column, place) => ({
-        title: escaped(`${column.title}${column.unit ? ", %" : ""}`), field: `m${place}`, minWidth: 124, hozAlign: "left", sorter: byScore, headerSortStartingDir: column.higher_is_better ? "desc" : "asc",
+        title: escaped(headOf(column)), field: `m${place}`, minWidth: 124, hozAlign: "left", sorter: byScore, headerSortStartingDir: column.higher_is_better ? "desc" : "asc",
         titleFormatter: () => titleOf(column), formatter: (cell) => scoreOf(cell.getData()[`m${place}`], scales), formatterPrint: (cell) => scoreOf(cell.getData()[`m${place}`], scales),
       })),
     ],
@@ -80,10 +80,11 @@ function byScore(a, b, rowA, rowB, column, direction) {
   return (last(a) - last(b)) * sign || (last(a) === 2 ? 0 : a.mean - b.mean);
 }
 
+const headOf = (column) => `${column.title}${column.unit ? ", %" : ""} ${column.higher_is_better ? "↑" : "↓"}`;
+
 function titleOf(column) {
   const parameters = column.parameters === null ? "" : ` Parameters other than the defaults: ${JSON.stringify(column.parameters)}.`;
-  return make("span", { title: `${board.metrics[column.metric] ?? ""}${parameters}` }, `${column.title}${column.unit ? ", %" : ""} ${column.higher_is_better ? "↑" : "↓"}`,
-    under(`${column.score}${column.parameters === null ? "" : " *"}`));
+  return make("span", { title: `${board.metrics[column.metric] ?? ""}${parameters}` }, headOf(column), under(`${column.score}${column.parameters === null ? "" : " *"}`));
 }
 
 function nOf(line) {
@@ -100,7 +101,8 @@ function scoreOf(row, scales) {
   if (!row) return make("span", { class: "quiet" }, "–");
   const below = row.above_chance === false, note = below ? "not above chance" : row.mean === null ? (row.no_null ? "no null" : "not adjusted") : null;
   const cell = make("span", { class: `score${row.tied ? " tied" : ""}${below ? " not-above" : ""}`, "data-cell": `${row.dataset}/${row.config}/${row.metric}`, "data-row": row.id, title: scoreTitle(row) });
-  if (row.mean !== null) cell.append(make(row.tied ? "strong" : "span", { class: "value" }, scoreText(row, row.mean)), make("span", { class: "quiet" }, row.interval === null ? "" : ` ${intervalText(row)}`), bar(row, scales.get(row.compared)));
+  if (row.mean !== null) cell.append(make(row.tied ? "strong" : "span", { class: "value" }, scoreText(row, row.mean)), make("span", { class: "quiet" }, row.interval === null ? "" : ` ${intervalText(row)}`),
+    make("span", { class: "drawn" }, bar(row, scales.get(row.compared)), make("span", { class: "rank" }, rankText(row))));
   if (note) cell.append(under(note));
   return cell;
 }
