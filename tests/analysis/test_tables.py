@@ -23,6 +23,11 @@ def table_of(root):
     return tables.aggregate(frame)
 
 
+def named_table_of(root):
+    """With names and settings, as it is written and printed."""
+    return tables.with_settings(table_of(root), collect(root)[0])
+
+
 def test_the_numbers_are_those_worked_out_by_hand(tmp_path):
     for seed, scores in {1: [0.2, 0.4], 2: [0.5], 3: [1.0]}.items():
         encoded = write_run(tmp_path, f"run{seed}", seed=seed)
@@ -201,7 +206,7 @@ def test_rows_for_people_have_names_and_settings_and_no_hash(tmp_path, monkeypat
 def test_a_narrow_terminal_has_fewer_columns_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "50")
     evaluate(write_run(tmp_path, "r"), {"mig": 0.5}, metric="mig")
-    lines = tables.render(table_of(tmp_path), "out/results.md").splitlines()
+    lines = tables.render(named_table_of(tmp_path), "out/results.md").splitlines()
     assert max(map(len, lines[:-1])) <= 50
     assert lines[-1].startswith("left out: ")
     assert lines[-1].endswith("vae.beta; all is in out/results.md")
@@ -209,7 +214,7 @@ def test_a_narrow_terminal_has_fewer_columns_and_says_so(tmp_path, monkeypatch):
 
 def test_the_terminal_shows_names_as_they_are(tmp_path):
     evaluate(write_run(tmp_path, "r", config={"vae.beta": "[red]m"}), {"mig": 0.5}, metric="mig")
-    text = tables.render(table_of(tmp_path), "results.md")
+    text = tables.render(named_table_of(tmp_path), "results.md")
     assert "[red]m" in text
     assert "0.5" in text
 
@@ -278,14 +283,14 @@ def test_a_column_is_shown_only_where_rows_would_look_the_same_without_it(tmp_pa
     monkeypatch.setenv("COLUMNS", "200")
     for name, fingerprint in {"a": "abcdefghijklm", "b": "bcdefghijklmn"}.items():
         evaluate(write_run(tmp_path / "data", name, fingerprint=fingerprint), {"mig": 0.5}, metric="mig")
-    shown = tables.render(table_of(tmp_path / "data"), "results.md")
+    shown = tables.render(named_table_of(tmp_path / "data"), "results.md")
     assert "fingerprint" in shown
     assert " abcdefghij " in shown
     assert "abcdefghijk" not in shown
     for number in (10, 20):
         encoded = write_run(tmp_path / "parameters", "a")
         evaluate(encoded, {"mig": 0.5}, metric="mig", parameters={"num_train": number}, place=str(number))
-    shown = tables.render(table_of(tmp_path / "parameters"), "results.md")
+    shown = tables.render(named_table_of(tmp_path / "parameters"), "results.md")
     assert "num_train=20" in shown
     assert "fingerprint" not in shown
 
@@ -304,7 +309,7 @@ def test_escapes_and_links_in_names_reach_neither_the_terminal_nor_the_page(tmp_
     frame, _ = collect(tmp_path)
     tables.write_tables(tables.aggregate(frame), frame, tmp_path)
     text = (tmp_path / "results.md").read_text()
-    shown = tables.render(table_of(tmp_path), "results.md")
+    shown = tables.render(named_table_of(tmp_path), "results.md")
     assert not {"\x1b", "\x00", "\u202e"} & {*text, *shown}
     assert r"\x1b[31m\x00\u202e[a](javascript:b)" in shown
     assert r"\x1b\[31m\x00\u202e\[a\](javascript:b)" in text
