@@ -71,7 +71,7 @@ def made(monkeypatch, board):
 def test_every_figure_is_three_files_and_a_line_in_the_list():
     square = {
         "scores": [{"metric": "mig", "score": "discrete_mig"}] * 2,
-        "spearman": [[1, None], [None, 1]],
+        "spearman": [[1, 0.5], [0.5, 1]],
         "runs": [[9, 8], [8, 9]],
     }
     board = board_of(*paths(), *paths("reconstruction_error"), dataset="<b>μ/..", agreement=[square])
@@ -104,7 +104,7 @@ def test_a_summary_has_lines_intervals_seeds_and_chance(monkeypatch):
     assert sorted(marks) == [0.0, 10.0, 50.0]
     assert marks[10.0].get_markerfacecolor() != "white"
     assert marks[50.0].get_markerfacecolor() == "white"  # significantly worse than the best
-    assert [5.0, 15.0] in [list(line.get_xdata()) for line in axes.lines]
+    assert [5.0, 15.0] in [[round(x, 6) for x in line.get_xdata()] for line in axes.lines]
     assert [line.get_xdata()[0] for line in axes.lines if line.get_color() == "black"] == [2.0]
 
 
@@ -150,6 +150,15 @@ def test_of_many_configurations_the_best_are_drawn(monkeypatch):
     rows = [row(f"m{k}", "mig", k / 100) for k in range(figures._MOST_LINES + 5)]
     labels = made(monkeypatch, board_of(*rows))["summary-dsprites"].axes[0].get_yticklabels()
     assert [each.get_text() for each in labels] == [f"m{k}" for k in range(5, figures._MOST_LINES + 5)]
+
+
+def test_metrics_without_a_correlation_have_no_figure(monkeypatch):
+    square = {
+        "scores": [{"metric": "mig", "score": "a"}] * 2,
+        "spearman": [[1, None], [None, 1]],
+        "runs": [[1, 1], [1, 1]],
+    }
+    assert "agreement-dsprites" not in made(monkeypatch, board_of(*paths(), agreement=[square]))
 
 
 def test_data_sets_with_one_name_have_files_of_their_own(monkeypatch):
