@@ -32,7 +32,7 @@ def run(results: Path, output: Path) -> list[Path]:
             f"there is no directory {results}; train and evaluate first, or name that of the runs: --results_dir=…"
         )
     if output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file; --output must be a folder, which is made where there is none")
+        raise UserError(f"{output} is a file; --output must be a folder, which is created where there is none")
     check_outputs(output, _FILES, _FLAG, tables.of_earlier_version)
     behind = Behind(results)
     frame = collect_some(results, "stand on a board", behind.check)

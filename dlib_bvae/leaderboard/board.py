@@ -52,7 +52,7 @@ COSTS = ("parameters", "seconds", "images", "reconstruction")
 _ID_DIGITS = 10
 _LARGEST = 1e150  # of a number whose products with others are finite
 Record = Mapping[str, Any]
-_PICTURES = ("train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
+_PICTURES = ("visualize/sheet.png", "train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
 _COSTS = {  # in the board → column of the frame of `collect`
     "parameters": "train_results.num_parameters",
     "seconds": "train_results.elapsed_time",
@@ -297,7 +297,7 @@ def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, A
 def pictures_of(directory: Path, root: Path) -> Iterable[Path]:
     """The pictures of a run directory, in the order of _PICTURES; what is no regular file inside `root` is left out."""
     found = [path for pattern in _PICTURES for path in sorted(directory.glob(pattern))]
-    return [path for path in found if _is_inside(path, root)]
+    return [path for path in dict.fromkeys(found) if _is_inside(path, root)]
 
 
 def _is_inside(path: Path, root: Path) -> bool:
