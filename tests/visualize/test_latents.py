@@ -56,7 +56,7 @@ def test_latents_without_a_kl_follow_by_what_they_explain():
     latents = known([np.nan, 0.0, np.nan, 2.0], [0.1, 0.0, 0.5, 0.2])
     assert latents.order().tolist() == [3, 1, 2, 0]
     assert latents.with_variance.tolist() == [False, True, False, True]
-    assert [latents.amount(k) for k in (3, 2)] == ["KL 2.00 nats", "explains 50.0 % of the variance"]
+    assert [latents.amount(k) for k in (3, 2)] == ["KL 2.00 nats", "explains 50.0 %"]
     assert known([np.nan] * 3, [0.1, 0.3, 0.2]).order().tolist() == [1, 2, 0]
 
 
@@ -132,8 +132,9 @@ def test_without_a_kl_a_latent_is_active_by_its_information():
     latents = known([np.nan, np.nan], [0.2, 0.1], np.array([[0.02], [0.3]]), ["shape"])
     assert [latents.is_active(k) for k in (0, 1)] == [False, True]
     assert latents.counted() == "2"
+    assert latents.carried(0) == "no factor ≥ 0.1 nats"
     assert known([np.nan], [0.2]).is_active(0)
-    assert known([np.nan], [0.2]).label(0) == "z0  explains 20.0 % of the variance"
+    assert known([np.nan], [0.2]).label(0) == "z0  explains 20.0 %"
 
 
 def test_the_same_seed_gives_the_same_information(data, codes):
