@@ -190,7 +190,8 @@ def amounts(run: Run) -> Drawn:
     else:
         text = f"The encoder gives no posterior variance, so latents have no KL: they are ordered by {explained}, {sample}."
     if latents.information is not None:
-        text += f" The factor is the one with the largest mutual information with the code: {_sampled(latents)}, in 20 equal-width bins, bias corrected (Miller and Madow)."
+        text += f" The factor is the one with the largest mutual information with the code: {_sampled(latents)}, in 20 equal-width "
+            "bins, bias corrected (Miller and Madow)."
     if latents.with_variance.any():
         text += f" Latents below {NOTICEABLE} nats are inactive: grey and without a name."
     elif latents.information is not None:
@@ -212,8 +213,8 @@ def information(run: Run) -> Drawn:
     results = {"latents": [f"z{latent}" for latent in run.shown]}
     figure = draw_matrix(f"mutual information\n{run.title}", latents.information[run.shown], matrix, results, run.data)
     text = (
-        f"Mutual information of {_sampled(latents)}, in 20 equal-width bins, with each factor; bias corrected, so that codes which know nothing have 0. A factor that one latent alone knows has one "
-        "bright cell in its row."
+        f"Mutual information of {_sampled(latents)}, in 20 equal-width bins, with each factor; bias corrected, so that codes "
+        "which know nothing have 0. A factor that one latent alone knows has one bright cell in its row."
     )
     alt = "heat map: mutual information of latents and factors"
     return Drawn(text, [run.figure("mutual_information", figure, alt)])
