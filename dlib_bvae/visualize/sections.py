@@ -190,8 +190,10 @@ def amounts(run: Run) -> Drawn:
     else:
         text = f"The encoder gives no posterior variance, so latents have no KL: they are ordered by {explained}, {sample}."
     if latents.information is not None:
-        f" The factor is the one with the largest mutual information with the code: {_sampled(latents)}, in 20 equal-width "
-        "bins, bias corrected (Miller and Madow)."
+        text += (
+            f" The factor is the one with the largest mutual information with the code: {_sampled(latents)}, in 20 "
+            "equal-width bins, bias corrected (Miller and Madow)."
+        )
     if latents.with_variance.any():
         text += f" Latents below {NOTICEABLE} nats are inactive: grey and without a name."
     elif latents.information is not None:
