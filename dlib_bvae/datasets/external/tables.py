@@ -90,8 +90,8 @@ def _of_table(path: Path, asked: list[str] | None, images: int | None, parameter
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise UserError(f"{parameter}: {str(path)!r} cannot be read: {reason}") from error
     if images is not None and len(frame) != images:
-        rows = f"more than {images}" if len(frame) > images else str(len(frame))
-        raise UserError(f"{parameter}: {str(path)!r} has {pluralize(rows, 'row')}; expected {images}, one per image")
+        rows = f"more than {pluralize(images, 'row')}" if len(frame) > images else pluralize(len(frame), "row")
+        raise UserError(f"{parameter}: {str(path)!r} has {rows}; expected {images}, one per image")
     if len(known) < 1 + named:
         raise UserError(f"{parameter}: {str(path)!r} has no column of labels")
     return of_frame(frame[asked or known], parameter)
