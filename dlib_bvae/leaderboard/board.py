@@ -107,7 +107,8 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     for cell in plain(analysis.cells(frame, seed=seed, unranked=without_rank(chance))):
         key = tuple(cell[name] for name in KEYS)
         row = {**make_row(cell, members[key], runs, places), **_step(members[key], after), "evaluation": numbers[key]}
-        row |= names[cell["dataset"], cell["model"], cell["config"]]._asdict()
+        said = names[cell["dataset"], cell["model"], cell["config"]]
+        row |= {"name": said.name, "settings": said.settings, "clauses": [list(each) for each in said.clauses]}
         codes = {(record[RUN], cell["representation"]) for record in members[key]}
         known = [latents[each] for each in sorted(codes & latents.keys())]
         of_data = factors.get((cell["dataset"], cell["fingerprint"]))

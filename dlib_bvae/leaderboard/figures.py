@@ -86,6 +86,8 @@ def _figures(board: Mapping[str, Any]) -> Iterator[tuple[str, str, Figure]]:
             if (figure := make(place)) is not None:
                 yield f"{name}-{slug}", f"{title}: {place.title}", figure
     for each in board["agreement"]:
+        if not any(value is not None for k, line in enumerate(each["spearman"]) for value in line[:k]):
+            continue
         title = f"Agreement of metrics: {_text(each['dataset'])}"
         yield f"agreement-{slugs[_key(each)]}", title, agreement(each, title)
 

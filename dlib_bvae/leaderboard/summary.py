@@ -43,8 +43,8 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
         names = sorted(metrics, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
         columns = [_column(name, metrics[name]) for name in names]
         origin = next(iter(metrics.values()))[0]["origin"]
-        place = {"dataset": dataset, "fingerprint": fingerprint, "num_images": images, "origin": origin}
-        found.append({**place, "columns": columns})
+        where = {"dataset": dataset, "fingerprint": fingerprint, "num_images": images, "origin": origin}
+        found.append({**where, "columns": columns})
     return found
 
 
