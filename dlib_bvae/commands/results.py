@@ -83,7 +83,7 @@ def leaderboard() -> Command:
             print_paths(
                 dict.fromkeys(
                     each if each.parent == output_dir else each.parent
-                    for each in leaderboard.run(results_dir, output_dir)
+                    for each in leaderboard.run(results_dir, output_dir, print)
                 )
             )
             return

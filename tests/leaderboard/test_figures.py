@@ -189,3 +189,9 @@ def test_figures_stand_in_a_folder_of_the_board_and_none_of_an_earlier_one_stays
     leaderboard.run(runs, board)
     found = sorted(path.name for path in (board / "figures").iterdir())
     assert found == sorted(["mine.svg", *(name.replace("first", "second") for name in names)])
+
+
+def test_a_front_of_many_configurations_is_of_the_best(monkeypatch):
+    rows = [row(f"m{k}", metric, k / 100) for k in range(60) for metric in ("mig", "reconstruction_error")]
+    figure = made(monkeypatch, board_of(*rows))["pareto-dsprites"]
+    assert len(figure.legends[0].get_texts()) == figures._MOST_LINES + 1

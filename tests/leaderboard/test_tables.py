@@ -92,7 +92,7 @@ def test_the_terminal_has_the_summary_and_says_what_it_left_out(tmp_path, capsys
             score(encoded, "mig", {"discrete_mig": beta / 10 + seed / 100})
             score(encoded, "sap", {"SAP_score": beta / 10})
             score(encoded, "dci", {"disentanglement": beta / 10})
-    leaderboard.run(tmp_path / "runs", tmp_path / "board")
+    leaderboard.run(tmp_path / "runs", tmp_path / "board", show=print)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "dsprites_rendered, fingerprint ffffffff, 1,000 images"
     assert max(map(len, lines[:5])) <= 50
