@@ -103,8 +103,9 @@ def cells(
     unranked: why there is no rank: what the argument says of a row, by its GROUP; a reference row (see REFERENCE_ROWS), only
     claimed, a score of which neither more nor less is better (or whose metric is not installed), codes at an exported step,
     fewer than LEAST_SEEDS, or LEAST_FREEDOM.
-    adjusted: of what `adjusted_scores` makes of the frame. reps, seed: of the bootstrap. Missing (NaN): std and interval of one seed; normalised without reference rows. Where the frame has them: evidence (the
-    least of the rows that are pooled) and equal_codes (see equal_codes.notes).
+    adjusted: of what `adjusted_scores` makes of the frame. reps, seed: of the bootstrap. Missing (NaN): std and interval of one
+    seed; normalised without reference rows. Where the frame has them: evidence (the least of the rows that are pooled) and
+    equal_codes (see equal_codes.notes).
     """
     import pandas as pd
 
