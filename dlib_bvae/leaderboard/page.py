@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+_THUMBNAIL = "/visualize/thumbnail.png"
 # Of page/vendor, in the order in which they need each other.
 _LIBRARIES = ("tabulator.min.js", "d3.min.js", "plot.min.js")
 _STYLES = ("vendor/tabulator.min.css", "board.css", "charts.css")
@@ -66,7 +67,8 @@ def _digest(text: str) -> str:
 def _embedded(board: dict[str, Any], output: Path) -> dict[str, str]:
     """Link → data URI of the small pictures, as many as fit."""
     left, found = _MOST_EMBEDDED_IN_ALL, {}
-    for link in dict.fromkeys(link for run in board["runs"] for link in run["pictures"]):
+    links = dict.fromkeys(link for run in board["runs"] for link in run["pictures"])
+    for link in sorted(links, key=lambda each: not each.endswith(_THUMBNAIL)):  # which stand in the table
         path = Path(os.path.normpath(output.resolve() / link))  # the folder may not be there yet
         try:
             size = path.stat().st_size

@@ -1,6 +1,6 @@
 // Agreement: how far the scores of one data set order the runs alike, over all runs and between the seeds of one configuration.
 function showAgreement() {
-  const { data, sets } = dataShown();
+  const { data, on, sets } = dataShown();
   byId("agreement-of").replaceChildren(chooser("Data set", "data", data, sets));
   const of = (adjustedNow ? board.agreement_adjusted : board.agreement).find((each) => dataKey(each) === data);
   const pairs = of ? pairsOf(of) : [];
@@ -11,7 +11,7 @@ function showAgreement() {
   }
   byId("agreement").replaceChildren(
     make("p", { class: "quiet" }, "Spearman's ρ of two scores. Lower left: over all runs, which differ in method, settings and seed. Upper right: within configurations, between runs that differ in their seeds only. 1: they order runs alike, −1: in opposite ways, as where of one less is better (↓)."),
-    heat(of), scaleLegend(), make("p", { class: "quiet" }, "Empty: fewer than 3 runs, or fewer than 2 seeds more than configurations, have both, or a score does not vary. Reference rows and exported steps do not count. A cell opens the two scores against each other."),
+    figure(`Spearman's ρ between scores ${on}`, heat(of), scaleLegend()), make("p", { class: "quiet" }, "Empty: fewer than 3 runs, or fewer than 2 seeds more than configurations, have both, or a score does not vary. Reference rows and exported steps do not count. A cell opens the two scores against each other."),
     make("h2", {}, "The same as a table"), pairTable(pairs));
 }
 

@@ -1,7 +1,7 @@
 // Compare: two configurations of one data set, score by score: difference, its interval, and the probability that one is better. All of it was computed
 // when the board was made.
 function showCompare(found) {
-  const { data, sets } = dataShown(), configurations = configurationsOf(found, data);
+  const { data, on, sets } = dataShown(), configurations = configurationsOf(found, data);
   const first = firstMetric(configurations), order = firstMetric(configurations) ? bestFirst(configurations, axisOf(first, configurations)) : [];
   const a = configurations.find(({ key }) => key === place.a) ?? (place.a ? null : order[0]);
   const b = configurations.find(({ key }) => key === place.b) ?? (place.b ? null : order.find((each) => each !== a && each.row.method === "pca") ?? order.find((each) => each !== a));
@@ -14,7 +14,7 @@ function showCompare(found) {
   const lines = metricsOf([a, b]).map((key) => comparisonOf(key, a, b));
   byId("compare").replaceChildren(...[
     make("p", {}, make("strong", {}, "A: "), a.name, make("br"), make("strong", {}, "B: "), b.name), make("p", {}, countText(lines)),
-    differenceChart(lines, a, b), comparisonTable(lines, a, b), make("p", { class: "quiet" }, `A − B: the difference of the means over seeds${adjustedNow ? ", of scores as they are, not adjusted for chance" : ""}. Two ranked configurations: intervals and p by Tukey–Kramer's test, which holds for all ranked ones of their kind of supervision together, on the variance between seeds of one configuration. With a reference row such as PCA: Student's t (Welch), adjusted for as many configurations. Probability of improvement: the share of pairs of a run of A and a run of B in which A's is better.`)]);
+    differenceChart(lines, a, b, on), comparisonTable(lines, a, b), make("p", { class: "quiet" }, `A − B: the difference of the means over seeds${adjustedNow ? ", of scores as they are, not adjusted for chance" : ""}. Two ranked configurations: intervals and p by Tukey–Kramer's test, which holds for all ranked ones of their kind of supervision together, on the variance between seeds of one configuration. With a reference row such as PCA: Student's t (Welch), adjusted for as many configurations. Probability of improvement: the share of pairs of a run of A and a run of B in which A's is better.`)]);
 }
 
 // What is no reference first, then what has no supervision, the best before others.
@@ -59,7 +59,7 @@ function countText(lines) {
 }
 
 // Scores in % on one axis, turned so that what is better for A lies to the right.
-function differenceChart(lines, a, b) {
+function differenceChart(lines, a, b, on) {
   const shown = lines.filter(({ missing, known }) => !missing && isPercent(known)).map((line) => {
     const sign = line.better ? 1 : -1, ends = [sign * line.low, sign * line.high], verdict = verdictOf(line);
     return { name: `${line.name.replace(/, %$/, "")}${line.better ? "" : " ↓"}`, x: sign * line.difference, low: Math.min(...ends), high: Math.max(...ends), sure: line.p < 0.05, open: { row: line.rowA.id },
@@ -67,7 +67,7 @@ function differenceChart(lines, a, b) {
   });
   if (shown.length === 0) return make("p", { class: "quiet" }, "No score in % has a difference with an interval.");
   const width = chartWidth(860), longest = Math.max(...shown.map(({ name }) => name.length)), reach = Math.max(...shown.flatMap(({ low, high }) => [Math.abs(low), Math.abs(high)]));
-  const title = "Differences of scores in %, with 95 % intervals";
+  const title = `Differences of scores in % ${on}, with 95 % intervals`;
   return figure(title, plotted(`${title}: ${a.name} against ${b.name}; the table below has the same values`, {
     width, height: 84 + 26 * shown.length, marginLeft: Math.min(longest * 7 + 14, width * 0.4), marginBottom: 44, marginTop: 14, marginRight: 20, symbol: { type: "identity" },
     x: { label: "← B is better · difference in percentage points · A is better →", percent: true, labelAnchor: "center", labelArrow: "none", domain: [-100 * reach, 100 * reach], nice: true, ticks: width / 110 }, y: { label: null, domain: shown.map(({ name }) => name), tickSize: 0 },

@@ -1,6 +1,6 @@
 // Pareto: a score of one data set against another score or a cost, with the front of each supervision class.
 function showPareto(found) {
-  const { data, sets } = dataShown(), configurations = configurationsOf(found, data), keys = metricsOf(configurations);
+  const { data, on, sets } = dataShown(), configurations = configurationsOf(found, data), keys = metricsOf(configurations);
   const costs = Object.keys(COSTS).filter((key) => configurations.some(({ row }) => COSTS[key].of(row) > 0));
   const y = asKey(place.y, configurations) || firstMetric(configurations);
   const x = asKey(place.x, configurations) || [reconstructionKey(configurations), ...costs, ...keys].find((key) => key && key !== y) || y;
@@ -10,7 +10,7 @@ function showPareto(found) {
   if (keys.length === 0) return byId("pareto").replaceChildren(make("p", {}, "No row matches these filters."));
   const across = axisOf(x, configurations), up = axisOf(y, configurations);
   const points = configurations.map((each) => ({ ...each, x: across.at(each), y: up.at(each) })).filter((point) => point.x !== null && point.y !== null);
-  if (points.length === 0) return byId("pareto").replaceChildren(make("p", {}, `No configuration on ${sets.find(([key]) => key === data)?.[1] ?? data} has both: ${across.text}; ${up.text}.`));
+  if (points.length === 0) return byId("pareto").replaceChildren(make("p", {}, `No configuration ${on} has both: ${across.text}; ${up.text}.`));
   for (const point of points) {
     const row = up.rowOf(point) ?? across.rowOf(point) ?? point.row;
     Object.assign(point, { open: { row: row.id }, byChance: [across, up].some((axis) => axis.rowOf(point)?.above_chance === false) });
@@ -18,7 +18,7 @@ function showPareto(found) {
   const fronts = frontsOf(points, across, up);
   const look = looks(configurations);
   const note = fronts.size === 0 ? null : make("p", { class: "quiet" }, "Larger points: on the front, which no other of their supervision class beats in one without losing in the other. Hollow: reference rows and scores not above chance, which do not compete. Lines: one method over its β or the like.");
-  byId("pareto").replaceChildren(...[scatter(points, fronts, across, up, look), legendOf(look, points), note].filter(Boolean));
+  byId("pareto").replaceChildren(figure(`${up.text} against ${across.text} ${on}`, scatter(points, fronts, across, up, look), ...[legendOf(look, points), note].filter(Boolean)));
   byId("front").replaceChildren(...listed(points, fronts, across, up));
 }
 

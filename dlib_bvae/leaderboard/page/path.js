@@ -1,6 +1,6 @@
 // Path: one method over β (or another number it is set by): a score against it, against reconstruction, over training steps, against cost.
 function showPath(found) {
-  const { data, sets } = dataShown(), configurations = configurationsOf(found, data);
+  const { data, on, sets } = dataShown(), configurations = configurationsOf(found, data);
   const byMethod = grouped(configurations.filter(({ row }) => !row.reference), ({ row }) => row.method);
   const methods = [...byMethod].map(([method, of]) => ({ method, of, parameters: strengthsOf(of) })).sort((a, b) => (b.parameters.length > 0) - (a.parameters.length > 0) || b.of.length - a.of.length || a.method.localeCompare(b.method));
   const chosen = methods.find(({ method }) => method === place.path) ?? (place.path ? { method: place.path, of: [], parameters: [] } : methods[0]);
@@ -11,8 +11,8 @@ function showPath(found) {
     chooser("Score", "y", key, metricsOf(configurations).map((each) => [each, axisOf(each, configurations).text])),
     ...(chosen.parameters.length ? [chooser("Over", "over", parameter, chosen.parameters.map((each) => [each, each]))] : [])]));
   if (!chosen) return byId("path").replaceChildren(make("p", {}, "No row matches these filters."));
-  const up = axisOf(key, configurations), of = { configurations, chosen, parameter, up, look: looks(configurations) };
-  byId("path").replaceChildren(...[overParameter(of), againstReconstruction(of), overSteps(of, found, data), againstCost(of)]);
+  const up = axisOf(key, configurations), of = { configurations, chosen, parameter, up, on, look: looks(configurations) };
+  byId("path").replaceChildren(...[overParameter(of), againstReconstruction(of), overSteps(of), againstCost(of)]);
 }
 
 // Two charts stand side by side where there is room.
@@ -30,8 +30,8 @@ function seriesLegend(series) {
     make("path", { d: d3.symbol(d3[`symbol${lineSymbol(place)[0].toUpperCase()}${lineSymbol(place).slice(1)}`], 55)(), fill: lineColour(place) })), name)));
 }
 
-function overParameter({ configurations, chosen, parameter, up }) {
-  const title = `${up.text} over ${parameter || "its settings"}`, own = methodName(chosen.method, chosen.of);
+function overParameter({ configurations, chosen, parameter, up, on }) {
+  const title = `${up.text} over ${parameter || "its settings"} ${on}`, own = methodName(chosen.method, chosen.of);
   const series = parameter ? seriesOf(withValue(chosen.of, up), parameter).filter(({ members }) => members.length > 1) : [];
   if (series.length === 0) return figure(title, make("p", {}, `${own} has one value of each of its numbers on this data set, so there is no path.`));
   const points = series.flatMap(({ members, name }, place) => members.map((each) => pathPoint(each, up, place, name, each.row.settings[parameter])));
@@ -69,8 +69,8 @@ function noteOf(points, up, pca) {
   return make("p", { class: "quiet" }, `Small points: seeds. Vertical lines: ${kinds.join("; ") || "none, one seed each"}. ${points.some(({ chance }) => chance !== null) ? "Dotted: the mean score of random matchings of codes and images." : "No null is recorded, so there is no line of chance."}${pca ? "" : " PCA was not scored by this metric here."}`);
 }
 
-function againstReconstruction({ configurations, chosen, parameter, up, look }) {
-  const key = reconstructionKey(configurations), title = `${up.text} against reconstruction`;
+function againstReconstruction({ configurations, chosen, parameter, up, on }) {
+  const key = reconstructionKey(configurations), title = `${up.text} against reconstruction ${on}`;
   const across = key && axisOf(key, configurations);
   const points = !across || key === up.key ? [] : withValue(chosen.of, up).map((each) => ({ ...each, x: across.at(each), y: up.at(each) })).filter(({ x }) => x !== null);
   if (points.length === 0) return figure(title, make("p", {}, key === up.key ? "This is the reconstruction itself." : "No reconstruction error of these configurations is known."));
@@ -92,8 +92,8 @@ function againstReconstruction({ configurations, chosen, parameter, up, look }) 
 }
 
 // Rows of the same configurations, scored at exported steps and after training.
-function overSteps({ configurations, chosen, up }, found, data) {
-  const title = `${up.text} over training steps`;
+function overSteps({ chosen, up, on }) {
+  const title = `${up.text} over training steps ${on}`;
   const final = withValue(chosen.of, up).map((each) => ({ each, row: up.rowOf(each) }));
   const series = final.map(({ each, row }) => ({ each, name: each.name, members: rows.filter((other) => other.compared === row.compared && other.config === row.config && other.model === row.model && other.codes === row.codes && other.evidence === row.evidence && other.step !== null && other.mean !== null)
     .sort((a, b) => a.step - b.step) })).filter(({ members }) => new Set(members.map(({ step }) => step)).size > 1);
@@ -110,8 +110,8 @@ function overSteps({ configurations, chosen, up }, found, data) {
   return figure(title, svg, seriesLegend(series), folded(bracketNote(points.map(({ row }) => row)), tableOf(title, ["Configuration", "Step", up.text, "n"], points.map((point) => [rowButton(point.row, point.name), point.x.toLocaleString("en"), shortValue(point.row), String(point.row.seeds)]), [1, 2, 3])));
 }
 
-function againstCost({ configurations, chosen, up, look }) {
-  const title = `${up.text} against training time`, cost = axisOf("training: seconds", configurations);
+function againstCost({ configurations, chosen, up, on, look }) {
+  const title = `${up.text} against training time ${on}`, cost = axisOf("training: seconds", configurations);
   const points = withValue(configurations, up).map((each) => ({ ...each, x: cost.at(each), y: up.at(each) })).filter(({ x }) => x !== null)
     .map((each) => ({ ...each, ours: each.row.method === chosen.method, open: { row: up.rowOf(each).id }, title: `${each.name}\n${up.text}: ${valueText(up.rowOf(each))}\ntraining: ${seconds(each.x)}, mean of seeds` }));
   if (points.length === 0) return figure(title, make("p", {}, "How long training took is not known of these configurations."));

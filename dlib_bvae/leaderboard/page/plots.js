@@ -14,7 +14,8 @@ const FIDELITY = ["reconstruction_error", "elbo", "image_quality"]; // metrics o
 function dataShown() {
   const sets = new Map(rows.map((row) => [row.data, `${dataName(row)} (${row.origin})`]));
   const first = board.summary.find(({ columns }) => columns.some(({ metric }) => metric === "beta_vae")) ?? board.summary[0] ?? rows[0];
-  return { data: place.data || dataKey(first), sets: [...sets].sort((a, b) => a[1].localeCompare(b[1], "en")) };
+  const data = place.data || dataKey(first);
+  return { data, on: `on ${sets.get(data) ?? data}`, sets: [...sets].sort((a, b) => a[1].localeCompare(b[1], "en")) };
 }
 
 // A field with its label that changes the address; `reset` are other parts of the address that no longer hold.
@@ -108,8 +109,8 @@ function bracketNote(shown) {
   return make("p", { class: "quiet" }, `Means over seeds${kinds.length ? `, ${kinds.map((kind) => words[kind]).join(", ")}` : ""}.`);
 }
 
-// "86.1 % [84.2, 88.0], 95 % interval (Student's t), n = 5"
-const valueText = (row) => (row.mean === null ? "no value" : `${shortValue(row)}${unitOf(row)}${row.low === null ? "" : `, ${INTERVALS[row.interval]}`}, n = ${row.seeds}`);
+// "86.1 [84.2, 88.0], 95 % interval (Student's t), n = 5"
+const valueText = (row) => (row.mean === null ? "no value" : `${shortValue(row)}${row.low === null ? "" : `, ${INTERVALS[row.interval]}`}, n = ${row.seeds}`);
 const reliability = (row) => [row.above_chance === false ? "not above chance" : null, row.no_null ? "no null is recorded" : null, row.evidence === "claimed" ? "only claimed, not recomputed" : null].filter(Boolean);
 
 // The width of a chart of the open view, and half of it where two stand side by side.
