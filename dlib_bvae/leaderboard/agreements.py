@@ -71,7 +71,7 @@ def agreements(frame: pd.DataFrame, rows: Sequence[Row]) -> list[dict[str, Any]]
     of_data: dict[tuple, list[Row]] = defaultdict(list)
     for row in rows:
         if row["headline"]:
-            of_data[(*(row[name] for name in _DATA_SET), row["num_images"])].append(row)
+            of_data[tuple(row[name] for name in (*_DATA_SET, "num_images"))].append(row)
     after = frame if STEP not in frame else frame[frame[STEP].isna()]
     for place, every in sorted(of_data.items()):
         those = _firsts(every)
