@@ -173,7 +173,7 @@ def evaluate_codes(
 ) -> dict[str, Scores]:
     """Scores codes of any framework as dlib_bvae_evaluate --codes does: {metric: scores}, kept for tables and boards.
 
-    codes: a .npy, .npz or HDF5 file (images, latents), one row an image in the data set's order. dataset: its name; parameters
+    codes: a .npy, .npz or HDF5 file (images, latents), one row per image in the data set's order. dataset: its name; parameters
     of it are bindings. name: in tables (None: the file's). training_seed: tables pool what differs in it. directory: of the
     results (None: runs/ and the name). metric, repeats, null: see evaluate. Raises UserError for bad input.
     """

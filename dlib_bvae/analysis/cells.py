@@ -10,7 +10,7 @@ import numpy as np
 
 from dlib_bvae import metrics
 from dlib_bvae.analysis.equal_codes import EQUAL, SET, notes
-from dlib_bvae.analysis.frame import EVIDENCE, KEYS, OBJECTIVE, null_columns, rows_of_scores
+from dlib_bvae.analysis.frame import EVIDENCE, KEYS, OBJECTIVE, STEP, null_columns, rows_of_scores
 from dlib_bvae.analysis.intervals import REPS, mean_intervals, pooled, trimmed
 from dlib_bvae.analysis.ranks import LEAST_FREEDOM, LEAST_SEEDS, Spread, ranges
 from dlib_bvae.analysis.supervision import SUPERVISION, of_rows, selector
@@ -36,6 +36,7 @@ COLUMNS = [*GROUP, *STATISTICS, SUPERVISION]
 INTERVAL = ("low", "high", "interval")
 CLAIMED = "claimed"
 REFERENCE = "reference"  # why a reference row has no rank
+EARLIER = "before the end of training"
 FEW_SEEDS = f"fewer than {LEAST_SEEDS} seeds"
 MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
 OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]
@@ -100,8 +101,8 @@ def cells(
     within the configurations of every supervision: trained ones (baselines vary less), not only claimed, and none of `unranked`.
     Representations of one configuration lend their degrees of freedom once, rows with the same codes, too.
     unranked: why there is no rank: what the argument says of a row, by its GROUP; a reference row (see REFERENCE_ROWS), only
-    claimed, a score of which neither more nor less is better (or whose metric is not installed), fewer than LEAST_SEEDS, or
-    LEAST_FREEDOM. adjusted: of what `adjusted_scores` makes of the frame. reps, seed: of the bootstrap.
+    claimed, a score of which neither more nor less is better (or whose metric is not installed), codes at an exported step,
+    fewer than LEAST_SEEDS, or LEAST_FREEDOM. adjusted: of what `adjusted_scores` makes of the frame. reps, seed: of the bootstrap.
     Missing (NaN): std and interval of one seed; normalised without reference rows. Where the frame has them: evidence (the
     least of the rows that are pooled) and equal_codes (see equal_codes.notes).
     """
@@ -192,6 +193,8 @@ def _without_rank(
     found[[each is None for each in better]] = "no known direction"
     if "evidence" in table:
         found[table["evidence"].eq(CLAIMED).fillna(False).to_numpy(bool)] = "only claimed"
+    if STEP in frame:
+        found[_of(frame, table, frame[STEP].notna())] = EARLIER
     found[_of_methods(frame, table, REFERENCE_ROWS)] = REFERENCE
     return found
 
@@ -278,8 +281,13 @@ def _better(metric: str, score: str, adjusted: bool) -> bool | None:
 
 def _of_methods(frame: pd.DataFrame, table: pd.DataFrame, wanted: Collection[str]) -> np.ndarray:
     """Which rows of the table are of one of the `wanted` methods, bool (rows,)."""
+    return _of(frame, table, methods(frame).isin(wanted))
+
+
+def _of(frame: pd.DataFrame, table: pd.DataFrame, wanted: pd.Series) -> np.ndarray:
+    """Which rows of the table are of evaluations that are `wanted`, bool (rows,)."""
     names = list(KEYS)
-    rows = frame.loc[methods(frame).isin(wanted), list(KEYS.values())].set_axis(names, axis=1)
+    rows = frame.loc[wanted, list(KEYS.values())].set_axis(names, axis=1)
     known = set(rows.drop_duplicates().itertuples(index=False, name=None))
     return np.array([row in known for row in table[names].itertuples(index=False, name=None)], bool)
 

@@ -71,7 +71,8 @@ def pages(bibliography: Path, noise: Path) -> dict[str, str]:
 _INTRODUCTION = """# Metrics
 
 The scores to look at first, with their range and what is better (↑ more, ↓ less), the parameters to change in addition to
-`num_train` and `num_test`, and CPU time on cached codes of dSprites ("costly": may have fewer matchings in a null, `evaluation.costly_null`).
+`num_train` and `num_test`, and CPU time on cached codes of dSprites ("costly": may have fewer matchings in a null,
+`evaluation.costly_null`).
 A name leads to its card: all scores, what noise scores, all parameters, the definition, known defects. How images are drawn, and
 what is assumed of factors and codes: [metrics](../../metrics.md).
 

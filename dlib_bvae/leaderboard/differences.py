@@ -13,7 +13,6 @@ import numpy as np
 from dlib_bvae.analysis import improvement
 from dlib_bvae.analysis.cells import BOARD, CLAIMED
 from dlib_bvae.analysis.ranks import LEAST_FREEDOM, LEAST_SEEDS, students, tukey_kramer, welch_freedom
-from dlib_bvae.metrics.headline import is_main
 
 MOST_ROWS = 60  # of a group whose rows are compared
 _DIGITS = 5
@@ -29,7 +28,7 @@ class _Errors(NamedTuple):
 
 
 def squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Of each main score at default parameters with 2 … MOST_ROWS rows on one data set: how its rows compare, pair by pair.
+    """Of each main score at default parameters (or those of the "headline") with 2 … MOST_ROWS rows: how its rows compare.
 
     "key": BOARD; "ids": of the rows; then square matrices in their order, None on the diagonal and where a row is only claimed
     or has fewer than LEAST_SEEDS seeds without being a reference. "improvement": the chance that a run of the first (line) is
@@ -45,7 +44,7 @@ def squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        shown = row.get("default_parameters", True) and is_main(row["metric"], row["score"])
+        shown = row["headline"] or (row["main"] and row["default_parameters"])
         if shown and row["higher_is_better"] is not None:
             groups[json.dumps([row[name] for name in BOARD], sort_keys=True)].append(row)
     return [_square(key, of) for key, of in groups.items() if 2 <= len(of) <= MOST_ROWS]

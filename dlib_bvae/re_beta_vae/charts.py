@@ -192,7 +192,7 @@ def tiles(shown: Tiles) -> Figure:
     for row, column in enumerate(shown.marked):
         if column is not None:
             corner = (0.5 + column * step_x, 0.5 + row * step_y)
-            style = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 2}
+            style: dict[str, Any] = {"fill": False, "edgecolor": COLOURS[1], "linewidth": 2}
             place.add_patch(Rectangle(corner, wide + 2, tall + 2, **style))
     return figure
 

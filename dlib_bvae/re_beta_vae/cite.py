@@ -53,4 +53,4 @@ def _known(rows: pd.DataFrame, name: str) -> list[str]:
 
 def _escaped(text: str) -> str:
     """On one line, without what ends or opens a field of BibTeX or a block of code."""
-    return " ".join(text.split()).translate(str.maketrans({"_": "\\_", "{": "(", "}": ")", "`": "'"}))
+    return " ".join(text.split()).translate(str.maketrans("{}`", "()'")).replace("_", "\\_")

@@ -91,7 +91,8 @@ def not_near_perfect(all_factors: Values, without_shape: Values) -> Verdict:
     }
     numbers = []
     for rule, found in rules.items():
-        top = max(found, key=lambda name, found=found: found[name].estimate)
+        estimates = {name: each.estimate for name, each in found.items()}
+        top = max(estimates, key=estimates.__getitem__)
         numbers.append(f"{rule}: at most {found[top].estimate:.2f} % ({top})")
     kept = {name: better_half(without_shape[name], NEAR_PERFECT).estimate for name in models}
     top = max(kept, key=kept.__getitem__)
@@ -210,12 +211,12 @@ def larger_batches_help(
     changes = {f"the rise of {name}": contrast([(1, rises[name])]) for name in there}
     weights = {name: 1 / len(linear) if name in linear else -1 / len(vaes) for name in (*linear, *vaes)}
     most = contrast([(weight, rises[name]) for name, weight in weights.items()])
-    ranges = [[np.ptp([at[name][seed] for name in vaes]) for seed in shared] for at in (few, many)]
-    closer = contrast([(1, np.subtract(*ranges))])
+    before, after = ([float(np.ptp([at[name][seed] for name in vaes])) for seed in shared] for at in (few, many))
+    closer = contrast([(1, np.array(before) - np.array(after))])
     sides = changes | {"the rise of PCA and ICA against the β-VAEs'": most, "the range of the β-VAEs": closer}
     numbers += (
         f"Mean rise of PCA and ICA less that of the β-VAEs: {signed(most.estimate)}; mean range of the β-VAEs "
-        f"{np.mean(ranges[0]):.2f}, then {np.mean(ranges[1]):.2f} points. "
+        f"{np.mean(before):.2f}, then {np.mean(after):.2f} points. "
     )
     above = {name: each.above for name, each in sides.items()}
     contrary = some([each.below for each in sides.values()])

@@ -203,7 +203,7 @@ def _checked(each: Any, count: int) -> dict[str, Sequence[Any]]:
             raise UserError("the seeds of an ensemble are ensemble.seeds; leave model.random_seed out of ensemble.each")
         if not isinstance(values, (list, tuple)) or len(values) != count:
             raise UserError(
-                f"ensemble.each[{key!r}] must be a list of {pluralize(count, 'value')}, one a seed; got {values!r}"
+                f"ensemble.each[{key!r}] must be a list of {pluralize(count, 'value')}, one per seed; got {values!r}"
             )
         if odd := [value for value in values if not isinstance(value, _LITERALS)]:
             raise UserError(f"ensemble.each[{key!r}] may hold numbers, texts and truth values; got {odd[0]!r}")

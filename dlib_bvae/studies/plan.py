@@ -127,7 +127,7 @@ def _disk(
     existing = next(each for each in (store.absolute(), *store.absolute().parents) if each.is_dir())
     free = shutil.disk_usage(existing).free
     least = "at least" if None in found else "about"
-    line = f"disk: {least} {_gib(needed)} ({_gib(needed / sum(size is not None for size in found))} a run); {_gib(free)} free"
+    line = f"disk: {least} {_gib(needed)} ({_gib(needed / sum(size is not None for size in found))} per run); {_gib(free)} free"
     return [line + ("" if needed < free else ": too little; free some, or name another --results_dir")]
 
 

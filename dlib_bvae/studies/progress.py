@@ -63,7 +63,9 @@ def print_plan(
 
 
 def _plan_table(runs: Sequence[Run], states: Sequence[State]) -> Table:
-    table = Table("part", "model", "data set", "runs", "done", "steps a run", "evaluations a run", "evaluations done")
+    table = Table(
+        "part", "model", "data set", "runs", "done", "steps per run", "evaluations per run", "evaluations done"
+    )
     for column in table.columns[3:]:
         column.justify = "right"
     for part in dict.fromkeys(run.part for run in runs):

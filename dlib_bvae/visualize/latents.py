@@ -63,10 +63,10 @@ class Latents(NamedTuple):
         return f"{sum(map(self.is_active, range(len(self.kl))))} of {len(self.kl)} active"
 
     def amount(self, latent: int) -> str:
-        """What it was ordered by: "KL 1.23 nats" or "explains 4.5 % of the variance"."""
+        """What it was ordered by: "KL 1.23 nats" or "explains 4.5 %"."""
         if self.with_variance[latent]:
             return f"KL {self.kl[latent]:.2f} nats"
-        return f"explains {100 * self.explained[latent]:.1f} % of the variance"
+        return f"explains {100 * self.explained[latent]:.1f} %"
 
     def best(self, latent: int) -> tuple[str, float] | None:
         """The factor of the largest mutual information and that, in nats; None where it is below NOTICEABLE or unknown."""
@@ -80,7 +80,7 @@ class Latents(NamedTuple):
         """Its factor with the mutual information, or why it has no name; "" where no factor is known."""
         if (best := self.best(latent)) is not None:
             return f"{short(best[0])} {best[1]:.2f} nats"
-        if not self.is_active(latent):
+        if self.with_variance[latent] and not self.is_active(latent):
             return "inactive"
         return "" if self.information is None else f"no factor ≥ {NOTICEABLE} nats"
 

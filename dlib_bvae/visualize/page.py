@@ -154,6 +154,7 @@ def _digest(text: str) -> str:
 def _row(latents: Latents, latent: int) -> dict[str, Any]:
     """A row of the table of latents."""
     best, active = latents.best(latent), latents.is_active(latent)
-    nothing = "inactive" if not active else "unknown" if latents.information is None else "none"
+    idle = latents.with_variance[latent] and not active
+    nothing = "inactive" if idle else "unknown" if latents.information is None else "none"
     factor, nats = (nothing, "") if best is None else (best[0], f"{best[1]:.2f}")
     return {"latent": latent, "amount": latents.amount(latent), "factor": factor, "nats": nats, "active": active}

@@ -191,11 +191,19 @@ def amounts(run: Run) -> Drawn:
         text = f"The encoder gives no posterior variance, so latents have no KL: they are ordered by {explained}, {sample}."
     if latents.information is not None:
         text += (
-            f" The factor is the one with the largest mutual information with the code: {latents.num_codes:,} codes sampled "
-            "from the posterior, in 20 equal-width bins, bias corrected (Miller and Madow)."
+            f" The factor is the one with the largest mutual information with the code: {_sampled(latents)}, in 20 "
+            "equal-width bins, bias corrected (Miller and Madow)."
         )
-    text += f" Latents below {NOTICEABLE} nats are inactive: grey and without a name."
+    if latents.with_variance.any():
+        text += f" Latents below {NOTICEABLE} nats are inactive: grey and without a name."
+    elif latents.information is not None:
+        text += f" Latents with less than {NOTICEABLE} nats of every factor are grey and without a name."
     return Drawn(text, [run.figure("kl_per_latent", bars(latents), "bars: how much each latent carries, and what")])
+
+
+def _sampled(latents: Latents) -> str:
+    """Which codes mutual information is of."""
+    return f"{latents.num_codes:,} codes{' sampled from the posterior' if latents.with_variance.any() else ''}"
 
 
 def information(run: Run) -> Drawn:
@@ -207,9 +215,8 @@ def information(run: Run) -> Drawn:
     results = {"latents": [f"z{latent}" for latent in run.shown]}
     figure = draw_matrix(f"mutual information\n{run.title}", latents.information[run.shown], matrix, results, run.data)
     text = (
-        f"Mutual information of {latents.num_codes:,} codes, sampled from the posterior, in 20 equal-width bins, with each "
-        "factor; bias corrected, so that codes which know nothing have 0. A factor that one latent alone knows has one "
-        "bright cell in its row."
+        f"Mutual information of {_sampled(latents)}, in 20 equal-width bins, with each factor; bias corrected, so that codes "
+        "which know nothing have 0. A factor that one latent alone knows has one bright cell in its row."
     )
     alt = "heat map: mutual information of latents and factors"
     return Drawn(text, [run.figure("mutual_information", figure, alt)])

@@ -162,6 +162,17 @@ def test_two_seeds_have_neither_rank_nor_interval_and_lend_one_degree_of_freedom
     assert set(table["rank_df"]) == {25}
 
 
+def test_codes_before_the_end_of_training_are_not_ranked():
+    early = [
+        {**row, "postprocess_results.representation": "mean-step10", "postprocess_results.step": 10} for row in many()
+    ]
+    table = cells(frame_of(*many(), *early))
+    found = {name: ranked(part) for name, part in table.groupby("representation")}
+    assert set(found["mean-step10"].values()) == {(None, None, False, "before the end of training")}
+    assert found["mean"] == ranked(cells(frame_of(*many())))
+    assert set(table["rank_df"]) == {24}
+
+
 def test_representations_of_one_training_lend_their_degrees_of_freedom_once():
     twice = [
         {**row, "postprocess_results.representation": "sampled", "run": f"{row['model']} {row['seed']}"}

@@ -1,14 +1,14 @@
 """The board's charts as they are read: Compare, Path, Pareto and Agreement in a headless Chromium, from the page's file."""
 
-import json
-
 import pytest
 from support import fixture_board
 from support.browser import browser, console_errors
 from support.leaderboard_reader import HOSTILE, Reader
 from support.leaderboard_runs import score, train
 
-from dlib_bvae import leaderboard
+from dlib_bvae.analysis.frame import collect
+from dlib_bvae.leaderboard.board import build, main_part
+from dlib_bvae.leaderboard.page import page as page_of
 
 DSPRITES, SHAPES3D = "data=dsprites_rendered@dddddddd", "data=shapes3d_rendered@55555555"
 VIEWS = ("compare", "path", "pareto", "agreement")
@@ -17,20 +17,30 @@ PCA, BEST = "PCA", "β-VAE β = 4"
 
 
 def written(folder):
-    (path,) = (path for path in leaderboard.run(folder / "runs", folder / "board") if path.suffix == ".html")
-    return path
+    """The page of the runs in `folder`/runs as the command writes it, without figures, and what it carries."""
+    frame, problems = collect(folder / "runs")
+    assert problems == []
+    board = main_part(build(frame, folder / "runs", folder / "board"))
+    path = folder / "index.html"
+    path.write_text(page_of(board, folder / "board"), encoding="utf-8")
+    return path, board
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("charts")
     fixture_board.fill(folder / "runs")
     return written(folder)
 
 
 @pytest.fixture(scope="module")
-def board(page):
-    return json.loads((page.parent / "board.json").read_text(encoding="utf-8"))
+def page(made):
+    return made[0]
+
+
+@pytest.fixture(scope="module")
+def board(made):
+    return made[1]
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +287,7 @@ def test_without_three_models_agreement_says_so(chromium, tmp_path):
         encoded = train(tmp_path / "runs", f"run{seed}", seed=seed)
         score(encoded, "mig", {"discrete_mig": 0.1 * seed})
         score(encoded, "sap", {"SAP_score": 0.2 * seed})
-    reader = Reader(chromium, written(tmp_path)).open("#view=agreement")
+    reader = Reader(chromium, written(tmp_path)[0]).open("#view=agreement")
     reader.shows(
         "#agreement p",
         lambda texts: texts[0].startswith("Fewer than 3 models were scored by two metrics on this data set"),
@@ -319,7 +329,7 @@ def test_a_hostile_name_is_only_text(chromium, tmp_path):
         )
         score(encoded, "mig", {"discrete_mig": 0.1 * place})
         score(encoded, "sap", {"SAP_score": 0.2 * place})
-    reader = Reader(chromium, written(tmp_path))
+    reader = Reader(chromium, written(tmp_path)[0])
     for view in VIEWS:
         reader.open(f"#view={view}&x=mig&y=sap&path=%3Cimg src=x%3E&a=%3Cimg src=x%3E")
         reader.until(f"document.querySelector('#view-{view}').textContent.length > 20")

@@ -35,6 +35,9 @@ def row(name, values, unranked=None, seeds=None, **more):
         "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
         "rank_df": 21,
         "rank_sd": SD,
+        "main": True,
+        "default_parameters": True,
+        "headline": False,
         "rank_of": 3 if unranked is None else None,
         "runs": [{"value": float(each)} for each in values],
         **more,
@@ -139,9 +142,10 @@ def test_few_degrees_of_freedom_leave_the_probability_of_improvement():
 
 def test_rows_without_direction_other_scores_and_large_groups_are_left_out():
     assert squares([{**each, "higher_is_better": None} for each in TRAINED]) == []
-    assert squares([{**each, "metric": "beta_vae", "score": "train_accuracy"} for each in TRAINED]) == []
+    assert squares([{**each, "main": False} for each in TRAINED]) == []
     assert squares(TRAINED[:1]) == []
     assert squares([{**each, "default_parameters": False} for each in TRAINED]) == []
+    assert squares([{**each, "default_parameters": False, "headline": True} for each in TRAINED]) == squares(TRAINED)
     many = [{**TRAINED[0], "id": str(number)} for number in range(MOST_ROWS + 1)]
     assert squares(many) == []
     assert len(squares(many[1:])[0]["ids"]) == MOST_ROWS

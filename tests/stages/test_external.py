@@ -156,7 +156,7 @@ def test_nothing_is_unpickled(name, codes, score_external):
     [
         (
             lambda c: c[:-1],
-            r"codes must be numbers \(512, latents\), one row an image in index order; got float32 \(511, 3\)",
+            r"codes must be numbers \(512, latents\), one row per image in index order; got float32 \(511, 3\)",
         ),
         (lambda c: np.concatenate([c, c]), r"got float32 \(1024, 3\)"),
         (lambda c: c.T, r"got float32 \(3, 512\)"),
@@ -168,7 +168,7 @@ def test_nothing_is_unpickled(name, codes, score_external):
         (lambda c: np.where(np.arange(512)[:, None] == 77, np.nan, c), "the code of image 77 is NaN or infinite"),
         (lambda c: np.where(np.arange(512)[:, None] >= 300, -np.inf, c), "the code of image 300 is NaN or infinite"),
         (lambda c: c.astype(np.float64) * 1e200, r"the code of image 0 is beyond ±1e\+15; scale the codes"),
-        (lambda c: np.zeros((512, 20_001), np.int8), "at most 20000 numbers an image.*got 20001; give fewer"),
+        (lambda c: np.zeros((512, 20_001), np.int8), "at most 20000 numbers per image.*got 20001; give fewer"),
     ],
 )
 def test_what_are_no_codes_of_the_data_set_is_refused(spoil, said, codes, score_external, monkeypatch):

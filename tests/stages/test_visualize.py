@@ -176,8 +176,8 @@ def test_pictures_of_an_earlier_training_are_drawn_again(run, capsys):
 
 
 def test_pca_has_no_kl_no_prior_and_no_curves(tmp_path):
-    pca = [DATA, "model.model = @pca()", "pca.num_latent = 3", "pca.num_samples = 60"]
-    results, page, pictures = drawn(train.run([], pca, tmp_path / "run"))
+    pca = [DATA, "model.model = @pca()", "pca.num_latent = 3", "pca.num_samples = 512"]
+    results, page, pictures = drawn(train.run([], pca, tmp_path / "run"), "visualize.num_images = 512")
     assert set(results["left_out"]) == {"prior-traversals", "curves"}
     assert results["kl_per_latent"] == [None] * 3
     assert results["latent_order"] == [0, 1, 2]  # as components explain less and less, though all codes have variance 1

@@ -127,7 +127,7 @@ def test_information_is_of_the_latents_shown(make_run, figures):
     shown = sections.information(make_run())
     assert cells(figures["mutual_information"]) == ["0.00", "0.00", "0.00", "0.00", "0.00", "2.00", "1.50", "0.10"]
     assert figures["mutual_information"].axes[0].get_title() == "mutual information\nβ-VAE on dummy_data"
-    assert "information of 500 codes, sampled from the posterior" in shown.text
+    assert "information of 500 codes sampled from the posterior" in shown.text
     with pytest.raises(NotApplicable, match="the data set has no factors"):
         sections.information(make_run(information=False))
 

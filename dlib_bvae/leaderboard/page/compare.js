@@ -46,7 +46,7 @@ function whyNot(rowA, rowB) {
   if ([rowA, rowB].some((row) => row.evidence === "claimed")) return "not defined: only claimed";
   if ([rowA, rowB].some((row) => !row.reference && row.seeds < 3)) return "not defined: n < 3";
   if (PLAIN.get(rowA).higher_is_better === null) return "not compared: neither more nor less is better";
-  return rowA.default_parameters ? "not compared: too many configurations" : "not compared: not the metric's default parameters";
+  return rowA.default_parameters ? "not compared: more than 60 configurations" : "not compared: not the metric's default parameters";
 }
 
 const verdictOf = ({ missing, p, difference, better }) => (missing ? missing : p >= 0.05 ? "no significant difference" : better === null ? "they differ" : (difference > 0) === better ? "A is better" : "B is better");

@@ -177,7 +177,7 @@ class Sampler:
     def _check_width(self, latents: int) -> None:
         if self._most_codes is not None and latents > self._most_codes:
             raise NotApplicable(
-                f"{self.name} takes at most {self._most_codes} codes an image, as its cost grows too fast with them; "
+                f"{self.name} takes at most {self._most_codes} codes per image, as its cost grows too fast with them; "
                 f"got {latents}; give fewer, for instance their principal components"
             )
 

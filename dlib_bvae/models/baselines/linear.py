@@ -169,7 +169,7 @@ def _whitening(name: str, num_latent: int, images: np.ndarray, solver: str, seed
     if num_latent > min(images.shape):
         raise UserError(
             f"{name}.num_latent must be at most {min(images.shape)}, the smaller of {len(images)} images and "
-            f"{images.shape[1]} numbers an image; got {num_latent}"
+            f"{images.shape[1]} numbers per image; got {num_latent}"
         )
     with np.errstate(invalid="ignore"):  # shares of no variance at all, which is refused below
         found = PCA(num_latent, whiten=True, svd_solver=solver, random_state=seed).fit(images)
