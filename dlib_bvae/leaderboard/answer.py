@@ -177,7 +177,11 @@ def _next(leader: Row, others: Sequence[tuple[Row, Gap]], unit: Unit) -> list[st
     row, found = others[0]
     between = f" (95 % interval {unit.points_between(*found[1:3])})" if found.known else ""
     least, seeds = leader["smallest_difference"]["value"], leader["seeds"]
-    noise = [] if least is None else [f"With {seeds} seeds differences from {unit.points(least)} on are found (80 % power)."]
+    noise = (
+        []
+        if least is None
+        else [f"With {seeds} seeds differences from {unit.points(least)} on are found (80 % power)."]
+    )
     return [f"{row['name']} is {unit.points(found.value)} behind{between}.", *noise]
 
 

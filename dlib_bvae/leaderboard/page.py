@@ -16,7 +16,15 @@ from typing import Any
 _LIBRARIES = ("tabulator.min.js", "d3.min.js", "plot.min.js")
 _STYLES = ("vendor/tabulator.min.css", "board.css", "charts.css")
 _VIEWS = ("cells.js", "summary.js", "all.js", "plots.js", "compare.js", "path.js", "pareto.js", "agreement.js")
-_SCRIPTS = ("search.js", "data.js", "place.js", *_VIEWS, "copy.js", "details.js", "board.js")  # each uses what stands before it
+_SCRIPTS = (
+    "search.js",
+    "data.js",
+    "place.js",
+    *_VIEWS,
+    "copy.js",
+    "details.js",
+    "board.js",
+)  # each uses what stands before it
 _MOST_EMBEDDED = 64 * 1024  # bytes of one picture; larger ones are linked
 _MOST_EMBEDDED_IN_ALL = 4 * 2**20
 

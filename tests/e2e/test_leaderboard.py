@@ -92,7 +92,11 @@ def test_what_has_no_value_stands_last_in_both_orders(reader):
     [
         ("#filter-data", "dsprites_full@bbbbbbbb", EVERY),
         ("#filter-origin", "official", EVERY),
-        ("#filter-method", "ada_gvae", {"Ada-GVAE", "random encoder"}),  # reference rows of what is shown are always there
+        (
+            "#filter-method",
+            "ada_gvae",
+            {"Ada-GVAE", "random encoder"},
+        ),  # reference rows of what is shown are always there
         ("#filter-supervision", "labels", {"S²-VAE", "random encoder"}),
         ("#filter-evidence", "recomputed", {"submitted", "random encoder"}),
         ("#filter-method", "external codes", {"submitted", "exported"}),

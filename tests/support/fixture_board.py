@@ -1,8 +1,8 @@
 """A board with all that its page must tell apart, through the real board.build.
 
-Five seeds, reference rows, a collapsed β, a method that learns from pairs, two networks, exported steps. The scores are constructed
-and say nothing of the methods: on `dsprites_rendered` β-VAE with β = 4 leads by the β-VAE metric, above PCA. `shapes3d_rendered`
-has two seeds, no nulls and no reference rows.
+Five seeds, reference rows, a collapsed β, a method that learns from pairs, two networks, exported steps. The scores are
+constructed and say nothing of the methods: on `dsprites_rendered` β-VAE with β = 4 leads by the β-VAE metric, above PCA.
+`shapes3d_rendered` has two seeds, no nulls and no reference rows.
 """
 
 from __future__ import annotations

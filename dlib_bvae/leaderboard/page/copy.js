@@ -35,15 +35,16 @@ function makeCite() {
   const { cite } = board;
   byId("cite").hidden = !cite;
   if (!cite) return;
-  const prints = Object.entries(cite.fingerprints ?? {}).map(([name, print]) => `${name} ${print}`).join(", ");
+  const prints = Object.entries(cite.fingerprints).map(([name, print]) => `${name} ${print.join(" ")}`).join(", ");
   byId("cite").append(make("p", {}, cite.text), facts([["version", cite.version], ["commit", cite.commit], ["date", cite.date], ["fingerprints", prints]]),
     make("div", { class: "command" }, make("h3", {}, "BibTeX"), copyButton(() => cite.bibtex), make("pre", { tabindex: "0" }, cite.bibtex)));
 }
 
-// Figures and tables beside the page.
+// Figures and tables next to the page.
+const TABLES = [["CSV", "board.csv"], ["LaTeX", "board.tex"], ["Markdown", "board.md"], ["Parquet", "board.parquet"], ["JSON", "board.json"]];
 function makeFiles() {
   const links = (entries) => entries.flatMap(([name, href], place) => [place ? " · " : "", make("a", { href: path(href) }, name)]);
-  const tables = board.files ?? [];
-  byId("files").append(...(tables.length ? [make("p", {}, "Tables: ", ...links(tables.map((each) => [each.title, each.href])))] : []),
-    ...(board.figures ?? []).map(({ title, ...formats }) => make("p", {}, `${title}: `, ...links(Object.entries(formats).map(([kind, href]) => [kind.toUpperCase(), href])))));
+  const figures = board.figures.map(({ title, ...formats }) => make("li", {}, `${title}: `, ...links(Object.entries(formats).map(([kind, href]) => [kind.toUpperCase(), href]))));
+  byId("files").append(make("p", {}, "Tables: ", ...links(TABLES), board.note ? make("span", { class: "quiet" }, ` ${board.note}`) : ""),
+    ...(figures.length ? [make("details", {}, make("summary", {}, "Figures for a paper"), make("ul", {}, ...figures))] : []));
 }
