@@ -39,6 +39,13 @@ def test_without_dates_and_commit_nothing_is_made_up(monkeypatch):
     assert "Newest" not in found["text"]
 
 
+def test_a_commit_with_changes_is_said_to_have_them(monkeypatch):
+    monkeypatch.setattr(cite, "describe", lambda: {"git_commit": "0123456789abcdef-dirty"})
+    found = cite.cited([], ROWS)
+    assert ", commit 0123456789-dirty. " in found["text"]
+    assert "commit 0123456789-dirty" in found["bibtex"]
+
+
 def test_bibtex_has_an_entry_without_what_latex_would_not_read():
     text = cite.cited([], ROWS)["bibtex"]
     assert text.startswith('@software{dlib_bvae,\n  author = "{The dlib\\_bvae contributors}",\n')

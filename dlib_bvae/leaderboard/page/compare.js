@@ -81,7 +81,7 @@ const percent = (value) => (value === null || value === undefined ? "" : `${Math
 
 function comparisonTable(lines, a, b) {
   const of = (row) => (row ? rowButton(row, `${shortValue(row)}, n = ${row.seeds}`) : "–");
-  return tableOf(`${a.name} against ${b.name}`, ["Score", "A", "B", "A − B", "95 % interval", "p", "Probability of improvement", ""], lines.map((line) => [
+  return tableOf(`${a.name} against ${b.name}`, ["Score", "A", "B", "A − B", "95 % interval", "p", "Probability of improvement", "Verdict"], lines.map((line) => [
     `${line.name}${line.better === false ? " ↓" : ""}`, of(line.rowA), of(line.rowB), line.difference === undefined ? "" : signed(line, line.difference), line.missing ? "" : `${signed(line, line.low)} … ${signed(line, line.high)}`,
     line.missing ? "" : line.p < 0.001 ? "< 0.001" : number(line.p), percent(line.improvement), verdictOf(line)]), [3, 4, 5, 6]);
 }

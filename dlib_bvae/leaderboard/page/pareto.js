@@ -57,7 +57,8 @@ function scatter(points, fronts, across, up, look) {
   const order = [...onFront, ...points.filter(({ row }) => row.reference), ...points.filter((point) => !onFront.has(point) && !point.row.reference)];
   const paths = pathsOf(points), titles = new Map(points.map((point) => [point, tipText(point, fronts, across, up)]));
   const lows = (axis) => points.map((point) => axis.rowOf(point)?.low ?? axis.at(point)), highs = (axis) => points.map((point) => axis.rowOf(point)?.high ?? axis.at(point));
-  const scale = (axis) => ({ label: fitting(axis, axis === up ? 340 : width), percent: axis.percent, type: axis.log ? scaleType(points.map(axis.at)) : "linear", nice: true, domain: [Math.min(...lows(axis)), Math.max(...highs(axis))].map((value) => (axis.percent ? 100 * value : value)), labelAnchor: "center", tickFormat: axis.log ? "~s" : undefined, ticks: axis === across ? Math.max(3, width / 130) : 6 });
+  const ends = (axis) => (axis.log ? [0.8 * Math.min(...lows(axis)), 1.25 * Math.max(...highs(axis))] : [Math.min(...lows(axis)), Math.max(...highs(axis))].map((value) => (axis.percent ? 100 * value : value)));
+  const scale = (axis) => ({ label: fitting(axis, axis === up ? 340 : width), percent: axis.percent, type: axis.log ? "log" : "linear", nice: !axis.log, domain: ends(axis), labelAnchor: "center", tickFormat: axis.log ? "~s" : undefined, ticks: axis === across ? Math.max(3, width / 130) : 6 });
   const dots = (those, options) => Plot.dot(those, { x: "x", y: "y", symbol: (point) => look.get(point.row.method).symbol, stroke: (point) => look.get(point.row.method).colour, ...options });
   const staired = [...fronts].flatMap(([supervision, front]) => front.map((point) => ({ x: point.x, y: point.y, supervision })));
   return plotted(`${up.text} against ${across.text}: ${points.length} configurations, ${onFront.size} on the front; the table below has the same values`, {

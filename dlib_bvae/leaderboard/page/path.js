@@ -33,7 +33,7 @@ function seriesLegend(series) {
 function overParameter({ configurations, chosen, parameter, up, on }) {
   const title = `${up.text} over ${parameter || "its settings"} ${on}`, own = methodName(chosen.method, chosen.of);
   const series = parameter ? seriesOf(withValue(chosen.of, up), parameter).filter(({ members }) => members.length > 1) : [];
-  if (series.length === 0) return figure(title, make("p", {}, `${own} has one value of each of its numbers on this data set, so there is no path.`));
+  if (series.length === 0) return figure(title, make("p", {}, parameter ? `No two configurations of ${own} differ in ${parameter} only, so there is no path.` : `${own} has one value of each of its numbers on this data set, so there is no path.`));
   const points = series.flatMap(({ members, name }, place) => members.map((each) => pathPoint(each, up, place, name, each.row.settings[parameter])));
   const seeds = series.flatMap(({ members }, place) => seedsOf(members, up, ({ row }) => row.settings[parameter]).map((each) => ({ ...each, place })));
   const pca = configurations.find(({ row, of }) => row.method === "pca" && of.get(up.key)?.mean !== null && of.has(up.key));
@@ -119,7 +119,7 @@ function againstCost({ configurations, chosen, up, on, look }) {
   const style = (point) => look.get(point.row.method), width = pathWidth();
   return figure(title, plotted(`${title}, ${plural(points.length, "configuration")}; the table below has the same values`, {
     width, height: 340, marginLeft: 62, marginRight: 60, marginBottom: 46, marginTop: 22, inset: 6, color: { type: "identity" }, symbol: { type: "identity" },
-    x: { label: "training time, seconds (log scale)", type: "log", domain: [Math.min(...values) / 1.3, Math.max(...values) * 1.3], labelAnchor: "center", tickFormat: "~s", ticks: width / 110 }, y: upScale(up),
+    x: { label: cost.text, type: "log", domain: [Math.min(...values) / 1.3, Math.max(...values) * 1.3], labelAnchor: "center", tickFormat: "~s", ticks: width / 110 }, y: upScale(up),
     marks: [Plot.gridY({ strokeOpacity: 0.12 }), Plot.ruleX(points, { x: "x", y1: low, y2: high, stroke: (point) => style(point).colour, strokeOpacity: 0.35, strokeWidth: 2 }),
       Plot.dot(points, { x: "x", y: "y", symbol: (point) => style(point).symbol, stroke: (point) => style(point).colour, fill: (point) => (style(point).hollow ? "var(--card)" : style(point).colour), fillOpacity: (point) => (point.ours ? 1 : 0.45), r: 5 }),
       Plot.text([...points].sort((a, b) => b.ours - a.ours), { x: "x", y: "y", text: "name", textAnchor: "start", render: spread, stroke: "var(--card)", strokeWidth: 3, fill: (point) => (point.ours ? "var(--ink)" : "var(--quiet)") }), tipOf(points, { x: "x", y: "y", title: "title" })],

@@ -2,9 +2,9 @@
 const MARKS = 8; // --mark-0 … --mark-7 in charts.css
 const SYMBOLS = ["circle", "square", "triangle", "diamond", "star", "cross", "wye"];
 const COSTS = {
-  "training: seconds": { of: (row) => row.seconds, text: "training time, seconds", log: true },
-  "training: parameters": { of: (row) => row.parameters, text: "parameters of the model", log: true },
-  "training: images": { of: (row) => row.images, text: "images seen in training", log: true },
+  "training: seconds": { of: (row) => row.seconds, text: "training time, seconds, log scale", log: true },
+  "training: parameters": { of: (row) => row.parameters, text: "parameters of the model, log scale", log: true },
+  "training: images": { of: (row) => row.images, text: "images seen in training, log scale", log: true },
   "training: reconstruction": { of: (row) => row.reconstruction, text: "reconstruction error at the end of training, nats per image" },
 };
 const UNITS = { "reconstruction_error bernoulli_error": "nats per image", "reconstruction_error squared_error": "squared error per image", "elbo elbo": "nats per image" };
@@ -119,12 +119,14 @@ const chartWidth = (most = 1000) => Math.max(280, Math.min(most, byId(`view-${pl
 // A picture by Observable Plot with a text for those who do not see it. A click opens the row of the point that the tip names. Its own style element is
 // taken out, as the page's policy lets in none that is not in charts.css.
 function plotted(label, options) {
+  for (const mark of options.marks.flat(Infinity)) mark.ariaHidden = "true"; // the picture has one text
   const plain = (axis) => axis && { labelArrow: "none", ...axis };
   const svg = Plot.plot({ style: { fontSize: "12px", background: "transparent" }, ...options, x: plain(options.x), y: plain(options.y) });
   svg.querySelectorAll("style").forEach((style) => style.remove());
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", label);
   svg.addEventListener("pointerdown", (event) => { if (event.pointerType === "mouse") event.stopImmediatePropagation(); }, true); // the tip does not stay
+  svg.addEventListener("input", () => svg.style.setProperty("cursor", svg.value?.open ? "pointer" : "default"));
   svg.addEventListener("click", () => {
     if (svg.value?.open) go(svg.value.open, { step: true });
   });
