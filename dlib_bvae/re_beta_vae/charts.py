@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _PANEL = (3.7, 3.0)  # inches
 _COLUMNS = 3
+_LETTERS = 40  # of a line of a panel's title
 _DOTS = 110  # pixels of tiles an inch
 _APART = 0.035  # doublings between the models' marks at one L
 
@@ -200,7 +201,7 @@ def tiles(shown: Tiles) -> Figure:
 def _few_ticks() -> Any:
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(4)
+    return MaxNLocator(4, integer=True)
 
 
 def _grid(count: int) -> tuple[Any, list[Any]]:
@@ -221,7 +222,7 @@ def _chance(place: Any, percent: float | None) -> None:
 
 
 def _finish(place: Any, title: str, x: str, y: str) -> None:
-    place.set_title(title, fontsize=10, parse_math=False)
+    place.set_title("\n".join(textwrap.wrap(title, _LETTERS)), fontsize=10, parse_math=False)
     place.set_xlabel(x, fontsize=9, parse_math=False)
     place.set_ylabel(y, fontsize=9, parse_math=False)
     light(place, 8)

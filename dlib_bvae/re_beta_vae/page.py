@@ -101,11 +101,12 @@ def _answer(claims: list[Claim]) -> str:
     ran = [each for each in verdicts if each.short != "not run"]
     by_status = {status: sum(each.status == status for each in ran) for status in _CLASSES}
     few = sum(each.short.startswith("fewer") for each in ran)
-    text = f"Of {counted(len(ran), 'verdict')} on the paper's six claims, {by_status[HOLDS]} hold, {by_status[FAILS]} "
-    text += "do not hold and "
-    text += f"{by_status[OPEN]} are not decidable" + (f", {few} of them for want of seeds" if few else "")
+    undecided = f"{by_status[OPEN]}" + (f" ({few} for want of seeds)" if few else "")
+    text = (
+        f"Verdicts on the paper's six claims, by data set: holds {by_status[HOLDS]}, does not hold {by_status[FAILS]}, "
+    )
     lacking = len(verdicts) - len(ran)
-    return f"{text}. {lacking} more would need runs that are not here." if lacking else f"{text}."
+    return f"{text}not decidable {undecided}" + (f"; {lacking} not run." if lacking else ".")
 
 
 def _verdict_table(verdicts: Matrix) -> Table:
