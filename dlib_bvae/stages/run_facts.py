@@ -63,12 +63,6 @@ def _short(environment: Mapping[str, Any]) -> str:
     return commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")
 
 
-def _short(environment: Mapping[str, Any]) -> str:
-    """The commit in ten digits, with what git says of changes to it."""
-    commit = str(environment.get("git_commit") or "")
-    return commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")
-
-
 def score_digests(encoded: Path) -> dict[str, str]:
     """{name of its folder: digest} of every evaluation of these codes; one that cannot be read is named and left out."""
     mine = read_identity(encoded, "postprocess").digest
