@@ -7,13 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dlib_bvae
+from dlib_bvae.artifacts.citation import RELEASED, bibtex, short_commit
 from dlib_bvae.artifacts.environment import describe
 
-# The facts of CITATION.cff, which is not installed with the package.
-TITLE = "dlib_bvae: a benchmark suite for β-VAE disentanglement"
-AUTHOR = "The dlib_bvae contributors"
-RELEASED = "2026-11-30"
-_COMMIT = 10  # digits that are shown
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -28,29 +24,16 @@ def cited(runs: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) 
         prints.setdefault(name, []).append(fingerprint)
     dates = [found[0] for run in runs if (found := _DATE.match(run["started"] or ""))]
     version, commit, date = dlib_bvae.__version__, describe()["git_commit"], max(dates, default=None)
-    short = "" if commit is None else commit[:_COMMIT] + "-dirty" * commit.endswith("-dirty")
+    short = short_commit(commit)
     which = f"version {version}" + (f", commit {short}" if short else "")
     data = "; ".join(f"{name} ({', '.join(each[:8] for each in of_it)})" for name, of_it in prints.items())
     said = [f"Leaderboard by dlib_bvae, {which}", f"Data sets (fingerprints): {data}"]
     said += [f"Newest run: {date}"] if date else []
     return {
         "text": ". ".join(said) + ".",
-        "bibtex": _bibtex(which),
+        "bibtex": bibtex(version, which[0].upper() + which[1:], RELEASED[:4]),
         "version": version,
         "commit": commit,
         "fingerprints": prints,
         "date": date,
     }
-
-
-def _bibtex(which: str) -> str:
-    title = TITLE.replace("_", r"\_").replace("β-VAE", r"{$\beta$-VAE}")
-    entries = {
-        "author": f"{{{AUTHOR}}}".replace("_", r"\_"),
-        "title": title,
-        "year": RELEASED[:4],
-        "version": dlib_bvae.__version__,
-        "note": which[0].upper() + which[1:],
-    }
-    body = "".join(f'  {name} = "{value}",\n' for name, value in entries.items())
-    return f"@software{{dlib_bvae,\n{body}}}\n"

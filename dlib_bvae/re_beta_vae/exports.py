@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import re
 
+from dlib_bvae.analysis import printed
 from dlib_bvae.analysis.tables import csv_lines
 from dlib_bvae.re_beta_vae.tables import Table
 
 KINDS = {"csv": "CSV", "tex": "LaTeX", "md": "Markdown"}
-_LATEX = str.maketrans(
-    {
-        **{character: f"\\{character}" for character in "&%$#_{}"},
-        **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"},
-        **{"β": r"$\beta$", "±": r"$\pm$", "\N{MINUS SIGN}": "$-$", "≤": r"$\leq$", "×": r"$\times$"},
-        **{"…": r"\dots{}", "–": "--", "“": "``", "”": "''", "\n": " "},
-    }
-)
 
 
 def files(table: Table) -> dict[str, bytes]:
@@ -35,10 +28,7 @@ def files(table: Table) -> dict[str, bytes]:
 
 def latex(table: Table) -> str:
     """A tabular of booktabs."""
-    comments = [f"% {' '.join(text.split())}" for text in (table.title, *table.notes)]
-    header, *rows = (" & ".join(cell.translate(_LATEX) for cell in row) + r" \\" for row in (table.header, *table.rows))
-    begin = rf"\begin{{tabular}}{{{'l' * len(table.header)}}}"
-    return "\n".join([*comments, begin, r"\toprule", header, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}", ""])
+    return printed.latex(printed.Table(table.header, table.rows), table.title, *table.notes)
 
 
 def markdown(table: Table) -> str:

@@ -1,4 +1,4 @@
-"""The postprocessing stage: a trained model's codes of a data set's whole grid, of a probe of it, or when metrics ask for them."""
+"""The postprocessing stage: a trained model's codes of a data set's whole grid, of a probe of it, or as metrics ask for them."""
 
 from __future__ import annotations
 

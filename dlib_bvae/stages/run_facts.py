@@ -10,6 +10,7 @@ from typing import Any
 
 from dlib_bvae import metrics
 from dlib_bvae.artifacts import finished, read_identity, read_results
+from dlib_bvae.artifacts.citation import bibtex, short_commit
 from dlib_bvae.errors import UserError, warn_once
 from dlib_bvae.metrics.score_info import About, Score, info_of, said_by
 from dlib_bvae.models.naming import readable_name, text_of
@@ -33,6 +34,7 @@ def facts_of(trained: TrainedRun, encoded: Path, directory: Path) -> Facts:
     """
     results, parameters = trained.results, trained.identity.parameters
     environment = results.get("environment", {})
+    commit = short_commit(environment.get("git_commit"))
     origin = _WHERE.get(str(results.get("origin", "")), "")
     lines = [
         ("data", f"{results['dataset']}{f' ({origin})' if origin else ''}"),
@@ -45,7 +47,7 @@ def facts_of(trained: TrainedRun, encoded: Path, directory: Path) -> Facts:
         ],
         ("run", trained.directory.name),
         ("trained", f"{str(results.get('started', ''))[:10]} on {results.get('device', 'an unknown device')}".strip()),
-        ("version", f"dlib_bvae {environment.get('package_version', '')} {_short(environment)}".strip()),
+        ("version", f"dlib_bvae {environment.get('package_version', '')} {commit}".strip()),
     ]
     title = readable_name(parameters, str(results["model"]))
     return Facts(
@@ -55,12 +57,6 @@ def facts_of(trained: TrainedRun, encoded: Path, directory: Path) -> Facts:
         links=_links(trained, encoded, directory),
         cite=_cite(title, results, environment),
     )
-
-
-def _short(environment: Mapping[str, Any]) -> str:
-    """The commit in ten digits, with what git says of changes to it."""
-    commit = str(environment.get("git_commit") or "")
-    return commit[:10] + ("-dirty" if commit.endswith("-dirty") else "")
 
 
 def score_digests(encoded: Path) -> dict[str, str]:
@@ -150,13 +146,4 @@ def _cite(title: str, results: Mapping[str, Any], environment: Mapping[str, Any]
         f"{title}, trained on {results['dataset']} (fingerprint {results['fingerprint']}) with seed {results['seed']} by "
         f"dlib_bvae {version}, commit {commit}."
     )
-    lines = [
-        "@software{dlib_bvae,",
-        "  title = {dlib_bvae: a benchmark suite for {$\\beta$}-VAE disentanglement},",
-        "  author = {{The dlib\\_bvae contributors}},",
-        f"  version = {{{version}}},",
-        *([f"  year = {{{year}}},"] if year else []),
-        f"  note = {{commit {commit}}},",
-        "}",
-    ]
-    return Cite(text, "\n".join(lines))
+    return Cite(text, bibtex(str(version), f"commit {commit}", year))

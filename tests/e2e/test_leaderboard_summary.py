@@ -154,7 +154,8 @@ def test_adjusted_metric_and_data_set_are_chosen_and_kept_in_the_address(reader)
 def test_search_by_a_chip_finds_a_whole_number_only(reader):
     reader.open('#q="β = 4"')
     names = reader.shows("#summary-table .open", lambda texts: 0 < len(texts) < 10)
-    assert {name for name in names if "β = 4" in name} and not any("β = 40" in name for name in names)
+    assert {name for name in names if "β = 4" in name}
+    assert not any("β = 40" in name for name in names)
     reader.open("#q=β=40")
     reader.shows("#summary-table .open", lambda texts: [name for name in texts if "β" in name and "= 40" in name])
     reader.open("#row=" + reader.run("return document.querySelector('#summary-table [data-row]').dataset.row"))
