@@ -44,22 +44,25 @@ def start_of(data: GroundTruthData) -> np.ndarray:
     """Factor values int64 (factors,) of an image from which each factor changes much when it is varied.
 
     Out of the image with median values and 47 others, drawn by seed 0, that whose least change over the factors is the largest;
-    of equal ones that whose second least is, and so on. A change is the mean absolute difference of neighbouring images of a row.
+    of equal ones that whose second least is, and so on. A change is the mean absolute difference of neighbouring images of a
+    row, as a part of the largest that the factor makes from any of them, as small objects change few pixels.
     """
     sizes = np.array(data.factor_sizes)
     drawn = np.random.default_rng(0).integers(0, sizes, size=(_CANDIDATES - 1, len(sizes)))
     candidates = np.concatenate([sizes[None] // 2, drawn])
-    return candidates[max(range(len(candidates)), key=lambda place: _changes(data, candidates[place]))]
+    changes = np.array([_changes(data, start) for start in candidates])
+    parts = np.sort(changes / np.maximum(changes.max(axis=0), 1e-9), axis=1).tolist()
+    return candidates[max(range(len(candidates)), key=parts.__getitem__)]
 
 
 def _changes(data: GroundTruthData, start: np.ndarray) -> list[float]:
-    """The change of every factor with more than one value from `start` on, the least first, in levels a pixel."""
+    """The change of every factor with more than one value from `start` on, in levels per pixel."""
     rows = [
         walk(data.factor_sizes, start, factor, _COMPARED) for factor, size in enumerate(data.factor_sizes) if size > 1
     ]
     images = data.images_at(data.index_of(np.concatenate(rows))).astype(np.int16)
     parts = np.split(images, np.cumsum([len(row) for row in rows])[:-1])
-    return sorted(float(np.abs(np.diff(part, axis=0)).mean()) for part in parts)
+    return [float(np.abs(np.diff(part, axis=0)).mean()) for part in parts]
 
 
 def walk(sizes: tuple[int, ...], start: np.ndarray, factor: int, most: int) -> np.ndarray:

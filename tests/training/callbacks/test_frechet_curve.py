@@ -90,7 +90,7 @@ def test_it_is_of_the_averages_where_those_are_exported(make, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("owner", "moment", "often"), [(Curve, "run", 3), (Checkpoints, "save", 3), (Events, "scalars", 4)]
+    ("owner", "moment", "often"), [(Curve, "run", 3), (Checkpoints, "save", 3), (Events, "scalars", 5)]
 )
 def test_a_killed_run_ends_with_the_same_curve(owner, moment, often, make, tmp_path, monkeypatch):
     whole = make(every=4)
