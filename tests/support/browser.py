@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-_PATIENCE = 6.0  # seconds for a page to come to what is expected of it
+_PATIENCE = 30.0  # seconds for a page to come to what is expected of it
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
