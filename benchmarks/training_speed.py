@@ -1,10 +1,12 @@
-"""Training throughput of the real loop against a plain PyTorch loop of the same model, batch and optimiser, on this CPU.
+"""Training throughput of the real loop against the same model, batch and optimiser in PyTorch and JAX, on this CPU.
 
-    pip install torch && python benchmarks/training_speed.py --seconds=10 --rounds=3
+    python -m venv peers && peers/bin/pip install torch jax flax optax
+    python benchmarks/training_speed.py --peer_python=peers/bin/python --seconds=10 --rounds=5
 
-Each measurement is a process of its own; rounds alternate. Ratios to PyTorch are of medians; those to the matrix rate and to the
-bare step are medians over five parts of a process, each of which measures all three. --precision=mixed_bfloat16 measures that
-too, which is worth it on a CPU with bfloat16 instructions only. Writes results/training_speed.json.
+Each measurement is a process of its own; rounds alternate. The best peer of a case is that of the highest median; ratios to it
+are medians over rounds. Those to the matrix rate and to the bare step are medians over five parts of a process, each of which
+measures all three. --precision=mixed_bfloat16 measures that too, which is worth it on a CPU with bfloat16 instructions only.
+The peers are in training_peers.py. Writes results/training_speed.json.
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from rates import matrix_rate, rate
+from training_peers import PEERS
 
+OURS = "ours"
 PARTS = 5
 CASES = (("conv", 256), ("conv", 64), ("mlp", 256))
 # Multiply-adds a training step spends on one 64×64×1 image: forward, and twice that backward but for the input's gradient.
@@ -83,52 +88,6 @@ def measure_ours(kind: str, batch: int, precision: str, seconds: float) -> dict[
         }
 
 
-def measure_torch(kind: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
-    """Images/s of a plain PyTorch loop: index, forward, backward, optimiser."""
-    import numpy as np
-    import torch
-    from torch import nn
-
-    relu, tanh = nn.ReLU(), nn.Tanh()
-    if kind == "conv":
-        conv = lambda i, o: nn.Conv2d(i, o, 4, 2, 1)
-        deconv = lambda i, o: nn.ConvTranspose2d(i, o, 4, 2, 1)
-        encoder = nn.Sequential(
-            conv(1, 32), relu, conv(32, 32), relu, conv(32, 32), relu, nn.Flatten(),
-            nn.Linear(2048, 256), relu, nn.Linear(256, 256), relu, nn.Linear(256, 20),
-        )  # fmt: skip
-        decoder = nn.Sequential(
-            nn.Linear(10, 256), relu, nn.Linear(256, 256), relu, nn.Linear(256, 2048), relu,
-            nn.Unflatten(1, (32, 8, 8)), deconv(32, 32), relu, deconv(32, 32), relu, deconv(32, 1),
-        )  # fmt: skip
-    else:
-        encoder = nn.Sequential(
-            nn.Flatten(), nn.Linear(4096, 1200), relu, nn.Linear(1200, 1200), relu, nn.Linear(1200, 20)
-        )
-        decoder = nn.Sequential(
-            nn.Linear(10, 1200), tanh, nn.Linear(1200, 1200), tanh, nn.Linear(1200, 1200), tanh,
-            nn.Linear(1200, 4096), nn.Unflatten(1, (1, 64, 64)),
-        )  # fmt: skip
-    parameters = [*encoder.parameters(), *decoder.parameters()]
-    optimizer = torch.optim.Adam(parameters, 5e-4) if kind == "conv" else torch.optim.Adagrad(parameters, 1e-2)
-    data = torch.from_numpy(np.random.default_rng(0).integers(2, size=(20_000, 1, 64, 64), dtype=np.uint8))
-
-    def step() -> float:
-        x = data[torch.randint(len(data), (batch,))].float()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision != "float32"):
-            mean, log_variance = encoder(x).float().chunk(2, dim=1)
-            logits = decoder(mean + (0.5 * log_variance).exp() * torch.randn_like(mean)).float()
-        reconstruction = nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="sum") / batch
-        kl = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(1).mean()
-        loss = reconstruction + 4 * kl
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return {"loop": rate(step, batch, seconds)}
-
-
 def instructions() -> list[str]:
     """Of the instruction sets that matter here, those that this CPU has (Linux)."""
     path = Path("/proc/cpuinfo")
@@ -136,52 +95,69 @@ def instructions() -> list[str]:
     return sorted(found & {"avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"})
 
 
-def worker(who: str, kind: str, batch: int, precision: str, seconds: float) -> dict[str, float]:
+def worker(who: str, kind: str, batch: int, precision: str, flags: argparse.Namespace) -> dict[str, float]:
     """Runs one measurement in a process of its own."""
-    command = [sys.executable, __file__, "--worker", who, kind, str(batch), precision, f"--seconds={seconds}"]
+    case = [kind, str(batch), precision, f"--seconds={flags.seconds}"]
+    if who == OURS:
+        command = [sys.executable, __file__, "--worker", *case[:3], case[3]]
+    else:
+        command = [flags.peer_python, str(Path(__file__).with_name("training_peers.py")), who, *case]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def row_of(kind: str, batch: int, precision: str, samples: dict[str, list[float]], peers: list[str]) -> dict[str, Any]:
+    """A case's medians, and the ratios to the best of the peers."""
+
+    def rates(who: str, of: str, what: str = "loop") -> list[float]:
+        return samples[f"{who} {kind} {batch} {of} {what}"]
+
+    ours = rates(OURS, precision)
+    row = {"model": kind, "batch": batch, "precision": precision, "images_per_second": round(statistics.median(ours))}
+    for of, name in ((precision, "best_peer"), ("float32", "best_float32_peer")):
+        best = max(peers, key=lambda who: statistics.median(rates(who, of)))
+        ratios = [mine / theirs for mine, theirs in zip(ours, rates(best, of), strict=True)]
+        row |= {name: best, f"ratio_to_{name}": round(statistics.median(ratios), 2)}
+    row["peers_images_per_second"] = {who: round(statistics.median(rates(who, precision))) for who in peers}
+    row["fraction_of_float32_matrix_rate"] = round(statistics.median(rates(OURS, precision, "fraction")), 2)
+    row["loop_over_bare_step"] = round(statistics.median(rates(OURS, precision, "loop_over_step")), 3)
+    return row
+
+
 def main() -> None:
     """Alternates the measurements and prints a table of medians and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--precision", action="append", choices=("float32", "mixed_bfloat16"))
-    parser.add_argument("--worker", nargs=4)
+    parser.add_argument(
+        "--peer_python", default=sys.executable, help="of an environment that has torch, jax, flax and optax"
+    )
+    parser.add_argument("--peer", action="append", choices=PEERS, help="default: all but torch_compile")
+    parser.add_argument("--worker", nargs=3)
     flags = parser.parse_args()
     if flags.worker:
-        who, kind, batch, precision = flags.worker
-        measure = {"ours": measure_ours, "torch": measure_torch}[who]
-        print(json.dumps(measure(kind, int(batch), precision, flags.seconds)))
+        kind, batch, precision = flags.worker
+        print(json.dumps(measure_ours(kind, int(batch), precision, flags.seconds)))
         return
+    peers = flags.peer or [who for who in PEERS if who != "torch_compile"]
     precisions = sorted({"float32", *(flags.precision or ())})
     plan = [(kind, batch, precision) for kind, batch in CASES for precision in precisions]
     samples: dict[str, list[float]] = {}
     for _ in range(flags.rounds):
         for case in plan:
-            for who in ("ours", "torch"):
-                for what, value in worker(who, *case, flags.seconds).items():
+            for who in (OURS, *peers):
+                for what, value in worker(who, *case, flags).items():
                     samples.setdefault(" ".join(map(str, (who, *case, what))), []).append(value)
-    medians = {name: statistics.median(rates) for name, rates in samples.items()}
-    rows = []
-    for kind, batch, precision in plan:
-        ours = medians[f"ours {kind} {batch} {precision} loop"]
-        row = {"model": kind, "batch": batch, "precision": precision, "images_per_second": round(ours)}
-        row["ratio_to_pytorch_same_precision"] = round(ours / medians[f"torch {kind} {batch} {precision} loop"], 2)
-        row["ratio_to_pytorch_float32"] = round(ours / medians[f"torch {kind} {batch} float32 loop"], 2)
-        row["fraction_of_float32_matrix_rate"] = round(medians[f"ours {kind} {batch} {precision} fraction"], 2)
-        row["loop_over_bare_step"] = round(medians[f"ours {kind} {batch} {precision} loop_over_step"], 3)
-        rows.append(row)
+    rows = [row_of(*case, samples, peers) for case in plan]
+    for row in rows:
         print(row)
     record = {
         "command": " ".join(sys.argv),
         "cpu_has": instructions(),
         "rows": rows,
-        "medians": medians,
         "samples": samples,
     }
     output = Path(__file__).parent / "results" / "training_speed.json"

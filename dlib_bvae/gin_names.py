@@ -28,8 +28,8 @@ _SHARED = {  # parameters that mean the same wherever they are
     "num_eval": "points that it is scored on",
     "num_test": "images that it is scored on",
     "num_train": "images that it is computed from, or fitted to",
-    "random_seed": "seed of all that is drawn",
-    "seed": "seed of all that is drawn",
+    "random_seed": "seed of all random draws",
+    "seed": "seed of all random draws",
 }
 _Function = ast.FunctionDef | ast.ClassDef
 

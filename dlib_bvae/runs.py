@@ -13,7 +13,7 @@ import numpy as np
 
 from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.dlib_names import ONLY_THEIRS
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.metrics.scores import Scores
 from dlib_bvae.runtime import RUNS, interruptible, load_tensorflow, quiet
 
@@ -43,7 +43,7 @@ class Run:
     def __repr__(self) -> str:
         known = self.results
         facts = [f"{known['model']} on {known['dataset']}", f"seed {known['seed']}"]
-        facts += [f"{known['steps']:,} steps"] if "steps" in known else []
+        facts += [pluralize(known["steps"], "step")] if "steps" in known else []
         facts += [f"loss {known['loss']:.2f} nats"] if "loss" in known else []
         return f"Run({str(self.directory)!r}): {', '.join(facts)}"
 

@@ -186,8 +186,9 @@ def _without_rank(
     """Why each row has no rank, before it is asked how many degrees of freedom there are; None: nothing is known against it."""
     found = np.full(len(table), None, object)
     found[table["seeds"].to_numpy(float) < LEAST_SEEDS] = FEW_SEEDS
-    for place, row in enumerate(table[GROUP].itertuples(index=False, name=None)):
-        found[place] = given.get(row, found[place])
+    if given:
+        rows = table[GROUP].itertuples(index=False, name=None)
+        found[:] = [given.get(row, why) for row, why in zip(rows, found, strict=True)]
     found[[each is None for each in better]] = "no known direction"
     if "evidence" in table:
         found[table["evidence"].eq(CLAIMED).fillna(False).to_numpy(bool)] = "only claimed"

@@ -155,15 +155,16 @@ def pooled(
     """(Statistic, low, high) of one method's normalised scores, one array (runs,) a task, as rliable defines them.
 
     mean, median: of the tasks' means. iqm: of all runs of all tasks together. optimality_gap: mean of 1 − min(score, 1).
-    Stratified percentile bootstrap: runs are resampled within each task, the tasks stay. No interval (NaN) where no task
-    has two runs. Raises UserError for a task without runs and an unknown statistic.
+    Stratified percentile bootstrap: runs are resampled within each task, the tasks stay. Of n runs a task it is too narrow by
+    √((n − 1) / n), and there is none (NaN) where a task has fewer than LEAST_T. Raises UserError for a task without runs and
+    an unknown statistic.
     """
     values = check_tasks(tasks)
     if statistic not in POOLED:
         raise unknown("statistic over tasks", statistic, POOLED)
     check_bootstrap(seed, reps, level)
     point = float(POOLED[statistic](values))
-    if max(map(len, values)) < 2:
+    if min(map(len, values)) < LEAST_T:
         return point, float("nan"), float("nan")
     rng = np.random.default_rng(seed)
     resampled = []
@@ -184,7 +185,8 @@ def probability_of_improvement(
     """(P, low, high): the chance that a run of `better` has a higher score than one of `worse` on a task chosen uniformly.
 
     One array (runs,) a task, the same tasks in both. Ties count one half: on each task P is Mann-Whitney's U / (n m).
-    Interval: stratified percentile bootstrap of both. Raises UserError for other numbers of tasks.
+    Interval: stratified percentile bootstrap of both, as in `pooled`; of no width where one always wins. Raises UserError for
+    other numbers of tasks.
     """
     first, second = check_tasks(better), check_tasks(worse)
     if len(first) != len(second):
@@ -198,7 +200,7 @@ def probability_of_improvement(
         of_x, of_y = counts(len(x), reps, rng), counts(len(y), reps, rng)
         resampled += ((of_x @ wins) * of_y).sum(axis=1) / wins.size / len(first)
     point = float(np.mean(points))
-    if max(map(len, [*first, *second])) < 2:
+    if min(map(len, [*first, *second])) < LEAST_T:
         return point, float("nan"), float("nan")
     low, high = percentiles(resampled, level)
     return point, float(low), float(high)
@@ -227,7 +229,7 @@ def performance_profile(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(Share of runs with a score above each threshold, low, high), float64 (thresholds,) each, averaged over tasks.
 
-    tasks: as in `pooled`. The band is a stratified percentile bootstrap at each threshold by itself.
+    tasks: as in `pooled`, and so is the band, at each threshold by itself.
     """
     values = check_tasks(tasks)
     check_bootstrap(seed, reps, level)
@@ -238,7 +240,7 @@ def performance_profile(
         above = (task[:, None] > thresholds).astype(np.float64)
         share += above.mean(axis=0) / len(values)
         resampled += counts(len(task), reps, rng) @ above / len(task) / len(values)
-    if max(map(len, values)) < 2:
+    if min(map(len, values)) < LEAST_T:
         return share, np.full_like(share, np.nan), np.full_like(share, np.nan)
     band = percentiles(resampled.T, level)
     return share, band[:, 0], band[:, 1]

@@ -58,6 +58,7 @@ _MADE_FROM = {
     "codes": "encoding",
     "encoded": "encoding",
     "sha256": "file",
+    "scores": "set of scores",
 }
 
 
@@ -146,8 +147,8 @@ def described(differ: Mapping[str, tuple[Any, Any]]) -> str:
     """The first of `differences` as the end of a sentence."""
     key, (before, now) = next(iter(differ.items()))
     if key in _MADE_FROM:
-        return f"was made from another {_MADE_FROM[key]}"
-    return f"was made with {key} = {before!r}, now it is {now!r}"
+        return f"was computed from another {_MADE_FROM[key]}"
+    return f"was computed with {key} = {before!r}, now it is {now!r}"
 
 
 def config_hash(config: Mapping[str, Any], seeds: Collection[str] | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from dlib_bvae.analysis.equal_codes import say_equal
@@ -15,9 +16,10 @@ _FILES = ("board.json", "board.csv", "board.parquet", "board.md", "board.tex", P
 _FLAG = "--output"
 
 
-def run(results: Path, output: Path) -> list[Path]:
-    """Writes the board of all evaluations below `results` into the folder `output`, prints it, and returns the files' paths.
+def run(results: Path, output: Path, show: Callable[[str], object] | None = None) -> list[Path]:
+    """Writes the board of all evaluations below `results` into the folder `output` and returns the files' paths.
 
+    show: is called with its summary as text for a terminal.
     The figures are in a folder "figures" there, in which those of an earlier board do not stay.
     What had to be left out, and runs of equal codes, are named on standard error. Raises UserError when there is no result to
     show, a configuration is damaged, the disk is full, or a file of the same name in `output` is not this package's.
@@ -32,7 +34,7 @@ def run(results: Path, output: Path) -> list[Path]:
             f"there is no directory {results}; train and evaluate first, or name that of the runs: --results_dir=…"
         )
     if output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file; --output must be a folder, which is made where there is none")
+        raise UserError(f"{output} is a file; --output must be a folder, which is created where there is none")
     check_outputs(output, _FILES, _FLAG, tables.of_earlier_version)
     behind = Behind(results)
     frame = collect_some(results, "stand on a board", behind.check)
@@ -47,5 +49,6 @@ def run(results: Path, output: Path) -> list[Path]:
         **drawn,
     }
     paths = write_outputs(output, written, _FLAG, tables.of_earlier_version, folder=figures.FOLDER)
-    print(tables.printed(board, str(output / PAGE)))
+    if show is not None:
+        show(tables.printed(board, str(output / PAGE)))
     return paths

@@ -29,9 +29,9 @@ class Gap(NamedTuple):
     p: float | None
 
     @property
-    def known(self) -> bool:
-        """Whether there is an interval."""
-        return self.low is not None and self.high is not None
+    def ends(self) -> tuple[float, float] | None:
+        """The interval, where there is one."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 class Unit(NamedTuple):
@@ -83,27 +83,39 @@ def answers(board: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _answer(dataset: str, column: Mapping[str, Any], rows: Sequence[Row], gap: Callable[[Row, Row], Gap]) -> dict:
     unit = Unit(column["unit"] == PERCENT)
     metric = f"the {column['title']}" if column["title"].endswith("metric") else column["title"]
+    more: list[str] = []
     direction = "" if column["higher_is_better"] else " (lower is better)"
     competing = [row for row in rows if not row["reference"] and row["mean"] is not None]
     classes = _classes(competing)
     leaders = {name: _leader(those) for name, those in classes.items()}
     first = next(iter(classes), None)
     if first is None:
-        lead, more = f"On {dataset} only reference rows are scored by {metric}.", []
+        lead = f"On {dataset} only reference rows are scored by {metric}."
     elif (leader := leaders[first]) is None:
-        what = "" if first == UNSUPERVISED else _CLASSES.get(first, f"Of supervision {first}, ")
-        lead, more = f"{what}On {dataset} nothing scores above chance by {metric}.".replace(", On", ", on"), []
+        lead = f"{_begins(first, f'On {dataset} ')}nothing scores above chance by {metric}."
     else:
-        begins = "" if first == UNSUPERVISED else _CLASSES.get(first, f"Of supervision {first}, ")
-        on = f"{begins}on {dataset}" if begins else f"On {dataset}"
         others = [(row, gap(leader, row)) for row in _ordered(classes[first]) if row is not leader]
-        lead = f"{on}, {leader['name']} leads by {metric}{direction} with {_with_spread(leader, unit)}{_how_surely(others)}."
+        on = _begins(first, f"On {dataset}, ")
+        lead = (
+            f"{on}{leader['name']} leads by {metric}{direction} with {_with_spread(leader, unit)}{_how_surely(others)}."
+        )
         more = [*_next(leader, others, unit), *_against_pca(leader, rows, unit, gap)]
     for name, leader in list(leaders.items())[1:]:
-        begins = _CLASSES.get(name, f"Of supervision {name}, ")
-        more.append(f"{begins}nothing scores above chance." if leader is None else
-                    f"{begins}{leader['name']} leads with {_with_spread(leader, unit)}.")  # fmt: skip
+        leads = (
+            "nothing scores above chance"
+            if leader is None
+            else f"{leader['name']} leads with {_with_spread(leader, unit)}"
+        )
+        more.append(f"{_begins(name)}{leads}.")
     return {"lead": lead, "more": more, "missing": _missing(competing, rows)}
+
+
+def _begins(supervision: str, on: str = "") -> str:
+    """How a sentence on a kind of supervision begins; on: "On dsprites, "."""
+    if supervision == UNSUPERVISED:
+        return on
+    whose = _CLASSES.get(supervision, f"Of supervision {supervision}, ")
+    return f"{on}{whose[0].lower()}{whose[1:]}" if on else whose
 
 
 def _classes(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -162,7 +174,7 @@ def _how_surely(others: Sequence[tuple[Row, Gap]]) -> str:
     """How many of the others could be as good as the leader, as far as that is known."""
     if not others:
         return ", the only one"
-    if not all(found.known for _, found in others):
+    if not all(found.ends for _, found in others):
         return "; whether that lead is more than noise is not known"
     tied = sum(not _significant(found) for _, found in others)
     if tied == 0:
@@ -175,7 +187,7 @@ def _next(leader: Row, others: Sequence[tuple[Row, Gap]], unit: Unit) -> list[st
     if not others:
         return []
     row, found = others[0]
-    between = f" (95 % interval {unit.points_between(*found[1:3])})" if found.known else ""
+    between = "" if found.ends is None else f" (95 % interval {unit.points_between(*found.ends)})"
     least, seeds = leader["smallest_difference"]["value"], leader["seeds"]
     noise = (
         []
@@ -197,10 +209,10 @@ def _against_pca(leader: Row, rows: Sequence[Row], unit: Unit, gap: Callable[[Ro
 
 def _than_pca(leader: Row, unit: Unit, found: Gap, pca: str) -> str:
     name, size = leader["name"], unit.points(abs(found.value))
-    if not found.known:
+    if found.ends is None:
         way = "better" if found.value > 0 else "worse"
         return f"{name} is {size} {way} than {pca}; whether that is more than noise is not known."
-    between = f" (95 % interval {unit.points_between(*found[1:3])})"
+    between = f" (95 % interval {unit.points_between(*found.ends)})"
     if not _significant(found):
         return f"{name} does not beat {pca}: the difference of {unit.points(found.value)} is within noise{between}."
     if found.value > 0:

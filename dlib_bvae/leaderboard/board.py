@@ -52,7 +52,7 @@ COSTS = ("parameters", "seconds", "images", "reconstruction")
 _ID_DIGITS = 10
 _LARGEST = 1e150  # of a number whose products with others are finite
 Record = Mapping[str, Any]
-_PICTURES = ("train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
+_PICTURES = ("visualize/sheet.png", "train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
 _COSTS = {  # in the board → column of the frame of `collect`
     "parameters": "train_results.num_parameters",
     "seconds": "train_results.elapsed_time",
@@ -107,7 +107,8 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     for cell in plain(analysis.cells(frame, seed=seed, unranked=without_rank(chance))):
         key = tuple(cell[name] for name in KEYS)
         row = {**make_row(cell, members[key], runs, places), **_step(members[key], after), "evaluation": numbers[key]}
-        row |= names[cell["dataset"], cell["model"], cell["config"]]._asdict()
+        said = names[cell["dataset"], cell["model"], cell["config"]]
+        row |= {"name": said.name, "settings": said.settings, "clauses": [list(each) for each in said.clauses]}
         codes = {(record[RUN], cell["representation"]) for record in members[key]}
         known = [latents[each] for each in sorted(codes & latents.keys())]
         of_data = factors.get((cell["dataset"], cell["fingerprint"]))
@@ -296,7 +297,7 @@ def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, A
 def pictures_of(directory: Path, root: Path) -> Iterable[Path]:
     """The pictures of a run directory, in the order of _PICTURES; what is no regular file inside `root` is left out."""
     found = [path for pattern in _PICTURES for path in sorted(directory.glob(pattern))]
-    return [path for path in found if _is_inside(path, root)]
+    return [path for path in dict.fromkeys(found) if _is_inside(path, root)]
 
 
 def _is_inside(path: Path, root: Path) -> bool:

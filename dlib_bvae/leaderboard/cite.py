@@ -51,5 +51,5 @@ def _bibtex(made: str) -> str:
         "version": dlib_bvae.__version__,
         "note": made[0].upper() + made[1:],
     }
-    body = "".join(f"  {name} = {{{value}}},\n" for name, value in entries.items())
+    body = "".join(f'  {name} = "{value}",\n' for name, value in entries.items())
     return f"@software{{dlib_bvae,\n{body}}}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -103,4 +104,6 @@ def _errors(rows: Sequence[Row]) -> _Errors:
 
 
 def _rounded(matrix: np.ndarray) -> list[list[float | None]]:
-    return [[None if np.isnan(each) else float(f"{each:.{_DIGITS}g}") for each in line] for line in matrix.tolist()]
+    return [
+        [float(f"{each:.{_DIGITS}g}") if math.isfinite(each) else None for each in line] for line in matrix.tolist()
+    ]

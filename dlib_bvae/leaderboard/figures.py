@@ -86,6 +86,8 @@ def _figures(board: Mapping[str, Any]) -> Iterator[tuple[str, str, Figure]]:
             if (figure := make(place)) is not None:
                 yield f"{name}-{slug}", f"{title}: {place.title}", figure
     for each in board["agreement"]:
+        if not any(value is not None for k, line in enumerate(each["spearman"]) for value in line[:k]):
+            continue
         title = f"Agreement of metrics: {_text(each['dataset'])}"
         yield f"agreement-{slugs[_key(each)]}", title, agreement(each, title)
 
@@ -126,7 +128,7 @@ def summary(place: Place) -> Figure | None:
     """Mean and interval of each configuration by each metric, points of up to five seeds, chance as a tick; None of only one.
 
     Reference rows are grey and below a line. A filled mark: not significantly worse than the best of its supervision, or no
-    ranks. Of more than 40 configurations the best by the first metric, of more than 12 metrics the first.
+    ranks. Of more than 40 configurations the best by the first metric, of more than 12 metrics the first; so in other figures.
     """
     panels = place.panels[:_MOST_PANELS]
     lines = _lines(panels)
@@ -161,6 +163,12 @@ def _lines(panels: Sequence[Panel]) -> list[Line]:
     return sorted(found, key=order_of_lines)
 
 
+def _with_few(panels: Sequence[Panel]) -> list[Panel]:
+    """The panels with the rows of at most so many configurations."""
+    lines = {*_lines(panels)} if panels else set()
+    return [each._replace(rows=[row for row in each.rows if line_of(row) in lines]) for each in panels]
+
+
 def _dot(axis: Any, row: Row, y: float, factor: float, hollow: bool) -> None:
     colour = _GREY if row["reference"] else COLOURS[0]
     if row["low"] is not None and row["interval"] != RANGE:
@@ -177,7 +185,7 @@ def _dot(axis: Any, row: Row, y: float, factor: float, hollow: bool) -> None:
 
 def path(place: Place) -> Figure | None:
     """Scores against the strength of each method that has two or more, a curve a method and network; None without."""
-    panels = [each for each in place.panels if each.metric != _NO_SCORES][:_MOST_PANELS]
+    panels = _with_few([each for each in place.panels if each.metric != _NO_SCORES][:_MOST_PANELS])
     curves = {panel.metric: _curves(panel) for panel in panels}
     names = list(dict.fromkeys(name for each in curves.values() for name in each))
     if not names:
@@ -240,7 +248,7 @@ def pareto(place: Place) -> Figure | None:
     errors = next((each for each in place.panels if each.metric == _NO_SCORES), None)
     panels = [each for each in place.panels if each.metric != _NO_SCORES and each.higher_is_better][:_MOST_PANELS]
     known = {} if errors is None else {row["name"]: errors.factor * row["mean"] for row in errors.rows}
-    panels = [each for each in panels if sum(row["name"] in known for row in each.rows) > 1]
+    panels = [each for each in _with_few(panels) if sum(row["name"] in known for row in each.rows) > 1]
     if errors is None or not panels:
         return None
     figure, axes = _grid(len(panels), _PANEL)

@@ -36,16 +36,20 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
     places: dict[tuple[str, str, int], dict[str, list[Row]]] = {}
     for row in rows:
         if row["headline"] and row["higher_is_better"] is not None:
-            place = (row["dataset"], row["fingerprint"], row["num_images"])
-            places.setdefault(place, {}).setdefault(row["metric"], []).append(row)
-    found = []
+            where = (row["dataset"], row["fingerprint"], row["num_images"])
+            places.setdefault(where, {}).setdefault(row["metric"], []).append(row)
+    found: list[dict[str, Any]] = []
     for (dataset, fingerprint, images), metrics in sorted(places.items()):
-        names = sorted(metrics, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
+        names = sorted(metrics, key=_order)
         columns = [_column(name, metrics[name]) for name in names]
         origin = next(iter(metrics.values()))[0]["origin"]
-        place = {"dataset": dataset, "fingerprint": fingerprint, "num_images": images, "origin": origin}
+        place: dict[str, Any] = {"dataset": dataset, "fingerprint": fingerprint, "num_images": images, "origin": origin}
         found.append({**place, "columns": columns})
     return found
+
+
+def _order(metric: str) -> tuple[int, str]:
+    return _FIRST.index(metric) if metric in _FIRST else len(_FIRST), metric
 
 
 def _column(metric: str, rows: Sequence[Row]) -> dict[str, Any]:

@@ -25,9 +25,11 @@ from dlib_bvae.errors import Damaged, UserError, is_disk_full
 from dlib_bvae.models import MOST_LATENTS
 from dlib_bvae.registry import Registry
 
+ON_DEMAND = "encoded.npz"  # of codes that are encoded when they are asked for
 CODES_FILES = ("codes.npy", "codes.json")
+ENCODE_AGAIN = "run dlib_bvae_postprocess --overwrite"
 _BLOCK = 16_384
-_BATCH = 1_024
+BATCH = 1_024  # images that are encoded at once
 # Observations float32 (n, H, W, C) → posterior mean float32 (n, latents), and log_variance of the same shape or None.
 Encode: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 # Mean, log_variance and random numbers → codes float32 (n, latents).
@@ -166,12 +168,16 @@ def codes_sha256(directory: Path) -> str | None:
             return sha256_of(path) if path.is_file() else None
 
 
-def read_codes(directory: Path, advice: str = "run dlib_bvae_postprocess --overwrite") -> np.ndarray:
+def read_codes(directory: Path, advice: str = ENCODE_AGAIN) -> np.ndarray:
     """The codes under `directory`, float32 (images, latents), memory-mapped.
 
     Raises UserError: which ends with `advice` when they are missing or damaged, and says so when they cannot be read.
     """
     path = directory / "codes.npy"
+    if (directory / ON_DEMAND).is_file():
+        raise UserError(
+            f'the codes in {directory} are encoded when a metric asks; set postprocess.images = "all" for all of them'
+        )
     damaged = lambda error: Damaged(f"{path} or its codes.json is missing or damaged ({error}); {advice}")
     with damage_is_said(damaged, OSError, ValueError, KeyError, TypeError, RecursionError):
         description = json.loads((directory / "codes.json").read_text(encoding="utf-8"))
@@ -199,13 +205,16 @@ def _encode_block(
 ) -> np.ndarray:
     rng = np.random.default_rng([seed, start])
     parts = []
-    for first in range(start, stop, _BATCH):
-        mean, log_variance = encode(data.observations_at(np.arange(first, min(first + _BATCH, stop))))
+    for first in range(start, stop, BATCH):
+        mean, log_variance = encode(data.observations_at(np.arange(first, min(first + BATCH, stop))))
         parts.append(reduction(mean, log_variance, rng))
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
         block = np.concatenate(parts).astype(np.float32, copy=False)
-    if not np.isfinite(block).all():
-        raise UserError(
-            f"the encoder gives NaN or infinite codes for images {start} … {stop - 1}; train the model again"
-        )
+    check_finite(block, f"{start} … {stop - 1}")
     return block
+
+
+def check_finite(codes: np.ndarray, images: str) -> None:
+    """Raises UserError for codes that are NaN or infinite, those of `images`."""
+    if not np.isfinite(codes).all():
+        raise UserError(f"the encoder gives NaN or infinite codes for images {images}; train the model again")

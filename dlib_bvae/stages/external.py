@@ -25,7 +25,9 @@ from dlib_bvae.representations.codes import codes_digest, read_codes
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages.inputs import Representation, load_decoder, load_encoder, load_model
 from dlib_bvae.stages.postprocess import (
+    NEEDED,
     POSTPROCESS,
+    codes_in,
     encode,
     encoded_part,
     finish_equal,
@@ -145,6 +147,7 @@ def represent(
         "fingerprint": data.fingerprint,
         "origin": data.origin,
     }
+    called = f"{source.name} on {data.name}"
     work = Work(
         _CODES if codes is not None else _SAVED_MODEL,
         source.output_dir / ("codes" if codes is not None else stage_name()),
@@ -161,13 +164,13 @@ def represent(
             work.relabel({key: recorded[key] for key in ("model", "dataset")})
         else:
             _write(work, source, recorded, codes)
-        return Representation(work.directory, work.directory, data, codes, lambda: None, lambda: None), work
+        return Representation(work.directory, work.directory, data, codes, lambda: None, lambda: None, called), work
     model: Path = source.saved_model  # type: ignore[assignment]
     encode(work, lambda: (load_encoder(model), data), {**recorded, "saved_model": model}, overwrite)
     work.relabel({key: recorded[key] for key in ("model", "dataset")})
-    found = read_codes(work.directory, advice="run the same command again with --overwrite")
+    found = codes_in(work, lambda: (load_encoder(model), data), "run the same command again with --overwrite")
     functions = (lambda: load_decoder(model), lambda: load_model(model))
-    return Representation(work.directory, work.directory, data, found, *functions), work
+    return Representation(work.directory, work.directory, data, found, *functions, called), work
 
 
 def _is_whole(work: Work, read: bool) -> bool:
@@ -175,8 +178,8 @@ def _is_whole(work: Work, read: bool) -> bool:
     try:
         same = is_done(work.directory, "postprocess") and not work.differ(read_identity(work.directory, "postprocess"))
         if same:
-            read_results(work.directory, "postprocess")
-            return not read or read_codes(work.directory) is not None
+            on_demand = read_results(work.directory, "postprocess").get("images") == NEEDED
+            return not read or on_demand or read_codes(work.directory) is not None
     except Damaged:
         pass
     return False

@@ -18,6 +18,7 @@ from dlib_bvae.artifacts.trust import statements_of_run
 from dlib_bvae.config import part_of_configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
+from dlib_bvae.representations.on_demand import CodesOnDemand
 from dlib_bvae.runtime import RUNS, load_tensorflow, say
 
 if TYPE_CHECKING:
@@ -91,14 +92,16 @@ class Representation(NamedTuple):
     """Codes (images, latents) of `data` in index order; `directory` of their stage, `output`: where what is made of them goes.
 
     decoder: makes the function latents → images, or None where there is none. model: makes all that the model can do, or None.
+    called: the model in the titles of pictures.
     """
 
     directory: Path
     output: Path
     data: ImageData
-    codes: np.ndarray
+    codes: np.ndarray | CodesOnDemand
     decoder: Callable[[], Decode | None]
     model: Callable[[], SavedModel | None]
+    called: str = ""
 
 
 @contextlib.contextmanager

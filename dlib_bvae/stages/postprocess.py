@@ -1,4 +1,4 @@
-"""The postprocessing stage: a trained model's codes of its data set's whole grid, or of a probe of one that is too large."""
+"""The postprocessing stage: a trained model's codes of a data set's whole grid, of a probe of it, or when metrics ask for them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import GroundTruthData, ImageData
 from dlib_bvae.datasets.derived.subsets import Subsample
-from dlib_bvae.errors import check_integer
+from dlib_bvae.errors import UserError, check_integer, pluralize, unknown
 from dlib_bvae.registry import configurable
 from dlib_bvae.representations.codes import (
     CODES_FILES,
+    ENCODE_AGAIN,
     REPRESENTATIONS,
     Reduction,
+    check_width,
     codes_digest,
     codes_sha256,
     encode_all,
     mean_representation,
+    read_codes,
 )
+from dlib_bvae.representations.on_demand import CodesOnDemand, Encoder
 from dlib_bvae.runtime import say
 from dlib_bvae.stages.inputs import Encode, TrainedRun, opened_run
 
 POSTPROCESS = Stage("postprocess", again="encoding again", continues=True)
+ALL, NEEDED = IMAGES = ("all", "needed")
 
 
 def run(
@@ -64,19 +69,32 @@ class Settings(NamedTuple):
     reduction: Reduction
     random_seed: int
     max_images: int
+    images: str
 
 
 @configurable("postprocess", seeds=["random_seed"])
 def postprocessing(
-    postprocess_fn: Callable = mean_representation, random_seed: int = 0, max_images: int = 2_000_000
+    postprocess_fn: Callable = mean_representation,
+    random_seed: int = 0,
+    max_images: int = 2_000_000,
+    images: str = ALL,
 ) -> Settings:
-    """The reduction of a posterior to a code, the seed of its samples, and how many images of a grid are encoded at most.
+    """The reduction of a posterior to a code, the seed of its samples, and which images are encoded.
 
-    Raises UserError for max_images out of range.
+    max_images: of a grid at most. images: "all", or "needed": those that a metric reads, when it reads them, which gives the
+    same scores; their null is of matchings among these images. Raises UserError for max_images out of range, an unknown
+    `images`, and "needed" with a reduction other than mean_representation, whose random numbers go by blocks of all images.
     """
     check_integer("postprocess.random_seed", random_seed, 0)
     check_integer("postprocess.max_images", max_images, 2)
-    return Settings(postprocess_fn, random_seed, max_images)
+    if images not in IMAGES:
+        raise unknown("choice of images (postprocess.images)", str(images), IMAGES)
+    if images == NEEDED and postprocess_fn is not mean_representation:
+        raise UserError(
+            'postprocess.images = "needed" encodes posterior means only; set postprocess.images = "all", or '
+            "postprocess.postprocess_fn = @mean_representation"
+        )
+    return Settings(postprocess_fn, random_seed, max_images, images)
 
 
 def encoded_part(data: ImageData) -> ImageData:
@@ -84,7 +102,7 @@ def encoded_part(data: ImageData) -> ImageData:
 
     It is drawn by postprocess.random_seed, and is the same for every model of the data set.
     """
-    _, seed, most = postprocessing()
+    _, seed, most, _ = postprocessing()
     if not isinstance(data, GroundTruthData) or data.num_images <= most:
         return data
     say(f"{data.name} has {data.num_images:,} images; a probe of {most:,} stands for them (postprocess.max_images)")
@@ -92,7 +110,7 @@ def encoded_part(data: ImageData) -> ImageData:
 
 
 def encode_once(trained: TrainedRun, overwrite: bool = False) -> tuple[Work, ImageData]:
-    """Encodes `encoded_part` of the run's data set by its model as the open configuration says, once.
+    """Encodes `encoded_part` of the run's data set by its model as the open configuration says, once; see codes_in.
 
     Returns the work, whose directory has the codes, and the data that its rows are the codes of. Codes that stand in the run
     directory are used where the same are asked for, wherever the run writes. The results record the data's name as "probe".
@@ -115,19 +133,39 @@ def encode_once(trained: TrainedRun, overwrite: bool = False) -> tuple[Work, Ima
             return theirs, part
     work = Work(POSTPROCESS, trained.output / name, **what)
     results = {"trained": trained.results["uuid"], "probe": probe, "step": trained.step}
+    results["representation"] = representation_name(trained.step)
     encode(work, lambda: trained.encoder(part), results, overwrite, earlier=trained.directory / "train")
     return work, part
 
 
 def stage_name(step: int | None = None) -> str:
     """The directory of the codes that the open configuration asks for."""
+    name = representation_name(step)
+    return f"{name}-needed" if postprocessing().images == NEEDED else name
+
+
+def representation_name(step: int | None = None) -> str:
+    """What these codes are called in results, whichever images of them are encoded."""
     name = postprocessing().reduction.__name__.removesuffix("_representation")
     return name if step is None else f"{name}-step{step}"
+
+
+def codes_in(work: Work, encoder: Encoder, advice: str = ENCODE_AGAIN) -> np.ndarray | CodesOnDemand:
+    """The codes of a finished `work`. encoder: see CodesOnDemand.
+
+    Raises UserError, which ends with `advice`, where they are damaged.
+    """
+    found = work.results()
+    if found.get("images", ALL) == ALL:
+        return read_codes(work.directory, advice)
+    return CodesOnDemand(encoder, (found["num_images"], found["num_latents"]), work.directory)
 
 
 def unused() -> Callable[[str], bool]:
     """Which parameters change nothing about the codes: what is encoded stands among the inputs, and means need no seed."""
     keys = {"postprocess.max_images"}
+    if postprocessing().images == ALL:
+        keys.add("postprocess.images")
     if postprocessing().reduction is mean_representation:
         keys.add("postprocess.random_seed")
     return keys.__contains__
@@ -150,7 +188,10 @@ def encode(
         check_readable(work.directory / "results")  # of which later stages copy, after hours of work
         return
     began = time.monotonic()
-    reduction, seed, _ = postprocessing()
+    reduction, seed, _, images = postprocessing()
+    if images == NEEDED:
+        _on_demand(work, encoder, recorded, earlier)
+        return
     before = encoding_standing(work.directory)
     encode_images, data = encoder()
     part = work.begin()
@@ -160,8 +201,8 @@ def encode(
     seconds = time.monotonic() - began
     num_images, num_latents = description["shape"]
     results = {
-        **recorded,
         "representation": work.directory.name,
+        **recorded,
         "num_images": num_images,
         "num_latents": num_latents,
         "codes_digest": codes_digest(np.load(part / "codes.npy", mmap_mode="r", allow_pickle=False)),
@@ -174,11 +215,40 @@ def encode(
     }
     equal = before.pop("sha256", None) == description["sha256"]
     if equal and finish_equal(work, before, results, earlier):
-        say(f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s; the codes are equal to those before")
+        say(
+            f"{work.directory}: encoded {pluralize(num_images, 'image')} in {seconds:,.0f} s; the codes are equal to those before"
+        )
         return
     say_dropped(work.directory)
     work.finish(results, earlier)
-    say(f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s")
+    say(f"{work.directory}: encoded {pluralize(num_images, 'image')} in {seconds:,.0f} s")
+
+
+def _on_demand(work: Work, encoder: Encoder, recorded: Mapping[str, Any], earlier: Path | None) -> None:
+    """Writes what stands for codes that are encoded when a metric asks for them: how many there are, and a digest of some."""
+    began = time.monotonic()
+    encode_images, data = encoder()
+    part = work.begin()
+    latents = encode_images(data.observations_at(np.arange(1)))[0].shape[1]
+    check_width(latents)
+    codes = CodesOnDemand(lambda: (encode_images, data), (data.num_images, latents), part)
+    digest = codes.digest()
+    codes.save()
+    work.begun()
+    results = {
+        **recorded,
+        "images": NEEDED,
+        "num_images": len(codes),
+        "num_latents": latents,
+        "codes_digest": digest,
+        "elapsed_time": time.monotonic() - began,
+        "device": device(),
+        "peak_memory_mib": peak_memory_mib(),
+        "environment": describe(),
+    }
+    say_dropped(work.directory)
+    work.finish(results, earlier)
+    say(f"{work.directory}: {len(codes):,} images are encoded when a metric asks for them; {codes.number:,} are")
 
 
 def encoding_standing(directory: Path) -> dict[str, Any]:
@@ -209,4 +279,5 @@ def say_dropped(directory: Path) -> None:
     """Says how many results go with the codes in `directory`, where others take their place."""
     made = sum(path.parents[2] != directory for path in directory.rglob("results/json/*_results.json"))
     if made:
-        say(f"{directory}: the codes are others than before; what was made from those goes with them ({made} results)")
+        results = pluralize(made, "result")
+        say(f"{directory}: the codes differ from those before; what was computed from those goes with them ({results})")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from dlib_bvae.artifacts import Work, describe, device, peak_memory_mib, read_results
 from dlib_bvae.artifacts.trust import trusting
@@ -16,7 +19,7 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import split
 from dlib_bvae.metrics.engine.sampling import sampled
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, Member, scores_of
-from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
+from dlib_bvae.representations.codes import REPRESENTATIONS
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.evaluate import folder, look, of_standing, parameters
 from dlib_bvae.stages.evaluation_settings import Settings, evaluation
@@ -50,7 +53,7 @@ def run(
             representations, used = [], dict[str, Any]()
             for each in runs:
                 work, part = postprocess.encode_once(each)
-                codes = read_codes(work.directory)
+                codes = postprocess.codes_in(work, functools.partial(each.encoder, part))
                 representations.append(
                     Representation(work.directory, work.directory, part, codes, each.decoder, each.model)
                 )
@@ -155,7 +158,7 @@ def _member(run: TrainedRun, representation: Representation) -> Member:
         raise UserError(
             f"{run.directory} has no encoder, its codes are the {run.codes}; rank runs of models that see images"
         )
-    return Member(representation.codes, run.encoder(run.data)[0], run.decoder())
+    return Member(np.asarray(representation.codes), run.encoder(run.data)[0], run.decoder())
 
 
 def _show(name: str, scores: list[float], runs: Sequence[TrainedRun]) -> None:

@@ -14,12 +14,14 @@ from dlib_bvae import metrics
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.engine.boosting import recorded_trees
+from dlib_bvae.metrics.engine.codes import IndexedCodes, NotedCodes, ReorderedCodes
 from dlib_bvae.metrics.engine.factors import binned
 from dlib_bvae.metrics.engine.null import VALUES, against, compared, has_null, number_in, values_of
 from dlib_bvae.metrics.engine.repeats import combined
 from dlib_bvae.metrics.engine.sampling import Drawn, sampled, sampling_of
 from dlib_bvae.metrics.engine.screening import screened
 from dlib_bvae.progress_line import progress
+from dlib_bvae.representations.on_demand import CodesOnDemand
 from dlib_bvae.stages.evaluation_settings import Settings, split_subset
 from dlib_bvae.stages.inputs import Representation
 
@@ -37,10 +39,17 @@ class Scoring:
         self._number = settings.null_of(name)  # of matchings
 
     @functools.cached_property
-    def _part(self) -> tuple[ImageData, np.ndarray]:
+    def _part(self) -> tuple[ImageData, IndexedCodes]:
         subset = split_subset(self._representation.data, self.settings.split)
-        codes = self._representation.codes
-        return (self._representation.data, codes) if subset is None else (subset, codes[subset.rows])
+        codes: IndexedCodes = self._representation.codes
+        if isinstance(codes, CodesOnDemand):
+            if not metrics.is_ours(self.name):  # it may read them in any way
+                codes = np.asarray(codes)
+            elif subset is not None:
+                codes = ReorderedCodes(codes, subset.rows)
+        elif subset is not None:
+            codes = codes[subset.rows]
+        return self._representation.data if subset is None else subset, codes
 
     @property
     def data(self) -> ImageData:
@@ -50,8 +59,22 @@ class Scoring:
     def scores(self) -> dict[str, Any]:
         """What the metric returns, of several repeats what metrics.repeats makes of them, and the null."""
         with self._open() as drawn:
-            result = self._of(self._part[1])
-            return {**result, **drawn.said(), **self._null(result, {})}
+            result, read = self._noted()
+            found = {**result, **drawn.said(), **self._null(result, {}, read)}
+        self._save()
+        return found if read is None else {**found, "images_encoded": len(read)}
+
+    def _noted(self) -> tuple[dict[str, Any], np.ndarray | None]:
+        """What the metric returns, and of codes on demand the images that it read, int64."""
+        codes = self._part[1]
+        if isinstance(codes, np.ndarray):
+            return self._of(codes), None
+        noted = NotedCodes(codes)
+        return self._of(noted), np.flatnonzero(noted.rows)
+
+    def _save(self) -> None:
+        if isinstance(self._representation.codes, CodesOnDemand):
+            self._representation.codes.save()
 
     def lacks_null(self, results: Mapping[str, Any]) -> bool:
         """Whether `results`, of these codes, have fewer matchings than the configuration asks for.
@@ -64,7 +87,8 @@ class Scoring:
     def more_null(self, results: Mapping[str, Any]) -> dict[str, Any]:
         """The null of `results` with the matchings that they lack. Raises UserError where trees are now grown otherwise."""
         with self._open():
-            null = self._null(results, results.get(VALUES, {}))
+            read = None if isinstance(self._part[1], np.ndarray) else self._noted()[1]
+            null = self._null(results, results.get(VALUES, {}), read)
         before = results["metric_parameters"]
         if self.parameters.get("trees") != before.get("trees"):
             raise UserError(
@@ -89,12 +113,15 @@ class Scoring:
         """The scores in a result that have a null here."""
         return compared(result, self._known) if self._number and has_null(self._known) else []
 
-    def _null(self, result: Mapping[str, Any], before: Mapping[str, list[float | None]]) -> dict[str, Any]:
-        """The entries of the null of a result; before: the values of the matchings that are there."""
+    def _null(
+        self, result: Mapping[str, Any], before: Mapping[str, list[float | None]], read: np.ndarray | None
+    ) -> dict[str, Any]:
+        """The entries of the null of a result; before: the values of the matchings that are there; read: see null.orders."""
         names, first = self._null_names(result), max(map(len, before.values()), default=0)
         codes, settings = self._part[1], self.settings
         number = self._number - first
-        values = values_of(names, self._of, codes, number, settings.random_seed, first, metrics.nulls_of(self.name))
+        nulls = metrics.nulls_of(self.name)
+        values = values_of(names, self._of, codes, number, settings.random_seed, first, nulls, read)
         return against(result, {name: [*before.get(name, []), *values[name]] for name in names}, self._known)
 
     @functools.cached_property
@@ -105,7 +132,7 @@ class Scoring:
         functions = {key: makers[key]() for key in asked}
         return {key: value for key, value in functions.items() if value is not None}
 
-    def _of(self, codes: np.ndarray) -> dict[str, Any]:
+    def _of(self, codes: IndexedCodes) -> dict[str, Any]:
         metric, first = metrics.METRICS.get(self.name), self.settings.random_seed
         seeds = range(first, first + self.settings.repeats)
         found = []

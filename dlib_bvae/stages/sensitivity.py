@@ -15,17 +15,16 @@ from dlib_bvae.artifacts import (
     peak_memory_mib,
     read_config,
     read_identity,
-    read_results,
 )
 from dlib_bvae.artifacts.identity import config_hash
 from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
-from dlib_bvae.errors import check_integer
+from dlib_bvae.errors import check_integer, pluralize
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
 from dlib_bvae.registry import configurable
-from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
+from dlib_bvae.representations.codes import REPRESENTATIONS
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.evaluate import of_standing
@@ -123,7 +122,7 @@ def _cells(model_dir: Path, gin_config: Sequence[str], gin_bindings: Sequence[st
             encoded, data = postprocess.encode_once(trained)
             used = encoded.used()
         with configuration(gin_config, gin_bindings, registries) as configured:
-            work = _score_once(trained, data, encoded.directory, overwrite)
+            work = _score_once(trained, data, encoded, overwrite)
             say_unused(configured.typed, used | work.used())
         return {**of_standing(work, _with_cells), **_of_training(trained)}
 
@@ -149,8 +148,8 @@ def _of_training(trained: TrainedRun) -> dict[str, Any]:
     }
 
 
-def _score_once(trained: TrainedRun, data: Any, representation: Path, overwrite: bool) -> Work:
-    encoded = read_results(representation, "postprocess")["uuid"]
+def _score_once(trained: TrainedRun, data: Any, encoding: Work, overwrite: bool) -> Work:
+    representation, encoded = encoding.directory, encoding.results()["uuid"]
     work = Work(
         SENSITIVITY,
         representation / SENSITIVITY.name,
@@ -162,7 +161,8 @@ def _score_once(trained: TrainedRun, data: Any, representation: Path, overwrite:
         return work
     began = time.monotonic()
     seed = settings()
-    cells = beta_vae_sensitivity(data, read_codes(representation), seed)
+    codes = postprocess.codes_in(encoding, lambda: trained.encoder(data))
+    cells = beta_vae_sensitivity(data, codes, seed)
     results = {
         "run": str(trained.directory),
         **_of_training(trained),
@@ -176,7 +176,7 @@ def _score_once(trained: TrainedRun, data: Any, representation: Path, overwrite:
     }
     work.begin()
     work.finish(results, earlier=representation)
-    print(f"{work.directory}: {len(cells)} cells in {results['elapsed_time']:,.0f} s", flush=True)
+    print(f"{work.directory}: {pluralize(len(cells), 'cell')} in {results['elapsed_time']:,.0f} s", flush=True)
     return work
 
 

@@ -176,7 +176,7 @@ def encoded(evaluation: Evaluation, data: ImageData) -> tuple[str, ...]:
     from dlib_bvae.stages import postprocess
 
     with _configured(evaluation):
-        _, seed, most = postprocess.postprocessing()
+        _, seed, most, _ = postprocess.postprocessing()
         whole = not isinstance(data, GroundTruthData) or data.num_images <= most
         unused = postprocess.unused()
     said = [] if whole and unused("postprocess.random_seed") else [f"postprocess.random_seed = {seed}"]

@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from dlib_bvae.errors import check_integer
+from dlib_bvae.errors import check_integer, pluralize
 from dlib_bvae.progress_line import duration
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies import local, preflight
 from dlib_bvae.studies.executors import LOCAL, Executor
 from dlib_bvae.studies.preflight import place
-from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, pluralize, print_plan
+from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, print_plan
 from dlib_bvae.studies.state import RuntimeEstimator, State, states
 from dlib_bvae.studies.study import Run, Study, load
 

@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 
 import dlib_bvae
 from dlib_bvae.artifacts import write_atomic
-from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.errors import UserError, check_integer, pluralize
 from dlib_bvae.studies.local import LEAST_SHARE, Outcome, Report, attempt, handed_on, share
 from dlib_bvae.studies.state import state_of, states
 from dlib_bvae.studies.study import AUTO, Run, Study, resolved
@@ -373,7 +373,7 @@ def _check_room(ray: ModuleType, study: Study, workers: int, started: bool) -> N
     gpus = _gpus_of_a_run(study, workers, nodes)
     if any(_fit(study, node, gpus) for node in nodes):
         return
-    wanted = f"{study.cpus} CPUs and {gpus:g} GPUs (study.cpus, study.gpus)"
+    wanted = f"{pluralize(study.cpus, 'CPU')} and {gpus:g} GPU{'' if gpus == 1 else 's'} (study.cpus, study.gpus)"
     if started:
         raise UserError(
             f"a run needs {wanted}, which this machine has not; ask for less, or join a cluster by --ray_address"

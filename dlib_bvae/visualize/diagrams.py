@@ -17,6 +17,7 @@ from dlib_bvae.visualize.latents import Latents, short
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from tensorflow.core.util.event_pb2 import Event
 
 
@@ -128,23 +129,29 @@ def _limits(values: pd.Series) -> tuple[float, float]:
 
 
 def scalars(directory: Path) -> dict[str, Curve]:
-    """Every scalar in the event files of `directory`: {name: {step: value}}, steps ascending.
+    """Every scalar in the event files of the training in `directory`: {name: {step: value}}, steps ascending.
 
+    Names are those of the losses, as in the results (loss, kl …), with validation/ before those of validation; scalars of another
+    group have their tag, such as latents/active_units. Events of earlier versions, without groups, are read by the same names.
     Of a step that was logged twice, as after an interruption, the later file counts. A file that ends in the middle of a record,
     as when its process was killed, is read as far as it goes.
     """
     load_tensorflow()
     import tensorflow as tf
 
+    from dlib_bvae.training.events import name_of, runs_of
+
     found: dict[str, Curve] = {}
-    files = [events for path in directory.glob("events.out.tfevents.*") if (events := _events(path))]
-    # Names do not tell: their numbers have no zeros before them. A file's first event has the time in whole seconds.
-    files.sort(key=lambda events: events[-1].wall_time)
-    for event in itertools.chain.from_iterable(files):
-        for value in event.summary.value:
-            tensor = value.tensor
-            if tensor.dtype == tf.float32.as_datatype_enum and not tensor.tensor_shape.dim:
-                found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(tensor))
+    for prefix, folder in runs_of(directory):
+        files = [events for path in folder.glob("events.out.tfevents.*") if (events := _events(path))]
+        # Names do not tell: their numbers have no zeros before them. A file's first event has the time in whole seconds.
+        files.sort(key=lambda events: events[-1].wall_time)
+        for event in itertools.chain.from_iterable(files):
+            for value in event.summary.value:
+                tensor = value.tensor
+                if tensor.dtype == tf.float32.as_datatype_enum and not tensor.tensor_shape.dim:
+                    name = prefix + name_of(value.tag)
+                    found.setdefault(name, {})[event.step] = float(tf.make_ndarray(tensor))
     return {name: dict(sorted(curve.items())) for name, curve in found.items()}
 
 
@@ -158,8 +165,8 @@ def _events(path: Path) -> list[Event]:
     return found
 
 
-def draw_curves(curves: Mapping[str, Curve]) -> bytes | None:
-    """A PNG with a panel each for loss, reconstruction and kl in nats, as far as they are there; None where none is.
+def draw_curves(curves: Mapping[str, Curve]) -> Figure | None:
+    """A figure with a panel each for loss, reconstruction and kl in nats, as far as they are there; None where none is.
 
     A curve called validation/… is drawn into the panel of the same name.
     """
@@ -177,35 +184,45 @@ def draw_curves(curves: Mapping[str, Curve]) -> bytes | None:
             axes.plot(list(validation), list(validation.values()), label="validation", **looks)
             axes.legend(fontsize=8, frameon=False)
         axes.set_title({"kl": "KL"}.get(name, name), fontsize=10)
-        axes.set(xlabel="step", ylabel="nats an image")
+        axes.set(xlabel="step", ylabel="nats per image")
         light(axes, 8)
-    return figure_png(figure)
+    return figure
 
 
-def bars(latents: Latents) -> bytes:
-    """A PNG: one bar a latent, in the order of `latents`: KL in nats, or the variance of codes where none has a KL.
+def bars(latents: Latents) -> Figure:
+    """A bar a latent, the one that carries most on top: its KL in nats, or where none has one the variance that it explains.
 
-    Of a mixed model the latents without a KL have no bar.
+    Next to it stands what it carries; latents that are not active are grey. Of a mixed model those without a KL have no bar.
     """
     from matplotlib.figure import Figure
 
     order = latents.order()
     if latents.with_variance.any():
         order = order[latents.with_variance[order]]
-        heights, what = latents.kl[order], "KL (nats)"
+        lengths, what, form = latents.kl[order], "KL per latent (nats)", "{:.2f}"
     else:
-        heights, what = latents.variance[order], "variance of the code"
-    figure = Figure(figsize=(min(12.0, max(4.5, 1.2 + 0.5 * len(order))), 3.4), layout="constrained")
+        lengths, what, form = (
+            100 * latents.explained[order],
+            "share of the images' variance explained alone (%)",
+            "{:.1f}",
+        )
+    figure = Figure(figsize=(6.2, min(9.0, 0.9 + 0.27 * len(order))), layout="constrained")
     axes = figure.add_subplot()
-    rectangles = axes.bar(np.arange(len(order)), heights, color=COLOURS[0])
+    colours = [COLOURS[0] if latents.is_active(latent) else _GREY for latent in order]
+    rectangles = axes.barh(np.arange(len(order)), lengths, color=colours, height=0.75)
     if len(order) <= _MOST_NUMBERS:
-        axes.bar_label(rectangles, [f"{height:.2f}" for height in heights], fontsize=8, padding=2)
-    axes.margins(y=0.12)
+        texts = [
+            f"{form.format(n)}  {latents.carried(latent)}".rstrip() for n, latent in zip(lengths, order, strict=True)
+        ]
+        for text in axes.bar_label(rectangles, texts, fontsize=8, padding=3):
+            text.set_parse_math(False)
+        axes.margins(x=0.45)
     step = -(-len(order) // _MOST_NUMBERS)
-    axes.set_xticks(range(0, len(order), step), [f"z{latent}" for latent in order[::step]], fontsize=8)
-    axes.set(xlabel="latent, largest first", ylabel=what)
+    axes.set_yticks(range(0, len(order), step), [f"z{latent}" for latent in order[::step]], fontsize=8)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.set_xlabel(what, fontsize=9)
     light(axes)
-    return figure_png(figure)
+    return figure
 
 
 class Plane(NamedTuple):
@@ -251,8 +268,8 @@ def median_paths(data: GroundTruthData) -> list[tuple[str, np.ndarray, int]]:
     return paths
 
 
-def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarray, int]]) -> bytes:
-    """A PNG: paths in the plane, a colour and a mark each, over the cloud of codes in grey.
+def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarray, int]]) -> Figure:
+    """Paths in the plane, a colour and a mark each, over the cloud of codes in grey.
 
     cloud: codes (n, latents). paths: a name, codes (size, latents) along a factor, and the place of the start, marked by a star.
     """
@@ -260,21 +277,30 @@ def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarra
 
     figure = Figure(figsize=(7.4, 5.0), layout="constrained")
     axes = figure.add_subplot()
-    x, y = plane.project(cloud).T
-    axes.scatter(x, y, s=3, color=_GREY, linewidths=0)
-    handles = axes.plot([], [], "o", color=_GREY, markersize=4)  # the dots themselves are too small to be named by
-    for k, (_, codes, _) in enumerate(paths):
-        x, y = plane.project(codes).T
-        looks: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": MARKS[k % len(MARKS)]}
-        handles += axes.plot(x, y, markersize=4, linewidth=1.2, **looks)
-    _, codes, start = paths[0]
-    x, y = plane.project(codes[start : start + 1]).T
-    handles += axes.plot(x, y, "*", color="white", markeredgecolor="black", markersize=16)
+    named = paths_on(axes, plane, cloud, paths)
     axes.set_xlabel(f"first principal component ({plane.shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second principal component ({plane.shares[1]:.0%} of the variance)")
-    _name(axes, handles, ["other images", *(short(name) for name, _, _ in paths), "start"])
+    _name(axes, [line for _, line in named], [name for name, _ in named])
     light(axes)
-    return figure_png(figure)
+    return figure
+
+
+def paths_on(
+    axes: Any, plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarray, int]]
+) -> list[tuple[str, Any]]:
+    """Draws what draw_paths shows into one panel; returns (name, line) of the cloud, each path and the start, for a legend."""
+    x, y = plane.project(cloud).T
+    axes.scatter(x, y, s=3, color=_GREY, linewidths=0, rasterized=True)  # thousands of them make a file slow
+    (dots,) = axes.plot([], [], "o", color=_GREY, markersize=4)  # the dots themselves are too small to be named by
+    named = [("other images", dots)]
+    for k, (name, codes, _) in enumerate(paths):
+        x, y = plane.project(codes).T
+        looks: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": MARKS[k % len(MARKS)]}
+        named += [(short(name), line) for line in axes.plot(x, y, markersize=4, linewidth=1.2, **looks)]
+    _, codes, start = paths[0]
+    x, y = plane.project(codes[start : start + 1]).T
+    star = axes.plot(x, y, "*", color="white", markeredgecolor="black", markersize=16)
+    return [*named, ("start", star[0])]
 
 
 def _name(axes: Any, handles: list[Any], names: list[str]) -> None:

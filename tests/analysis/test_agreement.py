@@ -116,7 +116,7 @@ def test_a_label_has_the_parameters_that_vary_only():
         for parameters in ('{"n": 1}', '{"n": 1, "c": 2}', '{"n": 2}')
     ]
     labels = list(score_matrix(frame_of(*rows)).columns)
-    assert labels == ["sap.sap (c=2, n=1)", "sap.sap (c=None, n=1)", "sap.sap (c=None, n=2)"]
+    assert labels == ["sap.sap (c=2, n=1)", "sap.sap (n=1)", "sap.sap (n=2)"]
 
 
 def test_the_mean_over_configurations_and_seeds_is_the_score_of_a_model():

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.frames import frame_of
 
 from dlib_bvae.analysis import (
@@ -19,7 +21,16 @@ from dlib_bvae.analysis import (
     references,
     tables,
 )
-from dlib_bvae.analysis.cells import BOARD, COLUMNS, FEW_SEEDS, higher_is_better, methods, row_intervals, score_info
+from dlib_bvae.analysis.cells import (
+    BOARD,
+    COLUMNS,
+    FEW_SEEDS,
+    REFERENCE_ROWS,
+    higher_is_better,
+    methods,
+    row_intervals,
+    score_info,
+)
 from dlib_bvae.analysis.ranks import Spread, ranges
 from dlib_bvae.metrics.score_info import UNKNOWN
 
@@ -113,6 +124,25 @@ def test_a_reference_row_changes_no_rank_and_lends_no_degree_of_freedom():
     # a fitted method competes, and does not lend either
     table = cells(frame_of(*many(), *many({"fast_ica": 0.87})))
     assert (ranked(table)["fast_ica"][:2], set(table["rank_df"])) == ((1, 3), {24})
+
+
+@settings(deadline=None, max_examples=5)
+@given(
+    st.lists(st.integers(0, 12), min_size=4, max_size=6),
+    st.sampled_from(REFERENCE_ROWS),
+    st.integers(0, 12),
+    st.integers(0, 99),
+)
+def test_neither_reference_rows_nor_the_order_of_results_change_a_rank(means, reference, mean, seed):
+    rows = many({f"m{place}": each / 20 for place, each in enumerate(means)})
+    alone = ranked(cells(frame_of(*rows)))
+    frame = frame_of(*rows, *many({reference: mean / 20})).sample(frac=1, random_state=seed).reset_index(drop=True)
+    found = ranked(cells(frame))
+    assert found.pop(reference)[3] == "reference"
+    assert found == alone
+    assert all(low <= high for low, high, *_ in alone.values())
+    best = max(range(len(means)), key=means.__getitem__)
+    assert alone[f"m{best}"][::2] == (1, True)
 
 
 def test_supervisions_are_ranked_apart_with_one_variance():
@@ -247,7 +277,7 @@ def test_what_is_known_of_a_score():
 
 def boards(with_oracle=True):
     rows = []
-    for dataset, (zero, one, values) in {"one": (0.1, 0.9, [0.5, 0.7]), "two": (0, 0.5, [0.1, 0.2, 0.3])}.items():
+    for dataset, (zero, one, values) in {"one": (0.1, 0.9, [0.5, 0.7, 0.6]), "two": (0, 0.5, [0.1, 0.2, 0.3])}.items():
         known = [("random_encoder", [zero]), ("oracle", [one]), ("a", values)]
         for model, scores in known if with_oracle else known[::2]:
             rows += [
@@ -259,15 +289,15 @@ def boards(with_oracle=True):
 
 def test_scores_lie_between_the_reference_rows():
     runs = normalised_runs(boards())
-    assert runs[runs["model"] == "a"]["value"].tolist() == pytest.approx([0.5, 0.75, 0.2, 0.4, 0.6])
+    assert runs[runs["model"] == "a"]["value"].tolist() == pytest.approx([0.5, 0.75, 0.625, 0.2, 0.4, 0.6])
     assert set(runs[runs["model"] == "oracle"]["value"]) == {1.0}
 
 
 def test_models_are_pooled_over_their_data_sets():
     row = over_datasets(boards(), reps=300).set_index("model").loc["a"]
-    tasks = [np.array([0.5, 0.75]), np.array([0.2, 0.4, 0.6])]
+    tasks = [np.array([0.5, 0.75, 0.625]), np.array([0.2, 0.4, 0.6])]
     assert row[["value", "low", "high"]].tolist() == pytest.approx(list(pooled(tasks, reps=300)))
-    assert (row["datasets"], row["runs"]) == ("one, two", 5)
+    assert (row["datasets"], row["runs"]) == ("one, two", 6)
 
 
 def test_without_references_there_is_nothing_to_pool():

@@ -104,12 +104,17 @@ def test_what_an_interval_refuses():
         trimmed([])
 
 
-TASKS = [np.array([0.0, 0.2, 0.4, 0.6]), np.array([0.5, 1.5])]
+TASKS = [np.array([0.0, 0.2, 0.4, 0.6]), np.array([0.5, 1.0, 1.5])]
 
 
 @pytest.mark.parametrize(
     ("statistic", "expected"),
-    [("mean", 0.65), ("median", 0.65), ("iqm", (0.2 + 0.4 + 0.5 + 0.6) / 4), ("optimality_gap", 1 - (0.3 + 0.75) / 2)],
+    [
+        ("mean", 0.65),
+        ("median", 0.65),
+        ("iqm", (0.2 + 0.4 + 0.5 + 0.6 + 1) / 5),
+        ("optimality_gap", 1 - (0.3 + 2.5 / 3) / 2),
+    ],
 )
 def test_pooled_statistics_are_those_worked_out_by_hand(statistic, expected):
     point, low, high = pooled(TASKS, statistic, reps=300)
@@ -143,16 +148,16 @@ def test_the_probability_of_improvement_is_mann_whitney_s_statistic():
 
 
 def test_who_always_wins_improves_surely():
-    assert probability_of_improvement([[2.0, 3.0]], [[0.0, 1.0]], reps=50) == (1.0, 1.0, 1.0)
-    assert probability_of_improvement([[1.0, 1.0]], [[1.0, 1.0]], reps=50) == (0.5, 0.5, 0.5)
+    assert probability_of_improvement([[2.0, 3.0, 4.0]], [[0.0, 1.0, 1.0]], reps=50) == (1.0, 1.0, 1.0)
+    assert probability_of_improvement([[1.0] * 3], [[1.0] * 3], reps=50) == (0.5, 0.5, 0.5)
 
 
 def test_the_bootstrap_of_improvement_is_that_of_its_definition():
-    x, y = np.array([0.1, 0.5, 0.9]), np.array([0.2, 0.6])
+    x, y = np.array([0.1, 0.5, 0.9]), np.array([0.2, 0.6, 0.8])
     rng = np.random.default_rng(0)
     every = []
     for _ in range(4_000):
-        a, b = rng.choice(x, 3), rng.choice(y, 2)
+        a, b = rng.choice(x, 3), rng.choice(y, 3)
         every.append(((a[:, None] > b) + 0.5 * (a[:, None] == b)).mean())
     found = probability_of_improvement([x], [y], reps=4_000)[1:]
     np.testing.assert_allclose(found, np.quantile(every, [0.025, 0.975]), atol=0.02)
@@ -160,14 +165,14 @@ def test_the_bootstrap_of_improvement_is_that_of_its_definition():
 
 def test_a_profile_is_the_share_of_runs_above():
     share, low, high = performance_profile(TASKS, np.array([-1.0, 0.2, 0.5, 2.0]), reps=300)
-    np.testing.assert_allclose(share, [1, (2 / 4 + 1) / 2, (1 / 4 + 1 / 2) / 2, 0])
+    np.testing.assert_allclose(share, [1, (2 / 4 + 1) / 2, (1 / 4 + 2 / 3) / 2, 0])
     assert (low <= share).all()
     assert (share <= high).all()
     assert (low[0], high[-1]) == (1, 0)
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=2, max_size=10))
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=10))
 def test_a_profile_falls(values):
     thresholds = np.linspace(-0.1, 1.1, 7)
     for curve in performance_profile([np.array(values)], thresholds, reps=50):
@@ -222,29 +227,32 @@ def test_pooled_resamples_in_blocks_alike_in_distribution(monkeypatch):
     assert pooled(TASKS, "mean", seed=0, reps=20) != pooled(TASKS, "mean", seed=1, reps=20)
 
 
-def test_one_run_a_task_has_a_value_and_no_interval():
-    for found in (pooled([[0.25], [0.75]], "mean"), probability_of_improvement([[0.5]], [[0.25]], reps=10)):
+def test_two_runs_of_a_task_have_a_value_and_no_interval():
+    few, many = [[0.25, 0.5], [0.75, 0.5, 0.25]], [[0.25, 0.5, 0.5], [0.75, 0.5, 0.25]]
+    for found in (
+        pooled(few, "mean"),
+        *(probability_of_improvement(*each, reps=10) for each in ((few, many), (many, few))),
+    ):
         assert np.isnan(found[1:]).all()
-    assert pooled([[0.25], [0.75]], "mean")[0] == 0.5
-    assert probability_of_improvement([[0.5]], [[0.25]], reps=10)[0] == 1
-    assert not np.isnan(pooled([[0.25], [0.5, 0.75]], "mean", reps=10)[1:]).any()
-    assert not np.isnan(probability_of_improvement([[0.5, 0.1]], [[0.25]], reps=10)[1:]).any()
-    share, low, high = performance_profile([[0.25], [0.75]], [0.5], reps=10)
-    assert share.tolist() == [0.5]
+    assert pooled(few, "mean")[0] == 0.4375
+    assert not np.isnan(pooled(many, "mean", reps=10)[1:]).any()
+    assert not np.isnan(probability_of_improvement(many, many, reps=10)[1:]).any()
+    share, low, high = performance_profile(few, [0.5], reps=10)
+    assert share.tolist() == [1 / 6]
     assert np.isnan([low, high]).all()
-    assert not np.isnan(performance_profile([[0.25], [0.75, 0.5]], [0.5], reps=10)[1]).any()
+    assert not np.isnan(performance_profile(many, [0.5], reps=10)[1]).any()
 
 
 def test_a_profile_s_band_is_that_of_the_binomial_distribution():
-    task = np.array([0.0, 1.0])
+    task = np.array([0.0, 0.0, 1.0, 1.0])
     share, low, high = performance_profile([task], [0.5], reps=4_000, level=0.4)
-    assert (share[0], low[0], high[0]) == (0.5, 0.5, 0.5)  # half of the resamples are even
+    assert (share[0], low[0], high[0]) == (0.5, 0.25, 0.75)
     share, low, high = performance_profile([task], [0.5], reps=4_000, level=0.9)
-    assert (low[0], high[0]) == (0.0, 1.0)  # a quarter at each end
-    both = performance_profile([task, np.zeros(2)], [0.5], reps=4_000, level=0.9)
+    assert (low[0], high[0]) == (0.0, 1.0)  # one of sixteen at each end
+    both = performance_profile([task, np.zeros(3)], [0.5], reps=4_000, level=0.9)
     assert [each[0] for each in both] == [0.25, 0.0, 0.5]  # tasks weigh the same
 
 
 def test_tasks_weigh_the_same_in_an_improvement():
-    point, low, high = probability_of_improvement([[1.0], [0.0] * 9], [[0.0], [1.0] * 9], reps=50)
+    point, low, high = probability_of_improvement([[1.0] * 3, [0.0] * 9], [[0.0] * 3, [1.0] * 9], reps=50)
     assert (point, low, high) == (0.5, 0.5, 0.5)

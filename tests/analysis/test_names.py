@@ -4,10 +4,7 @@ import pandas as pd
 import pytest
 from support.frames import frame_of
 
-from dlib_bvae import analysis
-from dlib_bvae.analysis.names import columns_of, named
-from dlib_bvae.models.baselines import BASELINES, METHODS
-from dlib_bvae.models.objectives import OBJECTIVES
+from dlib_bvae.analysis.names import columns_of, named, reading_order, settings_table, varying_parameters
 
 CONV = {"encoder.encoder_fn": "@conv_encoder", "decoder.decoder_fn": "@deconv_decoder"}
 
@@ -22,53 +19,6 @@ def trained(config, method="vae", seed=0, label="beta_vae", dataset="dsprites", 
 def names_of(*rows):
     """{config: name} of rows whose configurations are called differently."""
     return {config: each.name for (_, _, config), each in named(frame_of(*rows)).items()}
-
-
-@pytest.mark.parametrize(
-    ("method", "settings", "name"),
-    [
-        ("vae", {"vae.beta": 4.0, **CONV}, "β-VAE β = 4 · conv"),
-        ("vae", {"vae.beta": 0.1, **CONV, "decoder.decoder_fn": "@my_decoder"}, "β-VAE β = 0.1 · conv/my"),
-        ("vae", {"vae.beta": "@linear_weight()"}, "β-VAE β = linear_weight"),
-        ("vae", {}, "β-VAE"),
-        ("train/vae", {"train/vae.beta": 2}, "β-VAE β = 2"),
-        ("factor_vae", {"factor_vae.gamma": 10.0, "encoder.encoder_fn": "@mine.my_encoder"}, "FactorVAE γ = 10 · my"),
-        ("dip_vae", {"dip_vae.lambda_od": 5.0, "dip_vae.dip_type": "ii"}, "DIP-VAE-II λ = 5"),
-        ("dip_vae", {"dip_vae.lambda_od": 5.0}, "DIP-VAE λ = 5"),
-        ("mr_vae", {"multi_rate_vae.beta": 4.0}, "MR-VAE β = 4"),
-        ("info_vae", {"info_vae.alpha": 0.0, "info_vae.lambda_": 1e3}, "InfoVAE λ = 1000, α = 0"),
-        ("pca", {"pca.num_latent": 10}, "PCA"),
-        ("fast_ica", {}, "ICA"),
-        ("random_encoder", CONV, "random encoder"),
-        ("oracle", {}, "oracle"),
-        ("noise", {}, "noise"),
-        ("constant_codes", {}, "constant"),
-        ("my_method", {"my_method.strength": 3.0}, "my_method strength = 3"),
-        ("my_method", {"my_method.strength": 3.0, "my_method.other": 1}, "my_method"),
-        ("my_method", {}, "my_method"),
-    ],
-)  # fmt: skip
-def test_a_name_is_of_the_method_its_parameters_and_the_network(method, settings, name):
-    assert names_of(trained("a", method, **settings)) == {"a": name}
-
-
-def test_every_method_of_the_package_has_a_label_of_parameters_that_it_has():
-    import inspect
-
-    for registry in (OBJECTIVES, BASELINES):
-        for method in registry.names():
-            made = registry.get(method)
-            name = names_of(
-                trained(
-                    "a",
-                    method,
-                    **{f"{method}.{key}": 1 for key in inspect.signature(made).parameters},
-                    **{"multi_rate_vae.beta": 1},
-                )
-            )["a"]
-            assert made.label
-            assert not {*"{}_"} & {*name}, name
-            assert ("= 1" in name) == ("=" in made.label)
 
 
 def test_what_differs_tells_equal_names_apart_as_shortly_as_it_can():
@@ -151,10 +101,42 @@ def test_codes_from_elsewhere_have_the_name_that_was_given():
 def test_a_column_of_texts_that_look_like_json_stays_readable():
     rows = [trained("a", **{"vae.beta": "4.0"}), trained("b", **{"vae.beta": '"@linear_weight()"'})]
     assert names_of(*rows) == {"a": "β-VAE β = 4", "b": "β-VAE β = linear_weight"}
-    assert analysis.names.text_of("1e-3 or so") == "1e-3 or so"
 
 
 def test_a_frame_without_configurations_has_names():
     frame = pd.DataFrame(frame_of({"model": "theirs", "scores": {"mig": 1.0}}))
     assert [each.name for each in named(frame).values()] == ["theirs"]
-    assert {*METHODS} <= {*BASELINES.names()}
+
+
+def test_names_are_read_by_the_numbers_in_them():
+    names = ["β = 10 · conv", "β = 0.5 · conv", "β = 2 · mlp", "β = 2 · conv", "PCA", "β = 1e-3"]
+    assert sorted(names, key=reading_order) == [
+        "PCA",
+        "β = 1e-3",
+        "β = 0.5 · conv",
+        "β = 2 · conv",
+        "β = 2 · mlp",
+        "β = 10 · conv",
+    ]
+
+
+def test_columns_of_settings_have_one_type():
+    settings = [
+        {"a.x": 1, "b.y": 4.0, "c.z": "@adam", "d.w": True},
+        {"a.x": 2, "b.y": "@linear_weight()", "d.w": False},
+        {},
+    ]
+    table = settings_table(settings, ["a.x", "b.y", "c.z", "d.w"])
+    assert list(map(str, table.dtypes)) == ["Int64", "string", "string", "boolean"]
+    assert table["b.y"].tolist()[:2] == ["4", "linear_weight"]
+    assert table.iloc[2].isna().all()
+    assert len(settings_table([{}, {}], [])) == 2
+
+
+def test_parameters_that_vary_are_said_where_they_are():
+    pairs = [("sap", text) for text in ('{"n": 1}', '{"n": 1, "c": 2}')] + [("mig", '{"n": 1}')]
+    assert varying_parameters(pairs) == {
+        ("sap", '{"n": 1}'): "",
+        ("sap", '{"n": 1, "c": 2}'): "c=2",
+        ("mig", '{"n": 1}'): "",
+    }

@@ -17,6 +17,7 @@ INDIRECT = {
     "ensemble.each": "test_an_ensemble_is_the_parameters_of_its_members",
     "ensemble.way": "test_an_ensemble_is_the_parameters_of_its_members",
     "postprocess.max_images": "test_the_most_images_count_by_the_images_that_are_encoded",
+    "postprocess.images": "test_codes_on_demand_are_others_than_codes_of_all_images",
 }
 LEAST = 320  # parameters that the table had when it was written
 MEANS = ("postprocess.postprocess_fn = @mean_representation",)
@@ -140,6 +141,15 @@ def test_the_most_images_count_by_the_images_that_are_encoded():
     probe, differ = table.encoding("postprocess.max_images = 511").identity(before=whole)
     assert list(differ) == ["data"]
     assert probe.digest != whole.digest
+
+
+def test_codes_on_demand_are_others_than_codes_of_all_images():
+    whole, _ = table.encoding(*MEANS).identity()
+    same, differ = table.encoding(*MEANS, 'postprocess.images = "all"').identity(before=whole)
+    assert (differ, same.digest) == ({}, whole.digest)
+    needed, differ = table.encoding(*MEANS, 'postprocess.images = "needed"').identity(before=whole)
+    assert list(differ) == ["postprocess.images"]
+    assert needed.digest != whole.digest
 
 
 def test_a_fit_does_not_even_record_parameters_of_training_steps():

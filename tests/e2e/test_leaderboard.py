@@ -51,8 +51,10 @@ def test_the_command_writes_the_board(command, tmp_path):
     score(train(tmp_path / "runs", "run"), "mig", {"discrete_mig": 0.5})
     done = command(tmp_path, "dlib_bvae_leaderboard")
     assert done.returncode == 0, done.stderr
-    names = ["board.json", "board.csv", "board.parquet", "board.md", "index.html"]
-    assert done.stdout.split() == [f"board/{name}" for name in names]
+    names = ["board.json", "board.csv", "board.parquet", "board.md", "board.tex", "index.html"]
+    said = done.stdout.splitlines()
+    assert said[3] == "β-VAE β = 4    50 (1)"
+    assert said[-len(names) :] == [f"board/{name}" for name in names]
     board = json.loads((tmp_path / "board" / "board.json").read_text(encoding="utf-8"))
     assert board["runs"][0]["directory"] == "runs/run"
     refused = command(tmp_path, "dlib_bvae_leaderboard", "--results=nowhere")

@@ -1,4 +1,4 @@
-"""The leaderboard's first view in a headless Chromium: who leads, how surely and whether it beats PCA, in ten seconds; print and http."""
+"""The leaderboard's first view in a headless Chromium: who leads, and how surely, read in ten seconds; print and http."""
 
 import base64
 import functools

@@ -91,12 +91,13 @@ def test_adjusted_statistics_are_those_of_adjusted_scores(board):
 
 def test_the_tables_say_what_the_page_says(board):
     found = files(board)
-    lines = {line.split(" | ")[1]: line for line in found["board.md"].splitlines()[2:]}
-    assert lines["chance"].startswith("| not above chance | chance | ")
+    called = {row["name"]: row["model"] for row in board["rows"]}
+    lines = {called[line.split(" | ")[1]]: line for line in found["board.md"].splitlines()[4:]}
+    assert lines["chance"].startswith("| not above chance | β-VAE β = 4 · chance | ")
     assert lines["noise"].startswith("| reference | noise | ")
-    assert lines["pca"].startswith("| reference | pca | ")
-    assert lines["good"].startswith("| 1 | good | ")
-    assert lines["good2"].startswith("| fewer than 3 seeds | good2 | ")
+    assert lines["pca"].startswith("| reference | PCA | ")
+    assert lines["good"].startswith("| 1 | β-VAE β = 4 · good | ")
+    assert lines["good2"].startswith("| fewer than 3 seeds | β-VAE β = 4 · good2 | ")
     assert " | 0.2 … 0.22 (range of 2 seeds) | " in lines["good2"]
     assert " | no null | " in lines["unknown"]
     assert " | not known | " in lines["good2"]  # of two seeds' standard deviation

@@ -105,7 +105,7 @@ def test_data_sets_and_fingerprints_are_never_mixed(runs, results, origins):
     assert sorted(row["origin"] for row in board["rows"]) == origins
     assert sorted(row["mean"] for row in board["rows"]) == [0.1, 0.9]
     assert len({row["id"] for row in board["rows"]}) == 2
-    assert len(board["agreement"]) == 2
+    assert len(board["summary"]) == 2
 
 
 def test_scores_metrics_and_their_parameters_are_rows_of_their_own(runs):
@@ -331,7 +331,7 @@ def test_the_files_are_the_same_twice(runs, tmp_path):
         score(train(runs, f"run{seed}", seed=seed), "mig", {"discrete_mig": math.sin(seed)})
     first = {path.name: path.read_bytes() for path in leaderboard.run(runs, tmp_path / "board")}
     again = {path.name: path.read_bytes() for path in leaderboard.run(runs, tmp_path / "board")}
-    assert first.keys() == {"board.json", "board.csv", "board.parquet", "board.md", "index.html"}
+    assert first.keys() == {"board.json", "board.csv", "board.parquet", "board.md", "board.tex", "index.html"}
     assert first == again
 
 

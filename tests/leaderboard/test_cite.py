@@ -41,6 +41,6 @@ def test_without_dates_and_commit_nothing_is_made_up(monkeypatch):
 
 def test_bibtex_has_an_entry_without_what_latex_would_not_read():
     text = cite.cited([], ROWS)["bibtex"]
-    assert text.startswith("@software{dlib_bvae,\n  author = {{The dlib\\_bvae contributors}},\n")
+    assert text.startswith('@software{dlib_bvae,\n  author = "{The dlib\\_bvae contributors}",\n')
     assert text.isascii()
     assert text.count("{") == text.count("}")

@@ -1,6 +1,7 @@
 """page.py: one file, whose data are data; what a browser makes of it is in tests/e2e/test_leaderboard.py."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pytest
 import setuptools
+from support import fixture_board
 from support.leaderboard_runs import PNG, score, train
 
 from dlib_bvae.analysis.frame import collect
-from dlib_bvae.leaderboard.board import build
-from dlib_bvae.leaderboard.page import embedded_json, page
+from dlib_bvae.leaderboard.board import build, main_part
+from dlib_bvae.leaderboard.page import packed, page
 
 VENDOR = Path(str(files("dlib_bvae.leaderboard"))) / "page" / "vendor"
 LIBRARIES = [*VENDOR.glob("*.js")]
@@ -30,16 +32,16 @@ def board(tmp_path):
 
 
 def data_of(text):
-    (data,) = re.findall(r'<script type="application/json" id="board">(.*?)</script>', text, re.DOTALL)
-    return json.loads(data)
+    (data,) = re.findall(r'<script type="application/gzip" id="board">(.*?)</script>', text, re.DOTALL)
+    return json.loads(gzip.decompress(base64.b64decode(data)))
 
 
 def test_no_name_becomes_markup_or_fills_a_slot(board, tmp_path):
     text = page(board, tmp_path / "board")
     assert sorted(row["model"] for row in data_of(text)["rows"]) == sorted(NAMES)
     assert text.count("<script") == text.count("</script") == 2 + len(LIBRARIES)
-    shown = text.replace(json.dumps(NAMES[2])[1:-1], "")
-    assert "{{" not in shown
+    assert not any(name in text for name in NAMES)
+    assert not re.search(r"\{\{ \w+ \}\}", text)
 
 
 def test_only_the_page_s_own_style_and_script_may_run(board, tmp_path):
@@ -69,13 +71,14 @@ def test_small_pictures_are_embedded_and_large_ones_linked(board, tmp_path):
     assert embedded == {f"../runs/run{place}/train/reconstructions.png": small for place in (1, 2, 3)}
 
 
-def test_embedded_json_is_json_without_less_than():
+def test_packed_data_are_the_same_each_time_and_hold_no_markup():
     value = {"a": [NAMES, None, 1.5, True]}
-    text = embedded_json(value)
-    assert "<" not in text
-    assert json.loads(text) == value
+    text = packed(value)
+    assert text == packed(value)
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+", text)
+    assert json.loads(gzip.decompress(base64.b64decode(text))) == value
     with pytest.raises(ValueError):
-        embedded_json(float("nan"))
+        packed(float("nan"))
 
 
 def test_the_parts_of_the_page_are_installed(monkeypatch):
@@ -108,3 +111,11 @@ def test_no_library_can_end_its_element_or_makes_code_of_text():
         assert len(re.findall(r"new Function\b", text)) == makers.get(path.name, 0)
     views = (VENDOR.parent / name for name in ("plots.js", "compare.js", "path.js", "pareto.js", "agreement.js"))
     assert not any(re.search(r"[ct]sv|dsv", path.read_text(encoding="utf-8")) for path in views)
+
+
+def test_a_page_of_50_configurations_and_30_metrics_is_small(tmp_path):
+    """The libraries and style once, and as much a row as a row of the fixture board takes."""
+    board = main_part(fixture_board.board(tmp_path))
+    fixed = len(page({**board, **dict.fromkeys(("rows", "runs", "evaluations", "differences"), [])}, tmp_path))
+    whole = len(page(board, tmp_path).encode())
+    assert fixed + (whole - fixed) / len(board["rows"]) * 50 * 30 < 3 * 2**20

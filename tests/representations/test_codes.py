@@ -25,7 +25,7 @@ WEIGHTS = np.random.default_rng(0).normal(size=(256, 3)).astype(np.float32)
 def small_blocks(monkeypatch):
     """512 images are then six blocks, the last one short, each of several batches."""
     monkeypatch.setattr(codes, "_BLOCK", 100)
-    monkeypatch.setattr(codes, "_BATCH", 30)
+    monkeypatch.setattr(codes, "BATCH", 30)
 
 
 @pytest.fixture

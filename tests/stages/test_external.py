@@ -73,11 +73,11 @@ def test_the_same_codes_are_scored_once_and_other_codes_are_not_put_in_their_pla
     assert score_external("mig", codes=MINE)[0]["uuid"] == first["uuid"]
     assert "scored already" in capsys.readouterr().out
     saved(codes + 1)
-    refused = r"codes was made from another file; choose another --name or --output_dir, or --overwrite"
+    refused = r"codes was computed from another file; choose another --name or --output_dir, or --overwrite"
     with pytest.raises(UserError, match=refused) as caught:
         score_external("mig", codes=MINE)
     one_sentence(caught)
-    with pytest.raises(UserError, match=r"codes was made with training_seed = 0, now it is 4; choose"):
+    with pytest.raises(UserError, match=r"codes was computed with training_seed = 0, now it is 4; choose"):
         score_external("mig", codes=saved(codes), training_seed=4)
     (again,) = score_external("mig", codes=saved(codes + 1), overwrite=True)
     assert again["uuid"] != first["uuid"]
@@ -235,7 +235,7 @@ def test_bindings_choose_and_shape_the_data_set(codes, score_external):
     bindings = ("subset.data = 'dummy_data'", "subset.values = {'row': [2, 3]}")
     (found,) = score_external("mig", *bindings, codes=MINE, dataset="subset")
     assert found["num_images"] == 128
-    with pytest.raises(UserError, match=r"codes was made from another data set; choose another --name"):
+    with pytest.raises(UserError, match=r"codes was computed from another data set; choose another --name"):
         score_external("mig", bindings[0], "subset.values = {'row': [1, 2]}", codes=MINE, dataset="subset")
     assert (
         score_external("mig", *bindings, "dataset.name = @subset()", codes=MINE, dataset=None)[0]["uuid"]

@@ -77,7 +77,7 @@ def test_another_model_is_not_put_in_its_place(codes, score_external):
     (first,) = score_external("mig", saved_model=model)
     shutil.rmtree(model)
     export(model, lambda images, w: {"z": -three(images, w)})
-    with pytest.raises(UserError, match="mean was made from another file; choose another --name"):
+    with pytest.raises(UserError, match="mean was computed from another file; choose another --name"):
         score_external("mig", saved_model=model)
     assert score_external("mig", saved_model=model, overwrite=True)[0]["uuid"] != first["uuid"]
     assert read_results(Path("runs/theirs/mean"), "postprocess")["num_latents"] == 3

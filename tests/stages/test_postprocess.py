@@ -14,7 +14,7 @@ from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines import BASELINES
 from dlib_bvae.models.baselines.references import FactorView
-from dlib_bvae.representations.codes import codes_digest
+from dlib_bvae.representations.codes import codes_digest, read_codes
 from dlib_bvae.stages import evaluate, postprocess, rank, train
 
 MOST = "postprocess.max_images = 300"
@@ -60,7 +60,7 @@ def test_other_images_are_encoded_and_scored_again(oracle, capsys):
     evaluate.run("mig", [], [MOST, *FEW], oracle)
     first = encoded(oracle)[0].copy()
     evaluate.run("mig", [], [MOST, "postprocess.random_seed = 1", *FEW], oracle)
-    assert f"{oracle}/mean was made from another data set; encoding again" in capsys.readouterr().out
+    assert f"{oracle}/mean was computed from another data set; encoding again" in capsys.readouterr().out
     second, results = encoded(oracle)
     assert results["probe"] == "probe(dummy_data, 300 images, seed 1)"
     assert not np.array_equal(first, second)
@@ -93,7 +93,7 @@ def test_the_seed_of_samples_makes_other_codes(network, capsys):
     said = capsys.readouterr().out.splitlines()
     sampled = f"{network}/sampled"
     assert said[0].startswith(f"{sampled}: encoded 512 images")
-    assert said[1] == f"{sampled} was made with postprocess.random_seed = 0, now it is 1; encoding again"
+    assert said[1] == f"{sampled} was computed with postprocess.random_seed = 0, now it is 1; encoding again"
     assert said[3] == f"{sampled}: encoded already"
     assert read_results(network / "sampled", "postprocess")["seed"] == 1
 
@@ -109,9 +109,58 @@ def test_codes_and_scores_of_another_training_are_made_again(oracle, capsys):
     train.run([], [*ORACLE, "model.random_seed = 1"], oracle, overwrite=True)
     evaluate.run("mig", [], FEW, oracle)
     said = capsys.readouterr().out.splitlines()
-    assert f"{oracle}/mean was made from another training; encoding again" in said
-    dropped = "the codes are others than before; what was made from those goes with them (1 results)"
+    assert f"{oracle}/mean was computed from another training; encoding again" in said
+    dropped = "the codes differ from those before; what was computed from those goes with them (1 result)"
     assert f"{oracle}/mean: {dropped}" in said
+
+
+NEEDED = 'postprocess.images = "needed"'
+BY_METRICS = ["mig", "beta_vae"]
+
+
+def test_only_the_images_that_metrics_read_are_encoded_and_scores_are_the_same(network):
+    few = ["mig.num_train = 60", "beta_vae.num_train = 10", "beta_vae.num_eval = 5", "beta_vae.batch_size = 4"]
+    known = {name: _scored(network, name, few) for name in BY_METRICS}
+    found = {name: _scored(network, name, [*few, NEEDED]) for name in BY_METRICS}
+    for name in BY_METRICS:
+        for score in known[name]["score_names"]:
+            assert found[name][score] == pytest.approx(known[name][score], abs=1e-6)
+        assert 0 < found[name]["images_encoded"] < 512
+        assert "images_encoded" not in known[name]
+    assert (network / "mean-needed" / "encoded.npz").is_file()
+    assert read_results(network / "mean-needed", "postprocess")["representation"] == "mean"
+
+
+def _scored(run, metric, bindings, **more):
+    return read_results(evaluate.run(metric, [], bindings, run, **more)[0], "evaluation")
+
+
+def test_the_null_of_needed_codes_encodes_no_more_images_and_more_of_it_is_added(network):
+    few = ["mig.num_train = 60", NEEDED]
+    without = _scored(network, "mig", few)
+    path = network / "mean-needed" / "encoded.npz"
+    before = path.read_bytes()
+    two = _scored(network, "mig", few, null=2)
+    five = _scored(network, "mig", few, null=5)
+    assert five["null_scores"]["discrete_mig"][:2] == two["null_scores"]["discrete_mig"]
+    assert len(set(five["null_scores"]["discrete_mig"])) == 5
+    assert five["discrete_mig"] == without["discrete_mig"]
+    assert path.read_bytes() == before
+
+
+def test_needed_codes_are_not_taken_for_all_and_what_they_cannot_be_is_refused(network, capsys):
+    postprocess.run(gin_bindings=[NEEDED], model_dir=network)
+    assert "512 images are encoded when a metric asks for them" in capsys.readouterr().out
+    postprocess.run(gin_bindings=[NEEDED], model_dir=network)
+    assert "mean-needed: encoded already" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r'set postprocess\.images = "all"'):
+        read_codes(network / "mean-needed")
+    with pytest.raises(UserError, match="encodes posterior means only"):
+        postprocess.run(gin_bindings=[NEEDED, SAMPLED], model_dir=network)
+    with pytest.raises(UserError, match="is called 'need'; did you mean needed"):
+        postprocess.run(gin_bindings=['postprocess.images = "need"'], model_dir=network)
+    postprocess.run(model_dir=network)
+    assert len(read_codes(network / "mean")) == 512
 
 
 ORACLE = ["model.model = @oracle()", "dataset.name = 'dummy_data'"]
@@ -142,13 +191,14 @@ def test_a_training_with_an_equal_outcome_keeps_what_was_made_from_it(network, c
     kept = snapshot(network / "mean")
     train.run(["gin/models/random_encoder.gin"], NETWORK, network, overwrite=True)
     assert (
-        "the outcome is equal to that before; codes, scores and pictures made from it stay" in capsys.readouterr().out
+        "the outcome is equal to that before; codes, scores and pictures computed from it stay"
+        in capsys.readouterr().out
     )
     evaluate.run("mig", [], FEW, network)
     assert snapshot(network / "mean") == kept
     train.run(["gin/models/random_encoder.gin"], [*NETWORK, "model.random_seed = 1"], network, overwrite=True)
     evaluate.run("mig", [], FEW, network)
-    assert f"{network}/mean was made from another training; encoding again" in capsys.readouterr().out
+    assert f"{network}/mean was computed from another training; encoding again" in capsys.readouterr().out
 
 
 def test_a_method_is_imported_where_gin_takes_new_names(oracle, monkeypatch):
@@ -185,7 +235,7 @@ def test_scores_of_another_encoding_are_made_again(oracle, tmp_path, capsys):
     (path,) = evaluate.run("mig", [], FEW, oracle, output_dir=mine)
     postprocess.run(model_dir=oracle)  # whose codes are used from now on
     evaluate.run("mig", [], FEW, oracle, output_dir=mine)
-    assert f"{path} was made from another encoding; scoring again" in capsys.readouterr().out
+    assert f"{path} was computed from another encoding; scoring again" in capsys.readouterr().out
     assert read_results(path, "evaluation")["encoded"] == read_results(oracle / "mean", "postprocess")["uuid"]
 
 

@@ -84,6 +84,9 @@ def test_nested_wrappers_are_encoded_and_scored_in_and_out(run):
         assert bars["metric_parameters"].get("evaluation.split", "all") == split
     assert len({errors["squared_error"] for _, errors in found.values()}) == 3
     assert set(found["out"][0]["eval_accuracy_per_factor"]) <= {"length", "row", "column"}
+    (needed, _) = score(model_dir, both, "evaluation.split = 'in'", 'postprocess.images = "needed"')
+    assert needed["eval_accuracy"] == found["in"][0]["eval_accuracy"]
+    assert 0 < needed["images_encoded"] <= 128
     folders = {path.name for path in (model_dir / "mean/metrics").glob("reconstruction_error*")}
     assert folders == {"reconstruction_error", *(f"reconstruction_error-evaluation.split={s}" for s in ("in", "out"))}
 

@@ -194,11 +194,17 @@ def distinct(numbers: np.ndarray) -> np.ndarray:
     tolerance = _SAME * found[-1] - _SAME * found[0]  # the range itself may be too large for a float
     if (np.diff(found) > tolerance).all():
         return found
-    starts, place = [], 0
-    while place < len(found):
-        starts.append(place)
-        place = max(place + 1, int(np.searchsorted(found, found[place] + tolerance, side="right")))
-    return found[starts]
+    firsts = np.flatnonzero(np.append(True, np.diff(found) > tolerance))
+    ends = np.append(firsts[1:], len(found))
+    long = found[ends - 1] > found[firsts] + tolerance
+    starts = firsts[~long].tolist()
+    for place, end in zip(
+        firsts[long].tolist(), ends[long].tolist(), strict=True
+    ):  # stretches without a gap are walked
+        while place < end:
+            starts.append(place)
+            place = max(place + 1, int(np.searchsorted(found, found[place] + tolerance, side="right")))
+    return found[np.sort(starts)]
 
 
 class _NoImages(ImageData):

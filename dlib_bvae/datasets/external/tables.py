@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.datasets.external.arrays import SUFFIXES, open_array
-from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.errors import UserError, pluralize, unknown
 
 TABLES = (".csv", ".parquet")
 _MOST_BYTES = 2**30  # of a file of labels, or of its columns unpacked
@@ -91,7 +91,7 @@ def _of_table(path: Path, asked: list[str] | None, images: int | None, parameter
         raise UserError(f"{parameter}: {str(path)!r} cannot be read: {reason}") from error
     if images is not None and len(frame) != images:
         rows = f"more than {images}" if len(frame) > images else str(len(frame))
-        raise UserError(f"{parameter}: {str(path)!r} has {rows} rows; expected {images}, one an image")
+        raise UserError(f"{parameter}: {str(path)!r} has {pluralize(rows, 'row')}; expected {images}, one an image")
     if len(known) < 1 + named:
         raise UserError(f"{parameter}: {str(path)!r} has no column of labels")
     return of_frame(frame[asked or known], parameter)

@@ -1,5 +1,6 @@
 // The board, what its rows are called so that no two look the same, and numbers as text.
-const board = JSON.parse(document.getElementById("board").textContent);
+const gzipped = new Blob([Uint8Array.from(atob(document.getElementById("board").textContent), (letter) => letter.charCodeAt(0))]);
+const board = await new Response(gzipped.stream().pipeThrough(new DecompressionStream("gzip"))).json();
 const rows = board.rows;
 
 // An element; children are elements or texts, and a text is never markup.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast, get_args
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from dlib_bvae.datasets.ground_truth import DlibData, FactorDataset
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.metrics.engine.bounds import check_codes_fit
 from dlib_bvae.representations.codes import check_width
+from dlib_bvae.representations.on_demand import CodesOnDemand
 
 # A grid or labelled images, or disentanglement_lib's duck type; where a metric needs no factors, also images without them.
 MetricData: TypeAlias = FactorDataset | DlibData | ImageData
@@ -27,14 +28,15 @@ _OBSERVATION_BYTES = 2**25  # of the observations that a function encodes at onc
 
 
 class ReorderedCodes:
-    """Codes (images, latents) in another order, as an array of which only what is asked for is copied.
+    """Codes (images, latents) in another order, or some of them, as an array of which only what is asked for is copied.
 
     order: int (images,), the row of `codes` that each image has. CodeReader takes it as it is, numpy as an array.
     """
 
-    def __init__(self, codes: np.ndarray, order: np.ndarray):
+    def __init__(self, codes: IndexedCodes, order: np.ndarray):
         self._codes, self._order = codes, order
-        self.shape, self.dtype = codes.shape, codes.dtype
+        self.shape: tuple[int, ...] = (len(order), codes.shape[1])
+        self.dtype: np.dtype = codes.dtype
 
     def __len__(self) -> int:
         return len(self._order)
@@ -47,6 +49,31 @@ class ReorderedCodes:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self._codes[self._order], dtype)
+
+
+class NotedCodes:
+    """`codes` as they are, which notes the images whose codes are read: `rows`, bool (images,)."""
+
+    def __init__(self, codes: IndexedCodes):
+        self._codes = codes
+        self.shape: tuple[int, ...] = codes.shape
+        self.dtype: np.dtype = codes.dtype
+        self.rows = np.zeros(len(codes), bool)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def __getitem__(self, places: np.ndarray | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Codes of images, or of images and columns that broadcast."""
+        self.rows[places[0] if isinstance(places, tuple) else places] = True
+        return self._codes[places]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[np.arange(len(self))], dtype)
+
+
+# What CodeReader reads by index.
+IndexedCodes: TypeAlias = np.ndarray | ReorderedCodes | NotedCodes | CodesOnDemand
 
 
 class CodeReader:
@@ -176,11 +203,11 @@ def factor_sizes(data: MetricData) -> tuple[int, ...]:
 
 
 def check_codes(codes: Any, num_images: int) -> np.ndarray:
-    """`codes` as an array (num_images, latents), float or int, at most 20,000 latents; ReorderedCodes as they are.
+    """`codes` as an array (num_images, latents), float or int, at most 20,000 latents; IndexedCodes as they are.
 
     Raises UserError as check_codes_shape.
     """
-    array: Any = codes if isinstance(codes, (np.ndarray, ReorderedCodes)) else _numbers(codes)
+    array: Any = codes if isinstance(codes, get_args(IndexedCodes)) else _numbers(codes)
     check_codes_shape(array.shape, array.dtype, num_images)
     return array
 

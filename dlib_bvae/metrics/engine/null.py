@@ -18,7 +18,7 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import RandomState, as_rng, draw
 from dlib_bvae.errors import UserError, check_memory
-from dlib_bvae.metrics.engine.codes import CodeReader, Codes, MetricData, ReorderedCodes
+from dlib_bvae.metrics.engine.codes import CodeReader, Codes, IndexedCodes, MetricData, ReorderedCodes
 from dlib_bvae.metrics.score_info import MISSING, PERMUTATION, UNKNOWN, Score, info_of
 from dlib_bvae.progress_line import progress
 
@@ -35,24 +35,40 @@ Values: TypeAlias = dict[str, list[float | None]]
 ScoreOf: TypeAlias = Callable[[Any], Mapping[str, Any]]  # codes → a metric's result
 
 
-def orders(images: int, number: int, seed: int, first: int = 0) -> Iterator[np.ndarray]:
-    """`number` matchings, those from the `first`: which image's code each of `images` has, int64; each by seed and its number."""
+def orders(
+    images: int, number: int, seed: int, first: int = 0, among: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
+    """`number` matchings, those from the `first`: which image's code each of `images` has, int64; each by seed and its number.
+
+    among: indices of the images whose codes are matched anew, those that a metric reads; None: all.
+    """
     for k in range(first, first + number):
-        yield np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM, k))).permutation(images)
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM, k)))
+        order = np.arange(images)
+        if among is None:
+            order = rng.permutation(images)
+        else:
+            order[among] = rng.permutation(among)
+        yield order
 
 
-def one_by_one(score: ScoreOf, codes: np.ndarray, orders: Iterable[np.ndarray]) -> Iterator[Mapping[str, Any]]:
+def one_by_one(score: ScoreOf, codes: IndexedCodes, orders: Iterable[np.ndarray]) -> Iterator[Mapping[str, Any]]:
     """The result of `score` on an array of the codes in each of the orders.
 
     Raises UserError where the codes in another order do not fit into 8 GiB.
     """
     what = f"{len(codes):,} codes of {codes.shape[1]:,} numbers in another order"
-    check_memory(what, codes.nbytes, _BYTES, "score a subsample of the images, fewer codes, or without a null")
+    check_memory(
+        what,
+        codes.dtype.itemsize * codes.shape[0] * codes.shape[1],
+        _BYTES,
+        "score a subsample of the images, fewer codes, or without a null",
+    )
     for order in orders:
         yield score(codes[order])
 
 
-def by_index(score: ScoreOf, codes: np.ndarray, orders: Iterable[np.ndarray]) -> Iterator[Mapping[str, Any]]:
+def by_index(score: ScoreOf, codes: IndexedCodes, orders: Iterable[np.ndarray]) -> Iterator[Mapping[str, Any]]:
     """The same without a copy of all codes, of metrics that read them by CodeReader only."""
     for order in orders:
         yield score(ReorderedCodes(codes, order))
@@ -118,20 +134,21 @@ def number_in(results: Mapping[str, Any], scores: Mapping[str, Score]) -> int | 
 def values_of(
     names: Sequence[str],
     score: ScoreOf,
-    codes: np.ndarray,
+    codes: IndexedCodes,
     number: int,
     seed: int,
     first: int = 0,
-    nulls: Callable[[ScoreOf, np.ndarray, Iterable[np.ndarray]], Iterable[Mapping[str, Any]]] = one_by_one,
+    nulls: Callable[[ScoreOf, Any, Iterable[np.ndarray]], Iterable[Mapping[str, Any]]] = one_by_one,
+    among: np.ndarray | None = None,
 ) -> Values:
     """{score of `names`: its value by each matching, None where it has none}. score: codes → a metric's result.
 
-    codes: array (images, latents). number, seed, first: see orders. nulls: of the metric's file. Raises UserError where that does
-    not give a result a matching.
+    codes: array (images, latents). number, seed, first, among: see orders. nulls: of the metric's file. Raises UserError
+    where that does not give a result a matching.
     """
     results = []
     with progress("null", number) as advance:
-        for result in nulls(score, codes, orders(len(codes), number, seed, first)) if names else ():
+        for result in nulls(score, codes, orders(len(codes), number, seed, first, among)) if names else ():
             results.append(result)
             advance()
     if names and len(results) != number:

@@ -280,6 +280,10 @@ class Sampler:
         """The sample at grid indices (n,)."""
         return self._with_factors(self.source.at(rows, np.random.RandomState(self.seed())), rows)
 
+    def of(self, images: np.ndarray) -> Sample:
+        """The sample of the images (n,), by their indices in the data set."""
+        return self._sample(images)
+
     def _sample(self, images: np.ndarray) -> Sample:
         """The sample of the images (n,), of which a cell of the grid may have several."""
         codes = self.source.of_images(images, np.random.RandomState(self.seed()))

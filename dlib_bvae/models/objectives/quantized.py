@@ -46,7 +46,7 @@ class qlae(Objective):
     """
 
     label = "QLAE λ = {lambda_quantize}"
-    summary = "each latent quantised by its own codebook"
+    summary = "each latent quantised by a separate codebook"
     paper = "Hsu et al. 2023"
     latents = ("quantized",)
 

@@ -104,6 +104,8 @@ def test_values_that_differ_by_rounding_are_one():
     assert distinct(np.array([-1e308, 1e308, 0.0])).tolist() == [-1e308, 0, 1e308]
     # A chain of near values is no single value: each is compared with the least of its group.
     assert distinct(np.array([0, 4e-7, 8e-7, 1.2e-6, 1])).tolist() == [0, 1.2e-6, 1]
+    # A stretch that is walked through between values that stand alone.
+    assert distinct(np.array([-1, -0.5, 0, 8e-7, 1.6e-6, 2.4e-6, 0.5, 1])).tolist() == [-1, -0.5, 0, 2.4e-6, 0.5, 1]
 
 
 def test_a_factor_of_many_values_needs_a_kind():
