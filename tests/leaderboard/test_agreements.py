@@ -143,3 +143,20 @@ def test_exported_steps_and_data_sets_of_one_score_are_left_out():
     (found,) = agreements(frame, board_of(frame))
     assert found["dataset"] == "dummy_data"
     assert found["runs"] == [[8, 8], [8, 8]]
+
+
+def test_runs_of_two_data_sets_are_never_correlated_together():
+    frame = frame_of(
+        *(
+            each
+            for dataset, sign in (("one", 1), ("two", -1))
+            for metric, score, values in (("mig", "discrete_mig", MIG), ("sap", "SAP_score", sign * MIG))
+            for each in scored(values, metric, score, DEFAULTS if metric == "mig" else {}, dataset=dataset)
+        )
+    )
+    found = {each["dataset"]: each for each in agreements(frame, board_of(frame))}
+    assert {name: each["spearman"][0][1] for name, each in found.items()} == {
+        "one": pytest.approx(1),
+        "two": pytest.approx(-1),
+    }
+    assert {each["runs"][0][1] for each in found.values()} == {8}
