@@ -28,7 +28,10 @@ def test_latex_has_booktabs_and_nothing_that_latex_would_run():
     assert lines[:2] == ["% A % title", "% A note, 5 %."]
     assert lines[2:5] == [r"\begin{tabular}{ll}", r"\toprule", r"model & score $\pm$ $\beta$ \\"]
     assert lines[6] == r"4-VAE & 77.69 $\pm$ 4.57 \\"
-    evil = r"=1+1 \textless{}b\textgreater{} 50 \% \& a\_b \{x\} \textbackslash \space \textbar{} \#1 \$ \textasciitilde \space \textasciicircum "
+    evil = (
+        r"=1+1 \textless{}b\textgreater{} 50 \% \& a\_b \{x\} \textbackslash \space \textbar{} \#1 \$ "
+        r"\textasciitilde \space \textasciicircum "
+    )
     assert lines[7] == evil + r" & $-$1.00 \ldots{} -- \\"
     assert lines[8:] == [r"\bottomrule", r"\end{tabular}"]
 
