@@ -99,7 +99,7 @@ def _answer(dataset: str, column: Mapping[str, Any], rows: Sequence[Row], gap: C
         lead = (
             f"{on}{leader['name']} leads by {metric}{direction} with {_with_spread(leader, unit)}{_how_surely(others)}."
         )
-        more = [*_next(leader, others, unit), *_against_pca(leader, rows, unit, gap)]
+        more = [*_collapse(leader), *_next(leader, others, unit), *_against_pca(leader, rows, unit, gap)]
     for name, leader in list(leaders.items())[1:]:
         leads = (
             "nothing scores above chance"
@@ -197,13 +197,22 @@ def _next(leader: Row, others: Sequence[tuple[Row, Gap]], unit: Unit) -> list[st
     return [f"{row['name']} is {unit.points(found.value)} behind{between}.", *noise]
 
 
+def _collapse(leader: Row) -> list[str]:
+    """That the leader has fewer active latents than there are factors, where it has."""
+    active = (leader["latents"] or "").removeprefix("collapsed: ")
+    return [f"In some of its runs latents collapsed ({active})."] if leader["collapsed"] else []
+
+
 def _significant(gap: Gap) -> bool:
     return gap.p is not None and gap.p < ALPHA
 
 
 def _against_pca(leader: Row, rows: Sequence[Row], unit: Unit, gap: Callable[[Row, Row], Gap]) -> list[str]:
     """Whether the leader is better than PCA; nothing where there is no such row."""
-    best = _ordered([row for row in rows if row["method"] == _PCA and row["mean"] is not None])[:1]
+    scored = [row for row in rows if row["method"] == _PCA and row["mean"] is not None]
+    best = _ordered(scored)[:1]
+    if scored and not best:
+        return [f"PCA ({unit.value(scored[0]['mean'])}) is not above chance."]
     return [_than_pca(leader, unit, gap(leader, row), f"PCA ({unit.value(row['mean'])})") for row in best]
 
 

@@ -14,7 +14,7 @@ def row(name, mean, **more):
         **{"above_chance": True, "evidence": "trained here", "no_null": False, "smallest_difference": {"value": 0.03}},
         **{"dataset": "dsprites", "fingerprint": "f" * 16, "num_images": 10, "origin": "rendered", "headline": True},
         **{"metric": "beta_vae", "score": "eval_accuracy", "range": [0, 1], "higher_is_better": True},
-        **{"default_parameters": True, "metric_parameters": {}, **more},
+        **{"default_parameters": True, "metric_parameters": {}, "collapsed": False, "latents": None, **more},
     }
 
 
@@ -55,6 +55,15 @@ def test_what_does_not_beat_pca_is_said_not_to(pca, sentence):
     found = said([row("A", 0.861), row("PCA", pca)], half=0.02)
     assert found["lead"].endswith("5 seeds), the only one.")
     assert found["more"][-1] == sentence
+
+
+def test_a_leader_whose_latents_collapsed_is_said_to_have():
+    leader = row("A", 0.9, collapsed=True, latents="collapsed: 1–2 of 10 latents active")
+    found = said([leader, row("PCA", 0.8, above_chance=False)], half=0.02)
+    assert found["more"] == [
+        "In some of its runs latents collapsed (1–2 of 10 latents active).",
+        "PCA (80.0 %) is not above chance.",
+    ]
 
 
 def test_a_lead_over_all_others_is_called_that():
