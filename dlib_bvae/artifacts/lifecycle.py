@@ -243,9 +243,11 @@ class Work:
                 known[key] = had[key]
         selectors = {key.rpartition(".")[0] for key in had}
         for key, value in config.bound().items():
-            new = key not in had and key not in before.recorded and not self.unused(key) and not self.hidden(key)
+            new = key not in had and not self.unused(key) and not self.hidden(key)
             if new and key.rpartition(".")[0] in selectors and kind_of(key) in (None, SEED):
                 known[key] = value
+                if key in before.recorded:  # it changed nothing about that result, and does now
+                    had[key] = before.recorded[key]
         ignored = {GROWN_FROM, *(key for key in had if self.unused(key) or self.hidden(key))}
         return differences(had, {**known, **self.given}, ignored)
 

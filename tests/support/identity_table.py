@@ -245,7 +245,7 @@ def _encoding_work() -> Work:
 
 
 def _reduced() -> None:
-    reduction, seed, _ = postprocess.postprocessing()
+    reduction, seed, *_ = postprocess.postprocessing()
     reduction(np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32), np.random.default_rng(seed))
 
 
