@@ -116,7 +116,7 @@ function fillAll(found, sorted) {
 
 function allOf(shown, found, sorted) {
   const narrow = innerWidth < 780;
-  const table = new Tabulator("#all-table", {
+  const table = withRoles(new Tabulator("#all-table", {
     data: found, index: "id", layout: "fitDataFill", height: Math.max(360, innerHeight - 130), rowHeight: ROW_HEIGHT, headerSortTristate: true, columnHeaderSortMulti: false, keybindings: false,
     printAsHtml: true, printStyled: false, printRowRange: "active", initialSort: sorted ? [{ column: sorted.name, dir: place.dir === "asc" ? "asc" : "desc" }] : [],
     rowFormatter: (row) => row.getElement().classList.toggle("not-above", row.getData().above_chance === false),
@@ -124,7 +124,7 @@ function allOf(shown, found, sorted) {
       ...column, title, field: name, width: name === "name" ? (narrow ? 150 : 250) : column.width, titleFormatter: () => make("span", { title: HINTS[name] ?? null }, name === "mean" && adjustedNow ? "Adjusted ± std" : title),
       formatter: cell ? (each) => cell(each.getData()) : plainCell(of), formatterPrint: plainCell(print ?? of),
     })),
-  });
+  }));
   table.on("dataSorted", (sorters) => {
     if (!allBuilt) return;
     const [first] = sorters, now = { sort: first?.field ?? "", dir: first?.dir ?? "" };

@@ -76,3 +76,15 @@ function thumbnail(row) {
 
 // Text for Tabulator, which takes titles of columns and groups as markup.
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+// Roles that a reader of the screen expects: Tabulator's heads of groups hold no row, and its scrolled box is no part of a grid.
+function withRoles(table) {
+  table.on("renderComplete", () => {
+    table.element.querySelector(".tabulator-tableholder")?.removeAttribute("tabindex");
+    for (const group of table.element.querySelectorAll(".tabulator-group")) {
+      group.setAttribute("role", "row");
+      group.querySelector(".group")?.setAttribute("role", "gridcell");
+    }
+  });
+  return table;
+}

@@ -57,7 +57,7 @@ function summaryOf(columns, lines) {
   const known = Object.keys(GROUPS), order = [...groups].sort((a, b) => (known.indexOf(a) + 1 || 5.5) - (known.indexOf(b) + 1 || 5.5));
   const several = lines.length > 1 && lines.some((line) => nOf(line) !== nOf(lines[0]));
   byId("summary-n").textContent = several || lines.length === 0 ? "" : `All: ${nOf(lines[0]) === "1" ? "1 seed" : `${nOf(lines[0])} seeds`}.`;
-  return new Tabulator("#summary-table", {
+  return withRoles(new Tabulator("#summary-table", {
     data: lines, index: "key", layout: "fitColumns", renderVertical: "basic", headerSortTristate: true, columnHeaderSortMulti: false, keybindings: false,
     printAsHtml: true, printStyled: false, printRowRange: "active",
     groupBy: order.length > 1 || order[0] === "reference" ? "group" : false, groupValues: order.length > 1 ? [order] : false, groupToggleElement: false,
@@ -71,7 +71,7 @@ function summaryOf(columns, lines) {
         titleFormatter: () => titleOf(column), formatter: (cell) => scoreOf(cell.getData()[`m${place}`], scales), formatterPrint: (cell) => scoreOf(cell.getData()[`m${place}`], scales),
       })),
     ],
-  });
+  }));
 }
 
 // What has no value stands last in both orders, and what is not above chance before it.
