@@ -102,7 +102,7 @@ def test_what_is_wrong_is_found_in_the_colours_that_are_shown(chromium, tmp_path
     show(chromium, page.as_uri(), DESK, dark=False)
     found = violations(chromium)
     assert {line.split(" ")[0] for line in found} == {"color-contrast", "image-alt", "label"}
-    dark = "<style>p { color: #777 } @media (prefers-color-scheme: dark) { body { background: #555 } }</style>"
+    dark = "<style>p { color: #666 } @media (prefers-color-scheme: dark) { body { background: #555 } }</style>"
     page.write_text(f'<!DOCTYPE html><html lang="en"><title>x</title>{dark}<main><h1>x</h1><p>grey</p></main></html>')
     rules = {}
     for each in (False, True):
