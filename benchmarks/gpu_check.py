@@ -2,10 +2,10 @@
 
     python benchmarks/gpu_check.py --output=gpu_check.json [--tiny] [--max_minutes=10] [--only=ITEM,…]
 
-Items run in the order of the list, each with a time of its own; the JSON, and a Markdown table beside it, are written anew after
+Items run in the order of the list, each with a time of its own; the JSON, and a Markdown table next to it, are written anew after
 each, so that whatever stops the check leaves what was found. An item that hangs or takes the process with it is named so, and the
 next goes on in a new process. "correctness": {item: {"held", "seen"}}. "speed": {cell: images/s with what else was seen}; the
-targets are printed beside what was measured. --tiny: images of 16×16, a few steps, and a CPU with two virtual devices where there
+targets are printed next to what was measured. --tiny: images of 16×16, a few steps, and a CPU with two virtual devices where there
 is no GPU; it tries that everything runs, and says nothing about speed.
 """
 

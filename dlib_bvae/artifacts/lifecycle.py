@@ -223,10 +223,8 @@ class Work:
 
     def differ(self, before: Identity) -> dict[str, tuple[Any, Any]]:
         """What differs between the result `before` and this one: {name: (before, now)}, parameters first."""
-        found = self.parameters_differ(before)
-        found |= differences(
-            {"the version of the stage": before.version}, {"the version of the stage": self.stage.version}
-        )
+        version = "the version of the stage"
+        found = self.parameters_differ(before) | differences({version: before.version}, {version: self.stage.version})
         for old, now in ((before.inputs, self.inputs), (before.sources, self.sources)):
             both = old.keys() & now.keys()  # results of earlier versions do not say all
             found |= differences({key: old[key] for key in both}, {key: now[key] for key in both})
@@ -245,9 +243,8 @@ class Work:
         for key, value in config.bound().items():
             new = key not in had and not self.unused(key) and not self.hidden(key)
             if new and key.rpartition(".")[0] in selectors and kind_of(key) in (None, SEED):
-                known[key] = value
-                if key in before.recorded:  # it changed nothing about that result, and does now
-                    had[key] = before.recorded[key]
+                known[key] = value  # it may have changed nothing about that result, which then recorded it only
+                had |= {key: before.recorded[key]} if key in before.recorded else {}
         ignored = {GROWN_FROM, *(key for key in had if self.unused(key) or self.hidden(key))}
         return differences(had, {**known, **self.given}, ignored)
 

@@ -44,7 +44,7 @@ NAMES, MEANS, RANKS, METRICS = (
 )
 BUTTONS = "#all-table .tabulator-row .open"
 EVERY = {"S²-VAE", "Ada-GVAE", "β-VAE β = 4", "random encoder"}  # on dsprites_full
-RENDERED = "β-VAE β = 4 · beta1 = 0.9"  # there a configuration without that setting stands beside it
+RENDERED = "β-VAE β = 4 · beta1 = 0.9"  # there a configuration without that setting stands next to it
 
 
 def test_the_command_writes_the_board(command, tmp_path):

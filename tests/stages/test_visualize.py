@@ -165,13 +165,13 @@ def test_pictures_of_an_earlier_training_are_drawn_again(run, capsys):
     path = run / "train/results/json/train_results.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "uuid": "another"}))
     after, _, _ = drawn(run)
-    told = capsys.readouterr().out
-    assert f"{run}/mean was computed from another training; encoding again" in told
-    assert f"{run}/visualize was computed from another encoding; drawing again" in told
+    said = capsys.readouterr().out
+    assert f"{run}/mean was computed from another training; encoding again" in said
+    assert f"{run}/visualize was computed from another encoding; drawing again" in said
     assert after["uuid"] != before["uuid"]
     other, _, _ = drawn(run, "visualize.num_values = 5")
-    told = capsys.readouterr().out
-    assert f"{run}/visualize was computed with visualize.num_values = 3, now it is 5; drawing again" in told
+    said = capsys.readouterr().out
+    assert f"{run}/visualize was computed with visualize.num_values = 3, now it is 5; drawing again" in said
     assert other["uuid"] != after["uuid"]
 
 

@@ -14,7 +14,7 @@ function termsOf(text) {
 const quoted = (term) => (/[\s=]/.test(term) ? `"${term}"` : term);
 const searchOf = (terms) => terms.map(quoted).join(" ");
 
-// A test of a row's text. A number at an end of a term is a whole number: "β = 4" is not in "β = 40" or "β = 4.5".
+// A test of a row's text. A number at an end of a term ends there: "β = 4" is not in "β = 40" or "β = 4.5".
 function testOf(term) {
   const plain = plainText(term), escaped = plain.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const starts = /^\d{1,4}(?!\d)/.test(plain) ? "(?<![\\w.])" : "", ends = /(?<![\w.])(\d{1,4}|\d*\.\d+)$/.test(plain) ? "(?![\\w]|\\.\\d)" : "";
