@@ -92,7 +92,8 @@ class _Sweep:
         self._scoring = remote(0.0) if self._gpus else self._remote
         # Ray names a run's GPUs to it; it does not hide them from one that asks for none on every version and cluster.
         self._environment = share(study.cpus, [] if study.gpus == 0 else None) | handed_on(study)
-        first = tasks(study, states(study.runs, store), store, gpus_in(nodes) if self._gpus else 0)
+        gpus = max(1, gpus_in(nodes)) if self._gpus else 0  # a node that has one may yet join
+        first = tasks(study, states(study.runs, store), store, gpus)
         self._waiting = [_Job(task) for task in first]
         self._handed: dict[Any, _Job] = {}
 

@@ -17,9 +17,10 @@ import pytest
 
 import dlib_bvae
 from dlib_bvae.errors import UserError
-from dlib_bvae.studies import local, ray_executor, study
-from dlib_bvae.studies.local import Outcome
+from dlib_bvae.studies import local, ray_cluster, ray_executor, study
+from dlib_bvae.studies.attempts import Outcome
 from dlib_bvae.studies.ray_executor import perform, task_of
+from dlib_bvae.studies.tasks import ALL, Task
 
 TROUBLE = '''
 import time
@@ -84,7 +85,7 @@ def module(tmp_path, monkeypatch):
 @pytest.fixture
 def cluster(module):
     """A cluster with a head that does no runs and three nodes for one run each."""
-    ray_executor.imported()
+    ray_cluster.imported()
     from ray.cluster_utils import Cluster
 
     before = signal.getsignal(signal.SIGTERM)  # Ray takes it
@@ -214,7 +215,7 @@ def test_all_of_that_at_once_in_24_runs(cluster, module):
 
 def test_what_a_node_that_cannot_do_runs_says(tmp_path):
     run, store = loaded(tmp_path, 1).runs[1], tmp_path / "store"
-    task = task_of(run, store, 0.0, {})
+    task = task_of(Task(ALL, (run,)), store, 0.0, {})
     with pytest.raises(UserError, match=r"does not see .*store; --results must be a folder that all nodes share"):
         perform(task)
     run.directory(store).mkdir(parents=True)
@@ -224,9 +225,9 @@ def test_what_a_node_that_cannot_do_runs_says(tmp_path):
     other = loaded(tmp_path, 1, steps=999).runs[1]
     other.directory(store).mkdir(parents=True)
     (other.directory(store) / "run.json").write_text("{}")
-    changed = {**task["run"], "config": other.config}
+    changed = {**task["runs"][0], "config": other.config}
     with pytest.raises(UserError, match=r"has other gin files .* for gin/beta4_dsprites.gin"):
-        perform({**task, "run": changed})
+        perform({**task, "runs": [changed]})
 
 
 @pytest.mark.parametrize(
