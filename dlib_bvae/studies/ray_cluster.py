@@ -166,9 +166,16 @@ def gpus_in(nodes: Sequence[Mapping[str, float]]) -> int:
     return int(sum(node.get("GPU", 0) for node in nodes))
 
 
+def gpus_shared(study: Study, nodes: Sequence[Mapping[str, float]]) -> int:
+    """How many GPUs of `nodes` the runs of `study` share; at least one where they ask for some, as a node may yet join."""
+    if study.gpus == AUTO:
+        return gpus_in(nodes)
+    return max(1, gpus_in(nodes)) if study.gpus else 0
+
+
 def gpus_there(study: Study, address: str) -> int:
     """How many GPUs of the cluster at `address` the runs of `study` share. Raises UserError as cluster."""
     if study.gpus == 0:
         return 0
     with cluster(study, 1, address) as ray:
-        return gpus_in(nodes_of(ray))
+        return gpus_shared(study, nodes_of(ray))

@@ -19,7 +19,7 @@ from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.studies.attempts import Outcome, Report, attempt
 from dlib_bvae.studies.local import NO_GPU, handed_on, share
-from dlib_bvae.studies.ray_cluster import cluster, gpus_in, gpus_of_a_run, nodes_of
+from dlib_bvae.studies.ray_cluster import cluster, gpus_of_a_run, gpus_shared, nodes_of
 from dlib_bvae.studies.state import states
 from dlib_bvae.studies.study import Run, Study, resolved
 from dlib_bvae.studies.tasks import Task, after, tasks
@@ -92,8 +92,7 @@ class _Sweep:
         self._scoring = remote(0.0) if self._gpus else self._remote
         # Ray names a run's GPUs to it; it does not hide them from one that asks for none on every version and cluster.
         self._environment = share(study.cpus, [] if study.gpus == 0 else None) | handed_on(study)
-        gpus = max(1, gpus_in(nodes)) if self._gpus else 0  # a node that has one may yet join
-        first = tasks(study, states(study.runs, store), store, gpus)
+        first = tasks(study, states(study.runs, store), store, gpus_shared(study, nodes))
         self._waiting = [_Job(task) for task in first]
         self._handed: dict[Any, _Job] = {}
 

@@ -78,6 +78,8 @@ def test_the_gpus_of_a_cluster_that_runs_share(tiny, monkeypatch):
     monkeypatch.setattr(ray_cluster, "cluster", lambda *_: contextlib.nullcontext(ray))
     assert ray_cluster.gpus_there(tiny(), "auto") == 2
     assert ray_cluster.gpus_there(tiny("study.gpus = 0"), "auto") == 0
+    del nodes[0]  # a node with GPUs may yet join, for runs that ask for one
+    assert [ray_cluster.gpus_there(tiny(f"study.gpus = {each}"), "auto") for each in ("'auto'", 0.5)] == [0, 1]
 
 
 def test_a_cluster_that_is_started_has_cores_for_scoring_where_there_are_gpus(tiny, monkeypatch):

@@ -213,6 +213,21 @@ def test_all_of_that_at_once_in_24_runs(cluster, module):
     assert ended["hangs"][:2] == ("timeout", "it ran longer than 300 s")
 
 
+@pytest.mark.slow
+def test_a_group_is_trained_together_on_a_cluster_and_its_runs_are_scored(cluster, module):
+    asked, store = loaded(module, 3, steps=20), module / "store"
+    good = tuple(run for run in asked.runs if run.part == "good")
+    said = []
+    report = lambda run, outcome: said.append(outcome and outcome.status)
+    outcomes = ray_executor.execute(asked._replace(runs=good, fuse=3), store, 3, report, address=cluster.address)
+    assert {outcome.status for outcome in outcomes.values()} == {"done"}
+    assert (said.count("trained"), said.count("done")) == (3, 3)
+    for run in good:
+        assert len(_uuids(run, store)) == 3
+        found = json.loads((run.directory(store) / "train/results/json/train_results.json").read_text())
+        assert found["ensemble"] == {"members": 3, "way": "loop"}
+
+
 def test_what_a_node_that_cannot_do_runs_says(tmp_path):
     run, store = loaded(tmp_path, 1).runs[1], tmp_path / "store"
     task = task_of(Task(ALL, (run,)), store, 0.0, {})
