@@ -315,3 +315,18 @@ def test_what_is_trained_and_encoded_already_is_scored_without_a_gpu(tiny, tmp_p
     played = children()
     local.execute(asked._replace(runs=asked.runs[:2]), tmp_path, 1)
     assert sorted(played.seen) == [*[(("score",), 1, "-1")] * 2, (("train", "encode"), 1, "5")]
+
+
+@pytest.mark.slow
+def test_a_gpu_is_free_when_a_run_is_encoded(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # which need not be there
+    study, said = tiny("study.parts = [@pca/part()]", "pca/part.grid = {'model.random_seed': [0]}"), []
+    encoded = tmp_path / "store" / study.runs[0].directory(tmp_path).name / "mean"
+
+    def report(run, outcome):
+        scored = (encoded / "metrics").is_dir()
+        said.append((outcome and outcome.status, (encoded / "results").is_dir(), scored))
+
+    local.execute(study, tmp_path / "store", 1, report)
+    assert said == [(None, False, False), ("trained", True, False), (None, True, False), ("done", True, True)]
+    assert (encoded.parent / "log.txt").read_text().count(": encoded 512 images") == 1
