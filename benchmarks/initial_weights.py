@@ -79,7 +79,7 @@ def losses(folder: Path) -> dict[str, float]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
-    events = EventAccumulator(str(folder / "train"), size_guidance={"tensors": 0}).Reload().Tensors("loss")
+    events = EventAccumulator(str(folder / "train"), size_guidance={"tensors": 0}).Reload().Tensors("loss/loss")
     values = {event.step: float(make_ndarray(event.tensor_proto)) for event in events}
     return {f"loss, steps {step - LOGGED} … {step}": value for step, value in values.items()}
 

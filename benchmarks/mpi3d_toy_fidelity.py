@@ -8,7 +8,7 @@ The last fits saw no odd frame of the two axes' tiles (axes_held_out). They are 
 in them helped to start those fits and to choose the laws of the angles, and they lie between frames of the fit. Colours
 of objects and ring were read off the frames whose colours are compared here.
 
-Writes results/mpi3d_toy_fidelity.json and the contact sheet results/mpi3d_toy_fidelity.png (real above, drawn below).
+Writes results/mpi3d_toy_fidelity.json and the contact sheet results/mpi3d_toy_fidelity.png (real above, rendered below).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from dlib_bvae.datasets.rendered.mpi3d_toy import MPI3DToyRendered, backgrounds
 from dlib_bvae.datasets.rendered.mpi3d_toy_scene import BACKGROUNDS, COLORS, SCENE
+from dlib_bvae.visualize.pictures import labelled, png
 
 BASES = {"toy1": (3, 4, 1, 1, 1, 22, 21), "toy2": (2, 2, 0, 0, 0, 39, 27)}
 HORIZONTAL, VERTICAL = 5, 6
@@ -151,14 +151,12 @@ class Match:
         return record
 
     def sheet(self, path: Path, columns: int = 12, scale: int = 2) -> None:
-        """Writes pairs of pictures, the real one above the drawn one."""
+        """Writes pairs of rows, real above rendered, each named at its left."""
         places = [self.keys.index(key) for key in SHEET]
-        pairs = [np.concatenate([self.real[place], self.drawn[place]]) for place in places]
-        rows = [np.concatenate(pairs[k : k + columns], axis=1) for k in range(0, len(pairs), columns)]
-        picture = Image.fromarray(np.concatenate(rows))
-        picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST).save(
-            path, optimize=True
-        )
+        starts = range(0, len(places), columns)
+        chosen = [part[places[first : first + columns]] / 255 for first in starts for part in (self.real, self.drawn)]
+        rows = [images.repeat(scale, axis=1).repeat(scale, axis=2) for images in chosen]
+        path.write_bytes(png(labelled(rows, ["real", "rendered"] * len(starts))))
 
 
 def main() -> None:

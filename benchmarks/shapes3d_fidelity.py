@@ -2,7 +2,7 @@
 
     python benchmarks/shapes3d_fidelity.py path/to/shapes3d_frames.npz      # key `frames`, uint8 (53, 227, 226, 3)
 
-Writes results/shapes3d_fidelity.json and .png (pairs of rows: real frames above, drawn images below). --hold_out also
+Writes results/shapes3d_fidelity.json and .png (pairs of rows: real frames above, rendered images below). --hold_out also
 fits room, solids and light anew, from values that are 2 % off, on some even frames and compares on the odd ones; it
 takes some minutes. The outermost pixels, which the animation's border touches, are left out of every figure.
 """
@@ -14,12 +14,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from shapes3d_fit import CAMERA_HEIGHT, draw, fit, from_vector, inner, to_vector
 from shapes3d_frames import frame_factors, read_frames
 
 from dlib_bvae import datasets
 from dlib_bvae.datasets.rendered.shapes3d import SKY_COLOUR, Scene, hue_levels
+from dlib_bvae.visualize.pictures import labelled, png
 
 RESULTS = Path(__file__).parent / "results"
 MATERIALS = ("sky", "floor", "wall", "object")
@@ -93,11 +93,11 @@ def hold_out(factors: np.ndarray, real: np.ndarray) -> dict[str, object]:
     }
 
 
-def contact_sheet(drawn: np.ndarray, real: np.ndarray, columns: int = 8) -> Image.Image:
-    """Pairs of rows, real above drawn, with a white line between the pairs."""
-    pairs = np.concatenate([real, drawn, np.full((len(real), 4, *real.shape[2:]), 255.0)], axis=1)
-    rows = [np.concatenate(pairs[k : k + columns], axis=1) for k in range(0, len(pairs), columns)]
-    return Image.fromarray(np.concatenate(rows)[:-4].round().astype(np.uint8))
+def contact_sheet(drawn: np.ndarray, real: np.ndarray, columns: int = 8) -> bytes:
+    """A PNG of pairs of rows, real above rendered, each named at its left."""
+    starts = range(0, len(real), columns)
+    rows = [part[first : first + columns] / 255 for first in starts for part in (real, drawn)]
+    return png(labelled(rows, ["real", "rendered"] * len(starts)))
 
 
 def main() -> None:
@@ -118,7 +118,7 @@ def main() -> None:
     print(json.dumps(record, indent=1))
     output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     shown = list(SHOWN)
-    contact_sheet(drawn[shown], real[shown]).save(RESULTS / "shapes3d_fidelity.png", optimize=True)
+    (RESULTS / "shapes3d_fidelity.png").write_bytes(contact_sheet(drawn[shown], real[shown]))
 
 
 if __name__ == "__main__":

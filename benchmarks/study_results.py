@@ -1,4 +1,4 @@
-"""Carries a study's result files, without its models and codes, from one machine to another as one archive.
+"""Carries a study's result files and thumbnails, without its models and codes, from one machine to another as one archive.
 
     python benchmarks/study_results.py pack runs/re_beta_vae_small benchmarks/results/re_beta_vae_small/runs.tar.xz
     python benchmarks/study_results.py unpack benchmarks/results/re_beta_vae_small/runs.tar.xz runs/re_beta_vae_small
@@ -19,14 +19,22 @@ from pathlib import Path
 
 from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.studies.study import Run
+from dlib_bvae.visualize.sheet import THUMBNAIL_BYTES
 
 _MEMBER = re.compile(
-    r"[\w-]+/(?:run\.json|(?:train|[\w-]+(?:/metrics/[\w.=,-]+)?)/results/(?:gin/\w+\.gin|(?:json|aggregate)/\w+\.json))"
+    r"[\w-]+/(?:run\.json|visualize/thumbnail\.png|"
+    r"(?!visualize/)[\w-]+(?:/metrics/[\w.=,-]+)?/results/(?:gin/\w+\.gin|(?:json|aggregate)/\w+\.json))"
 )
+_PNG = b"\x89PNG\r\n\x1a\n"
+_THUMBNAIL = "/visualize/thumbnail.png"
 
 
 def pack(store: Path, archive: Path) -> int:
-    """Writes the result files of the runs in `store` that are trained and scored; returns how many files."""
+    """Writes the result files of the runs in `store` that are trained and scored, and the thumbnails of those that were drawn.
+
+    Other pictures stay behind, and with them the results of drawing, so that a run is drawn again where it has its model. Returns
+    how many files.
+    """
     done = [path.parent for path in sorted(store.glob("*/run.json")) if _is_done(path, store)]
     files = [path for run in done for path in sorted(run.rglob("*")) if _MEMBER.fullmatch(_name(path, store))]
     buffer = io.BytesIO()
@@ -47,7 +55,10 @@ def unpack(archive: Path, store: Path) -> int:
         for member in source:
             if not member.isfile() or not _MEMBER.fullmatch(member.name):
                 raise SystemExit(f"{archive} holds {member.name}, which is no result file; nothing was written")
-            contents[member.name] = source.extractfile(member).read()
+            content = source.extractfile(member).read()
+            if member.name.endswith(_THUMBNAIL) and (member.size > THUMBNAIL_BYTES or not content.startswith(_PNG)):
+                raise SystemExit(f"{archive} holds {member.name}, which is no small PNG file; nothing was written")
+            contents[member.name] = content
     new = {name: content for name, content in contents.items() if not (store / name).exists()}
     for name, content in new.items():
         write_atomic(store / name, content)

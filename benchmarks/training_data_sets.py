@@ -3,7 +3,7 @@
     python benchmarks/training_data_sets.py --steps=400 dsprites_rendered shapes3d_rendered mpi3d_toy_rendered cifar10
 
 Batch 64, Adam 5e-4, β = 1. Writes results/training_data_sets.json: loss in nats after a tenth and at the end, images/s, and
-results/training_data_sets.png (for each drawn set images above, reconstructions below).
+results/training_data_sets.png (for each rendered set images above, reconstructions below).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def train(name: str, steps: int, run: Path) -> dict[str, Any]:
     subprocess.run(command, check=True)
     results = json.loads((run / "train/results/json/train_results.json").read_text(encoding="utf-8"))
     events = EventAccumulator(str(run / "train"), size_guidance={"tensors": 0}).Reload()
-    first = min(events.Tensors("loss"), key=lambda event: event.step)
+    first = min(events.Tensors("loss/loss"), key=lambda event: event.step)
     return {
         "loss_after_a_tenth": round(float(make_ndarray(first.tensor_proto)), 1),
         "loss_at_the_end": round(results["loss"], 1),

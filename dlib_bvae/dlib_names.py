@@ -99,14 +99,14 @@ class Ignored(NamedTuple):
 
 
 _TF1 = Ignored("TensorFlow 1 alone needs it")
-_LABEL = Ignored("results are named by what they are made with")
+_LABEL = Ignored("results are named by what produced them")
 _WHOLE = Ignored("metrics read codes that are there, they encode no batches")
 IGNORED = {
     "AdamOptimizer.name": _TF1,
     "AdamOptimizer.use_locking": _TF1,
     "dataset.name": Ignored("a stage takes the data set of its run", "'auto'"),
     "model.model_num": _LABEL,
-    "model.eval_steps": Ignored("the training's own losses are recorded"),
+    "model.eval_steps": Ignored("the losses of training are recorded"),
     "postprocess.name": _LABEL,
     "evaluation.name": _LABEL,
     "reconstruction_loss.activation": Ignored("decoders give logits", "'logits'"),

@@ -118,3 +118,8 @@ def visible(text: str) -> str:
 def is_disk_full(error: BaseException) -> bool:
     """Whether `error`, of Python or of TensorFlow, says that a disk or quota is full."""
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
+
+
+def pluralize(number: int, noun: str, plural: str = "") -> str:
+    """A number and its noun: 1 run, 1,200 runs. plural: where it is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

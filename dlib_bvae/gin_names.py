@@ -28,8 +28,8 @@ _SHARED = {  # parameters that mean the same wherever they are
     "num_eval": "points that it is scored on",
     "num_test": "images that it is scored on",
     "num_train": "images that it is computed from, or fitted to",
-    "random_seed": "seed of all that is drawn",
-    "seed": "seed of all that is drawn",
+    "random_seed": "seed of all random draws",
+    "seed": "seed of all random draws",
 }
 _Function = ast.FunctionDef | ast.ClassDef
 
@@ -46,13 +46,14 @@ class Configurable(NamedTuple):
     """A function or class that gin configures.
 
     module: where it is. summary: its first line, of a method its line in tables. parameters: by name, those that gin may bind;
-    None where the source does not say which there are.
+    None where the source does not say which there are. label: of a method, how boards name it (see Objective.label).
     """
 
     name: str
     module: str
     summary: str
     parameters: dict[str, Parameter] | None
+    label: str = ""
 
 
 @functools.cache
@@ -151,7 +152,8 @@ class _Source:
         text = ast.get_docstring(each) or ""
         parameters = self._parameters(each, " ".join(text.split()))
         shown = None if parameters is None else {key: value for key, value in parameters.items() if key not in hidden}
-        return Configurable(name, self.module, _line(each, "summary") or first_sentence(text), shown)
+        summary = _line(each, "summary") or first_sentence(text)
+        return Configurable(name, self.module, summary, shown, _line(each, "label"))
 
     def _parameters(self, each: _Function, text: str) -> dict[str, Parameter] | None:
         if isinstance(each, ast.FunctionDef):

@@ -13,7 +13,7 @@ import numpy as np
 
 from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.dlib_names import ONLY_THEIRS
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.metrics.scores import Scores
 from dlib_bvae.runtime import RUNS, interruptible, load_tensorflow, quiet
 
@@ -43,7 +43,7 @@ class Run:
     def __repr__(self) -> str:
         known = self.results
         facts = [f"{known['model']} on {known['dataset']}", f"seed {known['seed']}"]
-        facts += [f"{known['steps']:,} steps"] if "steps" in known else []
+        facts += [pluralize(known["steps"], "step")] if "steps" in known else []
         facts += [f"loss {known['loss']:.2f} nats"] if "loss" in known else []
         return f"Run({str(self.directory)!r}): {', '.join(facts)}"
 
@@ -173,7 +173,7 @@ def evaluate_codes(
 ) -> dict[str, Scores]:
     """Scores codes of any framework as dlib_bvae_evaluate --codes does: {metric: scores}, kept for tables and boards.
 
-    codes: a .npy, .npz or HDF5 file (images, latents), one row an image in the data set's order. dataset: its name; parameters
+    codes: a .npy, .npz or HDF5 file (images, latents), one row per image in the data set's order. dataset: its name; parameters
     of it are bindings. name: in tables (None: the file's). training_seed: tables pool what differs in it. directory: of the
     results (None: runs/ and the name). metric, repeats, null: see evaluate. Raises UserError for bad input.
     """
@@ -203,13 +203,16 @@ def table(directory: str | Path = RUNS) -> pd.DataFrame:
     """All scores below a directory: a row for each score of each evaluation, with the run's and the metric's settings as columns.
 
     Columns: model, dataset, representation, metric, score, value, null_mean, null_std, z, p, adjusted, seed, path (of the
-    evaluation, from `directory`), then every parameter that is not the same for all rows, under its gin name.
+    evaluation, from `directory`); adjusted_random (see analysis.adjusted_random) where a random encoder was scored; then every
+    parameter that is not the same for all rows, under its gin name.
     Raises UserError where there is no evaluation; what is left out is named on standard error.
     """
+    from dlib_bvae.analysis.chance import random_ends
     from dlib_bvae.analysis.frame import collect_some
     from dlib_bvae.analysis.tables import by_score
 
-    return by_score(collect_some(Path(directory).expanduser(), "stand in a table"))
+    frame = collect_some(Path(directory).expanduser(), "stand in a table")
+    return by_score(frame, random_ends(frame))
 
 
 def _metrics(metric: str | Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from dlib_bvae.errors import (
     check_number,
     check_positive,
     is_disk_full,
+    pluralize,
     unknown,
     visible,
 )
@@ -29,6 +30,11 @@ def test_an_integer_may_have_a_most(value):
     check_integer("x.n", value, 3, 10**30)
     with pytest.raises(UserError, match=rf"x\.n must be an integer <= 4; got .*{value}"):
         check_integer("x.n", value, 3, 4)
+
+
+def test_a_number_has_the_singular_or_the_plural_of_its_noun():
+    assert [pluralize(number, "run") for number in (0, 1, 2, 1200)] == ["0 runs", "1 run", "2 runs", "1,200 runs"]
+    assert [pluralize(number, "entry", "entries") for number in (1, 3)] == ["1 entry", "3 entries"]
 
 
 def test_memory_that_no_computer_has_is_refused():

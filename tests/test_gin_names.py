@@ -45,7 +45,7 @@ def test_help_is_what_the_documentation_says_of_a_parameter():
     text = "Does this. size, width: pixels, > 0. rate: a number; or None. Raises UserError when neither."
     assert gin_names.help_of("width", text) == "pixels, > 0"
     assert gin_names.help_of("rate", text) == "a number; or None"
-    assert gin_names.help_of("seed", text) == "seed of all that is drawn"
+    assert gin_names.help_of("seed", text) == "seed of all random draws"
     assert gin_names.help_of("other", text) == ""
     assert gin_names.help_of("depth", "It has `depth` layers. Else not.") == "It has `depth` layers"
 

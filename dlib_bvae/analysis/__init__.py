@@ -14,15 +14,16 @@ from dlib_bvae.analysis.cells import (
 )
 from dlib_bvae.analysis.chance import above_chance, adjusted_random
 from dlib_bvae.analysis.intervals import (
-    intervals,
+    improvement,
+    mean_intervals,
     performance_profile,
     pooled,
     probability_of_improvement,
-    ranks,
     trimmed,
 )
 from dlib_bvae.analysis.orders import orders
 from dlib_bvae.analysis.power import row_differences, seeds_needed, smallest_difference, spreads
+from dlib_bvae.analysis.ranks import difference, ranges
 from dlib_bvae.analysis.selection import RULES, select, selections
 from dlib_bvae.analysis.variance import nested_squares, variance_shares
 
@@ -36,8 +37,10 @@ __all__ = [
     "agreement",
     "agreements",
     "cells",
+    "difference",
     "higher_is_better",
-    "intervals",
+    "improvement",
+    "mean_intervals",
     "methods",
     "missing_references",
     "nested_squares",
@@ -47,7 +50,7 @@ __all__ = [
     "performance_profile",
     "pooled",
     "probability_of_improvement",
-    "ranks",
+    "ranges",
     "references",
     "row_differences",
     "score_matrix",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dlib_bvae.analysis.cells import NOT_COMPETING, methods
+from dlib_bvae.analysis.names import varying_parameters
 from dlib_bvae.analysis.tables import per_run, per_seed
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 LEAST_RUNS = 3  # two runs always agree or disagree wholly
 _OF_RUN = ["dataset", "fingerprint", "num_images"]
-PAIRS = [*_OF_RUN, "first", "second", "spearman", "kendall", "runs"]
+PAIRS = [*_OF_RUN, "first", "second", "spearman", "kendall", "runs", "within", "within_df"]
 TRANSFER = ["score", "first", "second", "spearman", "kendall", "methods"]
 
 
@@ -42,7 +41,8 @@ def agreements(frame: pd.DataFrame) -> pd.DataFrame:
     """Spearman's and Kendall's (tau-b) correlation of every pair of scores, of a score with itself too, in each data set.
 
     Columns as in PAIRS; `runs` have both scores. Reference rows (see cells.NOT_COMPETING) do not count: they would make
-    every score agree. NaN for fewer than three runs and where one of the scores is constant.
+    every score agree. NaN for fewer than three runs and where one of the scores is constant. within, within_df: Spearman's
+    between the runs of one configuration, which differ in their seeds only (see within_groups).
     """
     import pandas as pd
 
@@ -50,11 +50,14 @@ def agreements(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for place, part in matrix.groupby(level=_OF_RUN):
         values = part.to_numpy(np.float64)
+        groups = part.groupby(level=["representation", "config"]).ngroup().to_numpy()
         for i, j in itertools.combinations_with_replacement(range(values.shape[1]), 2):
-            both = values[~np.isnan(values[:, [i, j]]).any(axis=1)]
-            if len(both):
-                found = correlations(both[:, i], both[:, j])
-                rows.append([*place, matrix.columns[i], matrix.columns[j], *found, len(both)])
+            there = ~np.isnan(values[:, [i, j]]).any(axis=1)
+            if there.any():
+                first, second = values[there][:, [i, j]].T
+                found = correlations(first, second)
+                inside = within_groups(first, second, groups[there])
+                rows.append([*place, matrix.columns[i], matrix.columns[j], *found, int(there.sum()), *inside])
     return pd.DataFrame(rows, columns=PAIRS)
 
 
@@ -92,7 +95,7 @@ def score_matrix(frame: pd.DataFrame, unit: str = "run") -> pd.DataFrame:
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in levels], names=levels))
     values = per_run(competing, across=True)
     values = (values if unit == "run" else per_seed(values)).astype(float).rename("value").reset_index()
-    varying = _varying_parameters(
+    varying = varying_parameters(
         values[["metric", "metric_parameters"]].drop_duplicates().itertuples(index=False, name=None)
     )
     values["label"] = [
@@ -113,16 +116,38 @@ def correlations(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     return float(stats.spearmanr(first, second)[0]), float(stats.kendalltau(first, second)[0])
 
 
-def _varying_parameters(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """(Metric, parameters as JSON) → those of them in which the metric was scored differently, as text."""
-    found: dict[tuple[str, str], str] = {}
-    pairs = list(pairs)
-    for metric, text in pairs:
-        these = json.loads(text)
-        others = [json.loads(other) for name, other in pairs if name == metric]
-        keys = sorted({key for other in others for key in {*these, *other} if other.get(key) != these.get(key)})
-        found[metric, text] = ", ".join(f"{key}={these.get(key)}" for key in keys)
-    return found
+def within_groups(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> tuple[float, int]:
+    """(Spearman's rho within groups, degrees of freedom) of two scores (n,) of runs in `groups` (n,).
+
+    The mean of the rho of each group of two runs or more in which neither score is constant, weighted by its runs less one,
+    whose sum is the degrees of freedom. It has nothing of the differences between groups. NaN below two degrees of freedom.
+    """
+    from scipy import stats
+
+    found, weights = [], []
+    for group in np.unique(groups):
+        a, b = first[groups == group], second[groups == group]
+        if len(a) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0:
+            found.append(float(stats.spearmanr(a, b)[0]))
+            weights.append(len(a) - 1)
+    freedom = sum(weights)
+    return (float(np.average(found, weights=weights)) if freedom >= LEAST_RUNS - 1 else float("nan")), freedom
+
+
+def clustered(correlation: np.ndarray) -> list[int]:
+    """The places of the scores of a square matrix of correlations, (n, n), in an order in which those that agree are neighbours.
+
+    That of the leaves of a clustering by average linkage, where two scores are 1 - |correlation| apart; NaN counts as 0.
+    """
+    from scipy.cluster import hierarchy
+    from scipy.spatial.distance import squareform
+
+    if len(correlation) < LEAST_RUNS:
+        return list(range(len(correlation)))
+    apart = 1 - np.abs(np.nan_to_num(np.asarray(correlation, np.float64)))
+    np.fill_diagonal(apart, 0)
+    tree = hierarchy.linkage(squareform(np.maximum(apart, 0), checks=False), "average", optimal_ordering=True)
+    return hierarchy.leaves_list(tree).tolist()
 
 
 def _label(metric: str, score: str, parameters: str) -> str:

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dlib_bvae import metrics
 from dlib_bvae.analysis.equal_codes import EQUAL, SET, notes
-from dlib_bvae.analysis.frame import EVIDENCE, KEYS, SCORE_NAMES, null_columns
-from dlib_bvae.analysis.intervals import REPS, intervals, pooled, ranks, trim, trimmed
+from dlib_bvae.analysis.frame import EVIDENCE, KEYS, OBJECTIVE, STEP, null_columns, rows_of_scores
+from dlib_bvae.analysis.intervals import REPS, mean_intervals, pooled, trimmed
+from dlib_bvae.analysis.ranks import LEAST_FREEDOM, LEAST_SEEDS, Spread, ranges
+from dlib_bvae.analysis.supervision import SUPERVISION, of_rows, selector
 from dlib_bvae.analysis.tables import GROUP, by_levels, per_run, per_seed
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import run_sets
 from dlib_bvae.metrics.score_info import PERMUTATION, UNKNOWN, Score, info_of
+from dlib_bvae.models.baselines import BASELINES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REFERENCES = ("random_encoder", "oracle")  # the ends of what is normalised
-NOT_COMPETING = (*REFERENCES, "noise", "constant_codes")  # methods whose rows have no rank
+NOT_COMPETING = (*REFERENCES, "noise", "constant_codes")  # methods that say how far a score goes
+REFERENCE_ROWS = (*NOT_COMPETING, "pca")  # methods whose rows have no rank
 # What must be equal for two rows to be compared; methods, configurations and representations compete.
 BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", "score"]
-OBJECTIVE = "train_config.model.model"  # "@vae()", "@train/factor_vae()"; codes from elsewhere have none
-RECORDED_SUPERVISION = "train_results.supervision"
-COLUMNS = [*GROUP, "mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised"]
+STATISTICS = (
+    *("mean", "std", "median", "iqm", "low", "high", "interval", "seeds"),
+    *("rank_low", "rank_high", "tied", "rank_of", "rank_sd", "rank_df", "unranked", "normalised"),
+)
+COLUMNS = [*GROUP, *STATISTICS, SUPERVISION]
+INTERVAL = ("low", "high", "interval")
 CLAIMED = "claimed"
-SUPERVISION = "supervision"
+REFERENCE = "reference"  # why a reference row has no rank
+EARLIER = "before the end of training"
+FEW_SEEDS = f"fewer than {LEAST_SEEDS} seeds"
 MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
 OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]
 
@@ -76,56 +84,64 @@ def missing_references(frame: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def selector(text: str) -> str:
-    """ "@train/vae()" → "vae"; a text that is no reference stays."""
-    found = re.fullmatch(r"@(?:.*/)?([\w.]+)(?:\(\))?", text)
-    return found[1].split(".")[-1] if found else text
-
-
 def cells(
     frame: pd.DataFrame,
     seed: int = 0,
-    statistic: str = "iqm",
     reps: int = REPS,
     adjusted: bool = False,
-    unranked: Collection[tuple] = (),
+    unranked: Mapping[tuple, str] | None = None,
 ) -> pd.DataFrame:
     """One row for each combination of KEYS and score in a frame of `collect`, sorted by them; columns as in COLUMNS.
 
-    Over training seeds, each counted once, and those with equal codes as one, as in `aggregate`: mean, std (divisor n - 1),
-    median, iqm (see `trimmed`), and low … high, the 95 % percentile bootstrap interval of `statistic` (iqm, mean or median).
-    rank: among the rows of one board (see BOARD), ties where intervals overlap (see `ranks`). normalised: `statistic` with
-    the random encoder's mean as 0 and the oracle's as 1. Missing (NaN): std and interval of one seed; rank also of reference
-    rows, of scores that are only claimed, and of those of which neither more nor less is better (or whose metric is not
-    installed); normalised also without reference rows.
-    adjusted: of what `adjusted_scores` makes of the frame. unranked: rows without a rank, as tuples of their GROUP.
-    Where the frame has them: evidence (the least of the rows that are pooled), supervision, and equal_codes (see
-    equal_codes.notes).
+    Over training seeds, each counted once, and those with equal codes as one, as in `aggregate`: mean, which rows are compared
+    by, std (divisor n − 1), median, and iqm (see `trimmed`) where it is neither of the two. low … high is what `interval` says:
+    see mean_intervals. normalised: the mean with the random encoder's as 0 and the oracle's as 1. supervision: see of_rows.
+    rank_low … rank_high, tied: see ranks.ranges, among the rows of one board (see BOARD) and one supervision, of which there
+    are rank_of; rows with the same codes count once. rank_sd, rank_df: of the variance of single seeds on that board, pooled
+    within the configurations of every supervision: trained ones (baselines vary less), not only claimed, and none of `unranked`.
+    Representations of one configuration lend their degrees of freedom once, rows with the same codes, too.
+    unranked: why there is no rank: what the argument says of a row, by its GROUP; a reference row (see REFERENCE_ROWS), only
+    claimed, a score of which neither more nor less is better (or whose metric is not installed), codes at an exported step,
+    fewer than LEAST_SEEDS, or LEAST_FREEDOM.
+    adjusted: of what `adjusted_scores` makes of the frame. reps, seed: of the bootstrap. Missing (NaN): std and interval of one
+    seed; normalised without reference rows. Where the frame has them: evidence (the least of the rows that are pooled) and
+    equal_codes (see equal_codes.notes).
     """
     import pandas as pd
 
-    trim(statistic, 1)
     frame = adjusted_scores(frame) if adjusted else frame
     seeds = None if frame.empty else per_seed(per_run(frame))
     if seeds is None or seeds.empty:
         return pd.DataFrame(columns=COLUMNS)
     table = by_levels(seeds, GROUP, lambda groups: groups.agg(["mean", "std", "median"])).astype(float)
     table["seeds"] = by_levels(seeds, GROUP, lambda groups: groups.size())
-    table[["iqm", "low", "high", "_point"]] = _resampled(seeds, table["seeds"].to_numpy(), statistic, seed, reps)
+    table[["iqm", "low", "high"]], table["interval"] = _intervals(seeds, table["seeds"].to_numpy(), seed, reps)
     table = table.reset_index()
     better = [_better(*pair, adjusted) for pair in zip(table["metric"], table["score"], strict=True)]
     table["normalised"] = _normalised(table, references(frame), better)
     found = _with_evidence(table, frame)
-    ranked = np.array([each is not None for each in better]) & ~_of_methods(frame, table, NOT_COMPETING)
-    without = set(unranked)
-    ranked &= np.array([row not in without for row in table[GROUP].itertuples(index=False, name=None)], bool)
-    if "evidence" in found:
-        ranked &= ~found["evidence"].eq(CLAIMED).fillna(False).to_numpy(bool)
+    supervision = of_rows(frame)
+    found[SUPERVISION] = [supervision[key] for key in found[list(KEYS)].itertuples(index=False, name=None)]
     equal = notes(frame)
     if len(equal):
         found = found.merge(equal, on=list(KEYS), how="left")
-    found["rank"] = _ranks(found, better, ranked)
-    return found[[*COLUMNS, *(name for name in ("evidence", SUPERVISION, EQUAL) if name in found)]]
+    found["unranked"] = _without_rank(found, frame, better, unranked or {})
+    lending = found["unranked"].fillna(FEW_SEEDS) == FEW_SEEDS
+    found = _ranked(found, better, lending.to_numpy(bool) & ~_of_methods(frame, found, _untrained(frame)))
+    return found[[*COLUMNS, *(name for name in ("evidence", EQUAL) if name in found)]]
+
+
+def row_intervals(frame: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """low, high and interval of `cells`, with GROUP: a row for each of it in a frame of `collect`."""
+    import pandas as pd
+
+    if frame.empty:
+        return pd.DataFrame(columns=[*GROUP, *INTERVAL])
+    seeds = per_seed(per_run(frame))
+    table = by_levels(seeds, GROUP, lambda groups: groups.size()).to_frame("seeds")
+    found, table["interval"] = _intervals(seeds, table["seeds"].to_numpy(), seed, REPS)
+    table[["low", "high"]] = found[:, 1:]
+    return table.reset_index()[[*GROUP, *INTERVAL]]
 
 
 def score_info(metric: str, score: str) -> Score:
@@ -147,21 +163,89 @@ def higher_is_better(metric: str, score: str) -> bool | None:
     return score_info(metric, score).higher_is_better
 
 
-def _resampled(seeds: pd.Series, sizes: np.ndarray, statistic: str, seed: int, reps: int) -> np.ndarray:
-    """iqm, low, high and the statistic itself of every cell, (cells, 4); cells of as many seeds are resampled together.
+def _intervals(seeds: pd.Series, sizes: np.ndarray, seed: int, reps: int) -> tuple[np.ndarray, np.ndarray]:
+    """(iqm, low and high of every cell, (cells, 3); what low and high are); cells of as many seeds are taken together.
 
     seeds: the values of the first cell, then those of the second, …; sizes: how many each has.
     """
     values = seeds.to_numpy(np.float64)
     starts = np.cumsum(sizes) - sizes
-    found = np.full((len(sizes), 4), np.nan)
+    found, kinds = np.full((len(sizes), 3), np.nan), np.full(len(sizes), None, object)
     for n in np.unique(sizes):
         chosen = np.flatnonzero(sizes == n)
         block = values[starts[chosen][:, None] + np.arange(n)]
-        found[chosen, 0] = trimmed(block, "iqm")
-        found[chosen, 1:3] = intervals(block, statistic, seed, reps)
-        found[chosen, 3] = trimmed(block, statistic)
+        found[chosen, 1:], kinds[chosen] = mean_intervals(block, seed, reps)
+        if n > 4:  # of three it is the mean, of four the median
+            iqm = trimmed(block, "iqm")
+            found[chosen, 0] = np.where(np.isclose(iqm, np.median(block, axis=1), rtol=1e-12, atol=0), np.nan, iqm)
+    kinds[kinds == ""] = None
+    return found, kinds
+
+
+def _without_rank(
+    table: pd.DataFrame, frame: pd.DataFrame, better: Sequence[bool | None], given: Mapping[tuple, str]
+) -> np.ndarray:
+    """Why each row has no rank, before it is asked how many degrees of freedom there are; None: nothing is known against it."""
+    found = np.full(len(table), None, object)
+    found[table["seeds"].to_numpy(float) < LEAST_SEEDS] = FEW_SEEDS
+    if given:
+        rows = table[GROUP].itertuples(index=False, name=None)
+        found[:] = [given.get(row, why) for row, why in zip(rows, found, strict=True)]
+    found[[each is None for each in better]] = "no known direction"
+    if "evidence" in table:
+        found[table["evidence"].eq(CLAIMED).fillna(False).to_numpy(bool)] = "only claimed"
+    if STEP in frame:
+        found[_of(frame, table, frame[STEP].notna())] = EARLIER
+    found[_of_methods(frame, table, REFERENCE_ROWS)] = REFERENCE
     return found
+
+
+def _ranked(table: pd.DataFrame, better: Sequence[bool | None], lending: np.ndarray) -> pd.DataFrame:
+    """The table with its ranks, among the rows that have no reason in `unranked`; those of too few degrees of freedom get it.
+
+    lending: the rows, bool (rows,), from which the variance of a board is pooled.
+    """
+    numbers = {name: np.full(len(table), np.nan) for name in ("rank_low", "rank_high", "rank_of", "rank_sd", "rank_df")}
+    tied, why = np.zeros(len(table), bool), table["unranked"].astype(object).to_numpy(copy=True)
+    free, codes = table["unranked"].isna().to_numpy(bool), np.arange(len(table))
+    if SET in table:
+        codes = np.where(table[SET].isna(), codes, table.groupby(SET, dropna=False).ngroup() + len(table))
+    columns = {name: table[name].to_numpy(np.float64) for name in ("mean", "seeds", "std")}
+    trainings = table.groupby(["model", "config"]).ngroup().to_numpy()
+    classes = table[SUPERVISION].to_numpy(object)
+    for board in table.groupby(BOARD).indices.values():
+        _, first = np.unique(codes[board], return_index=True)
+        spread = _spread(columns["std"], columns["seeds"], trainings, board[first][lending[board[first]]])
+        numbers["rank_sd"][board], numbers["rank_df"][board] = spread
+        compared = board[free[board]]
+        if spread.df < LEAST_FREEDOM:
+            why[compared] = f"{spread.df} of {LEAST_FREEDOM} degrees of freedom"
+            continue
+        for name in dict.fromkeys(classes[compared]):
+            rows = compared[classes[compared] == name]
+            _, first, place = np.unique(codes[rows], return_index=True, return_inverse=True)
+            firsts = rows[first]
+            low, high, best = ranges(columns["mean"][firsts], columns["seeds"][firsts], spread, bool(better[rows[0]]))
+            numbers["rank_low"][rows], numbers["rank_high"][rows], tied[rows] = low[place], high[place], best[place]
+            numbers["rank_of"][rows] = len(firsts)
+    whole = dict.fromkeys(("rank_low", "rank_high", "rank_of", "rank_df"), "Int64")
+    return table.assign(**numbers, tied=tied, unranked=why).astype(whole)
+
+
+def _spread(std: np.ndarray, seeds: np.ndarray, trainings: np.ndarray, rows: np.ndarray) -> Spread:
+    """The standard deviation of single seeds pooled within `rows`; rows of one training lend their degrees of freedom once."""
+    rows = rows[seeds[rows] > 1]
+    if not len(rows):
+        return Spread(math.nan, 0)
+    freedom = seeds[rows] - 1
+    most = np.zeros(len(rows))
+    np.maximum.at(most, np.unique(trainings[rows], return_inverse=True)[1], freedom)
+    return Spread(math.sqrt((std[rows] ** 2 @ freedom) / freedom.sum()), int(most.sum()))
+
+
+def _untrained(frame: pd.DataFrame) -> set[str]:
+    """The methods of a frame that are no training: baselines and reference rows."""
+    return {name for name in methods(frame).unique() if name in REFERENCES or name in BASELINES}
 
 
 def adjusted_scores(frame: pd.DataFrame) -> pd.DataFrame:
@@ -172,15 +256,16 @@ def adjusted_scores(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     columns: dict[str, Any] = {}
-    pairs = frame[[KEYS["metric"], SCORE_NAMES]].drop_duplicates()
-    for metric, names in pairs.itertuples(index=False, name=None):
-        here = (frame[KEYS["metric"]] == metric) & (frame[SCORE_NAMES] == names)
-        for score in json.loads(names):
-            column, null = f"evaluation_results.{score}", null_columns(score)["adjusted"]
-            if column not in frame or not has_null(metric, score):
-                continue
-            value = frame.loc[here, null] if null in frame else pd.Series(float("nan"), frame.index[here])
-            columns.setdefault(column, frame[column].astype(object)).loc[here] = value.astype(object)
+    for score, here in rows_of_scores(frame).items():
+        column, null = f"evaluation_results.{score}", null_columns(score)["adjusted"]
+        if column not in frame:
+            continue
+        metric_of = frame[KEYS["metric"]].iloc[here]
+        replaced = metric_of.index[metric_of.map({metric: has_null(metric, score) for metric in metric_of.unique()})]
+        if len(replaced):
+            value = frame.loc[replaced, null] if null in frame else pd.Series(float("nan"), replaced)
+            columns[column] = frame[column].astype(object)
+            columns[column].loc[replaced] = value.astype(object)
     return frame.assign(**columns)
 
 
@@ -197,27 +282,15 @@ def _better(metric: str, score: str, adjusted: bool) -> bool | None:
 
 def _of_methods(frame: pd.DataFrame, table: pd.DataFrame, wanted: Collection[str]) -> np.ndarray:
     """Which rows of the table are of one of the `wanted` methods, bool (rows,)."""
+    return _of(frame, table, methods(frame).isin(wanted))
+
+
+def _of(frame: pd.DataFrame, table: pd.DataFrame, wanted: pd.Series) -> np.ndarray:
+    """Which rows of the table are of evaluations that are `wanted`, bool (rows,)."""
     names = list(KEYS)
-    rows = frame.loc[methods(frame).isin(wanted), list(KEYS.values())].set_axis(names, axis=1)
+    rows = frame.loc[wanted, list(KEYS.values())].set_axis(names, axis=1)
     known = set(rows.drop_duplicates().itertuples(index=False, name=None))
     return np.array([row in known for row in table[names].itertuples(index=False, name=None)], bool)
-
-
-def _ranks(table: pd.DataFrame, better: list[bool | None], competing: np.ndarray) -> np.ndarray:
-    """The ranks among the `competing` rows, bool (rows,), of each board; NaN for the others.
-
-    Rows with the same codes have the rank of the first of them, and count as one for those behind them.
-    """
-    found, low, high = np.full(len(table), np.nan), table["low"].to_numpy(), table["high"].to_numpy()
-    codes = np.arange(len(table))
-    if SET in table:
-        codes = np.where(table[SET].isna(), codes, table.groupby(SET, dropna=False).ngroup() + len(table))
-    for rows in table[competing].groupby(BOARD).indices.values():
-        rows = np.flatnonzero(competing)[rows]
-        _, first, place = np.unique(codes[rows], return_index=True, return_inverse=True)
-        firsts = rows[first]
-        found[rows] = ranks(low[firsts], high[firsts], bool(better[rows[0]]))[place]
-    return found
 
 
 def _normalised(table: pd.DataFrame, known: pd.DataFrame, better: list[bool | None]) -> np.ndarray:
@@ -225,24 +298,17 @@ def _normalised(table: pd.DataFrame, known: pd.DataFrame, better: list[bool | No
     zero, one = (ends[name].to_numpy(np.float64) for name in REFERENCES)
     directed = np.array([each is not None for each in better])
     span = np.where(directed & (one != zero), one - zero, np.nan)
-    return (table["_point"].to_numpy(np.float64) - zero) / span
+    return (table["mean"].to_numpy(np.float64) - zero) / span
 
 
 def _with_evidence(table: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Adds the evidence and supervision of a submission's rows."""
+    """Adds the evidence of a submission's rows."""
     import pandas as pd
 
-    names = [name for name in ("evidence", SUPERVISION) if name in frame]
-    if not names:
+    if "evidence" not in frame:
         return table
-    rows = pd.DataFrame({**{name: frame[column] for name, column in KEYS.items()}, **{n: frame[n] for n in names}})
-    reduced: dict[str, Any] = {"evidence": _least, SUPERVISION: "first"}
-    found = (
-        rows.dropna(subset=names, how="all")
-        .groupby(list(KEYS))[names]
-        .agg({name: reduced[name] for name in names})
-        .reset_index()
-    )
+    rows = pd.DataFrame({**{name: frame[column] for name, column in KEYS.items()}, "evidence": frame["evidence"]})
+    found = rows.dropna(subset=["evidence"]).groupby(list(KEYS))["evidence"].agg(_least).reset_index()
     return table.merge(found, on=list(KEYS), how="left")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -10,14 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dlib_bvae.analysis.cells import BOARD, methods, score_info, selector
+from dlib_bvae.analysis.cells import BOARD, methods, score_info
 from dlib_bvae.analysis.equal_codes import counted_once
-from dlib_bvae.analysis.frame import KEYS, RUN, SCORE_NAMES, SEED, null_columns, null_count
+from dlib_bvae.analysis.frame import KEYS, RUN, SEED, null_columns, null_count, rows_of_scores
+from dlib_bvae.analysis.supervision import selector
 from dlib_bvae.analysis.tables import GROUP, per_run, per_seed
 from dlib_bvae.analysis.values import after_training
-from dlib_bvae.errors import UserError, check_number
-from dlib_bvae.metrics import METRICS
-from dlib_bvae.metrics.score_info import PERMUTATION, UNKNOWN, Score, said_by
+from dlib_bvae.errors import check_number
+from dlib_bvae.metrics.headline import is_main
+from dlib_bvae.metrics.score_info import PERMUTATION, UNKNOWN, Score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,17 +63,6 @@ def above_chance(frame: pd.DataFrame, share: float = FALSE_SHARE) -> pd.DataFram
     return table[[*GROUP, *COLUMNS]].astype(kinds)
 
 
-def is_main(metric: str, score: str) -> bool:
-    """Whether a score is one of those of its metric to look at first (`ABOUT` in its file); of a metric without, every one."""
-    if metric not in METRICS:
-        return True
-    try:
-        about = said_by(METRICS, metric, "ABOUT", {}).get(metric)
-    except UserError:  # a plug-in that cannot be imported says nothing
-        return True
-    return about is None or any(fnmatch.fnmatchcase(score, pattern) for pattern in about.scores)
-
-
 def benjamini_hochberg(p: Sequence[float] | np.ndarray, share: float = FALSE_SHARE) -> np.ndarray:
     """Which of the p values (n,) are significant, bool (n,), so that at most `share` of these are false in expectation.
 
@@ -102,9 +91,8 @@ def _nulls(frame: pd.DataFrame) -> pd.DataFrame:
     entries = pd.DataFrame(
         {name: once[column] if column in once else frame[column] for name, column in columns.items()}
     )
-    names_of = {text: json.loads(text) for text in frame[SCORE_NAMES].unique()}
     parts = []
-    for score in sorted(set().union(*names_of.values())):
+    for score, here in rows_of_scores(frame).items():
         columns_of = null_columns(score)
         wanted = {
             "value": f"evaluation_results.{score}",
@@ -114,12 +102,11 @@ def _nulls(frame: pd.DataFrame) -> pd.DataFrame:
         }
         if not {*wanted.values()} - {wanted["std"]} <= {*frame.columns}:
             continue
-        scored = frame[SCORE_NAMES].map({text: score in names for text, names in names_of.items()})
         numbers = {
             name: pd.to_numeric(frame[column], errors="coerce").astype("Float64") if column in frame else pd.NA
             for name, column in wanted.items()
         }
-        part = entries.assign(score=score, **numbers)[scored].dropna(subset=["n", "mean", "value"])
+        part = entries.assign(score=score, **numbers).iloc[here].dropna(subset=["n", "mean", "value"])
         parts.append(part)
     if not parts:
         return pd.DataFrame(columns=[*GROUP, "seed", "run", "value", "n", "mean", "std"])
@@ -187,14 +174,29 @@ def _decided(table: pd.DataFrame, share: float) -> np.ndarray:
 def adjusted_random(frame: pd.DataFrame) -> pd.DataFrame:
     """Scores between an untrained network and the best: one row for each of GROUP in a frame of `collect`, with OF_RANDOM.
 
-    adjusted_random = (mean − m) / (best − m), where m is the mean score of the random encoders (each seed counts once) with the
-    same encoder (its function, that one's parameters, encoder.num_latent) on the same board and representation; codes at an
-    exported step are compared with the codes of that kind. 0: as an untrained network, 1: the best. Missing where
-    adjusted_random_missing says why.
+    adjusted_random = (mean − untrained) / (best − untrained), see random_ends. 0: as an untrained network, 1: the best. Missing
+    where adjusted_random_missing says why.
     """
     import pandas as pd
 
-    columns = [*GROUP, *OF_RANDOM]
+    if frame.empty:
+        return pd.DataFrame(columns=[*GROUP, *OF_RANDOM])
+    means = per_seed(per_run(frame)).astype(float).groupby(GROUP).mean().rename("mean").reset_index()
+    table = means.merge(random_ends(frame), on=GROUP)
+    table["adjusted_random"] = (table["mean"] - table["untrained"]) / (table["best"] - table["untrained"])
+    return table[[*GROUP, *OF_RANDOM]]
+
+
+def random_ends(frame: pd.DataFrame) -> pd.DataFrame:
+    """What adjusted_random lies between: one row for each of GROUP in a frame of `collect`, with it, untrained and best.
+
+    untrained: the mean score of the random encoders (each seed counts once) with the same encoder (its function, that one's
+    parameters, encoder.num_latent) on the same board and representation; codes at an exported step are compared with the codes
+    of that kind. best: the end of the score's range. Both are missing where adjusted_random_missing says why.
+    """
+    import pandas as pd
+
+    columns = [*GROUP, "untrained", "best", OF_RANDOM[1]]
     if frame.empty:
         return pd.DataFrame(columns=columns)
     names = [KEYS[name] for name in ("model", "config")]
@@ -207,28 +209,29 @@ def adjusted_random(frame: pd.DataFrame) -> pd.DataFrame:
     place = [*BOARD, "base", "network"]
     of_random = seeds[[each in untrained for each in settings]].groupby(place)["value"].mean().to_dict()
     rows = []
-    for key, part in seeds.groupby([*GROUP, "base", "network"]):
-        named = dict(zip([*GROUP, "base", "network"], key, strict=True))
-        untrained_mean = of_random.get(tuple(named[name] for name in place))
-        rows.append([*key[: len(GROUP)], *_between(named, float(part["value"].mean()), untrained_mean)])
-    return pd.DataFrame(rows, columns=columns).astype({"adjusted_random_missing": "string"})
+    for row in seeds[[*GROUP, "base", "network"]].drop_duplicates().to_dict("records"):
+        found = _ends(row, of_random.get(tuple(row[name] for name in place)))
+        rows.append([*(row[name] for name in GROUP), *found])
+    return pd.DataFrame(rows, columns=columns).astype({OF_RANDOM[1]: "string"})
 
 
-def _between(named: Mapping[str, str], mean: float, zero: float | None) -> tuple[float, str | None]:
-    """OF_RANDOM of a row with this mean score, where random encoders have the mean `zero`."""
+def _ends(named: Mapping[str, str], zero: float | None) -> tuple[float, float, str | None]:
+    """(untrained, best, why there is none) of a row, where random encoders have the mean `zero`."""
     known = score_info(named["metric"], named["score"])
-    if known.higher_is_better is None:
-        return math.nan, "neither more nor less of the score is better"
     best = known.high if known.higher_is_better else known.low
-    if best is None:
-        return math.nan, "the score has no best value"
-    if not named["network"]:
-        return math.nan, "no encoder of images is recorded"
-    if zero is None:
-        return math.nan, "no random_encoder of this network was scored"
-    if abs(best - zero) <= _EQUAL:
-        return math.nan, "the untrained network is the best"
-    return (mean - zero) / (best - zero), None
+    if known.higher_is_better is None:
+        missing = "neither more nor less of the score is better"
+    elif best is None:
+        missing = "the score has no best value"
+    elif not named["network"]:
+        missing = "no encoder of images is recorded"
+    elif zero is None:
+        missing = "no random_encoder of this network was scored"
+    elif abs(best - zero) <= _EQUAL:
+        missing = "the untrained network is the best"
+    else:
+        return zero, best, None
+    return math.nan, math.nan, missing
 
 
 def _networks(frame: pd.DataFrame) -> dict[tuple[str, str], str]:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dlib_bvae.analysis.columns import Columns
 from dlib_bvae.artifacts.identity import config_hash, without_seeds
 from dlib_bvae.artifacts.record import is_done, read_json
@@ -40,6 +42,8 @@ ORIGIN = "train_results.origin"  # of the images; results of earlier versions la
 CODES = "postprocess_results.codes_digest"  # equal for equal codes (see codes_digest); missing where they are not known
 SCORE_NAMES = "evaluation_results.score_names"
 NULL = {"null_mean": "mean", "null_std": "std", "z": "z", "p": "p", "adjusted": "adjusted"}  # column of tables → entry
+OBJECTIVE = "train_config.model.model"  # "@vae()", "@train/factor_vae()"; codes from elsewhere have none
+RECORDED_SUPERVISION = "train_results.supervision"
 EVIDENCE = ("claimed", "recomputed", "retrained")  # of a submission's scores, least first
 LEFTOVERS = (".part", ".old")  # endings of directories that a stage works in and replaces
 
@@ -296,6 +300,20 @@ def _check_scores(path: Path, row: dict[str, Any]) -> None:
 
 def _is_list_of_numbers(entry: object) -> bool:
     return isinstance(entry, list) and all(map(is_number, entry))
+
+
+def rows_of_scores(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """{score: the places of the rows that have it, int64, ascending} of a frame of `collect`; scores in alphabetical order."""
+    import pandas as pd
+
+    if frame.empty:
+        return {}
+    places, texts = pd.factorize(frame[SCORE_NAMES])
+    named = [set(json.loads(text)) for text in texts]
+    return {
+        score: np.flatnonzero(np.isin(places, [place for place, names in enumerate(named) if score in names]))
+        for score in sorted(set().union(*named))
+    }
 
 
 def repeated(score: str) -> str:

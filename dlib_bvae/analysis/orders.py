@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlib_bvae.analysis.cells import OBJECTIVE, methods, selector
-from dlib_bvae.analysis.frame import KEYS
-from dlib_bvae.analysis.intervals import counts, intervals, percentiles
+from dlib_bvae.analysis.cells import methods
+from dlib_bvae.analysis.frame import KEYS, OBJECTIVE
+from dlib_bvae.analysis.intervals import counts, mean_intervals, percentiles
+from dlib_bvae.analysis.supervision import selector
 from dlib_bvae.analysis.values import TABLE, score_values, trained
 from dlib_bvae.artifacts.identity import config_hash
 
@@ -32,9 +33,9 @@ def orders(frame: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     kendall: see kendall(). of STEPS: of the exported steps of one training and its end, the mean over the `trainings` of the
     method with three steps or more. of BETA: of the β of the method and the scores of its trained runs that have all other
     settings in common, which `setting` names; two β and three runs or more. Above 0: the score rises with the step, or β.
-    low, high: 95 % percentile bootstrap; of STEPS trainings are resampled, each with all its steps, of BETA runs. orders:
-    "rises", "falls" or "neither", as the interval lies; missing with fewer than five trainings, as `missing` says. The interval
-    of equal correlations has no width, and those of few trainings are too narrow.
+    low, high: the 95 % interval; of STEPS that of the mean over trainings (see intervals.mean_intervals), of BETA the percentile
+    bootstrap over runs, which is too narrow for few. orders: "rises", "falls" or "neither", as the interval lies; missing with
+    fewer than five trainings, as `missing` says. The interval of equal correlations has no width.
     """
     import pandas as pd
 
@@ -89,7 +90,7 @@ def _steps(values: pd.DataFrame, seed: int) -> list[list[object]]:
     rows = []
     for place, trainings in of_training.items():
         each = np.array([found for found, _ in trainings])
-        low, high = intervals(each[None], "mean", seed)[0] if len(each) >= LEAST_UNITS else (math.nan, math.nan)
+        low, high = mean_intervals(each[None], seed)[0][0] if len(each) >= LEAST_UNITS else (math.nan, math.nan)
         number = sum(number for _, number in trainings)
         rows.append(_row(place, STEPS, None, float(each.mean()), (low, high), len(each), number))
     return rows

@@ -1,4 +1,4 @@
-"""A frame of evaluations → a row a score: mean and standard deviation over training seeds; as CSV, Parquet and Markdown."""
+"""A frame of evaluations → a row a score: mean and standard deviation over training seeds, as files."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import csv
 import functools
 import io
 import json
-import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dlib_bvae.analysis.equal_codes import counted_once, say_equal
-from dlib_bvae.analysis.frame import KEYS, NULL, RUN, SCORE_NAMES, SEED, collect_some, null_columns
+from dlib_bvae.analysis.frame import KEYS, NULL, RUN, SCORE_NAMES, SEED, collect_some, null_columns, rows_of_scores
+from dlib_bvae.analysis.names import columns_of, named, reading_order, settings_table, varying_parameters
+from dlib_bvae.analysis.printed import Table, latex, markdown, terminal
 from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
-from dlib_bvae.errors import UserError, visible
+from dlib_bvae.errors import UserError
+from dlib_bvae.metrics.headline import is_default, is_main
+from dlib_bvae.models.naming import text_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,11 +30,19 @@ Reduced = TypeVar("Reduced", bound="pd.Series | pd.DataFrame")
 GROUP = [*KEYS, "score"]
 COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs", *NULL]
 
-# Columns shown to people always, and those shown only where rows would look the same without them.
-FILES = ("results.csv", "results.parquet", "results.md", "runs.csv", "runs.parquet")
+FILES = ("results.csv", "results.parquet", "results.md", "results.tex", "runs.csv", "runs.parquet")
 _FLAG = "--output_dir"
+_NAMED = ["dataset", "model", "config"]  # what has a name (see names.named)
+# Columns shown to people always, and those shown only where rows would look the same without them.
+_NAMED_BY = ["name", "dataset", "metric", "score"]
+_ORDER = ["dataset", "metric", "score", "name"]
+_IF_NEEDED = ["metric_parameters", "representation", "fingerprint", "num_images"]
+_HEADS = ["configuration", "data set", "metric", "score", "mean ± std", "seeds"]
+_ESSENTIAL = 4  # of these, but for the data set, shown however narrow a terminal is
+_TITLES = {"metric_parameters": "parameters", "num_images": "images"}
+_LATEX_HEAD = "% Main scores at default parameters:"
+_EARLIER_HEAD = "| model | dataset | representation | metric | score |"
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
-_IF_NEEDED = ["config", "metric_parameters", "fingerprint", "num_images"]
 LONG = [*_ALWAYS, "value", *NULL, "seed", "path"]
 _ABOVE, _CHANCE = "above_chance", {True: "yes", False: "no"}  # of chance.above_chance
 _FORMULA = r"^([=+\-@\t\r])"  # what a spreadsheet's formula begins with
@@ -61,19 +71,20 @@ def aggregate(frame: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index().reindex(columns=COLUMNS)
 
 
-def by_score(frame: pd.DataFrame) -> pd.DataFrame:
+def by_score(frame: pd.DataFrame, ends: pd.DataFrame | None = None) -> pd.DataFrame:
     """A row for each score of each evaluation in a frame of `collect`: LONG, then the parameters that differ between rows.
 
-    Parameters of the stages' configurations have their gin names; one that a stage lacks is missing there.
+    Parameters of the stages' configurations have their gin names; one that a stage lacks is missing there. ends: of
+    chance.random_ends; where it has random encoders, adjusted_random stands before the parameters.
     """
     import pandas as pd
 
     parts = []
-    for text, rows in frame.groupby(SCORE_NAMES, sort=False):
-        for score in json.loads(str(text)):
-            columns = {"value": f"evaluation_results.{score}", **null_columns(score)}
-            part = {name: rows.get(column) for name, column in columns.items()}
-            parts.append(pd.DataFrame({"score": score, **part}, index=rows.index))
+    for score, here in rows_of_scores(frame).items():
+        rows = frame.iloc[here]
+        columns = {"value": f"evaluation_results.{score}", **null_columns(score)}
+        part = {name: rows.get(column) for name, column in columns.items()}
+        parts.append(pd.DataFrame({"score": score, **part}, index=rows.index))
     long = pd.concat(parts).sort_index(kind="stable")
     once = {"path": "path", "seed": SEED, **{name: KEYS[name] for name in _ALWAYS if name in KEYS}}
     known = {name: frame[column] for name, column in once.items()}
@@ -84,7 +95,13 @@ def by_score(frame: pd.DataFrame) -> pd.DataFrame:
             known[name] = frame[column]
     wide = pd.DataFrame(known).loc[long.index]
     found = pd.concat([each.reset_index(drop=True) for each in (long, wide)], axis=1)
-    return found[[*LONG, *(name for name in known if name not in LONG)]]
+    varying = [name for name in known if name not in LONG]
+    if ends is None or ends["untrained"].isna().all():
+        return found[[*LONG, *varying]]
+    names = frame[list(KEYS.values())].set_axis(list(KEYS), axis=1).loc[long.index].assign(score=long["score"])
+    of_row = names.merge(ends, on=GROUP, how="left")
+    found["adjusted_random"] = (found["value"] - of_row["untrained"]) / (of_row["best"] - of_row["untrained"])
+    return found[[*LONG, "adjusted_random", *varying]]
 
 
 def per_run(frame: pd.DataFrame, across: bool = False) -> pd.Series:
@@ -116,12 +133,7 @@ def _per_run(frame: pd.DataFrame, across: bool, columns_of: Mapping[str, Callabl
     once = counted_once(frame, across)
     entries = {name: once[column] if column in once else frame[column] for name, column in columns.items() if column}
     known = {name: pd.factorize(column, sort=True) for name, column in entries.items()}
-    places, texts = pd.factorize(frame[SCORE_NAMES])
-    named = [json.loads(text) for text in texts]
-    of_score = {
-        score: np.flatnonzero(np.isin(places, [place for place, names in enumerate(named) if score in names]))
-        for score in sorted(set().union(*named))
-    }
+    of_score = rows_of_scores(frame)
     found = {}
     for key, column_of in columns_of.items():
         rows, values = _known_values(frame, {column_of(score): here for score, here in of_score.items()})
@@ -167,36 +179,49 @@ def by_levels(values: pd.Series, names: Sequence[str], reduce: Callable[[SeriesG
 
 
 def write_tables(table: pd.DataFrame, runs: pd.DataFrame, output: Path) -> list[Path]:
-    """Writes results.{csv,parquet,md} from `table` (of `aggregate`) and runs.{csv,parquet} from `runs` (of `collect`).
+    """Writes results.{csv,parquet,md,tex} from `table` (of `aggregate`) and runs.{csv,parquet} from `runs` (of `collect`).
 
-    In CSV a text that a spreadsheet would run as a formula is preceded by an apostrophe. Returns the paths.
+    The results have the names and settings of `with_settings`; results.tex has those to look at first. In CSV a text that a
+    spreadsheet would run as a formula is preceded by an apostrophe. Returns the paths.
 
     Raises UserError, and all is as it was, when the disk is full or a file of these names is not this package's.
     """
+    table = with_settings(table, runs)
     contents: tuple[Content, ...] = (
         lambda: csv_lines(table),
         lambda: parquet_bytes(table),
-        lambda: _markdown(table),
+        lambda: markdown(_readable(table, table)),
+        lambda: _latex(table),
         lambda: csv_lines(runs),
         lambda: parquet_bytes(runs),
     )
     return write_outputs(output, dict(zip(FILES, contents, strict=True)), _FLAG, of_earlier_version)
 
 
-def render(table: pd.DataFrame) -> str:
-    """`table` (see `aggregate`) for the terminal: as wide as that is, 200 columns where there is none."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def with_settings(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """A `table` (of `aggregate`) of the frame `runs` with the name of each configuration and its settings after GROUP."""
+    import pandas as pd
 
-    header, rows = _readable(table)
-    shown = Table(*header)
-    for row in rows:
-        shown.add_row(*(Text(visible(text)) for text in row))  # Text: a name like [red] is a name
-    console = Console(file=io.StringIO(), width=shutil.get_terminal_size(fallback=(200, 24)).columns)
-    with console.capture() as captured:
-        console.print(shown)
-    return captured.get()
+    names = named(runs)
+    here = [names[key] for key in table[_NAMED].itertuples(index=False, name=None)]
+    said = settings_table([each.settings for each in here], columns_of(names)).set_axis(table.index)
+    name = pd.Series([each.name for each in here], table.index, "string", "name")
+    return pd.concat([table[GROUP], name, said, table.drop(columns=GROUP)], axis=1)
+
+
+def render(table: pd.DataFrame, where: str) -> str:
+    """`table` (of `with_settings`) for the terminal: main scores at default parameters, and what is left out.
+
+    where: the file that has all.
+    """
+    shown, place = _readable(_first_looked_at(table), table), _HEADS.index("data set")
+    titles = list(dict.fromkeys(row[place] for row in shown.rows))
+    without = lambda row: [text for k, text in enumerate(row) if k != place]
+    tables = {
+        title: Table(without(shown.header), [without(row) for row in shown.rows if row[place] == title], shown.numbers)
+        for title in titles
+    }
+    return terminal(tables, where, first=_ESSENTIAL, every=len(table))
 
 
 def run(results_dir: Path, output_dir: Path, more: Sequence[Callable[[pd.DataFrame], pd.DataFrame]] = ()) -> list[Path]:
@@ -213,19 +238,20 @@ def run(results_dir: Path, output_dir: Path, more: Sequence[Callable[[pd.DataFra
     check_outputs(output_dir, FILES, _FLAG, of_earlier_version)
     frame = collect_some(results_dir, "be aggregated")
     table = aggregate(frame)
-    for columns_of in more:
-        table = table.merge(columns_of(frame), on=GROUP, how="left")
+    for further in more:
+        table = table.merge(further(frame), on=GROUP, how="left")
     say_equal(frame)
     paths = write_tables(table, frame, output_dir)
-    print(render(table))
+    print(render(with_settings(table, frame), str(output_dir / "results.md")))
     return paths
 
 
 def of_earlier_version(path: Path) -> bool:
     """Whether a file called like one of FILES has its form: the columns of a table, the head of its Markdown."""
     if path.suffix == ".md":
-        head = first_line(path)
-        return head.startswith(f"| {' | '.join(_ALWAYS)} |") and head.endswith("| mean ± std | seeds |")
+        return first_line(path).startswith((f"| {' | '.join(_HEADS)} |", _EARLIER_HEAD))
+    if path.suffix == ".tex":
+        return first_line(path).startswith(_LATEX_HEAD)
     if path.stem == "runs":
         return has_columns(path, ["path", *KEYS.values(), SEED, RUN, SCORE_NAMES])
     return has_columns(path, [*GROUP, "mean", "std", "seeds", "runs"])
@@ -252,26 +278,61 @@ def first_line(path: Path) -> str:
         return ""
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    header, rows = _readable(table)
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(markdown_cell(text) for text in line)} |\n" for line in lines)
+def _latex(table: pd.DataFrame) -> str:
+    shown = _first_looked_at(table)
+    said = f"{_LATEX_HEAD.removeprefix('% ')} {len(shown)} of {len(table)} rows; all are in results.csv."
+    return latex(_readable(shown, table, settings=False), said, r"Needs \usepackage{booktabs}.")
 
 
-def _readable(table: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
-    """(Header, rows of text) with mean ± std in one column and without the keys that nobody needs to read."""
-    names = list(_ALWAYS)
+def _first_looked_at(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of main scores at default parameters; of a metric that has no such row on a data set, as good as there are."""
+    rows = table.assign(
+        _main=[is_main(*pair) for pair in table[["metric", "score"]].itertuples(index=False, name=None)],
+        _default=_by_default(table),
+    )
+    for kind in ("_main", "_default"):
+        some = rows.groupby(["dataset", "metric"])[kind].transform("any").astype(bool)
+        rows = rows[rows[kind] | ~some]
+    return rows.drop(columns=["_main", "_default"])
+
+
+def _by_default(table: pd.DataFrame) -> list[bool]:
+    """Which rows are of default parameters."""
+    pairs = list(table[["metric", "metric_parameters"]].itertuples(index=False, name=None))
+    known = {(metric, text): bool(is_default(metric, json.loads(text))) for metric, text in {*pairs}}
+    return [known[pair] for pair in pairs]
+
+
+def _readable(rows: pd.DataFrame, table: pd.DataFrame, settings: bool = True) -> Table:
+    """Rows of a `table` for people: what they are, mean ± std in one column, and the keys that somebody needs to read."""
+    order = [(*place, reading_order(name)) for *place, name in rows[_ORDER].itertuples(index=False, name=None)]
+    rows = rows.iloc[sorted(range(len(rows)), key=order.__getitem__)]
+    names: list[str] = []
     for name in _IF_NEEDED:
-        if table.duplicated(subset=names).any() and table[name].nunique() > 1:
+        if rows.duplicated(subset=[*_NAMED_BY, *names]).any() and rows[name].nunique() > 1:
             names.append(name)
-    judged = ["above chance"] if _ABOVE in table and table[_ABOVE].notna().any() else []
-    rows = []
-    for record in table.to_dict("records"):
-        row = [str(record[name])[: 10 if name == "fingerprint" else None] for name in names]
+    between = slice(len(GROUP) + 1, list(rows).index("mean"))
+    differing = [str(each) for each in rows.columns[between] if settings and rows[each].notna().any()]
+    judged = ["above chance"] if _ABOVE in rows and rows[_ABOVE].notna().any() else []
+    parameters = varying_parameters(
+        table[["metric", "metric_parameters"]].drop_duplicates().itertuples(index=False, name=None)
+    )
+    found = []
+    for record in rows.to_dict("records"):
         deviation = f" ± {record['std']:.2g}" if record["seeds"] > 1 else ""
-        row += [f"{record['mean']:.4g}{deviation}", str(record["seeds"])]
-        rows.append([*row, _CHANCE.get(record[_ABOVE], "")] if judged else row)
-    return [*names, "mean ± std", "seeds", *judged], rows
+        row = [*(str(record[name]) for name in _NAMED_BY), f"{record['mean']:.4g}{deviation}", str(record["seeds"])]
+        record["metric_parameters"] = parameters[record["metric"], record["metric_parameters"]]
+        row += [str(record[name])[: 10 if name == "fingerprint" else None] for name in names]
+        row += [_CHANCE.get(record[_ABOVE], "")] if judged else []
+        found.append([*row, *(_setting(record[name]) for name in differing)])
+    header = [*_HEADS, *(_TITLES.get(name, name) for name in names), *judged, *differing]
+    return Table(header, found, ["mean ± std", "seeds"])
+
+
+def _setting(value: object) -> str:
+    import pandas as pd
+
+    return "" if pd.api.types.is_scalar(value) and pd.isna(value) else text_of(value)
 
 
 def csv_lines(frame: pd.DataFrame) -> Iterator[bytes]:
@@ -304,9 +365,3 @@ def parquet_bytes(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
-
-
-def markdown_cell(text: str) -> str:
-    """`text` on one line, in which Markdown finds no link, picture, code, HTML or end of a cell; other characters visible."""
-    line = re.sub(r"([\\|\[\]`*])", r"\\\1", " ".join(text.split()))
-    return visible(line).replace("<", "&lt;")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dlib_bvae.analysis.cells import BOARD, REFERENCES, methods
 from dlib_bvae.analysis.equal_codes import counted_once
-from dlib_bvae.analysis.frame import KEYS, METRIC_SEED, REPEATED_SEEDS, RUN, SCORE_NAMES, SEED, STEP, repeated
+from dlib_bvae.analysis.frame import KEYS, METRIC_SEED, REPEATED_SEEDS, RUN, SEED, STEP, repeated, rows_of_scores
 from dlib_bvae.models.baselines import BASELINES
 
 if TYPE_CHECKING:
@@ -57,12 +57,10 @@ def score_values(frame: pd.DataFrame) -> pd.DataFrame:
     at = [pd.to_numeric(frame[name], errors="coerce") if name in frame else None for name in (STEP, _LAST)]
     steps = [pd.Series(math.nan, frame.index) if each is None else each.astype("Float64").astype(float) for each in at]
     entries["step"] = steps[0].where(~entries["last"], steps[1]).fillna(math.inf)
-    names = {text: json.loads(text) for text in frame[SCORE_NAMES].unique()}
     parts = []
-    for score in sorted(set().union(*names.values())):
-        here = frame[SCORE_NAMES].map({text: score in each for text, each in names.items()}).to_numpy(bool)
-        drawn = pd.DataFrame(_by_seed(frame[here], score), columns=["place", "metric_seed", "value"])
-        parts.append(entries[here].iloc[drawn.pop("place")].reset_index(drop=True).assign(score=score, **drawn))
+    for score, here in rows_of_scores(frame).items():
+        drawn = pd.DataFrame(_by_seed(frame.iloc[here], score), columns=["place", "metric_seed", "value"])
+        parts.append(entries.iloc[here[drawn.pop("place")]].reset_index(drop=True).assign(score=score, **drawn))
     return means(pd.concat(parts, ignore_index=True), keys)
 
 

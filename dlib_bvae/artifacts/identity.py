@@ -58,6 +58,7 @@ _MADE_FROM = {
     "codes": "encoding",
     "encoded": "encoding",
     "sha256": "file",
+    "scores": "set of scores",
 }
 
 
@@ -146,8 +147,8 @@ def described(differ: Mapping[str, tuple[Any, Any]]) -> str:
     """The first of `differences` as the end of a sentence."""
     key, (before, now) = next(iter(differ.items()))
     if key in _MADE_FROM:
-        return f"was made from another {_MADE_FROM[key]}"
-    return f"was made with {key} = {before!r}, now it is {now!r}"
+        return f"was computed from another {_MADE_FROM[key]}"
+    return f"was computed with {key} = {before!r}, now it is {now!r}"
 
 
 def config_hash(config: Mapping[str, Any], seeds: Collection[str] | None = None) -> str:
@@ -160,14 +161,19 @@ def config_hash(config: Mapping[str, Any], seeds: Collection[str] | None = None)
     given = {key: value for key, value in config.items() if _ADDED.get(key.split("/")[-1], ...) != value}
     config = {current_key(key, _HASHED_AS): value for key, value in given.items()}
     former = None if seeds is None else {current_key(key, _HASHED_AS) for key in seeds}
-    is_seed = _named_like_a_seed if former is None else former.__contains__
-    kept = {key: value for key, value in config.items() if not is_seed(key) and key.split("/")[-1] not in _NO_EFFECT}
+    is_seed = named_like_a_seed if former is None else former.__contains__
+    kept = {key: value for key, value in config.items() if not is_seed(key) and not is_label(key)}
     left_out = [value for key, value in config.items() if key not in kept and isinstance(value, str)]
     in_use = json.dumps(list(kept.values()))
     for macro in {value[1:] for value in left_out if value.startswith("%")}:
         if f'"%{macro}"' not in in_use:
             kept.pop(macro, None)
     return hashlib.sha1(canonical(kept).encode(), usedforsecurity=False).hexdigest()[:10]
+
+
+def is_label(key: str) -> bool:
+    """Whether a parameter of a training names or paces it and cannot change its result."""
+    return key.split("/")[-1] in _NO_EFFECT
 
 
 def run_hash(config: Mapping[str, Any]) -> str:
@@ -180,7 +186,7 @@ def run_hash(config: Mapping[str, Any]) -> str:
 
 def without_seeds(parameters: Mapping[str, Any], seeds: Collection[str] | None = None) -> str:
     """`parameters` but for the seeds among them, as canonical JSON. seeds: as of config_hash."""
-    is_seed = _named_like_a_seed if seeds is None else seeds.__contains__
+    is_seed = named_like_a_seed if seeds is None else seeds.__contains__
     return canonical({name: value for name, value in parameters.items() if not is_seed(name)})
 
 
@@ -197,6 +203,7 @@ def canonical(value: Any) -> str:
     return json.dumps(whole(value), sort_keys=True, ensure_ascii=False)
 
 
-def _named_like_a_seed(key: str) -> bool:
+def named_like_a_seed(key: str) -> bool:
+    """Whether a parameter is called as seeds are: seed, random_seed, …_seed."""
     last = key.split("/")[-1].split(".")[-1]
     return last == "seed" or last.endswith("_seed")

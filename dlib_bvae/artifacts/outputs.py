@@ -14,7 +14,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dlib_bvae.artifacts.record import is_temporary, write_atomic, writing, written_next_to
@@ -48,26 +48,42 @@ def check_outputs(directory: Path, names: Iterable[str], flag: str, earlier: Ear
 
 
 def write_outputs(
-    directory: Path, files: Mapping[str, Content], flag: str, earlier: Earlier | None = None
+    directory: Path, files: Mapping[str, Content], flag: str, earlier: Earlier | None = None, folder: str = ""
 ) -> list[Path]:
     """Writes all `files` (name → content, or what makes it, one after the other) into `directory`; returns their paths.
 
     All are on the disk before the first is renamed. flag, earlier: see check_outputs; what an earlier version wrote is kept as
-    <name>.before<suffix>, which is said on standard error. Raises UserError as check_outputs does, and where `directory` cannot
-    be written; what was there is then as it was.
+    <name>.before<suffix>, which is said on standard error. folder: names may be "<folder>/<name>"; what was written into that
+    folder before and is not among `files` is removed, unless it was changed since. Raises UserError as check_outputs does, and
+    where `directory` cannot be written; what was there is then as it was.
     """
     of_earlier = check_outputs(directory, files, flag, earlier)
     _remove_parts(directory, [*files, MARK])
     paths = {directory / name: _pieces(content) for name, content in files.items()}
     with written_next_to(paths) as parts:
-        new = {path.name: _digest(part) for path, part in parts.items()}
+        new = {name: _digest(parts[directory / name]) for name in files}
         _note(directory, new)  # first, as it is what a full disk refuses
         for path in of_earlier:
             _keep(path)
         for path, part in parts.items():
             os.replace(part, path)
         _note(directory, new)  # another command may have written MARK as it had been before
+    if folder:
+        _remove_others(directory, folder, files)
     return list(paths)
+
+
+def _remove_others(directory: Path, folder: str, names: Collection[str]) -> None:
+    """Removes what was written into the `folder` in `directory` earlier, is as it was, and is none of `names`."""
+    for name, digests in _known(directory).items():
+        path = directory / name
+        if not name.startswith(f"{folder}/") or name in names or not path.is_file():
+            continue
+        if _digest(path) in digests:
+            with writing(path):
+                path.unlink()
+        else:
+            print(visible(f"kept: {path}, which was changed since this package wrote it"), file=sys.stderr)
 
 
 def _keep(path: Path) -> None:
@@ -80,10 +96,10 @@ def _keep(path: Path) -> None:
 
 def _remove_parts(directory: Path, names: Iterable[str]) -> None:
     """Removes what processes that are no more were writing for `names`: .<name>.<process>."""
-    for name in names:
-        for part in directory.glob(f".{glob.escape(name)}.*"):
+    for path in (directory / name for name in names):
+        for part in path.parent.glob(f".{glob.escape(path.name)}.*"):
             process = part.name.rpartition(".")[2]
-            if is_temporary(part) and part.name == f".{name}.{process}" and not _is_alive(int(process)):
+            if is_temporary(part) and part.name == f".{path.name}.{process}" and not _is_alive(int(process)):
                 with contextlib.suppress(OSError):
                     part.unlink()
 

@@ -65,7 +65,7 @@ def statements_of_run(model_dir: Path) -> list[Statement]:
     if refused and (why := why_not_marked(directory, "train", text)):
         instead = "" if dynamic else ", or import the same in a gin file or binding of this command"
         raise UserError(
-            f"{model_dir} imports {', '.join(refused)}, which is not executed: {why}; if you trust whoever made it, give "
+            f"{model_dir} imports {', '.join(refused)}, which is not executed: {why}; if you trust its author, give "
             f"--trust{instead}"
         )
     return found

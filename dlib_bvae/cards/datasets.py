@@ -48,7 +48,7 @@ files. Where these lie, how they are checked, and how close the rendered images 
 
 """
 _DERIVED = """
-Made of another data set, or read from files of yours ([your own data](../../datasets.md)):
+Derived from another data set, or read from files of yours ([your own data](../../datasets.md)):
 
 """
 
@@ -56,7 +56,7 @@ Made of another data set, or read from files of yours ([your own data](../../dat
 def row(name: str, data: ImageData | None) -> tuple[str, ...]:
     """A data set's line in the table."""
     if data is None:
-        return f"[`{name}`]({name}.md)", "as dSprites", "as dSprites", "made of dSprites and a picture of yours"
+        return f"[`{name}`]({name}.md)", "as dSprites", "as dSprites", "derived from dSprites and a picture of yours"
     shape = "×".join(map(str, data.observation_shape))
     return f"[`{name}`]({name}.md)", f"{data.num_images:,} of {shape}", _factors(data), _source(data)
 
@@ -139,4 +139,4 @@ def _source(data: ImageData) -> str:
     if isinstance(data, OfficialData):
         return f"[{data.source.page.removeprefix('https://').removeprefix('http://')}]({data.source.page}), {data.source.licence}"
     base = getattr(data, "data", None)
-    return _HERE if base is None else f"made of `{base.name}`"
+    return _HERE if base is None else f"derived from `{base.name}`"

@@ -73,7 +73,7 @@ def card(
         ("network (`model.network`)", network if trained else "its own"),
         ("what training learns of the factors", _SUPERVISION[_supervision(method)]),
     ]
-    facts += [("images a second", f"{rate:g} of the β-VAE's with the same network and batch")] if rate else []
+    facts += [("images per second", f"{rate:g} of the β-VAE's with the same network and batch")] if rate else []
     facts += [("several GPUs", "share a batch" if method.separable else "are not used")] if trained else []
     text = {file: (gin_files / "models" / f"{file}.gin").read_text(encoding="utf-8") for file in files}
     shown = [f"`gin/models/{file}.gin`:\n\n" + code(text[file]) for file in files]

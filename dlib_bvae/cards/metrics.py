@@ -70,8 +70,9 @@ def pages(bibliography: Path, noise: Path) -> dict[str, str]:
 
 _INTRODUCTION = """# Metrics
 
-The scores to look at first, with their range and what is better (↑ more, ↓ less), the parameters to change besides `num_train`
-and `num_test`, and CPU time on cached codes of dSprites ("costly": may have fewer matchings in a null, `evaluation.costly_null`).
+The scores to look at first, with their range and what is better (↑ more, ↓ less), the parameters to change in addition to
+`num_train` and `num_test`, and CPU time on cached codes of dSprites ("costly": may have fewer matchings in a null,
+`evaluation.costly_null`).
 A name leads to its card: all scores, what noise scores, all parameters, the definition, known defects. How images are drawn, and
 what is assumed of factors and codes: [metrics](../../metrics.md).
 
@@ -81,7 +82,7 @@ what is assumed of factors and codes: [metrics](../../metrics.md).
 def cautions() -> str:
     """A page with when each metric of codes misleads, in one table."""
     rows = [(f"[`{each.name}`]({each.name}.md)", said) for each in all_metrics() if (said := caution(each.name))]
-    first = "What metrics made of codes of which theory says how far they identify the factors ([validity](../../validity.md)).\n"
+    first = "What metrics give for codes that by theory identify the factors to a known extent ([validity](../../validity.md)).\n"
     return f"# When metrics mislead\n\n{first}\n" + table(("metric", "when it misleads"), rows)
 
 

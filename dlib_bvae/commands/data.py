@@ -12,7 +12,7 @@ _ACTIONS = {
     "download": "get the official files of a data set",
     "verify": "compare its files with their checksums, from the first byte to the last",
     "info": "its factors, sizes, source, licence, files and fingerprint",
-    "preview": "a PNG of what its factors change",
+    "preview": "a PNG of what each of its factors changes",
 }
 
 
@@ -49,7 +49,7 @@ def _call(
         if action == "list":
             catalogue.show_all(data_dir)
         elif action == "preview":
-            from dlib_bvae.visualize.pictures import save_preview
+            from dlib_bvae.visualize.preview import save_preview
 
             output = output or Path(f"{name}.png")
             save_preview(output, catalogue.open_set(name, data_dir))

@@ -82,7 +82,7 @@ def validity() -> Command:
     flags.add_argument(
         "--sizes", help="of its data, numbers of images with commas between (default: 200,1000,10000,100000)"
     )
-    flags.add_argument("--seeds", type=int, default=1, help="how many seeds of noise and drawn images (default: 1)")
+    flags.add_argument("--seeds", type=int, default=1, help="how many seeds of noise and sampled images (default: 1)")
     add_output_dir(flags, "where to write (default: runs/validity)", default=RUNS / "validity")
     flags.epilog = "example: dlib_bvae_metrics validity --metric=mig,dci --perturbations=noise,rotation"
 

@@ -12,7 +12,7 @@ from dlib_bvae.runtime import RUNS, load_tensorflow
 
 def aggregate() -> Command:
     """Puts the results of all runs in one table."""
-    flags = parser("Puts the results of all runs under a directory in one table: CSV, Parquet and Markdown.")
+    flags = parser("Puts the results of all runs under a directory in one table: CSV, Parquet, Markdown and LaTeX.")
     flags.add_argument(
         "place", nargs="?", type=Path, metavar="RESULTS_DIR", help="where to look for runs (default: runs)"
     )
@@ -22,6 +22,7 @@ def aggregate() -> Command:
 
     def call(place: Path | None, results_dir: Path | None, output_dir: Path | None) -> None:
         from dlib_bvae.analysis import tables
+        from dlib_bvae.analysis.cells import row_intervals
         from dlib_bvae.analysis.chance import above_chance, adjusted_random
         from dlib_bvae.analysis.power import row_differences
         from dlib_bvae.artifacts.record import check_writable
@@ -30,7 +31,7 @@ def aggregate() -> Command:
             raise UserError("runs are given by position and by --results_dir; leave out one of the two")
         place = place or results_dir or RUNS
         check_writable(output_dir or place)
-        more = (above_chance, adjusted_random, row_differences)
+        more = (row_intervals, above_chance, adjusted_random, row_differences)
         print_paths(tables.run(place, output_dir or place, more))
 
     return flags, call
@@ -39,7 +40,8 @@ def aggregate() -> Command:
 def leaderboard() -> Command:
     """Makes the leaderboard of all runs, and verifies submissions to it."""
     flags = parser(
-        "Makes the leaderboard of all runs under a directory: one HTML page, JSON, CSV, Parquet and Markdown."
+        "Makes the leaderboard of all runs under a directory: one HTML page, tables as JSON, CSV, Parquet, Markdown and LaTeX, "
+        "figures as SVG, PDF and PNG."
     )
     add_results_dir(flags, "where to look for runs (default: runs)", default=RUNS)
     add_output_dir(flags, "the folder to write (default: board)", default=Path("board"))
@@ -77,7 +79,13 @@ def leaderboard() -> Command:
             from dlib_bvae.artifacts.record import check_writable
 
             check_writable(output_dir)
-            print_paths(leaderboard.run(results_dir, output_dir))
+            # a line a folder: there are three files a figure
+            print_paths(
+                dict.fromkeys(
+                    each if each.parent == output_dir else each.parent
+                    for each in leaderboard.run(results_dir, output_dir, print)
+                )
+            )
             return
         if retrain:
             load_tensorflow()

@@ -93,7 +93,7 @@ def evaluate() -> Command:
     group.add_argument(
         "--codes",
         type=Path,
-        help="a .npy or .npz file (images, latents), one row an image in the data set's order (default: those of a run)",
+        help="a .npy or .npz file (images, latents), one row per image in the data set's order (default: those of a run)",
     )
     group.add_argument("--codes_key", help="which array of a .npz file (default: the only one)")
     group.add_argument(

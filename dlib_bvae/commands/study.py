@@ -117,7 +117,7 @@ def report() -> Command:
     _add_study(flags, False, f"without a PLACE: the study's gin file; may be repeated (default: {_SMALL})")
     add_output_dir(flags, "where to write (default: report in the first PLACE, or next to it)", metavar="DIRECTORY")
     flags.add_argument(
-        "--no_pictures", action="store_true", help="draw nothing that needs models; show what was drawn before"
+        "--no_pictures", action="store_true", help="leave out figures that need models, but show those that are there"
     )
     flags.epilog = "example: dlib_bvae_study report runs/re_beta_vae_small"
 

@@ -278,4 +278,4 @@ def _description(path: Path) -> Path:
 
 
 def _damaged(path: Path, what: str) -> UserError:
-    return UserError(f"the cache file {path} is damaged: {what}; delete it, it will be made again")
+    return UserError(f"the cache file {path} is damaged: {what}; delete it, it will be written again")

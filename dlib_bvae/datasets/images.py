@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 
 LARGEST_IMAGE = 2**24  # numbers of one image: height · width · channels
 OFFICIAL, RENDERED, EXTERNAL = ORIGINS = ("official", "rendered", "external")
@@ -44,14 +44,14 @@ class ImageData(abc.ABC):
         height, width, channels = self.observation_shape
         names, sizes = getattr(self, "factor_names", ()), getattr(self, "factor_sizes", ())
         factors = ", ".join(f"{name} {size}" for name, size in zip(names, sizes, strict=True))
-        text = f"{self.name}: {self.num_images:,} images of {height}×{width}×{channels}"
+        text = f"{self.name}: {pluralize(self.num_images, 'image')} of {height}×{width}×{channels}"
         return f"<{text}; {f'values of factors: {factors}' if factors else 'no factors'}>"
 
     @property
     def origin(self) -> str:
         """Where the images come from, as results record it.
 
-        "official": files of the data set's authors, whose published checksums are compared; "rendered": drawn by this package;
+        "official": files of the data set's authors, whose published checksums are compared; "rendered": by this package;
         "external": all others, such as files of the user. A derived set has the origin of the one that it is derived from.
         """
         return EXTERNAL

@@ -110,13 +110,13 @@ def frechet_infinity(
 
 
 def bias_warning(num_features: int, count: int) -> str | None:
-    """What to say of `count` images a side where they are no more than the features; None where they are more."""
+    """What to say of `count` images per side where they are no more than the features; None where they are more."""
     if count > num_features:
         return None
     bias = expected_bias(num_features, count, count)
     shown = f"{bias:,.0f}" if bias >= 100 else f"{bias:.3g}"
     return (
-        f"{count} images a side are no more than the {num_features} features; of {num_features} independent features of "
+        f"{count} images per side are no more than the {num_features} features; of {num_features} independent features of "
         f"variance 1, the Fréchet distance of two equal sides would be {shown} instead of 0: compare at equal numbers only"
     )
 

@@ -144,7 +144,7 @@ def reference_features(data: ImageData, rows: np.ndarray, extractor: Extractor, 
 
 
 def _kept(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    damaged = UserError(f"{path} is damaged; delete it, and it is made again")
+    damaged = UserError(f"{path} is damaged; delete it, and it is computed again")
     with damage_is_said(lambda _: damaged, ValueError, OSError):
         features = mapped(path)
     if features.shape != shape or features.dtype != np.float32:

@@ -40,7 +40,7 @@ def inception_2015(path: str) -> Extractor:
     if not found.is_file():
         raise UserError(
             f"the Inception graph of 2015 is missing; get {_ARCHIVE}, and put its {_GRAPH} in {found.parent} "
-            "(no sha256 is published; the result records the file's own)"
+            "(no sha256 is published; the result records that of the file)"
         )
     features = _frozen(found)
     return Extractor("inception_2015", features, 2048, _SIZE, f"sha256:{sha256_of(found)}", is_inception_2015=True)
@@ -77,7 +77,7 @@ def inception_tfgan(path: str, download: bool) -> Extractor:
         if not download:
             raise UserError(
                 f"TF-GAN's Inception module is missing; get {_MODULE} and unpack it in {folder}, or set "
-                "inception_tfgan.download = True (no sha256 is published; the result records the file's own)"
+                "inception_tfgan.download = True (no sha256 is published; the result records that of the file)"
             )
         _fetch(folder)
     check_readable(folder)
@@ -105,7 +105,7 @@ def inception_keras(path: str) -> Extractor:
     if not found.is_file():
         raise UserError(
             f"the weights of inception_keras are missing; get {_KERAS} from {_KERAS_PAGE} and put it in {found.parent} "
-            f"(md5 {_KERAS_MD5} says Keras; no sha256 is published; the result records the file's own)"
+            f"(md5 {_KERAS_MD5} says Keras; no sha256 is published; the result records that of the file)"
         )
     check_readable(found)
     try:

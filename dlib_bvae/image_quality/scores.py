@@ -205,7 +205,7 @@ class _Sides:
         self.count = min(num_images, data.num_images // 2)
         if not callable(codes) and (np.ndim(codes) != 2 or len(codes) != data.num_images):
             raise UserError(
-                f"codes must be numbers ({data.num_images}, latents), one row an image; got shape {np.shape(codes)}"
+                f"codes must be numbers ({data.num_images}, latents), one row per image; got shape {np.shape(codes)}"
             )
         rows = rng.permutation(data.num_images)[: 2 * self.count]
         self.rows, self.other_rows = np.sort(rows[: self.count]), np.sort(rows[self.count :])

@@ -1,8 +1,9 @@
-"""The leaderboard: one row a cell of many runs, as JSON, CSV, Parquet, Markdown and one page that needs no server."""
+"""The leaderboard: one row a cell of many runs, as JSON, tables, figures and one page that needs no server."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from dlib_bvae.analysis.equal_codes import say_equal
@@ -11,18 +12,20 @@ from dlib_bvae.artifacts.outputs import check_outputs, write_outputs
 from dlib_bvae.errors import UserError
 
 PAGE = "index.html"
-_FILES = ("board.json", "board.csv", "board.parquet", "board.md", PAGE)
+_FILES = ("board.json", "board.csv", "board.parquet", "board.md", "board.tex", PAGE)
 _FLAG = "--output"
 
 
-def run(results: Path, output: Path) -> list[Path]:
+def run(results: Path, output: Path, show: Callable[[str], object] | None = None) -> list[Path]:
     """Writes the board of all evaluations below `results` into the folder `output` and returns the files' paths.
 
+    show: is called with its summary as text for a terminal.
+    The figures are in a folder "figures" there, in which those of an earlier board do not stay.
     What had to be left out, and runs of equal codes, are named on standard error. Raises UserError when there is no result to
     show, a configuration is damaged, the disk is full, or a file of the same name in `output` is not this package's.
     """
-    from dlib_bvae.leaderboard import tables
-    from dlib_bvae.leaderboard.board import build
+    from dlib_bvae.leaderboard import figures, tables
+    from dlib_bvae.leaderboard.board import build, main_part
     from dlib_bvae.leaderboard.page import page
     from dlib_bvae.leaderboard.settings import Behind
 
@@ -31,15 +34,21 @@ def run(results: Path, output: Path) -> list[Path]:
             f"there is no directory {results}; train and evaluate first, or name that of the runs: --results_dir=…"
         )
     if output.exists() and not output.is_dir():
-        raise UserError(f"{output} is a file; --output must be a folder, which is made where there is none")
+        raise UserError(f"{output} is a file; --output must be a folder, which is created where there is none")
     check_outputs(output, _FILES, _FLAG, tables.of_earlier_version)
     behind = Behind(results)
     frame = collect_some(results, "stand on a board", behind.check)
     say_equal(frame)
     board = build(frame, results, output, behind=behind)
+    drawn, board["figures"] = figures.files_of(board)
+    main = main_part(board)
     written: dict[str, str | bytes] = {
-        "board.json": json.dumps(board, ensure_ascii=False, allow_nan=False, indent=1) + "\n",
+        "board.json": json.dumps(main, ensure_ascii=False, allow_nan=False, indent=1) + "\n",
         **tables.files(board),
-        PAGE: page(board, output),
+        PAGE: page(main, output),
+        **drawn,
     }
-    return write_outputs(output, written, _FLAG, tables.of_earlier_version)
+    paths = write_outputs(output, written, _FLAG, tables.of_earlier_version, folder=figures.FOLDER)
+    if show is not None:
+        show(tables.printed(board, str(output / PAGE)))
+    return paths

@@ -1,4 +1,4 @@
-"""A frame of evaluations → what a board says of a row besides its numbers: active latents, its null, why it has no rank."""
+"""A frame of evaluations → what a board says of a row besides its numbers: active latents, its null, is it above chance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dlib_bvae import analysis, metrics
-from dlib_bvae.analysis.cells import CLAIMED, has_null
+from dlib_bvae.analysis.cells import STATISTICS, has_null
 from dlib_bvae.analysis.chance import NO_NULL, above_chance, adjusted_random
 from dlib_bvae.analysis.frame import KEYS, NULL, RUN
 from dlib_bvae.analysis.power import row_differences
@@ -26,7 +26,7 @@ NOT_ABOVE = "not above chance"
 JUDGED = (
     *("null", "above_chance", "chance_p", "chance_missing", "adjusted", "adjusted_random", "smallest_difference"),
 )
-ADJUSTED = ("mean", "std", "median", "iqm", "low", "high", "rank", "normalised")
+ADJUSTED = tuple(name for name in STATISTICS if name != "seeds")
 _COUNTS = "active_units"  # the metric, and its score
 _ACTIVE, _OF = f"evaluation_results.{_COUNTS}", "postprocess_results.num_latents"
 _THRESHOLD, _USUAL = "evaluation_results.metric_parameters.threshold", 0.01
@@ -53,12 +53,16 @@ def judged(frame: pd.DataFrame, seed: int = 0) -> dict[tuple, dict[str, Any]]:
     found = {tuple(row[name] for name in GROUP): _of_row(row) for row in plain(table)}
     if all(each["null"] is None for each in found.values()):
         return found
-    below = [key for key, each in found.items() if each["above_chance"] is False]
-    for cell in plain(analysis.cells(frame, seed=seed, adjusted=True, unranked=below)):
+    for cell in plain(analysis.cells(frame, seed=seed, adjusted=True, unranked=without_rank(found))):
         each = found[tuple(cell[name] for name in GROUP)]
         if each["null"] is not None:
             each["adjusted"] = {name: cell[name] for name in ADJUSTED}
     return found
+
+
+def without_rank(found: Mapping[tuple, Mapping[str, Any]]) -> dict[tuple, str]:
+    """{GROUP of a row: why it has no rank}, of what `judged` says: those that are not above chance."""
+    return {key: NOT_ABOVE for key, each in found.items() if each["above_chance"] is False}
 
 
 def _of_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,28 +169,15 @@ def collapsed(latents: Sequence[Latents], factors: int | None) -> bool:
     return any(each.active < each.of and each.active < (factors or 2) for each in latents)
 
 
-def why_unranked(row: Mapping[str, Any]) -> str | None:
-    """Why a row of a board has no rank; None where it has one, or is a reference row that says so itself."""
-    if row["rank"] is not None or not row["competes"]:
-        return None
-    if row["evidence"] == CLAIMED:
-        return "only claimed"
-    if row["higher_is_better"] is None:
-        return "no known direction"
-    if row["above_chance"] is False:
-        return NOT_ABOVE
-    return "one seed"
-
-
 def with_badges(
     row: dict[str, Any], judged: Mapping[str, Any], latents: Sequence[Latents], factors: int | None
 ) -> dict[str, Any]:
-    """A row of a board with what is said of it: its null and what follows from it, its latents, and why it has no rank.
+    """A row of a board with what is said of it: its null and what follows from it, and its latents.
 
     judged: of chance.judged; latents: of the row's runs; factors: of the data set.
     """
     possible = has_null(row["metric"], row["score"])
-    found = {
+    return {
         **row,
         "has_null": possible,
         "no_null": possible and judged.get("chance_missing") == NO_NULL,
@@ -194,4 +185,3 @@ def with_badges(
         "latents": latents_text(latents, factors),
         "collapsed": collapsed(latents, factors),
     }
-    return {**found, "unranked": why_unranked(found)}

@@ -14,36 +14,45 @@ from typing import TYPE_CHECKING, Any
 
 import dlib_bvae
 from dlib_bvae import analysis
-from dlib_bvae.analysis.cells import (
-    NOT_COMPETING,
-    OBJECTIVE,
-    RECORDED_SUPERVISION,
-    adjusted_scores,
-    score_info,
-)
+from dlib_bvae.analysis.cells import CLAIMED, NOT_COMPETING, REFERENCE, STATISTICS, adjusted_scores, score_info
 from dlib_bvae.analysis.equal_codes import EQUAL
-from dlib_bvae.analysis.frame import KEYS, ORIGIN, RUN, SCORE_NAMES, null_columns
+from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, ORIGIN, RUN, STEP, null_columns, rows_of_scores
+from dlib_bvae.analysis.names import columns_of, named
+from dlib_bvae.analysis.supervision import EXTERNAL, SUPERVISION, method_of
 from dlib_bvae.analysis.tables import GROUP
+from dlib_bvae.analysis.values import after_training
 from dlib_bvae.errors import visible, warn_once
-from dlib_bvae.leaderboard.badges import active_latents, help_of, judged, numbers_of_factors, plain, with_badges
-from dlib_bvae.leaderboard.provenance import EXTERNAL, method_of, origin_of, supervision_of
+from dlib_bvae.leaderboard.agreements import agreements, mark_headlines
+from dlib_bvae.leaderboard.answer import answers
+from dlib_bvae.leaderboard.badges import (
+    active_latents,
+    help_of,
+    judged,
+    numbers_of_factors,
+    plain,
+    with_badges,
+    without_rank,
+)
+from dlib_bvae.leaderboard.cite import cited
+from dlib_bvae.leaderboard.differences import squares
+from dlib_bvae.leaderboard.provenance import origin_of
 from dlib_bvae.leaderboard.settings import Behind, Settings, shared_and_differing
+from dlib_bvae.leaderboard.summary import summaries
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
+ALL = "board.parquet"  # the file with the rows of all scores
 TRAINED_HERE = "trained here"
 RETRAINED = "retrained"
 SCORED_HERE = "scored here"  # external codes that are no submission
-RANKED_REFERENCE = "pca"  # a method that is a reference row and competes
-STATISTICS = ("mean", "std", "median", "iqm", "low", "high", "seeds", "rank", "normalised")
 COSTS = ("parameters", "seconds", "images", "reconstruction")
 _ID_DIGITS = 10
 _LARGEST = 1e150  # of a number whose products with others are finite
 Record = Mapping[str, Any]
-_PICTURES = ("train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
+_PICTURES = ("visualize/sheet.png", "train/reconstructions.png", "visualize/*.png", "visualize/*.gif")
 _COSTS = {  # in the board → column of the frame of `collect`
     "parameters": "train_results.num_parameters",
     "seconds": "train_results.elapsed_time",
@@ -74,11 +83,13 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     """The board of a `frame` of analysis.frame.collect(root), as JSON values; what has no value is None.
 
     output: the folder it will stand in, where links start. seed: of the bootstrap. behind: of `root`, with what was read
-    before. Its parts: "rows", sorted by data set,
-    metric, score and rank; "runs", "configs" and "evaluations", which the rows refer to; "agreement" (see agreements).
-    Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score. Runs of equal codes count once; a
-    row's "equal_codes" says which seeds these are, and which other rows have the same codes (None: none). "adjusted" has a
-    row's statistics of scores adjusted for chance (None: no null), "unranked" says why there is no rank.
+    before. Its parts: "rows", sorted by data set, metric and score, the best mean first; "runs", "configs" and "evaluations",
+    which the rows refer to; "agreement" (see agreements.agreements); "differences" (see differences.squares); "summary" and
+    "answers" (see summary.summaries and answer.answers); "settings", {data set: gin names of what differs there}; "cite" (see
+    cite.cited); "figures", empty (see figures.listed).
+    Rows differ in one of KEYS (such as fingerprint or metric parameters) or in the score; their statistics are those of
+    analysis.cells. Runs of equal codes count once; a row's "equal_codes" says which seeds these are, and which other rows have
+    the same codes (None: none). "adjusted" has a row's statistics of scores adjusted for chance (None: no null).
     Raises UserError for an evaluation that behind.check refuses.
     """
     behind = behind or Behind(root)
@@ -91,59 +102,52 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     runs = [describe(first[uuid], root, output) for uuid in places]
     numbers = {key: number for number, key in enumerate(members)}
     chance, latents, factors = judged(frame, seed), active_latents(frame), numbers_of_factors(frame)
-    below = [key for key, each in chance.items() if each.get("above_chance") is False]
+    after, names = after_training(frame), named(frame)
     rows = []
-    for cell in plain(analysis.cells(frame, seed=seed, unranked=below)):
+    for cell in plain(analysis.cells(frame, seed=seed, unranked=without_rank(chance))):
         key = tuple(cell[name] for name in KEYS)
-        row = {**make_row(cell, members[key], runs, places), "evaluation": numbers[key]}
+        row = {**make_row(cell, members[key], runs, places), **_step(members[key], after), "evaluation": numbers[key]}
+        said = names[cell["dataset"], cell["model"], cell["config"]]
+        row |= {"name": said.name, "settings": said.settings, "clauses": [list(each) for each in said.clauses]}
         codes = {(record[RUN], cell["representation"]) for record in members[key]}
         known = [latents[each] for each in sorted(codes & latents.keys())]
         of_data = factors.get((cell["dataset"], cell["fingerprint"]))
         rows.append(with_badges(row, chance.get((*key, cell["score"]), {}), known, of_data))
+    rows.sort(key=_order)
+    mark_headlines(rows)
+    shown = {"rows": rows, "summary": summaries(rows), "differences": squares(rows)}
     return {
         "format": FORMAT,
         "package_version": dlib_bvae.__version__,
-        "rows": sorted(rows, key=_order),
+        **shown,
+        "answers": answers(shown),
+        "settings": {name: columns_of(names, name) for name in sorted({row["dataset"] for row in rows})},
+        "cite": cited(runs, rows),
+        "figures": [],
         "configs": _configs(runs, behind),  # moves what runs of one configuration share out of them
         "runs": runs,
         "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
-        "agreement": agreements(frame),
-        "agreement_adjusted": agreements(adjusted_scores(frame)) if any(row["adjusted"] for row in rows) else [],
+        "agreement": agreements(frame, rows),
+        "agreement_adjusted": agreements(adjusted_scores(frame), rows) if any(row["adjusted"] for row in rows) else [],
         "metrics": {name: text for name in sorted({row["metric"] for row in rows}) if (text := help_of(name))},
     }
 
 
-def agreements(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of each data set, fingerprint and number of images by itself: its scores and the matrices of their correlations.
-
-    "spearman", "kendall" and "runs" (how many have both scores) are square, in the order of "scores"; see
-    analysis.agreements.
-    """
-    found = []
-    pairs = analysis.agreements(frame)
-    for place, part in pairs.groupby(["dataset", "fingerprint", "num_images"]):
-        scores = sorted({*part["first"], *part["second"]})
-        dataset, fingerprint, num_images = place
-        board: dict[str, Any] = {"dataset": dataset, "fingerprint": fingerprint, "num_images": int(num_images)}
-        board["scores"] = scores
-        for name in ("spearman", "kendall", "runs"):
-            square: list[list[Any]] = [[None] * len(scores) for _ in scores]
-            for pair in plain(part[["first", "second", name]]):
-                i, j = scores.index(pair["first"]), scores.index(pair["second"])
-                square[i][j] = square[j][i] = pair[name]
-            board[name] = square
-        found.append(board)
-    return found
+def main_part(board: Mapping[str, Any]) -> dict[str, Any]:
+    """A board with the rows of main scores only, and "note", the sentence that says where the others are."""
+    rows = [row for row in board["rows"] if row["main"]]
+    note = f"Main scores of each metric, {len(rows):,} of {len(board['rows']):,} rows; all are in {ALL}."
+    return {**board, "rows": rows, "note": note}
 
 
 def _records(frame: pd.DataFrame) -> list[Record]:
     """The rows of the frame with the columns a board needs; a column that the frame lacks has no values."""
     import pandas as pd
 
-    named = set().union(*map(json.loads, frame[SCORE_NAMES].unique()))
+    named = rows_of_scores(frame)
     nulls = [column for name in named if (column := null_columns(name)["adjusted"]) in frame]
     scores = [*(f"evaluation_results.{name}" for name in sorted(named)), *sorted(nulls)]
-    wanted = dict.fromkeys(["path", RUN, OBJECTIVE, RECORDED_SUPERVISION, ORIGIN, *KEYS.values(), *COLUMNS, *scores])
+    wanted = dict.fromkeys(["path", RUN, STEP, OBJECTIVE, ORIGIN, *KEYS.values(), *COLUMNS, *scores])
     # A key that is a score of one metric and a matrix of another is a column of texts.
     counted = [*scores, *(name for name in (*_COSTS.values(), _STEPS, _BATCH) if name in frame)]
     numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in counted}
@@ -177,12 +181,11 @@ def _evaluation(records: Sequence[Record], behind: Behind) -> dict[str, Any]:
 
 
 def _order(row: dict[str, Any]) -> tuple:
-    """By what is compared, then the best first; what has no rank follows, and at the end what is not above chance."""
+    """By what is compared, then the best mean first; what does not compete follows, and at the end what is not above chance."""
     compared = [row[name] for name in ("dataset", "fingerprint", "metric", "score", "num_images")]
-    rank = math.inf if row["rank"] is None else row["rank"]
     worth = row["mean"] if row["higher_is_better"] is False else -row["mean"]
-    by_chance = row["above_chance"] is False
-    return *compared, str(row["metric_parameters"]), rank, by_chance, worth, row["model"], row["id"]
+    apart = not row["competes"] or row["evidence"] == CLAIMED
+    return *compared, str(row["metric_parameters"]), row["above_chance"] is False, apart, worth, row["model"], row["id"]
 
 
 def make_row(
@@ -196,7 +199,6 @@ def make_row(
     method = method_of({"model.model": records[0][OBJECTIVE]})
     values = _values(cell["score"], records, places)
     known = score_info(cell["metric"], cell["score"])
-    recorded = next((record[RECORDED_SUPERVISION] for record in records if record[RECORDED_SUPERVISION]), None)
     competes = (cell["model"] if method == EXTERNAL else method) not in NOT_COMPETING
     evidence = cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE)
     return {
@@ -204,10 +206,10 @@ def make_row(
         **names,
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
-        "supervision": cell.get("supervision") or recorded or supervision_of(method),
+        "supervision": cell[SUPERVISION],
         "evidence": evidence,
         "retrain_tolerance": _tolerance([runs[each["run"]] for each in values]) if evidence == RETRAINED else None,
-        "reference": not competes or method == RANKED_REFERENCE,
+        "reference": cell["unranked"] == REFERENCE,
         "competes": competes,
         "origin": origin_of(cell["dataset"], [record[ORIGIN] for record in records]),
         **{name: cell[name] for name in STATISTICS},
@@ -218,6 +220,14 @@ def make_row(
         "exact_factors": sorted({name for each in values for name in runs[each["run"]]["exact_factors"]}),
         "runs": values,
     }
+
+
+def _step(records: Sequence[Record], after: Mapping[str, str]) -> dict[str, Any]:
+    """Of how many training steps the codes are (None: not known), whether that is the end, and the codes' name after training."""
+    name = records[0][KEYS["representation"]]
+    steps = {record[STEP] if after[name] != name else record[_STEPS] for record in records}
+    (step,) = steps if len(steps) == 1 else (None,)
+    return {"step": None if step is None else int(step), "last": after[name] == name, "codes": after[name]}
 
 
 def _tolerance(runs: Sequence[Mapping[str, Any]]) -> float | None:
@@ -287,7 +297,7 @@ def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, A
 def pictures_of(directory: Path, root: Path) -> Iterable[Path]:
     """The pictures of a run directory, in the order of _PICTURES; what is no regular file inside `root` is left out."""
     found = [path for pattern in _PICTURES for path in sorted(directory.glob(pattern))]
-    return [path for path in found if _is_inside(path, root)]
+    return [path for path in dict.fromkeys(found) if _is_inside(path, root)]
 
 
 def _is_inside(path: Path, root: Path) -> bool:

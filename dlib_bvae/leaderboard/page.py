@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import mimetypes
@@ -12,7 +13,20 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-_SCRIPTS = ("data.js", "place.js", "table.js", "charts.js", "details.js", "board.js")  # each uses what stands before it
+_THUMBNAIL = "/visualize/thumbnail.png"
+# Of page/vendor, in the order in which they need each other.
+_LIBRARIES = ("tabulator.min.js", "d3.min.js", "plot.min.js")
+_STYLES = ("vendor/tabulator.min.css", "board.css", "charts.css")
+_VIEWS = ("cells.js", "summary.js", "all.js", "plots.js", "compare.js", "path.js", "pareto.js", "agreement.js")
+_SCRIPTS = (
+    "search.js",
+    "data.js",
+    "place.js",
+    *_VIEWS,
+    "copy.js",
+    "details.js",
+    "board.js",
+)  # each uses what stands before it
 _MOST_EMBEDDED = 64 * 1024  # bytes of one picture; larger ones are linked
 _MOST_EMBEDDED_IN_ALL = 4 * 2**20
 
@@ -20,30 +34,30 @@ _MOST_EMBEDDED_IN_ALL = 4 * 2**20
 def page(board: dict[str, Any], output: Path) -> str:
     """The page of a `board` (see board.build), whose folder is `output`.
 
-    Small pictures are in it as data URIs, others are links. No name or value of the board becomes markup: the data is JSON
-    with every "<" escaped, and the script shows it as text. Its Content-Security-Policy lets no other script run.
+    Small pictures are in it as data URIs, others are links. No name or value of the board becomes markup: the data is
+    packed, and the script shows it as text. Its Content-Security-Policy lets no other script run.
     """
     parts = files(__package__) / "page"
-    style = (parts / "board.css").read_text(encoding="utf-8")
-    script = (
-        '"use strict";\n(() => {\n'
-        + "\n".join((parts / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-        + "})();\n"
-    )
+    read = lambda name: (parts / name).read_text(encoding="utf-8")
+    styles = [read(name) for name in _STYLES]
+    libraries = [read(f"vendor/{name}") for name in _LIBRARIES]
+    script = '"use strict";\n(async () => {\n' + "\n".join(map(read, _SCRIPTS)) + "})();\n"
+    allowed = {"style": " ".join(map(_digest, styles)), "script": " ".join(map(_digest, [*libraries, script]))}
     slots = {
-        "policy": f"default-src 'none'; img-src 'self' data: file:; style-src {_digest(style)}; script-src {_digest(script)}",
-        "style": style,
+        "policy": f"default-src 'none'; img-src 'self' data: file:; style-src {allowed['style']}; script-src {allowed['script']}",
+        "styles": "\n".join(f"<style>{style}</style>" for style in styles),
+        "libraries": "\n".join(f"<script>{library}</script>" for library in libraries),
         "script": script,
-        "data": embedded_json({**board, "embedded": _embedded(board, output)}),
+        "data": packed({**board, "embedded": _embedded(board, output)}),
     }
     template = (parts / "board.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{ (\w+) \}\}", lambda slot: slots[slot[1]], template)  # once, so that data cannot name a slot
 
 
-def embedded_json(value: object) -> str:
-    """`value` as JSON that can stand inside a script element: it can neither end it nor open a comment."""
+def packed(value: object) -> str:
+    """`value` as gzipped JSON in base64: an eighth of its text, and nothing in it can end a script element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def _digest(text: str) -> str:
@@ -53,7 +67,8 @@ def _digest(text: str) -> str:
 def _embedded(board: dict[str, Any], output: Path) -> dict[str, str]:
     """Link → data URI of the small pictures, as many as fit."""
     left, found = _MOST_EMBEDDED_IN_ALL, {}
-    for link in dict.fromkeys(link for run in board["runs"] for link in run["pictures"]):
+    links = dict.fromkeys(link for run in board["runs"] for link in run["pictures"])
+    for link in sorted(links, key=lambda each: not each.endswith(_THUMBNAIL)):  # which stand in the table
         path = Path(os.path.normpath(output.resolve() / link))  # the folder may not be there yet
         try:
             size = path.stat().st_size

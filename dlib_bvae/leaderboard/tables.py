@@ -1,20 +1,29 @@
-"""A board's rows as one table: CSV, Parquet and Markdown, in which names are text and nothing else."""
+"""A board's rows as tables: CSV, Parquet, Markdown, LaTeX and for a terminal, in which names are text and nothing else."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlib_bvae.analysis.cells import STATISTICS
 from dlib_bvae.analysis.chance import NO_NULL
 from dlib_bvae.analysis.frame import NULL
-from dlib_bvae.analysis.tables import GROUP, csv_lines, has_columns, markdown_cell, parquet_bytes
+from dlib_bvae.analysis.intervals import RANGE
+from dlib_bvae.analysis.names import settings_table
+from dlib_bvae.analysis.printed import Table, latex, markdown, terminal
+from dlib_bvae.analysis.tables import GROUP, csv_lines, has_columns, parquet_bytes
 from dlib_bvae.leaderboard.badges import ADJUSTED
-from dlib_bvae.leaderboard.board import COSTS, STATISTICS
+from dlib_bvae.leaderboard.board import ALL, COSTS, main_part
+from dlib_bvae.leaderboard.summary import line_of, order_of_lines
+from dlib_bvae.models.naming import text_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Row = Mapping[str, Any]
 # Column → where it stands in a row of the board.
 _CHANCE = {
     **{column: ("null", name) for column, name in NULL.items() if column != "adjusted"},
@@ -27,43 +36,32 @@ _CHANCE = {
     "smallest_difference": ("smallest_difference", "value"),
     "smallest_difference_df": ("smallest_difference", "df"),
 }
-_BADGES = ["unranked", "no_null", "latents", "collapsed"]
-COLUMNS = [
-    *GROUP,
-    *("method", "supervision", "evidence", "origin"),
-    *STATISTICS,
-    *_BADGES,
-    *_CHANCE,
-    *COSTS,
-    "equal_codes",
-    "id",
-]
+_BADGES = ["no_null", "latents", "collapsed"]
+_WHO = ["name"]  # after which a column for each setting stands
+_WHAT = ["main", "default_parameters", "headline", "method", "supervision", "evidence", "origin"]
+COLUMNS = [*GROUP, *_WHO, *_WHAT, *STATISTICS, *_BADGES, *_CHANCE, *COSTS, "equal_codes", "id"]
 _HEAD = 4_096  # characters of a page or of Markdown that show what it is
 _SHOWN = (
-    "rank",
-    "model",
-    "data set",
-    "origin",
-    "metric",
-    "parameters",
-    "score",
-    "mean ± std",
-    "95 % interval",
-    "null",
-    "adjusted",
-    "smallest difference",
-    "seeds",
-    "active latents",
-    "supervision",
-    "evidence",
-    "representation",
-    "configuration",
+    *("rank", "configuration", "data set", "origin", "metric", "parameters", "score", "mean ± std", "95 % interval"),
+    *(
+        "null",
+        "adjusted",
+        "smallest difference",
+        "seeds",
+        "active latents",
+        "supervision",
+        "evidence",
+        "representation",
+    ),
     "fingerprint",
 )
+_NUMBERS = ("mean ± std", "null", "adjusted", "smallest difference", "seeds")
+_ESSENTIAL = 2  # columns that are shown however narrow a terminal is
+_LATEX = "Means ± standard deviations over (number of) seeds; bold: not significantly worse than the best of its supervision."
 
 
-def frame_of(board: dict[str, Any]) -> pd.DataFrame:
-    """COLUMNS of every row; metric_parameters are JSON text."""
+def frame_of(board: Mapping[str, Any]) -> pd.DataFrame:
+    """COLUMNS of every row, with the settings of all data sets after the name; metric_parameters are JSON text."""
     import pandas as pd
 
     rows = [
@@ -74,23 +72,42 @@ def frame_of(board: dict[str, Any]) -> pd.DataFrame:
         }
         for row in board["rows"]
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    settings = list(dict.fromkeys(name for names in board["settings"].values() for name in names))
+    said = settings_table([row["settings"] for row in board["rows"]], settings)
+    found, place = pd.DataFrame(rows, columns=COLUMNS), len(GROUP) + len(_WHO)
+    return pd.concat([found.iloc[:, :place], said, found.iloc[:, place:]], axis=1)
 
 
 def files(board: dict[str, Any]) -> dict[str, str | bytes]:
-    """File name → content of the three tables."""
-    frame = frame_of(board)
+    """File name → content of the tables: Parquet of all rows of a board, the others of main scores."""
+    main = main_part(board)
     return {
-        "board.csv": b"".join(csv_lines(frame)),
-        "board.parquet": parquet_bytes(frame),
-        "board.md": _markdown(board),
+        "board.csv": b"".join(csv_lines(frame_of(main))),
+        "board.parquet": parquet_bytes(frame_of(board)),
+        "board.md": f"{main['note']}\n\n{markdown(_table(main['rows'], board['settings']))}",
+        "board.tex": _latex(board),
     }
+
+
+def printed(board: Mapping[str, Any], where: str) -> str:
+    """The summary of each data set for the terminal, and how much is left out. where: the file that has all."""
+    parts = {_where(each): _summary(each, board["rows"]) for each in board["summary"]}
+    heads = list(dict.fromkeys(head for table in parts.values() for head in table.header))
+    tables = {title: _with_columns(table, heads) for title, table in parts.items()}
+    return terminal(tables, where, first=_ESSENTIAL, every=sum(len(table.rows) for table in tables.values()))
+
+
+def _with_columns(table: Table, heads: Sequence[str]) -> Table:
+    """The table with exactly these columns; "–" in those that it lacks."""
+    places = [list(table.header).index(head) if head in table.header else None for head in heads]
+    rows = [["–" if place is None else row[place] for place in places] for row in table.rows]
+    return Table(heads, rows, heads[1:])
 
 
 def of_earlier_version(path: Path) -> bool:
     """Whether a file called like one of a board's has its form: keys, columns, the head of its Markdown, the page's title."""
     if path.suffix in (".csv", ".parquet"):
-        return has_columns(path, [*GROUP, "method", "supervision", "mean", "rank", "id"])
+        return has_columns(path, [*GROUP, "method", "supervision", "mean", "id"])
     try:
         if path.suffix == ".json":
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -100,7 +117,9 @@ def of_earlier_version(path: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     if path.suffix == ".md":
-        return head.startswith("| rank | model | data set |")
+        return head.startswith(("| rank | model | data set |", "Main scores of each metric, "))
+    if path.suffix == ".tex":
+        return head.startswith(f"% {_LATEX}")
     return "<title>dlib_bvae leaderboard</title>" in head and "Content-Security-Policy" in head
 
 
@@ -111,28 +130,88 @@ def _entry(row: Any, place: tuple[str, ...]) -> Any:
     return row
 
 
-def _markdown(board: dict[str, Any]) -> str:
-    lines = [_SHOWN, ["---"] * len(_SHOWN), *map(_texts, board["rows"])]
-    return "".join(f"| {' | '.join(map(markdown_cell, line))} |\n" for line in lines)
+def _table(rows: Sequence[Row], settings: Mapping[str, Sequence[str]]) -> Table:
+    """Rows for people: _SHOWN, then a column for each setting that differs within one of their data sets."""
+    datasets = {row["dataset"] for row in rows}
+    names = list(dict.fromkeys(name for dataset, each in settings.items() if dataset in datasets for name in each))
+    said = [[text_of(row["settings"][name]) if name in row["settings"] else "" for name in names] for row in rows]
+    return Table([*_SHOWN, *names], [[*_texts(row), *more] for row, more in zip(rows, said, strict=True)], _NUMBERS)
 
 
-def _texts(row: dict[str, Any]) -> list[str]:
-    interval = "" if row["low"] is None else f"{row['low']:.4g} … {row['high']:.4g}"
-    names = [row[name] for name in ("model", "dataset", "origin", "metric")]
+def _latex(board: Mapping[str, Any]) -> str:
+    """A table of each data set as a paper has it: a line a configuration, a column a metric."""
+    head = f"% {_LATEX}\n% Needs \\usepackage{{booktabs}}. The rows of all scores are in {ALL}.\n"
+    return "\n".join([head, *(latex(_summary(each, board["rows"]), _where(each)) for each in board["summary"])])
+
+
+def _where(place: Mapping[str, Any]) -> str:
+    return f"{place['dataset']}, fingerprint {place['fingerprint'][:8]}, {place['num_images']:,} images"
+
+
+def _summary(place: Mapping[str, Any], rows: Sequence[Row]) -> Table:
+    """A line a configuration, reference rows last, and a column a metric: mean ± standard deviation (seeds)."""
+    known = {row["id"]: row for row in rows}
+    titles = [_titled(column) for column in place["columns"]]
+    cells: dict[tuple[str, str], Row] = {}
+    for title, column in zip(titles, place["columns"], strict=True):
+        cells |= {(known[each]["name"], title): known[each] for each in column["rows"]}
+    names = sorted({line_of(row) for row in cells.values()}, key=order_of_lines)
+    factors = {_titled(column): 100 if column["unit"] == "%" else 1 for column in place["columns"]}
+    lines = [
+        [line.text, *(_in_paper(cells.get((line.name, title)), factors[title]) for title in titles)] for line in names
+    ]
+    bold = {
+        (line, 1 + column)
+        for line, each in enumerate(names)
+        for column, title in enumerate(titles)
+        if (each.name, title) in cells and cells[each.name, title]["tied"]
+    }
+    return Table(["configuration", *titles], lines, titles, bold)
+
+
+def _titled(column: Mapping[str, Any]) -> str:
+    return f"{column['title']}, {column['unit']}" if column["unit"] else str(column["title"])
+
+
+def _in_paper(row: Row | None, factor: float) -> str:
+    """A mean with one digit more than its deviation needs, "81.2 ± 3.1 (5)"."""
+    if row is None:
+        return "–"
+    mean, std = factor * row["mean"], None if row["std"] is None else factor * row["std"]
+    digits = 3 if not std else min(6, max(0, 1 - math.floor(math.log10(std))))
+    text = f"{mean:.{digits}f}" if std else f"{mean:.4g}"
+    return f"{text}{'' if std is None else f' ± {std:.{digits}f}' if std else ' ± 0'} ({row['seeds']})"
+
+
+def _texts(row: Row) -> list[str]:
+    names = [row[name] for name in ("name", "dataset", "origin", "metric")]
     parameters = _json(row["metric_parameters"]) if row["metric_parameters"] else ""
     mean, adjusted = _mean_and_std(row), _mean_and_std(row["adjusted"])
     null = NO_NULL if row["no_null"] else _mean_and_std(row["null"])
     least = row["smallest_difference"]
     difference = "not known" if least["value"] is None else f"{least['value']:.2g}"
-    rank = row["unranked"] or (_number(row["rank"]) if row["competes"] else "reference")
-    if row["reference"] and row["competes"]:
-        rank += " (reference)"
     allowed = "" if row["retrain_tolerance"] is None else f" ± {row['retrain_tolerance']:g}"
     evidence = f"{row['evidence']}{allowed}"
-    provenance = [row["supervision"], evidence, row["representation"], row["config"], row["fingerprint"][:8]]
+    provenance = [row["supervision"], evidence, row["representation"], row["fingerprint"][:8]]
     seeds = f"{row['seeds']} ({row['equal_codes']})" if row["equal_codes"] else str(row["seeds"])
     chance = [null, adjusted, difference, seeds, _without_word(row["latents"])]
-    return [rank, *names, parameters, row["score"], mean, interval, *chance, *provenance]
+    return [_rank(row), *names, parameters, row["score"], mean, _interval(row), *chance, *provenance]
+
+
+def _rank(row: Row) -> str:
+    """ "1–6", or why there is none."""
+    if row["unranked"] is not None:
+        return row["unranked"]
+    low, high = row["rank_low"], row["rank_high"]
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _interval(row: Row) -> str:
+    """The 95 % interval of the mean; of two seeds their range, which says so."""
+    if row["low"] is None:
+        return ""
+    text = f"{row['low']:.4g} … {row['high']:.4g}"
+    return f"{text} (range of 2 seeds)" if row["interval"] == RANGE else text
 
 
 def _mean_and_std(entry: Any) -> str:
@@ -144,10 +223,6 @@ def _mean_and_std(entry: Any) -> str:
 def _without_word(latents: str | None) -> str:
     """ "collapsed: 1 of 10", under a head that says active latents."""
     return "" if latents is None else latents.removesuffix(" latents active")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
 
 
 def _json(value: object) -> str:

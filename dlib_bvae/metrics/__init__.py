@@ -141,7 +141,7 @@ def score(
     """Scores `codes` by the metric `name`: score("mig", data, codes), or score("mig", factors=F, codes=Z) of two arrays alone.
 
     data: a GroundTruthData or LabelledImages, or any object with disentanglement_lib's duck type. codes: array (images,
-    latents), one row an image in index order, or a function observations → codes. random_state: int, numpy RandomState or
+    latents), one row per image in index order, or a function observations → codes. random_state: int, numpy RandomState or
     Generator. factors: without data, the factors of the same images, numbers (images, factors) with NaN where one is missing, or
     a pandas frame; with data, the metric's parameter of that name. factor_names, factor_kinds: of such an array, as of from_file.
     factor_bins: continuous factors are counted in as many bins of equally many images; factor_bins in the result says of which.

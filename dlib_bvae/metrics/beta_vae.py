@@ -19,7 +19,16 @@ from dlib_bvae.metrics.score_info import MODULAR, UNIT, About, Matrix, Result, S
 from dlib_bvae.runtime import interruptible
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT}
-MATRICES = {"confusion": Matrix("factor", "factor", "points of the row's factor\nnamed the column's")}
+MATRICES = {
+    "confusion": Matrix(
+        "factor",
+        "factor",
+        "share of the points of the true factor",
+        shares=True,
+        row_label="true factor",
+        column_label="predicted factor",
+    )
+}
 SAMPLING = Sampling(images=("num_train", "num_eval", "batch_size"))
 ABOUT = {
     "beta_vae": About(

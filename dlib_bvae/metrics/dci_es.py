@@ -50,7 +50,7 @@ VALIDITY = {
     "dci_es": Validity(
         {"explicitness": READABLE},
         "Two codes for four factors, and squares that lost their sign, score 1.00 (192 images), as a factor that "
-        "no probe reads better than a guess does not count. It says nothing of a code a factor: rotated codes "
+        "no probe reads better than a guess does not count. It says nothing of one code per factor: rotated codes "
         "score 0.87 to 0.97, aligned ones 0.94 to 1.00.",
     ),
 }

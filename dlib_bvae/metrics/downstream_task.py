@@ -34,7 +34,7 @@ ABOUT = {
 VALIDITY = {
     "downstream_task": Validity(
         {"*:mean_test_accuracy": READABLE},
-        "It says nothing of a code a factor: rotated codes score 0.77 to 0.86, aligned ones 0.75 to 0.85. With 100"
+        "It says nothing of one code per factor: rotated codes score 0.77 to 0.86, aligned ones 0.75 to 0.85. With 100"
         " training images its linear classifier reads pairwise mixtures (0.56 to 0.62) and bent codes (0.64 to "
         "0.68) worse, although no factor is lost.",
     ),

@@ -17,7 +17,7 @@ from dlib_bvae.metrics.engine.ties import shares
 from dlib_bvae.metrics.score_info import COUNT, MODULAR, UNIT, About, Matrix, Result, Sampling, Validity
 
 SCORES = {"train_accuracy": UNIT, "eval_accuracy": UNIT, "num_active_dims": COUNT}
-MATRICES = {"votes": Matrix("factor", "code", "votes in training")}
+MATRICES = {"votes": Matrix("factor", "code", "share of the factor's votes in training", shares=True)}
 SAMPLING = Sampling(images=("num_train", "num_eval", "num_variance_estimate", "batch_size"))
 ABOUT = {
     "factor_vae_score": About(

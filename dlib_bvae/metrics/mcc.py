@@ -20,7 +20,7 @@ MATRICES = {"correlations": Matrix("code", "factors", "correlation", low=-1.0, h
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {
     "mcc": About(
-        "correlation of each factor with a code of its own",
+        "correlation of each factor with one code, no code twice",
         ("matched", "coverage", "cross_fitted"),
         ("correlation", "folds", "leave_out"),
         "Hyvärinen and Morioka 2016",

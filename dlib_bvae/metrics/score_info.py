@@ -47,6 +47,8 @@ class Matrix(NamedTuple):
 
     rows, columns: "code", "active code" (those in active_codes), "factor" (those with more than one value), or the result
     key that lists what they are. of: what an entry is, with its unit. low, high: its range (None: as far as it goes).
+    shares: a picture shows each entry, a count, as the share of its row. row_label, column_label: what its axes are called, where
+    not after rows and columns.
     """
 
     rows: str
@@ -54,6 +56,9 @@ class Matrix(NamedTuple):
     of: str
     low: float | None = 0.0
     high: float | None = None
+    shares: bool = False
+    row_label: str = ""
+    column_label: str = ""
 
 
 INFORMATION = {"mutual_information": Matrix("code", "factor", "mutual information (nats)")}

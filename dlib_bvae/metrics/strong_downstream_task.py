@@ -34,7 +34,7 @@ ABOUT = {
 VALIDITY = {
     "strong_downstream_task": Validity(
         {"*:mean_strong_test_accuracy": READABLE, "*:strong_generalization_gap": UNJUDGED},
-        "It says nothing of a code a factor: rotated codes of independent factors score 0.87 under the shift, "
+        "It says nothing of one code per factor: rotated codes of independent factors score 0.87 under the shift, "
         "aligned ones 0.86. Squares that lost their sign, two codes for four factors and noise have a "
         "strong_generalization_gap of about 0, as aligned codes have, and without a full grid of factors it has no"
         " value.",

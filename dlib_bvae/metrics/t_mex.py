@@ -194,7 +194,7 @@ def _given(measures: Measures, latents: int, names: list[str]) -> np.ndarray:
     lists = isinstance(measures, Sequence) and all(isinstance(m, Sequence) and not isinstance(m, str) for m in measures)
     if not lists or len(measures) != latents:
         raise UserError(
-            f"t_mex.measures must be a list of {latents} lists, one a code, of the factors that it measures; got {measures!r}"
+            f"t_mex.measures must be a list of {latents} lists, one per code, of the factors that it measures; got {measures!r}"
         )
     for name in (name for each in measures for name in each):
         if name not in names:

@@ -30,7 +30,7 @@ class FusedVAE:
     def __init__(self, networks: Sequence[GaussianVAE], compiled: bool = False):
         for network in networks:
             if any(getattr(type(network), name) is not getattr(GaussianVAE, name) for name in _SEPARATE):
-                raise _refused(f"{type(network).__name__} computes its batches in a way of its own")
+                raise _refused(f"{type(network).__name__} computes its batches in another way")
         self._networks = tuple(networks)
         # A CPU has no gradient of grouped convolutions unless XLA compiles them.
         grouped = compiled or bool(tf.config.list_physical_devices("GPU"))

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from dlib_bvae.artifacts import standing
 from dlib_bvae.errors import NotApplicable, UserError, check_integer
+from dlib_bvae.models.decoding import BATCH, decoded, traverse
 from dlib_bvae.runtime import load_tensorflow
 
-_BATCH = 256  # images in memory at once, as float32
 _SPAN = 2.0  # standard deviations of the prior, to both sides
 
 
@@ -35,7 +35,7 @@ class TrainedModel:
     def __repr__(self) -> str:
         shape = "×".join("?" if size is None else str(size) for size in self.observation_shape)
         latents = "?" if self.num_latent is None else self.num_latent
-        return f"TrainedModel({str(self.directory)!r}): images {shape} → {latents} latents"
+        return f"TrainedModel({str(self.directory)!r}): images {shape} → {latents} latent{'' if latents == 1 else 's'}"
 
     def __call__(self, observations: ArrayLike) -> np.ndarray:
         """encode(observations)."""
@@ -48,7 +48,7 @@ class TrainedModel:
     def posterior(self, observations: ArrayLike) -> tuple[np.ndarray, np.ndarray | None]:
         """Observations float (n, H, W, C) in [0, 1] → mean and log variance (None: it has none), float32 (n, latents)."""
         images = self._checked(observations)
-        parts = [self._encode(images[k : k + _BATCH]) for k in _starts(images)]
+        parts = [self._encode(images[k : k + BATCH]) for k in range(0, len(images), BATCH)]
         mean = np.concatenate([part[0] for part in parts])
         variances = [part[1] for part in parts if part[1] is not None]
         return mean, np.concatenate(variances) if variances else None
@@ -59,7 +59,7 @@ class TrainedModel:
         codes = np.asarray(latents, np.float32)
         if codes.ndim != 2 or self.num_latent not in (None, codes.shape[1]):
             raise UserError(f"decode takes latents (n, {self.num_latent}); got {codes.shape}")
-        return np.concatenate([decoder(codes[k : k + _BATCH]) for k in _starts(codes)])
+        return decoded(decoder, codes)
 
     def reconstruct(self, observations: ArrayLike) -> np.ndarray:
         """Decodes the posterior means: observations → images, both float (n, H, W, C) in [0, 1]."""
@@ -90,10 +90,7 @@ class TrainedModel:
         steps = np.linspace(-_SPAN, _SPAN, 11) if values is None else np.asarray(values, np.float64)
         if steps.ndim != 1 or not len(steps) or not np.isfinite(steps).all():
             raise UserError(f"values must be a list of finite numbers; got {values!r}")
-        codes = np.tile(code.astype(np.float32), (len(chosen), len(steps), 1))
-        codes[np.arange(len(chosen)), :, chosen] = steps
-        images = self.decode(codes.reshape(-1, len(code)))
-        return images.reshape(len(chosen), len(steps), *images.shape[1:])
+        return decoded(self._decoder(), traverse(code, chosen, steps))
 
     def _prior(self, rng: np.random.Generator, num: int) -> np.ndarray:
         shape = [1 if size is None else size for size in self.observation_shape]
@@ -141,7 +138,3 @@ def load(source: str | Path) -> TrainedModel:
             f"{place} is neither a run directory of dlib_bvae_train nor a SavedModel; train one: runs.train(…)"
         )
     return TrainedModel(place / "train" / "saved_model")
-
-
-def _starts(rows: np.ndarray) -> range:
-    return range(0, len(rows), _BATCH)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write(results: Path | Sequence[Path], output: Path, *, pictures: bool = True) -> list[Path]:
-    """Writes report.html, which needs no other file, and report.md with figures/ into `output`; returns both paths.
+    """Writes report.html, which needs no other file, report.md, figures/ and tables/ into `output`; returns the first two paths.
 
     results: directories of runs, or runs.parquet or runs.csv of dlib_bvae_aggregate; an evaluation in two of them counts
     once. pictures: whether figures that need SavedModels, data sets or events are drawn; those drawn before into `output`

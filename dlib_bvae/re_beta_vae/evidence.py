@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from dlib_bvae.analysis.equal_codes import first_of_equal
-from dlib_bvae.analysis.frame import RUN, SEED
+from dlib_bvae.analysis.frame import ORIGIN, RUN, SEED
+from dlib_bvae.leaderboard.provenance import origin_of
 from dlib_bvae.re_beta_vae import paper
 from dlib_bvae.re_beta_vae.rows import column, value
 
@@ -37,12 +39,16 @@ def of_study(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The rows that the report's tables are about, with columns in its terms; and what else there was, in sentences.
 
     Added: run, seed, dataset, architecture (Conv, MLP, "" of PCA and ICA), model (4-VAE, PCA …), beta, steps, size (steps, or
-    images fitted to). Where a cell (data set, architecture, model) has several configurations, that with the most steps is
+    images fitted to). A data set whose files are not known to be the official ones is another
+    one, see paper.labelled. Where a cell (data set, architecture, model) has several configurations, that with the most steps is
     kept, of those the one with the most seeds. Seeds whose codes are equal count once, as the first of them.
     """
     rows = rows.copy()
     rows["run"], rows["seed"] = rows[RUN].astype(str), rows[SEED].map(_whole)
-    rows["dataset"] = column(rows, "train_results.dataset")
+    rows["dataset"] = [
+        paper.labelled(name, origin_of(name, [value(origin)]))
+        for name, origin in zip(column(rows, "train_results.dataset"), column(rows, ORIGIN), strict=True)
+    ]
     rows["steps"] = column(rows, "train_results.steps").map(_whole)
     rows["size"] = rows["steps"].fillna(column(rows, "train_results.num_samples").map(_whole)).fillna(0)
     rows["beta"] = column(rows, "train_config.vae.beta").map(value)
@@ -63,7 +69,7 @@ def _labels(record: dict[str, Any]) -> tuple[str, str, str | None]:
     get = lambda name: value(record.get(f"train_config.{name}"))
     kind, beta = get("model.model"), record["beta"]
     if paper.family(record["dataset"]) is None:
-        return "", "", "a data set that the report has not"
+        return "", "", "a data set that the report does not have"
     if kind in _BASELINES:
         return _BASELINES[kind], "", None
     if kind != "@vae()":
@@ -71,7 +77,7 @@ def _labels(record: dict[str, Any]) -> tuple[str, str, str | None]:
     if not isinstance(beta, (int, float)):
         return "", "", f"a β that changes ({beta})"
     if beta not in paper.BETAS:
-        return "", "", f"β = {beta:g}, which the report has not"
+        return "", "", f"β = {beta:g}, which the report does not have"
     if (likelihood := get("reconstruction_loss.loss_fn")) != _LIKELIHOOD:
         return "", "", f"likelihood {likelihood} instead of {_LIKELIHOOD}"
     pair = (str(get("encoder.encoder_fn")), str(get("decoder.decoder_fn")))
@@ -91,7 +97,7 @@ def _one_configuration(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFr
         for each in groups[1:]:
             notes.append(
                 f"{dataset}: another configuration of {' '.join(filter(None, (model, architecture)))} "
-                f"({each['size'].max():,.0f} steps or images, {each['seed'].nunique()} seeds)"
+                f"({each['size'].max():,.0f} steps or images, {counted(each['seed'].nunique(), 'seed')})"
             )
     import pandas as pd
 
@@ -119,6 +125,11 @@ class Subject(NamedTuple):
         """The report's name of the data set."""
         return paper.family(self.dataset) or self.dataset
 
+    @property
+    def slug(self) -> str:
+        """The subject in the name of a file; a data set of the user may have any name."""
+        return re.sub(r"[^A-Za-z0-9]+", "_", f"{self.dataset} {self.architecture}").strip("_")
+
     def __str__(self) -> str:
         return f"{self.dataset}, {self.architecture}"
 
@@ -137,8 +148,8 @@ class Evidence:
     def datasets(self, family: str) -> list[str]:
         """The data sets of the report's `family` that have runs; where none has, the official one."""
         names = paper.DATA_SETS[family]
-        there = set(self.rows["dataset"])
-        return [name for name in names if name in there] or [names[0]]
+        there = {name for name in self.rows["dataset"] if paper.family(name) == family}
+        return [name for name in names if name in there] + sorted(there - {*names}) or [names[0]]
 
     def subjects(self, *families: str) -> list[Subject]:
         """What the report trained of `families`, and what else has runs; a data set by the names that have runs."""
@@ -159,7 +170,7 @@ class Evidence:
         self, subject: Subject, model: str, *, pairs: int = PAIRS, classifier: str = CLASSIFIER, asked: str = ALL
     ) -> np.ndarray:
         """The β-VAE metric's accuracies on points not fitted to, in percent."""
-        found = self._scores.get((*_place(subject, model), pairs, classifier, asked), {})
+        found = self.score_by_seed(subject, model, pairs=pairs, classifier=classifier, asked=asked)
         return np.array([found[seed] for seed in sorted(found)])
 
     def by_seed(self, subject: Subject, model: str, name: str, **only: object) -> dict[int, float]:
@@ -175,9 +186,11 @@ class Evidence:
             int(seed): float(each) for seed, each in numbers.groupby(part.loc[numbers.index, "seed"]).mean().items()
         }
 
-    def score_by_seed(self, subject: Subject, model: str, asked: str) -> dict[int, float]:
-        """Training seed → accuracy in percent at the default L and classifier."""
-        return self._scores.get((*_place(subject, model), PAIRS, CLASSIFIER, asked), {})
+    def score_by_seed(
+        self, subject: Subject, model: str, *, pairs: int = PAIRS, classifier: str = CLASSIFIER, asked: str = ALL
+    ) -> dict[int, float]:
+        """Training seed → accuracy in percent."""
+        return self._scores.get((*_place(subject, model), pairs, classifier, asked), {})
 
     def cell(self, subject: Subject, model: str) -> pd.DataFrame:
         """The rows of a cell."""
@@ -192,7 +205,7 @@ def _place(subject: Subject, model: str) -> tuple[str, str, str]:
 def _beta_vae(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a cell, seed and setting: pairs (L), classifier, asked, value in [0, 1]."""
     wanted = (rows["evaluation_results.metric"] == "beta_vae") & (rows["representation"] == "mean")
-    wanted &= column(rows, "evaluation_config.evaluation.split").fillna("all") == "all"
+    wanted &= column(rows, "evaluation_config.evaluation.split").astype(object).fillna("all") == "all"
     found = rows.loc[wanted, _KEYS].copy()
     part = rows[wanted]
     stem = "evaluation_results.metric_parameters"
@@ -229,12 +242,12 @@ class Distance(NamedTuple):
         return f"{self.name} ({self.codes} codes{f', {self.images:,} images a side' if self.images else ''})"
 
 
-def distances(evidence: Evidence, subject: Subject) -> dict[Distance, dict[str, list[float]]]:
-    """Distance → β-VAE → values over seeds. FID of reconstructions and of samples are there even where nothing was run."""
+def distances(evidence: Evidence, subject: Subject) -> dict[Distance, dict[str, dict[int, float]]]:
+    """Distance → β-VAE → seed → value. FID of reconstructions and of samples are there even where nothing was run."""
     rows = evidence.rows[
         (evidence.rows["dataset"] == subject.dataset) & (evidence.rows["architecture"] == subject.architecture)
     ]
-    found: dict[Distance, dict[str, list[float]]] = {}
+    found: dict[Distance, dict[str, dict[int, float]]] = {}
     for name in sorted(_names(rows.columns), key=lambda each: (not each.startswith("fid_"), each)):
         scored = rows[column(rows, f"{_STEM}{name}").notna()].assign(
             images=lambda part: column(part, _IMAGES).map(value)
@@ -244,7 +257,7 @@ def distances(evidence: Evidence, subject: Subject) -> dict[Distance, dict[str, 
             found[key] = {model: _values(part[part["model"] == model], name) for model in paper.VAES}
     for name in _ALWAYS:
         if not any(each.name == name for each in found):
-            found[Distance(name, None, None)] = {model: [] for model in paper.VAES}
+            found[Distance(name, None, None)] = {model: {} for model in paper.VAES}
     return found
 
 
@@ -253,9 +266,9 @@ def _names(columns: list[str]) -> set[str]:
     return {name for name in names if not name.endswith("_std")}
 
 
-def _values(part: pd.DataFrame, name: str) -> list[float]:
+def _values(part: pd.DataFrame, name: str) -> dict[int, float]:
     numbers = part[f"{_STEM}{name}"].map(value).astype(float)
-    return [float(each) for each in numbers.groupby(part["seed"]).mean()]
+    return {int(seed): float(each) for seed, each in numbers.groupby(part["seed"]).mean().items()}
 
 
 class Summary(NamedTuple):
@@ -272,6 +285,11 @@ def summary(values: Seeds) -> Summary | None:
     if not array.size:
         return None
     return Summary(float(array.mean()), float(array.std(ddof=1)) if array.size > 1 else None, array.size)
+
+
+def counted(number: int, what: str) -> str:
+    """A number with its noun, which gets an s unless it is one: "1 seed", "1,200 steps"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def best_half(values: Seeds) -> np.ndarray:

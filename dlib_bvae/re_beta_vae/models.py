@@ -1,4 +1,4 @@
-"""A run's directory → pictures of what its network does, and its curves of training."""
+"""A run's directory → what the report's figures show of its network, and its curves of training."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import numpy as np
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData, training_sample
 from dlib_bvae.errors import UserError
+from dlib_bvae.models import decoding
+from dlib_bvae.re_beta_vae import charts
 from dlib_bvae.re_beta_vae.rows import value
-from dlib_bvae.visualize import diagrams, latents, pictures, traversals
+from dlib_bvae.visualize import diagrams, latents, traversals
 
-LATENTS, VALUES, RANGE = 8, 9, 2.0  # of a traversal; it goes from −RANGE to RANGE
-_SAMPLE = 2_000
+LATENTS, VALUES = 8, 9  # of a traversal
+SAMPLE = 2_000
 _SHOWN = 10
 Curve = tuple[list[int], list[float]]  # steps and values
 _STEMS = ("train_results.frechet_curve.", "train_results.fid_curve.")  # the second: as results were written before 0.2
@@ -38,51 +40,65 @@ def _opened(folder: Path) -> tuple[ImageData, Any]:
     return same_data(folder), found
 
 
-def traversal(folder: Path) -> bytes:
-    """Figure 4: PNG of the LATENTS latents with the largest KL, one a row; the others are those of the image with median factors.
+def traversal(folder: Path) -> charts.Tiles:
+    """Figure 4: the image with median factors and its reconstruction, then the LATENTS latents with the largest KL, one a row.
 
-    Columns: values of the latent from −RANGE to RANGE. Labels: the latent and its KL in nats, over images as training shows them.
+    A latent goes in even steps from the least to the largest posterior mean of images as training shows them, the others stay
+    as encoded. At the step nearest to the image's own code stands that code: the column is marked, its tile is the
+    reconstruction. Labels: the latent, its KL in nats over the same images, and its range.
     """
     data, model = _opened(folder)
     mean, log_variance = model.encode(data.observations_at(_rows(data)))
     if log_variance is None:
         raise UserError(f"the SavedModel of {folder} gives no log variance, so its latents have no KL")
     kl = latents.kl_per_latent(mean, log_variance)
-    (start,) = model.encode(data.observations_at(_median(data)))[0]
+    image = data.observations_at(_median(data))
+    (start,) = model.encode(image)[0]
     shown = np.argsort(-kl, kind="stable")[:LATENTS]
-    values = np.tile(np.linspace(-RANGE, RANGE, VALUES), (len(shown), 1))
-    rows = pictures.decoded(model.decode, traversals.traverse(start, shown, values))
-    return pictures.png(pictures.labelled(list(rows), [f"z{latent}, {kl[latent]:.2f} nats" for latent in shown]))
+    values = traversals.code_extremes(mean[:, shown], VALUES)
+    ends = values[:, [0, -1]].copy()
+    marked = np.abs(values - start[shown, None]).argmin(axis=1)
+    values[np.arange(len(shown)), marked] = start[shown]
+    rows = decoding.decoded(model.decode, decoding.traverse(start, shown, values))
+    first = np.concatenate([image, model.decode(start[None].astype(np.float32))])
+    labels = [f"z{latent}, {kl[latent]:.2f} nats\n{_range(*each)}" for latent, each in zip(shown, ends, strict=True)]
+    return charts.Tiles([first, *rows], ["image, reconstruction", *labels], [None, *map(int, marked)])
 
 
-def walk(folder: Path) -> list[tuple[str, np.ndarray]]:
-    """Figure 5: factor → posterior means (values, 2) while it goes through its values from the median factors, in two components.
+def _range(low: float, high: float) -> str:
+    return f"{low:.1f} … {high:.1f}".replace("-", "\N{MINUS SIGN}")
 
-    The components are the first two principal ones of the means of images as training shows them, in the latents' unit.
+
+def walk(folder: Path) -> charts.Walk:
+    """Figure 5: codes while each factor goes through its values from the median factors, in the first two principal components.
+
+    The components are those of the posterior means of images as training shows them, which are the cloud.
     """
     data, model = _opened(folder)
     if not isinstance(data, GroundTruthData):
         raise UserError(f"{data.name} has no factors to walk through")
-    plane = diagrams.plane_of(model.encode(data.observations_at(_rows(data)))[0])
-    paths = diagrams.median_paths(data)
-    return [(name, plane.project(model.encode(data.observations_at(rows))[0])) for name, rows, _ in paths]
+    cloud = model.encode(data.observations_at(_rows(data)))[0]
+    paths = [
+        (name, model.encode(data.observations_at(rows))[0], start) for name, rows, start in diagrams.median_paths(data)
+    ]
+    return charts.Walk(diagrams.plane_of(cloud), cloud, paths)
 
 
-def reconstructions(folder: Path) -> bytes:
-    """Figures 9 and 10: PNG of images above what the run makes of their posterior means."""
+def reconstructions(folder: Path) -> charts.Tiles:
+    """Figures 9 and 10: images above what the run makes of their posterior means."""
     data, model = _opened(folder)
     images = data.observations_at(np.sort(training_sample(data, _SHOWN, seed=0)))
-    return pictures.png(pictures.labelled([images, model.decode(model.encode(images)[0])], ["images", "decoded"]))
+    return charts.Tiles([images, model.decode(model.encode(images)[0])], ["image", "reconstruction"])
 
 
-def samples(data: ImageData) -> bytes:
-    """Figures 1 and 2: PNG of images of a data set, chosen at random by seed 0."""
+def samples(data: ImageData) -> charts.Tiles:
+    """Figures 1 and 2: images of a data set, chosen at random by seed 0."""
     images = data.observations_at(training_sample(data, 2 * _SHOWN, seed=0))
-    return pictures.png(pictures.labelled([images[:_SHOWN], images[_SHOWN:]] if len(images) > _SHOWN else [images]))
+    return charts.Tiles([images[:_SHOWN], images[_SHOWN:]] if len(images) > _SHOWN else [images])
 
 
 def _rows(data: ImageData) -> np.ndarray:
-    return np.sort(training_sample(data, _SAMPLE, seed=0))
+    return np.sort(training_sample(data, SAMPLE, seed=0))
 
 
 def _median(data: ImageData) -> np.ndarray:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+from dlib_bvae.datasets.images import OFFICIAL, RENDERED
 
 BETAS = (0.1, 1.0, 4.0, 10.0)
 VAES = tuple(f"{beta:g}-VAE" for beta in BETAS)
@@ -22,7 +25,11 @@ DATA_SETS = {
     "CIFAR-10": ("cifar10",),
     "CIFAR-100": ("cifar100",),
 }
+_CIFAR = re.compile(r"(?:(?:from_file|image_folder)\()?cifar[-_]?(100?)(?!\d)[^()]*\)?", re.IGNORECASE)
+_JPEG = re.compile(r"jpe?g|re.?encoded", re.IGNORECASE)
+_LABEL = re.compile(r" \((?:re-encoded|re-encoded or unverified|unverified)\)$")
 WITH_FACTORS = ("2Dshapes", "3Dshapes", "MPI3D-toy")
+FACTORS = {"2Dshapes": 5, "3Dshapes": 6, "MPI3D-toy": 7}
 WITHOUT_SHAPE = ("scale", "orientation", "position_x", "position_y")
 
 
@@ -103,18 +110,41 @@ DEFECTS = (
     "Its MLP classifier keeps dropout on when it is tested and has no activation between its first two layers.",
     "One optimiser's state is shared by the classifiers of the VAE, of PCA and of ICA.",
     "Its MIG reshapes a matrix where it must transpose it.",
-    "Its FID is between images and their own reconstructions (posterior sampled), and Table 3 sets it beside WGAN-GP's, "
+    "Its FID is between images and their own reconstructions (posterior sampled), and Table 3 sets it next to WGAN-GP's, "
     "which is of samples from the prior: two different quantities.",
 )
 
 
 def family(dataset: str) -> str | None:
-    """The report's name of the data set called `dataset` here, None where it has none."""
-    return next((name for name, ours in DATA_SETS.items() if dataset in ours), None)
+    """The report's name of the data set called `dataset` here, or labelled so; None where it has none.
+
+    CIFAR has it by any name that begins so, as cifar10_jpeg or image_folder(cifar100), whatever its files are.
+    """
+    name = _LABEL.sub("", dataset)
+    if cifar := _CIFAR.fullmatch(name):
+        return f"CIFAR-{cifar[1]}"
+    return next((known for known, ours in DATA_SETS.items() if name in ours), None)
+
+
+def labelled(dataset: str, origin: str) -> str:
+    """The name of a data set whose results record `origin`; it says so where the files are not known to be the official ones."""
+    if origin in (OFFICIAL, RENDERED):
+        return dataset
+    if not (family(dataset) or "").startswith("CIFAR"):
+        return f"{dataset} (unverified)"
+    return f"{dataset} (re-encoded)" if _JPEG.search(f"{dataset} {origin}") else f"{dataset} (re-encoded or unverified)"
 
 
 def described(dataset: str) -> str:
-    """`dataset` with what its pixels are: the official files' or rendered here."""
+    """A labelled data set with what its pixels are: the official files', rendered here, or others."""
+    if _LABEL.search(dataset):
+        return f"{dataset[:-1]}, not the official files)"
     return (
         f"{dataset} ({'rendered here, not the official files' if dataset.endswith('_rendered') else 'official files'})"
     )
+
+
+def chance(dataset: str, *, without_shape: bool = False) -> float | None:
+    """The β-VAE metric of codes that carry nothing, in percent: 1 / factors asked for; None where the report has no factors."""
+    factors = FACTORS.get(family(dataset) or "")
+    return None if factors is None else 100 / (factors - without_shape)

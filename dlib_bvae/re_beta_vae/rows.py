@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.analysis.frame import CODES, RUN, SEED, collect, current_column, is_number
+from dlib_bvae.analysis.frame import CODES, ORIGIN, RUN, SEED, collect, current_column, is_number
 from dlib_bvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 _UUID, METRIC = "evaluation_results.uuid", "evaluation_results.metric"
 _NEEDED = (_UUID, METRIC, "config", RUN)
+STARTED, FINGERPRINT = "train_results.started", "train_results.fingerprint"
+VERSION, COMMIT = (f"evaluation_results.environment.{name}" for name in ("package_version", "git_commit"))
 _TEXTS = (
-    *("train_results.dataset", "train_results.fingerprint", "train_results.model"),
+    *("train_results.dataset", FINGERPRINT, "train_results.model", ORIGIN, STARTED, VERSION, COMMIT),
     *("postprocess_results.representation", "evaluation_config.evaluation.split", "path", CODES),
 )
 _WHOLE = ("train_results.steps", "train_results.num_samples")

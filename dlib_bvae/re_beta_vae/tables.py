@@ -1,11 +1,10 @@
-"""The study's scores → the report's tables beside the paper's: what was trained, Tables 1 to 3, the numbers of its charts."""
+"""The study's scores → the report's tables next to the paper's: training set-up, Tables 1 to 3, the numbers of its charts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlib_bvae.re_beta_vae import paper
-from dlib_bvae.re_beta_vae.claims import by_classifier
 from dlib_bvae.re_beta_vae.evidence import (
     ALL,
     CLASSIFIER,
@@ -19,6 +18,7 @@ from dlib_bvae.re_beta_vae.evidence import (
     median,
     summary,
 )
+from dlib_bvae.re_beta_vae.findings import by_classifier
 from dlib_bvae.re_beta_vae.rows import column, value
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ NONE = "–"
 
 
 class Table(NamedTuple):
-    """Text only. header: of the columns; the first cell of a row names it."""
+    """Text only. name: of its files. header: of the columns; the first cell of a row names it."""
 
+    name: str
     title: str
     header: list[str]
     rows: list[list[str]]
@@ -49,6 +50,14 @@ def middle(values: Seeds) -> str:
     """The median of values (seeds,)."""
     found = median(values)
     return NOT_RUN if found is None else f"{found:.2f}"
+
+
+def spread(values: Seeds) -> str:
+    """The median of values (seeds,), their minimum and maximum and their number."""
+    if not len(values):
+        return NOT_RUN
+    ends = f"{min(values):.2f} … {max(values):.2f}; " if len(values) > 1 else ""
+    return f"{middle(values)} ({ends}{len(values)})"
 
 
 def table_1(evidence: Evidence) -> list[Table]:
@@ -78,17 +87,20 @@ def _table_1(evidence: Evidence, subject: Subject) -> Table:
         ]
         rows.append(row)
     return Table(
+        f"table_1_{subject.slug}",
         f"Table 1: {paper.described(subject.dataset)}, {subject.architecture}: β-VAE metric, %",
         [*header, "Higgins et al. 2016", "seeds", "steps"],
         rows,
-        _notes_1(of_paper),
+        _notes_1(subject.dataset, of_paper),
     )
 
 
-def _notes_1(of_paper: bool) -> list[str]:
+def _notes_1(dataset: str, of_paper: bool) -> list[str]:
     notes = [
         f"Here: L = {PAIRS}, {paper.CLASSIFIERS[CLASSIFIER]}, points that the classifier was not fitted to. 4 factors: shape "
-        "varies and is never asked for. PCA and ICA have no steps; the number of images that they were fitted to stands there."
+        "varies but is never the fixed factor. Chance: "
+        f"{paper.chance(dataset):.0f} % with 5 factors, {paper.chance(dataset, without_shape=True):.0f} % with 4. PCA and "
+        "ICA have no steps; in their place stands the number of images used for fitting."
     ]
     if of_paper:
         return [
@@ -104,7 +116,7 @@ def _notes_1(of_paper: bool) -> list[str]:
 
 
 def steps(evidence: Evidence, subject: Subject, model: str) -> str:
-    """How long a cell's runs were trained, or how many images they were fitted to."""
+    """How long a cell's runs were trained, or how many images were used for fitting them."""
     sizes = sorted(set(evidence.cell(subject, model)["size"]))
     unit = "" if model.endswith("-VAE") else " images"
     return ", ".join(f"{int(size):,}{unit}" for size in sizes) or NOT_RUN
@@ -126,8 +138,8 @@ def selection(evidence: Evidence) -> list[Table]:
         header = [
             f"{kind}: {rule}" for kind, _ in kinds for rule in ("all seeds", "best half", "best", "median", "seeds")
         ]
-        title = f"Which seeds count: {paper.described(subject.dataset)}, {subject.architecture}, %"
-        tables.append(Table(title, ["model", *header], rows, []))
+        title = f"Effect of seed selection: {paper.described(subject.dataset)}, {subject.architecture}: β-VAE metric, %"
+        tables.append(Table(f"seed_selection_{subject.slug}", title, ["model", *header], rows, []))
     return tables
 
 
@@ -140,7 +152,10 @@ def table_2(evidence: Evidence) -> Table:
             [f"paper: {family}", *("{:.2f} ± {:.2f}".format(*theirs[name]) for name in paper.CLASSIFIERS), NONE]
         )
         for subject in evidence.subjects(family):
-            found = by_classifier(evidence, subject)
+            found = {
+                name: [score for by_seed in by_model.values() for score in by_seed.values()]
+                for name, by_model in by_classifier(evidence, subject).items()
+            }
             counts = sorted({len(each) for each in found.values()})
             rows.append(
                 [
@@ -150,12 +165,11 @@ def table_2(evidence: Evidence) -> Table:
                 ]
             )
     return Table(
+        "table_2",
         "Table 2: β-VAE metric by classifier, mean ± standard deviation over all β-VAE runs (β and seeds), %",
         ["data set", *paper.CLASSIFIERS.values(), "runs"],
         rows,
-        [
-            f"Here: all factors are asked for, L = {PAIRS}. The paper's 2Dshapes row pools five and four factors (see Table 1)."
-        ],
+        [f"Here: all factors, L = {PAIRS}. The paper's 2Dshapes row pools five and four factors (see Table 1)."],
     )
 
 
@@ -178,8 +192,9 @@ def _table_3(subject: Subject, found: dict) -> Table:
         rows.append(["paper: FID of samples", *([NONE] * len(paper.VAES)), f"{gan:.1f}" if gan else NONE, NONE])
     for distance, by_model in found.items():
         counts = ", ".join(dict.fromkeys(str(len(each)) for each in by_model.values()))
-        rows.append([str(distance), *(mean_and_std(each, 1) for each in by_model.values()), NONE, counts])
+        rows.append([str(distance), *(mean_and_std([*each.values()], 1) for each in by_model.values()), NONE, counts])
     return Table(
+        f"table_3_{subject.slug}",
         f"Table 3: {paper.described(subject.dataset)}, {subject.architecture}: Fréchet distances (lower is better)",
         ["distance", *paper.VAES, "WGAN-GP", "seeds"],
         rows,
@@ -195,9 +210,12 @@ def figure_3(evidence: Evidence) -> Table:
     rows = []
     for subject in evidence.subjects(*paper.WITH_FACTORS):
         values = {model: evidence.scores(subject, model) for model in paper.MODELS}
-        cells = [f"{middle(each)} ({len(each)})" if len(each) else NOT_RUN for each in values.values()]
-        rows.append([f"{paper.described(subject.dataset)}, {subject.architecture}", *cells])
-    return Table("Figure 3 in numbers: median score, all factors, % (seeds)", ["data set", *paper.MODELS], rows, [])
+        chance = f"{paper.chance(subject.dataset):.2f}"
+        rows.append(
+            [f"{paper.described(subject.dataset)}, {subject.architecture}", *map(spread, values.values()), chance]
+        )
+    title = "Figure 3 in numbers: median score, all factors, % (minimum … maximum; number of seeds)"
+    return Table("figure_3", title, ["data set", *paper.MODELS, "chance"], rows, [])
 
 
 def figure_6(evidence: Evidence) -> list[Table]:
@@ -209,7 +227,15 @@ def figure_6(evidence: Evidence) -> list[Table]:
             found = [evidence.scores(subject, model, pairs=pairs) for pairs in paper.PAIRS]
             rows.append([model, *map(middle, found), ", ".join(dict.fromkeys(str(len(each)) for each in found))])
         title = f"Figure 6 in numbers: {paper.described(subject.dataset)}, {subject.architecture}: median score by L, %"
-        tables.append(Table(title, ["model", *(f"L = {pairs}" for pairs in paper.PAIRS), "seeds"], rows, []))
+        tables.append(
+            Table(
+                f"figure_6_{subject.slug}",
+                title,
+                ["model", *(f"L = {pairs}" for pairs in paper.PAIRS), "seeds"],
+                rows,
+                [],
+            )
+        )
     return tables
 
 
@@ -228,7 +254,9 @@ def trained(evidence: Evidence) -> Table:
             rows.append([f"paper: {subject.family}, {subject.architecture}", *cells])
         rows.append([f"{paper.described(subject.dataset)}, {subject.architecture}", *_ours(part)])
     header = ["data set", "likelihood", "β", "optimiser", "batch", "latents", "steps", "seeds"]
-    return Table("β-VAEs", header, rows, ["The paper states neither steps nor epochs."])
+    return Table(
+        "training_set_up", "β-VAEs: training set-up", header, rows, ["The paper states neither steps nor epochs."]
+    )
 
 
 def _ours(part: pd.DataFrame) -> list[str]:
@@ -260,7 +288,7 @@ def _joined(entries: pd.Series) -> str:
 
 
 def fitted(evidence: Evidence) -> Table:
-    """PCA and ICA: images they were fitted to."""
+    """PCA and ICA: images used for fitting."""
     rows = []
     for family in paper.WITH_FACTORS:
         for dataset in evidence.datasets(family):
@@ -272,4 +300,5 @@ def fitted(evidence: Evidence) -> Table:
                 rows.append(
                     [f"{paper.described(dataset)}, {model}", sizes, f"{images[family != '2Dshapes']:,}", listed]
                 )
-    return Table("PCA and ICA: images that they were fitted to", ["data set", "here", "paper", "seeds"], rows, [])
+    header = ["data set", "images here", "images in the paper", "seeds"]
+    return Table("fitting", "PCA and ICA: images used for fitting", header, rows, [])

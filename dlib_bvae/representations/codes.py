@@ -137,10 +137,10 @@ def _blocks(codes: np.ndarray, kind: str) -> Iterator[np.ndarray]:
 
 
 def check_width(latents: int) -> None:
-    """Raises UserError for more than MOST_LATENTS numbers an image."""
+    """Raises UserError for more than MOST_LATENTS numbers per image."""
     if latents > MOST_LATENTS:
         raise UserError(
-            f"codes may have at most {MOST_LATENTS} numbers an image, as a sample of more does not fit into memory; got "
+            f"codes may have at most {MOST_LATENTS} numbers per image, as a sample of more does not fit into memory; got "
             f"{latents}; give fewer, for instance their principal components"
         )
 

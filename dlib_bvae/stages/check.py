@@ -17,7 +17,7 @@ from dlib_bvae import metrics
 from dlib_bvae.artifacts.record import check_writable
 from dlib_bvae.config import configuration
 from dlib_bvae.datasets.cache import cache_dir
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.metrics.constructed import FactorGrid
 
 # What docs/performance.md says of 2 cores with AVX2 (benchmarks/results/training_speed.json and beta_vae_cost.json).
@@ -177,5 +177,5 @@ def _slow(times: float) -> str:
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         reasons.append("TF_ENABLE_ONEDNN_OPTS=0, which turns fast kernels off")
     if hasattr(os, "getloadavg"):
-        reasons[0] += f", the load is {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        reasons[0] += f", the load is {os.getloadavg()[0]:.1f} on {pluralize(os.cpu_count() or 1, 'core')}"
     return f"{times:.0f} times slower than documented; look at {' and '.join(reasons)}"

@@ -17,7 +17,7 @@ from dlib_bvae.artifacts import Work, open_run
 from dlib_bvae.artifacts.names import shortened
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.registry import configurable
 from dlib_bvae.runtime import say
@@ -237,7 +237,9 @@ def _checked(each: Any, count: int) -> dict[str, Sequence[Any]]:
         if key == "model.random_seed":
             raise UserError("the seeds of an ensemble are ensemble.seeds; leave model.random_seed out of ensemble.each")
         if not isinstance(values, (list, tuple)) or len(values) != count:
-            raise UserError(f"ensemble.each[{key!r}] must be a list of {count} values, one a seed; got {values!r}")
+            raise UserError(
+                f"ensemble.each[{key!r}] must be a list of {pluralize(count, 'value')}, one per seed; got {values!r}"
+            )
         if odd := [value for value in values if not isinstance(value, _LITERALS)]:
             raise UserError(f"ensemble.each[{key!r}] may hold numbers, texts and truth values; got {odd[0]!r}")
     return dict(each)

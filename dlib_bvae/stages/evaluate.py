@@ -32,7 +32,7 @@ from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import DATASETS, ImageData
 from dlib_bvae.dlib_gin import asked_metrics
-from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, warn_once
+from dlib_bvae.errors import NotApplicable, UserError, is_disk_full, pluralize, warn_once
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.engine.null import NULL
 from dlib_bvae.metrics.score_info import MISSING
@@ -123,7 +123,8 @@ def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -
         work, part = postprocess.encode_once(trained)
         used = work.used()
     codes = postprocess.codes_in(work, lambda: trained.encoder(part))
-    return Representation(work.directory, stage, part, codes, trained.decoder, trained.model), used
+    called = f"{trained.results['model']} on {part.name}, seed {trained.results['seed']}"
+    return Representation(work.directory, stage, part, codes, trained.decoder, trained.model, called), used
 
 
 def _opened(
@@ -223,7 +224,7 @@ def _refusal(refusals: dict[str, UserError], asked: int, skip_inapplicable: bool
         print(f"{'left out' if name in skipped else 'refused'}: {name}: {refusal}", file=sys.stderr)
     if refused := [name for name in refusals if name not in skipped]:
         return UserError(
-            f"{len(refused)} of {asked} metrics could not be scored: {', '.join(refused)}; the lines above say why"
+            f"{len(refused)} of {pluralize(asked, 'metric')} could not be scored: {', '.join(refused)}; the lines above say why"
         )
     if len(skipped) == asked:
         return UserError("no metric applies to these codes and data; the lines above say why")
@@ -275,7 +276,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
         )
     results = {**scores, **ours}
     work.name(folder(name))
-    save_matrices(work.begin(), scores, metrics.matrices(name), scoring.data)
+    save_matrices(work.begin(), scores, metrics.matrices(name), scoring.data, f"{name} · {representation.called}")
     work.finish(results, earlier=representation.directory)
     say(f"{work.directory}: {_shown(results)} ({seconds:.1f} s)")
     return work

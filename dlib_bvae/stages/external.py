@@ -147,6 +147,7 @@ def represent(
         "fingerprint": data.fingerprint,
         "origin": data.origin,
     }
+    called = f"{source.name} on {data.name}"
     work = Work(
         _CODES if codes is not None else _SAVED_MODEL,
         source.output_dir / ("codes" if codes is not None else stage_name()),
@@ -163,13 +164,13 @@ def represent(
             work.relabel({key: recorded[key] for key in ("model", "dataset")})
         else:
             _write(work, source, recorded, codes)
-        return Representation(work.directory, work.directory, data, codes, lambda: None, lambda: None), work
+        return Representation(work.directory, work.directory, data, codes, lambda: None, lambda: None, called), work
     model: Path = source.saved_model  # type: ignore[assignment]
     encode(work, lambda: (load_encoder(model), data), {**recorded, "saved_model": model}, overwrite)
     work.relabel({key: recorded[key] for key in ("model", "dataset")})
     found = codes_in(work, lambda: (load_encoder(model), data), "run the same command again with --overwrite")
     functions = (lambda: load_decoder(model), lambda: load_model(model))
-    return Representation(work.directory, work.directory, data, found, *functions), work
+    return Representation(work.directory, work.directory, data, found, *functions, called), work
 
 
 def _is_whole(work: Work, read: bool) -> bool:

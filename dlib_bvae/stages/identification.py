@@ -20,7 +20,7 @@ from dlib_bvae import metrics
 from dlib_bvae.artifacts import config_dict
 from dlib_bvae.artifacts.record import make_directory, writing
 from dlib_bvae.config import configuration
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.metrics.constructed import (
     ELEMENTWISE,
     GRIDS,
@@ -302,7 +302,7 @@ def _of_metric(metric: str, frame: pd.DataFrame) -> list[str]:
         lines += [*_lines(["score", "claims", AGREES, UNCLEAR, DISAGREES, "disagrees on"], rows), ""]
     refused = part[part["verdict"] == NO_SCORE]
     for reason, each in refused.groupby(refused["reason"].map(_first_part), sort=False):
-        lines += [f"not applicable in {len(each)} rows ({_names(each['structure'])}): {reason}", ""]
+        lines += [f"not applicable in {pluralize(len(each), 'row')} ({_names(each['structure'])}): {reason}", ""]
     return lines
 
 

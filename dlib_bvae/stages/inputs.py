@@ -92,6 +92,7 @@ class Representation(NamedTuple):
     """Codes (images, latents) of `data` in index order; `directory` of their stage, `output`: where what is made of them goes.
 
     decoder: makes the function latents → images, or None where there is none. model: makes all that the model can do, or None.
+    called: the model in the titles of pictures.
     """
 
     directory: Path
@@ -100,6 +101,7 @@ class Representation(NamedTuple):
     codes: np.ndarray | CodesOnDemand
     decoder: Callable[[], Decode | None]
     model: Callable[[], SavedModel | None]
+    called: str = ""
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The postprocessing stage: a trained model's codes of its data set's whole grid, of a probe of it, or when metrics ask for them."""
+"""The postprocessing stage: a trained model's codes of a data set's whole grid, of a probe of it, or as metrics ask for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
 from dlib_bvae.datasets import GroundTruthData, ImageData
 from dlib_bvae.datasets.derived.subsets import Subsample
-from dlib_bvae.errors import UserError, check_integer, unknown
+from dlib_bvae.errors import UserError, check_integer, pluralize, unknown
 from dlib_bvae.registry import configurable
 from dlib_bvae.representations.codes import (
     CODES_FILES,
@@ -215,11 +215,13 @@ def encode(
     }
     equal = before.pop("sha256", None) == description["sha256"]
     if equal and finish_equal(work, before, results, earlier):
-        say(f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s; the codes are equal to those before")
+        say(
+            f"{work.directory}: encoded {pluralize(num_images, 'image')} in {seconds:,.0f} s; the codes are equal to those before"
+        )
         return
     say_dropped(work.directory)
     work.finish(results, earlier)
-    say(f"{work.directory}: encoded {num_images:,} images in {seconds:,.0f} s")
+    say(f"{work.directory}: encoded {pluralize(num_images, 'image')} in {seconds:,.0f} s")
 
 
 def _on_demand(work: Work, encoder: Encoder, recorded: Mapping[str, Any], earlier: Path | None) -> None:
@@ -277,4 +279,5 @@ def say_dropped(directory: Path) -> None:
     """Says how many results go with the codes in `directory`, where others take their place."""
     made = sum(path.parents[2] != directory for path in directory.rglob("results/json/*_results.json"))
     if made:
-        say(f"{directory}: the codes are others than before; what was made from those goes with them ({made} results)")
+        results = pluralize(made, "result")
+        say(f"{directory}: the codes differ from those before; what was computed from those goes with them ({results})")

@@ -20,7 +20,7 @@ from dlib_bvae.artifacts.identity import config_hash
 from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
 from dlib_bvae.artifacts.trust import trusting
 from dlib_bvae.config import configuration, say_unused
-from dlib_bvae.errors import check_integer
+from dlib_bvae.errors import check_integer, pluralize
 from dlib_bvae.metrics import CLASSIFIERS
 from dlib_bvae.metrics.sensitivity import beta_vae_sensitivity
 from dlib_bvae.registry import configurable
@@ -176,7 +176,7 @@ def _score_once(trained: TrainedRun, data: Any, encoding: Work, overwrite: bool)
     }
     work.begin()
     work.finish(results, earlier=representation)
-    print(f"{work.directory}: {len(cells)} cells in {results['elapsed_time']:,.0f} s", flush=True)
+    print(f"{work.directory}: {pluralize(len(cells), 'cell')} in {results['elapsed_time']:,.0f} s", flush=True)
     return work
 
 

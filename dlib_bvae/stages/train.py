@@ -25,7 +25,7 @@ from dlib_bvae.artifacts import (
 from dlib_bvae.artifacts.record import results_standing
 from dlib_bvae.config import Configuration, configuration, say_unused
 from dlib_bvae.datasets import ImageData
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.image_quality.curve import frechet_curve
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.metrics.unsupervised import sampled_total_correlation
@@ -40,6 +40,8 @@ from dlib_bvae.training.callbacks.divergence import Divergence
 from dlib_bvae.training.callbacks.validation import make_validation
 from dlib_bvae.training.checkpoints import keep_newest, kept_step
 from dlib_bvae.training.devices import choose_strategy, determinism, scope
+from dlib_bvae.training.events import VALIDATION
+from dlib_bvae.training.examples import RECONSTRUCTED, examples_of
 from dlib_bvae.training.exports import exported_steps
 from dlib_bvae.training.feed import Feed, make_feed
 from dlib_bvae.training.loop import steps_of
@@ -62,7 +64,6 @@ REGISTRIES = (
     SCHEDULES,
     EXTRACTORS,
 )
-_EXAMPLES = 8
 _INITIAL = "model.initial_weights"
 _OF_FITS = ("model", "name", "random_seed")  # what a baseline reads of the settings
 # What turns a part of training on, and its further parameters with it.
@@ -76,7 +77,7 @@ TRAIN = Stage(
     way_out="choose another --model_dir, or --overwrite to begin again",
     continues=True,
     grows="model.training_steps",
-    kept=("checkpoint", "events*", "saved_model-*[0-9]"),
+    kept=("checkpoint", "events*", VALIDATION, "saved_model-*[0-9]"),
 )
 
 # What learns: the directory where it continues → the network (None: see Baseline.fit), and results with the seconds it took.
@@ -231,7 +232,7 @@ def finish(
     if isinstance(settings.model, Objective) and settings.model.total_correlation and isinstance(network, GaussianVAE):
         measured["gaussian_total_correlation"] = sampled_total_correlation(network.encode, data, settings.random_seed)
     if network is not None:
-        _export(network, _examples(data), work.part)
+        _export(network, examples_of(data)[:RECONSTRUCTED], work.part)
         measured["weights"] = weights_digest(work.part / "saved_model")
     seconds = measured.pop("seconds")
     results = {
@@ -250,10 +251,10 @@ def finish(
     }
     if uuid := _uuid_of_equal(work, results):
         results["uuid"] = uuid
-        say(f"{work.directory}: the outcome is equal to that before; codes, scores and pictures made from it stay")
+        say(f"{work.directory}: the outcome is equal to that before; codes, scores and pictures computed from it stay")
     work.finish(results)
     keep_newest(work.directory, settings.keep_checkpoints)
-    done = f"trained {results['steps']} steps" if "steps" in results else "fitted"
+    done = f"trained {pluralize(results['steps'], 'step')}" if "steps" in results else "fitted"
     loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
     say(f"{work.directory}: {done} in {seconds:,.0f} s{loss}")
 
@@ -294,18 +295,20 @@ def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) ->
     if step is None and work.grown_from:
         work.abandon()
         raise UserError(
-            f"{work.directory} keeps no checkpoint, so it cannot be extended to {settings.training_steps} steps (model."
+            f"{work.directory} keeps no checkpoint, so it cannot be extended to {settings.training_steps:,} steps (model."
             "keep_checkpoints was 0, or the folder was deleted); --overwrite trains from the start"
         )
     if step is not None and step > settings.training_steps:
         raise UserError(
-            f"{work.part} has taken {step} steps already, which are more than model.training_steps = "
+            f"{work.part} has taken {pluralize(step, 'step')} already, which is more than model.training_steps = "
             f"{settings.training_steps}; {TRAIN.way_out}"
         )
     _check_exported(work.part, [each for each in settings.export_steps if each < (step or 0)])
     if work.grown_from:
         verb = "extends" if work.grown_from[-1] < settings.training_steps else "shortens"
-        say(f"{work.directory}: {verb} a training of {work.grown_from[-1]} steps to {settings.training_steps}")
+        say(
+            f"{work.directory}: {verb} a training of {pluralize(work.grown_from[-1], 'step')} to {settings.training_steps:,}"
+        )
         if depends_on_total(settings, trainer.callbacks):
             work.given["continued_from"] = work.grown_from
             say(
@@ -370,7 +373,7 @@ def _export(network: Model, examples: np.ndarray, part: Path) -> None:
 def build(
     data: ImageData, settings: TrainingSettings, shared: Feed | None = None, begun: bool = False
 ) -> tuple[Trainer, np.ndarray]:
-    """The trainer on `data`, and the observations whose reconstructions are logged.
+    """The trainer on `data`, and the observations by which it is watched (see examples_of).
 
     shared: see make_feed. begun: whether a checkpoint has its weights, so that where they start does not matter any more.
     """
@@ -390,10 +393,4 @@ def build(
     # In this order they are called: what validation ends is ended before the curve's last point.
     callbacks = (Divergence(settings.loss_window), validation, frechet_curve(data))
     watching = [callback for callback in callbacks if callback is not None]
-    return Trainer(network, optimizer, feed, settings, watching, strategy), _examples(data)
-
-
-def _examples(data: ImageData) -> np.ndarray:
-    """A few observations to be reconstructed."""
-    rows = np.random.default_rng(0).choice(data.num_images, size=min(_EXAMPLES, data.num_images), replace=False)
-    return data.observations_at(rows)
+    return Trainer(network, optimizer, feed, settings, watching, strategy), examples_of(data)

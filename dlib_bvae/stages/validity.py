@@ -50,7 +50,7 @@ def run(
 ) -> list[Path]:
     """Scores known codes, and returns the files written.
 
-    Curves: codes of a grid of 6 × 8 × 10 × 12 factor values, perturbed in each way; validity.csv (one row a score), validity.md
+    Curves: codes of a grid of 6 × 8 × 10 × 12 factor values, perturbed in each way; validity.csv (one row per score), validity.md
     (each score without and with the most of each perturbation) and validity.png. The table: factors of each structure, codes of
     which theory says how far they are identified, and data of each size (see identification.py); identification.csv, .md, .png.
 

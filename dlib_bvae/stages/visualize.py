@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,27 +31,35 @@ from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
 from dlib_bvae.runtime import say
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.inputs import TrainedRun, opened_run
+from dlib_bvae.stages.run_facts import facts_of, score_digests
 from dlib_bvae.visualize import sections, traversals
-from dlib_bvae.visualize.latents import latents_of
-from dlib_bvae.visualize.page import Section, page
-from dlib_bvae.visualize.sections import Run, Settings
+from dlib_bvae.visualize.latents import explained_variance, latents_of
+from dlib_bvae.visualize.page import Facts, Section, page, pictures_of
+from dlib_bvae.visualize.sections import Drawn, Run, Settings
 
-VISUALIZE = Stage("visualize", again="drawing again")
+VISUALIZE = Stage("visualize", version=2, again="drawing again")
 _BATCH = 256
 _AMOUNTS = "latents"
-SECTIONS = {
-    "data": ("Data", sections.data_samples),
-    "reconstructions": ("Reconstructions", sections.reconstructions),
-    "samples": ("Samples", sections.random_samples),
-    _AMOUNTS: ("What each latent carries", sections.amounts),
-    "prior-traversals": ("Traversals: prior", traversals.over_prior),
-    "posterior-traversals": ("Traversals: range of the codes", traversals.over_posterior),
-    "quantile-traversals": ("Traversals: quantiles of the codes", traversals.over_quantiles),
-    "animation": ("Animation", traversals.animation),
-    "reconstruct-traverse": ("Traversals of further images", traversals.reconstruct_traverse),
-    "information": ("Latents and factors", sections.information),
-    "factor-traversals": ("Factors in the codes' plane", sections.factor_paths),
-    "curves": ("Training", sections.training_curves),
+_TRAVERSALS, _IMAGES = "Traversals", "Images"
+# Anchor in the page → title, group (sections of one group share a switch), and what draws it.
+SECTIONS: dict[str, tuple[str, str, Callable[[Run], Drawn]]] = {
+    "overview": ("Overview", "", traversals.overview),
+    _AMOUNTS: ("What each latent carries", "", sections.amounts),
+    "information": ("Latents and factors", "", sections.information),
+    "dendrogram": ("Factors that share latents", "", sections.factor_groups),
+    "precision-recall": ("Precision and recall of the factors", "", sections.precision_and_recall),
+    "interventions": ("Interventional effects", "", sections.effects),
+    "factor-traversals": ("Factor paths in PCA space", "", sections.factor_paths),
+    "posterior-traversals": ("range of the codes", _TRAVERSALS, traversals.over_posterior),
+    "prior-traversals": ("prior", _TRAVERSALS, traversals.over_prior),
+    "quantile-traversals": ("quantiles of the codes", _TRAVERSALS, traversals.over_quantiles),
+    "reconstruct-traverse": ("further images", _TRAVERSALS, traversals.reconstruct_traverse),
+    "animation": ("animation", _TRAVERSALS, traversals.animation),
+    "reconstructions": ("reconstructions", _IMAGES, sections.reconstructions),
+    "samples": ("samples", _IMAGES, sections.random_samples),
+    "data": ("data", _IMAGES, sections.data_samples),
+    "jacobian": ("Jacobian of the decoder", "", sections.jacobian),
+    "curves": ("Training", "", sections.training_curves),
 }
 
 
@@ -58,7 +67,7 @@ SECTIONS = {
 def visualizing(
     random_seed: int = 0,
     num_images: int = 2_000,
-    num_codes: int = 50_000,
+    num_codes: int = 20_000,
     num_samples: int = 50,
     num_examples: int = 10,
     num_latents: int = 10,
@@ -70,13 +79,13 @@ def visualizing(
 ) -> Settings:
     """What the pictures show.
 
-    random_seed: of all that is drawn. num_images: that KL and variance of a latent are averages of. num_codes: that mutual
-    information is estimated from, whose error is about 10 · values of the factor / num_codes nats. num_samples: images of the
+    random_seed: of all that is drawn. num_images: that KL and explained variance of a latent are averages of. num_codes: images
+    whose sampled codes mutual information is estimated from. num_samples: images of the
     data, and images decoded from random codes. num_examples: reconstructions; traversals start from the first of them.
     num_latents: at most, those that carry most. num_values: columns of a traversal. num_frames: of the animation, one way.
     prior_range: "quantiles" of N(0, 1), which span its central `coverage`, or "linear", even steps over ±2. posterior_range:
-    "codes", from the least to the largest posterior mean of all images, or "deviations", ±2 standard deviations of the codes
-    around the image's own. coverage: also of the codes' quantiles, in 0.01 … 0.9999.
+    "codes", from the minimum to the maximum of the posterior means of all images, or "deviations", ±2 standard deviations of the
+    codes around the image's own. coverage: also of the codes' quantiles, in 0.01 … 0.9999.
     Raises UserError for values out of range.
     """
     check_integer("visualize.random_seed", random_seed, 0)
@@ -110,18 +119,19 @@ def run(
             visualizing()  # before anything is encoded
         with configuration([], [], [REPRESENTATIONS]):
             encoded, data = postprocess.encode_once(trained)
+        facts = facts_of(trained, encoded.directory, trained.output / VISUALIZE.name)
         with configuration(gin_config, gin_bindings, []) as configured:
-            work = _visualize_once(trained, data, encoded.directory, overwrite)
+            work = _visualize_once(trained, data, encoded.directory, facts, overwrite)
             say_unused(configured.typed, work.used())
     return work.directory
 
 
-def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, overwrite: bool) -> Work:
+def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, facts: Facts, overwrite: bool) -> Work:
     uuid = read_results(encoded, "postprocess")["uuid"]
     work = Work(
         VISUALIZE,
-        trained.output / "visualize",
-        inputs={"codes": read_identity(encoded, "postprocess").digest},
+        trained.output / VISUALIZE.name,
+        inputs={"codes": read_identity(encoded, "postprocess").digest, "scores": score_digests(encoded)},
         sources={"encoded": uuid},
     )
     if work.done(overwrite):
@@ -131,9 +141,9 @@ def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, overwri
     settings = visualizing()
     if not trained.codes:
         check_readable(trained.saved_model)  # before anything is begun
-    material = _material(trained, data, read_codes(encoded), settings, work.begin())
+    material = _material(trained, data, encoded, settings, facts, work.begin())
     drawn = _draw(material)
-    _write_page(trained, material, drawn)
+    write_atomic(material.directory / "index.html", page(facts, drawn, material.latents, material.directory, _AMOUNTS))
     seconds = time.monotonic() - began
     work.finish({"encoded": uuid, **_results(material, drawn), "elapsed_time": seconds}, earlier=encoded)
     kinds = sum(each.drawn is not None for each in drawn)
@@ -141,61 +151,60 @@ def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, overwri
     return work
 
 
-def _material(trained: TrainedRun, data: ImageData, codes: np.ndarray, settings: Settings, directory: Path) -> Run:
-    """Everything that the pictures are made of."""
-    seed = settings.random_seed
+def _material(
+    trained: TrainedRun, data: ImageData, encoded: Path, settings: Settings, facts: Facts, directory: Path
+) -> Run:
+    """Everything that the pictures are made of. encoded: the directory of its codes."""
+    seed, codes = settings.random_seed, read_codes(encoded)
     model = trained.model()
     rows = np.sort(training_sample(data, settings.num_images, seed))
-    log_variances = None if model is None else _log_variances(model, data, rows)
-    latents = latents_of(np.asarray(codes[rows]), log_variances, data, codes, settings.num_codes, seed)
+    explained = explained_variance(np.asarray(codes[rows]), (data.observations_at(part) for part in _batches(rows)))
+    posterior = functools.partial(_log_variances, model, data)
+    means = np.asarray(codes[rows])
+    latents = latents_of(means, posterior(rows), explained, data, codes, posterior, settings.num_codes, seed)
     decode = trained.decoder() if model is None else model.decode
     examples = training_sample(data, settings.num_examples, seed)
     shown = latents.order()[: settings.num_latents]
     columns = np.asarray(codes[:, shown])
-    return Run(data, codes, decode, latents, shown, columns, examples, trained.directory / "train", directory, settings)
+    said, train = dict(facts.lines), trained.directory / "train"
+    head = f"{said['training']} · latents: {latents.counted()}"
+    foot = " · ".join(said[key] for key in ("version", "trained") if key in said)
+    return Run(
+        data, codes, decode, latents, shown, columns, examples, train, directory, settings, facts.title, head, foot
+    )
 
 
 def _log_variances(model: Any, data: ImageData, rows: np.ndarray) -> np.ndarray | None:
-    """The posteriors' log variances of images, float32 (n, latents); None where the encoder gives none."""
+    """The posteriors' log variances of images, float32 (n, latents); None where there is no encoder, or it gives none."""
     parts = []
-    for first in range(0, len(rows), _BATCH):
-        found = model.encode(data.observations_at(rows[first : first + _BATCH]))[1]
+    for part in _batches(rows) if model is not None else ():
+        found = model.encode(data.observations_at(part))[1]
         if found is None:
             return None
         parts.append(found)
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else None
+
+
+def _batches(rows: np.ndarray) -> Iterator[np.ndarray]:
+    return (rows[first : first + _BATCH] for first in range(0, len(rows), _BATCH))
 
 
 def _draw(material: Run) -> list[Section]:
     """Draws every section; one that does not apply has the reason instead."""
     drawn = []
-    for anchor, (title, draw) in SECTIONS.items():
+    for anchor, (title, group, draw) in SECTIONS.items():
         try:
-            drawn.append(Section(title, anchor, draw(material), ""))
+            drawn.append(Section(title, anchor, draw(material), "", group))
         except NotApplicable as reason:
-            drawn.append(Section(title, anchor, None, str(reason)))
+            drawn.append(Section(title, anchor, None, str(reason), group))
     return drawn
-
-
-def _write_page(trained: TrainedRun, material: Run, drawn: list[Section]) -> None:
-    results = trained.results
-    facts = [
-        ("run", trained.directory.name),
-        ("data", f"{results['dataset']} {results['fingerprint']}"),
-        ("seed", results["seed"]),
-    ]
-    facts += [(key, f"{results[key]:,}") for key in ("steps",) if key in results]
-    facts += [(key, f"{results[key]:.2f} nats") for key in ("loss", "reconstruction", "kl") if key in results]
-    title = f"{results['model']} on {results['dataset']}"
-    text = page(title, facts, drawn, material.latents, material.directory, _AMOUNTS)
-    write_atomic(material.directory / "index.html", text)
 
 
 def _results(material: Run, drawn: list[Section]) -> dict[str, Any]:
     """What was drawn from which images, and the numbers of the latents; None for a KL that there is none of."""
     latents = material.latents
     return {
-        "pictures": [picture.file for each in drawn if each.drawn is not None for picture in each.drawn.pictures],
+        "pictures": [picture.file for picture in pictures_of(drawn)],
         "left_out": {each.anchor: each.left_out for each in drawn if each.drawn is None},
         "random_seed": material.settings.random_seed,
         "num_images": latents.num_images,
@@ -205,6 +214,7 @@ def _results(material: Run, drawn: list[Section]) -> dict[str, Any]:
             float(kl) if known else None for kl, known in zip(latents.kl, latents.with_variance, strict=True)
         ],
         "variance_per_latent": latents.variance,
+        "explained_variance_per_latent": latents.explained,
         "mutual_information": latents.information,
         "factors": latents.factors,
         "num_codes": latents.num_codes,

@@ -15,13 +15,13 @@ from typing import NamedTuple
 from rich.console import Console
 
 from dlib_bvae.artifacts.record import check_writable
-from dlib_bvae.errors import UserError, check_integer, check_positive
+from dlib_bvae.errors import UserError, check_integer, check_positive, pluralize
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies import plan
 from dlib_bvae.studies.attempts import Outcome
 from dlib_bvae.studies.executors import LOCAL, Executor
 from dlib_bvae.studies.preflight import check, place
-from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, Progress, labels, left_out, pluralize
+from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, Progress, labels, left_out
 from dlib_bvae.studies.state import State, states
 from dlib_bvae.studies.study import Run, Study, load
 
@@ -102,7 +102,8 @@ def _go(missing: Missing, store: Path, workers: int, hours: float | None, consol
     if caught and left_over:
         raise Stopped(caught[0])
     if hours is not None and left_over:
-        print(f"the {hours:g} hours are over, or too short for what is left; run the same command again to continue")
+        allowed = "hour is" if hours == 1 else "hours are"
+        print(f"the {hours:g} {allowed} over, or too short for what is left; run the same command again to continue")
     _raise_failures(missing, outcomes)
     if not left_over:
         _say_next(store)

@@ -202,7 +202,7 @@ def visible_gpus() -> Sequence[str]:
 def default_workers(study: Study) -> int:
     """How many runs this machine does at a time: its cores, and where runs are given GPUs those, shared out; at least 1.
 
-    study.gpus = "auto": at most four a GPU.
+    study.gpus = "auto": at most four per GPU.
     """
     most = cores() // study.cpus
     each = LEAST_SHARE if study.gpus == AUTO else float(study.gpus)

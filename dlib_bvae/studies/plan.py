@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from dlib_bvae.errors import check_integer
+from dlib_bvae.errors import check_integer, pluralize
 from dlib_bvae.progress_line import duration
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies import local, preflight
 from dlib_bvae.studies.executors import LOCAL, Executor
 from dlib_bvae.studies.preflight import place
-from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, pluralize, print_plan
+from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, print_plan
 from dlib_bvae.studies.state import RuntimeEstimator, State, states
 from dlib_bvae.studies.study import AUTO, Run, Study, load
 from dlib_bvae.studies.tasks import sentence
@@ -146,7 +146,7 @@ def _disk(
     existing = next(each for each in (store.absolute(), *store.absolute().parents) if each.is_dir())
     free = shutil.disk_usage(existing).free
     least = "at least" if None in found else "about"
-    line = f"disk: {least} {_gib(needed)} ({_gib(needed / sum(size is not None for size in found))} a run); {_gib(free)} free"
+    line = f"disk: {least} {_gib(needed)} ({_gib(needed / sum(size is not None for size in found))} per run); {_gib(free)} free"
     return [line + ("" if needed < free else ": too little; free some, or name another --results_dir")]
 
 

@@ -162,7 +162,7 @@ def _refuse_two_encodings(evaluations: Sequence[Evaluation], data: ImageData) ->
             both = " and ".join(", ".join(those) or "all images" for those in (seen[directory], codes))
             raise UserError(
                 f"its evaluations encode {directory} by {both}, and a run keeps one of them; "
-                "ask for the other in a study with a directory of its own"
+                "ask for the other in a study with another directory"
             )
 
 

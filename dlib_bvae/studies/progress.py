@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dlib_bvae.artifacts.lock import locks_here
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.progress_line import duration
 from dlib_bvae.runtime import RUNS, forget_interrupt
 from dlib_bvae.studies.attempts import Outcome
@@ -29,11 +29,6 @@ _PERIOD = 2.0  # seconds between looks
 _SHARE = 10  # a look may take one part in so many of the time
 WIDTH_OF_A_PIPE = 160
 _MOST = 16  # lines of runs that are under way, and of those that failed
-
-
-def pluralize(number: int, noun: str) -> str:
-    """A number and its noun: 1 run, 1,200 runs."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def left_out(runs: Sequence[Run], absent: Mapping[str, str]) -> list[str]:
@@ -68,7 +63,9 @@ def print_plan(
 
 
 def _plan_table(runs: Sequence[Run], states: Sequence[State]) -> Table:
-    table = Table("part", "model", "data set", "runs", "done", "steps a run", "evaluations a run", "evaluations done")
+    table = Table(
+        "part", "model", "data set", "runs", "done", "steps per run", "evaluations per run", "evaluations done"
+    )
     for column in table.columns[3:]:
         column.justify = "right"
     for part in dict.fromkeys(run.part for run in runs):
@@ -279,7 +276,10 @@ def picture(study: Study, seen: Sequence[State]) -> Group:
     # Whether a process of another machine still works on a run cannot be known from here.
     running = [(name, described(state)) for name, state in pairs if state.running or state.running is None]
     failed = [(name, f"failed: {state.failure}") for name, state in pairs if state.phase == "failed"]
-    counts = [f"{sum(state.done for state in seen):,} of {len(seen):,} runs done", f"{len(running):,} under way"]
+    counts = [
+        f"{sum(state.done for state in seen):,} of {pluralize(len(seen), 'run')} done",
+        f"{len(running):,} under way",
+    ]
     counts += [f"{len(failed):,} failed"] if failed else []
     lines = [" · ".join(counts), *_first(running), *_first(failed)]
     return Group(*map(Text, lines), part_table(study.runs, seen))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import IO, Any
 
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.studies import local
 from dlib_bvae.studies.local import LEAST_SHARE
 from dlib_bvae.studies.study import AUTO, Study
@@ -132,7 +132,7 @@ def _check_room(ray: ModuleType, study: Study, workers: int, started: bool) -> N
     gpus = gpus_of_a_run(study, workers, nodes)
     if any(_fit(study, node, gpus) for node in nodes):
         return
-    wanted = f"{study.cpus} CPUs and {gpus:g} GPUs (study.cpus, study.gpus)"
+    wanted = f"{pluralize(study.cpus, 'CPU')} and {gpus:g} GPU{'' if gpus == 1 else 's'} (study.cpus, study.gpus)"
     if started:
         raise UserError(
             f"a run needs {wanted}, which this machine has not; ask for less, or join a cluster by --ray_address"

@@ -19,7 +19,7 @@ from dlib_bvae.artifacts.identity import run_hash
 from dlib_bvae.artifacts.names import LONGEST, check_name, shortened
 from dlib_bvae.config import configuration, flattened, homes, say_unused, used
 from dlib_bvae.dlib_gin import asked_metrics
-from dlib_bvae.errors import UserError, check_integer, check_number
+from dlib_bvae.errors import UserError, check_integer, check_number, pluralize
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies.evaluation import Evaluation, scored
 
@@ -176,7 +176,7 @@ def numbered(name: str, number: int) -> Run:
     runs = load([file if file in installed() else name]).runs
     if not 0 <= number < len(runs):
         raise UserError(
-            f"--model_num must be one of the {len(runs):,} runs of {name}, 0 … {len(runs) - 1}; got {number}"
+            f"--model_num must be one of the {pluralize(len(runs), 'run')} of {name}, 0 … {len(runs) - 1}; got {number}"
         )
     return runs[number]
 

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from dlib_bvae.errors import pluralize
 from dlib_bvae.studies.state import State, steps_of
 from dlib_bvae.studies.study import AUTO, Run, Study
 
@@ -91,7 +92,7 @@ def sentence(study: Study, runs: Sequence[Run], gpus: int) -> str:
     if not sizes:
         return ""
     of = f"{max(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
-    number = "1 group" if len(sizes) == 1 else f"{len(sizes):,} groups"
+    number = pluralize(len(sizes), "group")
     return f"trained together: {sum(sizes):,} runs in {number} of {of} (study.fuse = {study.fuse!r})"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError
+from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.progress_line import bar, duration, in_notebook
 from dlib_bvae.runtime import say
 from dlib_bvae.training.hardware import announce
@@ -68,7 +68,7 @@ def train(
 
 def begun(directory: Path, step: int, total: int, batch_size: int, images: str, members: int = 1) -> str:
     """What training begins: its steps, the images of each, the data set and the run directory; and where it takes hours."""
-    steps = f"{total:,} steps" if not step else f"steps {step:,} to {total:,}"
+    steps = pluralize(total, "step") if not step else f"steps {step:,} to {total:,}"
     of = f" of {images}" if images else ""
     models = "" if members == 1 else f" of {members} models"
     images_left = (total - step) * batch_size * members
@@ -77,7 +77,7 @@ def begun(directory: Path, step: int, total: int, batch_size: int, images: str, 
         if images_left >= _MANY_IMAGES
         else ""
     )
-    return f"training {directory.parent}: {steps} of {batch_size:,} images{of}{models}{long}"
+    return f"training {directory.parent}: {steps} of {pluralize(batch_size, 'image')}{of}{models}{long}"
 
 
 class ProgressLine:

@@ -13,8 +13,12 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.training.checkpoints import Checkpoints
+from dlib_bvae.training.events import KL, Events
+from dlib_bvae.training.examples import RECONSTRUCTED, latents
 from dlib_bvae.training.exports import export_step, exported_steps, remove_unfinished
 from dlib_bvae.training.trainer import LOG, WINDOW, Trainer
+
+_MOST_CHARTS = 64  # latents with a scalar each; of more, only how their KL is distributed
 
 
 class Interrupted(Exception):
@@ -29,20 +33,21 @@ class TrainingSession:
     """One trainer, continued from the newest checkpoint under `directory`/checkpoint, and what it writes there.
 
     The checkpoint may be of a training of fewer steps that has ended: it is extended then.
-    examples: observations float32 (n, H, W, C) in [0, 1] whose reconstructions go to TensorBoard at every checkpoint.
+    examples: observations float32 (n, H, W, C) in [0, 1]. At every checkpoint the reconstructions of the first 8 go to
+    TensorBoard, and the KL of each latent and the number of active ones of all.
     """
 
     def __init__(
         self, trainer: Trainer, directory: Path, *, checkpoint_every: int, log_every: int, examples: np.ndarray
     ):
         self.trainer, self.directory = trainer, directory
-        self._checkpoint_every, self._log_every, self._examples = checkpoint_every, log_every, tf.constant(examples)
+        self._checkpoint_every, self._log_every, self._examples = checkpoint_every, log_every, examples
         self._periods = [checkpoint_every, log_every, trainer.loss_window]
         self._periods += [callback.every_steps for callback in trainer.callbacks]
         remove_unfinished(directory)
         self._checkpoints = Checkpoints(directory / "checkpoint", trainer.state)
         self.restore()
-        self._writer = tf.summary.create_file_writer(str(directory))
+        self._events = Events(directory, trainer.loss_names)
         self._last = time.monotonic()
 
     @property
@@ -57,6 +62,7 @@ class TrainingSession:
     def restore(self, step: int | None = None) -> None:
         """Goes to the state of `step`, None for the newest, where there is one."""
         self._checkpoints.restore(step)
+        self._logged = self.step, float(self.trainer.state.seconds)
         self.trainer.feed.start(self.step, self.trainer.total)
         # A training that is extended may be asked for the model at the step where it goes on.
         if self.step in self.trainer.export_steps and self.step not in exported_steps(self.directory):
@@ -85,11 +91,11 @@ class TrainingSession:
         if not finite:
             raise self._not_finite()
         if step % self._log_every == 0 or step == trainer.total:
-            self._log(trainer.means(LOG))
+            self._events.scalars(step, {**trainer.means(LOG), **self._rates()})
             trainer.state.forget_sums(LOG)
         for callback in trainer.callbacks:
             if callback.due(trainer, step) and (measured := callback.run(trainer, step, self.directory)):
-                self._log(measured)
+                self._events.scalars(step, measured)
         saving = step % self._checkpoint_every == 0 or trainer.done or stopping
         exporting = step in trainer.export_steps
         if (saving or exporting) and not trainer.weights_finite():
@@ -97,6 +103,7 @@ class TrainingSession:
         if exporting:  # before the checkpoint, so that a training that goes on from this step has it
             self._export()
         if saving:
+            self._log_latents()
             self._log_images()
             self._checkpoints.save(step)
 
@@ -110,17 +117,31 @@ class TrainingSession:
         with self.trainer.exported():
             export_step(self.trainer.network, self.directory, self.step)
 
-    def _log(self, values: dict[str, float]) -> None:
-        with self._writer.as_default(step=self.step):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
-        self._writer.flush()
+    def _rates(self) -> dict[str, float]:
+        """Images per second since the last log, or since it was continued, with all between the steps; the last step's rate."""
+        step, seconds, trainer = self.step, float(self.trainer.state.seconds), self.trainer
+        before, began = self._logged
+        self._logged = step, seconds
+        rates = {"speed/images_per_second": (step - before) * trainer.feed.batch_size / max(seconds - began, 1e-9)}
+        if (rate := getattr(trainer.optimizer, "learning_rate", None)) is not None:  # which an optimiser need not have
+            factor = trainer.schedule(tf.constant(step - 1, tf.int64), trainer.total)
+            rates["optimizer/learning_rate"] = float(rate) * float(factor)
+        return rates
+
+    def _log_latents(self) -> None:
+        kl, active = latents(self.trainer.network, self._examples, self.trainer.feed.batch_size)
+        found = {"latents/active_units": float(active)}
+        if len(kl) <= _MOST_CHARTS:
+            found |= {f"{KL}{latent}": float(kl[latent]) for latent in np.flatnonzero(~np.isnan(kl))}
+        elif not np.isnan(kl).all():
+            self._events.histogram(self.step, "latents/kl", kl[~np.isnan(kl)])
+        self._events.scalars(self.step, found)
 
     def _log_images(self) -> None:
-        images = tf.concat([self._examples, self.trainer.network.reconstruct(self._examples)], axis=2)
-        with self._writer.as_default(step=self.step):
-            tf.summary.image("reconstructions", images, max_outputs=8)
-        self._writer.flush()
+        shown = tf.constant(self._examples[:RECONSTRUCTED])
+        self._events.images(
+            self.step, "reconstructions", tf.concat([shown, self.trainer.network.reconstruct(shown)], axis=2)
+        )
 
     def _not_finite(self) -> UserError:
         place, kept = self.directory / "checkpoint", self.kept()

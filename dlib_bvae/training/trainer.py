@@ -79,6 +79,7 @@ class Trainer:
         with scope(strategy):
             self.average = Average(self.variables, settings.average_decay) if settings.average_decay else None
             self.scale = LossScale() if network.compute_dtype == tf.float16 else None
+        self.loss_names: frozenset[str] = frozenset()  # which tracing finds out
         taken = self.step if strategy is None else partial(self._shared_step, strategy)
         self.traced: Callable = tf.function(
             partial(self._in_training, taken), jit_compile=settings.xla or None, autograph=False
@@ -123,6 +124,7 @@ class Trainer:
     def losses(self, batch: Batch) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """The objective's terms and their sum, "loss"; and that sum as it is differentiated: scaled where there is a scale."""
         terms = self.objective.terms(batch)
+        self.loss_names = frozenset({*terms, "loss"})
         loss = tf.add_n(list(terms.values()))
         return {**terms, "loss": loss}, loss if self.scale is None else loss * self.scale.factor
 

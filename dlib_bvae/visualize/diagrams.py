@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.runtime import load_tensorflow
+from dlib_bvae.visualize.figures import COLOURS, MARKS, figure_png, light, look
 from dlib_bvae.visualize.latents import Latents, short
 
 if TYPE_CHECKING:
@@ -21,13 +21,8 @@ if TYPE_CHECKING:
     from tensorflow.core.util.event_pb2 import Event
 
 
-# Okabe and Ito's colours, which readers who confuse red and green tell apart; dashes and marks for those who print in grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)))
-_MARKS = "osD^vP*X<>"
 _GREY = "0.8"
 _TILES = ("#009E73", "#F0E442", "#D55E00", "#DDDDDD", "#56B4E9")  # Okabe and Ito's, and a grey
-_DPI = 130
 _MOST_NUMBERS = 24  # bars with their number above: beyond, they become too narrow
 _LOSSES = ("loss", "reconstruction", "kl")
 _VALIDATION = "validation/"
@@ -113,7 +108,7 @@ def _draw(panel: Any, part: pd.DataFrame, curves: list[str], axes: Axes, doublin
         panel.minorticks_off()
     elif all(value % 1 == 0 for value in values):
         panel.xaxis.get_major_locator().set_params(integer=True)
-    _light(panel, 7)
+    light(panel, 7)
 
 
 def _legend(panel: Any, curves: list[str]) -> None:
@@ -124,14 +119,7 @@ def _legend(panel: Any, curves: list[str]) -> None:
 
 def _style(k: int) -> dict[str, Any]:
     """The k-th curve's looks."""
-    place = k % len(COLOURS)
-    return {
-        "color": COLOURS[place],
-        "linestyle": _DASHES[place],
-        "marker": _MARKS[place],
-        "markersize": 3,
-        "linewidth": 1.2,
-    }
+    return {**look(k), "markersize": 3, "linewidth": 1.2}
 
 
 def _limits(values: pd.Series) -> tuple[float, float]:
@@ -141,23 +129,29 @@ def _limits(values: pd.Series) -> tuple[float, float]:
 
 
 def scalars(directory: Path) -> dict[str, Curve]:
-    """Every scalar in the event files of `directory`: {name: {step: value}}, steps ascending.
+    """Every scalar in the event files of the training in `directory`: {name: {step: value}}, steps ascending.
 
+    Names are those of the losses, as in the results (loss, kl …), with validation/ before those of validation; scalars of another
+    group have their tag, such as latents/active_units. Events of earlier versions, without groups, are read by the same names.
     Of a step that was logged twice, as after an interruption, the later file counts. A file that ends in the middle of a record,
     as when its process was killed, is read as far as it goes.
     """
     load_tensorflow()
     import tensorflow as tf
 
+    from dlib_bvae.training.events import name_of, runs_of
+
     found: dict[str, Curve] = {}
-    files = [events for path in directory.glob("events.out.tfevents.*") if (events := _events(path))]
-    # Names do not tell: their numbers have no zeros before them. A file's first event has the time in whole seconds.
-    files.sort(key=lambda events: events[-1].wall_time)
-    for event in itertools.chain.from_iterable(files):
-        for value in event.summary.value:
-            tensor = value.tensor
-            if tensor.dtype == tf.float32.as_datatype_enum and not tensor.tensor_shape.dim:
-                found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(tensor))
+    for prefix, folder in runs_of(directory):
+        files = [events for path in folder.glob("events.out.tfevents.*") if (events := _events(path))]
+        # Names do not tell: their numbers have no zeros before them. A file's first event has the time in whole seconds.
+        files.sort(key=lambda events: events[-1].wall_time)
+        for event in itertools.chain.from_iterable(files):
+            for value in event.summary.value:
+                tensor = value.tensor
+                if tensor.dtype == tf.float32.as_datatype_enum and not tensor.tensor_shape.dim:
+                    name = prefix + name_of(value.tag)
+                    found.setdefault(name, {})[event.step] = float(tf.make_ndarray(tensor))
     return {name: dict(sorted(curve.items())) for name, curve in found.items()}
 
 
@@ -171,8 +165,8 @@ def _events(path: Path) -> list[Event]:
     return found
 
 
-def draw_curves(curves: Mapping[str, Curve]) -> bytes | None:
-    """A PNG with a panel each for loss, reconstruction and kl in nats, as far as they are there; None where none is.
+def draw_curves(curves: Mapping[str, Curve]) -> Figure | None:
+    """A figure with a panel each for loss, reconstruction and kl in nats, as far as they are there; None where none is.
 
     A curve called validation/… is drawn into the panel of the same name.
     """
@@ -190,35 +184,45 @@ def draw_curves(curves: Mapping[str, Curve]) -> bytes | None:
             axes.plot(list(validation), list(validation.values()), label="validation", **looks)
             axes.legend(fontsize=8, frameon=False)
         axes.set_title({"kl": "KL"}.get(name, name), fontsize=10)
-        axes.set(xlabel="step", ylabel="nats an image")
-        _light(axes, 8)
-    return figure_png(figure)
+        axes.set(xlabel="step", ylabel="nats per image")
+        light(axes, 8)
+    return figure
 
 
-def bars(latents: Latents) -> bytes:
-    """A PNG: one bar a latent, in the order of `latents`: KL in nats, or the variance of codes where none has a KL.
+def bars(latents: Latents) -> Figure:
+    """A bar a latent, the one that carries most on top: its KL in nats, or where none has one the variance that it explains.
 
-    Of a mixed model the latents without a KL have no bar.
+    Next to it stands what it carries; latents that are not active are grey. Of a mixed model those without a KL have no bar.
     """
     from matplotlib.figure import Figure
 
     order = latents.order()
     if latents.with_variance.any():
         order = order[latents.with_variance[order]]
-        heights, what = latents.kl[order], "KL (nats)"
+        lengths, what, form = latents.kl[order], "KL per latent (nats)", "{:.2f}"
     else:
-        heights, what = latents.variance[order], "variance of the code"
-    figure = Figure(figsize=(min(12.0, max(4.5, 1.2 + 0.5 * len(order))), 3.4), layout="constrained")
+        lengths, what, form = (
+            100 * latents.explained[order],
+            "share of the images' variance explained alone (%)",
+            "{:.1f}",
+        )
+    figure = Figure(figsize=(6.2, min(9.0, 0.9 + 0.27 * len(order))), layout="constrained")
     axes = figure.add_subplot()
-    rectangles = axes.bar(np.arange(len(order)), heights, color=COLOURS[0])
+    colours = [COLOURS[0] if latents.is_active(latent) else _GREY for latent in order]
+    rectangles = axes.barh(np.arange(len(order)), lengths, color=colours, height=0.75)
     if len(order) <= _MOST_NUMBERS:
-        axes.bar_label(rectangles, [f"{height:.2f}" for height in heights], fontsize=8, padding=2)
-    axes.margins(y=0.12)
+        texts = [
+            f"{form.format(n)}  {latents.carried(latent)}".rstrip() for n, latent in zip(lengths, order, strict=True)
+        ]
+        for text in axes.bar_label(rectangles, texts, fontsize=8, padding=3):
+            text.set_parse_math(False)
+        axes.margins(x=0.45)
     step = -(-len(order) // _MOST_NUMBERS)
-    axes.set_xticks(range(0, len(order), step), [f"z{latent}" for latent in order[::step]], fontsize=8)
-    axes.set(xlabel="latent, largest first", ylabel=what)
-    _light(axes)
-    return figure_png(figure)
+    axes.set_yticks(range(0, len(order), step), [f"z{latent}" for latent in order[::step]], fontsize=8)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.set_xlabel(what, fontsize=9)
+    light(axes)
+    return figure
 
 
 class Plane(NamedTuple):
@@ -264,8 +268,8 @@ def median_paths(data: GroundTruthData) -> list[tuple[str, np.ndarray, int]]:
     return paths
 
 
-def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarray, int]]) -> bytes:
-    """A PNG: paths in the plane, a colour and a mark each, over the cloud of codes in grey.
+def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarray, int]]) -> Figure:
+    """Paths in the plane, a colour and a mark each, over the cloud of codes in grey.
 
     cloud: codes (n, latents). paths: a name, codes (size, latents) along a factor, and the place of the start, marked by a star.
     """
@@ -273,21 +277,30 @@ def draw_paths(plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarra
 
     figure = Figure(figsize=(7.4, 5.0), layout="constrained")
     axes = figure.add_subplot()
-    x, y = plane.project(cloud).T
-    axes.scatter(x, y, s=3, color=_GREY, linewidths=0)
-    handles = axes.plot([], [], "o", color=_GREY, markersize=4)  # the dots themselves are too small to be named by
-    for k, (_, codes, _) in enumerate(paths):
-        x, y = plane.project(codes).T
-        looks: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": _MARKS[k % len(_MARKS)]}
-        handles += axes.plot(x, y, markersize=4, linewidth=1.2, **looks)
-    _, codes, start = paths[0]
-    x, y = plane.project(codes[start : start + 1]).T
-    handles += axes.plot(x, y, "*", color="white", markeredgecolor="black", markersize=16)
+    named = paths_on(axes, plane, cloud, paths)
     axes.set_xlabel(f"first principal component ({plane.shares[0]:.0%} of the variance)")
     axes.set_ylabel(f"second principal component ({plane.shares[1]:.0%} of the variance)")
-    _name(axes, handles, ["other images", *(short(name) for name, _, _ in paths), "start"])
-    _light(axes)
-    return figure_png(figure)
+    _name(axes, [line for _, line in named], [name for name, _ in named])
+    light(axes)
+    return figure
+
+
+def paths_on(
+    axes: Any, plane: Plane, cloud: np.ndarray, paths: list[tuple[str, np.ndarray, int]]
+) -> list[tuple[str, Any]]:
+    """Draws what draw_paths shows into one panel; returns (name, line) of the cloud, each path and the start, for a legend."""
+    x, y = plane.project(cloud).T
+    axes.scatter(x, y, s=3, color=_GREY, linewidths=0, rasterized=True)  # thousands of them make a file slow
+    (dots,) = axes.plot([], [], "o", color=_GREY, markersize=4)  # the dots themselves are too small to be named by
+    named = [("other images", dots)]
+    for k, (name, codes, _) in enumerate(paths):
+        x, y = plane.project(codes).T
+        looks: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "marker": MARKS[k % len(MARKS)]}
+        named += [(short(name), line) for line in axes.plot(x, y, markersize=4, linewidth=1.2, **looks)]
+    _, codes, start = paths[0]
+    x, y = plane.project(codes[start : start + 1]).T
+    star = axes.plot(x, y, "*", color="white", markeredgecolor="black", markersize=16)
+    return [*named, ("start", star[0])]
 
 
 def _name(axes: Any, handles: list[Any], names: list[str]) -> None:
@@ -297,21 +310,3 @@ def _name(axes: Any, handles: list[Any], names: list[str]) -> None:
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)
         text.set_text(name)
-
-
-def _light(axes: Any, ticks: int | None = None) -> None:
-    """The look of every panel: no frame above and on the right; with `ticks`, the size of their texts, a faint grid."""
-    if ticks is not None:
-        axes.tick_params(labelsize=ticks)
-        axes.grid(color="0.9", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def figure_png(figure: Figure) -> bytes:
-    """A matplotlib figure as a PNG file."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()

@@ -1,37 +1,26 @@
-"""Pictures made of images: tiles with texts, reconstructions, a data set's preview, an animation."""
+"""Pictures made of images: tiles with texts, reconstructions, an animation."""
 
 from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dlib_bvae.datasets.ground_truth import GroundTruthData
-from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import UserError
-
 _GAP = 2  # pixels between tiles
+_FRAME = (213, 94, 0)  # Okabe and Ito's vermilion
 _GREY = 128  # of the gaps: neither a black image nor a white one runs into it
 _LEAST = 64  # a tile's height in pixels; smaller images are enlarged by an integer factor
 _FONT = 13  # pixels
 _LINE = 17
 _MARGIN = 6
-_COLUMNS = 10  # of a preview
 _ENLARGED = 2  # reconstructions; a panel of an animation is seen alone, so it is larger than a tile
 _PANELS = 5  # in a row of an animation
 _CAPTION = 22  # pixels above a panel
 _SPACE = 12  # pixels between panels
-
-
-def decoded(decode: Callable[[np.ndarray], np.ndarray], codes: np.ndarray, batch: int = 256) -> np.ndarray:
-    """Codes (…, latents) → float images (…, H, W, C) in [0, 1]; decode is given at most `batch` of them, float32 (n, latents)."""
-    flat = codes.reshape(-1, codes.shape[-1]).astype(np.float32, copy=False)
-    images = np.concatenate([decode(flat[first : first + batch]) for first in range(0, len(flat), batch)])
-    return images.reshape(*codes.shape[:-1], *images.shape[1:])
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
@@ -70,17 +59,24 @@ def tile(rows: Sequence[np.ndarray], zoom: int) -> np.ndarray:
 
 
 def labelled(
-    rows: Sequence[np.ndarray], row_labels: Sequence[str] = (), column_labels: Sequence[str] = ()
+    rows: Sequence[np.ndarray],
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    marked: Sequence[int | None] = (),
 ) -> np.ndarray:
     """Rows of images, each float (n, H, W, C) in [0, 1] → a picture uint8 (h, w, 3), enlarged as zoom_of says.
 
     row_labels: a text for each row, of one or more lines; column_labels: one for each column, left out where it has no room.
+    marked: the column of each row that gets a frame, in the gap around its tile.
     """
     pixels = [as_pixels(images) for images in rows]
     height, width = pixels[0].shape[1:3]
     zoom = zoom_of(height)
     step_y, step_x = height * zoom + _GAP, width * zoom + _GAP
     tiles = tile(pixels, zoom)
+    for row, column in enumerate(marked):
+        if column is not None:
+            _frame(tiles[row * step_y : (row + 1) * step_y + _GAP, column * step_x : (column + 1) * step_x + _GAP])
     left = 2 * _MARGIN + max(map(text_width, row_labels)) if row_labels else 0
     top = _LINE + _MARGIN if column_labels else 0
     canvas = np.full((top + len(tiles), left + tiles.shape[1], 3), 255, np.uint8)
@@ -94,6 +90,12 @@ def labelled(
     return write(canvas, texts)
 
 
+def _frame(part: np.ndarray) -> None:
+    """Colours the gap around a tile: the outermost pixels of `part`, a view of a picture."""
+    for edge in (part[:_GAP], part[-_GAP:], part[:, :_GAP], part[:, -_GAP:]):
+        edge[:] = _FRAME
+
+
 def write(canvas: np.ndarray, texts: Sequence[tuple[int, int, str, str]]) -> np.ndarray:
     """Writes (x, y, text, anchor) into a picture uint8 (h, w, 3) and returns it; anchors are Pillow's, lm and mm."""
     from PIL import Image, ImageDraw
@@ -104,13 +106,13 @@ def write(canvas: np.ndarray, texts: Sequence[tuple[int, int, str, str]]) -> np.
         lines = text.split("\n")
         for place, line in enumerate(lines):
             shifted = y + round((place - (len(lines) - 1) / 2) * _LINE)
-            pen.text((x, shifted), line, fill="black", anchor=anchor, font=_font())
+            pen.text((x, shifted), line, fill="black", anchor=anchor, font=font())
     return np.asarray(picture)
 
 
 def text_width(text: str) -> int:
     """The width in pixels of the longest line of `text`."""
-    return max(int(np.ceil(_font().getlength(line))) for line in text.split("\n"))
+    return max(int(np.ceil(font().getlength(line))) for line in text.split("\n"))
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -123,76 +125,18 @@ def png(picture: np.ndarray) -> bytes:
 
 
 @functools.cache
-def _font() -> Any:
-    """DejaVu Sans, which comes with matplotlib and has Greek letters."""
+def font(size: int = _FONT) -> Any:
+    """DejaVu Sans of `size` pixels, which comes with matplotlib and has Greek letters."""
     import matplotlib
     from PIL import ImageFont
 
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), _FONT)
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
 
 
 def save_reconstructions(path: Path, observations: np.ndarray, reconstructions: np.ndarray) -> None:
-    """Writes a PNG: float arrays (n, H, W, 1 or 3) in [0, 1], observations in the upper row, reconstructions below."""
-    from PIL import Image
-
-    rows = [_row(images) for images in (observations, reconstructions)]
-    picture = np.concatenate([rows[0], np.full((_GAP, *rows[0].shape[1:]), 0.5), rows[1]], axis=0)
-    pixels = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8).repeat(_ENLARGED, axis=0).repeat(_ENLARGED, axis=1)
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(path)
-
-
-def _row(images: np.ndarray) -> np.ndarray:
-    """(n, H, W, C) → (H, width, C), grey gaps between."""
-    gap = np.full((images.shape[1], _GAP, images.shape[3]), 0.5)
-    parts = [part for image in images for part in (image, gap)]
-    return np.concatenate(parts[:-1], axis=1)
-
-
-def save_preview(path: Path, data: ImageData) -> None:
-    """Writes a PNG: one row a factor, which walks through up to 10 of its values while the others keep their middle one.
-
-    A data set without factors gives 10 × 10 images drawn at random by seed 0. Raises UserError when `path` cannot be
-    written.
-    """
-    if isinstance(data, GroundTruthData):
-        names = list(data.factor_names)
-        rows = [data.index_of(_walk(data.factor_sizes, k)) for k in range(data.num_factors)]
-    else:
-        drawn = np.random.default_rng(0).choice(data.num_images, size=min(_COLUMNS**2, data.num_images), replace=False)
-        rows = [drawn[start : start + _COLUMNS] for start in range(0, len(drawn), _COLUMNS)]
-        names = [""] * len(rows)
-    pictures = [(data.images_at(row) * (255 // data.max_pixel)).astype(np.uint8) for row in rows]
-    _save(path, names, pictures)
-
-
-def _walk(sizes: tuple[int, ...], factor: int) -> np.ndarray:
-    """Factor values (n, factors): `factor` goes from its first to its last value, the others keep their middle one."""
-    values = np.unique(np.linspace(0, sizes[factor] - 1, _COLUMNS).round().astype(int))
-    factors = np.tile([size // 2 for size in sizes], (len(values), 1))
-    factors[:, factor] = values
-    return factors
-
-
-def _save(path: Path, names: list[str], pictures: list[np.ndarray]) -> None:
-    from PIL import Image, ImageDraw
-
-    height, width, channels = pictures[0].shape[1:]
-    scale = max(1, 64 // height)
-    step_y, step_x = height * scale + _GAP, width * scale + _GAP
-    pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    margin = max(int(pen.textlength(name)) + 3 * _GAP if name else _GAP for name in names)
-    canvas = Image.new("RGB", (margin + _COLUMNS * step_x, _GAP + len(names) * step_y), (_GREY,) * 3)
-    pen = ImageDraw.Draw(canvas)
-    for row, (name, images) in enumerate(zip(names, pictures, strict=True)):
-        y = _GAP + row * step_y
-        pen.text((_GAP, y + step_y // 2), name, anchor="lm")
-        for column, image in enumerate(images.repeat(scale, axis=1).repeat(scale, axis=2)):
-            tile = Image.fromarray(image[..., 0] if channels == 1 else image).convert("RGB")
-            canvas.paste(tile, (margin + column * step_x, y))
-    try:
-        canvas.save(path, format="PNG")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another --output") from error
+    """Writes a PNG: float arrays (n, H, W, C) in [0, 1], observations in the upper row, reconstructions below."""
+    rows = [images.repeat(_ENLARGED, axis=1).repeat(_ENLARGED, axis=2) for images in (observations, reconstructions)]
+    path.write_bytes(png(labelled(rows, ["image", "reconstruction"])))
 
 
 def there_and_back(num: int) -> np.ndarray:

@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dlib_bvae.artifacts import write_atomic
 from dlib_bvae.errors import NotApplicable
+from dlib_bvae.models.decoding import traverse
+from dlib_bvae.visualize import sheet
 from dlib_bvae.visualize.latents import short
 from dlib_bvae.visualize.pictures import gif, labelled, panels, png, there_and_back
 from dlib_bvae.visualize.sections import Drawn, Picture, Run
@@ -14,6 +17,8 @@ from dlib_bvae.visualize.sections import Drawn, Picture, Run
 _WIDTHS = 2.0  # standard deviations
 _STARTS = 3  # pictures that start from real images
 _MILLISECONDS = 90  # a frame of the animation
+_FRAMED = "Framed: the value that is nearest to the image's own."
+THUMBNAIL = "thumbnail.png"
 
 
 def normal_quantiles(num: int, coverage: float) -> np.ndarray:
@@ -48,23 +53,51 @@ def probabilities(num: int, coverage: float) -> np.ndarray:
     return np.linspace(tail, 1 - tail, num)
 
 
-def traverse(start: np.ndarray, latents: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Codes float32 (k, num, all latents): `start` (all latents,) with latent latents[i] at values[i, j].
-
-    latents: int (k,). values: (k, num).
-    """
-    codes = np.tile(start.astype(np.float32), (*values.shape, 1))
-    for row, (latent, positions) in enumerate(zip(latents, values, strict=True)):
-        codes[row, :, latent] = positions
-    return codes
-
-
 class Range(NamedTuple):
     """Where latents go: values (k, num), a text a column, and in words."""
 
     values: np.ndarray
     above: list[str]
     words: str
+
+
+def overview(run: Run) -> Drawn:
+    """The sheet of the run and its thumbnail."""
+    latents, start = run.latents, run.codes[run.examples[0]]
+    values = code_extremes(run.columns, sheet.COLUMNS)
+    traversed = run.images(traverse(start, run.shown, values))
+    amounts = np.where(latents.with_variance, latents.kl, latents.explained)[run.shown]
+    lengths = amounts / max(float(amounts.max()), np.finfo(float).tiny)
+    rows = [
+        sheet.Row(
+            f"z{latent}",
+            latents.amount(latent),
+            latents.carried(latent),
+            _ends(along),
+            float(length),
+            latents.is_active(latent),
+            images,
+            _nearest(along, start[latent]),
+        )
+        for latent, along, length, images in zip(run.shown, values, lengths, traversed, strict=True)
+    ]
+    first = run.examples[: sheet.COLUMNS]
+    originals, decoded = run.data.observations_at(first), run.images(run.codes[first])
+    drawn = sheet.Sheet(run.title, run.facts, originals, decoded, rows, run.foot)
+    text = (
+        "The run in one picture: originals, reconstructions, and a traversal of each latent over the range of its codes, with "
+        "what it carries. The framed image of a row has the value that is nearest to the encoded image's."
+    )
+    picture = run.save(
+        "sheet.png", png(sheet.draw_sheet(drawn)), "originals, reconstructions and traversals of each latent"
+    )
+    write_atomic(run.directory / THUMBNAIL, sheet.thumbnail(drawn))
+    return Drawn(text, [picture])
+
+
+def _nearest(values: np.ndarray, own: float) -> int:
+    """The place of the value that is nearest to an image's own."""
+    return int(np.abs(values - own).argmin())
 
 
 def over_prior(run: Run) -> Drawn:
@@ -95,7 +128,7 @@ def over_posterior(run: Run) -> Drawn:
     image = run.examples[0]
     found = posterior_range(run, run.codes[image], run.settings.num_values)
     picture = _from(run, run.codes[image], found)
-    text = f"From the code of image {image}, one latent a row: {found.words}."
+    text = f"From the code of image {image}, one latent a row: {found.words}. {_FRAMED}"
     return Drawn(text, [_saved(run, "traversals_posterior.png", picture)])
 
 
@@ -108,7 +141,7 @@ def over_quantiles(run: Run) -> Drawn:
     picture = _from(run, run.codes[image], found)
     text = (
         f"From the code of image {image}, one latent a row: quantiles of the posterior means of all images, evenly spaced in the "
-        f"central {100 * settings.coverage:.4g} %."
+        f"central {100 * settings.coverage:.4g} %. {_FRAMED}"
     )
     return Drawn(text, [_saved(run, "traversals_quantiles.png", picture)])
 
@@ -133,12 +166,13 @@ def reconstruct_traverse(run: Run) -> Drawn:
         first = np.concatenate([run.data.observations_at([image]), run.images(start[None])])
         rows = [first, *run.images(traverse(start, run.shown, found.values))]
         labels = [f"image {image},\nreconstruction", *_labels(run, found)]
-        pictures.append(_saved(run, f"reconstruct_traverse_{place}.png", labelled(rows, labels)))
+        picture = labelled(rows, labels, marked=[None, *_marked(run, start, found)])
+        pictures.append(_saved(run, f"reconstruct_traverse_{place}.png", picture, f"from image {image}"))
     if not pictures:
         raise NotApplicable(
             "it starts from further images, and visualize.num_examples is 1 or the data set has one image"
         )
-    text = f"Each starts from another image: itself and its reconstruction, then one latent a row: {found.words}."
+    text = f"From another image: itself and its reconstruction, then one latent a row: {found.words}. {_FRAMED}"
     return Drawn(text, pictures)
 
 
@@ -146,8 +180,8 @@ def posterior_range(run: Run, start: np.ndarray, num: int) -> Range:
     """`num` values for each of the latents that are shown, as the settings say: of all codes, or around `start` (latents,)."""
     if run.settings.posterior_range == "codes":
         values = code_extremes(run.columns, num)
-        above = ["least", *[""] * (num - 2), "largest"]
-        return Range(values, above, "even steps from the least to the largest posterior mean of all images")
+        above = ["minimum", *[""] * (num - 2), "maximum"]
+        return Range(values, above, "even steps from the minimum to the maximum of the posterior means of all images")
     deviation = np.sqrt(run.latents.variance[run.shown])
     values = around(start[run.shown].astype(np.float64), deviation, num, _WIDTHS)
     above = [f"{_number(each)} sd" for each in np.linspace(-_WIDTHS, _WIDTHS, num)]
@@ -156,13 +190,22 @@ def posterior_range(run: Run, start: np.ndarray, num: int) -> Range:
 
 def _from(run: Run, start: np.ndarray, found: Range) -> np.ndarray:
     rows = list(run.images(traverse(start, run.shown, found.values)))
-    return labelled(rows, _labels(run, found), found.above)
+    return labelled(rows, _labels(run, found), found.above, _marked(run, start, found))
+
+
+def _marked(run: Run, start: np.ndarray, found: Range) -> list[int]:
+    """Of each latent that is shown, the place of the value that is nearest to the start's (latents,)."""
+    return [_nearest(values, start[latent]) for values, latent in zip(found.values, run.shown, strict=True)]
 
 
 def _labels(run: Run, found: Range) -> list[str]:
     """The labels of the rows: the latent's label and its range."""
-    ends = [f"{_number(values[0])} … {_number(values[-1])}" for values in found.values]
+    ends = [_ends(values) for values in found.values]
     return [f"{run.latents.label(latent)}\n{each}" for latent, each in zip(run.shown, ends, strict=True)]
+
+
+def _ends(values: np.ndarray) -> str:
+    return f"{_number(values[0])} … {_number(values[-1])}"
 
 
 def _caption(run: Run, latent: int) -> str:
@@ -175,5 +218,5 @@ def _number(value: float) -> str:
     return f"{round(float(value), 12):.3g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _saved(run: Run, name: str, picture: np.ndarray) -> Picture:
-    return run.save(name, png(picture), "one latent a row, from its lowest value to its highest")
+def _saved(run: Run, name: str, picture: np.ndarray, label: str = "") -> Picture:
+    return run.save(name, png(picture), "one latent a row, from its lowest value to its highest", label)

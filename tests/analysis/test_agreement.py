@@ -7,7 +7,7 @@ from scipy import stats
 from support.frames import frame_of
 
 from dlib_bvae.analysis import across_datasets, agreement, agreements, score_matrix
-from dlib_bvae.analysis.agreement import correlations
+from dlib_bvae.analysis.agreement import clustered, correlations, within_groups
 
 RNG = np.random.default_rng(0)
 X, Y, Z = RNG.random((3, 12))
@@ -116,7 +116,7 @@ def test_a_label_has_the_parameters_that_vary_only():
         for parameters in ('{"n": 1}', '{"n": 1, "c": 2}', '{"n": 2}')
     ]
     labels = list(score_matrix(frame_of(*rows)).columns)
-    assert labels == ["sap.sap (c=2, n=1)", "sap.sap (c=None, n=1)", "sap.sap (c=None, n=2)"]
+    assert labels == ["sap.sap (c=2, n=1)", "sap.sap (n=1)", "sap.sap (n=2)"]
 
 
 def test_the_mean_over_configurations_and_seeds_is_the_score_of_a_model():
@@ -129,3 +129,54 @@ def test_the_mean_over_configurations_and_seeds_is_the_score_of_a_model():
     (row,) = across_datasets(frame_of(*rows)).to_dict("records")
     assert (row["spearman"], row["kendall"], row["methods"]) == (pytest.approx(-1), pytest.approx(-1), 3)
     assert (row["first"], row["second"]) == ("one f-one", "two f-two")
+
+
+def test_the_correlation_within_configurations_is_that_of_their_seeds():
+    # Between configurations both scores rise, within each one falls as the other rises.
+    offsets = {"a": 0.0, "b": 5.0, "c": 9.0}
+    values = {
+        config: (offset + RNG.random(n), offset - RNG.random(n))
+        for (config, offset), n in zip(offsets.items(), (6, 4, 2), strict=True)
+    }
+    values["a"][1][:] = offsets["a"] - values["a"][0] + 0.1 * RNG.random(6)
+    rows = [
+        {"model": "m", "config": config, "seed": seed, "scores": {score: each}, "metric": metric}
+        for config, both in values.items()
+        for metric, score, these in zip(("mig", "sap"), ("discrete_mig", "sap"), both, strict=True)
+        for seed, each in enumerate(these)
+    ]
+    table = agreements(frame_of(*rows)).set_index(["first", "second"])
+    pair = table.loc[("mig.discrete_mig", "sap.sap")]
+    of_each = {config: stats.spearmanr(*both)[0] for config, both in values.items()}
+    expected = (5 * of_each["a"] + 3 * of_each["b"] + 1 * of_each["c"]) / 9
+    assert pair["spearman"] > 0.5
+    assert of_each["a"] < 0
+    assert (pair["within"], pair["within_df"]) == (pytest.approx(expected), 9)
+    same = table.loc[("mig.discrete_mig", "mig.discrete_mig")]
+    assert (same["within"], same["within_df"]) == (pytest.approx(1), 9)
+
+
+def test_one_configuration_has_the_same_correlation_within_and_over_all():
+    rho = stats.spearmanr(X, Y)[0]
+    assert within_groups(X, Y, np.zeros(12)) == (pytest.approx(rho), 11)
+
+
+def test_configurations_of_one_run_or_of_a_constant_score_say_nothing_of_seeds():
+    groups = np.array([0, 1, 2, 3, 3, 3])
+    rho, freedom = within_groups(X[:6], np.array([1.0, 2, 3, 4, 4, 4]), groups)
+    assert (np.isnan(rho), freedom) == (True, 0)
+    rho, freedom = within_groups(X[:2], Y[:2], np.zeros(2))
+    assert (np.isnan(rho), freedom) == (True, 1)
+
+
+def test_scores_that_agree_become_neighbours():
+    blocks = np.array([0, 1, 0, 1, 0])
+    matrix = np.where(blocks[:, None] == blocks, 0.9, 0.1)
+    matrix[0, 2] = matrix[2, 0] = -0.95  # as close as if it agreed
+    matrix[1, 4] = matrix[4, 1] = np.nan
+    order = clustered(matrix)
+    assert sorted(order) == [0, 1, 2, 3, 4]
+    assert len([1 for a, b in zip(order, order[1:], strict=False) if blocks[a] != blocks[b]]) == 1
+    assert abs(order.index(0) - order.index(2)) == 1
+    assert clustered(np.eye(2)) == [0, 1]
+    assert clustered(np.zeros((0, 0))) == []

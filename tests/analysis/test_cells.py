@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.frames import frame_of
 
 from dlib_bvae.analysis import (
     cells,
-    intervals,
+    mean_intervals,
     missing_references,
     normalised_runs,
     over_datasets,
@@ -17,10 +21,20 @@ from dlib_bvae.analysis import (
     references,
     tables,
 )
-from dlib_bvae.analysis.cells import BOARD, COLUMNS, higher_is_better, methods, score_info
-from dlib_bvae.errors import UserError
+from dlib_bvae.analysis.cells import (
+    BOARD,
+    COLUMNS,
+    FEW_SEEDS,
+    REFERENCE_ROWS,
+    higher_is_better,
+    methods,
+    row_intervals,
+    score_info,
+)
+from dlib_bvae.analysis.ranks import Spread, ranges
 from dlib_bvae.metrics.score_info import UNKNOWN
 
+STUDY = Path(__file__).parents[2] / "benchmarks/results/re_beta_vae_small/runs.parquet"
 A, B, LOW, HIGH = [0.5, 0.6, 0.7, 0.8], [0.1, 0.2, 0.3], [0.0, 0.2], [1.0, 1.0]
 
 
@@ -46,9 +60,12 @@ def test_the_numbers_are_those_worked_out_by_hand():
     assert row["mean"] == pytest.approx(0.65)
     assert row["std"] == pytest.approx(np.std(A, ddof=1))
     assert row["median"] == pytest.approx(0.65)
-    assert row["iqm"] == pytest.approx((0.6 + 0.7) / 2)
-    assert [row["low"], row["high"]] == pytest.approx(intervals(np.array([A]), reps=500)[0].tolist())
-    assert row["seeds"] == 4
+    assert np.isnan(row["iqm"])  # of four values it is the median
+    half = 3.182446 * np.std(A, ddof=1) / 2  # Student's t with 3 degrees of freedom
+    assert [row["low"], row["high"]] == pytest.approx([0.65 - half, 0.65 + half], abs=1e-6)
+    assert (row["seeds"], row["interval"]) == (4, "t")
+    assert (row["rank_df"], row["unranked"]) == (5, "5 of 20 degrees of freedom")
+    assert row["rank_sd"] == pytest.approx(np.sqrt((3 * np.var(A, ddof=1) + 2 * np.var(B, ddof=1)) / 5))
     assert row["normalised"] == pytest.approx((0.65 - 0.1) / 0.9)
 
 
@@ -60,35 +77,147 @@ def test_means_are_those_of_aggregate():
     )
 
 
-def test_ranks_are_within_a_board_and_references_do_not_compete():
-    frame = pd.concat([board(), board(dataset="other")], ignore_index=True)
-    table = cells(frame, reps=500)
-    for _, part in table.groupby("dataset"):
-        found = by_model(part)["rank"]
-        assert (found["a"], found["b"]) == (1, 2)
-        assert found[["oracle", "random_encoder"]].isna().all()
+MANY = {"a": 0.9, "b": 0.85, "c": 0.5, "d": 0.2}  # means of seven seeds each: 24 degrees of freedom
+NOISE = np.array([-0.06, -0.04, -0.02, 0, 0.02, 0.04, 0.06])
+
+
+def many(means=MANY, **more):
+    return [
+        {"model": model, "seed": seed, "scores": {"discrete_mig": mean + each}, **more}
+        for model, mean in means.items()
+        for seed, each in enumerate(NOISE)
+    ]
+
+
+def ranked(table):
+    """{model: (rank_low, rank_high, tied, why there is none)}."""
+    columns = table[["model", "rank_low", "rank_high", "tied", "unranked"]].astype(object)
+    return {model: tuple(None if pd.isna(e) else e for e in each) for model, *each in columns.to_numpy()}
+
+
+def test_ranks_are_those_that_tukey_s_test_leaves_open_on_each_data_set():
+    table = cells(frame_of(*many(), *many(dataset="other"), *many({"alone": 0.1}, dataset="third")))
+    for name in ("dummy_data", "other"):
+        part = table[(table["dataset"] == name) & (table["metric"] == "mig")]
+        assert ranked(part) == {
+            "a": (1, 2, True, None),
+            "b": (1, 2, True, None),
+            "c": (3, 3, False, None),
+            "d": (4, 4, False, None),
+        }
+        spread = Spread(np.std(NOISE, ddof=1), 24)
+        assert part["rank_sd"].tolist() == pytest.approx([spread.sd] * 4)
+        assert (set(part["rank_df"]), set(part["rank_of"])) == ({24}, {4})
+        low, high, _ = ranges(part["mean"].to_numpy(), np.full(4, 7), spread, True)
+        assert part[["rank_low", "rank_high"]].to_numpy().tolist() == np.stack([low, high], axis=1).tolist()
+    assert ranked(table[table["model"] == "alone"])["alone"] == (None, None, False, "6 of 20 degrees of freedom")
+
+
+def test_a_reference_row_changes_no_rank_and_lends_no_degree_of_freedom():
+    alone = ranked(cells(frame_of(*many())))
+    for reference in ("noise", "constant_codes", "random_encoder", "oracle", "pca"):
+        table = cells(frame_of(*many(), *many({reference: 0.87})))
+        found = ranked(table)
+        assert found.pop(reference) == (None, None, False, "reference")
+        assert found == alone
+        assert set(table["rank_df"]) == {24}
+    # a fitted method competes, and does not lend either
+    table = cells(frame_of(*many(), *many({"fast_ica": 0.87})))
+    assert (ranked(table)["fast_ica"][:2], set(table["rank_df"])) == ((1, 3), {24})
+
+
+@settings(deadline=None, max_examples=5)
+@given(
+    st.lists(st.integers(0, 12), min_size=4, max_size=6),
+    st.sampled_from(REFERENCE_ROWS),
+    st.integers(0, 12),
+    st.integers(0, 99),
+)
+def test_neither_reference_rows_nor_the_order_of_results_change_a_rank(means, reference, mean, seed):
+    rows = many({f"m{place}": each / 20 for place, each in enumerate(means)})
+    alone = ranked(cells(frame_of(*rows)))
+    frame = frame_of(*rows, *many({reference: mean / 20})).sample(frac=1, random_state=seed).reset_index(drop=True)
+    found = ranked(cells(frame))
+    assert found.pop(reference)[3] == "reference"
+    assert found == alone
+    assert all(low <= high for low, high, *_ in alone.values())
+    best = max(range(len(means)), key=means.__getitem__)
+    assert alone[f"m{best}"][::2] == (1, True)
+
+
+def test_supervisions_are_ranked_apart_with_one_variance():
+    table = cells(frame_of(*many(), *many({"pairs": 0.95, "more": 0.1}, **{"train_results.supervision": "pairs"})))
+    found = ranked(table)
+    assert {model: found[model][:2] for model in MANY} == {"a": (1, 2), "b": (1, 2), "c": (3, 3), "d": (4, 4)}
+    assert (found["pairs"][:2], found["more"][:2]) == ((1, 1), (2, 2))
+    assert set(table["rank_df"]) == {36}
+    assert table.set_index("model")["supervision"][["a", "pairs"]].tolist() == ["not stated", "pairs"]
+
+
+def test_two_seeds_have_neither_rank_nor_interval_and_lend_one_degree_of_freedom():
+    few = [{"model": "two", "seed": seed, "scores": {"discrete_mig": value}} for seed, value in enumerate([0.3, 0.9])]
+    table = by_model(cells(frame_of(*many(), *few)))
+    assert table.loc["two", ["low", "high", "interval", "unranked"]].tolist() == [0.3, 0.9, "range", FEW_SEEDS]
+    assert table.loc["two", ["rank_low", "rank_high"]].isna().all()
+    assert set(table["rank_df"]) == {25}
+
+
+def test_codes_before_the_end_of_training_are_not_ranked():
+    early = [
+        {**row, "postprocess_results.representation": "mean-step10", "postprocess_results.step": 10} for row in many()
+    ]
+    table = cells(frame_of(*many(), *early))
+    found = {name: ranked(part) for name, part in table.groupby("representation")}
+    assert set(found["mean-step10"].values()) == {(None, None, False, "before the end of training")}
+    assert found["mean"] == ranked(cells(frame_of(*many())))
+    assert set(table["rank_df"]) == {24}
+
+
+def test_representations_of_one_training_lend_their_degrees_of_freedom_once():
+    twice = [
+        {**row, "postprocess_results.representation": "sampled", "run": f"{row['model']} {row['seed']}"}
+        for row in many()
+    ]
+    table = cells(frame_of(*(row | {"run": f"{row['model']} {row['seed']}"} for row in many()), *twice))
+    assert set(table["rank_df"]) == {24}
+    assert set(table["rank_of"]) == {8}
+
+
+def test_the_committed_study_has_no_pair_that_is_ranked_against_its_estimates():
+    frame = pd.read_parquet(STUDY).assign(**{"train_results.supervision": "none"})  # as its methods say
+    table = cells(frame)
+    pairs = 0
+    for (*_, metric, _, score, _), part in table[table["unranked"].isna()].groupby([*BOARD, "supervision"]):
+        worth = part["mean"].to_numpy() * (1 if higher_is_better(metric, score) else -1)
+        low, high = (part[name].to_numpy(int) for name in ("rank_low", "rank_high"))
+        above = worth[:, None] > worth
+        pairs += above.sum()
+        assert not (above & (low[:, None] > low)).any()
+        assert not (above & (high[:, None] > high)).any()
+    assert pairs > 900
+    assert "pca" not in set(table[table["unranked"].isna()]["model"])
 
 
 def test_adjusted_and_unranked_rows_have_other_ranks_and_values():
     assert cells(board(), adjusted=True).empty  # no row has a null
-    frame = board()
+    frame = frame_of(*many())
     null = "evaluation_results.null.discrete_mig.adjusted"
-    adjusted = cells(frame.assign(**{null: frame["evaluation_results.discrete_mig"] - 1}), reps=100, adjusted=True)
-    plain = cells(
-        frame, reps=100, unranked=[tuple(row) for row in adjusted[tables.GROUP][adjusted["model"] == "a"].to_numpy()]
-    )
-    assert by_model(adjusted)["mean"].to_dict() == pytest.approx((by_model(plain)["mean"] - 1).to_dict())
-    assert np.isnan(by_model(plain)["rank"]["a"])
-    assert by_model(plain)["rank"]["b"] == 1
+    adjusted = cells(frame.assign(**{null: frame["evaluation_results.discrete_mig"] - 1}), adjusted=True)
+    why = {tuple(row): "because" for row in adjusted[tables.GROUP][adjusted["model"] == "a"].to_numpy()}
+    plain = cells(pd.concat([frame, frame_of(*many({"e": 0.0}))], ignore_index=True), unranked=why)
+    assert by_model(adjusted)["mean"].to_dict() == pytest.approx((by_model(plain)["mean"].drop("e") - 1).to_dict())
+    assert ranked(plain)["a"] == (None, None, False, "because")
+    assert ranked(plain)["b"][:2] == (1, 1)
+    assert set(plain["rank_df"]) == {24}  # "a" lends nothing
 
 
 def test_less_is_better_where_the_metric_says_so():
-    rows = [{"model": m, "seed": s, "scores": {"elbo": -v, "kl": v, "reconstruction": v}, "metric": "elbo"}
-            for m, values in {"a": A, "b": B}.items() for s, v in enumerate(values)]  # fmt: skip
-    table = cells(frame_of(*rows), reps=500).set_index(["model", "score"])["rank"]
-    assert (table["a", "reconstruction"], table["b", "reconstruction"]) == (2, 1)
-    assert (table["a", "elbo"], table["b", "elbo"]) == (2, 1)
-    assert np.isnan(table["a", "kl"])
+    rows = [{**row, "metric": "elbo", "scores": {"elbo": -v, "kl": v, "reconstruction": v}}
+            for row in many() for v in row["scores"].values()]  # fmt: skip
+    table = cells(frame_of(*rows)).set_index(["model", "score"])
+    assert (table["rank_low"]["d", "reconstruction"], table["rank_low"]["c", "reconstruction"]) == (1, 2)
+    assert (table["rank_low"]["d", "elbo"], table["rank_low"]["c", "elbo"]) == (1, 2)
+    assert table["unranked"]["a", "kl"] == "no known direction"
 
 
 def test_a_method_is_known_by_its_objective():
@@ -118,15 +247,8 @@ def test_references_with_other_metric_parameters_do_not_count():
 
 def test_one_seed_has_neither_interval_nor_rank():
     (row,) = cells(frame_of({"scores": {"discrete_mig": 0.5}})).to_dict("records")
-    assert (row["mean"], row["iqm"], row["seeds"]) == (0.5, 0.5, 1)
-    assert np.isnan([row["std"], row["low"], row["high"], row["rank"]]).all()
-
-
-def test_the_interval_can_be_that_of_another_statistic():
-    found = by_model(cells(board(), statistic="mean", seed=3, reps=500)).loc["a"]
-    assert [found["low"], found["high"]] == pytest.approx(intervals(np.array([A]), "mean", 3, 500)[0].tolist())
-    with pytest.raises(UserError, match="no statistic is called 'mode'"):
-        cells(board(), statistic="mode")
+    assert (row["mean"], row["median"], row["seeds"], row["unranked"]) == (0.5, 0.5, 1, FEW_SEEDS)
+    assert pd.isna([row[name] for name in ("std", "iqm", "low", "high", "interval", "rank_low", "rank_high")]).all()
 
 
 def test_the_least_evidence_of_what_is_pooled_is_told():
@@ -139,12 +261,11 @@ def test_the_least_evidence_of_what_is_pooled_is_told():
 
 
 def test_what_is_only_claimed_has_no_rank():
-    frame = board()
-    assert by_model(cells(frame, reps=500)).loc[["a", "b"], "rank"].tolist() == [1, 2]
+    frame = frame_of(*many(), *many({"e": 0.0}))
     frame["evidence"] = ["claimed" if name == "a" else "recomputed" for name in frame["train_results.model"]]
-    table = by_model(cells(frame, reps=500))
-    assert (table.loc["b", "rank"], list(table.columns[-1:])) == (1, ["evidence"])
-    assert np.isnan(table.loc["a", "rank"])
+    table = cells(frame)
+    assert ranked(table)["a"] == (None, None, False, "only claimed")
+    assert (ranked(table)["b"][:2], list(table.columns[-1:]), set(table["rank_df"])) == ((1, 1), ["evidence"], {24})
 
 
 def test_the_same_seed_gives_the_same_table_in_any_order():
@@ -167,7 +288,7 @@ def test_what_is_known_of_a_score():
 
 def boards(with_oracle=True):
     rows = []
-    for dataset, (zero, one, values) in {"one": (0.1, 0.9, [0.5, 0.7]), "two": (0, 0.5, [0.1, 0.2, 0.3])}.items():
+    for dataset, (zero, one, values) in {"one": (0.1, 0.9, [0.5, 0.7, 0.6]), "two": (0, 0.5, [0.1, 0.2, 0.3])}.items():
         known = [("random_encoder", [zero]), ("oracle", [one]), ("a", values)]
         for model, scores in known if with_oracle else known[::2]:
             rows += [
@@ -179,15 +300,15 @@ def boards(with_oracle=True):
 
 def test_scores_lie_between_the_reference_rows():
     runs = normalised_runs(boards())
-    assert runs[runs["model"] == "a"]["value"].tolist() == pytest.approx([0.5, 0.75, 0.2, 0.4, 0.6])
+    assert runs[runs["model"] == "a"]["value"].tolist() == pytest.approx([0.5, 0.75, 0.625, 0.2, 0.4, 0.6])
     assert set(runs[runs["model"] == "oracle"]["value"]) == {1.0}
 
 
 def test_models_are_pooled_over_their_data_sets():
     row = over_datasets(boards(), reps=300).set_index("model").loc["a"]
-    tasks = [np.array([0.5, 0.75]), np.array([0.2, 0.4, 0.6])]
+    tasks = [np.array([0.5, 0.75, 0.625]), np.array([0.2, 0.4, 0.6])]
     assert row[["value", "low", "high"]].tolist() == pytest.approx(list(pooled(tasks, reps=300)))
-    assert (row["datasets"], row["runs"]) == ("one, two", 5)
+    assert (row["datasets"], row["runs"]) == ("one, two", 6)
 
 
 def test_without_references_there_is_nothing_to_pool():
@@ -251,12 +372,37 @@ def test_cells_of_different_numbers_of_seeds_have_their_own_values():
         for s, v in enumerate(each)
     ]
     table = by_model(cells(frame_of(*rows), reps=200))
-    assert table["iqm"].to_dict() == {"a": 3.0, "b": 2.0, "c": 6.0, "d": 2.0}
+    assert table["iqm"].isna().all()
     assert table["mean"].to_dict() == pytest.approx({"a": 3.0, "b": 2.0, "c": 6.0, "d": 21.2})
     assert table["median"].to_dict() == {"a": 3.0, "b": 2.0, "c": 6.0, "d": 2.0}
     assert table["seeds"].to_dict() == {"a": 3, "b": 1, "c": 2, "d": 5}
     assert table["std"].drop("b").to_dict() == pytest.approx({name: np.std(values[name], ddof=1) for name in "acd"})
     for name in "acd":
-        assert table.loc[name, ["low", "high"]].tolist() == pytest.approx(
-            intervals(np.array([values[name]]), reps=200)[0].tolist()
-        )
+        (expected,), (kind,) = mean_intervals(np.array([values[name]]), reps=200)
+        assert table.loc[name, ["low", "high"]].tolist() == pytest.approx(expected.tolist())
+        assert table.loc[name, "interval"] == kind
+
+
+def test_the_interquartile_mean_is_there_where_it_is_neither_the_mean_nor_the_median():
+    for values, iqm in (
+        ([1.0, 2, 9], None),
+        ([1.0, 2, 3, 9], None),
+        ([0.0, 1, 3, 3, 100], 7 / 3),
+        ([0.0, 1, 2, 3, 9], None),
+    ):
+        rows = [{"metric": "sap", "seed": seed, "scores": {"sap": each}} for seed, each in enumerate(values)]
+        (found,) = cells(frame_of(*rows))["iqm"]
+        assert (None if np.isnan(found) else found) == (iqm and pytest.approx(iqm))
+
+
+def test_intervals_alone_are_those_of_the_cells():
+    frame = pd.concat([board(), frame_of({"model": "one", "scores": {"discrete_mig": 0.5}})], ignore_index=True)
+    pd.testing.assert_frame_equal(row_intervals(frame), cells(frame)[[*tables.GROUP, "low", "high", "interval"]])
+    assert row_intervals(pd.DataFrame()).empty
+
+
+def test_ten_seeds_have_a_bootstrap_interval():
+    rows = [{"seed": seed, "scores": {"discrete_mig": seed / 10}} for seed in range(10)]
+    (row,) = cells(frame_of(*rows), seed=3, reps=400).to_dict("records")
+    (expected,), _ = mean_intervals(np.arange(10)[None] / 10, 3, 400)
+    assert (row["interval"], [row["low"], row["high"]]) == ("BCa", pytest.approx(expected.tolist()))

@@ -14,9 +14,10 @@ from dlib_bvae.analysis.chance import (
     above_chance,
     adjusted_random,
     benjamini_hochberg,
-    is_main,
     p_of,
+    random_ends,
 )
+from dlib_bvae.analysis.tables import LONG, by_score
 from dlib_bvae.errors import UserError
 
 
@@ -136,12 +137,6 @@ def test_p_values_of_noise_are_uniform():
     assert stats.kstest([p_of(each, 5) for each in z], "uniform").pvalue > 0.01
 
 
-def test_main_scores_are_those_to_look_at_first():
-    assert is_main("mig", "discrete_mig")
-    assert is_main("of_another_package", "anything")
-    assert not is_main("dci", "disentanglement_train")
-
-
 def network(model, value, seed=0, objective="vae", latents=10, config=None, **more):
     return {
         "model": model,
@@ -188,3 +183,13 @@ def test_scores_stand_between_those_of_untrained_networks_and_the_best():
         assert math.isnan(why[0])
         assert why[1] == none
     assert of_model["codes", "codes", "dummy_data", "mean"][1] == "no encoder of images is recorded"
+
+
+def test_each_score_stands_between_them_where_a_random_encoder_was_scored():
+    rows = [network("vae", 0.6, 0), network("vae", 0.4, 1), network("wide", 0.4, latents=3)]
+    frame = frame_of(*rows, network("re", 0.2, 0, "random_encoder"))
+    table = by_score(frame, random_ends(frame))
+    assert list(table.columns)[: len(LONG) + 1] == [*LONG, "adjusted_random"]
+    assert table["adjusted_random"].fillna(-1).tolist() == pytest.approx([0.5, 0.25, -1, 0])
+    frame = frame_of(*rows)
+    assert "adjusted_random" not in by_score(frame, random_ends(frame))

@@ -24,7 +24,7 @@ def test_seeds_with_equal_codes_are_one_value_without_an_interval():
     (cell,) = analysis.cells(frame).to_dict("records")
     assert cell["seeds"] == 1
     assert math.isnan(cell["low"])
-    assert math.isnan(cell["rank"])
+    assert (cell["unranked"], cell["rank_df"]) == ("reference", 0)
     assert cell[EQUAL] == "the seeds 0, 1 and 2 have equal codes and count once"
     assert sentences(frame) == [f"oracle on dummy_data: {cell[EQUAL]}"]
 
@@ -49,20 +49,22 @@ def test_other_images_and_other_metrics_are_not_compared():
 
 
 def ranked(*names):
-    """Ranks by model; every one has two seeds, and `copy` the codes of `best`."""
+    """Cells by model; every one has eight seeds, and `copy` the codes of `best`."""
     values = {"best": 0.9, "copy": 0.9, "middle": 0.5, "last": 0.1}
     rows = [
         run(name, seed, values[name] + 0.01 * seed, f"{'best' if name == 'copy' else name} {seed}")
         for name in names
-        for seed in (0, 1)
+        for seed in range(8)
     ]
     return analysis.cells(frame_of(*rows)).set_index("model")
 
 
 def test_rows_with_the_same_codes_have_one_rank_and_count_once_for_the_others():
     found = ranked("best", "copy", "middle", "last")
-    assert found["rank"].to_dict() == {"best": 1, "copy": 1, "middle": 2, "last": 3}
-    assert found["rank"].drop("copy").to_dict() == ranked("best", "middle", "last")["rank"].to_dict()
+    assert found["rank_low"].to_dict() == found["rank_high"].to_dict() == {"best": 1, "copy": 1, "middle": 2, "last": 3}
+    columns = ["rank_low", "rank_high", "tied", "rank_of", "rank_df", "rank_sd"]
+    assert found[columns].drop("copy").to_dict() == ranked("best", "middle", "last")[columns].to_dict()
+    assert found["rank_df"].tolist() == [21] * 4  # a copy lends nothing
     assert found[EQUAL].dropna().to_dict() == {"best": "the same codes as copy", "copy": "the same codes as best"}
 
 

@@ -7,10 +7,11 @@ import shutil
 
 import pytest
 from support.evaluated_runs import evaluate, write_run
+from support.frames import frame_of
 from support.leaderboard_runs import bring, score, train
 
 from dlib_bvae.analysis import tables
-from dlib_bvae.analysis.frame import collect, collect_some
+from dlib_bvae.analysis.frame import collect, collect_some, rows_of_scores
 from dlib_bvae.errors import UserError
 
 
@@ -267,3 +268,11 @@ def test_control_characters_of_what_is_left_out_are_shown_as_escapes(tmp_path, c
     said = capsys.readouterr().err
     assert "\x1b" not in said
     assert "metrics/\\x1b[31m\\u202e/results" in said
+
+
+def test_the_rows_of_a_score_are_those_that_name_it():
+    frame = frame_of({"scores": {"b": 1, "a": 2}}, {"scores": {"a": 1}}, {"scores": {"b": 1, "a": 2}}, {"scores": {}})
+    found = rows_of_scores(frame)
+    assert {score: rows.tolist() for score, rows in found.items()} == {"a": [0, 1, 2], "b": [0, 2]}
+    assert list(found) == ["a", "b"]
+    assert rows_of_scores(frame[:0]) == {}

@@ -23,6 +23,11 @@ def table_of(root):
     return tables.aggregate(frame)
 
 
+def named_table_of(root):
+    """With names and settings, as it is written and printed."""
+    return tables.with_settings(table_of(root), collect(root)[0])
+
+
 def test_the_numbers_are_those_worked_out_by_hand(tmp_path):
     for seed, scores in {1: [0.2, 0.4], 2: [0.5], 3: [1.0]}.items():
         encoded = write_run(tmp_path, f"run{seed}", seed=seed)
@@ -117,9 +122,9 @@ def test_a_table_is_written_in_pieces(tmp_path, monkeypatch):
         evaluate(write_run(tmp_path / "runs", f"r{seed}", seed=seed, model="a\nb,"), {"mig": 0.1 * seed})
     frame, _ = collect(tmp_path / "runs")
     table = tables.aggregate(frame)
-    whole = tables.write_tables(table, frame, tmp_path / "whole")[3].read_bytes()
+    whole = tables.write_tables(table, frame, tmp_path / "whole")[4].read_bytes()
     monkeypatch.setattr(tables, "_CSV_ROWS", 2)
-    assert tables.write_tables(table, frame, tmp_path / "pieces")[3].read_bytes() == whole
+    assert tables.write_tables(table, frame, tmp_path / "pieces")[4].read_bytes() == whole
     ours, pandas = (pd.read_csv(io.StringIO(each)) for each in (whole.decode(), frame.to_csv(index=False)))
     pd.testing.assert_frame_equal(ours.replace("'@vae()", "@vae()"), pandas, check_dtype=False)
 
@@ -144,41 +149,72 @@ def test_parquet_and_csv_read_back(tmp_path):
     frame, _ = collect(tmp_path / "runs")
     table = tables.aggregate(frame)
     paths = tables.write_tables(table, frame, tmp_path / "out")
-    names = ["results.csv", "results.parquet", "results.md", "runs.csv", "runs.parquet"]
+    names = ["results.csv", "results.parquet", "results.md", "results.tex", "runs.csv", "runs.parquet"]
     assert [path.name for path in paths] == names
     assert sorted([*paths, tmp_path / "out" / MARK]) == sorted((tmp_path / "out").iterdir())
+    table = tables.with_settings(table, frame)
     pd.testing.assert_frame_equal(pd.read_parquet(paths[1]), table, check_dtype=False)
     pd.testing.assert_frame_equal(pd.read_csv(paths[0]), table, check_dtype=False)
-    assert pd.read_parquet(paths[4])["train_results.seed"].tolist() == [1, 2]
-    assert pd.read_csv(paths[3])["train_config.vae.beta"].tolist() == [4.0, 4.0]
+    assert table[["name", "vae.beta"]].values.tolist() == [["β-VAE β = 4", 4.0]]
+    assert pd.read_parquet(paths[5])["train_results.seed"].tolist() == [1, 2]
+    assert pd.read_csv(paths[4])["train_config.vae.beta"].tolist() == [4.0, 4.0]
+
+
+FOREIGN = {"vae.beta": "a|b\\|<i>\nc"}  # no value that the method takes, but a text that a file may have
 
 
 def test_markdown_shows_mean_and_spread_and_escapes_names(tmp_path):
     for seed, score in {1: 0.25, 2: 0.75}.items():
-        evaluate(write_run(tmp_path, f"r{seed}", seed=seed, model="a|b\\|<i>\nc"), {"mig": score}, metric="mig")
+        evaluate(write_run(tmp_path, f"r{seed}", seed=seed, config=FOREIGN), {"mig": score}, metric="mig")
     frame, _ = collect(tmp_path)
     tables.write_tables(tables.aggregate(frame), frame, tmp_path)
     assert (tmp_path / "results.md").read_text() == (
-        "| model | dataset | representation | metric | score | mean ± std | seeds |\n"
-        "| --- | --- | --- | --- | --- | --- | --- |\n"
-        "| a\\|b\\\\\\|&lt;i> c | dummy | mean | mig | mig | 0.5 ± 0.35 | 2 |\n"
+        "| configuration | data set | metric | score | mean ± std | seeds | vae.beta |\n"
+        "| --- | --- | --- | --- | ---: | ---: | --- |\n"
+        "| β-VAE β = a\\|b\\\\\\|&lt;i> c | dummy | mig | mig | 0.5 ± 0.35 | 2 | a\\|b\\\\\\|&lt;i> c |\n"
     )
 
 
-def test_rows_for_people_can_be_told_apart(tmp_path, monkeypatch):
+def test_latex_has_the_scores_to_look_at_first_and_escapes_names(tmp_path):
+    for name, beta in {"a": 4.0, "b": 10.0, "c": 0.5}.items():
+        encoded = write_run(tmp_path, name, beta=beta)
+        evaluate(encoded, {"eval_accuracy": 0.5, "train_accuracy": 0.75})
+    frame, _ = collect(tmp_path)
+    tables.write_tables(tables.aggregate(frame), frame, tmp_path)
+    lines = (tmp_path / "results.tex").read_text().splitlines()
+    assert lines[0] == "% Main scores at default parameters: 3 of 6 rows; all are in results.csv."
+    assert lines[4] == r"configuration & data set & metric & score & mean $\pm$ std & seeds \\"
+    betas = [line.split(" & ")[0].split(" = ")[1] for line in lines if "accuracy" in line]
+    assert betas == ["0.5", "4", "10"]
+    assert r" & dummy & beta\_vae & eval\_accuracy & 0.5 & 1 \\" in lines[6]
+
+
+def test_rows_for_people_have_names_and_settings_and_no_hash(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     for seed, beta in enumerate([1.0, 4.0]):
         evaluate(write_run(tmp_path, f"r{seed}", beta=beta), {"mig": 0.5}, metric="mig")
     frame, _ = collect(tmp_path)
-    table = tables.aggregate(frame)
-    text = tables.render(table)
-    assert all(config in text for config in table["config"])
+    table = tables.with_settings(tables.aggregate(frame), frame)
+    text = tables.render(table, "results.md")
+    assert not any(config in text for config in table["config"])
+    assert all(f"β-VAE β = {beta} " in text for beta in (1, 4))
+    assert "vae.beta" in text
     assert "fingerprint" not in text
+    assert "left out" not in text
+
+
+def test_a_narrow_terminal_has_fewer_columns_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    evaluate(write_run(tmp_path, "r"), {"mig": 0.5}, metric="mig")
+    lines = tables.render(named_table_of(tmp_path), "out/results.md").splitlines()
+    assert max(map(len, lines[:-1])) <= 50
+    assert lines[-1].startswith("left out: ")
+    assert lines[-1].endswith("vae.beta; all is in out/results.md")
 
 
 def test_the_terminal_shows_names_as_they_are(tmp_path):
-    evaluate(write_run(tmp_path, "r", model="[red]m"), {"mig": 0.5}, metric="mig")
-    text = tables.render(table_of(tmp_path))
+    evaluate(write_run(tmp_path, "r", config={"vae.beta": "[red]m"}), {"mig": 0.5}, metric="mig")
+    text = tables.render(named_table_of(tmp_path), "results.md")
     assert "[red]m" in text
     assert "0.5" in text
 
@@ -193,7 +229,7 @@ def test_a_name_is_no_formula_in_a_spreadsheet(tmp_path, name):
     evaluate(write_run(tmp_path, "r", model=name), {name: -0.5}, metric=name)
     frame, _ = collect(tmp_path)
     paths = tables.write_tables(tables.aggregate(frame), frame, tmp_path / "out")
-    for path in (paths[0], paths[3]):
+    for path in (paths[0], paths[4]):
         with open(path, newline="", encoding="utf-8") as file:
             cells = [cell for row in csv.reader(file) for cell in row]
         assert f"'{name}" in cells
@@ -245,16 +281,18 @@ def test_the_command_says_what_to_run_first(tmp_path):
 
 def test_a_column_is_shown_only_where_rows_would_look_the_same_without_it(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    for name, beta in {"a": 1.0, "b": 4.0}.items():
-        evaluate(write_run(tmp_path / "models", name, model=name, beta=beta), {"mig": 0.5}, metric="mig")
-    assert "config" not in tables.render(table_of(tmp_path / "models"))
     for name, fingerprint in {"a": "abcdefghijklm", "b": "bcdefghijklmn"}.items():
         evaluate(write_run(tmp_path / "data", name, fingerprint=fingerprint), {"mig": 0.5}, metric="mig")
-    shown = tables.render(table_of(tmp_path / "data"))
+    shown = tables.render(named_table_of(tmp_path / "data"), "results.md")
     assert "fingerprint" in shown
     assert " abcdefghij " in shown
     assert "abcdefghijk" not in shown
-    assert "config" not in shown
+    for number in (10, 20):
+        encoded = write_run(tmp_path / "parameters", "a")
+        evaluate(encoded, {"mig": 0.5}, metric="mig", parameters={"num_train": number}, place=str(number))
+    shown = tables.render(named_table_of(tmp_path / "parameters"), "results.md")
+    assert "num_train=20" in shown
+    assert "fingerprint" not in shown
 
 
 def test_a_run_without_a_score_counts_for_the_others_only(tmp_path):
@@ -266,11 +304,12 @@ def test_a_run_without_a_score_counts_for_the_others_only(tmp_path):
 
 def test_escapes_and_links_in_names_reach_neither_the_terminal_nor_the_page(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    evaluate(write_run(tmp_path, "r", model="\x1b[31m\x00\u202e[a](javascript:b)"), {"mig": 0.5}, metric="mig")
+    harmful = {"vae.beta": "\x1b[31m\x00\u202e[a](javascript:b)"}
+    evaluate(write_run(tmp_path, "r", config=harmful), {"mig": 0.5}, metric="mig")
     frame, _ = collect(tmp_path)
     tables.write_tables(tables.aggregate(frame), frame, tmp_path)
     text = (tmp_path / "results.md").read_text()
-    shown = tables.render(tables.aggregate(frame))
+    shown = tables.render(named_table_of(tmp_path), "results.md")
     assert not {"\x1b", "\x00", "\u202e"} & {*text, *shown}
     assert r"\x1b[31m\x00\u202e[a](javascript:b)" in shown
     assert r"\x1b\[31m\x00\u202e\[a\](javascript:b)" in text
@@ -344,5 +383,5 @@ def test_rows_say_whether_they_are_above_chance_where_a_null_says_it(tmp_path, c
     assert table["chance_z"].round(6).tolist()[:2] == [20.0, 0.5]
     assert [str(each) for each in table["above_chance"]] == ["True", "False", "nan"]
     assert table.loc["without", "chance_missing"] == "no null"
-    lines = [line.split("|")[-2].strip() for line in paths[2].read_text().splitlines()]
+    lines = [line.split("|")[7].strip() for line in paths[2].read_text().splitlines()]
     assert lines == ["above chance", "---", "yes", "no", ""]

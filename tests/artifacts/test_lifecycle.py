@@ -76,7 +76,7 @@ def test_a_parameter_that_an_earlier_version_lacked_had_the_value_that_is_said_o
     path.write_text(json.dumps(entries))
     monkeypatch.setattr(identity, "_ADDED", {"painting.size": had})
     assert paint(final) == outcome
-    said = f"{final} was made with painting.size = 2, now it is 1; painting again\n"
+    said = f"{final} was computed with painting.size = 2, now it is 1; painting again\n"
     assert capsys.readouterr().out == (said if outcome == "made" else "")
 
 
@@ -302,7 +302,7 @@ def test_former_names_of_earlier_versions_are_read(final, monkeypatch, capsys):
     as_of_an_earlier_version(final, "drawing")
     assert paint(final, "painting.seed = 3", given={}) == "done"
     assert paint(final, "painting.seed = 4", given={}) == "made"
-    assert "was made with painting.seed = 3, now it is 4" in capsys.readouterr().out
+    assert "was computed with painting.seed = 3, now it is 4" in capsys.readouterr().out
 
 
 def test_what_is_recorded_stands_next_to_the_identity(final):

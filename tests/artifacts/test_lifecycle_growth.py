@@ -66,13 +66,13 @@ def test_a_smaller_one_and_one_that_differs_otherwise_are_refused(final, now, re
     grown(final, 2)
     with pytest.raises(UserError) as caught:
         paint(final, *now, stage=GROWS)
-    assert str(caught.value) == f"{final} was made with {reason}; choose another --place"
+    assert str(caught.value) == f"{final} was computed with {reason}; choose another --place"
     assert listed(final.parent) == ["picture"]
 
 
 def test_a_larger_one_of_another_input_is_refused(final):
     grown(final, 1)
-    with pytest.raises(UserError, match="was made from another encoding; choose another --place"):
+    with pytest.raises(UserError, match="was computed from another encoding; choose another --place"):
         grown(final, 2, inputs={"codes": "other"})
 
 

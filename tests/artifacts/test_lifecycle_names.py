@@ -40,7 +40,7 @@ def test_one_of_other_inputs_is_made_again_in_its_place(run, capsys):
     named(run, "a", inputs={"codes": "c"})
     named(run, "b", BLUE, inputs={"codes": "c"})
     assert named(run, "c", inputs={"codes": "d"}) == ("made", "a")
-    assert capsys.readouterr().out == f"{run}/mean/metrics/a was made from another encoding; painting again\n"
+    assert capsys.readouterr().out == f"{run}/mean/metrics/a was computed from another encoding; painting again\n"
 
 
 def test_what_is_given_tells_results_apart(run):

@@ -104,6 +104,32 @@ def test_what_fails_while_it_is_made_leaves_all_as_it_was(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_of_a_folder_only_what_was_written_now_stays_and_what_is_the_users(tmp_path, capsys):
+    write = lambda **files: write_outputs(
+        tmp_path, {f"figures/{key}.svg": text for key, text in files.items()}, "--output", folder="figures"
+    )
+    write_outputs(tmp_path, {"a.csv": "1"}, "--output")
+    write(a="1", b="1", c="1")
+    (tmp_path / "figures" / "c.svg").write_text("edited")
+    (tmp_path / "figures" / "mine.svg").write_text("mine")
+    write(a="2")
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["a.svg", "c.svg", "mine.svg"]
+    assert (tmp_path / "a.csv").is_file()
+    assert "c.svg, which was changed since" in capsys.readouterr().err
+    with pytest.raises(UserError, match=rf"mine.svg {REFUSED}"):
+        write(a="3", mine="3")
+    assert (tmp_path / "figures" / "a.svg").read_text() == "2"
+    write(a="2", b="4")
+    assert (tmp_path / "figures" / "b.svg").read_text() == "4"
+
+
+def test_a_file_in_the_place_of_a_folder_is_said(tmp_path):
+    (tmp_path / "figures").write_text("mine")
+    with pytest.raises(UserError, match="cannot write .*figures"):
+        write_outputs(tmp_path, {"a.csv": "1", "figures/a.svg": "1"}, "--output", folder="figures")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures"]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 3}', '"a"', "null", "[" * 100_000])
 def test_a_damaged_mark_is_said(text, tmp_path):
     (tmp_path / MARK).write_text(text)

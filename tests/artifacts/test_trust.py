@@ -81,7 +81,7 @@ def test_a_run_of_somebody_else_is_refused_unless_this_command_imports_the_same(
         assert len(imports(run)) == 4
     with trusting(everything=True), trusting():
         assert len(imports(run)) == 4
-    with pytest.raises(UserError, match="if you trust whoever made it, give --trust"):
+    with pytest.raises(UserError, match="if you trust its author, give --trust"):
         imports(run)
 
 

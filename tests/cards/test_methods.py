@@ -34,5 +34,5 @@ def test_a_card_has_configurations_and_an_experiment():
     assert "| `dip_vae.lambda_od` | `5.0` | " in text
     assert 'dip_vae.dip_type = "ii"\n' in text
     assert "dlib_bvae_train --gin_config=gin/dip_vae_ii_dsprites.gin\n" in text
-    assert "| images a second | 0.914 of the β-VAE's" in text
+    assert "| images per second | 0.914 of the β-VAE's" in text
     assert "\nNone.\n" in card("oracle", all_methods()["oracle"], {}, GIN, None, [])

@@ -47,7 +47,7 @@ def test_a_training_is_done_and_another_refused(own_vae):
     flags = [f"--model_dir={own_vae}", *bound(*VAE)]
     unchanged(own_vae, "trained already", "train", *flags)
     for line, sentence in CHANGES.values():
-        refused(own_vae, f"vae/train was made with {sentence}; {WAY_OUT}", "train", *flags, *bound(line))
+        refused(own_vae, f"vae/train was computed with {sentence}; {WAY_OUT}", "train", *flags, *bound(line))
     unchanged(own_vae, "trained already", "train", *flags, *bound("vae.beta = 4"))
 
 
@@ -72,7 +72,7 @@ def test_weights_to_start_from_count_by_what_they_are(place, vae):
     for lines in (["model.initial_weights = 'other'"], []):
         found = command("train", *flags, *bound(*lines))
         assert found.code == 2
-        assert "run/train was made with model.initial_weights = " in found.err
+        assert "run/train was computed with model.initial_weights = " in found.err
         assert found.err.strip().endswith(WAY_OUT)
 
 
@@ -86,7 +86,11 @@ def test_members_of_an_ensemble_are_done_and_others_refused(place):
     )
     for line, sentence in list(CHANGES.values())[0:3:2]:
         refused(
-            place / "runs", f"runs/set-seed1/train was made with {sentence}; {WAY_OUT}", "train", *flags, *bound(line)
+            place / "runs",
+            f"runs/set-seed1/train was computed with {sentence}; {WAY_OUT}",
+            "train",
+            *flags,
+            *bound(line),
         )
     each = "ensemble.each = {'encoder.num_latent': [3, 5]}"
     assert "num_latent=5-seed2" in done("train", *flags, *bound(each))
@@ -103,7 +107,7 @@ def test_a_fit_is_done_and_another_refused(copied):
         "pca.num_samples = 100": "pca.num_samples = None, now it is 100",
         "model.random_seed = 1": "model.random_seed = 0, now it is 1",
     }.items():
-        refused(run, f"pca/train was made with {sentence}; {WAY_OUT}", "train", *flags, *bound(line))
+        refused(run, f"pca/train was computed with {sentence}; {WAY_OUT}", "train", *flags, *bound(line))
 
 
 def test_means_are_done_and_other_images_encoded_again(copied):
@@ -112,7 +116,7 @@ def test_means_are_done_and_other_images_encoded_again(copied):
     done("postprocess", *flags)
     unchanged(run, "encoded already", "postprocess", *flags)
     unchanged(run, "encoded already", "postprocess", *flags, *bound("postprocess.random_seed = 7"))
-    again = "mean was made from another data set; encoding again"
+    again = "mean was computed from another data set; encoding again"
     for lines, images in (([FEW], 100), ([FEW, "postprocess.random_seed = 7"], 100), ([], 512)):
         found = redone(run / "mean", "postprocess", again, "postprocess", *flags, *bound(*lines))
         assert found["num_images"] == images
@@ -126,11 +130,11 @@ def test_samples_are_done_and_those_of_another_seed_encoded_again(copied):
     unchanged(run, "encoded already", "postprocess", *flags)
     first = np.load(run / "sampled" / "codes.npy")
     seven = [*flags, *bound("postprocess.random_seed = 7")]
-    sentence = "sampled was made with postprocess.random_seed = 0, now it is 7; encoding again"
+    sentence = "sampled was computed with postprocess.random_seed = 0, now it is 7; encoding again"
     redone(run / "sampled", "postprocess", sentence, "postprocess", *seven)
     assert not np.array_equal(np.load(run / "sampled" / "codes.npy"), first)
     unchanged(run, "encoded already", "postprocess", *seven)
-    redone(run / "sampled", "postprocess", "was made from another data set", "postprocess", *seven, *bound(FEW))
+    redone(run / "sampled", "postprocess", "was computed from another data set", "postprocess", *seven, *bound(FEW))
     redone(run / "sampled", "postprocess", "now it is 0; encoding again", "postprocess", *flags)
     np.testing.assert_array_equal(np.load(run / "sampled" / "codes.npy"), first)
     before = snapshot(run / "sampled")
@@ -190,7 +194,7 @@ def test_a_sensitivity_study_is_done_and_another_made_again(copied):
         "logistic_regression.max_iter = 70": "logistic_regression.max_iter = 5000, now it is 70",
     }.items():
         directory = run / "mean" / "sensitivity"
-        sentence = f"sensitivity was made with {sentence}; scoring again"
+        sentence = f"sensitivity was computed with {sentence}; scoring again"
         redone(directory, "sensitivity", sentence, "sensitivity", *flags, *bound(line))
         unchanged(run, "scored already", "sensitivity", *flags, *bound(line))
         redone(directory, "sensitivity", "scoring again", "sensitivity", *flags)
@@ -208,7 +212,7 @@ def test_pictures_are_done_and_others_drawn_again(copied):
         "visualize.prior_range = 'linear'": "visualize.prior_range = 'quantiles', now it is 'linear'",
     }.items():
         lines.append(line)
-        sentence = f"visualize was made with {sentence}; drawing again"
+        sentence = f"visualize was computed with {sentence}; drawing again"
         redone(run / "visualize", "visualize", sentence, "visualize", *flags, *bound(*lines))
     unchanged(run, "drawn already", "visualize", *flags, *bound(*lines))
 
@@ -224,9 +228,9 @@ def test_codes_from_elsewhere_are_done_and_others_refused(place):
         "--codes_key=second": "codes_key = 'first', now it is 'second'",
         "--training_seed=1": "training_seed = 0, now it is 1",
     }.items():
-        refused(run, f"codes/codes was made with {sentence}; {OTHER_CODES}", "evaluate", *flags, flag)
+        refused(run, f"codes/codes was computed with {sentence}; {OTHER_CODES}", "evaluate", *flags, flag)
     np.savez("codes.npz", first=codes + 1, second=codes)
-    refused(run, f"codes/codes was made from another file; {OTHER_CODES}", "evaluate", *flags)
+    refused(run, f"codes/codes was computed from another file; {OTHER_CODES}", "evaluate", *flags)
     redone(run / "codes", "postprocess", "discrete_mig", "evaluate", *flags, "--overwrite")
     unchanged(run, "scored already", "evaluate", *flags)
 
@@ -241,9 +245,9 @@ def test_a_model_from_elsewhere_is_done_and_another_refused(place, trained):
         (["--training_seed=1"], "with training_seed = 0, now it is 1"),
         (bound(FEW), "from another data set"),
     ):
-        refused(run, f"theirs/mean was made {sentence}; {OTHER_CODES}", "evaluate", *flags, *more)
+        refused(run, f"theirs/mean was computed {sentence}; {OTHER_CODES}", "evaluate", *flags, *more)
     shutil.rmtree(model)
     shutil.copytree(trained / "random1" / "train" / "saved_model", model)
-    refused(run, f"theirs/mean was made from another file; {OTHER_CODES}", "evaluate", *flags)
+    refused(run, f"theirs/mean was computed from another file; {OTHER_CODES}", "evaluate", *flags)
     redone(run / "mean", "postprocess", "discrete_mig", "evaluate", *flags, "--overwrite")
     unchanged(run, "scored already", "evaluate", *flags)

@@ -41,7 +41,7 @@ def test_a_macro_of_a_seed_stands_in_no_identity(place):
     unchanged(place / "run", "trained already", "train", "--model_dir=run", *plain)
     found = command("train", "--model_dir=run", *bound(*lines, "SEED = 4"))
     assert found.code == 2
-    assert "was made with model.random_seed = 3, now it is 4" in found.err
+    assert "was computed with model.random_seed = 3, now it is 4" in found.err
 
 
 STUDY = """
@@ -219,6 +219,6 @@ def test_a_result_of_another_training_is_made_again(place):
     flags = ["--model_dir=run", "--metric=mig", *bound(*MIG)]
     done("evaluate", *flags)
     done("train", "--model_dir=run", "--overwrite", *bound(*lines, "model.random_seed = 1"))
-    found = redone(place / "run" / "mean", "postprocess", "was made from another training", "evaluate", *flags)
+    found = redone(place / "run" / "mean", "postprocess", "was computed from another training", "evaluate", *flags)
     assert found["trained"] == read_results(place / "run" / "train", "train")["uuid"]
     unchanged(place / "run", "scored already", "evaluate", *flags)

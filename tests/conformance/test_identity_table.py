@@ -198,7 +198,7 @@ def test_other_inputs_and_another_version_of_a_stage_make_another_result():
     now, differ = other.identity(before=before)
     assert list(differ) == ["codes"]
     assert now.digest != before.digest
-    newer = replace(table.visualize.VISUALIZE, version=2)
+    newer = replace(table.visualize.VISUALIZE, version=table.visualize.VISUALIZE.version + 1)
     later = replace(choice, work=lambda: Work(newer, table.PLACE, inputs=table.INPUTS))
     now, differ = later.identity(before=before)
     assert list(differ) == ["the version of the stage"]

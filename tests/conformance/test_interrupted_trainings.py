@@ -48,7 +48,9 @@ def is_begun(part):
 
 
 DONE = "results/json/train_results.json"
-WAY_OUT = r"was made with vae\.beta = 4\.0, now it is 2.*; choose another --model_dir, or --overwrite to begin again"
+WAY_OUT = (
+    r"was computed with vae\.beta = 4\.0, now it is 2.*; choose another --model_dir, or --overwrite to begin again"
+)
 SHARES = [0.4, *(pytest.param(each, marks=pytest.mark.slow) for each in (0.02, 0.2, 0.3, 0.6, 0.7, 0.8, 0.9, 0.99))]
 
 

@@ -92,7 +92,7 @@ def test_verify_reads_the_file_and_the_cache(given, capsys, tmp_path):
     content = bytearray(data.cache_path.read_bytes())
     content[-1] ^= 1
     data.cache_path.write_bytes(content)
-    with pytest.raises(UserError, match="is damaged: its checksum differs; delete it, it will be made again"):
+    with pytest.raises(UserError, match="is damaged: its checksum differs; delete it, it will be written again"):
         catalogue.verify("mpi3d_toy")
 
 

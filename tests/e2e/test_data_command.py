@@ -37,7 +37,7 @@ def test_every_action_works_without_tensorflow(data, tmp_path):
         assert (done.returncode, done.stderr) == (0, ""), flags
     assert "dsprites_full" in data("list").stdout
     assert data("preview", "dummy_data").stdout == "dummy_data.png\n"
-    assert Image.open(tmp_path / "dummy_data.png").size[1] == 266
+    assert Image.open(tmp_path / "dummy_data.png").size[1] == 29 + 266
     assert data("preview", "dummy_data", "--output=other.png").stdout == "other.png\n"
 
 

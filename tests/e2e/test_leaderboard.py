@@ -1,4 +1,4 @@
-"""The leaderboard as it is read: the command's page in a headless Chromium, from its file, without a network."""
+"""The leaderboard as it is read: all scores and a row's details in a headless Chromium, from a file, without a network."""
 
 import functools
 import json
@@ -39,15 +39,22 @@ def reader(chromium, page):
 
 
 OPEN, CLOSED = "document.querySelector('dialog').open", "!document.querySelector('dialog').open"
-MODELS, MEANS = "#body td.model .open", "#body td.mean"
+NAMES, MEANS, RANKS, METRICS = (
+    f"#all-table .tabulator-row .tabulator-cell[tabulator-field={name}]" for name in ("name", "mean", "rank", "metric")
+)
+BUTTONS = "#all-table .tabulator-row .open"
+EVERY = {"S²-VAE", "Ada-GVAE", "β-VAE β = 4", "random encoder"}  # on dsprites_full
+RENDERED = "β-VAE β = 4 · beta1 = 0.9"  # there a configuration without that setting stands beside it
 
 
 def test_the_command_writes_the_board(command, tmp_path):
     score(train(tmp_path / "runs", "run"), "mig", {"discrete_mig": 0.5})
     done = command(tmp_path, "dlib_bvae_leaderboard")
     assert done.returncode == 0, done.stderr
-    names = ["board.json", "board.csv", "board.parquet", "board.md", "index.html"]
-    assert done.stdout.split() == [f"board/{name}" for name in names]
+    names = ["board.json", "board.csv", "board.parquet", "board.md", "board.tex", "index.html"]
+    said = done.stdout.splitlines()
+    assert said[3] == "β-VAE β = 4    50 (1)"
+    assert said[-len(names) :] == [f"board/{name}" for name in names]
     board = json.loads((tmp_path / "board" / "board.json").read_text(encoding="utf-8"))
     assert board["runs"][0]["directory"] == "runs/run"
     refused = command(tmp_path, "dlib_bvae_leaderboard", "--results=nowhere")
@@ -59,95 +66,106 @@ def test_the_command_writes_the_board(command, tmp_path):
 
 
 def test_a_head_sorts_and_says_so(reader):
-    reader.open("#metric=mig&data=dsprites_rendered@aaaaaaaa")
-    sort = "return document.querySelector('th[data-column=mean]').getAttribute('aria-sort')"
+    reader.open("#view=table&metric=mig&data=dsprites_full@bbbbbbbb")  # the view's former name
+    head = "#all-table .tabulator-col[tabulator-field=mean]"
+    sort = f"return document.querySelector('{head}').getAttribute('aria-sort')"
     for direction, order in (("descending", -1), ("ascending", 1)):
-        reader.click("th[data-column=mean] button")
+        reader.click(f"{head} .tabulator-col-title")
         reader.expect(lambda: reader.run(sort), direction)
-        means = [float(text.split()[0]) for text in reader.shows(MEANS, lambda texts: len(texts) == len(METHODS))]
-        assert means == sorted(means, key=lambda mean: order * mean)
+        shown = reader.shows(MEANS, lambda texts: len(texts) == len(METHODS))
+        above = [float(text.split()[0]) for text in shown[:3]]
+        assert above == sorted(above, key=lambda mean: order * mean)
+        assert shown[3].startswith("21.")  # what is not above chance is in no order before others
     reader.at("sort=mean&dir=asc")
-    reader.click("th[data-column=model] button")
-    reader.shows(MODELS, sorted(METHODS))
+    reader.click("#all-table .tabulator-col[tabulator-field=name] .tabulator-col-title")
+    reader.shows(BUTTONS, sorted(EVERY, key=str.casefold))
 
 
 def test_what_has_no_value_stands_last_in_both_orders(reader):
+    interval = "#all-table .tabulator-row .tabulator-cell[tabulator-field=interval]"
     for direction in ("desc", "asc"):
-        reader.open(f"#metric=mig&sort=interval&dir={direction}")
-        intervals = reader.shows("#body td.interval", lambda texts: texts[-5:] == ["one seed"] * 5)
+        reader.open(f"#view=all&metric=mig&sort=interval&dir={direction}")
+        intervals = reader.shows(interval, lambda texts: texts[-5:] == ["one seed"] * 5)
         assert "one seed" not in intervals[:-5]
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "models"),
+    ("field", "value", "names"),
     [
-        ("#filter-data", "dsprites_full@bbbbbbbb", set(METHODS)),
-        ("#filter-origin", "official", set(METHODS)),
-        ("#filter-metric", "reconstruction_error", set(METHODS)),
-        ("#filter-score", "squared_error", set(METHODS)),
-        ("#filter-method", "ada_gvae", {"ada", "reference"}),  # reference rows of what is shown are always there
-        ("#filter-supervision", "labels", {"labelled", "reference"}),
-        ("#filter-evidence", "trained here", {*METHODS, HOSTILE, FORMULA, TICKS}),
+        ("#filter-data", "dsprites_full@bbbbbbbb", EVERY),
+        ("#filter-origin", "official", EVERY),
+        (
+            "#filter-method",
+            "ada_gvae",
+            {"Ada-GVAE", "random encoder"},
+        ),  # reference rows of what is shown are always there
+        ("#filter-supervision", "labels", {"S²-VAE", "random encoder"}),
+        ("#filter-evidence", "recomputed", {"submitted", "random encoder"}),
         ("#filter-method", "external codes", {"submitted", "exported"}),
     ],
 )
-def test_a_filter_leaves_its_rows(reader, field, value, models):
-    reader.open()
+def test_a_filter_leaves_its_rows(reader, field, value, names):
+    reader.open("#view=all")
     reader.choose(field, value)
-    reader.shows(MODELS, lambda texts: set(texts) == models)
+    reader.shows(BUTTONS, lambda texts: set(texts) >= names - {"random encoder"} and set(texts) <= names)
     reader.click("#reset")
-    reader.shows("#count", ["22 of 22 rows"])
+    reader.shows("#count", ["22 rows"])
 
 
-def test_rendered_and_official_data_stand_apart(reader):
-    reader.open("#metric=mig&q=labelled")
-    reader.shows(
-        "#body td.dataset .badge", lambda texts: sorted(texts) == ["official", "official", "rendered", "rendered"]
-    )
-
-
-def test_search_finds_all_terms(reader):
-    reader.open()
+def test_search_finds_all_terms_and_shows_them_as_chips(reader):
+    reader.open("#view=all")
     reader.keys("/")
     reader.until("document.activeElement.id === 'search'")
     reader.keys("MIG", " ", "ada")
-    reader.shows(MODELS, lambda texts: set(texts) == {"ada", "reference"})
-    reader.shows("#body td.metric", lambda texts: set(texts) == {"mig\ndiscrete_mig ↑"})
-    reader.keys("zzz")
+    reader.shows(BUTTONS, lambda texts: set(texts) == {"Ada-GVAE", "random encoder"})
+    reader.shows("#chips .chip", ["MIG ×", "ada ×"])
+    reader.click("#chips .chip:last-child")
+    reader.shows("#chips .chip", ["MIG ×"])
+    assert reader.run("return document.getElementById('search').value") == "MIG"
+    reader.open("#view=all&q=zzz")
     reader.shows("#nothing", ["No row matches these filters."])
+    reader.shows("#count", ["0 of 22 rows"])
+    reader.open("#view=all&q=exported&metric=mig&data=dsprites_rendered@ffffffff")
+    reader.shows("#count", ["1 of 22 rows"])
+
+
+def test_columns_of_one_value_fold_into_a_line_and_others_are_picked(reader):
+    reader.open("#view=all&metric=mig&data=dsprites_full@bbbbbbbb")
+    reader.shows("#folded", ["All: dsprites_full, 3 seeds, trained here, official images, mean codes."])
+    heads = "#all-table .tabulator-col .tabulator-col-title"
+    reader.shows(heads, ["Configuration", "Rank", "Metric", "Mean ± std", "95 % interval", "Supervision", "Training"])
+    reader.click("#pick summary")
+    reader.click("#pick-list input[value=parameters]")
+    reader.shows(heads, lambda texts: texts[-1] == "Parameters")
+    reader.at("cols=")
+    reader.driver.refresh()
+    reader.shows(heads, lambda texts: texts and texts[-1] == "Parameters")
+    pinned = "return getComputedStyle(document.querySelector('#all-table .tabulator-row .tabulator-cell')).position"
+    assert reader.run(pinned) == "sticky"
 
 
 def test_what_is_not_above_chance_is_grey_without_a_rank_and_adjusted_is_a_switch(reader):
-    reader.open("#metric=mig&data=dsprites_full@bbbbbbbb")
-    reader.shows(MODELS, ["labelled", "ada", "reference", "beta_vae"])
-    reader.shows("#body td.rank", ["1", "2", "reference", "not above chance"])
-    grey = "return getComputedStyle(document.querySelector('#body tr.not-above td.model .open')).color"
-    assert reader.run(grey) != reader.run(
-        "return getComputedStyle(document.querySelector('#body td.model .open')).color"
-    )
-    means = reader.shows(MEANS, lambda texts: all("null 0.0" in text or "null 0.2" in text for text in texts))
-    assert [float(text.split()[0]) for text in means] == [0.61, 0.41, 0.81, 0.21]
+    reader.open("#view=all&metric=mig&data=dsprites_full@bbbbbbbb")
+    reader.shows(BUTTONS, ["S²-VAE", "Ada-GVAE", "random encoder", "β-VAE β = 4"])
+    few = "4 of 20 degrees of freedom"
+    reader.shows(RANKS, [few, few, "reference", "not above chance"])
+    reader.shows(MEANS, lambda texts: [float(text.split()[0]) for text in texts] == [61, 41, 81, 21])
     reader.click("#adjusted")
-    adjusted = reader.shows(MEANS, lambda texts: not any("null" in text for text in texts))
-    expected = [(0.61 - 0.02) / 0.98, (0.41 - 0.02) / 0.98, (0.81 - 0.02) / 0.98, 0]
-    assert [float(text.split()[0].replace("−", "-")) for text in adjusted] == pytest.approx(expected, abs=0.02)
+    expected = [100 * (mean - 0.02) / 0.98 for mean in (0.61, 0.41, 0.81, 0.02)]
+    numbers = lambda texts: [float(text.split()[0].replace("−", "-")) for text in texts]
+    reader.shows(MEANS, lambda texts: texts and numbers(texts) == pytest.approx(expected, abs=2))
     reader.at("adjusted=yes")
-    reader.shows("#body td.rank", ["1", "2", "reference", "not above chance"])
-    reader.click("th[data-column=mean] button")
-    reader.click("th[data-column=mean] button")
-    reader.at("dir=asc")
-    reader.shows(MODELS, ["ada", "labelled", "reference", "beta_vae"])  # in no order do they stand before others
-    reader.open("#metric=mig&data=dsprites_rendered@ffffffff&adjusted=yes&q=exported")
+    reader.open("#view=all&metric=mig&data=dsprites_rendered@ffffffff&adjusted=yes&q=exported")
     reader.shows(MEANS, ["no null"])
-    reader.shows("#body td.model .badge", ["1 seed", "collapsed: 1 of 10 latents active", "no null"])
+    reader.shows(f"{NAMES} .badge", ["collapsed: 1 of 10 latents active", "1 seed", "scored here", "no null"])
 
 
 def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page):
-    reader.open("#metric=mig&method=vae&data=dsprites_full@bbbbbbbb")
-    reader.click("#body tr.not-above td.model .open")
-    reader.shows("dialog h2", ["beta_vae"])
+    reader.open("#view=all&metric=mig&method=vae&data=dsprites_full@bbbbbbbb")
+    reader.click("#all-table .not-above .open")
+    reader.shows("dialog h2", ["β-VAE β = 4"])
     seeds = reader.texts(".seeds tbody tr")
-    assert [line.split()[:2] for line in seeds] == [["0", "0.2000"], ["1", "0.2100"], ["2", "0.2200"]]
+    assert [line.split()[:2] for line in seeds] == [["0", "20.00"], ["1", "21.00"], ["2", "22.00"]]
     reader.click(".seeds tbody tr:nth-child(2) .open")
     reader.until("document.querySelector('.seeds tbody tr:nth-child(2)').className === 'chosen'")
     train_arguments, score_arguments = map(arguments_of, reader.shows(".command pre", lambda texts: len(texts) == 2))
@@ -171,16 +189,16 @@ def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page)
 
 
 def test_a_submission_shows_its_evidence_and_how_to_verify_it(reader):
-    reader.open("#q=submitted")
-    reader.shows("#body td.evidence .badge", ["recomputed", "holds factors"])
-    reader.click(MODELS)
+    reader.open("#view=all&q=submitted")
+    reader.shows(f"{NAMES} .badge", lambda texts: {"recomputed", "holds factors"} <= set(texts))
+    reader.click(BUTTONS)
     reader.shows(".command pre", ["dlib_bvae_leaderboard verify submissions/submitted"])
     reader.shows("dialog dd", lambda texts: "PCA" in texts)
 
 
 def test_a_saved_model_from_elsewhere_is_scored_again_by_its_path(reader):
-    reader.open("#metric=mig&q=exported")
-    reader.click(MODELS)
+    reader.open("#view=all&metric=mig&q=exported")
+    reader.click(BUTTONS)
     (text,) = reader.shows(".command pre", lambda texts: len(texts) == 1)
     flags = ["--metric=mig", "--saved_model=my models/exported", "--name=exported", "--training_seed=3"]
     assert arguments_of(text)[:4] == flags
@@ -202,28 +220,30 @@ def bindings_of(arguments):
 @pytest.mark.parametrize("name", [HOSTILE, FORMULA, TICKS])
 def test_a_name_is_text_on_the_page_and_in_its_commands(reader, name):
     title = "dlib_bvae leaderboard"
-    reader.open("#method=vae&data=dsprites_rendered@ffffffff")
-    (place,) = [place for place, shown in enumerate(reader.shows(MODELS, lambda texts: name in texts)) if shown == name]
-    reader.driver.find_elements("css selector", MODELS)[place].click()
-    reader.shows("dialog h2", [name])
+    shown = " ".join(name.split())
+    reader.open("#view=all&method=vae&data=dsprites_rendered@ffffffff")
+    (place,) = [at for at, text in enumerate(reader.shows(BUTTONS, lambda texts: len(texts) > 2)) if shown in text]
+    reader.driver.find_elements("css selector", BUTTONS)[place].click()
+    reader.shows("dialog h2", lambda texts: shown in texts[0])
     assert bindings_of(arguments_of(reader.texts(".command pre")[0]))["note.text"] == name
     assert reader.driver.title == title
-    reader.open("#view=pareto&data=dsprites_rendered@ffffffff")
-    reader.until("document.querySelectorAll('#pareto .point').length > 0")
+    reader.open("#view=summary&data=dsprites_rendered@ffffffff")
+    reader.shows("#summary-table .open", lambda texts: any(shown in text for text in texts))
+    reader.driver.execute_cdp_cmd("Page.printToPDF", {})  # another way through the library
     assert reader.driver.title == title
     assert reader.run("return document.querySelectorAll('img[src=x]').length") == 0
 
 
 def test_the_address_keeps_the_place(reader):
-    reader.open("#metric=mig")
+    reader.open("#view=all&metric=mig")
     reader.choose("#filter-origin", "official")
     reader.choose("#theme", "dark")
-    reader.click("th[data-column=mean] button")
+    reader.click("#all-table .tabulator-col[tabulator-field=mean] .tabulator-col-title")
     reader.at("origin=official", "theme=dark", "sort=mean")
-    reader.click(MODELS)
+    reader.click(BUTTONS)
     reader.at("row=")
     reader.until(OPEN)
-    state = lambda: (reader.place(), reader.texts(MODELS), reader.texts("dialog h2"), reader.colour())
+    state = lambda: (reader.place(), reader.texts(BUTTONS), reader.texts("dialog h2"), reader.colour())
     before = state()
     reader.driver.refresh()
     reader.expect(state, before)
@@ -231,19 +251,19 @@ def test_the_address_keeps_the_place(reader):
     reader.driver.back()
     reader.until(CLOSED)
     reader.at("-row=")
-    reader.open("#view=nonsense&page=-3&sort=nonsense&row=nonsense&__proto__=1&theme=nonsense")
-    reader.shows("#count", ["22 of 22 rows"])
+    reader.open("#view=nonsense&page=-3&sort=nonsense&row=nonsense&__proto__=1&theme=nonsense&by=nonsense")
+    reader.until("!document.getElementById('view-summary').hidden")
 
 
 def test_the_keyboard_is_enough(reader):
     from selenium.webdriver.common.keys import Keys
 
-    reader.open("#metric=mig&data=dsprites_full@bbbbbbbb")
-    shown = reader.shows(MODELS, lambda texts: len(texts) == len(METHODS))
+    reader.open("#view=all&metric=mig&data=dsprites_full@bbbbbbbb")
+    shown = reader.shows(BUTTONS, lambda texts: len(texts) == len(METHODS))
     focused = lambda: reader.run("return document.activeElement.innerText")
     for _ in range(40):  # to the first row, past fields, tabs and heads
         before = reader.driver.switch_to.active_element
-        if reader.run("return document.activeElement.closest('#body') !== null"):
+        if reader.run("return document.activeElement.closest('.tabulator-row') !== null"):
             break
         reader.keys(Keys.TAB)
         reader.expect(lambda before=before: reader.driver.switch_to.active_element != before, True)
@@ -263,22 +283,24 @@ def test_the_keyboard_is_enough(reader):
     reader.expect(focused, shown[-1])
 
 
-@pytest.mark.parametrize("view", ["table", "pareto", "agreement"])
-def test_a_phone_scrolls_in_one_direction(reader, view):
+@pytest.mark.parametrize("view", ["summary", "all"])
+def test_on_a_phone_only_tables_scroll_sideways(reader, view):
     reader.open(f"#view={view}", width=390, height=844)
     reader.until(f"!document.getElementById('view-{view}').hidden")
+    button = f"#{view}-table .open"
+    reader.shows(button, lambda texts: len(texts) > 2)
     assert not reader.scrolls_sideways()
-    if view == "table":
-        reader.click(MODELS)
-        reader.until(OPEN)
-        assert not reader.run("const box = document.querySelector('dialog'); return box.scrollWidth > box.clientWidth")
-        assert not reader.scrolls_sideways()
-        assert reader.run("return document.querySelector('dialog').getBoundingClientRect().left") >= 0
+    reader.click(button)
+    reader.until(OPEN)
+    assert not reader.run("const box = document.querySelector('dialog'); return box.scrollWidth > box.clientWidth")
+    assert not reader.scrolls_sideways()
+    assert reader.run("return document.querySelector('dialog').getBoundingClientRect().left") >= 0
 
 
 @pytest.mark.parametrize("width", [320, 781, 1001, 1141, 1280])
 def test_no_width_scrolls_sideways(reader, width):
-    assert not reader.open(width=width).scrolls_sideways()
+    for view in ("summary", "all"):
+        assert not reader.open(f"#view={view}", width=width).scrolls_sideways()
 
 
 def test_light_and_dark_follow_the_system_and_the_switch(reader):
@@ -289,25 +311,3 @@ def test_light_and_dark_follow_the_system_and_the_switch(reader):
     reader.choose("#theme", "dark")
     reader.expect(reader.colour, dark)
     reader.at("theme=dark")
-
-
-def test_the_pareto_front_is_that_of_the_data_set(reader):
-    reader.open("#view=pareto&data=dsprites_full@bbbbbbbb")
-    reader.shows("#pareto .legend li", ["ada_gvae", "random_encoder", "s2_vae", "vae"])
-    reader.shows("#front li .open", ["labelled"])  # best in both; the reference does not compete
-    assert len(reader.driver.find_elements("css selector", "#pareto .point")) == len(METHODS)
-    reader.choose("#axes label:nth-child(3) select", "training: parameters")
-    reader.at("y=training")
-    reader.shows("#front li .open", ["labelled", "ada", "beta_vae"])
-    reader.click("#front li .open")
-    reader.shows("dialog h2", ["labelled"])
-
-
-def test_agreement_is_shown_as_numbers_with_their_names(reader):
-    reader.open("#view=agreement&data=dsprites_full@bbbbbbbb")
-    names = ["1 mig.discrete_mig", "2 reconstruction_error.squared_error"]
-    reader.shows(".heat tbody th", names)
-    cells = reader.texts(".heat td")
-    assert cells[0] == cells[3] == "1.00"
-    assert cells[1] == cells[2]
-    assert cells[1].startswith("−0.")

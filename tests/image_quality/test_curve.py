@@ -104,7 +104,7 @@ def test_a_run_records_its_curve_and_is_otherwise_what_it_would_be(tmp_path):
     assert found["steps"] == [4, 8, 9]
     assert all(len(set(found[key])) == 3 for key in ("values", "reconstruction_loss"))
     assert min(found["values"]) > 0
-    assert {(tag, step) for tag in (NAME, "reconstruction_loss_small_80") for step in (4, 8, 9)} <= tags(
+    assert {(f"quality/{tag}", step) for tag in (NAME, "reconstruction_loss_small_80") for step in (4, 8, 9)} <= tags(
         tmp_path / "run/train"
     )
     train.run(FILES, [*BINDINGS, "frechet_curve.every_steps = 0"], tmp_path / "without")

@@ -206,7 +206,7 @@ def test_features_without_variance_are_as_far_apart_as_their_means():
 def test_images_that_are_no_more_than_the_features_are_warned_of_with_the_bias():
     assert bias_warning(8, 9) is None
     # (1/8 + 1/8) (8 + 8 · 9 / 4) and (1/64 + 1/64) (600 + 600 · 601 / 4)
-    assert "8 images a side are no more than the 8 features" in bias_warning(8, 8)
+    assert "8 images per side are no more than the 8 features" in bias_warning(8, 8)
     assert "would be 6.5 instead of 0" in bias_warning(8, 8)
     assert "would be 2,836 instead of 0" in bias_warning(600, 64)
     assert expected_bias(3, 2, 4) == pytest.approx((1 / 2 + 1 / 4) * (3 + 3))

@@ -176,7 +176,7 @@ class Few(DummyData):
     ("data", "codes", "message"),
     [
         (Few(), np.zeros((1, 256)), "needs at least four images; dummy_data has 1"),
-        (DATA, CODES[:100], r"codes must be numbers \(512, latents\), one row an image; got shape \(100, 256\)"),
+        (DATA, CODES[:100], r"codes must be numbers \(512, latents\), one row per image; got shape \(100, 256\)"),
         (DATA, np.where(CODES > 0, np.nan, 0), "a code is NaN or infinite"),
         (DATA, CODES[:, 0], "codes must be numbers"),
     ],

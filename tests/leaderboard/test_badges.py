@@ -27,9 +27,9 @@ def with_null(root, name, values, null, metric="mig", key="discrete_mig", **give
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
     root = tmp_path_factory.mktemp("badges") / "runs"
-    with_null(root, "good", (0.6, 0.62), 0.1)
+    with_null(root, "good", [0.6 + 0.002 * seed for seed in range(11)], 0.1)
     with_null(root, "chance", (0.7, 0.71), 0.7)
-    with_null(root, "unknown", (0.3, 0.31), None)
+    with_null(root, "unknown", [0.3 + 0.001 * seed for seed in range(11)], None)
     for method, values in {"noise": (0.1, 0.11), "pca": (0.4, 0.41), "constant_codes": (0.0, 0.0)}.items():
         with_null(root, method, values, 0.1, config={"model.model": f"@{method}()"})
     with_null(root, "good2", (0.2, 0.22), 0.9, "linear_identifiability", "orthogonality_error")
@@ -48,20 +48,21 @@ def row_of(board, model):
 @pytest.mark.parametrize(
     ("model", "rank", "unranked", "above"),
     [
-        ("good", 1, None, True),
-        ("chance", None, "not above chance", False),
-        ("unknown", 3, None, None),  # ranked as before nulls were scored, and marked
-        ("noise", None, None, False),
-        ("constant_codes", None, None, False),
-        ("pca", 2, None, True),  # a reference row that competes
-        ("good2", 1, None, True),  # less is better
-        ("bad2", None, "not above chance", False),
-        ("plain", 1, None, None),
+        ("good", (1, 1), None, True),
+        ("chance", (None, None), "not above chance", False),
+        ("unknown", (2, 2), None, None),  # ranked as before nulls were scored, and marked
+        ("noise", (None, None), "reference", False),
+        ("constant_codes", (None, None), "reference", False),
+        ("pca", (None, None), "reference", True),
+        ("good2", (None, None), "fewer than 3 seeds", True),  # less is better
+        ("bad2", (None, None), "not above chance", False),
+        ("plain", (None, None), "fewer than 3 seeds", None),
     ],
 )
 def test_a_score_that_is_not_above_chance_has_no_rank(board, model, rank, unranked, above):
     row = row_of(board, model)
-    assert (row["rank"], row["unranked"], row["above_chance"]) == (rank, unranked, above)
+    assert ((row["rank_low"], row["rank_high"]), row["unranked"], row["above_chance"]) == (rank, unranked, above)
+    assert row["tied"] == (model == "good")
     assert row["reference"] == (model in ("noise", "pca", "constant_codes"))
 
 
@@ -78,28 +79,35 @@ def test_unranked_rows_follow_and_those_by_chance_are_last(board):
 def test_adjusted_statistics_are_those_of_adjusted_scores(board):
     row = row_of(board, "good")
     each = [run["adjusted"] for run in row["runs"]]
-    assert row["adjusted"]["mean"] == pytest.approx(sum(each) / 2) == pytest.approx((0.61 - 0.1) / 0.9, abs=0.01)
-    assert row["adjusted"]["rank"] == 1
-    assert row["null"]["n"] == 40
+    assert row["adjusted"]["mean"] == pytest.approx(sum(each) / 11) == pytest.approx((0.61 - 0.1) / 0.9, abs=0.01)
+    assert (row["adjusted"]["unranked"], row["adjusted"]["interval"]) == ("10 of 20 degrees of freedom", "BCa")
+    assert row["adjusted"]["low"] < row["adjusted"]["mean"] < row["adjusted"]["high"]
+    assert row["null"]["n"] == 220
     # 1 is the best of scores of which less is better, too
     assert row_of(board, "good2")["adjusted"]["mean"] == pytest.approx((0.21 - 0.9) / -0.9, abs=0.02)
-    assert (row_of(board, "unknown")["adjusted"], row_of(board, "chance")["adjusted"]["rank"]) == (None, None)
+    assert row_of(board, "unknown")["adjusted"] is None
+    assert row_of(board, "chance")["adjusted"]["unranked"] == "not above chance"
 
 
 def test_the_tables_say_what_the_page_says(board):
     found = files(board)
-    lines = {line.split(" | ")[1]: line for line in found["board.md"].splitlines()[2:]}
-    assert lines["chance"].startswith("| not above chance | chance | ")
+    called = {row["name"]: row["model"] for row in board["rows"]}
+    lines = {called[line.split(" | ")[1]]: line for line in found["board.md"].splitlines()[4:]}
+    assert lines["chance"].startswith("| not above chance | β-VAE β = 4 · chance | ")
     assert lines["noise"].startswith("| reference | noise | ")
-    assert lines["pca"].startswith("| 2 (reference) | pca | ")
+    assert lines["pca"].startswith("| reference | PCA | ")
+    assert lines["good"].startswith("| 1 | β-VAE β = 4 · good | ")
+    assert lines["good2"].startswith("| fewer than 3 seeds | β-VAE β = 4 · good2 | ")
+    assert " | 0.2 … 0.22 (range of 2 seeds) | " in lines["good2"]
     assert " | no null | " in lines["unknown"]
-    assert " | not known | " in lines["good"]  # of two seeds' standard deviation
+    assert " | not known | " in lines["good2"]  # of two seeds' standard deviation
     table = {row["model"]: row for row in csv.DictReader(io.StringIO(found["board.csv"].decode()))}
     assert (table["chance"]["unranked"], table["chance"]["above_chance"]) == ("not above chance", "false")
     assert (table["unknown"]["no_null"], table["unknown"]["null_mean"]) == ("true", "")
     assert float(table["good"]["adjusted_mean"]) == pytest.approx(0.567, abs=0.01)
     parquet = pd.read_parquet(io.BytesIO(found["board.parquet"]))
-    assert parquet["nulls"].max() == 40
+    assert parquet["nulls"].max() == 220
+    assert parquet.set_index("model")["rank_low"].dropna().to_dict() == {"good": 1, "unknown": 2}
     assert json.loads(json.dumps(board, allow_nan=False)) == board
 
 

@@ -9,6 +9,7 @@ import os
 
 import pytest
 from support.leaderboard_runs import bring, score, train
+from support.results import write
 
 from dlib_bvae import leaderboard
 from dlib_bvae.analysis.frame import collect
@@ -58,7 +59,9 @@ def test_a_row_has_its_names_statistics_costs_and_seeds(runs):
     assert {name: row[name] for name in names} == names
     assert (row["mean"], row["median"], row["seeds"]) == (pytest.approx(0.5), 0.5, 3)
     assert row["std"] == pytest.approx(0.3)
-    assert 0.2 <= row["low"] < row["iqm"] < row["high"] <= 0.8
+    assert (row["low"], row["high"]) == (pytest.approx(0.5 - 0.745, abs=1e-3), pytest.approx(0.5 + 0.745, abs=1e-3))
+    assert (row["interval"], row["iqm"], row["tied"], row["rank_df"]) == ("t", None, False, 2)
+    assert row["unranked"] == "2 of 20 degrees of freedom"
     assert (row["parameters"], row["seconds"], row["images"], row["reconstruction"]) == (1000, 120, 6400, 20)
     assert [(each["seed"], each["value"]) for each in row["runs"]] == [(1, 0.5), (2, 0.8), (3, 0.2)]
 
@@ -102,7 +105,7 @@ def test_data_sets_and_fingerprints_are_never_mixed(runs, results, origins):
     assert sorted(row["origin"] for row in board["rows"]) == origins
     assert sorted(row["mean"] for row in board["rows"]) == [0.1, 0.9]
     assert len({row["id"] for row in board["rows"]}) == 2
-    assert len(board["agreement"]) == 2
+    assert len(board["summary"]) == 2
 
 
 def test_scores_metrics_and_their_parameters_are_rows_of_their_own(runs):
@@ -144,13 +147,13 @@ def test_rows_stand_by_what_is_compared_and_then_the_best_first(runs):
             score(encoded, "reconstruction_error", {"squared_error": value})
             score(encoded, "mig", {"discrete_mig": value})
     rows = board_of(runs)["rows"]
-    assert [(row["metric"], row["model"], row["rank"]) for row in rows] == [
-        ("mig", "high", 1),
-        ("mig", "middle", 2),
-        ("mig", "low", 3),
-        ("reconstruction_error", "low", 1),
-        ("reconstruction_error", "middle", 2),
-        ("reconstruction_error", "high", 3),
+    assert [(row["metric"], row["model"], row["rank_low"]) for row in rows] == [
+        ("mig", "high", None),
+        ("mig", "middle", None),
+        ("mig", "low", None),
+        ("reconstruction_error", "low", None),
+        ("reconstruction_error", "middle", None),
+        ("reconstruction_error", "high", None),
     ]
 
 
@@ -171,7 +174,17 @@ def test_what_is_missing_is_none_and_the_json_is_strict(runs):
     score(encoded, "not_installed", {"something": 3.0})
     board = board_of(runs)
     (row,) = board["rows"]
-    missing = ("std", "low", "high", "rank", "normalised", "images", "reconstruction", "higher_is_better")
+    missing = (
+        "std",
+        "low",
+        "high",
+        "rank_low",
+        "rank_high",
+        "normalised",
+        "images",
+        "reconstruction",
+        "higher_is_better",
+    )
     assert {name: row[name] for name in missing} == dict.fromkeys(missing)
     assert row["range"] == [None, None]
     assert json.loads(json.dumps(board, allow_nan=False)) == board
@@ -183,9 +196,27 @@ def test_agreement_is_square_and_of_the_runs_that_have_both_scores(runs):
         score(encoded, "mig", {"discrete_mig": value})
         score(encoded, "reconstruction_error", {"squared_error": 1 - value})
     (found,) = board_of(runs)["agreement"]
-    assert found["scores"] == ["mig.discrete_mig", "reconstruction_error.squared_error"]
+    names = {"metric": "mig", "score": "discrete_mig"}, {"metric": "reconstruction_error", "score": "squared_error"}
+    assert found["scores"] == [*names]
     assert found["spearman"] == [[pytest.approx(1), pytest.approx(-1)], [pytest.approx(-1), pytest.approx(1)]]
     assert found["runs"] == [[4, 4], [4, 4]]
+
+
+def test_a_row_says_of_which_step_its_codes_are_and_whether_it_stands_for_its_metric(runs):
+    encoded = train(runs, "run", steps=100)
+    score(encoded, "mig", {"discrete_mig": 0.5}, {})
+    exported = encoded.with_name("mean-step40")
+    results = {"representation": exported.name, "num_images": 1000, "step": 40}
+    write(exported, "postprocess", results, {}, encoded.parent / "train", given={"step": 40})
+    score(exported, "mig", {"discrete_mig": 0.2}, {})
+    score(bring(runs, "brought", source="codes.npy"), "mig", {"discrete_mig": 0.3}, {})
+    rows = {(row["model"], row["representation"]): row for row in board_of(runs)["rows"]}
+    said = {key: tuple(row[name] for name in ("step", "last", "codes", "headline")) for key, row in rows.items()}
+    assert said == {
+        ("beta_vae", "mean"): (100, True, "mean", True),
+        ("beta_vae", "mean-step40"): (40, False, "mean", False),
+        ("brought", "codes"): (None, True, "codes", True),
+    }
 
 
 def test_pictures_are_named_from_the_board_s_folder(runs, tmp_path):
@@ -300,7 +331,7 @@ def test_the_files_are_the_same_twice(runs, tmp_path):
         score(train(runs, f"run{seed}", seed=seed), "mig", {"discrete_mig": math.sin(seed)})
     first = {path.name: path.read_bytes() for path in leaderboard.run(runs, tmp_path / "board")}
     again = {path.name: path.read_bytes() for path in leaderboard.run(runs, tmp_path / "board")}
-    assert first.keys() == {"board.json", "board.csv", "board.parquet", "board.md", "index.html"}
+    assert first.keys() == {"board.json", "board.csv", "board.parquet", "board.md", "board.tex", "index.html"}
     assert first == again
 
 

@@ -1,6 +1,7 @@
 """page.py: one file, whose data are data; what a browser makes of it is in tests/e2e/test_leaderboard.py."""
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -10,12 +11,15 @@ from pathlib import Path
 
 import pytest
 import setuptools
+from support import fixture_board
 from support.leaderboard_runs import PNG, score, train
 
 from dlib_bvae.analysis.frame import collect
-from dlib_bvae.leaderboard.board import build
-from dlib_bvae.leaderboard.page import embedded_json, page
+from dlib_bvae.leaderboard.board import build, main_part
+from dlib_bvae.leaderboard.page import packed, page
 
+VENDOR = Path(str(files("dlib_bvae.leaderboard"))) / "page" / "vendor"
+LIBRARIES = [*VENDOR.glob("*.js")]
 NAMES = ["</script><script>alert(1)</script>", "<!--<script>", "{{ script }}", "\u2028 \\u003c &lt;"]
 
 
@@ -28,31 +32,32 @@ def board(tmp_path):
 
 
 def data_of(text):
-    (data,) = re.findall(r'<script type="application/json" id="board">(.*?)</script>', text, re.DOTALL)
-    return json.loads(data)
+    (data,) = re.findall(r'<script type="application/gzip" id="board">(.*?)</script>', text, re.DOTALL)
+    return json.loads(gzip.decompress(base64.b64decode(data)))
 
 
 def test_no_name_becomes_markup_or_fills_a_slot(board, tmp_path):
     text = page(board, tmp_path / "board")
     assert sorted(row["model"] for row in data_of(text)["rows"]) == sorted(NAMES)
-    assert text.count("<script") == text.count("</script") == 2
-    shown = text.replace(json.dumps(NAMES[2])[1:-1], "")
-    assert "{{" not in shown
+    assert text.count("<script") == text.count("</script") == 2 + len(LIBRARIES)
+    assert not any(name in text for name in NAMES)
+    assert not re.search(r"\{\{ \w+ \}\}", text)
 
 
 def test_only_the_page_s_own_style_and_script_may_run(board, tmp_path):
     text = page(board, tmp_path / "board")
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
     for tag in ("style", "script"):
-        (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
-        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-        assert f"{tag}-src 'sha256-{digest}';" in policy + ";"
+        contents = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digests = [base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents]
+        allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+        assert f"{tag}-src {allowed};" in policy + ";"
     assert policy.startswith("default-src 'none';")
 
 
 def test_the_script_never_makes_markup_of_text():
     parts = files("dlib_bvae.leaderboard") / "page"
-    for path in parts.iterdir():
+    for path in (path for path in parts.iterdir() if path.is_file()):
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?://(?!www\.w3\.org)", path.read_text()
         )
@@ -66,13 +71,14 @@ def test_small_pictures_are_embedded_and_large_ones_linked(board, tmp_path):
     assert embedded == {f"../runs/run{place}/train/reconstructions.png": small for place in (1, 2, 3)}
 
 
-def test_embedded_json_is_json_without_less_than():
+def test_packed_data_are_the_same_each_time_and_hold_no_markup():
     value = {"a": [NAMES, None, 1.5, True]}
-    text = embedded_json(value)
-    assert "<" not in text
-    assert json.loads(text) == value
+    text = packed(value)
+    assert text == packed(value)
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+", text)
+    assert json.loads(gzip.decompress(base64.b64decode(text))) == value
     with pytest.raises(ValueError):
-        embedded_json(float("nan"))
+        packed(float("nan"))
 
 
 def test_the_parts_of_the_page_are_installed(monkeypatch):
@@ -82,5 +88,34 @@ def test_the_parts_of_the_page_are_installed(monkeypatch):
     runpy.run_path("setup.py")
     assert package in told["packages"]
     patterns = told["package_data"][package]
-    installed = {path.name for pattern in patterns for path in (home / package.replace(".", "/")).glob(pattern)}
-    assert installed == {path.name for path in (files(package) / "page").iterdir()}
+    parts = home / package.replace(".", "/")
+    installed = {path for pattern in patterns for path in parts.glob(pattern)}
+    assert installed == {path for path in (parts / "page").rglob("*") if path.is_file()}
+
+
+def test_the_libraries_are_those_that_the_readme_names():
+    text = (VENDOR / "README.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    named = {file: (licence, digest) for file, _, _, licence, digest in rows[2:]}
+    licences = {licence.split("(")[1].rstrip(")") for licence, _ in named.values()}
+    assert {path.name for path in VENDOR.iterdir()} == {*named, *licences, "README.md"}
+    for file, (_, digest) in named.items():
+        assert hashlib.sha256((VENDOR / file).read_bytes()).hexdigest() == digest
+
+
+def test_no_library_can_end_its_element_or_makes_code_of_text():
+    makers = {"d3.min.js": 1}  # of d3.csvParse, which no view calls
+    for path in VENDOR.glob("*.js"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"</script|<!--|\beval\(", text)
+        assert len(re.findall(r"new Function\b", text)) == makers.get(path.name, 0)
+    views = (VENDOR.parent / name for name in ("plots.js", "compare.js", "path.js", "pareto.js", "agreement.js"))
+    assert not any(re.search(r"[ct]sv|dsv", path.read_text(encoding="utf-8")) for path in views)
+
+
+def test_a_page_of_50_configurations_and_30_metrics_is_small(tmp_path):
+    """The libraries and style once, and as much a row as a row of the fixture board takes."""
+    board = main_part(fixture_board.board(tmp_path))
+    fixed = len(page({**board, **dict.fromkeys(("rows", "runs", "evaluations", "differences"), [])}, tmp_path))
+    whole = len(page(board, tmp_path).encode())
+    assert fixed + (whole - fixed) / len(board["rows"]) * 50 * 30 < 3 * 2**20

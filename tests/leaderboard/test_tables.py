@@ -1,7 +1,8 @@
-"""tables.py: the same rows as CSV, Parquet and Markdown, with names that could do harm."""
+"""tables.py: the same rows as CSV, Parquet, Markdown, LaTeX and on a terminal, with names that could do harm."""
 
 import csv
 import io
+import json
 
 import pandas as pd
 import pytest
@@ -28,6 +29,7 @@ def files(tmp_path_factory):
     for place, name in enumerate(HARMFUL):
         encoded = train(folder / "runs", f"run{place}", config={"model.name": name})
         score(encoded, "mig", {"discrete_mig": 0.125})
+    score(encoded, "active_units", {"active_fraction": 0.5})  # no main score
     return {path.name: path for path in leaderboard.run(folder / "runs", folder / "board")}
 
 
@@ -41,6 +43,7 @@ def test_a_spreadsheet_finds_no_formula(files):
 
 def test_parquet_keeps_names_and_numbers_as_they_are(files):
     table = pd.read_parquet(files["board.parquet"])
+    table = table[table["main"]]
     assert sorted(table["model"]) == sorted(HARMFUL)
     assert table["mean"].tolist() == [0.125] * len(HARMFUL)
     assert table["std"].isna().all()
@@ -48,19 +51,63 @@ def test_parquet_keeps_names_and_numbers_as_they_are(files):
 
 
 def test_markdown_has_one_line_a_row_without_html_links_or_code(files):
-    header, rule, *lines = files["board.md"].read_text(encoding="utf-8").splitlines()
+    note, _, header, rule, *lines = files["board.md"].read_text(encoding="utf-8").splitlines()
     columns = header.count("|")
-    assert header.startswith("| rank | model | data set | origin | metric |")
+    assert note == f"Main scores of each metric, {len(HARMFUL)} of {len(HARMFUL) + 1} rows; all are in board.parquet."
+    assert header.startswith("| rank | configuration | data set | origin | metric |")
     assert len(lines) == len(HARMFUL)
-    assert all(line.endswith("| ffffffff |") for line in lines)  # of a fingerprint its beginning
+    assert all("| ffffffff |" in line for line in lines)  # of a fingerprint its beginning
     for line in [rule, *lines]:
         assert line.replace("\\|", "").count("|") == columns
         assert "<" not in line
         assert all(line[place - 1] == "\\" for place, letter in enumerate(line) if letter in "[]`*")
 
 
+def test_settings_are_columns_named_as_in_gin_and_main_scores_are_in_all_but_parquet(files):
+    parquet = pd.read_parquet(files["board.parquet"])
+    assert parquet["vae.beta"].tolist() == [4.0] * (len(HARMFUL) + 1)
+    assert parquet["main"].tolist().count(False) == 1
+    assert files["board.csv"].read_text(encoding="utf-8").count("\n") == len(HARMFUL) + 1
+    board = json.loads(files["board.json"].read_text(encoding="utf-8"))
+    assert board["settings"] == {"dsprites_rendered": ["vae.beta"]}
+    assert [row["settings"] for row in board["rows"]] == [{"vae.beta": 4.0}] * len(HARMFUL)
+    assert board["note"].endswith("all are in board.parquet.")
+    assert files["board.md"].read_text(encoding="utf-8").splitlines()[2].endswith("| fingerprint | vae.beta |")
+
+
+def test_latex_has_a_line_a_configuration_and_no_command_of_a_name(files):
+    text = files["board.tex"].read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith(r"$\beta$-VAE")]
+    assert len(lines) == len(HARMFUL)
+    assert all(line.endswith(r" & 12.5 (1) \\") for line in lines)
+    assert "configuration & MIG, \\% \\\\" in text
+    assert "<img" not in text
+
+
+def test_the_terminal_has_the_summary_and_says_what_it_left_out(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "54")
+    for beta in (1.0, 4.0):
+        for seed in range(2):
+            encoded = train(tmp_path / "runs", f"{beta}-{seed}", seed=seed, config={"vae.beta": beta})
+            score(encoded, "mig", {"discrete_mig": beta / 10 + seed / 100})
+            score(encoded, "sap", {"SAP_score": beta / 10})
+            score(encoded, "dci", {"disentanglement": beta / 10})
+    leaderboard.run(tmp_path / "runs", tmp_path / "board", show=print)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "dsprites_rendered, fingerprint ffffffff, 1,000 images"
+    assert max(map(len, lines[:5])) <= 54
+    assert lines[1].split("  ")[0] == "configuration"
+    assert lines[3].startswith("β-VAE β = 1    10.50 ± 0.71 (2)")
+    assert lines[4].startswith("β-VAE β = 4    40.50 ± 0.71 (2)")
+    assert lines[6].startswith("left out: the column SAP, %; all is in ")
+    assert lines[6].endswith("index.html")
+
+
 def test_files_of_a_board_are_known_by_their_form_and_no_others_are(files, tmp_path):
     for name, path in files.items():
+        if path.parent.name == "figures":
+            assert not of_earlier_version(path)
+            continue
         assert of_earlier_version(path)
         for content in (
             b"",

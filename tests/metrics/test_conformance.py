@@ -185,7 +185,7 @@ def test_very_many_codes_are_scored_or_refused(name, data):
             assert (len(found["screening"]["kept"]), found["screening"]["images"]) == (100, data.num_images // 4)
     else:
         assert limit in (100, 1_000)
-        assert re.match(rf"{name} takes at most {limit} codes an image, .*; got 10000", found)
+        assert re.match(rf"{name} takes at most {limit} codes per image, .*; got 10000", found)
 
 
 SIZES = (

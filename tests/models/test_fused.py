@@ -93,7 +93,7 @@ class Strange(fc_encoder):
 @pytest.mark.parametrize(
     ("encoder", "network", "reason"),
     [
-        (fc_encoder, multi_rate_vae, "multi_rate_vae computes its batches in a way of its own"),
+        (fc_encoder, multi_rate_vae, "multi_rate_vae computes its batches in another way"),
         (Normalised, GaussianVAE, "does not treat every image by itself"),
         (Scaled, GaussianVAE, "higgins_encoder has weights outside its layers"),
         (Strange, GaussianVAE, "higgins_encoder has a layer that is none of Dense, Conv, Deconv"),

@@ -1,18 +1,14 @@
 """What a trained network shows: a network with known latents, exported as a run's SavedModel."""
 
-import io
-
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 from support.results import write
 
 from dlib_bvae import datasets
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.saved_model import export
 from dlib_bvae.re_beta_vae import models
-from dlib_bvae.visualize import pictures
 
 LATENTS = 10
 
@@ -60,60 +56,57 @@ def run(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The rows of the picture, as (label, images)."""
-    kept, labelled = [], pictures.labelled
-
-    def keep(rows, beside=()):
-        kept.extend(zip(beside, rows, strict=True))
-        return labelled(rows, beside)
-
-    monkeypatch.setattr(pictures, "labelled", keep)
-    return kept
-
-
-def test_a_traversal_has_the_latents_by_their_kl(run, drawn):
-    assert Image.open(io.BytesIO(models.traversal(run))).size[0] > 9 * 64
-    labels = [label for label, _ in drawn]
+def test_a_traversal_has_the_latents_by_their_kl_over_the_range_of_their_codes(run):
+    found = models.traversal(run)
+    first, *labels = found.labels
+    assert first == "image, reconstruction"
     assert [label.split(",")[0] for label in labels] == ["z6", "z4", "z0", "z1", "z2", "z3", "z5", "z7"]
-    assert all(label.endswith("0.00 nats") for label in labels[2:])
     data = datasets.load("dummy_data")
     means = np.asarray(Known(data.observation_shape).encode(data.observations_at(models._rows(data)))[0])
     kl = 0.5 * (means**2).mean(axis=0)
-    assert labels[:2] == [f"z6, {kl[6]:.2f} nats", f"z4, {kl[4]:.2f} nats"]
+    low, high = means.min(axis=0), means.max(axis=0)
+    assert labels[:2] == [f"z{k}, {kl[k]:.2f} nats\n{low[k]:.1f} … {high[k]:.1f}" for k in (6, 4)]
+    assert labels[2] == "z0, 0.00 nats\n0.0 … 0.0"
     assert kl[6] > 2 * kl[4] > 0.02
-    rows = {label.split(",")[0]: images for label, images in drawn}
-    brightness = rows["z6"][:, 0, 0, 0]
-    assert brightness == pytest.approx(1 / (1 + np.exp(-np.linspace(-2, 2, 9))), abs=1e-5)
-    assert np.ptp(rows["z4"]) < 1e-6  # latent 6 stays that of the median image
+    image = data.observations_at(models._median(data))
+    code = np.asarray(Known(data.observation_shape).encode(image)[0])[0]
+    (seen, made), z6, z4, *_ = found.rows
+    assert seen == pytest.approx(image[0])
+    assert made == pytest.approx(np.asarray(Known(image.shape[1:]).reconstruct(image))[0], abs=1e-6)
+    assert len(z6) == 9
+    values = np.linspace(low[6], high[6], 9)
+    place = found.marked[1]
+    assert place == np.abs(values - code[6]).argmin()
+    values[place] = code[6]
+    assert z6[:, 0, 0, 0] == pytest.approx(1 / (1 + np.exp(-values)), abs=1e-5)
+    assert z6[place] == pytest.approx(made, abs=1e-6)  # what is framed is the reconstruction
+    assert np.ptp(z4) < 1e-6  # latent 6 stays that of the image
+    assert found.marked[0] is None
+    assert len(found.marked) == len(found.rows) == len(found.labels) == 9
 
 
 def test_a_walk_follows_each_factor_from_the_median_image(run):
     data = datasets.load("dummy_data")
-    found = dict(models.walk(run))
-    assert list(found) == [name for name, size in zip(data.factor_names, data.factor_sizes, strict=True) if size > 1]
+    found = models.walk(run)
+    names = [name for name, size in zip(data.factor_names, data.factor_sizes, strict=True) if size > 1]
+    assert [name for name, _, _ in found.paths] == names
     medians = [size // 2 for size in data.factor_sizes]
-    start = [points[medians[data.factor_names.index(name)]] for name, points in found.items()]
-    assert np.ptp(np.stack(start), axis=0) == pytest.approx([0, 0], abs=1e-5)
     means = np.asarray(Known(data.observation_shape).encode(data.observations_at(models._rows(data)))[0])
-    for name, points in found.items():
-        factors = np.tile(medians, (len(points), 1))
-        factors[:, data.factor_names.index(name)] = np.arange(len(points))
-        codes = np.asarray(Known(data.observation_shape).encode(data.observations_at(data.index_of(factors)))[0])
-        away = ((codes - means.mean(axis=0)) ** 2).sum(axis=1)  # all variance is in two latents, so lengths are kept
-        assert (points**2).sum(axis=1) == pytest.approx(away, abs=1e-4)
+    assert found.cloud == pytest.approx(means, abs=1e-5)
+    for name, codes, start in found.paths:
+        assert start == medians[data.factor_names.index(name)]
+        factors = np.tile(medians, (len(codes), 1))
+        factors[:, data.factor_names.index(name)] = np.arange(len(codes))
+        of_images = np.asarray(Known(data.observation_shape).encode(data.observations_at(data.index_of(factors)))[0])
+        assert codes == pytest.approx(of_images, abs=1e-5)
+    assert found.plane.shares.sum() == pytest.approx(1)  # all variance is in two latents
 
 
-def test_reconstructions_and_samples_are_pictures(run):
-    for content in (models.reconstructions(run), models.samples(datasets.load("dummy_data"))):
-        assert Image.open(io.BytesIO(content)).size[0] > 100
-
-
-def test_reconstructions_are_of_the_means(run, drawn):
-    models.reconstructions(run)
-    (_, seen), (_, made) = drawn
+def test_reconstructions_are_of_the_means_below_ten_images(run):
+    found = models.reconstructions(run)
+    seen, made = found.rows
     assert made == pytest.approx(np.asarray(Known(seen.shape[1:]).reconstruct(seen)), abs=1e-6)
+    assert (len(seen), found.labels) == (10, ["image", "reconstruction"])
 
 
 def test_a_run_without_its_model(tmp_path):
@@ -153,10 +146,8 @@ class Few(datasets.ImageData):
 
 
 @pytest.mark.parametrize(("images", "rows"), [(10, [10]), (11, [10, 1]), (40, [10, 10])])
-def test_samples_are_two_rows_of_ten_where_there_are_as_many(monkeypatch, images, rows):
-    kept = []
-    monkeypatch.setattr(pictures, "labelled", lambda rows, *_: kept.extend(rows) or np.zeros((2, 2, 3), np.uint8))
-    models.samples(Few(images))
+def test_samples_are_two_rows_of_ten_where_there_are_as_many(images, rows):
+    kept = models.samples(Few(images)).rows
     assert [len(row) for row in kept] == rows
     seen = np.concatenate(kept)[:, 0, 0, 0]
     assert len(set(seen.tolist())) == sum(rows)  # no image twice
@@ -171,11 +162,6 @@ def test_a_set_without_factors_starts_at_its_first_image_and_has_no_walk(run, mo
     monkeypatch.setattr(models, "_opened", lambda folder: (Few(40), None))
     with pytest.raises(UserError, match="few has no factors to walk through"):
         models.walk(run)
-
-
-def test_reconstructions_stand_below_ten_images(run, drawn):
-    models.reconstructions(run)
-    assert [(label, len(images)) for label, images in drawn] == [("images", 10), ("decoded", 10)]
 
 
 def test_a_curve_of_results_needs_all_of_its_parts_and_the_former_stem_is_read():

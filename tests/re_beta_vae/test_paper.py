@@ -2,6 +2,7 @@
 
 import pytest
 
+from dlib_bvae import datasets
 from dlib_bvae.datasets import DATASETS
 from dlib_bvae.re_beta_vae import paper
 
@@ -18,6 +19,43 @@ def test_data_sets_have_names_of_this_suite_and_families():
     assert paper.family("dummy_data") is None
     assert paper.described("shapes3d") == "shapes3d (official files)"
     assert paper.described("shapes3d_rendered") == "shapes3d_rendered (rendered here, not the official files)"
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "label"),
+    [
+        ("cifar10", "official", "cifar10"),
+        ("cifar10", "external", "cifar10 (re-encoded or unverified)"),
+        ("cifar10_jpeg", "external", "cifar10_jpeg (re-encoded)"),
+        ("cifar10_other", "re-encoded", "cifar10_other (re-encoded)"),
+        ("image_folder(cifar-100 JPG)", "external", "image_folder(cifar-100 JPG) (re-encoded)"),
+        ("dsprites_full", "external", "dsprites_full (unverified)"),
+        ("dsprites_rendered", "rendered", "dsprites_rendered"),
+    ],
+)
+def test_files_that_are_not_known_to_be_official_are_never_called_so(name, origin, label):
+    assert paper.labelled(name, origin) == label
+    assert paper.family(label) == paper.family(name) is not None
+    assert paper.described(label).endswith("(official files)") == (origin == "official")
+
+
+def test_cifar_is_known_by_any_name_that_begins_so():
+    found = {name: paper.family(name) for name in ("cifar10", "CIFAR-10", "cifar_100_small", "from_file(cifar10.npz)")}
+    assert list(found.values()) == ["CIFAR-10", "CIFAR-10", "CIFAR-100", "CIFAR-10"]
+    assert [paper.family(name) for name in ("cifar1000", "grey(cifar10)", "image_folder(my cifar10)", "cifar")] == [
+        None
+    ] * 4
+
+
+def test_chance_is_one_in_the_factors_asked_for():
+    assert paper.chance("dsprites_full (unverified)") == paper.chance("dsprites_rendered") == 20
+    assert paper.chance("dsprites_rendered", without_shape=True) == 25
+    assert (paper.chance("shapes3d"), paper.chance("mpi3d_toy")) == (100 / 6, 100 / 7)
+    assert paper.chance("cifar10") is None
+    for name, ours in paper.DATA_SETS.items():
+        if name in paper.WITH_FACTORS:
+            for each in ours:
+                assert paper.FACTORS[name] == sum(size > 1 for size in datasets.load(each).factor_sizes)
 
 
 def test_every_table_has_every_model():
@@ -57,7 +95,7 @@ def test_the_numbers_are_those_of_the_committed_report(committed_report):
         given = ["0.1, 1, 4, 10", protocol.optimiser, str(protocol.batch), str(protocol.latents), "not stated", seeds]
         assert row(f"paper: {name}, {kind}", 8)[2:] == given
     for model, images in paper.BASELINES.items():
-        told = [line[2] for line in cells if line[0].endswith(f", {model}") and len(line) == 4]
-        assert {int(each.replace(",", "")) for each in told} == set(images)
+        images_of = [line[2] for line in cells if line[0].endswith(f", {model}") and len(line) == 4]
+        assert {int(each.replace(",", "")) for each in images_of} == set(images)
     claims = [line.split(". ", 1)[1] for line in committed_report if line.startswith("### ")]
     assert claims == list(paper.CLAIMS)

@@ -290,7 +290,7 @@ def test_an_interrupted_encoding_that_says_infinitely_many_rows_begins_again(tmp
 
 def test_an_encoder_of_millions_of_codes_is_refused_before_anything_is_written(tmp_path, bars):
     wide = lambda observations: (np.broadcast_to(np.float32(0), (len(observations), 3_000_000)), None)
-    with pytest.raises(UserError, match="codes may have at most 20000 numbers an image, .*; got 3000000; give fewer"):
+    with pytest.raises(UserError, match="codes may have at most 20000 numbers per image, .*; got 3000000; give fewer"):
         encode_all(tmp_path, bars, wide, mean_representation)
     assert files(tmp_path) == []
 

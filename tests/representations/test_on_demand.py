@@ -72,7 +72,9 @@ def test_codes_that_are_no_numbers_are_refused(tmp_path):
 
 
 def test_equal_codes_have_equal_digests(encoder, tmp_path):
-    digests = [CodesOnDemand(each, CODES.shape, tmp_path / str(k)).digest() for k, each in enumerate([encoder, Encoder()])]
+    digests = [
+        CodesOnDemand(each, CODES.shape, tmp_path / str(k)).digest() for k, each in enumerate([encoder, Encoder()])
+    ]
     assert digests[0] == digests[1]
     others = lambda: (lambda seen: (encoder.encode(seen)[0] + 1, None), DATA)
     assert CodesOnDemand(others, CODES.shape, tmp_path / "others").digest() != digests[0]
@@ -85,13 +87,15 @@ OF_THE_MODEL = ("elbo", "image_quality", "reconstruction_error", "hfs")
 @pytest.mark.parametrize("name", [name for name in metrics.names() if name not in OF_THE_MODEL])
 def test_every_metric_scores_them_as_it_does_an_array(name, encoder, tmp_path):
     codes = NotedCodes(CodesOnDemand(encoder, CODES.shape, tmp_path))
-    try:
-        expected = metrics.METRICS.get(name)(DATA, CODES, 3, **SMALL[name])
-    except UserError as refusal:
-        with pytest.raises(UserError) as same:
-            metrics.METRICS.get(name)(DATA, codes, 3, **SMALL[name])
-        assert str(same.value) == str(refusal)
-        return
-    found = metrics.METRICS.get(name)(DATA, codes, 3, **SMALL[name])
+    found, expected = (_scored(name, each) for each in (codes, CODES))
     assert str(found) == str(expected)
-    assert encoder.asked == codes.rows.sum() > 0
+    if not isinstance(expected, str):
+        assert encoder.asked == codes.rows.sum() > 0
+
+
+def _scored(name, codes):
+    """The result, or the text of a refusal."""
+    try:
+        return metrics.METRICS.get(name)(DATA, codes, 3, **SMALL[name])
+    except UserError as refusal:
+        return str(refusal)

@@ -101,7 +101,10 @@ def test_finished_members_are_left_out(trained, capsys):
             "ensemble.way must be one of auto, fused, loop; got 'both'",
         ),
         (["ensemble.way = 'loop'"], "parameters of ensemble need ensemble.seeds"),
-        (["ensemble.seeds = [1, 2]", "ensemble.each = {'vae.beta': [1.0]}"], "must be a list of 2 values, one a seed"),
+        (
+            ["ensemble.seeds = [1, 2]", "ensemble.each = {'vae.beta': [1.0]}"],
+            "must be a list of 2 values, one per seed",
+        ),
         (["ensemble.seeds = [1]", "ensemble.each = {'vae.beta': [@adam]}"], "may hold numbers, texts and truth values"),
         (["ensemble.seeds = [1]", "ensemble.each = {'vae beta': [1]}"], 'must name parameters such as "vae.beta"'),
         (

@@ -73,11 +73,11 @@ def test_the_same_codes_are_scored_once_and_other_codes_are_not_put_in_their_pla
     assert score_external("mig", codes=MINE)[0]["uuid"] == first["uuid"]
     assert "scored already" in capsys.readouterr().out
     saved(codes + 1)
-    refused = r"codes was made from another file; choose another --name or --output_dir, or --overwrite"
+    refused = r"codes was computed from another file; choose another --name or --output_dir, or --overwrite"
     with pytest.raises(UserError, match=refused) as caught:
         score_external("mig", codes=MINE)
     one_sentence(caught)
-    with pytest.raises(UserError, match=r"codes was made with training_seed = 0, now it is 4; choose"):
+    with pytest.raises(UserError, match=r"codes was computed with training_seed = 0, now it is 4; choose"):
         score_external("mig", codes=saved(codes), training_seed=4)
     (again,) = score_external("mig", codes=saved(codes + 1), overwrite=True)
     assert again["uuid"] != first["uuid"]
@@ -156,7 +156,7 @@ def test_nothing_is_unpickled(name, codes, score_external):
     [
         (
             lambda c: c[:-1],
-            r"codes must be numbers \(512, latents\), one row an image in index order; got float32 \(511, 3\)",
+            r"codes must be numbers \(512, latents\), one row per image in index order; got float32 \(511, 3\)",
         ),
         (lambda c: np.concatenate([c, c]), r"got float32 \(1024, 3\)"),
         (lambda c: c.T, r"got float32 \(3, 512\)"),
@@ -168,7 +168,7 @@ def test_nothing_is_unpickled(name, codes, score_external):
         (lambda c: np.where(np.arange(512)[:, None] == 77, np.nan, c), "the code of image 77 is NaN or infinite"),
         (lambda c: np.where(np.arange(512)[:, None] >= 300, -np.inf, c), "the code of image 300 is NaN or infinite"),
         (lambda c: c.astype(np.float64) * 1e200, r"the code of image 0 is beyond ±1e\+15; scale the codes"),
-        (lambda c: np.zeros((512, 20_001), np.int8), "at most 20000 numbers an image.*got 20001; give fewer"),
+        (lambda c: np.zeros((512, 20_001), np.int8), "at most 20000 numbers per image.*got 20001; give fewer"),
     ],
 )
 def test_what_are_no_codes_of_the_data_set_is_refused(spoil, said, codes, score_external, monkeypatch):
@@ -235,7 +235,7 @@ def test_bindings_choose_and_shape_the_data_set(codes, score_external):
     bindings = ("subset.data = 'dummy_data'", "subset.values = {'row': [2, 3]}")
     (found,) = score_external("mig", *bindings, codes=MINE, dataset="subset")
     assert found["num_images"] == 128
-    with pytest.raises(UserError, match=r"codes was made from another data set; choose another --name"):
+    with pytest.raises(UserError, match=r"codes was computed from another data set; choose another --name"):
         score_external("mig", bindings[0], "subset.values = {'row': [1, 2]}", codes=MINE, dataset="subset")
     assert (
         score_external("mig", *bindings, "dataset.name = @subset()", codes=MINE, dataset=None)[0]["uuid"]

@@ -54,7 +54,7 @@ def bomb(path, shape):
 
 @pytest.mark.parametrize(
     ("shape", "told"),
-    [((512, 40_000), "at most 20000 numbers an image"), ((600, 40_000), SHAPE), ((512, 18_000), None)],
+    [((512, 40_000), "at most 20000 numbers per image"), ((600, 40_000), SHAPE), ((512, 18_000), None)],
 )
 def test_a_small_npz_file_does_not_fill_the_cache(shape, told, codes, score_external, little_memory, monkeypatch):
     monkeypatch.setattr("dlib_bvae.datasets.external.arrays._SMALL", 2**24)
@@ -67,7 +67,7 @@ def test_a_small_npz_file_does_not_fill_the_cache(shape, told, codes, score_exte
 
 @pytest.mark.parametrize(
     ("shape", "told"),
-    [((10**9, 10**4), SHAPE), ((512, 10**9), "at most 20000 numbers an image"), ((512, 20_000), None)],
+    [((10**9, 10**4), SHAPE), ((512, 10**9), "at most 20000 numbers per image"), ((512, 20_000), None)],
 )
 def test_a_small_hdf5_file_does_not_fill_the_memory(shape, told, codes, score_external, little_memory, monkeypatch):
     monkeypatch.setattr("dlib_bvae.datasets.external.arrays._SMALL", 2**24)

@@ -77,7 +77,7 @@ def test_another_model_is_not_put_in_its_place(codes, score_external):
     (first,) = score_external("mig", saved_model=model)
     shutil.rmtree(model)
     export(model, lambda images, w: {"z": -three(images, w)})
-    with pytest.raises(UserError, match="mean was made from another file; choose another --name"):
+    with pytest.raises(UserError, match="mean was computed from another file; choose another --name"):
         score_external("mig", saved_model=model)
     assert score_external("mig", saved_model=model, overwrite=True)[0]["uuid"] != first["uuid"]
     assert read_results(Path("runs/theirs/mean"), "postprocess")["num_latents"] == 3
@@ -150,7 +150,7 @@ def test_a_model_of_millions_of_codes_is_refused_before_memory_is_taken(codes, s
     import tensorflow as tf
 
     model = export("wide", lambda images, w: {"codes": tf.zeros([tf.shape(images)[0], 3_000_000]) + w[0, 0]})
-    with pytest.raises(UserError, match="codes may have at most 20000 numbers an image, .*; got 3000000") as refused:
+    with pytest.raises(UserError, match="codes may have at most 20000 numbers per image, .*; got 3000000") as refused:
         score_external("mig", saved_model=model)
     assert "\n" not in str(refused.value)
     assert not list(Path("runs").rglob("codes.npy"))

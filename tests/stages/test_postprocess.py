@@ -60,7 +60,7 @@ def test_other_images_are_encoded_and_scored_again(oracle, capsys):
     evaluate.run("mig", [], [MOST, *FEW], oracle)
     first = encoded(oracle)[0].copy()
     evaluate.run("mig", [], [MOST, "postprocess.random_seed = 1", *FEW], oracle)
-    assert f"{oracle}/mean was made from another data set; encoding again" in capsys.readouterr().out
+    assert f"{oracle}/mean was computed from another data set; encoding again" in capsys.readouterr().out
     second, results = encoded(oracle)
     assert results["probe"] == "probe(dummy_data, 300 images, seed 1)"
     assert not np.array_equal(first, second)
@@ -93,7 +93,7 @@ def test_the_seed_of_samples_makes_other_codes(network, capsys):
     said = capsys.readouterr().out.splitlines()
     sampled = f"{network}/sampled"
     assert said[0].startswith(f"{sampled}: encoded 512 images")
-    assert said[1] == f"{sampled} was made with postprocess.random_seed = 0, now it is 1; encoding again"
+    assert said[1] == f"{sampled} was computed with postprocess.random_seed = 0, now it is 1; encoding again"
     assert said[3] == f"{sampled}: encoded already"
     assert read_results(network / "sampled", "postprocess")["seed"] == 1
 
@@ -109,8 +109,8 @@ def test_codes_and_scores_of_another_training_are_made_again(oracle, capsys):
     train.run([], [*ORACLE, "model.random_seed = 1"], oracle, overwrite=True)
     evaluate.run("mig", [], FEW, oracle)
     said = capsys.readouterr().out.splitlines()
-    assert f"{oracle}/mean was made from another training; encoding again" in said
-    dropped = "the codes are others than before; what was made from those goes with them (1 results)"
+    assert f"{oracle}/mean was computed from another training; encoding again" in said
+    dropped = "the codes differ from those before; what was computed from those goes with them (1 result)"
     assert f"{oracle}/mean: {dropped}" in said
 
 
@@ -191,13 +191,14 @@ def test_a_training_with_an_equal_outcome_keeps_what_was_made_from_it(network, c
     kept = snapshot(network / "mean")
     train.run(["gin/models/random_encoder.gin"], NETWORK, network, overwrite=True)
     assert (
-        "the outcome is equal to that before; codes, scores and pictures made from it stay" in capsys.readouterr().out
+        "the outcome is equal to that before; codes, scores and pictures computed from it stay"
+        in capsys.readouterr().out
     )
     evaluate.run("mig", [], FEW, network)
     assert snapshot(network / "mean") == kept
     train.run(["gin/models/random_encoder.gin"], [*NETWORK, "model.random_seed = 1"], network, overwrite=True)
     evaluate.run("mig", [], FEW, network)
-    assert f"{network}/mean was made from another training; encoding again" in capsys.readouterr().out
+    assert f"{network}/mean was computed from another training; encoding again" in capsys.readouterr().out
 
 
 def test_a_method_is_imported_where_gin_takes_new_names(oracle, monkeypatch):
@@ -234,7 +235,7 @@ def test_scores_of_another_encoding_are_made_again(oracle, tmp_path, capsys):
     (path,) = evaluate.run("mig", [], FEW, oracle, output_dir=mine)
     postprocess.run(model_dir=oracle)  # whose codes are used from now on
     evaluate.run("mig", [], FEW, oracle, output_dir=mine)
-    assert f"{path} was made from another encoding; scoring again" in capsys.readouterr().out
+    assert f"{path} was computed from another encoding; scoring again" in capsys.readouterr().out
     assert read_results(path, "evaluation")["encoded"] == read_results(oracle / "mean", "postprocess")["uuid"]
 
 

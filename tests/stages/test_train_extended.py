@@ -53,7 +53,7 @@ def test_a_longer_training_is_that_of_one_go(ten_steps, twenty, tmp_path, capsys
     assert read_identity(run / "train", "train").recorded["continued_from"] == [10]
     assert not (run / "train.part").exists()
     evaluate.run("mig", [], MIG, run)
-    assert "was made from another training; encoding again" in capsys.readouterr().out
+    assert "was computed from another training; encoding again" in capsys.readouterr().out
     ten_steps(run, CONSTANT, STEPS.format(20))
     assert "trained already" in capsys.readouterr().out
 
@@ -102,7 +102,7 @@ def test_an_interrupted_training_may_be_shortened_to_what_it_has_not_passed(ten_
         ten_steps(run, CONSTANT)
     with interrupted():  # 10 of 30 steps
         ten_steps(run, CONSTANT, STEPS.format(30))
-    with pytest.raises(UserError, match=r"has taken 10 steps already, which are more than model\.training_steps = 5"):
+    with pytest.raises(UserError, match=r"has taken 10 steps already, which is more than model\.training_steps = 5"):
         ten_steps(run, CONSTANT, STEPS.format(5))
     ten_steps(run, CONSTANT, STEPS.format(20))
     assert results_of(run)["weights"] == results_of(twenty)["weights"]

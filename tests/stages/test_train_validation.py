@@ -9,6 +9,7 @@ from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.stages import train
 from dlib_bvae.training.callbacks.validation import Validation
+from dlib_bvae.visualize.diagrams import scalars
 
 FILES = ["gin/models/beta_vae.gin", "gin/models/burgess_conv.gin"]
 BINDINGS = [
@@ -42,7 +43,9 @@ def test_the_best_weights_are_exported_and_recorded(tmp_path, monkeypatch):
     found = results["validation"]
     assert (found["num_images"], found["last_step"], found["exported_step"]) == (48, 12, 3)
     assert results["steps"] == 12
-    assert {("validation/loss", step) for step in (3, 6, 9, 12)} <= tags(tmp_path / "run/train")
+    assert {("loss/loss", step) for step in (3, 6, 9, 12)} <= tags(tmp_path / "run/train/validation")
+    assert not any(tag.startswith("validation") for tag, _ in tags(tmp_path / "run/train"))
+    assert list(scalars(tmp_path / "run/train")["validation/loss"]) == [3, 6, 9, 12]
     model = tf.saved_model.load(str(tmp_path / "run/train/saved_model"))
     codes = model.encode(tf.constant(DummyData().observations_at([0, 99])))["mean"]
     np.testing.assert_allclose(codes, kept[3], rtol=1e-5, atol=1e-6)

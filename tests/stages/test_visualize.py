@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import shutil
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image
 from dlib_bvae import datasets
 from dlib_bvae.artifacts import read_results
 from dlib_bvae.errors import UserError
-from dlib_bvae.stages import train, visualize
+from dlib_bvae.stages import evaluate, train, visualize
 from dlib_bvae.visualize.sections import drawn_codes
 
 DATA = "dataset.name = 'dummy_data'"
@@ -24,6 +26,7 @@ FEW = [
     "visualize.num_codes = 2000",
 ]
 ALL = list(visualize.SECTIONS)
+FACTORS = {"information", "dendrogram", "precision-recall", "interventions", "factor-traversals"}
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +58,16 @@ def drawn(run, *bindings, **flags):
 
 def test_a_vae_gets_every_picture(first):
     run, results, page, pictures = first
-    assert results["left_out"] == {}
-    assert all(f'id="{anchor}"' in page for anchor in ALL)
+    # After six steps no latent has anything to say of a factor, or to overlap in.
+    assert set(results["left_out"]) <= {"dendrogram", "precision-recall", "interventions", "jacobian"}
+    assert all(f'id="{anchor}"' in page for anchor in ALL if anchor not in results["left_out"])
     assert all(f'src="{name}"' in page for name in pictures)
+    for name in pictures:
+        if name.startswith("figures/"):
+            for kind in ("svg", "pdf"):
+                assert (run / "visualize" / name).with_suffix(f".{kind}").is_file()
+    assert Image.open(run / "visualize/thumbnail.png").width == 320
+    assert pictures["sheet.png"].width == 1602
     assert pictures["traversals.gif"].n_frames == 4
     assert pictures["traversals.gif"].info["loop"] == 0
     kl = np.array(results["kl_per_latent"])
@@ -100,10 +110,50 @@ def test_pictures_show_the_data_and_what_the_decoder_makes_of_the_codes(first):
     np.testing.assert_allclose(row.transpose(1, 0, 2, 3), np.broadcast_to(expected, (2, 16, 16, 3)), atol=0.6)
 
 
+def test_the_page_names_the_run_and_links_to_its_files(first):
+    run, _, page, _ = first
+    assert "<title>β-VAE β = 1 · burgess on dummy_data</title>" in page
+    for words in (
+        "6 steps, batch size 16",
+        "rendered images, not the published files",
+        "burgess_encoder, burgess_decoder",
+    ):
+        assert words in page, words
+    assert "No scores yet" in page
+    for link in re.findall(r'href="(\.\./[^"]*)"', page):
+        assert (run / "visualize" / link).exists(), link
+    assert "../mean/codes.npy" in page
+
+
+def test_scores_of_the_run_are_on_its_page_and_new_ones_are_added(run, capsys):
+    folder = evaluate.run("mig", [], ["mig.num_train = 200"], run)[0]
+    _, page, _ = drawn(run)
+    assert f"{run}/visualize was made from another set of scores; drawing again" in capsys.readouterr().out
+    score = 100 * read_results(folder, "evaluation")["discrete_mig"]
+    link = f"../mean/metrics/{folder.name}/results/json/evaluation_results.json"
+    assert (
+        f'<a href="{quote(link)}">{folder.name}</a></th><td>discrete_mig</td><td class="number">{score:.1f} %</td>'
+        in page
+    )
+    drawn(run)
+    assert "drawn already" in capsys.readouterr().out
+    (folder / "results/json/evaluation_results.json").write_text("{")
+    _, page, _ = drawn(run)
+    assert "No scores yet" in page
+    assert "left out of the page" in capsys.readouterr().err
+
+
+def test_the_board_is_linked_where_there_is_one(run):
+    (run.parent / "board").mkdir()
+    (run.parent / "board/index.html").write_text("")
+    _, page, _ = drawn(run, overwrite=True)
+    assert '<a href="../../board/index.html">board</a>' in page
+
+
 def test_settings_change_what_is_shown(run):
     bindings = ["posterior_range = 'deviations'", "prior_range = 'linear'", "num_latents = 2", "num_examples = 1"]
     results, page, pictures = drawn(run, *[f"visualize.{each}" for each in bindings], overwrite=True)
-    assert list(results["left_out"]) == ["reconstruct-traverse"]
+    assert "reconstruct-traverse" in results["left_out"]
     assert "num_examples is 1" in page
     assert "±2 standard deviations of the codes" in page
     assert "even steps over ±2, standard deviations of the prior" in page
@@ -116,29 +166,31 @@ def test_pictures_of_an_earlier_training_are_drawn_again(run, capsys):
     path.write_text(json.dumps({**json.loads(path.read_text()), "uuid": "another"}))
     after, _, _ = drawn(run)
     told = capsys.readouterr().out
-    assert f"{run}/mean was made from another training; encoding again" in told
-    assert f"{run}/visualize was made from another encoding; drawing again" in told
+    assert f"{run}/mean was computed from another training; encoding again" in told
+    assert f"{run}/visualize was computed from another encoding; drawing again" in told
     assert after["uuid"] != before["uuid"]
     other, _, _ = drawn(run, "visualize.num_values = 5")
     told = capsys.readouterr().out
-    assert f"{run}/visualize was made with visualize.num_values = 3, now it is 5; drawing again" in told
+    assert f"{run}/visualize was computed with visualize.num_values = 3, now it is 5; drawing again" in told
     assert other["uuid"] != after["uuid"]
 
 
 def test_pca_has_no_kl_no_prior_and_no_curves(tmp_path):
-    pca = [DATA, "model.model = @pca()", "pca.num_latent = 3", "pca.num_samples = 60"]
-    results, page, pictures = drawn(train.run([], pca, tmp_path / "run"))
+    pca = [DATA, "model.model = @pca()", "pca.num_latent = 3", "pca.num_samples = 512"]
+    results, page, pictures = drawn(train.run([], pca, tmp_path / "run"), "visualize.num_images = 512")
     assert set(results["left_out"]) == {"prior-traversals", "curves"}
     assert results["kl_per_latent"] == [None] * 3
-    assert (np.diff(np.array(results["variance_per_latent"])[results["latent_order"]]) <= 0).all()
-    assert "ordered by the variance" in page
-    assert "product of their marginal distributions" in page
-    assert {"reconstructions.png", "traversals.gif", "mutual_information.png"} <= pictures.keys()
+    assert results["latent_order"] == [0, 1, 2]  # as components explain less and less, though all codes have variance 1
+    assert (np.diff(results["explained_variance_per_latent"]) < 0).all()
+    assert "ordered by the share of the images&#39; variance" in page
+    assert "product of the marginal distributions" in page
+    assert {"reconstructions.png", "traversals.gif", "figures/mutual_information.png"} <= pictures.keys()
 
 
 def test_an_oracle_decodes_by_looking_up(tmp_path):
     results, page, pictures = drawn(train.run([], [DATA, "model.model = @oracle()"], tmp_path / "run"))
-    assert set(results["left_out"]) == {"prior-traversals", "curves"}
+    assert set(results["left_out"]) == {"prior-traversals", "curves", "jacobian"}
+    assert "small steps of the codes do not change" in page
     information = np.array(results["mutual_information"])
     assert (information.argmax(axis=1) == np.arange(4)).all()
     images = np.asarray(pictures["reconstructions.png"])[2:, -660:].reshape(2, 66, 660, 3)
@@ -151,7 +203,7 @@ def test_a_data_set_without_factors_has_no_labels_of_them(tmp_path, monkeypatch)
     np.save(tmp_path / "images.npy", images)
     files = [f"from_file.path = '{tmp_path / 'images.npy'}'", "dataset.name = 'from_file'"]
     results, page, pictures = drawn(train.run(NETWORK, [*files, "encoder.num_latent = 3", *TINY], tmp_path / "run"))
-    assert set(results["left_out"]) == {"information", "factor-traversals"}
+    assert set(results["left_out"]) - {"jacobian"} == FACTORS
     assert "has images only" in page
     assert results["mutual_information"] is None
     shown = np.asarray(pictures["data_samples.png"])[2:, 2:].reshape(5, 66, 10, 66, 3)[:, :64:4, :, :64:4]
@@ -171,7 +223,7 @@ def test_latents_that_take_few_values_are_drawn_too(model, kl, tmp_path):
     files = [f"gin/models/{model}.gin", "gin/models/burgess_conv.gin"]
     results, _, pictures = drawn(train.run(files, [DATA, *TINY, *sizes.get(model, [])], tmp_path / "run"))
     assert [each is not None for each in results["kl_per_latent"]] == kl
-    assert set(results["left_out"]) == (set() if any(kl) else {"prior-traversals"})
+    assert ("prior-traversals" in results["left_out"]) == (not any(kl))
     if any(kl):
         assert pictures["traversals_prior.png"].height == 17 + 6 + 2 + 6 * 66
         assert set(results["latent_order"][:6]) == set(range(6))

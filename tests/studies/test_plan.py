@@ -46,7 +46,7 @@ def test_a_probe_gives_the_hours_of_steps_and_the_disk(shown):
     lines = shown({"vae": cost}, GRID, "study.parts = [@vae/part()]", workers=2)
     assert "time: about 2 h 04 min, 2 at a time" in lines  # 4 · (10 + 1000 · 3.6 + 100) s / 2
     assert "  the metrics of 4 runs come on top: of their parts none is scored yet; ask again when one is" in lines
-    (disk,) = [line for line in lines if line.startswith("disk: about 8.0 GiB (2.0 GiB a run); ")]
+    (disk,) = [line for line in lines if line.startswith("disk: about 8.0 GiB (2.0 GiB per run); ")]
     assert "free" in disk
     cost[3] = 2.0**60
     (disk,) = [line for line in shown({"vae": cost}, "study.parts = [@vae/part()]") if line.startswith("disk: ")]

@@ -69,10 +69,6 @@ def test_a_terminal_has_a_live_table(tiny, tmp_path):
     assert re.search(r"^vae +2 +1 +1 *$\n^pca +2 +2 *$", last, re.MULTILINE)
 
 
-def test_counts_in_words():
-    assert (progress.pluralize(1, "run"), progress.pluralize(1200, "run")) == ("1 run", "1,200 runs")
-
-
 def status_of(study, store) -> str:
     out = io.StringIO()
     Console(file=out, width=120).print(progress.picture(study, states(study.runs, store)))
@@ -229,7 +225,7 @@ def test_a_terminal_watches_until_all_is_done(tiny, tmp_path, monkeypatch):
     console = Console(file=io.StringIO(), width=120, force_terminal=True)
     progress._watch(study, tmp_path, console)
     assert [seconds >= 2.0 for seconds in slept] == [True, True]
-    assert "1 of 1 runs done" in console.file.getvalue()
+    assert "1 of 1 run done" in console.file.getvalue()
 
 
 @pytest.mark.parametrize(("status", "learnt"), [("done", 1), ("failed", 0), ("stopped", 0)])

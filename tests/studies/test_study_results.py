@@ -41,6 +41,31 @@ def test_results_of_scored_runs_are_carried_without_models(tiny, tmp_path):
     assert (tmp_path / "again.tar.xz").read_bytes() == (tmp_path / "runs.tar.xz").read_bytes()
 
 
+def test_thumbnails_travel_and_other_pictures_stay(tiny, tmp_path):
+    run = tiny().runs[0]
+    begin(tmp_path / "here", run, scored=True)
+    drawn = run.directory(tmp_path / "here") / "visualize"
+    write(drawn / "thumbnail.png", b"\x89PNG\r\n\x1a\n...")
+    write(drawn / "sheet.png", b"large")
+    write(drawn / "results/json/visualize_results.json", b"{}")
+    assert SCRIPT["pack"](tmp_path / "here", tmp_path / "runs.tar.xz") == 1 + 3 * 5 + 1
+    SCRIPT["unpack"](tmp_path / "runs.tar.xz", tmp_path / "there")
+    there = run.directory(tmp_path / "there") / "visualize"
+    assert [path.name for path in there.rglob("*")] == ["thumbnail.png"]
+    assert (there / "thumbnail.png").read_bytes() == (drawn / "thumbnail.png").read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"<script>", b"\x89PNG\r\n\x1a\n" + bytes(60 * 1024)])
+def test_a_thumbnail_is_a_small_png(tmp_path, content):
+    with tarfile.open(tmp_path / "runs.tar.xz", "w:xz") as target:
+        member = tarfile.TarInfo("run/visualize/thumbnail.png")
+        member.size = len(content)
+        target.addfile(member, io.BytesIO(content))
+    with pytest.raises(SystemExit, match="no small PNG"):
+        SCRIPT["unpack"](tmp_path / "runs.tar.xz", tmp_path / "there")
+    assert not (tmp_path / "there").exists()
+
+
 @pytest.mark.parametrize(
     "name", ["../outside/run.json", "run/train/results/json/../../x.json", "/etc/run.json", "run/x.py"]
 )

@@ -69,7 +69,7 @@ def changed(codes, value):
     return codes
 
 
-SHAPE = r"codes must be numbers \([0-9]+, latents\), one row an image in index order; got "
+SHAPE = r"codes must be numbers \([0-9]+, latents\), one row per image in index order; got "
 UNREADABLE = "codes: '.*codes.npy' cannot be read: "
 STRUCTURE = np.dtype([("a", "f4"), ("b", "f4")])
 # kind → bytes of codes.npy, made of codes float32 (n, 3), and what is said of them

@@ -48,7 +48,7 @@ def fill(root: Path) -> None:
 
 
 class Reader:
-    """The open page: what it shows, and hands on mouse and keyboard."""
+    """The open page, a path or an address: what it shows, and hands on mouse and keyboard."""
 
     def __init__(self, driver, page):
         self.driver, self.page = driver, page
@@ -60,8 +60,8 @@ class Reader:
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
         self.driver.get("about:blank")
-        self.driver.get(f"{self.page.as_uri()}{place}")
-        self.shows("#summary", lambda texts: texts and texts[0])  # which the script fills in
+        self.driver.get(f"{self.page if isinstance(self.page, str) else self.page.as_uri()}{place}")
+        self.shows("#about", lambda texts: texts and texts[0])  # which the script fills in
         return self
 
     def expect(self, ask, wanted):
@@ -100,6 +100,14 @@ class Reader:
 
     def keys(self, *keys):
         self.driver.switch_to.active_element.send_keys(*keys)
+
+    def inside(self, css):
+        """Whether the whole element is inside the viewport."""
+        return self.run(
+            "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
+            "return box.height > 0 && box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight && box.right <= innerWidth",
+            css,
+        )
 
     def place(self):
         return self.run("return location.hash")

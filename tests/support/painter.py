@@ -25,15 +25,15 @@ SAME = {
 }
 # What changes it → bindings, what else changes, and what is said.
 CHANGES = {
-    "a parameter": (["painting.colour = 'blue'"], {}, "was made with painting.colour = 'red', now it is 'blue'"),
-    "a seed": (["painting.seed = 7"], {}, "was made with painting.seed = 0, now it is 7"),
-    "what is given": ([], {"given": {"step": 2}}, "was made with step = 1, now it is 2"),
-    "an input": ([], {"inputs": {"codes": "other"}}, "was made from another encoding"),
-    "a source": ([], {"sources": {"trained": "other"}}, "was made from another training"),
+    "a parameter": (["painting.colour = 'blue'"], {}, "was computed with painting.colour = 'red', now it is 'blue'"),
+    "a seed": (["painting.seed = 7"], {}, "was computed with painting.seed = 0, now it is 7"),
+    "what is given": ([], {"given": {"step": 2}}, "was computed with step = 1, now it is 2"),
+    "an input": ([], {"inputs": {"codes": "other"}}, "was computed from another encoding"),
+    "a source": ([], {"sources": {"trained": "other"}}, "was computed from another training"),
     "the version": (
         [],
         {"stage": replace(PAINT, version=2)},
-        "was made with the version of the stage = 1, now it is 2",
+        "was computed with the version of the stage = 1, now it is 2",
     ),
 }
 

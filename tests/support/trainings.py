@@ -45,7 +45,7 @@ def check_equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> Non
 
 
 def logged(folder: Path, tag: str) -> list[tuple[int, float]]:
-    """Step and value of every scalar `tag` that a training logged, in the order of steps."""
+    """Step and value of every scalar `tag` that a training logged, in the order of steps, those logged twice with both."""
     events = [event for path in folder.glob("events*") for event in tf.compat.v1.train.summary_iterator(str(path))]
     values = [(event.step, value) for event in events for value in event.summary.value if value.tag == tag]
     return sorted((step, float(tf.make_ndarray(value.tensor))) for step, value in values)

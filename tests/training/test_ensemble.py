@@ -140,7 +140,7 @@ def test_the_steps_stop_at_the_member_whose_loss_is_not_finite():
 
 def test_what_cannot_be_fused_is_refused_and_looped_by_itself():
     trainers = [make(seed, "wae_mmd", network=deterministic_autoencoder) for seed in range(2)]
-    with pytest.raises(UserError, match="deterministic_autoencoder computes its batches in a way of its own"):
+    with pytest.raises(UserError, match="deterministic_autoencoder computes its batches in another way"):
         Ensemble(trainers, "fused")
     assert Ensemble(trainers, "auto").way == "loop"
 

@@ -14,13 +14,16 @@ from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.training import session as sessions
 from dlib_bvae.training.callbacks import Callback
 from dlib_bvae.training.checkpoints import Checkpoints
+from dlib_bvae.training.events import KL
+from dlib_bvae.training.examples import latents
 from dlib_bvae.training.feed import MemoryFeed
 from dlib_bvae.training.loop import train
-from dlib_bvae.training.optimizers import adam
+from dlib_bvae.training.optimizers import adam, warm_up
 from dlib_bvae.training.plan import Plan
 from dlib_bvae.training.session import Chunk, Interrupted, TrainingSession, raised_by, signals
 from dlib_bvae.training.settings import TrainingSettings
 from dlib_bvae.training.trainer import Trainer
+from dlib_bvae.visualize.diagrams import scalars
 
 pytestmark = pytest.mark.usefixtures("tiny_networks")
 DATA = DummyData()
@@ -74,12 +77,55 @@ def test_callbacks_are_called_in_their_order_when_they_are_due_and_at_the_end(tm
 def test_what_is_logged_stands_in_the_order_in_which_it_is_known(tmp_path):
     run(make(Counter("a", 5, [])), tmp_path)
     found = [("image" if tag.startswith("reconstructions") else tag, step) for tag, step in tags(tmp_path)]
-    found = [each for each in found if each[0] in ("loss", "a/calls", "image")]
+    found = [each for each in found if each[0] in ("loss/loss", "a/calls", "latents/active_units", "image")]
     pictures = found.count(("image", 6))
-    first, last = [("loss", 5), ("a/calls", 5)], [("loss", 12), ("a/calls", 12)]
-    middle = [("image", 6)] * pictures + [("loss", 10), ("a/calls", 10)]
     assert pictures
-    assert found == [*first, *middle, *last, *[("image", 12)] * pictures]
+    logged = lambda step: [("loss/loss", step), ("a/calls", step)]
+    saved = lambda step: [("latents/active_units", step), *[("image", step)] * pictures]
+    assert found == [*logged(5), *saved(6), *logged(10), *logged(12), *saved(12)]
+
+
+def test_rates_are_those_since_the_last_log(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(sessions.time, "monotonic", lambda: now[0])
+    trainer = make(schedule=warm_up(10))
+    session = TrainingSession(trainer, tmp_path, checkpoint_every=100, log_every=5, examples=EXAMPLES)
+    for steps, seconds in ((5, 2.0), (1, 8.0), (4, 2.0)):
+        session.begin()
+        trainer.run(tf.constant(steps, tf.int64))
+        now[0] += seconds
+        session.reach(finite=True, stopping=False)
+    found = scalars(tmp_path)
+    assert found["speed/images_per_second"] == pytest.approx({5: 5 * 4 / 2.0, 10: 5 * 4 / 10.0})
+    assert found["optimizer/learning_rate"] == pytest.approx({5: 0.5e-4, 10: 1e-4})  # of steps 4 and 9
+
+
+def test_an_optimizer_without_a_learning_rate_logs_none(tmp_path):
+    trainer = make(total=5)
+    del trainer.optimizer.learning_rate
+    trainer.run = lambda count: trainer.state.step.assign_add(count)
+    session = TrainingSession(trainer, tmp_path, checkpoint_every=100, log_every=5, examples=EXAMPLES)
+    trainer.run(tf.constant(5, tf.int64))
+    assert session._rates().keys() == {"speed/images_per_second"}
+
+
+def test_each_latent_has_its_kl_at_every_checkpoint(tmp_path):
+    trainer = make()
+    run(trainer, tmp_path)
+    found = scalars(tmp_path)
+    kl, active = latents(trainer.network, EXAMPLES, 4)
+    assert {name: curve[12] for name, curve in found.items() if name.startswith(KL)} == pytest.approx(
+        {f"latents/kl_z{latent}": kl[latent] for latent in range(4)}, rel=1e-5
+    )
+    assert list(found["latents/kl_z0"]) == [6, 12]
+    assert found["latents/active_units"][12] == active
+
+
+def test_of_many_latents_the_distribution_of_their_kl_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(sessions, "_MOST_CHARTS", 3)
+    run(make(total=6), tmp_path)
+    assert not any(name.startswith(KL) for name in scalars(tmp_path))
+    assert ("latents/kl", 6) in tags(tmp_path)
 
 
 def test_a_callback_that_stops_the_training_ends_it_and_those_after_it_have_a_last_call(tmp_path):

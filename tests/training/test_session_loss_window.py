@@ -10,6 +10,7 @@ import tensorflow as tf
 from support.trainings import EXAMPLES, check_equal, checkpoint_of, logged, made, trained
 
 from dlib_bvae.training.ensemble import train_ensemble
+from dlib_bvae.training.events import Events
 from dlib_bvae.training.session import Interrupted, TrainingSession
 from dlib_bvae.training.trainer import LOG, WINDOW
 
@@ -49,7 +50,7 @@ def test_results_weights_and_divergence_are_the_same_however_often_is_logged(los
         trainer = made(TOTAL, loss_window=LOSS_WINDOW)
         outcome = trained(trainer, tmp_path / str(every), log_every=every)
         found[every] = outcome, best_of(trainer), checkpoint_of(tmp_path / str(every))
-        np.testing.assert_allclose(logged(tmp_path / str(every), "loss"), expected_log(losses, every), rtol=1e-5)
+        np.testing.assert_allclose(logged(tmp_path / str(every), "loss/loss"), expected_log(losses, every), rtol=1e-5)
     outcome, best, state = found[100]
     assert outcome["loss"] == pytest.approx(np.mean(losses[15:]), rel=1e-5)
     assert best == pytest.approx(min(np.mean(losses[i : i + 5]) for i in (0, 5, 10)), rel=1e-5)
@@ -74,27 +75,27 @@ def test_what_is_logged_is_exact_after_an_interruption(losses, tmp_path, monkeyp
     assert int(trainer.state.step) < TOTAL
     again = made(TOTAL, loss_window=6)
     outcome = trained(again, tmp_path, log_every=7)
-    np.testing.assert_allclose(logged(tmp_path, "loss"), expected_log(losses, 7), rtol=1e-5)
+    np.testing.assert_allclose(logged(tmp_path, "loss/loss"), expected_log(losses, 7), rtol=1e-5)
     assert outcome == trained(made(TOTAL, loss_window=6), tmp_path / "whole", log_every=7)
 
 
 def test_another_log_every_after_an_interruption_logs_the_steps_since_the_last_log(losses, tmp_path, monkeypatch):
-    def stop(self, values):
-        write(self, values)
-        if self.step == 8:
+    def stop(self, step, values):
+        write(self, step, values)
+        if step == 8:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    write = TrainingSession._log
+    write = Events.scalars
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingSession, "_log", stop)
+        patch.setattr(Events, "scalars", stop)
         with pytest.raises(Interrupted):
             trained(made(TOTAL), tmp_path, log_every=4)
     trained(made(TOTAL), tmp_path, log_every=9)
-    steps = [step for step, _ in logged(tmp_path, "loss")]
+    steps = [step for step, _ in logged(tmp_path, "loss/loss")]
     assert steps[:2] == [4, 8]
     assert steps[-2:] == [18, 19]
     starts = dict(zip(steps, [0, *steps], strict=False))
-    for step, value in logged(tmp_path, "loss"):
+    for step, value in logged(tmp_path, "loss/loss"):
         assert value == pytest.approx(np.mean(losses[starts[step] : step]), rel=1e-5), step
 
 

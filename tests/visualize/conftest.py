@@ -35,7 +35,9 @@ def make_run(tmp_path):
         known = np.array([[0, 0, 2.0, 0.1], [0, 0, 0, 0], [0, 0, 0, 1.5]]) if information else None
         variance = codes.var(axis=0, dtype=np.float64)
         why = "" if information else "the data set has no factors"
-        latents = Latents(np.array(kl, float), variance, known, list(bars.factor_names), 500, why, 100)
+        explained, entropies = np.array([0.3, 0.0, 0.5]), np.log(bars.factor_sizes)
+        names = list(bars.factor_names)
+        latents = Latents(np.array(kl, float), variance, explained, known, names, entropies, 500, why, 100)
 
         def decoder(values):
             decoder.seen.append(values)
@@ -56,6 +58,9 @@ def make_run(tmp_path):
             tmp_path,
             tmp_path,
             changed,
+            "β-VAE on dummy_data",
+            "6 steps",
+            "dlib_bvae",
         )
 
     return make

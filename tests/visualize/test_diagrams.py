@@ -21,6 +21,7 @@ from dlib_bvae.visualize.diagrams import (
     plane_of,
     scalars,
 )
+from dlib_bvae.visualize.figures import COLOURS, figure_png
 from dlib_bvae.visualize.latents import Latents
 
 
@@ -68,7 +69,7 @@ def test_no_losses_give_no_picture(tmp_path):
 def test_there_is_a_panel_for_each_loss_that_was_logged(names):
     curves = {name: {step: 100.0 / step for step in range(1, 50)} for name in names}
     curves["validation/loss"] = {step: 120.0 / step for step in range(10, 50, 10)}
-    picture = np.asarray(Image.open(io.BytesIO(draw_curves(curves))).convert("RGB"))
+    picture = np.asarray(Image.open(io.BytesIO(figure_png(draw_curves(curves)))).convert("RGB"))
     assert picture.shape[1] == pytest.approx(3.4 * 130 * len(names), abs=2)
     for k in range(len(names)):
         panel = picture[:, picture.shape[1] * k // len(names) : picture.shape[1] * (k + 1) // len(names)]
@@ -109,7 +110,7 @@ def test_each_factor_is_drawn_in_its_own_colour_and_the_start_is_marked():
     cloud = np.random.default_rng(0).normal(size=(50, 2))
     line = np.linspace(0, 3, 4)[:, None]
     paths = [("_across", line * [1, 0], 0), ("$up$", line * [0, 1], 0)]
-    picture = np.asarray(Image.open(io.BytesIO(draw_paths(plane_of(cloud), cloud, paths))).convert("RGB"))
+    picture = np.asarray(Image.open(io.BytesIO(figure_png(draw_paths(plane_of(cloud), cloud, paths)))).convert("RGB"))
     height, width = picture.shape[:2]
     inside = picture[: int(0.9 * height), : int(0.75 * width)]
     for colour in ((0, 114, 178), (213, 94, 0), (204, 204, 204)):
@@ -150,7 +151,7 @@ def test_a_curve_is_the_mean_on_a_band_from_the_least_to_the_largest(figures):
     ]
     band = first.collections[0].get_paths()[0].vertices
     assert {tuple(point) for point in band.round(6).tolist()} == {(1, 0.2), (4, 0.5), (1, 0.6)}
-    assert [line.get_color() for line in first.lines] == list(diagrams.COLOURS[:2])
+    assert [line.get_color() for line in first.lines] == list(COLOURS[:2])
     assert second.lines[0].get_ydata().tolist() == [0.1]
     assert (first.get_title(), first.get_xlabel(), first.get_ylabel()) == ("a", "β of a", "mig")
     assert second.get_ylabel() == ""
@@ -184,40 +185,48 @@ def test_more_curves_than_colours_begin_again(figures):
     frame = rows_of(*[("mig", "a", x, f"m{k}", k / 10) for k in range(9) for x in (1, 2)])
     grid_of_curves(frame, AXES, {"a": "β"})
     lines = figures[0].axes[0].lines[:9]
-    assert [line.get_color() for line in lines] == [*diagrams.COLOURS, *diagrams.COLOURS[:2]]
-    assert lines[7].get_marker() == lines[0].get_marker()
+    assert [line.get_color() for line in lines] == [*COLOURS, *COLOURS[:2]]
+    assert lines[7].get_marker() != lines[0].get_marker()
     assert len({line.get_linestyle() + line.get_marker() for line in lines[:7]}) == 7
 
 
-def latents(kl, variance):
-    return Latents(np.array(kl, float), np.array(variance, float), None, [], 0, "", 10)
+def latents(kl, explained, information=None):
+    kl, explained = np.array(kl, float), np.array(explained, float)
+    return Latents(kl, explained, explained, information, ["$shape$", "row"], np.ones(2), 0, "", 10)
 
 
-def heights(figure):
-    return [bar.get_height() for bar in figure.axes[0].patches]
+def lengths(axes):
+    return [bar.get_width() for bar in axes.patches]
 
 
-def test_bars_are_the_kl_in_its_order_or_the_variance_where_there_is_none(figures):
-    bars(latents([0.5, np.nan, 3.0], [1, 9, 2]))
-    assert heights(figures[0]) == [3.0, 0.5]
-    assert [text.get_text() for text in figures[0].axes[0].get_xticklabels()] == ["z2", "z0"]
-    assert figures[0].axes[0].get_ylabel() == "KL (nats)"
-    assert [text.get_text() for text in figures[0].axes[0].texts] == ["3.00", "0.50"]
-    bars(latents([np.nan] * 3, [1, 9, 2]))
-    assert heights(figures[1]) == [9, 2, 1]
-    assert figures[1].axes[0].get_ylabel() == "variance of the code"
+def test_bars_are_the_kl_in_its_order_or_what_is_explained_where_there_is_none():
+    (axes,) = bars(
+        latents([0.5, np.nan, 3.0, 0.01], [0.1, 0.5, 0.2, 0], np.array([[0, 0.2], [1, 0], [0, 0], [0.3, 0]]))
+    ).axes
+    assert lengths(axes) == [3.0, 0.5, 0.01]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["z2", "z0", "z3"]
+    assert axes.get_xlabel() == "KL per latent (nats)"
+    texts = ["3.00  no factor ≥ 0.1 nats", "0.50  row 0.20 nats", "0.01  inactive"]
+    assert [text.get_text() for text in axes.texts] == texts
+    assert len({bar.get_facecolor() for bar in axes.patches[:2]}) == 1
+    assert axes.patches[2].get_facecolor()[:3] == pytest.approx((0.8, 0.8, 0.8))
+    (axes,) = bars(latents([np.nan] * 3, [0.1, 0.5, 0.2])).axes
+    assert lengths(axes) == pytest.approx([50, 20, 10])
+    assert axes.get_xlabel() == "share of the images' variance explained alone (%)"
 
 
-def test_many_bars_have_no_numbers_and_some_ticks(figures):
+def test_many_bars_have_no_numbers_and_some_ticks():
     for number, texts, ticks in ((24, 24, 24), (25, 0, 13), (49, 0, 17)):
-        bars(latents(np.arange(number), np.ones(number)))
-        assert len(figures[-1].axes[0].texts) == texts
-        assert len(figures[-1].axes[0].get_xticks()) == ticks
+        (axes,) = bars(latents(np.arange(number), np.ones(number))).axes
+        assert len(axes.texts) == texts
+        assert len(axes.get_yticks()) == ticks
 
 
-def test_losses_are_drawn_at_their_steps(figures):
-    draw_curves({"loss": {10: 5.0, 20: 3.0}, "validation/loss": {20: 4.0}, "kl": {10: 0.5}, "other": {1: 1.0}})
-    loss, kl = figures[0].axes
+def test_losses_are_drawn_at_their_steps():
+    loss, kl = draw_curves(
+        {"loss": {10: 5.0, 20: 3.0}, "validation/loss": {20: 4.0}, "kl": {10: 0.5}, "other": {1: 1.0}}
+    ).axes
+    assert loss.get_ylabel() == "nats per image"
     points = [(list(line.get_xdata()), list(line.get_ydata())) for line in loss.lines]
     assert points == [([10, 20], [5, 3]), ([20], [4])]
     assert (loss.get_title(), kl.get_title()) == ("loss", "KL")

@@ -9,7 +9,7 @@ from PIL import Image
 from dlib_bvae import datasets, metrics
 from dlib_bvae.metrics.score_info import Matrix
 from dlib_bvae.visualize import matrices
-from dlib_bvae.visualize.matrices import save_matrices
+from dlib_bvae.visualize.matrices import draw_matrix, save_matrices
 
 
 class Grid:
@@ -53,8 +53,8 @@ def test_factors_are_rows_whichever_way_the_matrix_lies(tmp_path, drawn):
     for figure in drawn:
         axes = figure.axes[0]
         assert texts(axes.yaxis) == ["shape", "$scale_1$"]
-        assert texts(axes.xaxis) == ["0", "1", "2"]
-        assert axes.get_xlabel() == "code"
+        assert texts(axes.xaxis) == ["z0", "z1", "z2"]
+        assert axes.get_xlabel() == "latent"
         assert axes.images[0].get_array().tolist() == transposed
         assert axes.images[0].get_clim() == (0, 1)
         assert cells(figure) == ["0.00", "0.50", "0.12", "0.25", "1.00", "0.75"]
@@ -80,8 +80,9 @@ def test_active_codes_and_listed_axes_have_their_own_names(tmp_path, drawn):
     }
     save_matrices(tmp_path, results, facts, Grid())
     irs, losses, other, kept = (figure.axes[0] for figure in drawn)
-    assert texts(kept.xaxis) == ["15", "704"]
-    assert texts(irs.xaxis) == ["3", "7"]
+    assert texts(kept.xaxis) == ["z15", "z704"]
+    assert texts(irs.xaxis) == ["z3", "z7"]
+    assert irs.get_xlabel() == "active latent"
     assert texts(losses.xaxis) == ["16", "32"]
     assert losses.get_xlabel() == "width"
     assert (other.get_ylabel(), other.get_xlabel()) == ("row", "column")
@@ -208,6 +209,31 @@ def test_every_metric_says_what_its_matrices_are(monkeypatch):
             assert high is None or np.max(value) <= high
         found.add(name)
     assert {"mig", "dci", "sap", "infomec", "irs", "factor_vae_score", "fos", "unsupervised"} <= found
+
+
+def test_counts_are_shown_as_shares_of_their_row(tmp_path, drawn):
+    facts = {"confusion": metrics.matrices("beta_vae")["confusion"]}
+    save_matrices(tmp_path, {"confusion": [[30, 10], [0, 0]]}, facts, Grid(), "beta_vae · vae on $dummy_data$")
+    axes, bar = drawn[0].axes
+    assert cells(drawn[0]) == ["0.75", "0.25", "0.00", "0.00"]
+    assert axes.images[0].get_clim() == (0, 1)
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("true factor", "predicted factor")
+    assert axes.get_title() == "confusion\nbeta_vae · vae on $dummy_data$"
+    assert bar.get_ylabel() == "share of the points of the true factor"
+    votes = metrics.matrices("factor_vae_score")["votes"]
+    assert votes.shares
+    save_matrices(tmp_path, {"votes": [[3, 1, 0], [1, 1, 2]]}, {"votes": votes}, Grid())
+    assert cells(drawn[1]) == ["0.75", "0.25", "0.00", "0.25", "0.25", "0.50"]
+
+
+def test_cells_without_a_value_are_empty():
+    values = np.array([[np.nan, 0.25], [0.5, np.nan]])
+    figure = draw_matrix(
+        "overlap", values, Matrix("latents", "latents", "share", high=1.0), {"latents": ["z3", "z0"]}, Grid()
+    )
+    assert cells(figure) == ["0.25", "0.50"]
+    assert texts(figure.axes[0].xaxis) == texts(figure.axes[0].yaxis) == ["z3", "z0"]
+    assert figure.axes[0].get_xlabel() == "latent"
 
 
 def test_factors_beside_each_other_are_all_named(tmp_path, drawn):

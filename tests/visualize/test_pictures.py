@@ -1,4 +1,4 @@
-"""pictures.py: where every pixel of tiles and panels lies and what is written beside them; a GIF with every frame; previews."""
+"""pictures.py: where every pixel of tiles and panels lies and what is written at them; a GIF with every frame."""
 
 import io
 
@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from dlib_bvae import datasets
-from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import UserError
 from dlib_bvae.visualize.pictures import (
     as_pixels,
-    decoded,
     gif,
     labelled,
     panels,
     png,
-    save_preview,
     save_reconstructions,
     text_width,
     there_and_back,
@@ -75,6 +70,19 @@ def test_labels_stand_beside_and_above_and_leave_the_tiles_whole():
     above = named[: -bare.shape[0], -bare.shape[1] :]
     columns = [(above[:, 2 + 66 * k : 66 + 66 * k] < 128).any() for k in range(4)]
     assert columns == [True, False, False, True]
+
+
+def test_a_frame_marks_a_tile_and_leaves_it_whole():
+    rows = [np.random.default_rng(k).uniform(size=(4, 16, 16, 1)) for k in range(3)]
+    bare, framed = labelled(rows), labelled(rows, marked=[2, None, 0])
+    changed = (bare != framed).any(axis=2)
+    assert (framed[changed] == (213, 94, 0)).all()
+    for row, column in ((0, 2), (2, 0)):
+        part = changed[66 * row : 66 * row + 68, 66 * column : 66 * column + 68]
+        assert part[:2].all()
+        assert part[:, -2:].all()
+        assert not part[2:-2, 2:-2].any()
+    assert changed.sum() == 2 * (68**2 - 64**2)
 
 
 def test_texts_above_narrow_tiles_do_not_run_into_each_other():
@@ -150,73 +158,12 @@ def test_long_captions_widen_the_panels_instead_of_overlapping():
     assert not band[frames.shape[2] // 2 - 3 : frames.shape[2] // 2 + 3].any()
 
 
-class Colours(ImageData):
-    """Seven images of one colour each."""
-
-    name, fingerprint, num_images, observation_shape = "colours", "0", 7, (64, 64, 3)
-
-    def images_at(self, indices):
-        colours = np.arange(21, dtype=np.uint8).reshape(7, 1, 1, 3) * 10
-        return np.broadcast_to(colours[self.check_indices(indices)], (len(indices), 64, 64, 3))
-
-
-def test_each_row_walks_one_factor(tmp_path):
-    data = datasets.load("dummy_data")
-    save_preview(tmp_path / "bars.png", data)
-    picture = np.asarray(Image.open(tmp_path / "bars.png"))
-    right, bottom = picture[2:, -660:].astype(int), 4 * 66
-    assert picture.shape[0] == 2 + bottom
-    tiles = right.reshape(4, 66, 10, 66, 3)[:, :64, :, :64].transpose(0, 2, 1, 3, 4)
-    for row, size in enumerate(data.factor_sizes):
-        for column in range(10):
-            factors = [s // 2 for s in data.factor_sizes]
-            factors[row] = column
-            if column < size:
-                image = data.images_at(data.index_of([factors]))[0].repeat(4, axis=0).repeat(4, axis=1) * 255
-                np.testing.assert_array_equal(tiles[row, column], np.broadcast_to(image, (64, 64, 3)))
-            else:
-                assert (tiles[row, column] == 128).all()
-    assert (picture[:, :50] == 255).any(), "the factor has no name"
-
-
-def test_images_without_factors_stand_in_a_grid(tmp_path):
-    save_preview(tmp_path / "colours.png", Colours())
-    picture = np.asarray(Image.open(tmp_path / "colours.png"))
-    assert picture.shape == (68, 662, 3)
-    shown = {tuple(picture[30, 30 + 66 * k]) for k in range(7)}
-    assert shown == {(30 * k, 30 * k + 10, 30 * k + 20) for k in range(7)}
-
-
-def test_a_place_that_cannot_be_written_is_told(tmp_path):
-    with pytest.raises(UserError, match="cannot write .*: No such file or directory; choose another --output"):
-        save_preview(tmp_path / "no" / "bars.png", datasets.load("dummy_data"))
-
-
-@pytest.mark.parametrize("batch", [1, 4, 100])
-def test_codes_are_decoded_in_batches_and_keep_their_order(batch):
-    codes, sizes = np.random.default_rng(0).normal(size=(3, 5, 2)), []
-
-    def decode(latents):
-        assert latents.dtype == np.float32
-        sizes.append(len(latents))
-        return latents[:, None, None, :1] + latents[:, None, None, 1:]
-
-    images = decoded(decode, codes, batch)
-    np.testing.assert_allclose(images[..., 0, 0, 0], codes.sum(axis=2), rtol=1e-6, atol=1e-6)
-    assert max(sizes) <= batch
-    assert sum(sizes) == 15
-
-
 @pytest.mark.parametrize("channels", [1, 3])
-def test_reconstructions_lie_below_what_was_observed(channels, tmp_path):
-    images = np.random.default_rng(0).uniform(-0.1, 1.1, (2, 3, 4, 5, channels))
+def test_reconstructions_lie_below_what_was_observed_and_both_rows_are_named(channels, tmp_path):
+    images = np.random.default_rng(0).uniform(-0.1, 1.1, (2, 3, 32, 40, channels))
     save_reconstructions(tmp_path / "x.png", *images)
-    picture = np.asarray(Image.open(tmp_path / "x.png")).reshape(20, 38, channels)
-    assert (picture[::2, ::2] == picture[1::2, 1::2]).all()
-    small = picture[::2, ::2]  # 4 + 2 + 4 rows, three images of 5 columns with 2 between
-    for row, top in enumerate((0, 6)):
-        for column in range(3):
-            expected = np.round(np.clip(images[row, column], 0, 1) * 255)
-            assert np.array_equal(small[top : top + 4, 7 * column : 7 * column + 5], expected)
-    gaps = np.concatenate([small[4:6].ravel(), small[:, 5:7].ravel(), small[:, 12:14].ravel()])
-    assert set(gaps) == {128}
+    picture = np.asarray(Image.open(tmp_path / "x.png"))
+    tiles = picture[2:, -3 * 82 :].reshape(2, 66, 3, 82, 3)[:, :64:2, :, :80:2].transpose(0, 2, 1, 3, 4)
+    np.testing.assert_array_equal(tiles, np.broadcast_to(np.rint(np.clip(images, 0, 1) * 255), tiles.shape))
+    labels = picture[:, : -3 * 82 - 2]
+    assert all((labels[top : top + 66] < 128).any() for top in (0, 66))

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from dlib_bvae import datasets
@@ -68,7 +69,7 @@ def test_without_a_prior_latents_come_from_different_images():
     for latent in range(4):
         assert set(drawn[:, latent]) == set(codes[:, latent])
     assert (drawn[:, 1] != drawn[:, 0] + 1).mean() > 0.5
-    assert "product of their marginal distributions" in text
+    assert "product of the marginal distributions" in text
     assert np.array_equal(drawn, drawn_codes(codes, np.zeros(4, bool), 300, 0)[0])
     assert not np.array_equal(drawn, drawn_codes(codes, np.zeros(4, bool), 300, 1)[0])
 
@@ -88,30 +89,96 @@ def test_random_samples_are_decoded(make_run):
             "KL(q(z|x) ‖ N(0, 1)) of each latent, the mean over 100 images, drawn by seed 0. Latents are",
         ),
         ((1.0, NONE, 2.0), "of each latent that has a posterior variance, the mean over 100 images"),
-        ((NONE,) * 3, "latents have no KL: they are ordered by the variance of their codes over 100 images"),
+        (
+            (NONE,) * 3,
+            "latents have no KL: they are ordered by the share of the images' variance that each explains alone",
+        ),
     ],
 )
 def test_what_latents_carry_is_named(make_run, kl, words):
     assert words in sections.amounts(make_run(kl=kl)).text
 
 
-def test_information_is_of_the_latents_shown(make_run, monkeypatch):
-    saved = []
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that would be written, by name."""
+    seen = {}
     monkeypatch.setattr(
-        sections, "save_matrices", lambda folder, results, known, data: saved.append(results) or [folder / "m.png"]
+        sections, "figure_files", lambda name, figure: seen.update({name: figure}) or {f"{name}.png": b""}
     )
+    return seen
+
+
+def cells(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_a_figure_is_in_its_folder_in_three_formats(make_run):
+    run = make_run()
+    (shown,) = sections.amounts(run).pictures
+    assert shown.file == "figures/kl_per_latent.png"
+    assert shown.files == tuple(f"figures/kl_per_latent.{kind}" for kind in ("svg", "pdf", "png"))
+    assert sorted(path.name for path in (run.directory / "figures").iterdir()) == sorted(
+        name.removeprefix("figures/") for name in shown.files
+    )
+
+
+def test_information_is_of_the_latents_shown(make_run, figures):
     shown = sections.information(make_run())
-    assert saved[0] == {"mutual_information": [[0, 0, 0, 1.5], [0, 0, 2.0, 0.1]], "latents": ["z2", "z0"]}
-    assert shown.pictures[0].file == "m.png"
-    assert "codes of 500 images" in shown.text
+    assert cells(figures["mutual_information"]) == ["0.00", "0.00", "0.00", "0.00", "0.00", "2.00", "1.50", "0.10"]
+    assert figures["mutual_information"].axes[0].get_title() == "mutual information\nβ-VAE on dummy_data"
+    assert "information of 500 codes sampled from the posterior" in shown.text
     with pytest.raises(NotApplicable, match="the data set has no factors"):
         sections.information(make_run(information=False))
+
+
+def test_factors_are_found_and_joined(make_run, figures):
+    sections.factor_groups(make_run())
+    assert len(figures["factor_dendrogram"].axes[0].get_yticklabels()) == 4
+    sections.precision_and_recall(make_run())
+    right = figures["precision_recall"].axes[1]
+    assert [bar.get_width() for bar in right.patches[:4]] == pytest.approx([0, 0, 2 / np.log(8), 1.5 / np.log(8)])
+    for section in (sections.factor_groups, sections.precision_and_recall, sections.effects):
+        with pytest.raises(NotApplicable, match="the data set has no factors"):
+            section(make_run(information=False))
+    nothing = make_run()
+    nothing = nothing._replace(latents=nothing.latents._replace(information=np.full((3, 4), 0.09)))
+    with pytest.raises(NotApplicable, match=r"no latent has 0\.1 nats"):
+        sections.factor_groups(nothing)
+
+
+def test_effects_are_of_the_active_latents(make_run, figures):
+    shown = sections.effects(make_run(kl=(1.0, 0.0, 0.05)))
+    figure = figures["interventional_effects"]
+    assert [axes.get_ylabel() for axes in figure.axes[::4]] == ["z0\nrow\nIRS 1.00"]
+    assert "robustness, of 512 images" in shown.text
+    with pytest.raises(NotApplicable, match="no latent is active"):
+        sections.effects(make_run(kl=(0.0, 0.0, 0.05)))
+
+
+def test_the_jacobian_compares_active_latents_without_labels(make_run, figures):
+    run = make_run(information=False)
+    two = lambda values: np.concatenate([values[:, :1], values[:, :1] + values[:, 2:3]], axis=1).reshape(-1, 1, 2, 1)
+    shown = sections.jacobian(run._replace(decode=two))
+    deviations = run.codes.std(axis=0, dtype=np.float64)
+    assert cells(figures["jacobian_overlap"]) == ["0.50", "0.50"]
+    squared = np.array([2 * deviations[0] ** 2, deviations[2] ** 2])
+    crossed = 2 * (deviations[0] * deviations[2]) ** 2
+    expected = 100 * crossed / (np.sum(squared**2) + crossed)
+    assert f"energy of JᵀJ: {expected:.1f} %" in shown.text
+    for changed, reason in (
+        (make_run(decode=False), "no decoder"),
+        (make_run(kl=(1.0, 0.0, 0.05)), "fewer than two"),
+        (run._replace(decode=lambda values: np.zeros((len(values), 1, 1, 1))), "do not change the decoder's images"),
+    ):
+        with pytest.raises(NotApplicable, match=reason):
+            sections.jacobian(changed)
 
 
 def test_paths_are_the_codes_along_each_factor(make_run, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        sections, "draw_paths", lambda plane, cloud, paths: seen.append((plane, cloud, paths)) or b"png"
+        sections, "draw_paths", lambda plane, cloud, paths: seen.append((plane, cloud, paths)) or Figure()
     )
     run = make_run()
     sections.factor_paths(run)

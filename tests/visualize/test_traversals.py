@@ -11,7 +11,6 @@ from dlib_bvae.visualize.traversals import (
     code_extremes,
     code_quantiles,
     normal_quantiles,
-    traverse,
 )
 
 
@@ -35,18 +34,6 @@ def test_extremes_reach_from_the_least_code_to_the_largest():
 def test_deviations_lie_evenly_around_the_start():
     values = around(np.array([1.0, -2.0]), np.array([0.5, 2.0]), 5)
     np.testing.assert_allclose(values, [[0.0, 0.5, 1.0, 1.5, 2.0], [-6.0, -4.0, -2.0, 0.0, 2.0]])
-
-
-def test_a_traversal_changes_one_latent_a_row():
-    start, latents = np.arange(4.0), np.array([3, 1])
-    values = np.array([[7.0, 8.0, 9.0], [-1.0, -2.0, -3.0]])
-    codes = traverse(start, latents, values)
-    assert codes.dtype == np.float32
-    assert codes.tolist() == [
-        [[0, 1, 2, 7], [0, 1, 2, 8], [0, 1, 2, 9]],
-        [[0, -1, 2, 3], [0, -2, 2, 3], [0, -3, 2, 3]],
-    ]
-    np.testing.assert_array_equal(start, np.arange(4.0))
 
 
 def decoded_codes(run):
@@ -86,13 +73,14 @@ def test_over_the_codes_latents_go_from_the_least_to_the_largest(make_run):
     np.testing.assert_allclose(codes[1, :, 0], np.linspace(0, 7, 5))
     assert (codes[0, :, :2] == start[:2]).all()
     assert drawn.text == (
-        "From the code of image 100, one latent a row: even steps from the least to the largest posterior mean of all images."
+        "From the code of image 100, one latent a row: even steps from the minimum to the maximum of the posterior means of all "
+        "images. Framed: the value that is nearest to the image's own."
     )
 
 
 def test_ranges_have_their_labels(make_run):
     found = traversals.posterior_range(make_run(), np.zeros(3), 4)
-    assert found.above == ["least", "", "", "largest"]
+    assert found.above == ["minimum", "", "", "maximum"]
     run = make_run(posterior_range="deviations")
     start = np.array([3.0, 9.0, 0.25])
     found = traversals.posterior_range(run, start, 5)
@@ -107,7 +95,14 @@ def test_over_quantiles_the_codes_share_is_written_above(make_run, monkeypatch):
     monkeypatch.setattr(traversals, "labelled", lambda *given: seen.append(given) or np.zeros((4, 4, 3), np.uint8))
     run = make_run()
     drawn = traversals.over_quantiles(run)
-    rows, labels, above = seen[0]
+    rows, labels, above, marked = seen[0]
+    own = run.codes[100]
+    assert marked == [
+        int(np.abs(each - own[k]).argmin())
+        for each, k in zip(
+            np.quantile(run.codes[:, [2, 0]], [0.05, 0.275, 0.5, 0.725, 0.95], axis=0).T, (2, 0), strict=True
+        )
+    ]
     assert above == ["5 %", "27.5 %", "50 %", "72.5 %", "95 %"]
     assert labels[0] == "z2  KL 2.00 nats\ncolumn 1.50 nats\n0 … 1"
     assert len(rows) == 2
@@ -131,11 +126,19 @@ def test_the_animation_goes_there_and_back(make_run, monkeypatch):
 
 def test_further_images_start_from_themselves(make_run, monkeypatch):
     seen = []
-    monkeypatch.setattr(traversals, "labelled", lambda *given: seen.append(given) or np.zeros((4, 4, 3), np.uint8))
+    monkeypatch.setattr(
+        traversals, "labelled", lambda *given, marked: seen.append((*given, marked)) or np.zeros((4, 4, 3), np.uint8)
+    )
     run = make_run()
     drawn = traversals.reconstruct_traverse(run)
     assert [each.file for each in drawn.pictures] == ["reconstruct_traverse_0.png", "reconstruct_traverse_1.png"]
-    for (rows, labels), image in zip(seen, (5, 300), strict=True):
+    assert [each.label for each in drawn.pictures] == ["from image 5", "from image 300"]
+    for (rows, labels, marked), image in zip(seen, (5, 300), strict=True):
+        ends = [np.linspace(run.codes[:, k].min(), run.codes[:, k].max(), 5) for k in (2, 0)]
+        assert marked == [
+            None,
+            *(int(np.abs(each - run.codes[image, k]).argmin()) for each, k in zip(ends, (2, 0), strict=True)),
+        ]
         assert np.array_equal(rows[0][0], run.data.observations_at([image])[0])
         assert rows[0].shape == (2, 16, 16, 1)
         assert rows[0][1] == pytest.approx(np.clip(run.codes[image, 0] / 7, 0, 1))
@@ -144,3 +147,27 @@ def test_further_images_start_from_themselves(make_run, monkeypatch):
         assert labels[2].startswith("z0  KL 1.00 nats")
     with pytest.raises(NotApplicable, match="num_examples is 1"):
         traversals.reconstruct_traverse(run._replace(examples=np.array([7])))
+
+
+def test_the_sheet_has_what_the_latents_carry_and_where_the_encoded_image_lies(make_run, monkeypatch):
+    seen = []
+    real = traversals.sheet.draw_sheet
+    monkeypatch.setattr(traversals.sheet, "draw_sheet", lambda given: seen.append(given) or real(given))
+    run = make_run()
+    drawn = traversals.overview(run)
+    assert [each.file for each in drawn.pictures] == ["sheet.png"]
+    assert (run.directory / "thumbnail.png").stat().st_size <= 60 * 1024
+    (sheet,) = seen
+    assert (sheet.title, sheet.facts, sheet.foot) == ("β-VAE on dummy_data", "6 steps", "dlib_bvae")
+    np.testing.assert_array_equal(sheet.originals, run.data.observations_at([100, 5, 300]))
+    np.testing.assert_allclose(sheet.reconstructions[:, 0, 0, 0], np.clip(run.codes[[100, 5, 300], 0] / 7, 0, 1))
+    assert [(row.name, row.amount, row.carried, row.ends) for row in sheet.rows] == [
+        ("z2", "KL 2.00 nats", "column 1.50 nats", "0 … 1"),
+        ("z0", "KL 1.00 nats", "row 2.00 nats", "0 … 7"),
+    ]
+    assert [row.bar for row in sheet.rows] == [1.0, 0.5]
+    values = np.linspace(0, 7, 10)
+    np.testing.assert_allclose(sheet.rows[1].images[:, 0, 0, 0], values / 7, rtol=1e-6)
+    assert sheet.rows[1].marked == np.abs(values - run.codes[100, 0]).argmin()
+    with pytest.raises(NotApplicable, match="the model has no decoder"):
+        traversals.overview(make_run(decode=False))

@@ -46,7 +46,7 @@ def from_file(
 
     key: the array's name in the file; may be left out where one array alone has 3 or 4 dimensions.
     factor_sizes: the images are a full grid in the order of `for factors in np.ndindex(*factor_sizes)`, the first factor slowest.
-    labels: instead, numbers (n, factors), one row an image: a key of the same file, or another file, which may also be a table
+    labels: instead, numbers (n, factors), one row per image: a key of the same file, or another file, which may also be a table
     (.csv with a line of names, .parquet) of numbers and texts. label_columns: which of its columns, or of a .npz or HDF5 file
     the keys of arrays (n,). Each factor's values are ranked in ascending order. With neither there are no factors.
     full_grid: False keeps labels of which some combinations are missing or occur more than once, and of which an image may lack
@@ -210,7 +210,7 @@ def _checked_sizes(sizes: Any, images: int) -> tuple[int, ...]:
 
 
 def _read_labels(file: Path, labels: str, wanted: Any, images: int) -> tuple[Columns, Any]:
-    """The columns of labels, one row an image, and what stands for them in the fingerprint."""
+    """The columns of labels, one row per image, and what stands for them in the fingerprint."""
     if is_file_of_labels(labels):
         other = Path(labels).expanduser()
         return read_columns(other, wanted, images, "from_file.labels"), (

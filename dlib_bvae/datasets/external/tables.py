@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlib_bvae.datasets.external.arrays import SUFFIXES, open_array
-from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.errors import UserError, pluralize, unknown
 
 TABLES = (".csv", ".parquet")
 _MOST_BYTES = 2**30  # of a file of labels, or of its columns unpacked
@@ -59,7 +59,7 @@ def shape_check(images: int | None, parameter: str, dimensions: int = 2) -> Call
 
     def check(shape: tuple[int, ...], dtype: np.dtype) -> None:
         if len(shape) != dimensions or 0 in shape or (images is not None and shape[0] != images):
-            raise UserError(f"{parameter} must be numbers {expected}, one row an image; got shape {shape}")
+            raise UserError(f"{parameter} must be numbers {expected}, one row per image; got shape {shape}")
 
     return check
 
@@ -90,8 +90,8 @@ def _of_table(path: Path, asked: list[str] | None, images: int | None, parameter
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise UserError(f"{parameter}: {str(path)!r} cannot be read: {reason}") from error
     if images is not None and len(frame) != images:
-        rows = f"more than {images}" if len(frame) > images else str(len(frame))
-        raise UserError(f"{parameter}: {str(path)!r} has {rows} rows; expected {images}, one an image")
+        rows = f"more than {pluralize(images, 'row')}" if len(frame) > images else pluralize(len(frame), "row")
+        raise UserError(f"{parameter}: {str(path)!r} has {rows}; expected {images}, one per image")
     if len(known) < 1 + named:
         raise UserError(f"{parameter}: {str(path)!r} has no column of labels")
     return of_frame(frame[asked or known], parameter)
@@ -115,7 +115,7 @@ def _parquet(path: Path, images: int | None, parameter: str) -> tuple[list[str],
     if size > _MOST_BYTES or (images is not None and file.metadata.num_rows != images):
         raise UserError(
             f"{parameter}: {str(path)!r} has {file.metadata.num_rows:,} rows of {size / 2**20:,.0f} MiB in all; expected "
-            f"{'one row an image' if images is None else images} and at most {_MOST_BYTES // 2**20} MiB"
+            f"{'one row per image' if images is None else images} and at most {_MOST_BYTES // 2**20} MiB"
         )
     return list(file.schema_arrow.names), lambda asked: file.read(columns=asked).to_pandas(ignore_metadata=True)
 

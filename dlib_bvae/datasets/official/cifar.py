@@ -58,11 +58,11 @@ class _CIFAR(OfficialData):
         path = self.cache_path.with_name(f"{self.cache_path.stem}-labels.npy")
         write = lambda file: np.save(file, self._read_labels())
         once(path, f"keep the labels of {self.name}", CACHE_VARIABLE, 8 * self.num_images, write)
-        damaged = UserError(f"{path} is damaged; delete it, and it is made again")
+        damaged = UserError(f"{path} is damaged; delete it, and it is written again")
         with damage_is_said(lambda _: damaged, ValueError, OSError):
             labels = np.array(mapped(path))
         if labels.shape != (self.num_images,) or labels.dtype != np.int64:
-            raise UserError(f"{path} does not hold {self.num_images} labels; delete it, and it is made again")
+            raise UserError(f"{path} does not hold {self.num_images} labels; delete it, and it is written again")
         return labels
 
     def _read_labels(self) -> np.ndarray:

@@ -1,5 +1,12 @@
 // Starts the page, and shows it anew whenever the place changes.
+const SHOW = { summary: showSummary, all: showAll, compare: showCompare, path: showPath, pareto: showPareto, agreement: showAgreement };
 let shown = "";
+
+// Opening a row or choosing a theme leaves what lies beneath as it is, with its focus.
+const beneath = () => JSON.stringify({ ...place, row: "", theme: "" });
+function nothingNew() {
+  shown = beneath();
+}
 
 function show() {
   if ((place.adjusted !== "") !== adjustedNow) {
@@ -12,13 +19,9 @@ function show() {
     byId(`tab-${view}`).setAttribute("aria-selected", String(view === place.view));
     byId(`tab-${view}`).tabIndex = view === place.view ? 0 : -1;
   }
-  // Opening a row or choosing a theme leaves what lies beneath as it is, with its focus.
-  const beneath = JSON.stringify({ ...place, row: "", theme: "" });
-  if (beneath !== shown) {
-    shown = beneath;
-    if (place.view === "table") showTable(matching());
-    else if (place.view === "pareto") showPareto(matching(CHOSEN_IN_CHARTS));
-    else showAgreement();
+  if (beneath() !== shown) {
+    nothingNew();
+    SHOW[place.view](matching(place.view === "all" ? [] : CHOSEN_IN_CHARTS));
   }
   showDetails();
 }
@@ -51,17 +54,19 @@ addEventListener("keydown", (event) => {
 });
 let width = innerWidth;
 addEventListener("resize", () => {
-  if (place.view !== "pareto" || innerWidth === width) return;
+  if (!["compare", "path", "pareto", "agreement"].includes(place.view) || innerWidth === width) return; // charts fit the width
   width = innerWidth;
   shown = "";
   show();
 });
 
-byId("filter-box").open = !matchMedia("(max-width: 780px)").matches;
-byId("summary").textContent = `${rows.length.toLocaleString("en")} rows of ${board.runs.length.toLocaleString("en")} runs, dlib_bvae ${board.package_version}`;
-makeScales();
+byId("filter-box").open = place.view === "all" && !matchMedia("(max-width: 780px)").matches;
+byId("about").textContent = [`${plural(rows.length, "row")} of ${plural(board.runs.length, "run")}`, `dlib_bvae ${board.package_version}`, board.cite?.date].filter(Boolean).join(", ");
 makeFilters();
 makeTabs();
-makeTable();
+makeSummary();
+makeAll();
 makeDetails();
+makeCite();
+makeFiles();
 show();

@@ -1,5 +1,6 @@
 // The board, what its rows are called so that no two look the same, and numbers as text.
-const board = JSON.parse(document.getElementById("board").textContent);
+const gzipped = new Blob([Uint8Array.from(atob(document.getElementById("board").textContent), (letter) => letter.charCodeAt(0))]);
+const board = await new Response(gzipped.stream().pipeThrough(new DecompressionStream("gzip"))).json();
 const rows = board.rows;
 
 // An element; children are elements or texts, and a text is never markup.
@@ -43,32 +44,6 @@ function seconds(value) {
 const shortly = (fingerprint) => fingerprint.slice(0, 8);
 const dataKey = (each) => `${each.dataset}@${shortly(each.fingerprint)}`;
 
-// What tells each of the dictionaries {key: text} from the others, as text: entries that several have with other values,
-// those that only some have where the first do not suffice, and a number where nothing else does. No two texts are the same.
-function differences(dictionaries) {
-  const values = new Map();
-  for (const each of dictionaries) {
-    for (const [key, value] of Object.entries(each)) values.set(key, (values.get(key) ?? new Set()).add(value));
-  }
-  const varying = [...values.keys()].filter((key) => values.get(key).size > 1);
-  const optional = [...values.keys()].filter((key) => values.get(key).size === 1 && dictionaries.some((each) => !Object.hasOwn(each, key)));
-  const notes = dictionaries.map((each) => note(each, varying));
-  const fuller = distinct(notes, (place) => note(dictionaries[place], [...varying, ...optional]));
-  return distinct(fuller, (place, text) => `${text} #${place + 1}`.trim());
-}
-
-// The texts, with those that stand there more than once renamed.
-function distinct(texts, rename) {
-  const alike = grouped(texts, (text) => text);
-  return texts.map((text, place) => (alike.get(text).length === 1 ? text : rename(place, text)));
-}
-
-// "beta = 4, classifier = mlp": an entry that is empty says nothing.
-function note(settings, keys) {
-  const said = keys.filter((key) => Object.hasOwn(settings, key) && !["None", "null"].includes(settings[key]));
-  return said.map((key) => `${key} = ${settings[key].replaceAll('"', "")}`).join(", ");
-}
-
 function grouped(items, key) {
   const groups = new Map();
   for (const item of items) {
@@ -79,39 +54,38 @@ function grouped(items, key) {
   return groups;
 }
 
-// Model names and metrics that stand for several configurations or parameters get what differs between them.
-const configNotes = new Map();
-for (const [model, of] of grouped(rows, (row) => row.model)) {
-  const configs = [...new Set(of.map((row) => row.config))];
-  differences(configs.map((config) => board.configs[config] ?? {})).forEach((each, place) => {
-    configNotes.set(`${model}\n${configs[place]}`, each);
-  });
-}
+// What stands between parameters that are the metric's defaults and others, as text: "batch_size = 16".
 const parameterNotes = new Map();
-const asTexts = (values) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, JSON.stringify(value)]));
 for (const [metric, of] of grouped(rows, (row) => row.metric)) {
-  const texts = [...new Set(of.map((row) => JSON.stringify(row.metric_parameters)))];
-  differences(texts.map((text) => asTexts(JSON.parse(text)))).forEach((each, place) => {
-    parameterNotes.set(`${metric}\n${texts[place]}`, each);
-  });
+  const texts = [...new Set(of.map((row) => JSON.stringify(row.metric_parameters)))], values = new Map();
+  for (const [name, value] of texts.flatMap((text) => Object.entries(JSON.parse(text)))) values.set(name, (values.get(name) ?? new Set()).add(JSON.stringify(value)));
+  for (const text of texts) {
+    const said = Object.entries(JSON.parse(text)).filter(([name, value]) => value !== null && (values.get(name).size > 1 || texts.some((other) => !Object.hasOwn(JSON.parse(other), name))));
+    parameterNotes.set(`${metric}\n${text}`, said.map(([name, value]) => `${name} = ${typeof value === "string" ? value : JSON.stringify(value)}`).join(", "));
+  }
 }
 const fingerprints = new Map([...grouped(rows, (row) => row.dataset)].map(([name, of]) => [name, new Set(of.map((row) => row.fingerprint)).size]));
 const dataName = (each) => (fingerprints.get(each.dataset) > 1 ? `${each.dataset} ${shortly(each.fingerprint)}` : each.dataset);
+// The board's order, but the metrics of the summary first.
+const firsts = new Map([...new Set(board.summary.flatMap(({ columns }) => columns.map(({ metric }) => metric)))].map((metric, place) => [metric, place]));
+const firstOf = (row) => firsts.get(row.metric) ?? firsts.size;
+rows.sort((a, b) => (a.dataset < b.dataset ? -1 : a.dataset > b.dataset ? 1 : firstOf(a) - firstOf(b)));
+const titles = new Map(board.summary.flatMap(({ columns }) => columns.map(({ metric, title }) => [metric, title])));
+const settingTexts = (row) => Object.entries(row.settings ?? {}).map(([name, value]) => `${name} = ${typeof value === "string" ? value : JSON.stringify(value)}`);
 
 for (const row of rows) {
-  row.configNote = configNotes.get(`${row.model}\n${row.config}`);
   row.parameterNote = parameterNotes.get(`${row.metric}\n${JSON.stringify(row.metric_parameters)}`);
   row.data = dataKey(row);
   // What one axis of a chart shows: a score under its own name and parameters.
   row.axis = [row.metric, row.score, row.parameterNote].filter(Boolean).join(" · ");
   row.compared = [row.data, row.num_images, row.metric, JSON.stringify(row.metric_parameters), row.score].join("\n");
-  row.text = [row.model, row.configNote, row.method, row.supervision, row.evidence, row.dataset, row.origin, row.fingerprint,
-    row.config, row.representation, row.metric, row.score, JSON.stringify(row.metric_parameters)].join("\n").toLowerCase();
+  row.text = plainText([row.name, row.model, ...settingTexts(row), row.parameterNote, row.method, row.supervision, row.evidence, row.dataset, row.origin, row.fingerprint,
+    row.config, row.representation, titles.get(row.metric), row.metric, row.score, JSON.stringify(row.metric_parameters)].filter(Boolean).join("\n"));
 }
 const rowById = new Map(rows.map((row) => [row.id, row]));
 
 // Scores as they are, or adjusted for chance: what every view shows of a row that chance can be measured of.
-const STATISTICS = ["mean", "std", "median", "iqm", "low", "high", "rank", "normalised", "higher_is_better", "range"];
+const STATISTICS = ["mean", "std", "median", "iqm", "low", "high", "interval", "rank_low", "rank_high", "rank_of", "tied", "unranked", "normalised", "higher_is_better", "range"];
 const PLAIN = new Map(rows.map((row) => [row, Object.fromEntries(STATISTICS.map((name) => [name, row[name]]))]));
 const NOTHING = Object.fromEntries(STATISTICS.map((name) => [name, null]));
 let adjustedNow = false;
@@ -122,18 +96,18 @@ function adjust(adjusted) {
     Object.assign(row, shown);
   }
   adjustedNow = adjusted;
-  makeScales();
 }
 const valueOf = (row, each) => (adjustedNow && row.has_null ? each.adjusted : each.value);
+const chanceOf = (row) => (adjustedNow && row.has_null ? (row.mean === null ? null : 0) : row.null?.mean ?? null);
 
-// Each score's scale: its range where that is bounded, else as far as its rows on this data set go.
-const scales = new Map();
-function makeScales() {
-  for (const [name, of] of grouped(rows, (row) => `${row.data}\n${row.metric}\n${row.score}`)) {
-    const known = of.filter((row) => row.iqm !== null), chance = adjustedNow && of[0].has_null ? [0] : [];
-    const lows = [...chance, ...known.map((row) => row.low ?? row.iqm)], highs = known.map((row) => row.high ?? row.iqm);
-    const low = of[0].range[0] ?? Math.min(...lows), high = of[0].range[1] ?? Math.max(...highs);
-    scales.set(name, [low, high > low ? high : low + 1]);
+// The scale of each score on each data set: as far as what is shown of its rows goes.
+function scalesOf(shown) {
+  const scales = new Map();
+  for (const [name, of] of grouped(shown, (row) => row.compared)) {
+    const values = of.flatMap((row) => [row.low, row.high, row.mean, chanceOf(row), ...(row.seeds <= MOST_POINTS ? row.runs.map((each) => valueOf(row, each)) : [])]).filter((value) => value !== null && value !== undefined);
+    const low = Math.min(...values), high = Math.max(...values);
+    scales.set(name, high > low ? [low, high] : [low - 0.5, low + 0.5]);
   }
+  return scales;
 }
-const scaleOf = (row) => scales.get(`${row.data}\n${row.metric}\n${row.score}`);
+const MOST_POINTS = 5; // seeds whose values are drawn one by one

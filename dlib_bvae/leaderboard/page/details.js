@@ -25,11 +25,7 @@ function evaluateCommand(row, run, from) {
 
 function commandBox(title, text) {
   if (text === null) return null;
-  const copy = make("button", { type: "button", class: "copy", onclick: async () => {
-    await navigator.clipboard.writeText(text);
-    copy.textContent = "Copied";
-  } }, "Copy");
-  return make("div", { class: "command" }, make("h3", {}, title), copy, make("pre", { tabindex: "0" }, text));
+  return make("div", { class: "command" }, make("h3", {}, title), copyButton(() => text), make("pre", { tabindex: "0" }, text));
 }
 
 function facts(entries) {
@@ -38,11 +34,10 @@ function facts(entries) {
 }
 
 function seedTable(row, chosen) {
-  const head = make("tr", {}, ...["Seed", "Score", "", "Run"].map((text) => make("th", { scope: "col" }, text)));
+  const head = make("tr", {}, ...["Seed", unitOf(row) ? "Score, %" : "Score", "Run"].map((text) => make("th", { scope: "col" }, text)));
   const body = row.runs.map((each, place) => make("tr", { class: place === chosen ? "chosen" : "" },
     make("td", { class: "number" }, String(each.seed)),
-    make("td", { class: "number" }, number(valueOf(row, each), 4)),
-    make("td", {}, valueOf(row, each) === null ? null : bar(null, valueOf(row, each), null, scaleOf(row))),
+    make("td", { class: "number" }, scoreText(row, valueOf(row, each), 2)),
     make("td", {}, make("button", { type: "button", class: "open", "aria-pressed": String(place === chosen), onclick: () => fill(row, place) }, board.runs[each.run].path))));
   return make("table", { class: "seeds" }, make("thead", {}, head), make("tbody", {}, ...body));
 }
@@ -67,21 +62,21 @@ function configuration(run) {
 
 // The same models under the same configuration on the same data: their other scores.
 function otherScores(row) {
-  const others = rows.filter((each) => each !== row && each.config === row.config && each.model === row.model && each.data === row.data && each.representation === row.representation);
+  const others = rows.filter((each) => each !== row && each.config === row.config && each.model === row.model && each.data === row.data && each.representation === row.representation && each.evidence === row.evidence);
   if (others.length === 0) return [];
   return [make("h3", {}, "Its other scores"), make("div", { class: "scroll" }, make("table", { class: "others" }, make("tbody", {}, ...others.map((each) => make("tr", {},
     make("td", {}, make("button", { type: "button", class: "open", onclick: () => go({ row: each.id }, { step: true }) }, each.axis)),
-    make("td", { class: "number" }, number(each.mean)), make("td", {}, each.iqm === null ? null : bar(each.low, each.iqm, each.high, scaleOf(each))))))))];
+    make("td", { class: "number" }, each.mean === null ? "" : `${scoreText(each, each.mean)}${unitOf(each)}`), make("td", { class: "quiet" }, intervalText(each)))))))];
 }
 
 // What chance gives, and what a difference must be to count.
 function chance(row) {
   const { null: given, smallest_difference: least } = row;
-  const spread = given?.std === null || !given ? "" : ` ± ${number(given.std, 4)}`;
+  const spread = given?.std === null || !given ? "" : ` ± ${scoreText(row, given.std, 2)}`;
   return [make("h3", {}, "Against chance"), row.no_null ? make("p", {}, `${NO_NULL[0].toUpperCase()}${NO_NULL.slice(1)}.`) : null, row.has_null ? null : make("p", {}, "This score has no null: chance cannot be measured by other matchings of codes and images."),
-    facts([["null", given ? `${number(given.mean, 4)}${spread}` : ""], ["matchings", given ? String(given.n) : ""], ["z", number(given?.z)], ["above chance", { true: "yes", false: "no" }[row.above_chance] ?? row.chance_missing], ["p of chance", number(row.chance_p)],
+    facts([["null", given ? `${scoreText(row, given.mean, 2)}${spread}${unitOf(row)}` : ""], ["matchings", given ? String(given.n) : ""], ["z", number(given?.z)], ["above chance", { true: "yes", false: "no" }[row.above_chance] ?? row.chance_missing], ["p of chance", number(row.chance_p)],
       ["adjusted", number(given?.adjusted, 4)], ["adjusted to random_encoder", number(row.adjusted_random, 4)],
-      ["smallest difference", differenceText(row)], ["of a standard deviation with", `${least.df} degrees of freedom`],
+      ["smallest difference", `${differenceText(row)}${least.value === null || !unitOf(row) ? "" : " points"}`], ["of a standard deviation with", `${least.df} degrees of freedom`],
       ["active latents", row.latents ?? "not known: no result of active_units"]])];
 }
 
@@ -90,20 +85,23 @@ const helpOf = (metric) => board.metrics[metric] ?? null;
 
 // Shows the row with the run in this place among its seeds.
 function fill(row, place = 0) {
-  const each = row.runs[place], run = board.runs[each.run];
-  const interval = row.low === null ? "" : `${number(row.low)} – ${number(row.high)}`;
+  const each = row.runs[place], run = board.runs[each.run], spread = row.std === null ? "" : `${scoreText(row, row.std, 2)}${unitOf(row)}`, limits = [...configurationBadges(row), chanceBadge(row)].filter(Boolean);
+  const rank = rankText(row) ? `${rankText(row)} of ${row.rank_of}, ${SUPERVISIONS[row.supervision] ?? row.supervision}` : row.unranked ? `none: ${row.unranked}` : "";
   byId("details-body").replaceChildren(...[
-    make("h2", { id: "details-title" }, row.model),
-    make("p", { class: "quiet" }, [row.axis, `on ${dataName(row)}`, row.configNote].filter(Boolean).join(", ")),
-    make("p", {}, badge("origin", row.origin), " ", evidenceBadge(row), " ", badge("supervision", row.supervision), ...warning(row)),
-    facts([[adjustedNow && row.has_null ? "adjusted mean" : "mean", number(row.mean, 4)], ["std", number(row.std, 4)], ["95 % interval", interval], ["IQM", number(row.iqm, 4)], ["median", number(row.median, 4)],
-      ["normalised", number(row.normalised)], ["rank", number(row.rank, 0)], ["parameters", amount(row.parameters)], ["training", seconds(row.seconds)],
+    make("h2", { id: "details-title" }, row.name),
+    make("p", { class: "quiet" }, `${titles.get(row.metric) ?? row.metric} (${row.axis}) on ${dataName(row)}`),
+    thumbnail(row),
+    make("p", {}, badge(row.origin, `origin-${row.origin}`), " ", evidenceBadge(row), " ", badge(SUPERVISIONS[row.supervision] ?? row.supervision, `supervision-${row.supervision.replace(/[^a-z]/g, "-")}`), ...limits.flatMap((one) => [" ", one])),
+    make("p", { class: "chips" }, ...settingTexts(row).map(searchChip)),
+    facts([[adjustedNow && row.has_null ? "adjusted mean" : "mean", row.mean === null ? "none" : `${scoreText(row, row.mean, 2)}${unitOf(row)}`], ["standard deviation", spread], [INTERVALS[row.interval] ?? "interval", row.interval === null ? "" : `${intervalText(row)}${unitOf(row)}`],
+      ["rank", rank], ["IQM", scoreText(row, row.iqm, 2)], ["median", scoreText(row, row.median, 2)], ["normalised (0 random, 1 oracle)", number(row.normalised)], ["parameters", amount(row.parameters)], ["training", seconds(row.seconds)],
       ["images seen", amount(row.images)], ["images scored", row.num_images.toLocaleString("en")]]),
+    make("div", { class: "alone" }, row.mean === null ? "" : bar(row, scalesOf([row]).get(row.compared))),
     helpOf(row.metric) ? make("p", { class: "help" }, helpOf(row.metric)) : null, ...chance(row),
     make("h3", {}, row.seeds === 1 ? "One seed" : `${row.seeds} seeds`), row.equal_codes === null ? null : make("p", {}, `Equal codes: ${row.equal_codes}.`), make("div", { class: "scroll" }, seedTable(row, place)),
     commandBox("Train it again", trainCommand(run)), commandBox("Score it again", evaluateCommand(row, run, each.paths[0])),
     ...pictures(run), ...configuration(run), ...otherScores(row),
-    facts([["submission", run.told], ["paper", run.paper], ["code", run.code], ["method", row.method], ["representation", row.representation], ["fingerprint", row.fingerprint], ["configuration", row.config],
+    facts([["submission", run.told], ["paper", run.paper], ["code", run.code], ["model", row.model], ["method", row.method], ["representation", row.representation], ["fingerprint", row.fingerprint], ["configuration", row.config],
       ["started", run.started], ["device", run.device], ["package", run.package_version], ["commit", run.git_commit], ["result", each.paths.join(", ")]]),
   ].filter(Boolean));
 }

@@ -9,12 +9,13 @@ const FILTERS = [
   { name: "evidence", title: "Evidence", of: (row) => row.evidence },
 ];
 const START = {
-  view: "table", q: "", ...Object.fromEntries(FILTERS.map(({ name }) => [name, ""])),
-  sort: "", dir: "", page: "1", row: "", x: "", y: "", adjusted: "", theme: "auto",
+  view: "summary", q: "", ...Object.fromEntries(FILTERS.map(({ name }) => [name, ""])),
+  sort: "", dir: "", cols: "", by: "", row: "", x: "", y: "", a: "", b: "", path: "", over: "", adjusted: "", theme: "auto",
 };
 // Charts show one data set and choose their scores themselves.
 const CHOSEN_IN_CHARTS = ["data", "metric", "score"];
-const VIEWS = ["table", "pareto", "agreement"];
+const VIEWS = ["summary", "all", "compare", "path", "pareto", "agreement"];
+const FORMER_VIEWS = { table: "all" }; // names in addresses of earlier versions
 const THEMES = ["auto", "light", "dark"];
 
 let place = read();
@@ -23,25 +24,27 @@ function read() {
   const said = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
   const known = Object.fromEntries(Object.entries(said).filter(([name]) => Object.hasOwn(START, name)));
   const now = { ...START, ...known };
+  now.view = Object.hasOwn(FORMER_VIEWS, now.view) ? FORMER_VIEWS[now.view] : now.view;
   if (!VIEWS.includes(now.view)) now.view = START.view;
   if (!THEMES.includes(now.theme)) now.theme = START.theme;
   return now;
 }
 
-// Goes to `changes` of the place; `step` makes it one that the browser's Back returns from.
-function go(changes, { step = false } = {}) {
+// Goes to `changes` of the place; `step` makes it one that the browser's Back returns from, `shown` says that the page shows it already.
+function go(changes, { step = false, shown = false } = {}) {
   place = { ...place, ...changes };
   const said = Object.entries(place).filter(([name, value]) => value !== START[name]);
   const hash = `#${new URLSearchParams(said)}`;
   history[step ? "pushState" : "replaceState"](null, "", hash);
-  show();
+  if (shown) nothingNew();
+  else show();
 }
 
 // The rows that pass all filters but those in `except`, and the reference rows of what they are compared with.
 function matching(except = []) {
-  const terms = place.q.toLowerCase().split(/\s+/).filter(Boolean);
+  const terms = termsOf(place.q).map(testOf);
   const wanted = FILTERS.filter(({ name }) => place[name] !== "" && !except.includes(name));
-  const passing = new Set(rows.filter((row) => wanted.every(({ name, of }) => of(row) === place[name]) && terms.every((term) => row.text.includes(term))));
+  const passing = new Set(rows.filter((row) => wanted.every(({ name, of }) => of(row) === place[name]) && terms.every((has) => has(row))));
   const compared = new Set([...passing].map((row) => row.compared));
   return rows.filter((row) => passing.has(row) || (row.reference && compared.has(row.compared)));
 }
@@ -55,14 +58,14 @@ function options(select, entries, chosen) {
 function makeFilters() {
   const fields = FILTERS.map(({ name, title }) => make("label", {}, title, make("select", { id: `filter-${name}`, onchange: (event) => {
     const cleared = FILTERS.filter(({ within }) => within === name).map((each) => [each.name, ""]);
-    go({ [name]: event.target.value, page: "1", ...Object.fromEntries(cleared) });
+    go({ [name]: event.target.value, ...Object.fromEntries(cleared) });
   } })));
   byId("reset").before(...fields);
-  byId("search").addEventListener("input", (event) => go({ q: event.target.value, page: "1" }));
+  byId("search").addEventListener("input", (event) => go({ q: event.target.value }));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("filters").addEventListener("reset", (event) => {
     event.preventDefault();
-    go({ ...START, view: place.view, adjusted: place.adjusted, theme: place.theme });
+    go({ ...START, view: place.view, adjusted: place.adjusted, theme: place.theme, cols: place.cols });
   });
   byId("theme").addEventListener("change", (event) => go({ theme: event.target.value }));
   byId("adjusted").disabled = !rows.some((row) => row.adjusted !== null);
@@ -87,9 +90,10 @@ function showFilters() {
   for (const filter of FILTERS) {
     const { name } = filter, select = byId(`filter-${name}`);
     options(select, [["", "all"], ...choicesOf(filter)], place[name]);
-    select.parentElement.hidden = place.view !== "table" && CHOSEN_IN_CHARTS.includes(name);
+    select.parentElement.hidden = place.view !== "all" && CHOSEN_IN_CHARTS.includes(name);
   }
   byId("filter-box").hidden = place.view === "agreement";
+  showChips();
   if (byId("search").value !== place.q) byId("search").value = place.q;
   const active = FILTERS.filter(({ name }) => place[name] !== "").length + (place.q === "" ? 0 : 1);
   byId("filter-count").textContent = active ? `(${active})` : "";

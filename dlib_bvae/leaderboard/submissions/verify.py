@@ -20,7 +20,7 @@ from dlib_bvae.datasets import DATASETS
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.ground_truth import GroundTruthData
-from dlib_bvae.errors import UserError, check_integer, check_number, visible
+from dlib_bvae.errors import UserError, check_integer, check_number, pluralize, visible
 from dlib_bvae.leaderboard.submissions import Entry, Submission, duplicates, exact_factors, read, unequal_duplicate
 from dlib_bvae.leaderboard.submissions.scores import NULL, Outcome, add_null, check_range, differences, rows_of
 from dlib_bvae.metrics.engine.null import MOST
@@ -56,9 +56,8 @@ def run_all(folders: Sequence[Path], tolerance: float = TOLERANCE, retrain: bool
             refused.append(folder.name)
             print(visible(f"refused: {error}"), file=sys.stderr)
     if refused:
-        raise UserError(
-            f"{len(refused)} of {len(folders)} submissions are refused, wholly or in part: {', '.join(refused)}"
-        )
+        count = f"{len(refused)} of {pluralize(len(folders), 'submission')}"
+        raise UserError(f"{count} refused, wholly or in part: {', '.join(refused)}")
 
 
 def run(
@@ -100,11 +99,10 @@ def run(
         with open_run(final, "--output_dir") if verified else contextlib.nullcontext():
             places = _put_in_place(verified, final, submission.name, refused) if verified else []
     if places:
-        print(visible(f"{submission.name}: {len(places)} entries verified; rows in {final}"))
+        print(visible(f"{submission.name}: {pluralize(len(places), 'entry', 'entries')} verified; rows in {final}"))
     if refused:
-        raise UserError(
-            f"{submission.name}: {len(refused)} of {len(submission.entries)} entries are refused: {', '.join(refused)}"
-        )
+        count = f"{len(refused)} of {pluralize(len(submission.entries), 'entry', 'entries')}"
+        raise UserError(f"{submission.name}: {count} refused: {', '.join(refused)}")
     return places
 
 
@@ -198,7 +196,7 @@ def _opened(entry: Entry) -> tuple[Images, np.ndarray]:
         data = Subsample(whole, *entry.probe) if entry.probe else whole
     if entry.fingerprint not in (data.fingerprint, whole.fingerprint):
         raise UserError(
-            f"{entry.codes} was made of other images: fingerprint {entry.fingerprint} claimed, {data.name} has "
+            f"{entry.codes} was encoded from other images: fingerprint {entry.fingerprint} claimed, {data.name} has "
             f"{data.fingerprint}, {whole.name} {whole.fingerprint}"
         )
     if entry.codes.suffix != ".npy":

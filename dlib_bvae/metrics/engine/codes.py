@@ -80,7 +80,7 @@ class CodeReader:
     """Codes by grid index, checked.
 
     data: disentanglement_lib's duck type, or LabelledImages; where no factors are needed also an ImageData without them.
-    codes: array (images, latents), one row an image in index order, the data's order of images (never copied whole),
+    codes: array (images, latents), one row per image in index order, the data's order of images (never copied whole),
     or a function observations float32 (n, H, W, C) → (n, latents).
     sizes: values of each factor; empty without factors. num_images: cells of the grid, or images without one. images: all
     of them, images_per_cell of each cell that are neighbours. columns: the codes that are handed on, int64; None for all.
@@ -216,7 +216,7 @@ def check_codes_shape(shape: tuple[int, ...], dtype: np.dtype, num_images: int) 
     """Raises UserError unless they are those of numbers (num_images, latents), with at most 20,000 latents."""
     if len(shape) != 2 or shape[0] != num_images or shape[1] < 1 or dtype.kind not in "fiu":
         raise UserError(
-            f"codes must be numbers ({num_images}, latents), one row an image in index order; got {dtype} {shape}"
+            f"codes must be numbers ({num_images}, latents), one row per image in index order; got {dtype} {shape}"
         )
     check_width(shape[1])
 

@@ -103,6 +103,23 @@ def mutual_information(tables: Sequence[np.ndarray], joint: np.ndarray | None = 
     return information
 
 
+def corrected_information(tables: Sequence[np.ndarray]) -> np.ndarray:
+    """Tables of `contingency` → I(code; factor) in nats without the plug-in estimate's bias, float64 (latents, factors).
+
+    Miller 1955: of each entropy the bias is −(cells that occur − 1) / (2 · images) to first order, so the information of codes
+    that know nothing is estimated as 0 but for its noise. It lies in 0 … the smaller of the two plug-in entropies.
+    """
+    information = mutual_information(tables)
+    for k, table in enumerate(tables):
+        of_code, of_factor = table.sum(axis=2), table.sum(axis=1)
+        cells = np.count_nonzero(table, axis=(1, 2)) - np.count_nonzero(of_code, axis=1)
+        cells = cells - np.count_nonzero(of_factor, axis=1) + 1
+        bias = cells / (2 * np.maximum(table.sum(axis=(1, 2)), 1))
+        most = np.minimum(entropy(of_code), entropy(of_factor))
+        information[:, k] = np.clip(information[:, k] - bias, 0.0, most)
+    return information
+
+
 def factor_entropies(factors: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     """Plug-in entropy of each factor, in nats, float64 (factors,), over the images that have it (>= 0)."""
     pairs = zip(factors.T, sizes, strict=True)

@@ -82,7 +82,7 @@ def seed_of(random_state: RandomState) -> int:
 
 
 def as_array(data: MetricData, codes: Codes) -> np.ndarray:
-    """Codes as an array (images, latents), one row an image in the data's order; a function encodes every image once.
+    """Codes as an array (images, latents), one row per image in the data's order; a function encodes every image once.
 
     Raises UserError as CodeReader.
     """

@@ -177,7 +177,7 @@ class Sampler:
     def _check_width(self, latents: int) -> None:
         if self._most_codes is not None and latents > self._most_codes:
             raise NotApplicable(
-                f"{self.name} takes at most {self._most_codes} codes an image, as its cost grows too fast with them; "
+                f"{self.name} takes at most {self._most_codes} codes per image, as its cost grows too fast with them; "
                 f"got {latents}; give fewer, for instance their principal components"
             )
 
@@ -279,6 +279,10 @@ class Sampler:
     def at(self, rows: np.ndarray) -> Sample:
         """The sample at grid indices (n,)."""
         return self._with_factors(self.source.at(rows, np.random.RandomState(self.seed())), rows)
+
+    def of(self, images: np.ndarray) -> Sample:
+        """The sample of the images (n,), by their indices in the data set."""
+        return self._sample(images)
 
     def _sample(self, images: np.ndarray) -> Sample:
         """The sample of the images (n,), of which a cell of the grid may have several."""

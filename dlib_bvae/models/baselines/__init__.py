@@ -56,9 +56,11 @@ class Baseline(abc.ABC):
 
     unused: gin names that it does not read; a configuration that binds one is refused. supervision: what it learns of the
     factors besides the images, as Wants.supervision. codes: what the codes are where no encoder of images makes them (see
-    `coded`), as the results of training record it; None for all others. summary, paper: its row in tables of methods.
+    `coded`), as the results of training record it; None for all others. label: how boards name it, as Objective.label.
+    summary, paper: its row in tables of methods.
     """
 
+    label: str = ""
     summary: str = ""
     paper: str = ""
     unused: tuple[str, ...] = (

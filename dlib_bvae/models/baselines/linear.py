@@ -62,6 +62,7 @@ class pca(Baseline):
     several, or all that training shows where there are fewer. Memory: 4 bytes a pixel and channel of the sample, about twice.
     """
 
+    label = "PCA"
     summary = "whitened PCA of flattened images (scikit-learn)"
 
     def __init__(self, num_latent: int = 10, num_samples: int | None = None):
@@ -91,6 +92,7 @@ class fast_ica(Baseline):
     of the fixed-point iteration. tol: change of the unmixing matrix, 0 … 1, at which it has converged.
     """
 
+    label = "ICA"
     summary = "FastICA on whitened components (scikit-learn)"
     paper = "Hyvärinen 1999"
 
@@ -167,7 +169,7 @@ def _whitening(name: str, num_latent: int, images: np.ndarray, solver: str, seed
     if num_latent > min(images.shape):
         raise UserError(
             f"{name}.num_latent must be at most {min(images.shape)}, the smaller of {len(images)} images and "
-            f"{images.shape[1]} numbers an image; got {num_latent}"
+            f"{images.shape[1]} numbers per image; got {num_latent}"
         )
     with np.errstate(invalid="ignore"):  # shares of no variance at all, which is refused below
         found = PCA(num_latent, whiten=True, svd_solver=solver, random_state=seed).fit(images)

@@ -66,6 +66,7 @@ class noise(Unseen):
     num_latent: 1 … 20,000. Raises UserError for a number out of range.
     """
 
+    label = "noise"
     summary = "independent normal codes, a function of the index of an image and the seed: what chance scores"
     codes = "noise"
 
@@ -88,6 +89,7 @@ class constant_codes(Unseen):
     num_latent: 1 … 20,000. Raises UserError for a number out of range.
     """
 
+    label = "constant"
     summary = "the code 0 of every image: what a collapsed model scores"
     codes = "constant_codes"
 
@@ -104,6 +106,7 @@ class constant_codes(Unseen):
 class random_encoder(Baseline):
     """The Gaussian VAE with its initial weights, which the seed fixes; encoder and decoder are the configuration's."""
 
+    label = "random encoder"
     summary = "a β-VAE's network (`encoder.…`, `decoder.…`) before its first step: the lower reference row"
     unused = ("feed", "validation", "divergence", "frechet_curve")
 
@@ -116,6 +119,7 @@ class random_encoder(Baseline):
 class oracle(Baseline):
     """An image's code is its factors (see FactorView). No encoder of images gives it, so the run has no SavedModel."""
 
+    label = "oracle"
     summary = "codes are the true factors, mean 0 and variance 1: the upper reference row"
     supervision = "factors"
     codes = "factors"

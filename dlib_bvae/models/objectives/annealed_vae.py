@@ -18,6 +18,7 @@ class annealed_vae(Objective):
     A training shorter than iteration_threshold never reaches c_max.
     """
 
+    label = "AnnealedVAE C = {c_max}"
     summary = "a capacity that the KL has to meet"
     paper = "Burgess et al. 2018"
 

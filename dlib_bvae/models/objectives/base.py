@@ -65,9 +65,11 @@ class Objective(tf.Module):
     Its tf.Variables are part of every checkpoint. latents: the kinds of network it trains (see GaussianVAE.latents). separable:
     whether terms and what is measured are means over the images, so that devices can share a batch. wants: also of the class
     where it asks for pairs or labels, as the board reads the supervision there. total_correlation: whether it penalises that of
-    the codes, whose value at the end of training is in the results then. summary, paper: its row in tables of methods.
+    the codes, whose value at the end of training is in the results then. summary, paper: its row in tables of methods. label:
+    how boards name a configuration, "β-VAE β = {beta}": title, then symbols of parameters, the strength first ("": its gin name).
     """
 
+    label: str = ""
     summary: str = ""
     paper: str = ""
     latents: tuple[str, ...] = ("gaussian",)

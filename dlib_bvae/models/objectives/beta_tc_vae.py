@@ -30,6 +30,7 @@ class beta_tc_vae(Objective):
     gaussian_total_correlation, of 10,000 sampled codes, which is no part of the loss.
     """
 
+    label = "β-TCVAE β = {beta}"
     summary = "total correlation by minibatch estimators"
     paper = "Chen et al. 2018"
     total_correlation = True

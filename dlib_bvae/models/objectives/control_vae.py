@@ -19,6 +19,7 @@ class control_vae(Objective):
     kp: >= 0. ki: <= 0. Raises UserError for values out of range.
     """
 
+    label = "ControlVAE C = {c_max}"
     summary = "β from a PI controller of the KL"
     paper = "Shao et al. 2020"
 

@@ -18,6 +18,7 @@ class dip_vae(Objective):
     or a schedule; UserError otherwise.
     """
 
+    label = "DIP-VAE-{dip_type} λ = {lambda_od}"
     summary = "moments of the aggregate posterior, I and II"
     paper = "Kumar et al. 2018"
 

@@ -108,6 +108,7 @@ class Adversarial(Objective):
 class factor_vae(Adversarial):
     """ELBO + γ TC, with TC from a discriminator's logits; FactorVAE (Kim & Mnih 2018, Eq. 2). gamma: >= 0 or a schedule."""
 
+    label = "FactorVAE γ = {gamma}"
     summary = "total correlation by a discriminator, two batches"
     paper = "Kim & Mnih 2018"
     total_correlation = True

@@ -18,6 +18,7 @@ class hfs(Objective):
     pairs: how many pairs of latents are drawn at each step (all where there are fewer). beta, gamma: >= 0 or schedules.
     """
 
+    label = "HFS γ = {gamma}, β = {beta}"
     summary = "Hausdorff factorised support"
     paper = "Roth et al. 2023"
 

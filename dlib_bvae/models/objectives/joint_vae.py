@@ -17,6 +17,7 @@ class joint_vae(Objective):
     steps; a categorical KL cannot pass Σ log size, so neither does its capacity. model.network is @categorical_vae.
     """
 
+    label = "JointVAE γ = {gamma}, C = {c_max}"
     summary = "Gaussian and categorical latents, a capacity each"
     paper = "Dupont 2018"
     latents = ("categorical",)

@@ -20,6 +20,7 @@ class info_vae(Objective):
     Raises UserError unless α + λ > 1, where λ is lambda_.
     """
 
+    label = "InfoVAE λ = {lambda_}, α = {alpha}"
     summary = "maximum mean discrepancy to the prior and a weighted KL"
     paper = "Zhao et al. 2017"
 
@@ -47,6 +48,7 @@ class wae_mmd(Objective):
     @deterministic_autoencoder.
     """
 
+    label = "WAE-MMD λ = {lambda_}"
     summary = "maximum mean discrepancy instead of the KL"
     paper = "Tolstikhin et al. 2018"
     latents = ("deterministic",)

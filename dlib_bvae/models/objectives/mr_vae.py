@@ -15,6 +15,7 @@ class mr_vae(Objective):
     model.network is @multi_rate_vae, which draws β.
     """
 
+    label = "MR-VAE β = {multi_rate_vae.beta}"
     summary = "one model for every β"
     paper = "Bae et al. 2023"
     latents = ("multi_rate",)

@@ -45,7 +45,8 @@ class qlae(Objective):
     lambda_quantize, lambda_commit: >= 0.
     """
 
-    summary = "each latent quantised by its own codebook"
+    label = "QLAE λ = {lambda_quantize}"
+    summary = "each latent quantised by a separate codebook"
     paper = "Hsu et al. 2023"
     latents = ("quantized",)
 
@@ -70,6 +71,7 @@ class vq_vae(Objective):
     Hsu et al. 2023. lambda_quantize, lambda_commit: >= 0.
     """
 
+    label = "VQ-VAE β = {lambda_commit}"
     summary = "vectors out of one codebook; codes are the quantised vectors"
     paper = "van den Oord et al. 2017"
     latents = ("vector_quantized",)
@@ -95,6 +97,7 @@ class factor_qvae(Adversarial):
     lambda_quantize, lambda_commit: >= 0.
     """
 
+    label = "FactorQVAE γ = {gamma}"
     summary = "QLAE, and total correlation by a discriminator"
     paper = "Baykal et al. 2024"
     latents = ("quantized",)

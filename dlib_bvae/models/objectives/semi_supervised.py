@@ -23,6 +23,7 @@ class s2_vae(Objective):
     by the seed. beta, gamma_sup: >= 0 or schedules. Raises UserError when there are fewer latents than factors.
     """
 
+    label = "S²-VAE γ = {gamma_sup}, β = {beta}"
     summary = "some labelled images"
     paper = "Locatello et al. 2020"
     wants = Wants(labelled=100)

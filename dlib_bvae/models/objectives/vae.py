@@ -15,6 +15,7 @@ class vae(Objective):
     beta: weight of the KL, >= 0, or its schedule, e.g. @linear_weight(). Raises UserError when it is neither.
     """
 
+    label = "β-VAE β = {beta}"
     summary = "VAE, β-VAE"
     paper = "Kingma & Welling 2014; Higgins et al. 2017"
     separable = True

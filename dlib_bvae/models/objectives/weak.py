@@ -57,6 +57,7 @@ class ada_gvae(Adaptive):
     1 … factors - 1.
     """
 
+    label = "Ada-GVAE β = {beta}"
     summary = "pairs of images as weak supervision"
     paper = "Locatello et al. 2020"
 
@@ -76,6 +77,7 @@ class ada_ml_vae(Adaptive):
     1 … factors - 1.
     """
 
+    label = "Ada-ML-VAE β = {beta}"
     summary = "pairs of images as weak supervision"
     paper = "Locatello et al. 2020"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_integer, check_number
+from dlib_bvae.errors import UserError, check_integer, check_number, pluralize
 from dlib_bvae.training.callbacks import Callback, Training
 from dlib_bvae.training.checkpoints import kept_step
 
@@ -50,8 +50,8 @@ class Divergence(tf.Module, Callback):
             saved = "" if kept is None else f" ({directory / 'checkpoint'} has the last checkpoint, of step {kept})"
             raise UserError(
                 f"the training has diverged: at step {step} the loss had been far above its best, {float(self.best):.2f} nats, "
-                f"for {self.windows} windows of {self.every_steps} steps; lower the learning rate or change the objective's "
-                f"weights, and train in another --model_dir{saved}, or set divergence.factor to 0"
+                f"for {pluralize(self.windows, 'window')} of {pluralize(self.every_steps, 'step')}; lower the learning rate or "
+                f"change the objective's weights, and train in another --model_dir{saved}, or set divergence.factor to 0"
             )
         return {}
 

@@ -46,12 +46,12 @@ class Curve(tf.Module, Callback):
         return self
 
     def run(self, training: Training, step: int, directory: Path) -> dict[str, float]:
-        """Measures after `step` steps and keeps the scalars; returns them by their tags in TensorBoard."""
+        """Measures after `step` steps and keeps the scalars; returns them by their tags."""
         with training.exported():
             found = self.figures(training.network)
         self.steps.assign(np.append(self.steps.numpy(), step))
         self.values.assign(np.vstack([self.values.numpy(), [found[key] for key in self.figures.tags]]))
-        return {tag: found[key] for key, tag in self.figures.tags.items()}
+        return {f"quality/{tag}": found[key] for key, tag in self.figures.tags.items()}
 
     def results(self) -> dict[str, Any]:
         """What `figures` tells, "steps", and by its key a list of each scalar."""

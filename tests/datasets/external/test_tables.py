@@ -58,7 +58,7 @@ def test_columns_of_arrays_by_their_keys(images, tmp_path):
     assert data.factors_at([0, 1]).tolist() == [[2, 1], [1, 1]]
     for columns, message in (
         (["rows"], "did you mean row"),
-        (["other"], r"numbers \(6,\), one row an image; got shape \(5,\)"),
+        (["other"], r"numbers \(6,\), one row per image; got shape \(5,\)"),
     ):
         with pytest.raises(UserError, match=message):
             from_file(images, labels=str(path), label_columns=columns)

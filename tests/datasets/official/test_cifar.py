@@ -44,7 +44,7 @@ def test_classes_are_read_once_and_pass_through_derived_sets(cls, python2, tmp_p
     np.testing.assert_array_equal(data.labels(), expected)
     (kept,) = (tmp_path / "cache").glob("*-labels.npy")
     kept.write_bytes(kept.read_bytes()[:-8])
-    with pytest.raises(UserError, match="delete it, and it is made again"):
+    with pytest.raises(UserError, match="delete it, and it is written again"):
         data.labels()
     kept.unlink()
     with pytest.raises(UserError, match=f"there is no {cls.source.files[0].name}"):

@@ -65,7 +65,7 @@ def test_another_file_of_codes_is_refused(submit, probe):
 
 
 def test_codes_of_other_images_are_refused(submit, probe):
-    with pytest.raises(UserError, match="was made of other images: fingerprint 123 claimed") as caught:
+    with pytest.raises(UserError, match="was encoded from other images: fingerprint 123 claimed") as caught:
         verify.run(submit(noisy(probe), fingerprint="123"))
     one_sentence(caught)
     with pytest.raises(UserError, match=r"codes must be numbers \(300, latents\)"):
@@ -276,7 +276,7 @@ def test_an_entry_that_is_refused_stops_no_other(submit, probe, capsys):
     meta["entries"] = [wrong, *others, {**first, "training_seed": 9}]
     (folder / "meta.json").write_text(json.dumps(meta))
     capsys.readouterr()
-    with pytest.raises(UserError, match="mine: 3 of 4 entries are refused: dummy_data-seed1-probe5, dummy_data-seed2"):
+    with pytest.raises(UserError, match="mine: 3 of 4 entries refused: dummy_data-seed1-probe5, dummy_data-seed2"):
         verify.run(folder)
     assert sorted(rows()["train_results.seed"]) == [1, 9]  # those of seed 1 are as before, those of seed 0 are no more
     said = capsys.readouterr().err.splitlines()
@@ -287,7 +287,7 @@ def test_an_entry_that_is_refused_stops_no_other(submit, probe, capsys):
 
 
 def test_a_submission_that_is_refused_stops_no_other(submit, probe, tmp_path, capsys):
-    with pytest.raises(UserError, match="1 of 2 submissions are refused, wholly or in part: nowhere"):
+    with pytest.raises(UserError, match="1 of 2 submissions refused, wholly or in part: nowhere"):
         verify.run_all([tmp_path / "nowhere", submit(noisy(probe))])
     assert len(rows()) == 1
     assert "refused: " in capsys.readouterr().err

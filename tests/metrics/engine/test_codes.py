@@ -70,7 +70,7 @@ def test_a_function_sees_the_observations_of_the_indices(bars):
 )
 def test_what_are_no_codes_of_the_grid_is_refused(bars, codes):
     with pytest.raises(
-        UserError, match=r"codes must be numbers \(512, latents\), one row an image in index order; got "
+        UserError, match=r"codes must be numbers \(512, latents\), one row per image in index order; got "
     ):
         CodeReader(bars, codes)
 
@@ -172,7 +172,7 @@ def test_codes_up_to_the_largest_that_fits_are_taken(bars):
 def test_as_many_codes_as_fit_are_taken_and_one_more_is_refused(bars):
     many = np.zeros((512, 20_001), np.int8)
     assert CodeReader(bars, many[:, :-1]).latents == 20_000
-    with pytest.raises(UserError, match="codes may have at most 20000 numbers an image, .*; got 20001"):
+    with pytest.raises(UserError, match="codes may have at most 20000 numbers per image, .*; got 20001"):
         CodeReader(bars, many)
 
 

@@ -13,8 +13,12 @@ from support.known_codes import GRID, mixed
 
 from dlib_bvae.metrics.engine import information
 from dlib_bvae.metrics.engine.information import (
+    binned_tables,
+    corrected_information,
     distance_to_neighbour,
+    factor_entropies,
     histogram_bins,
+    mutual_information,
     neighbour_information,
     value_bins,
 )
@@ -192,3 +196,25 @@ def test_distances_are_those_of_all_pairs(values, data):
     k = data.draw(st.integers(1, len(values) - 1))
     expected = np.sort(np.abs(ordered[:, None] - ordered), axis=1)[:, k]
     assert distance_to_neighbour(ordered, k) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("sizes", [(2, 8), (3, 40)])
+def test_corrected_information_of_noise_is_nothing_and_of_a_copy_the_entropy(sizes):
+    rng = np.random.default_rng(0)
+    factors = np.stack([rng.integers(size, size=20_000) for size in sizes], axis=1)
+    codes = np.stack([rng.normal(size=20_000), factors[:, 1].astype(float)], axis=1)
+    tables = binned_tables(codes, 20, factors, sizes)
+    plain, corrected = mutual_information(tables), corrected_information(tables)
+    assert plain[0, 1] > 0.4 * 19 * (sizes[1] - 1) / 40_000  # the plug-in estimate's bias
+    assert corrected[0].max() < 0.005
+    own = 20 if sizes[1] > 20 else sizes[1]
+    assert corrected[1, 1] == pytest.approx(np.log(own), abs=0.01)
+    assert corrected[1, 1] <= factor_entropies(factors, sizes)[1] + 1e-12
+    assert (corrected >= 0).all()
+
+
+def test_corrected_information_of_a_small_table_by_hand():
+    table = np.array([[[3, 1], [1, 3]]])  # one code, two bins, two values: 4 − 2 − 2 + 1 cells too many
+    plain = mutual_information([table])
+    assert corrected_information([table]) == pytest.approx(plain - 1 / 16)
+    assert corrected_information([np.array([[[8, 0], [0, 0]]])]).tolist() == [[0.0]]

@@ -186,7 +186,7 @@ def test_a_factor_that_does_not_vary_in_the_sample_is_refused():
 
 
 def test_too_many_codes_are_refused():
-    with pytest.raises(UserError, match="m takes at most 3 codes an image, .*; got 4"):
+    with pytest.raises(UserError, match="m takes at most 3 codes per image, .*; got 4"):
         Sampler("m", GRID, np.zeros((360, 4)), 0, most_codes=3).draw("num", 2)
 
 
@@ -203,7 +203,7 @@ def test_the_fewest_images_that_can_be_asked_for():
 
 def test_as_many_codes_as_allowed_and_as_few_factors_are_taken():
     assert Sampler("m", GRID, np.zeros((360, 3)), 0, most_codes=3).draw("num", 2).codes.shape == (2, 3)
-    with pytest.raises(UserError, match="m takes at most 3 codes an image"):
+    with pytest.raises(UserError, match="m takes at most 3 codes per image"):
         Sampler("m", GRID, lambda seen: np.zeros((len(seen), 4)), 0, most_codes=3).draw("num", 2)
     assert Sampler("m", Grid(1, 5), np.zeros((5, 2)), 0).kept == [1]
     with pytest.raises(NotApplicable, match="at least 1 factors"):
@@ -229,5 +229,5 @@ def test_images_without_factors_have_a_sample_without_factors():
 
 
 def test_a_function_of_codes_may_not_be_wider_than_an_array():
-    with pytest.raises(UserError, match="codes may have at most 20000 numbers an image, .*; got 20001"):
+    with pytest.raises(UserError, match="codes may have at most 20000 numbers per image, .*; got 20001"):
         Sampler("m", GRID, lambda seen: np.zeros((len(seen), 20_001), np.int8), 0).draw("num", 2)

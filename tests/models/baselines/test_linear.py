@@ -144,7 +144,7 @@ def test_a_sample_shows_what_training_shows():
         (lambda: fast_ica(tol=0.0), "fast_ica.tol must be a finite number > 0"),
         (
             lambda: pca(num_latent=20).fit(Pixels(noise(100)), 0),
-            "at most 12, the smaller of 100 images and 12 numbers an image; got 20",
+            "at most 12, the smaller of 100 images and 12 numbers per image; got 20",
         ),
         (
             lambda: fast_ica(num_latent=3).fit(Pixels(noise(50, (1, 2, 1)).repeat(2, axis=1)), 0),

@@ -40,7 +40,7 @@ def test_a_training_that_diverges_is_ended(tmp_path):
         optimizer=lambda variables: adam(variables, learning_rate=3e-3),
     )
     trainer, examples = build(DummyData(), settings)
-    with pytest.raises(UserError, match="the training has diverged: at step .* for 1 windows of 5 steps") as raised:
+    with pytest.raises(UserError, match="the training has diverged: at step .* for 1 window of 5 steps") as raised:
         loop.train(trainer, tmp_path, checkpoint_every=6, log_every=5, examples=examples)
     step = max(int(path.stem.rpartition("-")[2]) for path in tmp_path.glob("checkpoint/*.index"))
     assert f"({tmp_path / 'checkpoint'} has the last checkpoint, of step {step})" in str(raised.value)

@@ -10,7 +10,7 @@ from dlib_bvae.stages.train import build
 from dlib_bvae.training import loop
 from dlib_bvae.training.callbacks.frechet_curve import Curve
 from dlib_bvae.training.checkpoints import Checkpoints
-from dlib_bvae.training.session import TrainingSession
+from dlib_bvae.training.events import Events
 from dlib_bvae.training.settings import TrainingSettings
 
 pytestmark = pytest.mark.usefixtures("tiny_networks")
@@ -65,7 +65,7 @@ def test_points_are_measured_every_so_many_steps_and_at_the_end(make, tmp_path):
     assert found["steps"] == [4, 8, 12, 14]
     assert found["mean"][-1] == Brightness()(made[0].network)["mean"]
     assert len(set(found["mean"])) == len(set(found["spread"])) == 4
-    assert {("brightness/mean", step) for step in found["steps"]} <= tags(tmp_path)
+    assert {("quality/brightness/mean", step) for step in found["steps"]} <= tags(tmp_path)
     made = make(every=7)
     train(made, tmp_path / "even")
     assert curve_of(made).results()["steps"] == [7, 14], "the last point stands twice"
@@ -90,7 +90,7 @@ def test_it_is_of_the_averages_where_those_are_exported(make, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("owner", "moment", "often"), [(Curve, "run", 3), (Checkpoints, "save", 3), (TrainingSession, "_log", 4)]
+    ("owner", "moment", "often"), [(Curve, "run", 3), (Checkpoints, "save", 3), (Events, "scalars", 5)]
 )
 def test_a_killed_run_ends_with_the_same_curve(owner, moment, often, make, tmp_path, monkeypatch):
     whole = make(every=4)

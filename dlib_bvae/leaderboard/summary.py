@@ -1,0 +1,90 @@
+"""Rows of a board → what its first view shows: of each data set a column a metric, with the rows in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from dlib_bvae.analysis.names import reading_order
+from dlib_bvae.metrics.headline import order_of
+
+Row = Mapping[str, Any]
+UNSUPERVISED = "none"
+PERCENT = "%"
+# What papers call a metric.
+TITLES = {
+    "beta_vae": "β-VAE metric",
+    "factor_vae_score": "FactorVAE metric",
+    "mig": "MIG",
+    "dci": "DCI",
+    "sap": "SAP",
+    "irs": "IRS",
+    "mcc": "MCC",
+    "modularity_explicitness": "modularity",
+    "reconstruction_error": "reconstruction error",
+}
+_FIRST = tuple(TITLES)  # their columns stand first
+
+
+def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Of each data set and number of images of the `rows` of a board its columns, those of the best-known metrics first.
+
+    A column is the first main score of a metric, with one set of parameters (the rows that are "headline"), and says "metric",
+    "score", "title", "unit" ("%" where the score is in [0, 1], else ""), "higher_is_better", "parameters" (None: the metric's
+    defaults) and "rows", their ids in the board's order. Scores without a direction have none.
+    """
+    places: dict[tuple[str, str, int], dict[str, list[Row]]] = {}
+    for row in rows:
+        if row["headline"] and row["higher_is_better"] is not None:
+            where = (row["dataset"], row["fingerprint"], row["num_images"])
+            places.setdefault(where, {}).setdefault(row["metric"], []).append(row)
+    found: list[dict[str, Any]] = []
+    for (dataset, fingerprint, images), metrics in sorted(places.items()):
+        names = sorted(metrics, key=_order)
+        columns = [_column(name, metrics[name]) for name in names]
+        origin = next(iter(metrics.values()))[0]["origin"]
+        place: dict[str, Any] = {"dataset": dataset, "fingerprint": fingerprint, "num_images": images, "origin": origin}
+        found.append({**place, "columns": columns})
+    return found
+
+
+def _order(metric: str) -> tuple[int, str]:
+    return _FIRST.index(metric) if metric in _FIRST else len(_FIRST), metric
+
+
+def _column(metric: str, rows: Sequence[Row]) -> dict[str, Any]:
+    score = min({row["score"] for row in rows}, key=lambda name: (order_of(metric, name), name))
+    chosen = [row for row in rows if row["score"] == score]
+    first = chosen[0]
+    return {
+        "metric": metric,
+        "score": score,
+        "title": TITLES.get(metric, metric),
+        "unit": PERCENT if first["range"] == [0, 1] else "",
+        "higher_is_better": first["higher_is_better"],
+        "parameters": None if first["default_parameters"] else first["metric_parameters"],
+        "rows": [row["id"] for row in chosen],
+    }
+
+
+class Line(NamedTuple):
+    """A configuration in a table or figure of a data set."""
+
+    name: str
+    reference: bool
+    supervision: str
+
+    @property
+    def text(self) -> str:
+        """The name, with what its training learned of the factors where it learned any."""
+        return self.name if self.reference or self.supervision == UNSUPERVISED else f"{self.name} ({self.supervision})"
+
+
+def line_of(row: Row) -> Line:
+    """The line that a row of a board stands in."""
+    return Line(row["name"], row["reference"], row["supervision"])
+
+
+def order_of_lines(line: Line) -> tuple[bool, bool, list[tuple[str, float]]]:
+    """A key that sorts lines: reference rows last, those that learned of factors before them, names by the numbers in them."""
+    return line.reference, line.supervision != UNSUPERVISED, reading_order(line.name)

@@ -1,0 +1,43 @@
+"""summary.py: a column a metric, by its first main score, one set of parameters."""
+
+from dlib_bvae.leaderboard.summary import summaries
+
+
+def row(metric, score, place, **more):
+    return {
+        **{"id": f"{metric}-{score}-{place}", "dataset": "dsprites", "fingerprint": "f" * 16, "num_images": 10},
+        **{"metric": metric, "score": score, "origin": "rendered", "range": [0, 1], "higher_is_better": True},
+        **{"headline": True, "default_parameters": True, "metric_parameters": {"num_train": 10_000}, **more},
+    }
+
+
+def test_the_first_main_score_of_each_metric_is_its_column_and_known_metrics_stand_first():
+    rows = [row(*pair, place) for pair in (("dci", "completeness"), ("dci", "disentanglement")) for place in (1, 2)]
+    rows += [
+        row("my_metric", "value", 1, range=[None, None], higher_is_better=False),
+        row("beta_vae", "eval_accuracy", 1),
+    ]
+    (found,) = summaries(rows)
+    assert [column["metric"] for column in found["columns"]] == ["beta_vae", "dci", "my_metric"]
+    assert [column["title"] for column in found["columns"]] == ["β-VAE metric", "DCI", "my_metric"]
+    assert [column["unit"] for column in found["columns"]] == ["%", "%", ""]
+    assert found["columns"][1]["rows"] == ["dci-disentanglement-1", "dci-disentanglement-2"]
+    assert found["columns"][1]["parameters"] is None
+
+
+def test_scores_without_a_direction_and_rows_that_are_no_headline_have_no_column():
+    rows = [
+        row("active_units", "active_units", 1, higher_is_better=None),
+        row("mig", "discrete_mig", 1, headline=False),
+    ]
+    assert summaries(rows) == []
+
+
+def test_parameters_that_are_not_the_defaults_are_said_and_data_sets_stand_apart():
+    rows = [
+        row("mig", "discrete_mig", 1, default_parameters=False, metric_parameters={"num_bins": 5}),
+        row("mig", "discrete_mig", 2, fingerprint="a" * 16),
+    ]
+    first, second = summaries(rows)
+    assert (first["fingerprint"], second["fingerprint"]) == ("a" * 16, "f" * 16)
+    assert second["columns"][0]["parameters"] == {"num_bins": 5}
