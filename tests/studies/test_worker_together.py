@@ -65,14 +65,15 @@ def test_fifty_steps_together_are_those_alone(asked, tmp_path, way):
         assert theirs.keys() == ours.keys()
         for name, value in theirs.items():
             # Adam moves a weight by its whole rate even where its gradient is hardly more than rounding.
-            far = np.abs(ours[name] - value) > 1e-3 * np.abs(value).max(initial=1.0)
-            assert far.mean() < 2e-2, name
+            finite = value[np.isfinite(value)]  # the best loss of a window is infinite before there is one
+            near = np.isclose(ours[name], value, rtol=0.0, atol=1e-4 * np.abs(finite).max(initial=1.0))
+            assert near.mean() > 1 - 2e-3, name
             np.testing.assert_allclose(ours[name], value, atol=50 * 1e-3, rtol=1e-3, err_msg=name)
 
 
 def check_losses(member, alone):
     """Fails unless all that both logged agree within 1e-3 of their size."""
-    for tag in ("loss", "reconstruction", "kl"):
+    for tag in ("loss/loss", "loss/reconstruction", "loss/kl"):
         ours, theirs = logged(member / "train", tag), logged(alone / "train", tag)
         assert [step for step, _ in ours] == [step for step, _ in theirs] == [*range(5, 51, 5)]
         assert [value for _, value in ours] == pytest.approx([value for _, value in theirs], rel=1e-3), tag
