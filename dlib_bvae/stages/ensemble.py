@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,15 +73,54 @@ def run(
         for member, directory in zip(members, directories, strict=True):
             with configuration(gin_config, [*gin_bindings, *member.bindings], train.REGISTRIES):
                 with train.first_weights_kept():
-                    work, fresh = _build(member, directory / "train", built[:1], overwrite, opened)
+                    work, fresh = _build(member.suffix, directory / "train", built[:1], overwrite, opened)
                 built += fresh
                 used |= work.used()
         say_unused(configured.typed, used)
         if built:
-            _train(built, len(members), way, began)
+            errors = [error for error in _train(built, len(members), way, began) if error is not None]
+            if errors:
+                raise UserError(f"{len(errors)} of {len(members)} members diverged; of the first: {errors[0]}")
     for directory in directories:
         say(directory)
     return directories
+
+
+class Wanted(NamedTuple):
+    """A training that is a member by itself: its configuration and its run directory."""
+
+    gin_config: Sequence[str]
+    gin_bindings: Sequence[str]
+    directory: Path
+
+
+def run_members(wanted: Sequence[Wanted], way: str = "auto") -> list[UserError | None]:
+    """Trains all in one graph, each as train.run would alone; returns the error of each that was refused or diverged.
+
+    Those that are finished are left out, interrupted ones continue. way: see ensemble. All share their data set, batch size,
+    steps and what else an ensemble does; a member that does not is refused.
+    """
+    began, errors = time.time(), list[UserError | None]()
+    built: dict[int, _Built] = {}
+    with contextlib.ExitStack() as opened:
+        for number, (gin_config, gin_bindings, directory) in enumerate(wanted):
+            first = list(built.values())[:1]
+            try:
+                opened.enter_context(open_run(directory))
+                with configuration(gin_config, gin_bindings, train.REGISTRIES) as configured:
+                    with train.first_weights_kept():
+                        work, fresh = _build(directory.name, directory / "train", first, False, opened)
+                    say_unused(configured.typed, work.used())
+            except UserError as error:
+                errors.append(error)
+                continue
+            errors.append(None)
+            if fresh:
+                built[number] = fresh[0]
+        if built:
+            for number, failed in zip(built, _train(list(built.values()), len(built), way, began), strict=True):
+                errors[number] = failed
+    return errors
 
 
 @dataclass(frozen=True)
@@ -96,12 +135,11 @@ class _Built:
 
 
 def _build(
-    member: Member, final: Path, first: Sequence[_Built], overwrite: bool, opened: contextlib.ExitStack
+    name: str, final: Path, first: Sequence[_Built], overwrite: bool, opened: contextlib.ExitStack
 ) -> tuple[Work, list[_Built]]:
-    """The training of `member` under the present configuration, and what is built of it, nothing where it is trained already.
+    """The training of the member called `name` under the present configuration, and what is built of one not done.
 
-    first: whose data it shares.
-    opened: what lasts until all are trained (see determinism).
+    first: whose data it shares. opened: what lasts until all are trained (see determinism).
     """
     work, data = train.look(final)
     if train.is_trained(work, data, overwrite):
@@ -115,9 +153,7 @@ def _build(
         differing = [f"model.{key}" for key in _COMMON if getattr(settings, key) != getattr(other.settings, key)]
         differing += ["the data set"] if data.fingerprint != other.data.fingerprint else []
         if differing:
-            raise UserError(
-                f"the members of an ensemble share {differing[0]}; leave it out of ensemble.each ({member.suffix})"
-            )
+            raise UserError(f"the members of an ensemble share {differing[0]}; leave it out of ensemble.each ({name})")
         data = other.data
     opened.enter_context(determinism(settings.deterministic))
     shared = first[0].trainer.feed if first else None
@@ -127,8 +163,8 @@ def _build(
     return work, [_Built(work, data, settings, trainer, examples)]
 
 
-def _train(built: Sequence[_Built], size: int, way: str, began: float) -> None:
-    """Trains and finishes all. size: of the whole ensemble. Raises UserError for those that diverged."""
+def _train(built: Sequence[_Built], size: int, way: str, began: float) -> list[UserError | None]:
+    """Trains and finishes all; returns the error of each that diverged. size: of the whole ensemble."""
     for member in built:
         train.begin(member.work)
     parts = [member.work.part for member in built]
@@ -148,8 +184,7 @@ def _train(built: Sequence[_Built], size: int, way: str, began: float) -> None:
             network, measured = train.trained(member.trainer, member.settings, outcome)
             measured["ensemble"] = {"members": size, "way": way}
             train.finish(member.work, network, member.data, member.settings, began, measured)
-    if failed := [outcome for outcome in outcomes if isinstance(outcome, UserError)]:
-        raise UserError(f"{len(failed)} of {size} members diverged; of the first: {failed[0]}")
+    return [outcome if isinstance(outcome, UserError) else None for outcome in outcomes]
 
 
 @dataclass(frozen=True)

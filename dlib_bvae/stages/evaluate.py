@@ -105,6 +105,15 @@ def run(
     return [work.directory for work in works]
 
 
+def encode(metric: str, gin_config: Sequence[str], gin_bindings: Sequence[str], model_dir: Path) -> None:
+    """Encodes the run in `model_dir` as run() would for `metric`, and scores nothing. Raises UserError as that does."""
+    configured = functools.partial(configuration, gin_config, gin_bindings, REGISTRIES)
+    with configured():
+        names = named(metric)
+    with trusting(gin_config, gin_bindings), opened_run(model_dir) as trained:
+        _of_run(trained, names, configured)
+
+
 def _of_run(trained: TrainedRun, names: Sequence[str], configured: Configured) -> tuple[Representation, dict[str, Any]]:
     with configured():
         stage = trained.output / postprocess.stage_name(trained.step)

@@ -18,8 +18,8 @@ from dlib_bvae.artifacts.record import check_writable
 from dlib_bvae.errors import UserError, check_integer, check_positive, pluralize
 from dlib_bvae.runtime import RUNS
 from dlib_bvae.studies import plan
+from dlib_bvae.studies.attempts import Outcome
 from dlib_bvae.studies.executors import LOCAL, Executor
-from dlib_bvae.studies.local import Outcome
 from dlib_bvae.studies.preflight import check, place
 from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, Progress, labels, left_out
 from dlib_bvae.studies.state import State, states
@@ -73,7 +73,7 @@ def run(
         return
     absent = check([each for each, state in zip(chosen.runs, before, strict=True) if not state.done])
     if dry_run:
-        plan.show(chosen, before, absent, store, workers, probe=False)
+        plan.show(chosen, before, absent, store, workers, executor, probe=False)
         return
     check_writable(store)
     _go(_missing(chosen, before, absent), store, workers, hours, console, executor)

@@ -30,6 +30,10 @@ class Evaluation:
         """The directory of its codes in a run directory. Raises UserError for an unknown metric, file or parameter."""
         return _representation(self)
 
+    def encodes_all(self) -> bool:
+        """Whether its codes are of all images, and not of those that it reads when it reads them. Raises as representation."""
+        return _encodes_all(self)
+
 
 def scored(directory: Path, evaluations: Iterable[Evaluation]) -> dict[Evaluation, Path]:
     """The directories of those of `evaluations` that the run in `directory` has, made from its present codes and training.
@@ -169,6 +173,14 @@ def _representation(evaluation: Evaluation) -> str:
     with _configured(evaluation):
         evaluate.named(evaluation.metric)
         return postprocess.stage_name()
+
+
+@functools.cache
+def _encodes_all(evaluation: Evaluation) -> bool:
+    from dlib_bvae.stages import postprocess
+
+    with _configured(evaluation):
+        return postprocess.postprocessing().images == postprocess.ALL
 
 
 def encoded(evaluation: Evaluation, data: ImageData) -> tuple[str, ...]:

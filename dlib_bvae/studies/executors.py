@@ -8,18 +8,19 @@ from typing import NamedTuple
 
 from dlib_bvae.errors import UserError, unknown
 from dlib_bvae.studies import local
-from dlib_bvae.studies.local import Outcome
+from dlib_bvae.studies.attempts import Outcome
 from dlib_bvae.studies.study import Study
 
 
 class Executor(NamedTuple):
-    """execute: as local.execute. default_workers: how many runs of a study it has room for at a time."""
+    """execute: as local.execute. default_workers: how many runs of a study it has room for at a time. gpus: that these share."""
 
     execute: Callable[..., dict[str, Outcome]]
     default_workers: Callable[[Study], int]
+    gpus: Callable[[Study], int]
 
 
-LOCAL = Executor(local.execute, local.default_workers)
+LOCAL = Executor(local.execute, local.default_workers, local.gpus_there)
 
 
 def named(name: str, ray_address: str | None = None) -> Executor:
@@ -33,14 +34,15 @@ def named(name: str, ray_address: str | None = None) -> Executor:
         return LOCAL
     if name != "ray":
         raise unknown("executor", name, ["local", "ray"])
-    from dlib_bvae.studies import ray_executor
+    from dlib_bvae.studies import ray_cluster, ray_executor
 
-    ray_executor.imported()
+    ray_cluster.imported()
     if ray_address is None:
-        return Executor(ray_executor.execute, local.default_workers)
+        return Executor(ray_executor.execute, local.default_workers, local.gpus_there)
     if ray_address != "auto":
-        ray_executor.knock(ray_address)
+        ray_cluster.knock(ray_address)
     return Executor(
         functools.partial(ray_executor.execute, address=ray_address),
-        functools.partial(ray_executor.room, address=ray_address),
+        functools.partial(ray_cluster.room, address=ray_address),
+        functools.partial(ray_cluster.gpus_there, address=ray_address),
     )

@@ -1,28 +1,21 @@
-"""The executor on this machine: runs → their outcomes, each attempt in a child process with its share of cores and GPUs."""
+"""The executor on this machine: runs → their outcomes, each task in a child process with its share of cores and GPUs."""
 
 from __future__ import annotations
 
 import collections
-import contextlib
-import json
 import math
 import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, NamedTuple
 
-from dlib_bvae.artifacts import trust, write_atomic
-from dlib_bvae.artifacts.lock import in_use, locks_here
+from dlib_bvae.artifacts import trust
 from dlib_bvae.errors import check_integer
+from dlib_bvae.studies.attempts import Outcome, Report, attempt
 from dlib_bvae.studies.state import states
 from dlib_bvae.studies.study import AUTO, Run, Study
-from dlib_bvae.studies.worker import IN_USE, PROGRAM
+from dlib_bvae.studies.tasks import SCORE, TRAIN, Task, after, tasks
 
 # What decides how many threads TensorFlow, OpenMP, BLAS and joblib use.
 _THREADS = (
@@ -34,11 +27,8 @@ _THREADS = (
 )
 LEAST_SHARE = 0.25  # of a GPU, that study.gpus = "auto" gives a run
 _AGAIN = ("failed", "timeout")
-_LINES = 20  # of the child's output that are kept in the record of a failure
-_TAIL = 2**16  # bytes of its output that are looked at for them
-_GRACE = 30.0  # seconds between asking a child to end and killing it
-_PERIOD = 0.1  # seconds between looks at the child
-_BUSY = "another process works on it"
+_PERIOD = 0.1  # seconds between looks for a task that another brings
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}  # the environment of a child that scores what another has trained on a GPU
 
 
 def execute(
@@ -51,18 +41,26 @@ def execute(
 ) -> dict[str, Outcome]:
     """Does what is missing of the runs of `study` in `store`, `workers` at a time; returns how each ended by Run.digest.
 
-    A run that fails is tried study.attempts times and does not stop the others. One that another process works on is
-    looked at again after all others, and left to it. report: called with a run that is started and None, and with its
-    outcome when it ended; by several threads, one at a time. stop: when it is set, the children end with a checkpoint and
-    nothing is started any more. fits: whether a run may be started now. Raises UserError for a number of workers < 1, and
-    whatever an attempt raises (a full disk), after the other children were ended.
+    Where runs are given GPUs, `workers` of them are trained at a time, and what is trained is scored without a GPU on the cores
+    that are left, at least one run at a time. A run that fails is tried study.attempts times and does not stop the others. One
+    that another process works on is looked at again after all others, and left to it. report: called with a run that is started
+    and None, and with its outcome when it ended, "trained" when it is yet to be scored by a process of its own; by several
+    threads, one at a time. stop: when it is set, the children end with a checkpoint and nothing is started any more. fits:
+    whether a run may be started now. Raises UserError for a number of workers < 1, and whatever an attempt raises (a full disk),
+    after the other children were ended.
     """
     check_integer("--workers", workers, 1)
     stop = threading.Event() if stop is None else stop
-    crew, key = _Crew(study, store, report, stop, fits), handed_on(study)
-    with ThreadPoolExecutor(workers) as pool:
-        shares = [share(study.cpus, gpus_of(study, k, workers)) for k in range(workers)]
-        futures = [pool.submit(crew.work, each | key) for each in shares]
+    gpus = gpus_there(study)
+    crew, key = _Crew(study, store, report, stop, fits, gpus), handed_on(study)
+    scoring = max(1, cores() // study.cpus - workers) if gpus else 0
+    # Who has a GPU trains as long as there is something to train; without GPUs what is trained is scored first.
+    order = (TRAIN, SCORE) if gpus else (SCORE, TRAIN)
+    places: list[tuple[dict[str, str], Sequence[str]]]
+    places = [(share(study.cpus, gpus_of(study, k, workers)), order) for k in range(workers)]
+    places += [(share(study.cpus, []), (SCORE,))] * scoring
+    with ThreadPoolExecutor(len(places)) as pool:
+        futures = [pool.submit(crew.work, environment | key, kinds) for environment, kinds in places]
         try:
             for future in futures:
                 future.result()
@@ -76,54 +74,86 @@ class _Crew:
     """What the workers share."""
 
     def __init__(
-        self, study: Study, store: Path, report: Report, stop: threading.Event, fits: Callable[[Run], bool]
+        self,
+        study: Study,
+        store: Path,
+        report: Report,
+        stop: threading.Event,
+        fits: Callable[[Run], bool],
+        gpus: int,
     ) -> None:
         self.study, self.store, self.report, self.stop, self.fits = study, store, report, stop, fits
         self.outcomes: dict[str, Outcome] = {}
-        found = zip(study.runs, states(study.runs, store), strict=True)
-        self._waiting = collections.deque(run for run, state in found if not state.done)
-        self._busy: collections.deque[Run] = collections.deque()
+        self._hidden = NO_GPU if gpus else {}
+        self._waiting = collections.deque(tasks(study, states(study.runs, store), store, gpus))
+        self._busy: collections.deque[Task] = collections.deque()
+        self._training = 0  # tasks under way that others may follow
         self._lock = threading.Lock()
 
-    def work(self, environment: dict[str, str]) -> None:
-        """Does one run after the other until none is left."""
+    def work(self, environment: dict[str, str], kinds: Sequence[str]) -> None:
+        """Does one task after the other until none is left. kinds: the first steps of those it does, in order of preference."""
         try:
-            while not self.stop.is_set() and (run := self._take()) is not None:
-                again = run.digest in self.outcomes
-                self._end(run, self._attempts(run, environment), again)
+            while not self.stop.is_set():
+                task, waits = self._take(kinds)
+                if task is not None:
+                    self._do(task, environment | (self._hidden if task.scores_only else {}))
+                elif waits:
+                    self.stop.wait(_PERIOD)
+                else:
+                    return
         except BaseException:
             self.stop.set()  # the other workers end their children
             raise
 
-    def _take(self) -> Run | None:
+    def _take(self, kinds: Sequence[str]) -> tuple[Task | None, bool]:
+        """The next task, which is then under way; where there is none, whether others may bring one."""
         with self._lock:
-            for queue in (self._waiting, self._busy):
-                for run in queue:
-                    if self.fits(run):
-                        queue.remove(run)
-                        self.report(run, None)
-                        return run
-            return None
+            for kind, queue in ((kind, queue) for queue in (self._waiting, self._busy) for kind in kinds):
+                for task in queue:
+                    if task.steps[0] == kind and all(map(self.fits, task.runs)):
+                        queue.remove(task)
+                        self._training += not task.scores_only
+                        for run in task.runs:
+                            self.report(run, None)
+                        return task, False
+            others = [] if TRAIN in kinds else [*self._waiting, *self._busy]
+            return None, self._training > 0 or any(all(map(self.fits, task.runs)) for task in others)
 
-    def _attempts(self, run: Run, environment: dict[str, str]) -> Outcome:
-        if _is_done(run, self.store):  # by another process, since this one began
-            return Outcome("done", "", 0.0)
-        for _ in range(self.study.attempts):
-            outcome = attempt(run, self.store, self.study.timeout, environment, self.stop)
-            if outcome.status not in _AGAIN or self.stop.is_set():
-                break
-        return outcome
+    def _do(self, task: Task, environment: dict[str, str]) -> None:
+        try:
+            for run, outcome in self._attempts(task, environment):
+                self._end(task, run, outcome)
+        finally:
+            with self._lock:
+                self._training -= not task.scores_only
 
-    def _end(self, run: Run, outcome: Outcome, again: bool) -> None:
+    def _attempts(self, task: Task, environment: dict[str, str]) -> Iterator[tuple[Run, Outcome]]:
+        """Each run of the task, and how its last attempt ended."""
+        left = []
+        for run in task.runs:
+            if task.is_done(run, self.store):  # by another process, since this one began
+                yield run, Outcome("done", "", 0.0)
+            else:
+                left.append(run)
+        for tried in range(self.study.attempts if left else 0):
+            outcomes = attempt(task.of(*left), self.store, self.study.timeout, environment, self.stop)
+            last = tried + 1 == self.study.attempts or self.stop.is_set()
+            again = [] if last else [run for run, each in zip(left, outcomes, strict=True) if each.status in _AGAIN]
+            yield from ((run, each) for run, each in zip(left, outcomes, strict=True) if run not in again)
+            left = again
+            if not left:
+                return
+
+    def _end(self, task: Task, run: Run, outcome: Outcome) -> None:
         with self._lock:
+            before = self.outcomes.get(run.digest)
+            if outcome.status == "busy" and (before is None or before.status != "busy"):
+                self._busy.append(task.of(run))
+            if (then := after(task, run, outcome.status, self.store)) is not None:
+                outcome = outcome._replace(status="trained") if outcome.status == "done" else outcome
+                self._waiting.appendleft(then)
             self.outcomes[run.digest] = outcome
-            if outcome.status == "busy" and not again:
-                self._busy.append(run)
             self.report(run, outcome)
-
-
-def _is_done(run: Run, store: Path) -> bool:
-    return run.is_trained(store) and not run.missing(store)
 
 
 def share(cpus: int, gpus: Sequence[str] | None = None) -> dict[str, str]:
@@ -156,6 +186,11 @@ def gpus_of(study: Study, worker: int, workers: int) -> list[str] | None:
     return [names[(worker * each + k) % len(names)] for k in range(each)] or None
 
 
+def gpus_there(study: Study) -> int:
+    """How many GPUs of this machine the runs of `study` share."""
+    return 0 if study.gpus == 0 else len(visible_gpus())
+
+
 def visible_gpus() -> Sequence[str]:
     """The names of the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -179,129 +214,3 @@ def default_workers(study: Study) -> int:
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class Outcome(NamedTuple):
-    """How an attempt ended.
-
-    status: "done", "failed", "timeout", "stopped" (it was asked to, and can continue) or "busy" (another process works on
-    the run, nothing was done). message: why, in one line, empty when done or stopped. seconds: that it took.
-    """
-
-    status: str
-    message: str
-    seconds: float
-
-
-Report = Callable[[Run, Outcome | None], None]
-
-
-def attempt(
-    run: Run,
-    store: Path,
-    timeout: float = 0.0,
-    environment: Mapping[str, str] | None = None,
-    stop: threading.Event | None = None,
-) -> Outcome:
-    """Does what is missing of `run` in a child process and returns how that ended.
-
-    timeout: seconds, 0 for none. After it, or when another thread sets `stop`, the child is asked to end, and killed when
-    it does not. environment: variables added to the child's. What it prints goes to <run directory>/log.txt; of a failure
-    <run directory>/failure.json has the status, the message and the last lines, until an attempt succeeds. The child has
-    its own session, so that a terminal's Ctrl-C does not reach it, and ends when this process dies.
-    """
-    directory = run.directory(store)
-    if in_use(directory, locks_here()):
-        return Outcome("busy", _BUSY, 0.0)
-    write_atomic(directory / "run.json", json.dumps(run.to_json(), indent=1) + "\n")
-    log_path, began = directory / "log.txt", time.monotonic()
-    with log_path.open("ab") as log:
-        first = log.tell()
-        child = _start(directory, store, log, environment or {})
-        ended_by = ""
-        try:
-            ended_by = _wait(child, timeout, stop)
-        finally:
-            _end(child)
-    outcome = _outcome(child.returncode, ended_by, _tail(log_path, first), timeout, time.monotonic() - began)
-    _record(directory / "failure.json", outcome, _tail(log_path, first))
-    return outcome
-
-
-def _start(directory: Path, store: Path, log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen:
-    command = [sys.executable, "-m", PROGRAM, "--with_parent", str(directory / "run.json"), str(store)]
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,  # closed when this process dies
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},  # log.txt is read as UTF-8
-        start_new_session=True,
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # what Windows has for a session
-    )
-
-
-def _wait(child: subprocess.Popen, timeout: float, stop: threading.Event | None) -> str:
-    """Waits for the child; "" when it ended, else why it has to: "timeout" or "stopped"."""
-    began = time.monotonic()
-    while child.poll() is None:
-        if stop is not None and stop.is_set():
-            return "stopped"
-        if timeout and time.monotonic() - began > timeout:
-            return "timeout"
-        time.sleep(_PERIOD)
-    return ""
-
-
-def _end(child: subprocess.Popen) -> None:
-    """Ends the child where it still runs: SIGTERM, which saves a checkpoint, and SIGKILL when that does not help."""
-    if child.poll() is None:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            _kill(child)
-            child.wait()
-    if child.stdin is not None:
-        child.stdin.close()
-
-
-def _kill(child: subprocess.Popen) -> None:
-    """Kills the child, and what it has started where the system has sessions."""
-    if not hasattr(os, "killpg"):  # Windows
-        child.kill()
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-
-
-def _outcome(code: int, ended_by: str, lines: list[str], timeout: float, seconds: float) -> Outcome:
-    if code == 0:
-        return Outcome("done", "", seconds)
-    if ended_by == "timeout":
-        return Outcome("timeout", f"it ran longer than {timeout:g} s", seconds)
-    if ended_by:
-        return Outcome(ended_by, "", seconds)
-    if code == IN_USE:
-        return Outcome("busy", _BUSY, seconds)
-    if code < 0:
-        return Outcome("failed", f"it was ended by {signal.Signals(-code).name}", seconds)
-    message = lines[-1].removeprefix(f"{PROGRAM}: ") if lines else f"it ended with status {code}"
-    return Outcome("failed", message, seconds)
-
-
-def _record(path: Path, outcome: Outcome, lines: list[str]) -> None:
-    if outcome.status == "done":
-        path.unlink(missing_ok=True)
-    elif outcome.status in ("failed", "timeout"):
-        finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        record = {**outcome._asdict(), "finished": finished, "output": lines}
-        write_atomic(path, json.dumps(record, indent=1) + "\n")
-
-
-def _tail(log: Path, first: int) -> list[str]:
-    """The last lines that stand in `log` after its first `first` bytes."""
-    with log.open("rb") as file:
-        file.seek(max(first, log.stat().st_size - _TAIL))
-        text = file.read().decode(errors="replace")
-    return [line for line in text.replace("\r", "\n").splitlines() if line.strip()][-_LINES:]

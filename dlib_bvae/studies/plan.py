@@ -24,7 +24,8 @@ from dlib_bvae.studies.executors import LOCAL, Executor
 from dlib_bvae.studies.preflight import place
 from dlib_bvae.studies.progress import WIDTH_OF_A_PIPE, print_plan
 from dlib_bvae.studies.state import RuntimeEstimator, State, states
-from dlib_bvae.studies.study import Run, Study, load
+from dlib_bvae.studies.study import AUTO, Run, Study, load
+from dlib_bvae.studies.tasks import sentence
 
 PROGRAM = "dlib_bvae.studies.plan"
 SECONDS = 3.0  # of steps that a probe takes
@@ -61,10 +62,18 @@ def run(
     check_integer("--workers", workers, 1)
     before = states(chosen.runs, store)
     missing = [each for each, state in zip(chosen.runs, before, strict=True) if not state.done]
-    show(chosen, before, preflight.check(missing) if missing else {}, store, workers, probe)
+    show(chosen, before, preflight.check(missing) if missing else {}, store, workers, executor, probe)
 
 
-def show(study: Study, before: Sequence[State], absent: dict[str, str], store: Path, workers: int, probe: bool) -> None:
+def show(
+    study: Study,
+    before: Sequence[State],
+    absent: dict[str, str],
+    store: Path,
+    workers: int,
+    executor: Executor,
+    probe: bool,
+) -> None:
     """Prints the plan; before, absent: the states of the runs, and the data sets that cannot be had (preflight.check)."""
     console = Console()
     console = console if console.is_terminal else Console(width=WIDTH_OF_A_PIPE)
@@ -76,11 +85,21 @@ def show(study: Study, before: Sequence[State], absent: dict[str, str], store: P
     pace = RuntimeEstimator(study.runs, before, store)
     wanted = {place(each): each for each, state in reversed(todo) if pace.left(each, state) is None}
     print(f"to do: {pluralize(len(todo), 'run')}", flush=True)
+    together = _together(study, [each for each, state in todo if not state.trained], executor)
+    if together:
+        print(together)
     costs = _probed(study, wanted, workers) if probe and wanted else {}
     for line in estimate(todo, pace, costs, workers):
         print(line)
     for line in _disk(study, before, todo, store, costs):
         print(line)
+
+
+def _together(study: Study, runs: Sequence[Run], executor: Executor) -> str:
+    """The sentence on the runs that are trained in one graph; "" for none."""
+    gpus = executor.gpus(study) if study.fuse == AUTO and runs else 0
+    found = sentence(study, runs, gpus)
+    return found and f"{found}; the time that is said is that of runs which are trained alone"
 
 
 def estimate(

@@ -17,7 +17,7 @@ from dlib_bvae.artifacts.lock import locks_here
 from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.progress_line import duration
 from dlib_bvae.runtime import RUNS, forget_interrupt
-from dlib_bvae.studies.local import Outcome
+from dlib_bvae.studies.attempts import Outcome
 from dlib_bvae.studies.preflight import data_of, place
 from dlib_bvae.studies.state import RuntimeEstimator, State, state_of, states
 from dlib_bvae.studies.study import Run, Study, load
@@ -136,7 +136,7 @@ class Progress:
                     self.pace.learn(run)
         if outcome is None and self._console.is_terminal:
             return
-        if outcome is None or not self._console.is_terminal or outcome.status in ("failed", "timeout", "lost"):
+        if outcome is None or not self._console.is_terminal or outcome.status in ("failed", "timeout", "lost", "apart"):
             self._print(self._line(run, outcome))
 
     def _line(self, run: Run, outcome: Outcome | None) -> str:
@@ -188,9 +188,13 @@ def ending(outcome: Outcome) -> str:
     """An outcome in words."""
     if outcome.status in ("failed", "timeout"):
         return f"failed: {outcome.message}"
+    if outcome.status == "apart":
+        return f"trained alone from now on, as the process that trained it with others failed: {outcome.message}"
     if outcome.status in ("busy", "lost"):
         return f"{'left out' if outcome.status == 'busy' else 'lost'}: {outcome.message}"
-    return f"{outcome.status} in {duration(outcome.seconds)}" if outcome.status == "done" else outcome.status
+    return (
+        f"{outcome.status} in {duration(outcome.seconds)}" if outcome.status in ("done", "trained") else outcome.status
+    )
 
 
 def described(state: State) -> str:

@@ -123,7 +123,10 @@ class RuntimeEstimator:
         directory = run.directory(self._store)
         try:
             folders = scored(directory, run.evaluations).values()
-            train = read_results(directory / "train", "train")["elapsed_time"]
+            results = read_results(directory / "train", "train")
+            train = results["elapsed_time"] / results.get("ensemble", {}).get(
+                "members", 1
+            )  # its part of the time of all
             score = sum(read_results(folder, "evaluation")["elapsed_time"] for folder in folders)
             score += sum(
                 read_results(codes, "postprocess")["elapsed_time"]

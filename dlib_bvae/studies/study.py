@@ -67,6 +67,15 @@ class Run:
         """Whether its training is finished."""
         return is_done(self.directory(store) / "train", "train")
 
+    def is_encoded(self, store: Path) -> bool:
+        """Whether its training is finished, and all codes that are of all images are there for what is not scored yet."""
+        directory = self.directory(store)
+        return self.is_trained(store) and all(
+            is_done(directory / each.representation(), "postprocess")
+            for each in self.missing(store)
+            if each.encodes_all()
+        )
+
     def missing(self, store: Path) -> list[Evaluation]:
         """The evaluations that have no results of its present codes yet."""
         found = scored(self.directory(store), self.evaluations)
@@ -122,7 +131,8 @@ class Study(NamedTuple):
     """Runs, each configuration once, in the order of the gin file.
 
     cpus, gpus: what one run is given; a fraction of a GPU lets several share it, 0 hides all of them, "auto" shares out
-    those that there are. timeout: seconds of one run, 0 for no limit. attempts: how often a run that failed is started.
+    those that there are. timeout: seconds of one process, 0 for no limit. attempts: how often a run that failed is started.
+    fuse: how many runs at most are trained in one graph, "auto" as tasks.groups says; it changes no result's identity.
     """
 
     name: str
@@ -131,6 +141,7 @@ class Study(NamedTuple):
     gpus: float | str
     timeout: float
     attempts: int
+    fuse: int | str
 
 
 class Part(NamedTuple):
@@ -205,19 +216,24 @@ def study(
     null: int = 0,
     costly_null: int = 5,
     order: Mapping[str, Sequence[object]] | None = None,
+    fuse: int | str = AUTO,
 ) -> Study:
     """The runs of all parts; one that two parts have is there once, with the metrics of both.
 
     metrics: of parts that name none; see evaluations. null, costly_null: evaluation.null and evaluation.costly_null of all
     metrics that say nothing of them; 20 for a board, so that each score has what chance gives. order: {"dataset.name":
     ["dsprites_full", "cars3d"]} has all runs of one value come before those of the next, whatever their part; other values come
-    last. Raises UserError for values out of range.
+    last. fuse: so many runs of a part that differ only in their seed and in parameters of the objective, the optimizer and the
+    schedule are trained in one graph, each in its run directory; 1: every run by itself; "auto": 16 where there is a GPU, else 1.
+    Raises UserError for values out of range.
     """
     check_name("study.name", name)
     check_integer("study.cpus", cpus, 1)
     check_integer("study.attempts", attempts, 1)
     if gpus != AUTO:
         _check_gpus(gpus)
+    if fuse != AUTO:
+        _check_fuse(fuse)
     check_number("study.timeout", timeout, 0)
     check_integer("study.null", null, 0)
     check_integer("study.costly_null", costly_null, 0)
@@ -230,7 +246,7 @@ def study(
         for run in _runs_of(each, scored):
             before = runs.get(run.digest)
             runs[run.digest] = run if before is None else before.with_evaluations(run.evaluations)
-    return Study(name, _ordered(runs.values(), order or {}), cpus, gpus, timeout, attempts)
+    return Study(name, _ordered(runs.values(), order or {}), cpus, gpus, timeout, attempts, fuse)
 
 
 def _ordered(runs: Iterable[Run], order: Mapping[str, Sequence[object]]) -> tuple[Run, ...]:
@@ -259,6 +275,13 @@ def _check_gpus(gpus: object) -> None:
         check_number("study.gpus", gpus, 0)
     except UserError as error:
         raise UserError(f"{error}; or 'auto', which shares out the GPUs that there are") from None
+
+
+def _check_fuse(fuse: object) -> None:
+    try:
+        check_integer("study.fuse", fuse, 1)
+    except UserError as error:
+        raise UserError(f"{error}; or 'auto', which is 16 where there is a GPU and 1 elsewhere") from None
 
 
 @gin.configurable

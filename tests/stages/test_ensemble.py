@@ -137,7 +137,7 @@ def test_a_member_that_diverges_is_an_error_at_the_end(tmp_path):
 def test_every_member_is_locked(tmp_path, monkeypatch):
     held = []
     monkeypatch.setattr(ensemble, "open_run", lambda path: held.append(path) or open_run(path))
-    monkeypatch.setattr(ensemble, "_train", lambda *_: None)
+    monkeypatch.setattr(ensemble, "_train", lambda built, *_: [None] * len(built))
     done = ensemble.run(CONFIG, [*BINDINGS, "ensemble.seeds = [1, 2]"], tmp_path / "run")
     assert held == done == [tmp_path / "run-seed1", tmp_path / "run-seed2"]
 
@@ -155,3 +155,52 @@ def test_a_member_s_directory_has_a_name_that_is_never_too_long(tmp_path):
 def test_a_directory_without_a_name_has_no_place_for_members(place):
     with pytest.raises(UserError, match="--model_dir must end in a name"):
         ensemble.Member((), "seed1").directory(Path(place))
+
+
+def wanted(folder, *differing, more=()):
+    """Members of their own run directories that differ in these gin statements."""
+    return [
+        ensemble.Wanted(CONFIG, [*BINDINGS, *more, *statements], folder / f"run{place}")
+        for place, statements in enumerate(differing)
+    ]
+
+
+def test_runs_with_directories_of_their_own_equal_what_they_are_alone(tmp_path):
+    own = ["model.random_seed = 6", "vae.beta = 8.0", "adam.learning_rate = 0.002"]
+    asked = wanted(tmp_path, ["model.random_seed = 5"], own)
+    assert ensemble.run_members(asked, "fused") == [None, None]
+    solo, member = train.run(CONFIG, [*BINDINGS, *own], tmp_path / "solo"), asked[1].directory
+    assert files(member) == files(solo)
+    gin, config = ((path / "train" / "results" / "gin" / "train.gin").read_text() for path in (member, solo))
+    assert gin == config
+    identities = [results(path, "train_identity") for path in (member, solo)]
+    assert identities[0] == identities[1]
+    one, other = results(member), results(solo)
+    assert one.pop("ensemble") == {"members": 2, "way": "fused"}
+    assert one.keys() == other.keys()
+    assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
+    for name, value in weights(solo).items():
+        np.testing.assert_allclose(weights(member)[name], value, atol=2e-3, rtol=1e-2, err_msg=name)
+
+
+def test_one_that_is_refused_or_diverges_stops_no_other_and_finished_ones_are_left_out(tmp_path, capsys):
+    asked = wanted(
+        tmp_path,
+        ["vae.beta = -1.0"],
+        ["adam.learning_rate = 1e38"],
+        ["model.random_seed = 1"],
+        ["model.random_seed = 2"],
+        ["model.batch_size = 8"],
+    )
+    errors = ensemble.run_members(asked)
+    assert [error is None for error in errors] == [False, False, True, True, False]
+    assert "vae.beta must be a finite number >= 0" in str(errors[0])
+    assert "the loss or a weight became NaN" in str(errors[1])
+    assert "share model.batch_size" in str(errors[4])
+    assert [(each.directory / "train").is_dir() for each in asked] == [False, False, True, True, False]
+    assert results(asked[2].directory)["ensemble"] == {"members": 3, "way": "loop"}
+    before = results(asked[2].directory)
+    capsys.readouterr()
+    assert ensemble.run_members(wanted(tmp_path, [], [], ["model.random_seed = 1"])[2:]) == [None]
+    assert "trained already" in capsys.readouterr().out
+    assert results(asked[2].directory) == before

@@ -12,7 +12,7 @@ from dlib_bvae.analysis.frame import collect
 from dlib_bvae.errors import UserError
 from dlib_bvae.metrics import dci
 from dlib_bvae.metrics.engine import boosting
-from dlib_bvae.stages import evaluate
+from dlib_bvae.stages import evaluate, train
 from dlib_bvae.stages.external import external_codes
 
 FREE = ["active_units", "fos", "unsupervised"]  # metrics of codes that ask for no factors
@@ -243,3 +243,16 @@ def test_scores_that_are_none_are_damage_when_they_are_shown_again(name, entry, 
         UserError, match=r"evaluation_results\.json is damaged \(its scores are not as that stage writes"
     ):
         score_external("mig", codes=mine)
+
+
+def test_a_run_is_encoded_for_a_metric_without_being_scored(tmp_path):
+    few = ["dataset.name = 'dummy_data'", "pca.num_latent = 3", "pca.num_samples = 100"]
+    run = train.run(["gin/models/pca.gin"], few, tmp_path / "run")
+    evaluate.encode("mig", (), ["mig.num_train = 200"], run)
+    codes = (run / "mean" / "codes.npy").stat().st_mtime_ns
+    assert not (run / "mean" / "metrics").exists()
+    (scored,) = evaluate.run("mig", (), ["mig.num_train = 200"], run)
+    assert scored.parent.parent == run / "mean"
+    assert (run / "mean" / "codes.npy").stat().st_mtime_ns == codes
+    with pytest.raises(UserError, match="did you mean mig"):
+        evaluate.encode("migg", (), (), run)

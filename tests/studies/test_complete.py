@@ -10,8 +10,8 @@ from support.study_runs import finish
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies import complete, state
+from dlib_bvae.studies.attempts import Outcome
 from dlib_bvae.studies.executors import Executor
-from dlib_bvae.studies.local import Outcome
 from dlib_bvae.studies.state import RuntimeEstimator, Seconds
 
 
@@ -73,7 +73,7 @@ def executor_of(outcomes, done=()):
                 report(run, ended[run.digest])
         return ended
 
-    return Executor(execute, lambda study: 7), calls
+    return Executor(execute, lambda study: 7, lambda study: 0), calls
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_a_signal_stops_and_is_handed_on_unless_all_was_done(begin, signum):
         return {}
 
     with pytest.raises(complete.Stopped, match="what was in training has a checkpoint") as stopped:
-        begin(Executor(execute, lambda study: 1))
+        begin(Executor(execute, lambda study: 1, lambda study: 0))
     assert (stopped.value.signum, seen) == (signum, [True])
     assert signal.getsignal(signum) is before
 
@@ -182,4 +182,4 @@ def test_a_signal_stops_and_is_handed_on_unless_all_was_done(begin, signum):
         signal.raise_signal(signum)
         return finished.execute(*given)
 
-    begin(Executor(all_done, lambda study: 1))
+    begin(Executor(all_done, lambda study: 1, lambda study: 0))

@@ -108,3 +108,8 @@ def test_one_of_another_version_of_the_stage_is_missing(directory):
     path = directory / "mean/metrics/mig/results/json/evaluation_identity.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "version": 0}))
     assert scored(directory, [mig("mig.num_train = 200")]) == {}
+
+
+def test_whether_codes_are_of_all_images():
+    assert Evaluation("mig").encodes_all()
+    assert not Evaluation("mig", gin_bindings=("postprocess.images = 'needed'",)).encodes_all()

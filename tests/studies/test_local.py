@@ -2,36 +2,21 @@
 
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.study_runs import finish, pid_of, wait_for
 
-from dlib_bvae.artifacts import marks, read_results, run_lock
+from dlib_bvae.artifacts import marks, run_lock
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies import local, state, worker
-from dlib_bvae.studies.local import attempt
+from dlib_bvae.studies.attempts import attempt
+from dlib_bvae.studies.tasks import ALL, Task
 
 ENDLESS = "vae/part.grid = {'model.training_steps': [10000000]}"
-_LONG = 300.0  # seconds; the machine that tests run on may be slow
-
-
-def wait_for(condition):
-    end = time.monotonic() + _LONG
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def pid_of(directory):
-    return int(re.search(r'"pid": (\d+)', (directory / ".lock").read_text())[1])
-
-
 OTHER = """
 import sys
 from pathlib import Path
@@ -47,7 +32,7 @@ def test_a_failure_stops_no_other_run_and_two_executors_share_a_store(tiny, tmp_
     command = [sys.executable, "-c", OTHER, str(tmp_path / "tiny.gin"), wrong, str(store)]
     with subprocess.Popen(command) as other:
         outcomes = local.execute(study, store, 2, lambda run, outcome: said.append((run.digest, outcome)))
-        assert other.wait(timeout=_LONG) == 0
+        assert other.wait(timeout=300) == 0
     failed, *right = study.runs
     assert outcomes[failed.digest].status == "failed"
     assert "vae.beta must be a finite number >= 0" in outcomes[failed.digest].message
@@ -64,25 +49,6 @@ def test_a_failure_stops_no_other_run_and_two_executors_share_a_store(tiny, tmp_
     assert local.execute(study._replace(runs=tuple(right)), store, 1) == {}
 
 
-@pytest.mark.slow
-def test_a_killed_training_goes_on_from_its_checkpoint(tiny, tmp_path):
-    (run, *_) = tiny("vae/part.grid = {'model.training_steps': [150]}").runs
-    directory = run.directory(tmp_path)
-    with ThreadPoolExecutor() as pool:
-        killed = pool.submit(attempt, run, tmp_path)
-        wait_for(lambda: state.states([run], tmp_path)[0].step >= 50)
-        os.kill(pid_of(directory), signal.SIGKILL)
-        assert killed.result()[:2] == ("failed", "it was ended by SIGKILL")
-    kept = state.states([run], tmp_path)[0]
-    assert (kept.phase, kept.running) == ("failed", False)
-    before = len((directory / "log.txt").read_text())
-    assert attempt(run, tmp_path).status == "done"
-    first = re.search(r"step (\d+)/150", (directory / "log.txt").read_text()[before:])
-    assert int(first[1]) > kept.step >= 50
-    assert read_results(directory / "train", "train")["steps"] == 150
-    assert state.states([run], tmp_path)[0].phase == "done"
-
-
 def test_a_training_that_hangs_is_ended_and_so_is_one_that_is_stopped(tiny, tmp_path, monkeypatch):
     study = tiny(ENDLESS, "study.timeout = 1", "study.attempts = 2", "study.parts = [@vae/part()]")
     (run,) = study.runs
@@ -95,7 +61,7 @@ def test_a_training_that_hangs_is_ended_and_so_is_one_that_is_stopped(tiny, tmp_
     with ThreadPoolExecutor() as pool:
         stopped = pool.submit(local.execute, study, tmp_path, 1, stop=stop)
         wait_for(lambda: state.states([run], tmp_path)[0].step >= 50)
-        assert attempt(run, tmp_path).status == "busy"
+        assert attempt(Task(ALL, (run,)), tmp_path)[0].status == "busy"
         child = pid_of(run.directory(tmp_path))
         assert os.getsid(child) == child
         stop.set()
@@ -107,9 +73,9 @@ def test_a_training_that_hangs_is_ended_and_so_is_one_that_is_stopped(tiny, tmp_
 def test_children_are_handed_the_key_of_marks_where_a_run_imports_a_module(tiny, tmp_path, monkeypatch):
     handed = []
 
-    def done(run, store, timeout, environment, stop):
+    def done(task, store, timeout, environment, stop):
         handed.append(environment)
-        return local.Outcome("done", "", 0.0)
+        return [local.Outcome("done", "", 0.0)]
 
     monkeypatch.setattr(local, "attempt", done)
     (tmp_path / "importing.gin").write_text("import json\n")
@@ -138,15 +104,6 @@ def test_a_run_in_use_is_left_alone(tiny, tmp_path):
         assert (done.returncode, "in use by process" in done.stderr) == (worker.IN_USE, True)
     assert not (directory / "train").exists()
     assert not (directory / "failure.json").exists()
-
-
-def test_a_child_ends_when_its_parent_is_gone():
-    code = "from dlib_bvae.studies import worker; import time; worker.end_with_parent(); print(1, flush=True); time.sleep(300)"
-    command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdout.readline() == b"1\n"
-        child.stdin.close()
-        assert child.wait(timeout=60) == -signal.SIGTERM
 
 
 def test_nothing_is_started_that_does_not_fit_or_after_stop(tiny, tmp_path):
@@ -183,73 +140,19 @@ def test_the_gpus_that_there_are_are_shared_out_and_0_hides_them(tiny, tmp_path,
     assert local.gpus_of(study, 0, 1) == ["3", "5", "7"]
     seen = []
 
-    def attempt_of(run, store, timeout, environment, stop):
+    def attempt_of(task, store, timeout, environment, stop):
         seen.append(environment.get("CUDA_VISIBLE_DEVICES"))
-        return local.Outcome("done", "", 0.0)
+        return [local.Outcome("done", "", 0.0)]
 
     monkeypatch.setattr(local, "attempt", attempt_of)
     local.execute(tiny("study.gpus = 0"), tmp_path, 1)
     assert set(seen) == {"-1"}
 
 
-def test_a_system_without_process_groups_kills_the_child(monkeypatch):
-    monkeypatch.delattr(os, "killpg")
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"]) as child:
-        local._kill(child)
-        assert child.wait(timeout=60) == -signal.SIGKILL
-
-
 def test_a_store_that_cannot_be_written_is_one_sentence(tiny, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write .*run\.json: Not a directory"):
         local.execute(tiny(), tmp_path / "file" / "store", 1)
-
-
-@pytest.mark.parametrize(
-    ("code", "ended_by", "lines", "expected"),
-    [
-        (0, "", ["all is well"], ("done", "")),
-        (0, "timeout", [], ("done", "")),  # it ended just in time
-        (-15, "timeout", ["x"], ("timeout", "it ran longer than 9 s")),
-        (-15, "stopped", ["x"], ("stopped", "")),
-        (75, "", ["in use"], ("busy", "another process works on it")),
-        (-9, "", ["x"], ("failed", "it was ended by SIGKILL")),
-        (2, "", ["first", "dlib_bvae.studies.worker: vae.beta is wrong"], ("failed", "vae.beta is wrong")),
-        (3, "", [], ("failed", "it ended with status 3")),
-    ],
-)
-def test_how_an_attempt_ended(code, ended_by, lines, expected):
-    assert local._outcome(code, ended_by, lines, 9.0, 1.5) == (*expected, 1.5)
-
-
-def test_the_last_lines_of_an_attempt_are_kept(tmp_path):
-    log = tmp_path / "log.txt"
-    log.write_bytes(b"of an earlier attempt\n" + b"".join(b"line %d\n\n" % place for place in range(30)) + b"50%\r100%")
-    lines = local._tail(log, len(b"of an earlier attempt\n"))
-    assert lines == [*(f"line {place}" for place in range(12, 30)), "50%", "100%"]
-    log.write_bytes(b"a\nb")
-    assert local._tail(log, 2) == ["b"]
-    log.write_bytes(b"x" * 2**17)
-    assert local._tail(log, 0) == ["x" * 2**16]
-
-
-def test_a_failure_is_on_record_until_an_attempt_succeeds(tmp_path):
-    path = tmp_path / "failure.json"
-    for status in ("failed", "timeout"):
-        local._record(path, local.Outcome(status, "why", 2.0), ["last"])
-        record = json.loads(path.read_text())
-        assert (record["status"], record["message"], record["seconds"], record["output"]) == (
-            status,
-            "why",
-            2.0,
-            ["last"],
-        )
-    for status in ("stopped", "busy"):
-        local._record(path, local.Outcome(status, "", 2.0), [])
-        assert json.loads(path.read_text()) == record
-    local._record(path, local.Outcome("done", "", 2.0), [])
-    assert not path.exists()
-    local._record(path, local.Outcome("done", "", 2.0), [])
 
 
 @pytest.fixture
@@ -259,12 +162,13 @@ def played(tiny, tmp_path, monkeypatch):
     def play(endings, workers=1, *bindings, **given):
         endings, tried = {part: list(each) for part, each in endings.items()}, []
 
-        def attempt_of(run, store, timeout, environment, stop):
+        def attempt_of(task, store, timeout, environment, stop):
+            (run,) = task.runs
             tried.append(run.part)
             ending = endings[run.part].pop(0)
             if isinstance(ending, Exception):
                 raise ending
-            return local.Outcome(ending, "", 0.0)
+            return [local.Outcome(ending, "", 0.0)]
 
         monkeypatch.setattr(local, "attempt", attempt_of)
         asked = tiny("pca/part.grid = {'model.random_seed': [0]}", *bindings)
@@ -305,10 +209,124 @@ def test_no_attempt_is_made_again_after_stop(played):
     )
 
 
-def test_a_child_that_does_not_end_is_killed(monkeypatch):
-    monkeypatch.setattr(local, "_GRACE", 0.5)
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(300)"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as child:
-        assert child.stdout.readline() == b"1\n"
-        local._end(child)
-        assert child.returncode == -signal.SIGKILL
+class Children:
+    """attempt() without children: trains and scores in files. failing: how attempts at groups end, in turn."""
+
+    def __init__(self, failing=()):
+        self.failing, self.seen, self._lock = list(failing), [], threading.Lock()
+
+    def __call__(self, task, store, timeout, environment, stop):
+        with self._lock:
+            self.seen.append((task.steps, len(task.runs), environment.get("CUDA_VISIBLE_DEVICES")))
+        if len(task.runs) > 1 and self.failing:
+            return [local.Outcome(status, status, 1.0) for status in self.failing.pop(0)]
+        for run in task.runs:
+            if task.scores_only or task.steps == ALL:
+                finish(run, store)
+            else:
+                finish(run, store, scored=False)
+        return [local.Outcome("done", "", 1.0)] * len(task.runs)
+
+
+SEEDS = "vae/part.grid = {'model.random_seed': [0, 1, 2, 3, 4]}"
+VAE = "study.parts = [@vae/part()]"
+
+
+@pytest.fixture
+def children(monkeypatch):
+    def play(failing=()):
+        found = Children(failing)
+        monkeypatch.setattr(local, "attempt", found)
+        return found
+
+    return play
+
+
+def test_with_a_gpu_runs_are_trained_and_encoded_and_scored_without_it(tiny, tmp_path, monkeypatch, children):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    monkeypatch.setattr(local, "cores", lambda: 4)
+    played, asked, said = children(), tiny(SEEDS, VAE, "study.fuse = 1"), []
+    outcomes = local.execute(asked, tmp_path, 1, lambda run, outcome: said.append(outcome and outcome.status))
+    assert sorted(played.seen) == [*[(("score",), 1, "-1")] * 5, *[(("train", "encode"), 1, "5")] * 5]
+    assert {outcome.status for outcome in outcomes.values()} == {"done"}
+    assert (said.count(None), said.count("trained"), said.count("done")) == (10, 5, 5)
+    assert all(each.done for each in state.states(asked.runs, tmp_path))
+
+
+def test_a_scoring_does_not_wait_for_the_trainings_after_it(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    scored, plain = threading.Event(), Children()
+
+    def attempt_of(task, *given):
+        if task.scores_only:
+            scored.set()
+        elif plain.seen:  # the second training ends when the first run is scored
+            assert scored.wait(60)
+        return plain(task, *given)
+
+    monkeypatch.setattr(local, "attempt", attempt_of)
+    outcomes = local.execute(tiny(SEEDS, VAE, "study.fuse = 1"), tmp_path, 1)
+    assert [outcome.status for outcome in outcomes.values()] == ["done"] * 5
+
+
+def test_without_a_gpu_one_process_does_all_of_a_run(tiny, tmp_path, monkeypatch, children):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    played = children()
+    local.execute(tiny(SEEDS, VAE), tmp_path, 2)
+    assert played.seen == [(ALL, 1, None)] * 5
+
+
+def test_groups_are_trained_together_and_each_run_is_scored_by_itself(tiny, tmp_path, monkeypatch, children):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    played = children()
+    outcomes = local.execute(tiny(SEEDS, VAE, "study.fuse = 4"), tmp_path, 1)
+    scored = (("score",), 1, None)
+    assert played.seen == [(("train",), 4, None), *[scored] * 4, (ALL, 1, None)]
+    assert {outcome.status for outcome in outcomes.values()} == {"done"}
+
+
+def test_of_a_group_one_fails_one_is_in_use_and_those_of_a_process_that_fails_are_trained_alone(
+    tiny, tmp_path, monkeypatch, children
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    asked = tiny(SEEDS, VAE, "study.fuse = 5")
+    played = children([["failed", "busy", "apart", "apart", "stopped"]])
+    outcomes = local.execute(asked, tmp_path, 1)
+    assert [outcomes[run.digest].status for run in asked.runs] == ["failed", "done", "done", "done", "stopped"]
+    train, score = (("train",), 1, None), (("score",), 1, None)
+    assert played.seen == [(("train",), 5, None), *[train, score] * 3]
+
+
+def test_only_those_of_a_group_that_failed_are_tried_again(tiny, tmp_path, monkeypatch, children):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    asked = tiny(SEEDS, VAE, "study.fuse = 5", "study.attempts = 2")
+    played = children([["failed", "timeout", "stopped", "stopped", "stopped"]])
+    outcomes = local.execute(asked, tmp_path, 1)
+    assert [count for _, count, _ in played.seen] == [5, 2, 1, 1]
+    assert [outcomes[run.digest].status for run in asked.runs] == ["done", "done", "stopped", "stopped", "stopped"]
+
+
+def test_what_is_trained_and_encoded_already_is_scored_without_a_gpu(tiny, tmp_path, monkeypatch, children):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    asked = tiny(SEEDS, VAE)
+    finish(asked.runs[0], tmp_path)  # one whose mig is to be scored again
+    (asked.runs[0].directory(tmp_path) / "mean/metrics/mig").rename(tmp_path / "gone")
+    finish(asked.runs[1], tmp_path, scored=False)
+    played = children()
+    local.execute(asked._replace(runs=asked.runs[:2]), tmp_path, 1)
+    assert sorted(played.seen) == [*[(("score",), 1, "-1")] * 2, (("train", "encode"), 1, "5")]
+
+
+@pytest.mark.slow
+def test_a_gpu_is_free_when_a_run_is_encoded(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # which need not be there
+    study, said = tiny("study.parts = [@pca/part()]", "pca/part.grid = {'model.random_seed': [0]}"), []
+    encoded = tmp_path / "store" / study.runs[0].directory(tmp_path).name / "mean"
+
+    def report(run, outcome):
+        scored = (encoded / "metrics").is_dir()
+        said.append((outcome and outcome.status, (encoded / "results").is_dir(), scored))
+
+    local.execute(study, tmp_path / "store", 1, report)
+    assert said == [(None, False, False), ("trained", True, False), (None, True, False), ("done", True, True)]
+    assert (encoded.parent / "log.txt").read_text().count(": encoded 512 images") == 1

@@ -81,3 +81,11 @@ def test_partly_trained_runs_count_by_the_steps_that_are_left(tiny, tmp_path):
     costs = {preflight.place(run): plan.Cost(0.0, 1.0, 0.0, 1.0)}
     half = state._replace(step=500)
     assert plan.estimate([(run, half)], pace, costs, 1)[0] == "time: about 8 min, 1 at a time"
+
+
+def test_what_is_trained_together_is_shown(shown):
+    seeds = "vae/part.grid = {'model.random_seed': [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}"
+    lines = shown({}, seeds, "study.fuse = 4", probe=False)
+    said = "trained together: 12 runs in 3 groups of 4 (study.fuse = 4)"
+    assert f"{said}; the time that is said is that of runs which are trained alone" in lines
+    assert not [line for line in shown({}, seeds, "study.fuse = 1", probe=False) if line.startswith("trained together")]

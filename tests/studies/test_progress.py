@@ -119,6 +119,11 @@ def test_results_that_are_not_there(tiny, tmp_path):
         (Outcome("timeout", "it ran longer than 5 s", 5.0), "failed: it ran longer than 5 s"),
         (Outcome("busy", "another process", 0.0), "left out: another process"),
         (Outcome("lost", "its node", 0.0), "lost: its node"),
+        (Outcome("trained", "", 61.0), "trained in 61 s"),
+        (
+            Outcome("apart", "it was killed", 1.0),
+            "trained alone from now on, as the process that trained it with others failed: it was killed",
+        ),
         (Outcome("stopped", "", 9.0), "stopped"),
     ],
 )

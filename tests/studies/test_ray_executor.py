@@ -17,9 +17,10 @@ import pytest
 
 import dlib_bvae
 from dlib_bvae.errors import UserError
-from dlib_bvae.studies import local, ray_executor, study
-from dlib_bvae.studies.local import Outcome
+from dlib_bvae.studies import local, ray_cluster, ray_executor, study
+from dlib_bvae.studies.attempts import Outcome
 from dlib_bvae.studies.ray_executor import perform, task_of
+from dlib_bvae.studies.tasks import ALL, Task
 
 TROUBLE = '''
 import time
@@ -84,7 +85,7 @@ def module(tmp_path, monkeypatch):
 @pytest.fixture
 def cluster(module):
     """A cluster with a head that does no runs and three nodes for one run each."""
-    ray_executor.imported()
+    ray_cluster.imported()
     from ray.cluster_utils import Cluster
 
     before = signal.getsignal(signal.SIGTERM)  # Ray takes it
@@ -212,9 +213,24 @@ def test_all_of_that_at_once_in_24_runs(cluster, module):
     assert ended["hangs"][:2] == ("timeout", "it ran longer than 300 s")
 
 
+@pytest.mark.slow
+def test_a_group_is_trained_together_on_a_cluster_and_its_runs_are_scored(cluster, module):
+    asked, store = loaded(module, 3, steps=20), module / "store"
+    good = tuple(run for run in asked.runs if run.part == "good")
+    said = []
+    report = lambda run, outcome: said.append(outcome and outcome.status)
+    outcomes = ray_executor.execute(asked._replace(runs=good, fuse=3), store, 3, report, address=cluster.address)
+    assert {outcome.status for outcome in outcomes.values()} == {"done"}
+    assert (said.count("trained"), said.count("done")) == (3, 3)
+    for run in good:
+        assert len(_uuids(run, store)) == 3
+        found = json.loads((run.directory(store) / "train/results/json/train_results.json").read_text())
+        assert found["ensemble"] == {"members": 3, "way": "loop"}
+
+
 def test_what_a_node_that_cannot_do_runs_says(tmp_path):
     run, store = loaded(tmp_path, 1).runs[1], tmp_path / "store"
-    task = task_of(run, store, 0.0, {})
+    task = task_of(Task(ALL, (run,)), store, 0.0, {})
     with pytest.raises(UserError, match=r"does not see .*store; --results must be a folder that all nodes share"):
         perform(task)
     run.directory(store).mkdir(parents=True)
@@ -224,9 +240,9 @@ def test_what_a_node_that_cannot_do_runs_says(tmp_path):
     other = loaded(tmp_path, 1, steps=999).runs[1]
     other.directory(store).mkdir(parents=True)
     (other.directory(store) / "run.json").write_text("{}")
-    changed = {**task["run"], "config": other.config}
+    changed = {**task["runs"][0], "config": other.config}
     with pytest.raises(UserError, match=r"has other gin files .* for gin/beta4_dsprites.gin"):
-        perform({**task, "run": changed})
+        perform({**task, "runs": [changed]})
 
 
 @pytest.mark.parametrize(

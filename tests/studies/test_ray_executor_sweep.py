@@ -14,8 +14,9 @@ from support.study_runs import finish
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies import ray_executor, study
-from dlib_bvae.studies.local import Outcome
+from dlib_bvae.studies.attempts import Outcome
 from dlib_bvae.studies.ray_executor import task_of
+from dlib_bvae.studies.tasks import ALL, Task
 
 
 class RayError(Exception):
@@ -42,37 +43,41 @@ class Played:
     )
 
     def __init__(self, plays, store):
-        self.plays, self.store, self.options = {part: list(endings) for part, endings in plays.items()}, store, None
+        self.plays, self.store, self.options = {part: list(endings) for part, endings in plays.items()}, store, []
         self.tasks, self.most, self.held, self.cancelled = [], 0, {}, []
+        self.gpus = []  # of each task
         self.resources = [{"CPU": 8.0}]
 
     def nodes(self):
         return [{"Resources": each, "Alive": True} for each in self.resources]
 
     def remote(self, **options):
-        self.options = options
-        return lambda function: types.SimpleNamespace(remote=self.hand)
+        self.options.append(options)
+        return lambda function: types.SimpleNamespace(remote=lambda task: self.hand(task, options["num_gpus"]))
 
-    def hand(self, task):
+    def hand(self, task, gpus):
         self.tasks.append(task)
-        self.held[len(self.tasks)] = study.Run.from_json(task["run"])
+        self.gpus.append(gpus)
+        self.held[len(self.tasks)] = Task(tuple(task["steps"]), tuple(map(study.Run.from_json, task["runs"])))
         self.most = max(self.most, len(self.held))
         return len(self.tasks)
 
     def wait(self, references, num_returns, timeout):
-        ready = [each for each in references if self.plays[self.held[each].part] or each in self.cancelled]
+        ready = [each for each in references if self.plays[self.held[each].runs[0].part] or each in self.cancelled]
         return ready[:num_returns], None
 
     def get(self, reference):
-        run = self.held.pop(reference)
+        task = self.held.pop(reference)
         if reference in self.cancelled:
             raise TaskCancelledError
-        ending = self.plays[run.part].pop(0)
+        ending = self.plays[task.runs[0].part].pop(0)
         if isinstance(ending, Exception):
             raise ending
-        if ending.status == "done":
-            finish(run, self.store)
-        return tuple(ending)
+        endings = ending if isinstance(ending, list) else [ending] * len(task.runs)
+        for run, each in zip(task.runs, endings, strict=True):
+            if each.status == "done":
+                finish(run, self.store, scored="score" in task.steps)
+        return [tuple(each) for each in endings]
 
     def cancel(self, reference):
         self.cancelled.append(reference)
@@ -88,7 +93,7 @@ def sweep(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(ray_executor, "_BUSY", 0.03)
 
     def play(plays, workers=1, bindings=(), resources=None, **given):
-        asked = tiny("study.parts = [@vae/part()]", *bindings) if "pca" not in plays else tiny(*bindings)
+        asked = tiny(*([] if "pca" in plays else ["study.parts = [@vae/part()]"]), *bindings)
         ray = Played(plays, tmp_path)
         ray.resources = resources or ray.resources
         monkeypatch.setattr(ray_executor, "cluster", lambda *_: contextlib.nullcontext(ray))
@@ -101,15 +106,21 @@ def sweep(tiny, tmp_path, monkeypatch):
 
 
 def test_a_run_is_handed_over_once_with_its_share(sweep):
-    ray, outcomes, told = sweep({"vae": [DONE]}, bindings=["study.cpus = 3", "study.gpus = 0.5", "study.timeout = 9.0"])
-    assert ray.options == {"num_cpus": 3, "num_gpus": 0.5, "max_retries": 0}
+    ray, outcomes, told = sweep(
+        {"vae": [DONE, DONE]}, bindings=["study.cpus = 3", "study.gpus = 0.5", "study.timeout = 9.0"]
+    )
+    assert ray.options[0] == {"num_cpus": 3, "num_gpus": 0.5, "max_retries": 0}
     assert outcomes == {"vae": DONE}
-    assert told == [("vae", None), ("vae", "done")]
-    (task,) = ray.tasks
+    assert [status for _, status in told] == [None, "trained", None, "done"]
+    assert ray.options[1] == {"num_cpus": 3, "num_gpus": 0, "max_retries": 0}
+    task, scoring = ray.tasks
+    assert (task["steps"], scoring["steps"], ray.gpus) == (["train", "encode"], ["score"], [0.5, 0])
+    assert "CUDA_VISIBLE_DEVICES" not in task["environment"]
+    assert scoring["environment"] == task["environment"] | {"CUDA_VISIBLE_DEVICES": "-1"}
     assert task["environment"]["OMP_NUM_THREADS"] == "3"
     assert task["environment"]["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
     assert task["timeout"] == 9.0
-    run = study.Run.from_json(task["run"])
+    run = study.Run.from_json(task["runs"][0])
     file = run.directory(ray.store) / "run.json"
     assert study.Run.from_json(json.loads(file.read_text())) == run
     assert sweep({"vae": []})[1:] == ({"vae": None}, [])  # it is done
@@ -117,7 +128,8 @@ def test_a_run_is_handed_over_once_with_its_share(sweep):
 
 def test_0_gpus_hide_them_from_the_child(sweep):
     ray, _, _ = sweep({"vae": [DONE]}, bindings=["study.gpus = 0"], resources=[{"CPU": 8.0, "GPU": 2.0}])
-    assert ray.options["num_gpus"] == 0
+    assert [each["num_gpus"] for each in ray.options] == [0]
+    assert [task["steps"] for task in ray.tasks] == [["train", "score"]]
     assert ray.tasks[0]["environment"]["CUDA_VISIBLE_DEVICES"] == "-1"
     assert "TF_FORCE_GPU_ALLOW_GROWTH" not in ray.tasks[0]["environment"]
 
@@ -126,8 +138,8 @@ def test_0_gpus_hide_them_from_the_child(sweep):
     ("workers", "gpus", "asked"), [(1, 2.0, 1.0), (2, 2.0, 1.0), (3, 2.0, 0.5), (30, 2.0, 0.25), (3, 0.0, 0.0)]
 )
 def test_the_gpus_of_a_cluster_are_shared_out(sweep, workers, gpus, asked):
-    ray, _, _ = sweep({"vae": [DONE]}, workers, resources=[{"CPU": 8.0}, {"CPU": 8.0, "GPU": gpus}])
-    assert ray.options["num_gpus"] == asked
+    ray, _, _ = sweep({"vae": [DONE, DONE]}, workers, resources=[{"CPU": 8.0}, {"CPU": 8.0, "GPU": gpus}])
+    assert ray.options[0]["num_gpus"] == asked
     assert "CUDA_VISIBLE_DEVICES" not in ray.tasks[0]["environment"]  # Ray says which
     assert ray.tasks[0]["environment"]["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
 
@@ -138,24 +150,14 @@ def test_a_task_leaves_ray_s_process_where_it_was(tiny, tmp_path, monkeypatch):
     (run.directory(store) / "run.json").write_text("{}")
     (tmp_path / "elsewhere").mkdir()
     seen = []
-    monkeypatch.setattr(ray_executor, "attempt", lambda *_: seen.append(os.getcwd()) or DONE)
+    monkeypatch.setattr(ray_executor, "attempt", lambda *_: seen.append(os.getcwd()) or [DONE])
     before = os.getcwd()
-    task = {**task_of(run, store, 0.0, {}), "folder": str(tmp_path / "elsewhere")}
-    assert ray_executor.perform(task) == DONE
+    task = {**task_of(Task(ALL, (run,)), store, 0.0, {}), "folder": str(tmp_path / "elsewhere")}
+    assert ray_executor.perform(task) == [DONE]
     assert (seen, os.getcwd()) == ([str(tmp_path / "elsewhere")], before)
     with pytest.raises(UserError, match="the sweep was started with 0"):
         ray_executor.perform({**task, "version": "0"})
     assert os.getcwd() == before
-
-
-def test_what_is_set_for_ray_does_not_stay_in_the_environment(monkeypatch):
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
-    monkeypatch.delenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", raising=False)
-    before = dict(os.environ)
-    with ray_executor._settings():
-        assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"  # the user has said so
-        assert os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "1"
-    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -231,7 +233,7 @@ def test_a_stopped_sweep_cancels_what_ray_has(sweep):
 def test_what_does_not_fit_is_not_handed_over(sweep):
     ray, outcomes, _ = sweep({"vae": [DONE], "pca": [DONE, DONE]}, workers=3, fits=lambda run: run.part == "pca")
     assert outcomes == {"vae": None, "pca": DONE}
-    assert [study.Run.from_json(task["run"]).part for task in ray.tasks] == ["pca", "pca"]
+    assert [study.Run.from_json(task["runs"][0]).part for task in ray.tasks] == ["pca", "pca"]
 
 
 def test_a_run_that_another_process_has_done_meanwhile_is_done(sweep, tiny, tmp_path):
@@ -242,43 +244,6 @@ def test_a_run_that_another_process_has_done_meanwhile_is_done(sweep, tiny, tmp_
     ray, outcomes, told = sweep({"vae": []}, fits=fits)
     assert (outcomes, ray.tasks) == ({"vae": ("done", "", 0.0)}, [])
     assert told == [("vae", None), ("vae", "done")]
-
-
-@pytest.mark.parametrize(
-    ("cpus", "gpus", "node", "fit"),
-    [
-        (1, 0.0, {"CPU": 4.0}, 4),
-        (3, 0.0, {"CPU": 8.0}, 2),
-        (1, 0.0, {}, 0),
-        (1, 0.5, {"CPU": 8.0, "GPU": 2.0}, 4),
-        (1, 0.5, {"CPU": 3.0, "GPU": 2.0}, 3),
-        (1, 0.1, {"CPU": 8.0, "GPU": 0.3}, 3),  # 0.3 / 0.1 is 2.99…
-        (1, 1.0, {"CPU": 8.0}, 0),
-    ],
-)
-def test_how_many_runs_a_node_has_room_for(tiny, cpus, gpus, node, fit):
-    assert ray_executor._fit(tiny(f"study.cpus = {cpus}"), node, gpus) == fit
-
-
-def test_the_room_of_a_cluster_is_that_of_its_nodes_that_are_alive(tiny, monkeypatch, capsys):
-    asked = tiny("study.cpus = 2")
-    nodes = [
-        {"Resources": {"CPU": 4.0}, "Alive": True},
-        {"Resources": {"CPU": 64.0}, "Alive": False},
-        {"Resources": {"CPU": 3.0}, "Alive": True},
-    ]
-    ray = types.SimpleNamespace(nodes=lambda: nodes)
-    monkeypatch.setattr(ray_executor, "cluster", lambda *_: contextlib.nullcontext(ray))
-    assert ray_executor.room(asked, "auto") == 3
-    nodes[:] = nodes[1:2]
-    assert ray_executor.room(asked, "auto") == 1
-    nodes.append({"Resources": {"CPU": 64.0, "GPU": 2.0}, "Alive": True})
-    assert ray_executor.room(asked, "auto") == 8  # four a GPU
-    del nodes[1]
-    with pytest.raises(UserError, match=r"a run needs 2 CPUs and 0 GPUs .* which this machine has not"):
-        ray_executor._check_room(ray, asked, 1, started=True)
-    ray_executor._check_room(ray, asked, 1, started=False)
-    assert "no node of the cluster has 2 CPUs and 0 GPUs" in capsys.readouterr().err
 
 
 def test_a_cancelled_task_asks_its_child_to_end(monkeypatch):
@@ -292,28 +257,49 @@ def test_a_cancelled_task_asks_its_child_to_end(monkeypatch):
             raise TimeoutError
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return DONE
+        return [DONE]
 
     monkeypatch.setattr(outcome, "result", result)
     monkeypatch.setattr(ray_executor, "TimeoutError", TimeoutError, raising=False)
-    assert ray_executor._waited_for(outcome, stop) == DONE
+    assert ray_executor._waited_for(outcome, stop) == [DONE]
     assert (stop.is_set(), len(calls)) == (True, 3)
 
 
 def test_a_task_is_plain_values(tiny, tmp_path):
     run = tiny().runs[0]
-    task = task_of(run, tmp_path, 5.0, {"A": "1"})
-    assert study.Run.from_json(json.loads(json.dumps(task))["run"]) == run
+    task = task_of(Task(ALL, (run,)), tmp_path, 5.0, {"A": "1"})
+    assert [study.Run.from_json(each) for each in json.loads(json.dumps(task))["runs"]] == [run]
+    assert task["steps"] == ["train", "score"]
     assert (task["store"], task["timeout"], task["environment"]) == (str(tmp_path), 5.0, {"A": "1"})
 
 
-def test_what_ray_prints_of_lost_raylets_is_not_shown():
-    stream = types.SimpleNamespace(texts=[], encoding="utf-8")
-    stream.write = lambda text: stream.texts.append(text) or len(text)
-    quiet = ray_executor._WithoutRaylets(stream)
-    assert quiet.write("mine") == 4
-    assert quiet.encoding == "utf-8"
-    listener = threading.Thread(target=quiet.write, args=("pages",), name="ray_listen_error_messages")
-    listener.start()
-    listener.join()
-    assert stream.texts == ["mine"]
+GROUP = ["study.fuse = 3", "vae/part.grid = {'model.random_seed': [0, 1, 2]}"]
+
+
+def test_a_group_is_one_task_and_each_of_its_runs_is_scored(sweep):
+    ray, _, told = sweep({"vae": [DONE] * 4}, bindings=GROUP)
+    assert [(task["steps"], len(task["runs"])) for task in ray.tasks] == [(["train"], 3), *[(["score"], 1)] * 3]
+    assert [status for _, status in told].count("trained") == 3
+    assert [status for _, status in told].count("done") == 3
+
+
+def test_each_of_a_group_ends_by_itself(sweep):
+    ends = [DONE, Outcome("failed", "it diverged", 1.0), Outcome("apart", "it was ended by SIGKILL", 1.0)]
+    ray, _, told = sweep({"vae": [ends, DONE, DONE, DONE]}, bindings=GROUP)
+    steps = [(task["steps"], len(task["runs"])) for task in ray.tasks]
+    assert steps[0] == (["train"], 3)
+    assert sorted(steps[1:]) == [(["score"], 1), (["score"], 1), (["train"], 1)]
+    assert sorted(status for _, status in told if status) == ["apart", "done", "done", "failed", "trained", "trained"]
+
+
+def test_a_group_that_is_lost_is_handed_over_again(sweep):
+    ray, _, told = sweep({"vae": [RayError(), DONE, DONE, DONE, DONE]}, bindings=GROUP)
+    assert [len(task["runs"]) for task in ray.tasks] == [3, 3, 1, 1, 1]
+    assert [status for _, status in told].count("lost") == 3
+
+
+def test_with_gpus_as_many_are_scored_at_a_time_as_are_trained(sweep):
+    more = ["study.fuse = 1", "vae/part.grid = {'model.random_seed': [0, 1, 2]}"]
+    ray, _, _ = sweep({"vae": [DONE] * 6}, 1, more, resources=[{"CPU": 8.0, "GPU": 1.0}])
+    assert ray.most == 2
+    assert sorted(ray.gpus) == [0, 0, 0, 1.0, 1.0, 1.0]

@@ -135,3 +135,12 @@ def test_damaged_results_teach_nothing(tiny, tmp_path):
     known.learn(run)
     assert known.left(run, found) is None
     assert known.left(run, found._replace(phase="done")) == 0
+
+
+def test_a_run_that_was_trained_with_others_took_its_part_of_their_time(tiny, tmp_path):
+    runs = tiny("study.parts = [@pca/part()]").runs
+    finish(runs[0], tmp_path, 40.0)
+    file = runs[0].directory(tmp_path) / "train/results/json/train_results.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "ensemble": {"members": 4, "way": "fused"}}))
+    found = state.states(runs, tmp_path)
+    assert state.RuntimeEstimator(runs, found, tmp_path).left(runs[1], found[1]) == 10 + 2 * 40

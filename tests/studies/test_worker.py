@@ -1,4 +1,4 @@
-"""worker.py: what is missing of one run is done, in this process; children are in test_local.py."""
+"""worker.py: what is missing of one run, or of several together, is done in this process; children are in test_attempts.py."""
 
 import json
 import signal
@@ -11,10 +11,10 @@ import pytest
 from support.study_runs import finish
 from support.tiny_runs import DATA
 
-from dlib_bvae.artifacts import InUse
+from dlib_bvae.artifacts import InUse, run_lock
 from dlib_bvae.artifacts.trust import handed_on, statements_of_run, trusting
 from dlib_bvae.errors import UserError
-from dlib_bvae.stages import evaluate, train
+from dlib_bvae.stages import ensemble, evaluate, train
 from dlib_bvae.studies import worker
 from dlib_bvae.studies.state import state_of
 
@@ -25,6 +25,7 @@ def calls(monkeypatch):
     found = []
     monkeypatch.setattr(train, "run", lambda *given: found.append(("train", given)))
     monkeypatch.setattr(evaluate, "run", lambda metric, *given: found.append((metric, given)))
+    monkeypatch.setattr(evaluate, "encode", lambda metric, *given: found.append(("encode", metric)))
     return found
 
 
@@ -81,7 +82,7 @@ def test_a_run_in_use_ends_with_its_status(tiny, tmp_path, calls, capsys, monkey
     run = tiny("study.parts = [@pca/part()]").runs[0]
     file = tmp_path / "run.json"
     file.write_text(json.dumps(run.to_json()))
-    worker._call(file, tmp_path, with_parent=False)
+    worker._call([file], tmp_path, "train,score", None, with_parent=False)
     assert [name for name, _ in calls] == ["train", "mig"]
 
     def refuse(*_):
@@ -89,7 +90,7 @@ def test_a_run_in_use_ends_with_its_status(tiny, tmp_path, calls, capsys, monkey
 
     monkeypatch.setattr(worker, "work", refuse)
     with pytest.raises(SystemExit) as stop:
-        worker._call(file, tmp_path, with_parent=False)
+        worker._call([file], tmp_path, "train,score", None, with_parent=False)
     assert stop.value.code == worker.IN_USE == 75
     assert capsys.readouterr().err == "in use by process 7\n"
 
@@ -99,9 +100,9 @@ def test_it_ends_with_its_parent_where_it_is_asked_to(tiny, tmp_path, calls, mon
     file.write_text(json.dumps(tiny("study.parts = [@pca/part()]").runs[0].to_json()))
     asked = []
     monkeypatch.setattr(worker, "end_with_parent", lambda: asked.append(len(calls)))
-    worker._call(file, tmp_path, with_parent=False)
+    worker._call([file], tmp_path, "train,score", None, with_parent=False)
     assert asked == []
-    worker._call(file, tmp_path, with_parent=True)
+    worker._call([file], tmp_path, "train,score", None, with_parent=True)
     assert asked == [2]  # before the run's work begins again
 
 
@@ -130,3 +131,64 @@ def test_the_closed_standard_input_of_a_worker_ends_it(monkeypatch):
     assert ended.wait(timeout=60)
     assert asked == [(0, 1), (0, 1)]
     assert sent == [(7, signal.SIGTERM), worker._GRACE, (7, signal.SIGKILL)]
+
+
+NEEDED = "{'metric': 'sap', 'gin_bindings': ['postprocess.images = \"needed\"']}"
+
+
+def test_the_steps_that_are_asked_for_are_done(tiny, tmp_path, calls):
+    run = tiny(f"study.metrics = ['mig', {NEEDED}]", "study.parts = [@pca/part()]").runs[0]
+    worker.work(run, tmp_path, ["train", "encode"])
+    assert [name for name, _ in calls] == ["train", "encode"]
+    assert calls[1] == ("encode", "mig")  # and not what is encoded when it is scored
+    calls.clear()
+    worker.work(run, tmp_path, ["score"])
+    assert [name for name, _ in calls] == ["mig", "sap"]
+
+
+def test_what_cannot_be_encoded_is_no_failure_of_the_training(tiny, tmp_path, calls, monkeypatch, capsys):
+    def refuse(metric, *_):
+        raise UserError("no codes")
+
+    monkeypatch.setattr(evaluate, "encode", refuse)
+    worker.work(tiny("study.parts = [@pca/part()]").runs[0], tmp_path, ["train", "encode"])
+    assert "not encoded for mig: no codes" in capsys.readouterr().out
+
+
+def test_how_each_of_several_ended_is_written(tiny, tmp_path, calls, monkeypatch):
+    runs = tiny("study.parts = [@vae/part()]", "vae/part.grid = {'model.random_seed': [0, 1, 2]}").runs
+    files = [tmp_path / f"{run.seed}.json" for run in runs]
+    for file, run in zip(files, runs, strict=True):
+        file.write_text(json.dumps(run.to_json()))
+    asked, endings = [], tmp_path / "endings.json"
+
+    def train_them(wanted):
+        asked.extend(wanted)
+        return [None, UserError("it diverged")]
+
+    monkeypatch.setattr(ensemble, "run_members", train_them)
+    held = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(runs[0].directory(tmp_path))], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with held:
+        assert held.stdout.readline() == b"held\n"
+        worker._call(files, tmp_path, "train,encode", endings, with_parent=False)
+    said = json.loads(endings.read_text())
+    assert said[runs[0].digest][0] == "busy"
+    assert "in use by process" in said[runs[0].digest][1]
+    assert said[runs[1].digest] == ["done", ""]
+    assert said[runs[2].digest] == ["failed", "it diverged"]
+    assert asked == [(run.gin_config, run.gin_bindings, run.directory(tmp_path)) for run in runs[1:]]
+    assert calls == [("encode", "mig")]
+    with run_lock(runs[1].directory(tmp_path)):  # it was released
+        pass
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from dlib_bvae.artifacts import run_lock
+with run_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
