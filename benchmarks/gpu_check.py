@@ -5,8 +5,8 @@
 Items run in the order of the list, each with a time of its own; the JSON, and a Markdown table next to it, are written anew after
 each, so that whatever stops the check leaves what was found. An item that hangs or takes the process with it is named so, and the
 next goes on in a new process. "correctness": {item: {"held", "seen"}}. "speed": {cell: images/s with what else was seen}; the
-targets are printed next to what was measured. --tiny: images of 16×16, a few steps, and where there is no GPU a CPU with two virtual
-devices; it tries that everything runs, and says nothing about speed.
+targets are printed next to what was measured. --tiny: images of 16×16, a few steps, and without a GPU two virtual devices of the
+CPU; it tries that everything runs, and says nothing about speed.
 """
 
 from __future__ import annotations
