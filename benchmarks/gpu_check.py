@@ -336,7 +336,7 @@ def encoding(size: Size) -> Found:
     (trainer,) = trainers_of(size)
     data = datasets.load(size.data)
     with _folder() as folder:
-        export(trainer.network, data.observations_at(np.arange(2)), folder / "saved_model")
+        export(trainer.network, folder / "saved_model")
         encode = encoder(folder / "saved_model")
         batch = 64 if size.tiny else 1_024
         rows = np.arange(batch) % data.num_images

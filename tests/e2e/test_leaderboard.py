@@ -168,7 +168,7 @@ def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page)
     assert [line.split()[:2] for line in seeds] == [["0", "20.00"], ["1", "21.00"], ["2", "22.00"]]
     reader.click(".seeds tbody tr:nth-child(2) .open")
     reader.until("document.querySelector('.seeds tbody tr:nth-child(2)').className === 'chosen'")
-    train_arguments, score_arguments = map(arguments_of, reader.shows(".command pre", lambda texts: len(texts) == 2))
+    train_arguments, score_arguments = map(arguments_of, reader.shows("dialog .command pre", lambda texts: len(texts) == 2))
     run = page.parents[1] / "runs" / "dsprites_full beta_vae 1"
     told = json.loads((run / "train/results/json/train_config.json").read_text(encoding="utf-8"))
     assert train_arguments[0] == "--model_dir=runs/dsprites_full beta_vae 1-again"
@@ -192,14 +192,14 @@ def test_a_submission_shows_its_evidence_and_how_to_verify_it(reader):
     reader.open("#view=all&q=submitted")
     reader.shows(f"{NAMES} .badge", lambda texts: {"recomputed", "holds factors"} <= set(texts))
     reader.click(BUTTONS)
-    reader.shows(".command pre", ["dlib_bvae_leaderboard verify submissions/submitted"])
+    reader.shows("dialog .command pre", ["dlib_bvae_leaderboard verify submissions/submitted"])
     reader.shows("dialog dd", lambda texts: "PCA" in texts)
 
 
 def test_a_saved_model_from_elsewhere_is_scored_again_by_its_path(reader):
     reader.open("#view=all&metric=mig&q=exported")
     reader.click(BUTTONS)
-    (text,) = reader.shows(".command pre", lambda texts: len(texts) == 1)
+    (text,) = reader.shows("dialog .command pre", lambda texts: len(texts) == 1)
     flags = ["--metric=mig", "--saved_model=my models/exported", "--name=exported", "--training_seed=3"]
     assert arguments_of(text)[:4] == flags
     assert bindings_of(arguments_of(text))["dataset.name"] == "dsprites_rendered"
@@ -225,7 +225,7 @@ def test_a_name_is_text_on_the_page_and_in_its_commands(reader, name):
     (place,) = [at for at, text in enumerate(reader.shows(BUTTONS, lambda texts: len(texts) > 2)) if shown in text]
     reader.driver.find_elements("css selector", BUTTONS)[place].click()
     reader.shows("dialog h2", lambda texts: shown in texts[0])
-    assert bindings_of(arguments_of(reader.texts(".command pre")[0]))["note.text"] == name
+    assert bindings_of(arguments_of(reader.texts("dialog .command pre")[0]))["note.text"] == name
     assert reader.driver.title == title
     reader.open("#view=summary&data=dsprites_rendered@ffffffff")
     reader.shows("#summary-table .open", lambda texts: any(shown in text for text in texts))
