@@ -168,7 +168,9 @@ def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page)
     assert [line.split()[:2] for line in seeds] == [["0", "20.00"], ["1", "21.00"], ["2", "22.00"]]
     reader.click(".seeds tbody tr:nth-child(2) .open")
     reader.until("document.querySelector('.seeds tbody tr:nth-child(2)').className === 'chosen'")
-    train_arguments, score_arguments = map(arguments_of, reader.shows("dialog .command pre", lambda texts: len(texts) == 2))
+    train_arguments, score_arguments = map(
+        arguments_of, reader.shows("dialog .command pre", lambda texts: len(texts) == 2)
+    )
     run = page.parents[1] / "runs" / "dsprites_full beta_vae 1"
     told = json.loads((run / "train/results/json/train_config.json").read_text(encoding="utf-8"))
     assert train_arguments[0] == "--model_dir=runs/dsprites_full beta_vae 1-again"
