@@ -128,7 +128,7 @@ def test_the_page_names_the_run_and_links_to_its_files(first):
 def test_scores_of_the_run_are_on_its_page_and_new_ones_are_added(run, capsys):
     folder = evaluate.run("mig", [], ["mig.num_train = 200"], run)[0]
     _, page, _ = drawn(run)
-    assert f"{run}/visualize was made from another set of scores; drawing again" in capsys.readouterr().out
+    assert f"{run}/visualize was computed from another set of scores; drawing again" in capsys.readouterr().out
     score = 100 * read_results(folder, "evaluation")["discrete_mig"]
     link = f"../mean/metrics/{folder.name}/results/json/evaluation_results.json"
     assert (
