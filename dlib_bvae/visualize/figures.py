@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def figure_files(name: str, figure: Figure) -> dict[str, bytes]:
     The SVG has live text, the PDF embedded TrueType fonts, the PNG 300 dots an inch. None has a date, so the same figure is
     the same files. The figure keeps its layout afterwards.
     """
-    figure.draw_without_rendering()  # lays it out, which takes longest, once for all formats
+    with _any_letters():
+        figure.draw_without_rendering()  # lays it out, which takes longest, once for all formats
     figure.set_layout_engine("none")
     return {f"{name}.{kind}": _saved(figure, kind, _PAPER_DPI) for kind in FORMATS}
 
@@ -61,7 +64,14 @@ def _saved(figure: Figure, kind: str, dpi: int) -> bytes:
     import matplotlib
 
     buffer = io.BytesIO()
-    with matplotlib.rc_context(_RC), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph ")  # a name may have letters that the font lacks
+    with matplotlib.rc_context(_RC), _any_letters():
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=_METADATA[kind])
     return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _any_letters() -> Iterator[None]:
+    """No warning in the block of letters of a name that the font lacks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph ")
+        yield
