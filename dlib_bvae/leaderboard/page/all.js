@@ -1,7 +1,7 @@
 // All scores: every row, of which only those in sight are in the document.
 let allTable = null, allBuilt = false, allShown = null, allScales = new Map();
 const ROW_HEIGHT = 46;
-const text = (of) => ({ sorter: (a, b, rowA, rowB) => of(rowA.getData()).localeCompare(of(rowB.getData()), "en", { numeric: true }) });
+const text = (of) => ({ sorter: (a, b, rowA, rowB) => alphabetically(of(rowA.getData()), of(rowB.getData())) });
 const plainCell = (of, title = null) => (cell) => make("span", { title: title && title(cell.getData()) }, of(cell.getData()));
 
 // Numbers: what has no value stands last in both orders; of scores what is not above chance stands before it.

@@ -81,7 +81,7 @@ function choicesOf({ name, of, label, within }) {
   if (!choices.has(key)) {
     const among = outer ? rows.filter((row) => row[within] === outer) : rows;
     const entries = new Map(among.map((row) => [of(row), label ? label(row) : of(row)]));
-    choices.set(key, [...entries].sort((a, b) => a[1].localeCompare(b[1], "en", { numeric: true })));
+    choices.set(key, [...entries].sort((a, b) => alphabetically(a[1], b[1])));
   }
   return choices.get(key);
 }

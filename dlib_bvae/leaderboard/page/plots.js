@@ -35,7 +35,7 @@ function configurationsOf(found, data) {
   return groups.map((of) => ({
     key: alike.get(of[0].config).length === 1 ? of[0].config : [of[0].config, of[0].model, of[0].representation, of[0].evidence].join("/"), row: of[0],
     of: new Map(of.map((row) => [metricKey(row), row])), name: of[0].evidence === "claimed" ? `${of[0].name} (claimed)` : of[0].name,
-  })).sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  })).sort((a, b) => alphabetically(a.name, b.name));
 }
 
 const metricsOf = (configurations) => [...new Set(configurations.flatMap(({ of }) => [...of.keys()]))].sort();
@@ -176,7 +176,7 @@ function seriesOf(configurations, parameter) {
   const groups = grouped(along, ({ row }) => JSON.stringify([row.method, row.representation, row.evidence, ...Object.entries(row.settings).filter(([name]) => name !== parameter).sort()]));
   return [...groups.values()].map((members) => ({
     members: members.sort((a, b) => a.row.settings[parameter] - b.row.settings[parameter]), name: seriesName(members, parameter),
-  })).sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  })).sort((a, b) => alphabetically(a.name, b.name));
 }
 
 // "β-VAE · conv" of "β-VAE β = 4 · conv" and "β-VAE β = 8 · conv".
