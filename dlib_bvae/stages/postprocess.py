@@ -37,6 +37,7 @@ from dlib_bvae.stages.inputs import Encode, TrainedRun, opened_run
 
 POSTPROCESS = Stage("postprocess", again="encoding again", continues=True)
 ALL, NEEDED = IMAGES = ("all", "needed")
+_ON_DEMAND = "-needed"  # at the end of a directory's name
 
 
 def run(
@@ -133,21 +134,16 @@ def encode_once(trained: TrainedRun, overwrite: bool = False) -> tuple[Work, Ima
             return theirs, part
     work = Work(POSTPROCESS, trained.output / name, **what)
     results = {"trained": trained.results["uuid"], "probe": probe, "step": trained.step}
-    results["representation"] = representation_name(trained.step)
     encode(work, lambda: trained.encoder(part), results, overwrite, earlier=trained.directory / "train")
     return work, part
 
 
 def stage_name(step: int | None = None) -> str:
     """The directory of the codes that the open configuration asks for."""
-    name = representation_name(step)
-    return f"{name}-needed" if postprocessing().images == NEEDED else name
-
-
-def representation_name(step: int | None = None) -> str:
-    """What these codes are called in results, whichever images of them are encoded."""
-    name = postprocessing().reduction.__name__.removesuffix("_representation")
-    return name if step is None else f"{name}-step{step}"
+    settings = postprocessing()
+    name = settings.reduction.__name__.removesuffix("_representation")
+    name = name if step is None else f"{name}-step{step}"
+    return f"{name}{_ON_DEMAND}" if settings.images == NEEDED else name
 
 
 def codes_in(work: Work, encoder: Encoder, advice: str = ENCODE_AGAIN) -> np.ndarray | CodesOnDemand:
@@ -201,8 +197,8 @@ def encode(
     seconds = time.monotonic() - began
     num_images, num_latents = description["shape"]
     results = {
-        "representation": work.directory.name,
         **recorded,
+        "representation": work.directory.name,
         "num_images": num_images,
         "num_latents": num_latents,
         "codes_digest": codes_digest(np.load(part / "codes.npy", mmap_mode="r", allow_pickle=False)),
@@ -237,6 +233,7 @@ def _on_demand(work: Work, encoder: Encoder, recorded: Mapping[str, Any], earlie
     work.begun()
     results = {
         **recorded,
+        "representation": work.directory.name.removesuffix(_ON_DEMAND),
         "images": NEEDED,
         "num_images": len(codes),
         "num_latents": latents,
