@@ -175,6 +175,46 @@ def test_what_metrics_ask_how_ranks_are_made_files_and_a_citation_stand_below(re
     reader.shows("#cite pre", lambda texts: texts[0].startswith("@software{dlib_bvae"))
 
 
+@pytest.fixture
+def long_page(tmp_path):
+    """The fixture's page with every configuration on it in COPIES versions, which differ in name and hash."""
+    board = main_part(fixture_board.board(tmp_path / "fixture"))
+    copy = lambda row, k: {
+        **row,
+        "id": f"{row['id']}{k}",
+        "config": f"{row['config']}{k}",
+        "name": f"{row['name']} no {k}",
+    }
+    rows = [copy(row, k) for row in board["rows"] for k in range(COPIES)]
+    for place in board["summary"]:
+        for column in place["columns"]:
+            column["rows"] = [f"{name}{k}" for name in column["rows"] for k in range(COPIES)]
+    configs = {f"{name}{k}": shared for name, shared in board["configs"].items() for k in range(COPIES)}
+    return written({**board, "rows": rows, "configs": configs}, tmp_path / "board")
+
+
+COPIES = 20
+
+
+def test_of_hundreds_of_configurations_those_in_sight_are_drawn_and_keys_reach_all(chromium, long_page):
+    from selenium.webdriver.common.keys import Keys
+
+    reader = Reader(chromium, long_page).open(width=1400, height=900)
+    lines = COPIES * len(fixture_board.KINDS)
+    reader.shows("#summary-count", lambda texts: texts[0].startswith(f"{lines} configurations"))
+    drawn = len(reader.shows("#summary-table .open", lambda texts: texts and texts[0]))
+    assert drawn < lines / 2
+    reader.run("document.querySelector('#summary-table .open').focus()")
+    focused = lambda: reader.run("return document.activeElement.innerText")
+    first = focused()
+    reader.keys(Keys.END)
+    reader.until("document.activeElement.closest('.tabulator-row.reference') !== null")
+    reader.keys(Keys.HOME)
+    reader.expect(focused, first)
+    reader.keys(Keys.ARROW_DOWN)
+    reader.expect(lambda: focused() not in ("", first), True)
+
+
 def pages_of(driver):
     """How many sheets the page prints on."""
     content = base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])

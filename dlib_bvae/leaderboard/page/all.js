@@ -74,7 +74,7 @@ function differenceText(row) {
 
 function makeAll() {
   byId("all-table").addEventListener("click", openFrom);
-  byId("all-table").addEventListener("keydown", moveInAll);
+  byId("all-table").addEventListener("keydown", (event) => moveInRows(event, allTable, (button) => button.dataset.row));
   byId("all-table").addEventListener("focusin", (event) => { if (event.target.classList.contains("tabulator-tableholder")) byId("all-table").querySelector(".tabulator-row .open")?.focus(); });
   byId("pick-list").replaceChildren(...COLUMNS.slice(1).map(({ name, title }) => make("label", {}, make("input", { type: "checkbox", value: name, onchange: pickColumns }), ` ${title}`)));
 }
@@ -117,7 +117,7 @@ function fillAll(found, sorted) {
 function allOf(shown, found, sorted) {
   const narrow = innerWidth < 780;
   const table = withRoles(new Tabulator("#all-table", {
-    data: found, index: "id", layout: "fitDataFill", height: Math.max(360, innerHeight - 130), rowHeight: ROW_HEIGHT, headerSortTristate: true, columnHeaderSortMulti: false, keybindings: false,
+    data: found, index: "id", layout: "fitDataFill", height: tableHeight(), rowHeight: ROW_HEIGHT, headerSortTristate: true, columnHeaderSortMulti: false, keybindings: false,
     printAsHtml: true, printStyled: false, printRowRange: "active", initialSort: sorted ? [{ column: sorted.name, dir: place.dir === "asc" ? "asc" : "desc" }] : [],
     rowFormatter: (row) => row.getElement().classList.toggle("not-above", row.getData().above_chance === false),
     columns: COLUMNS.filter(({ name }) => shown.includes(name)).map(({ name, title, cell, of, print, fold, hide, ...column }) => ({
@@ -141,19 +141,4 @@ function allOf(shown, found, sorted) {
 function foldedOf(found) {
   if (found.length < 2) return new Map();
   return new Map(COLUMNS.filter(({ fold }) => fold && found.every((row) => fold(row) === fold(found[0]))).map(({ name, fold }) => [name, fold(found[0])]));
-}
-
-// Arrow keys go from row to row, also to those that are not in the document yet.
-async function moveInAll(event) {
-  const button = document.activeElement;
-  if (!button.classList.contains("open") || !["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) return;
-  event.preventDefault();
-  const here = allTable.getRow(button.dataset.row), every = allTable.getRows("active");
-  const next = { ArrowDown: () => here.getNextRow(), ArrowUp: () => here.getPrevRow(), Home: () => every[0], End: () => every.at(-1) }[event.key]();
-  if (!next) return;
-  await next.scrollTo("nearest", false);
-  button.tabIndex = -1;
-  const other = next.getElement().querySelector(".open");
-  other.tabIndex = 0;
-  other.focus();
 }

@@ -77,6 +77,22 @@ function thumbnail(row) {
 // Text for Tabulator, which takes titles of columns and groups as markup.
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
+const tableHeight = () => Math.max(360, innerHeight - 130); // of a table that scrolls
+
+// Arrow keys go from row to row, also to those that are not in the document yet; `keyOf` names the row of a button.
+async function moveInRows(event, table, keyOf) {
+  const button = document.activeElement;
+  if (!button.classList.contains("open") || !["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) return;
+  event.preventDefault();
+  const here = table.getRow(keyOf(button)), every = table.options.groupBy ? table.getGroups().flatMap((group) => group.getRows()) : table.getRows("active");
+  const next = { ArrowDown: () => here.getNextRow(), ArrowUp: () => here.getPrevRow(), Home: () => every[0], End: () => every.at(-1) }[event.key]();
+  if (!next) return;
+  await next.scrollTo("nearest", false);
+  const other = next.getElement().querySelector(".open");
+  if (other.tabIndex < 0) [button.tabIndex, other.tabIndex] = [-1, 0]; // where Tab stops at one row only
+  other.focus();
+}
+
 // Roles that a reader of the screen expects: Tabulator's heads of groups hold no row, and its scrolled box is no part of a grid.
 function withRoles(table) {
   table.on("renderComplete", () => {

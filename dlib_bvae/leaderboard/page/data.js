@@ -1,6 +1,7 @@
 // The board, what its rows are called so that no two look the same, and numbers as text.
-const gzipped = new Blob([Uint8Array.from(atob(document.getElementById("board").textContent), (letter) => letter.charCodeAt(0))]);
-const board = await new Response(gzipped.stream().pipeThrough(new DecompressionStream("gzip"))).json();
+const letters = atob(document.getElementById("board").textContent), gzipped = new Uint8Array(letters.length);
+for (let at = 0; at < letters.length; at += 1) gzipped[at] = letters.charCodeAt(at);
+const board = await new Response(new Blob([gzipped]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
 const rows = board.rows;
 
 // An element; children are elements or texts, and a text is never markup.
@@ -81,9 +82,10 @@ for (const row of rows) {
   // What one axis of a chart shows: a score under its own name and parameters.
   row.axis = [row.metric, row.score, row.parameterNote].filter(Boolean).join(" · ");
   row.compared = [row.data, row.num_images, row.metric, JSON.stringify(row.metric_parameters), row.score].join("\n");
-  row.text = plainText([row.name, row.model, ...settingTexts(row), row.parameterNote, row.method, row.supervision, row.evidence, row.dataset, row.origin, row.fingerprint,
-    row.config, row.representation, titles.get(row.metric), row.metric, row.score, JSON.stringify(row.metric_parameters)].filter(Boolean).join("\n"));
 }
+// What a search looks in; made of a row when it is first searched.
+const textOf = (row) => (row.text ??= plainText([row.name, row.model, ...settingTexts(row), row.parameterNote, row.method, row.supervision, row.evidence, row.dataset, row.origin, row.fingerprint,
+  row.config, row.representation, titles.get(row.metric), row.metric, row.score, JSON.stringify(row.metric_parameters)].filter(Boolean).join("\n")));
 const rowById = new Map(rows.map((row) => [row.id, row]));
 
 // Scores as they are, or adjusted for chance: what every view shows of a row that chance can be measured of.

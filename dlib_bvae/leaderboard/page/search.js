@@ -19,7 +19,7 @@ function testOf(term) {
   const plain = plainText(term), escaped = plain.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const starts = /^\d{1,4}(?!\d)/.test(plain) ? "(?<![\\w.])" : "", ends = /(?<![\w.])(\d{1,4}|\d*\.\d+)$/.test(plain) ? "(?![\\w]|\\.\\d)" : "";
   const found = new RegExp(starts + escaped + ends);
-  return (row) => found.test(row.text);
+  return (row) => found.test(textOf(row));
 }
 
 // The terms as buttons that take them away.

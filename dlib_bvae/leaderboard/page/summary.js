@@ -50,6 +50,8 @@ function linesOf(columns, found) {
 }
 const PLACES = new Map(rows.map((row, place) => [row, place])); // in the order of All scores
 
+const MOST_DRAWN = 100; // lines; of more only those in sight are in the document
+
 const GROUPS = { none: "Unsupervised", pairs: "Learns from pairs of images", labels: "Learns from labels of some images", factors: "Learns from the factors", "not stated": "Supervision not stated", reference: "Reference rows, not ranked" };
 
 function summaryOf(columns, lines) {
@@ -58,7 +60,7 @@ function summaryOf(columns, lines) {
   const several = lines.length > 1 && lines.some((line) => nOf(line) !== nOf(lines[0]));
   byId("summary-n").textContent = several || lines.length === 0 ? "" : `All: ${nOf(lines[0]) === "1" ? "1 seed" : `${nOf(lines[0])} seeds`}.`;
   return withRoles(new Tabulator("#summary-table", {
-    data: lines, index: "key", layout: "fitColumns", renderVertical: "basic", headerSortTristate: true, columnHeaderSortMulti: false, keybindings: false,
+    data: lines, index: "key", layout: "fitColumns", ...(lines.length > MOST_DRAWN ? { height: tableHeight() } : { renderVertical: "basic" }), headerSortTristate: true, columnHeaderSortMulti: false, keybindings: false,
     printAsHtml: true, printStyled: false, printRowRange: "active",
     groupBy: order.length > 1 || order[0] === "reference" ? "group" : false, groupValues: order.length > 1 ? [order] : false, groupToggleElement: false,
     groupHeader: (group) => make("span", { class: "group" }, GROUPS[group] ?? `Supervision: ${group}`), groupHeaderPrint: (group) => escaped(GROUPS[group] ?? `Supervision: ${group}`),
@@ -94,7 +96,7 @@ function nOf(line) {
 
 function nameOf(line) {
   const badges = configurationBadges(line.row);
-  return make("span", { class: "name" }, thumbnail(line.row), make("span", {}, make("button", { type: "button", class: "open", "data-row": (line.m0 ?? line.row).id }, line.name), badges.length ? under(...badges.flatMap((each) => [each, " "])) : ""));
+  return make("span", { class: "name" }, thumbnail(line.row), make("span", {}, make("button", { type: "button", class: "open", "data-row": (line.m0 ?? line.row).id, "data-line": line.key }, line.name), badges.length ? under(...badges.flatMap((each) => [each, " "])) : ""));
 }
 
 function scoreOf(row, scales) {
@@ -118,7 +120,7 @@ function makeSummary() {
   byId("summary-data").addEventListener("change", (event) => go({ data: event.target.value }));
   byId("summary-by").addEventListener("change", (event) => go({ by: event.target.value }));
   byId("summary-table").addEventListener("click", openFrom);
-  byId("summary-table").addEventListener("keydown", (event) => moveBetween(event, [...byId("summary-table").querySelectorAll(".open")]));
+  byId("summary-table").addEventListener("keydown", (event) => moveInRows(event, summaryTable, (button) => button.dataset.line));
 }
 
 // A click on a row opens it; on a score that score.
@@ -126,11 +128,4 @@ function openFrom(event) {
   const cell = event.target.closest("[data-row]") ?? event.target.closest(".tabulator-row")?.querySelector("[data-row]");
   if (!cell || String(getSelection()) !== "") return; // a text that is marked is to be copied
   go({ row: cell.dataset.row }, { step: true });
-}
-
-function moveBetween(event, buttons) {
-  const here = buttons.indexOf(document.activeElement), steps = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: buttons.length - 1 };
-  if (here < 0 || !(event.key in steps) || !buttons[steps[event.key]]) return;
-  event.preventDefault();
-  buttons[steps[event.key]].focus();
 }
