@@ -2,10 +2,10 @@
 
     python benchmarks/encoding_speed.py [--seconds=4] [--rounds=3]
 
-A β-VAE with Burgess's network is trained for --steps steps of 64 on each drawn data set, then exported. Images a second of: drawing
-the grid in order, encoding images that are in memory, and both, as the postprocessing stage does; medians over rounds. bfloat16 is
-the same weights in a network of that precision; its change is that of the posterior means of 4,096 images, in posterior standard
-deviations. Each number of threads is a process of its own. Writes results/encoding_speed.json.
+A β-VAE with Burgess's network is trained for --steps steps of 64 on each drawn data set, then exported. Images a second of:
+drawing the grid in order, encoding images that are in memory, and both, as the postprocessing stage does; medians over rounds.
+bfloat16 is the same weights in a network of that precision; its change is that of the posterior means of 4,096 images, in
+posterior standard deviations. Each number of threads is a process of its own. Writes results/encoding_speed.json.
 """
 
 from __future__ import annotations

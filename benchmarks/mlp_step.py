@@ -3,8 +3,8 @@
     python benchmarks/mlp_step.py [--batch=256] [--seconds=5] [--rounds=5]
 
 The products of the step (forward, gradient of the weights, gradient of the input) are timed at their shapes without anything
-around them, the update with gradients that are there; what is left of the step is the loss over 4,096 pixels, its gradient, biases,
-activations, sampling and feeding. Medians over rounds, each of which measures all of them. Writes results/mlp_step.json.
+around them, the update with gradients that are there; what is left of the step is the loss over 4,096 pixels, its gradient,
+biases, activations, sampling and feeding. Medians over rounds, each of which measures all of them. Writes results/mlp_step.json.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The table of the recipes that recipe.gin tries, by the loss on images that training never saw; the common recipe is its first row.
+"""The table of the recipes that recipe.gin tries, by the loss on images that training never saw; the first row is the common one.
 
     dlib_bvae_study run --study=benchmarks/recipe.gin --results_dir=runs/recipe --workers=2
     python benchmarks/recipe.py runs/recipe
