@@ -84,7 +84,8 @@ def test_value_and_gradient_of_a_batch_are_those_of_plain_numpy():
     def made(mean, log_variance):
         batch = plain.batch_of(network, mean, log_variance)
         fields = {"latent": batch.latent, "kl": batch.kl, "reconstruction": batch.reconstruction}
-        return {**fields, "categorical_kl": batch.extras["categorical_kl"]}
+        logged = {f"logged {name}": batch.measured[name] for name in ("kl", "categorical_kl")}
+        return {**fields, **logged, "categorical_kl": batch.extras["categorical_kl"]}
 
     def formula(mean, log_variance):
         parts, categorical_kl = [mean[:, :10] + np.sqrt(np.exp(log_variance[:, :10])) * noise], 0.0
@@ -96,6 +97,7 @@ def test_value_and_gradient_of_a_batch_are_those_of_plain_numpy():
         latent = np.concatenate(parts, axis=1)
         losses = plain.bernoulli(plain.IMAGES, plain.decoded(latent))
         kl = plain.kl(mean[:, :10], log_variance[:, :10])
-        return {"latent": latent, "kl": kl, "reconstruction": losses, "categorical_kl": categorical_kl}
+        fields = {"latent": latent, "kl": kl, "reconstruction": losses, "categorical_kl": categorical_kl}
+        return {**fields, "logged kl": kl.mean(), "logged categorical_kl": categorical_kl.mean()}
 
     check(made, formula, **plain.posterior(17))
