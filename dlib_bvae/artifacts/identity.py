@@ -21,6 +21,9 @@ _ADDED = {
     "model.initial_weights": "",
     "model.output_bias": "zero",
     "control_vae.beta_start": 0.0,
+    "annealed_vae.rise": 1 / 3,  # which a number of steps overrides, as all earlier versions had
+    "control_vae.rise": 0.39,
+    "joint_vae.rise": 0.27,
     "evaluation.factor_bins": 10,
     "evaluation.screened_codes": 0,
     "evaluation.sampling": "with_replacement",
@@ -34,6 +37,10 @@ _ADDED = {
 # Those whose default is another than what earlier versions did.
 _CHANGED = {
     "control_vae.beta_start": 1.0,
+    "annealed_vae.iteration_threshold": 0,
+    "control_vae.every": 0,
+    "cyclical_weight.steps": 0,
+    "joint_vae.iteration_threshold": 0,
     "evaluation.sampling": "disjoint",
     **{
         f"{name}.initializer": "glorot_uniform"

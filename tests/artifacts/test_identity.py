@@ -143,6 +143,16 @@ def test_a_study_trains_anew_what_starts_otherwise_than_in_earlier_versions():
     assert run_hash(others) == config_hash(others)
 
 
+def test_a_number_of_steps_gives_the_configuration_of_earlier_versions_and_none_another():
+    before = {"model.model": "@annealed_vae()", "annealed_vae.c_max": 25.0, "annealed_vae.iteration_threshold": 100_000}
+    today = {**before, "annealed_vae.rise": 1 / 3}
+    assert completed(before) == completed(today)
+    assert config_hash(before) == config_hash(today) == run_hash(before) == run_hash(today)
+    unbound = {"model.model": "@annealed_vae()"}  # 100,000 steps then, a third of the training today
+    assert config_hash(unbound) != run_hash(unbound) == run_hash({**unbound, "annealed_vae.iteration_threshold": 0})
+    assert run_hash({**before, "annealed_vae.rise": 0.5}) != run_hash(before)
+
+
 def test_a_name_is_the_same_on_every_machine_and_in_every_version():
     config = {"vae.beta": 4.0, "model.model": "@vae()", "a/b.c": [1, 2.5, {"k": None}], "model.random_seed": 3}
     assert config_hash(config) == "e24bcff134"

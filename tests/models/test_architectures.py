@@ -1,11 +1,13 @@
-"""Architectures: parameter counts by hand, shapes, seeds."""
+"""Architectures: parameter counts by hand, shapes, seeds; and what they compute, in plain numpy."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import plain
+from support.gradients import check
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.models import ARCHITECTURES
+from dlib_bvae.models import _ARCHITECTURES, ARCHITECTURES
 from dlib_bvae.models.architectures import (
     burgess_decoder,
     burgess_encoder,
@@ -197,3 +199,121 @@ def test_the_logits_of_a_broadcast_map_as_large_as_the_image_start_small():
     kernel = spatial_broadcast_decoder((16, 16, 1), 10, 0).output.kernel.numpy()
     bound = np.sqrt(3 / np.prod(kernel.shape[:3]))
     assert 0.99 * bound < np.abs(kernel).max() <= bound * (1 + 1e-6)
+
+
+def dense(w, x, side, count, activation=plain.relu):
+    for i in range(count):
+        kernel, bias = w[f"{side}_dense{i}"]
+        x = activation(x @ kernel + bias)
+    return x
+
+
+def posterior(w, x, hidden):
+    kernel, bias = w["encoder_posterior"]
+    mean, log_variance = np.split(dense(w, x.reshape(len(x), -1), "encoder", hidden) @ kernel + bias, 2, axis=1)
+    return {"mean": mean, "log_variance": log_variance}
+
+
+def halved(w, x, count):
+    for i in range(count):
+        x = plain.relu(plain.conv(x, *w[f"encoder_conv{i}"], stride=2))
+    return x
+
+
+def doubled(w, x, count):
+    for i in range(count):
+        x = plain.deconv(x if i == 0 else plain.relu(x), *w[f"decoder_deconv{i}"])
+    return {"logits": x}
+
+
+def block(w, x, name):
+    inner = plain.relu(plain.conv(plain.relu(x), *w[f"{name}_first"], stride=1))
+    return plain.relu(x + plain.conv(inner, *w[f"{name}_second"], stride=1))
+
+
+def plain_residual_encoder(w, x):
+    for i in range(4):
+        x = block(w, plain.conv(x, *w[f"encoder_conv{i}"], stride=2), f"encoder_block{i}")
+    return posterior(w, x, 1)
+
+
+def plain_residual_decoder(w, z):
+    x = dense(w, z, "decoder", 2).reshape(len(z), 1, 2, 128)
+    for i in range(4):
+        x = plain.deconv(block(w, x, f"decoder_block{i}"), *w[f"decoder_deconv{i}"])
+    return {"logits": x}
+
+
+def plain_mlp(w, z):
+    kernel, bias = w["decoder_dense3"]
+    return {"logits": (dense(w, z, "decoder", 3, np.tanh) @ kernel + bias).reshape(-1, 8, 16, 2)}
+
+
+def plain_broadcast(w, z, size, doublings):
+    places = np.stack(np.meshgrid(np.linspace(-1, 1, size), np.linspace(-1, 1, 2 * size), indexing="ij"), axis=-1)
+    shape = (len(z), *places.shape[:2])
+    x = np.concatenate([np.broadcast_to(z[:, None, None], (*shape, 3)), np.broadcast_to(places, (*shape, 2))], axis=-1)
+    for i in range(4):
+        x = plain.relu(plain.conv(x, *w[f"decoder_conv{i}"], stride=1))
+    for i in range(doublings - 1):
+        x = plain.relu(plain.deconv(x, *w[f"decoder_deconv{i}"]))
+    output = w["decoder_output"]
+    return {"logits": plain.deconv(x, *output) if doublings else plain.conv(x, *output, stride=1)}
+
+
+PLAIN = {
+    "burgess_encoder": lambda w, x: posterior(w, halved(w, x, 3), 2),
+    "higgins_encoder": lambda w, x: posterior(w, x, 2),
+    "fc_encoder": lambda w, x: posterior(w, x, 2),
+    "conv_encoder": lambda w, x: posterior(w, halved(w, x, 4), 1),
+    "residual_encoder": plain_residual_encoder,
+    "burgess_decoder": lambda w, z: doubled(w, dense(w, z, "decoder", 3).reshape(-1, 1, 2, 32), 3),
+    "higgins_decoder": plain_mlp,
+    "fc_decoder": plain_mlp,
+    "deconv_decoder": lambda w, z: doubled(w, dense(w, z, "decoder", 2).reshape(-1, 1, 2, 64), 4),
+    "residual_decoder": plain_residual_decoder,
+    "spatial_broadcast_decoder": lambda w, z: plain_broadcast(w, z, 8, 0),
+}
+
+
+def check_network(network, formula, given):
+    """A network with random weights and biases is the formula of them and of what it is given, and so are its gradients."""
+    rng, layers = np.random.default_rng(0), {}
+    for module in network.submodules:
+        if isinstance(module, Layer):
+            layers[module.name] = module
+    leaves = {"given": given}
+    for name, layer in layers.items():
+        spread = np.sqrt(layer.kernel.shape.num_elements() / layer.bias.shape[0])
+        leaves[f"{name} kernel"] = rng.normal(size=layer.kernel.shape) / spread
+        leaves[f"{name} bias"] = 0.1 * rng.normal(size=layer.bias.shape)
+
+    def apply(given, **weights):
+        for name, layer in layers.items():
+            layer.kernel, layer.bias = weights[f"{name} kernel"], weights[f"{name} bias"]
+        found = network(given)
+        return {"logits": found} if tf.is_tensor(found) else dict(zip(("mean", "log_variance"), found, strict=True))
+
+    def reference(given, **weights):
+        kernels = {name: weights[f"{name} kernel"] for name in layers}
+        across = {name: getattr(layer, "transposed", False) for name, layer in layers.items()}
+        w = {name: (kernel.T if across[name] else kernel, weights[f"{name} bias"]) for name, kernel in kernels.items()}
+        return formula(w, given)
+
+    check(apply, reference, along=True, **leaves)
+
+
+@pytest.mark.parametrize("name", _ARCHITECTURES["architectures"])
+def test_value_and_gradient_are_those_of_plain_numpy(name):
+    size = 16 if name.startswith(("conv", "deconv", "residual")) else 8  # as often halved as it has to be
+    shape = (size, 2 * size, 2)
+    network = ARCHITECTURES.get(name)(shape, 3, 0)
+    given = np.random.default_rng(1).normal(size=(2, *shape) if name.endswith("encoder") else (2, 3))
+    check_network(network, PLAIN[name], given)
+
+
+@pytest.mark.parametrize(("size", "doublings"), [(4, 1), (2, 2)])
+def test_value_and_gradient_of_a_smaller_broadcast_are_those_of_plain_numpy(size, doublings):
+    network = spatial_broadcast_decoder((8, 16, 2), 3, 0, broadcast_size=size)
+    formula = lambda w, z: plain_broadcast(w, z, size, doublings)
+    check_network(network, formula, np.random.default_rng(1).normal(size=(2, 3)))

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import plain
+from support.gradients import check
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.models.autoencoders import deterministic_autoencoder, quantized_autoencoder
@@ -55,3 +57,43 @@ def test_each_distance_trains_its_own_side_and_the_reconstruction_the_encoder():
         gradients = tape.gradient(value, [encoder, book], unconnected_gradients=tf.UnconnectedGradients.ZERO)
         found[name] = [bool(tf.reduce_any(tf.convert_to_tensor(gradient) != 0)) for gradient in gradients]
     assert found == {"quantization": [False, True], "commitment": [True, False], "reconstruction": [True, False]}
+
+
+def test_value_and_gradient_of_a_deterministic_batch_are_those_of_plain_numpy():
+    network = deterministic_autoencoder((16, 16, 1), 0)
+
+    def made(mean, log_variance):
+        batch = plain.batch_of(network, mean, log_variance)
+        return {"latent": batch.latent, "reconstruction": batch.reconstruction}
+
+    def formula(mean, log_variance):
+        return {"latent": mean, "reconstruction": plain.bernoulli(plain.IMAGES, plain.decoded(mean))}
+
+    check(made, formula, **plain.posterior(10))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_value_and_gradient_of_a_quantised_batch_are_those_of_plain_numpy(shared):
+    network = quantized_autoencoder((16, 16, 1), 0, num_values=5, shared=shared)
+    free = plain.posterior(10)["mean"]
+    books = np.random.default_rng(1).normal(size=(1 if shared else 10, 5))
+    rows = np.zeros(10, int) if shared else np.arange(10)
+    nearest = np.abs(free[..., None] - books[rows]).argmin(2)
+    values = books[rows, nearest]
+
+    def made(mean, codebook):
+        network.codebook = codebook
+        batch = plain.batch_of(network, mean, mean)
+        return {"mean": batch.mean, "latent": batch.latent, "reconstruction": batch.reconstruction, **batch.extras}
+
+    def formula(mean, codebook):
+        quantized, latent = codebook[rows, nearest], mean + (values - free)  # straight through
+        return {
+            "mean": quantized,
+            "latent": latent,
+            "reconstruction": plain.bernoulli(plain.IMAGES, plain.decoded(latent)),
+            "quantization": ((free - quantized) ** 2).mean(1),
+            "commitment": ((mean - values) ** 2).mean(1),
+        }
+
+    check(made, formula, mean=free, codebook=books)

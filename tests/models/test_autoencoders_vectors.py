@@ -4,6 +4,8 @@ import gin
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import plain
+from support.gradients import check
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
@@ -98,3 +100,25 @@ def test_the_codebook_starts_uniform_in_its_range_by_the_seed():
 def test_vectors_that_do_not_fill_the_code_are_refused():
     with pytest.raises(UserError, match="must be a multiple of vector_quantized_autoencoder.dim, 3, .*; got 10"):
         vector_quantized_autoencoder((16, 16, 1), 0, dim=3)
+
+
+def test_value_and_gradient_of_a_batch_are_those_of_plain_numpy(network):
+    free, book = plain.posterior(12)["mean"], np.random.default_rng(1).normal(size=(7, 3))
+    indices, values = slowly(free, book)
+
+    def made(mean, codebook):
+        network.codebook = codebook
+        batch = plain.batch_of(network, mean, mean)
+        return {"mean": batch.mean, "latent": batch.latent, "reconstruction": batch.reconstruction, **batch.extras}
+
+    def formula(mean, codebook):
+        quantized, latent = codebook[indices].reshape(4, 12), mean + (values - free)  # straight through
+        return {
+            "mean": quantized,
+            "latent": latent,
+            "reconstruction": plain.bernoulli(plain.IMAGES, plain.decoded(latent)),
+            "quantization": ((free - quantized) ** 2).mean(1),
+            "commitment": ((mean - values) ** 2).mean(1),
+        }
+
+    check(made, formula, mean=free, codebook=book)

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import plain
+from support.gradients import check
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.categorical import categorical_vae, kl_to_uniform
+from dlib_bvae.models.objectives.base import stream
 from dlib_bvae.models.objectives.joint_vae import joint_vae
 from dlib_bvae.models.vae import GaussianVAE, kl_to_standard_normal
 
@@ -69,3 +72,32 @@ def test_kl_to_uniform_runs_from_zero_to_the_logarithm_of_the_size_with_finite_g
 def test_sizes_that_are_none_are_refused(categories):
     with pytest.raises(UserError, match=r"categorical_vae.categories must be"):
         categorical_vae((16, 16, 1), 0, categories=categories)
+
+
+def test_value_and_gradient_of_a_batch_are_those_of_plain_numpy():
+    network = categorical_vae((16, 16, 1), 0, categories=[3, 4], temperature=0.37)
+    noise, draws = plain.noise((4, 10)), []
+    for place, size in enumerate((3, 4), start=1):
+        uniform = tf.random.stateless_uniform((4, size), stream(plain.KEY, place), 1e-7, 1.0).numpy().astype(float)
+        draws.append(-np.log(-np.log(uniform)))
+
+    def made(mean, log_variance):
+        batch = plain.batch_of(network, mean, log_variance)
+        fields = {"latent": batch.latent, "kl": batch.kl, "reconstruction": batch.reconstruction}
+        logged = {f"logged {name}": batch.measured[name] for name in ("kl", "categorical_kl")}
+        return {**fields, **logged, "categorical_kl": batch.extras["categorical_kl"]}
+
+    def formula(mean, log_variance):
+        parts, categorical_kl = [mean[:, :10] + np.sqrt(np.exp(log_variance[:, :10])) * noise], 0.0
+        for logits, gumbel in zip(np.split(mean[:, 10:], [3], axis=1), draws, strict=True):
+            p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+            categorical_kl = categorical_kl + (p * np.log(p * p.shape[1])).sum(1)
+            relaxed = (p * np.exp(gumbel)) ** (1 / 0.37)
+            parts.append(relaxed / relaxed.sum(1, keepdims=True))
+        latent = np.concatenate(parts, axis=1)
+        losses = plain.bernoulli(plain.IMAGES, plain.decoded(latent))
+        kl = plain.kl(mean[:, :10], log_variance[:, :10])
+        fields = {"latent": latent, "kl": kl, "reconstruction": losses, "categorical_kl": categorical_kl}
+        return {**fields, "logged kl": kl.mean(), "logged categorical_kl": categorical_kl.mean()}
+
+    check(made, formula, **plain.posterior(17))

@@ -1,8 +1,10 @@
-"""Layers against TensorFlow's own operations."""
+"""Layers against TensorFlow's own operations and, with their gradients, against plain numpy."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import plain
+from support.gradients import check
 
 from dlib_bvae.models.layers import Conv, Deconv, Dense, initial_weights, one_channel_deconv, posterior_of, shape_of
 
@@ -101,3 +103,34 @@ def test_known_sizes_are_numbers():
     tf.function(lambda x: found.append(shape_of(x)), input_signature=[tf.TensorSpec([None, 3])])(tf.zeros([2, 3]))
     assert found[0][1] == 3
     assert tf.is_tensor(found[0][0])
+
+
+def check_layer(layer, x, reference):
+    """A layer with random weights and biases is `reference` of (x, kernel, bias), and so are its gradients."""
+    rng = np.random.default_rng(0)
+    kernel, bias = rng.normal(size=layer.kernel.shape), rng.normal(size=layer.bias.shape)
+
+    def apply(x, kernel, bias):
+        layer.kernel, layer.bias = kernel, bias
+        return {"y": layer(x)}
+
+    check(
+        apply, lambda x, kernel, bias: {"y": reference(x, kernel, bias)}, x=rng.normal(size=x), kernel=kernel, bias=bias
+    )
+
+
+@pytest.mark.parametrize(("inputs", "width"), [(5, 3), (3, 5)])
+def test_value_and_gradient_of_a_dense_layer_are_those_of_plain_numpy(inputs, width):
+    product = lambda x, kernel, bias: x @ (kernel if inputs > width else kernel.T) + bias
+    check_layer(Dense("dense", inputs, width, 2.0, 0), (4, inputs), product)
+
+
+@pytest.mark.parametrize(("size", "stride"), [(4, 2), (2, 2), (3, 1), (5, 1)])
+def test_value_and_gradient_of_a_convolution_are_those_of_plain_numpy(size, stride):
+    layer = Conv("conv", 2, 3, 2.0, 0, size, stride)
+    check_layer(layer, (2, 4, 6, 2), lambda x, kernel, bias: plain.conv(x, kernel, bias, stride))
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_value_and_gradient_of_a_transposed_convolution_are_those_of_plain_numpy(width):
+    check_layer(Deconv("deconv", 3, width, 2.0, 0), (2, 2, 3, 3), plain.deconv)

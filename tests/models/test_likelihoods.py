@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import plain
+from support.gradients import check
 from support.methods import defaults
 
 from dlib_bvae.errors import UserError
@@ -144,3 +146,46 @@ def test_only_the_optimal_variance_ties_the_images_of_a_batch_together():
     assert [defaults(kind) for kind in kinds[1:]] == [{"sigma": 1.0}, {"least": -6.0}, {"least": -6.0}]
     assert bernoulli_loss().measured(IMAGES, LOGITS) == {}
     np.testing.assert_allclose(bernoulli_loss().mean_image(LOGITS), MEANS, rtol=1e-5)
+
+
+SMALL = {"images": IMAGES[:, :2, :3, :1], "logits": 2 * LOGITS[:, :2, :3, :1]}
+
+
+def loss_of(likelihood):
+    return lambda images, logits: {"loss": likelihood.negative_log_likelihood(images, logits)}
+
+
+def gaussian_formula(images, logits, sigma):
+    errors = (images - plain.sigmoid(logits)) ** 2
+    return {"loss": (0.5 * errors / sigma**2 + np.log(sigma) + 0.5 * np.log(2 * np.pi)).sum((1, 2, 3))}
+
+
+def test_value_and_gradient_of_the_bernoulli_loss_are_those_of_the_formula():
+    check(loss_of(bernoulli_loss()), lambda images, logits: {"loss": plain.bernoulli(images, logits)}, **SMALL)
+
+
+def test_value_and_gradient_of_the_gaussian_loss_are_those_of_the_formula():
+    check(loss_of(gaussian_loss(0.37)), lambda images, logits: gaussian_formula(images, logits, 0.37), **SMALL)
+
+
+def test_value_and_gradient_of_the_learned_sigma_are_those_of_the_formula():
+    likelihood = sigma_loss(least=-1.3)
+
+    def loss(images, logits, free):
+        likelihood.free = free
+        return loss_of(likelihood)(images, logits)
+
+    formula = lambda images, logits, free: gaussian_formula(images, logits, np.exp(-1.3) * (1 + np.exp(free + 1.3)))
+    check(loss, formula, **SMALL, free=np.array(-0.6))
+
+
+def test_value_and_gradient_of_the_optimal_sigma_are_those_of_the_formula_with_that_sigma():
+    mean_square = ((SMALL["images"] - plain.sigmoid(SMALL["logits"].astype(float))) ** 2).mean()
+    sigma = np.exp(-1.3) * (1 + np.sqrt(mean_square) * np.exp(1.3))
+    formula = lambda images, logits: gaussian_formula(images, logits, sigma)
+    check(loss_of(optimal_sigma_loss(least=-1.3)), formula, **SMALL)
+
+
+@pytest.mark.parametrize("likelihood", [bernoulli_loss(), gaussian_loss(0.37)])
+def test_the_mean_image_is_the_logistic_function_of_the_logits(likelihood):
+    check(lambda x: {"mean": likelihood.mean_image(x)}, lambda x: {"mean": plain.sigmoid(x)}, x=SMALL["logits"])

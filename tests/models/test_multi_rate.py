@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import plain
+from support.gradients import check
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.multi_rate import Gate, Rate, multi_rate_vae
+from dlib_bvae.models.objectives.base import stream
 from dlib_bvae.models.objectives.mr_vae import mr_vae
 from dlib_bvae.models.vae import GaussianVAE
 
@@ -72,3 +75,45 @@ def test_the_codes_are_those_of_the_rate_that_is_set():
 def test_a_range_that_is_none_is_refused(settings):
     with pytest.raises(UserError, match="beta_low < beta_high and beta within"):
         multi_rate_vae((16, 16, 1), 0, **settings)
+
+
+@pytest.mark.parametrize("decoder", [False, True])
+def test_value_and_gradient_of_a_gate_are_those_of_the_formula(decoder):
+    rng, rate = np.random.default_rng(0), Rate()
+    gate = Gate(3, decoder, rate)
+
+    def gated(y, log_beta, slope, offset):
+        rate.value, gate.slope, gate.offset = log_beta, slope, offset
+        return {"y": gate(y)}
+
+    def formula(y, log_beta, slope, offset):
+        level = log_beta * slope + offset
+        scale = np.sqrt(1 - np.exp(level) + 1e-8) if decoder else 1 / (1 + np.exp(-level))
+        return {"y": y * scale[:, None, None]}
+
+    offset = np.array([-1.9, -2.6, -3.1])  # all levels are below 0, where the decoder's gates have their formula
+    check(
+        gated, formula, y=rng.normal(size=(2, 2, 2, 3)), log_beta=[[-1.3], [0.6]], slope=[0.7, -0.9, 1.1], offset=offset
+    )
+
+
+def test_value_and_gradient_of_a_batch_are_those_of_plain_numpy():
+    network = multi_rate_vae((16, 16, 1), 0, beta_low=0.3, beta_high=7.1)
+    noise = plain.noise((4, 10))
+    place = tf.random.stateless_uniform([4], stream(plain.KEY, 1), -1.0, 1.0).numpy().astype(float)
+    middle, half = (np.log(7.1) + np.log(0.3)) / 2, (np.log(7.1) - np.log(0.3)) / 2
+
+    def made(mean, log_variance):
+        batch = plain.batch_of(network, mean, log_variance)
+        return {"latent": batch.latent, "kl": batch.kl, "reconstruction": batch.reconstruction, **batch.extras}
+
+    def formula(mean, log_variance):
+        latent = mean + np.sqrt(np.exp(log_variance)) * noise
+        losses = plain.bernoulli(plain.IMAGES, plain.decoded(latent))
+        beta = np.exp(middle + half * place)
+        return {"latent": latent, "kl": plain.kl(mean, log_variance), "reconstruction": losses, "beta": beta}
+
+    check(made, formula, **plain.posterior(10))
+    with network.at(tf.constant([0.3, 7.1, 1.0])):  # log β uniform in this range has unit variance then
+        standardised = network._rate.value.numpy().ravel()
+    np.testing.assert_allclose(standardised, np.sqrt(3) * np.array([-1, 1, -middle / half]), rtol=1e-5)

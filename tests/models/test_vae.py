@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support import plain
+from support.gradients import check
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.architectures import fc_decoder, fc_encoder
@@ -120,3 +122,18 @@ def test_what_a_likelihood_measures_is_logged(network):
     other = GaussianVAE((16, 16, 1), 0)
     other.likelihood = gaussian_loss(0.5)
     assert float(other.batch(IMAGES, tf.constant([0, 1])).measured["sigma"]) == pytest.approx(0.5)
+
+
+def test_value_and_gradient_of_a_batch_are_those_of_plain_numpy():
+    noise = plain.noise((4, 10))
+
+    def made(mean, log_variance):
+        batch = plain.batch_of(GaussianVAE((16, 16, 1), 0), mean, log_variance)
+        return {"latent": batch.latent, "kl": batch.kl, "reconstruction": batch.reconstruction}
+
+    def formula(mean, log_variance):
+        latent = mean + np.sqrt(np.exp(log_variance)) * noise
+        losses = plain.bernoulli(plain.IMAGES, plain.decoded(latent))
+        return {"latent": latent, "kl": plain.kl(mean, log_variance), "reconstruction": losses}
+
+    check(made, formula, **plain.posterior(10))

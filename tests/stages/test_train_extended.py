@@ -71,6 +71,12 @@ def test_where_the_schedule_knows_the_total_the_identity_says_so(ten_steps, tmp_
     assert "trained already" in capsys.readouterr().out
 
 
+def test_where_the_loss_knows_the_total_the_identity_says_so(ten_steps, tmp_path):
+    for steps in (10, 20):
+        run = ten_steps(tmp_path / "run", CONSTANT, "model.model = @annealed_vae()", STEPS.format(steps))
+    assert read_identity(run / "train", "train").parameters["continued_from"] == [10]
+
+
 def test_the_finished_training_is_used_until_the_longer_one_is_there(ten_steps, tmp_path, capsys):
     run = ten_steps(tmp_path / "run", CONSTANT)
     before = results_of(run)

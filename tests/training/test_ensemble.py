@@ -114,10 +114,17 @@ def test_so_does_a_member_of_an_ensemble_that_xla_compiles():
 
 
 @pytest.mark.parametrize(
-    ("name", "way"), [("factor_vae", "loop"), ("factor_vae", "fused"), ("control_vae", "fused"), ("ada_gvae", "fused")]
+    ("name", "way"),
+    [
+        ("factor_vae", "loop"),
+        ("factor_vae", "fused"),
+        ("control_vae", "fused"),
+        ("annealed_vae", "fused"),
+        ("ada_gvae", "fused"),
+    ],
 )
-def test_so_do_discriminators_controllers_and_pairs(name, way):
-    parameters = {"width": 16, "depth": 2} if name == "factor_vae" else {}
+def test_so_do_discriminators_controllers_capacities_and_pairs(name, way):
+    parameters = {"factor_vae": {"width": 16, "depth": 2}, "annealed_vae": {"rise": 0.03}}.get(name, {})
     together = [make(seed, name, feed=feed, **parameters) for seed, feed in ((0, MemoryFeed), (1, StreamFeed))]
     run(Ensemble(together, way), together)
     for seed, one in enumerate(together):

@@ -7,6 +7,8 @@ import pytest
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines.linear import pca
+from dlib_bvae.models.objectives.annealed_vae import annealed_vae
+from dlib_bvae.models.objectives.base import cyclical_weight
 from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.registry import ADDITION, EXECUTION, LABEL, SEED, kind_of
@@ -145,3 +147,16 @@ def test_a_callback_says_whether_it_depends_on_the_number_of_steps():
     assert [kind.of_total for kind in (Divergence, Validation, Curve, Measured)] == [False, True, True, True]
     assert depends_on_total(settings, [Divergence(5)]) is False
     assert depends_on_total(settings, [Divergence(5), Measured()]) is True
+
+
+@pytest.mark.parametrize(
+    ("objective", "expected"),
+    [
+        (annealed_vae(), True),
+        (annealed_vae(iteration_threshold=7), False),
+        (vae(beta=cyclical_weight()), True),
+        (vae(beta=cyclical_weight(steps=8)), False),
+    ],
+)
+def test_an_objective_says_whether_it_depends_on_the_number_of_steps(objective, expected):
+    assert depends_on_total(TrainingSettings(objective), [Divergence(5)]) is expected

@@ -20,7 +20,8 @@ class Batch:
 
     mean, log_variance, latent: float32 (batch, latents), the posterior and a sample of it.
     reconstruction: negative log-likelihood, float32 (batch,). kl: KL(q(z|x) ‖ N(0, I)), float32 (batch,); None where the
-    encoder is deterministic. key: int64 (2,), the seed of this batch's noise. step: int64 (), 0 at the first.
+    encoder is deterministic. key: int64 (2,), the seed of this batch's noise. step: int64 (), 0 at the first. total: how many
+    steps the training takes, which schedules that are fractions of it need.
     second: the second batch that Wants asked for, float32 (batch, H, W, C). factors: its labels, int64 (batch, factors).
     encode: the network's, observations → posterior. extras: what one kind of network gives its own objectives,
     float32. measured: scalars that are logged with the terms; an objective may add to it.
@@ -33,6 +34,7 @@ class Batch:
     kl: tf.Tensor
     key: tf.Tensor = None
     step: tf.Tensor = None
+    total: int = 0
     second: tf.Tensor = None
     factors: tf.Tensor = None
     encode: Any = None
@@ -82,6 +84,11 @@ class Objective(tf.Module):
         """What training learns of the factors besides the images (see Wants)."""
         return self.wants.supervision
 
+    @property
+    def of_total(self) -> bool:
+        """Whether its loss depends on the number of steps of the training (Batch.total): one of its weights or spans does."""
+        return any(each.of_total for each in vars(self).values() if isinstance(each, (Weight, Span)))
+
     def build(self, num_latent: int, data: ImageData, seed: int) -> None:
         """Makes what depends on the network or the data set; called once, before the first step."""
 
@@ -93,7 +100,8 @@ class Objective(tf.Module):
         """The weight in the attribute `name` (see check_weight) at this step; logs it where it changes."""
         value = getattr(self, name)
         if isinstance(value, Weight):
-            value = batch.measured[name] = value(batch.step)
+            given = (batch.step, batch.total) if value.of_total else (batch.step,)
+            value = batch.measured[name] = value(*given)
         return value
 
     def terms(self, batch: Batch) -> dict[str, tf.Tensor]:
@@ -115,12 +123,40 @@ def shown_images(data: ImageData) -> int:
     return data.num_images if weights is None else int(np.count_nonzero(weights))
 
 
+class Span:
+    """A part of the training from its beginning on: the fraction `rise` of all steps, or so many steps where they are not 0.
+
+    Raises UserError unless the parameter `rise` of `method` is in 0 … 1 and not 0, and that of the steps, called `name`, >= 0.
+    """
+
+    def __init__(self, method: str, rise: float, name: str, steps: int):
+        check_integer(f"{method}.{name}", steps, 0)
+        self.rise = check_number(f"{method}.rise", check_positive(f"{method}.rise", rise), most=1)
+        self.steps = steps
+
+    @property
+    def of_total(self) -> bool:
+        """Whether it is a fraction of the training."""
+        return not self.steps
+
+    def length(self, total: int) -> float:
+        """Steps, of a training of `total`."""
+        assert self.steps or total, "the batch does not say how many steps the training takes"
+        return float(self.steps or self.rise * total)
+
+    def done(self, batch: Batch) -> tf.Tensor:
+        """How much of it lies before this step, float32 () in 0 … 1."""
+        return tf.minimum(tf.cast(batch.step, tf.float32) / self.length(batch.total), 1.0)
+
+
 class Weight(abc.ABC):
-    """A weight >= 0 that depends on the step alone."""
+    """A weight >= 0 that depends on the step alone, or on the number of steps too where `of_total` says so."""
+
+    of_total = False
 
     @abc.abstractmethod
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """int64 (), 0 at the first step → float32 ()."""
+    def __call__(self, step: tf.Tensor, total: int = 0) -> tf.Tensor:
+        """int64 (), 0 at the first step, and the number of steps of the training → float32 ()."""
 
 
 @gin.configurable
@@ -137,7 +173,7 @@ class linear_weight(Weight):
         check_integer("linear_weight.start", start, 0)
         self.steps, self.start = steps, start
 
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+    def __call__(self, step: tf.Tensor, total: int = 0) -> tf.Tensor:
         """See Weight."""
         risen = tf.clip_by_value(tf.cast(step - self.start, tf.float32) / self.steps, 0.0, 1.0)
         return self.first + (self.last - self.first) * risen
@@ -155,31 +191,34 @@ class logistic_weight(Weight):
         check_integer("logistic_weight.middle", middle, 0)
         self.middle, self.width = middle, check_positive("logistic_weight.width", width)
 
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+    def __call__(self, step: tf.Tensor, total: int = 0) -> tf.Tensor:
         """See Weight."""
         return self.last * tf.sigmoid(tf.cast(step - self.middle, tf.float32) / self.width)
 
 
 @gin.configurable
 class cyclical_weight(Weight):
-    """`cycles` equal cycles over `steps` steps, then `last` (cyclical annealing; Fu et al. 2019).
+    """`cycles` equal cycles over the training, or over `steps` steps and then `last` (cyclical annealing; Fu et al. 2019).
 
     A cycle rises linearly from `first` to `last` over its fraction `rise`, in 0 … 1, and stays there. first, last: >= 0.
+    steps: over which the cycles are; 0: all of the training.
     """
 
-    def __init__(self, last: float = 1.0, first: float = 0.0, steps: int = 100_000, cycles: int = 4, rise: float = 0.5):
+    def __init__(self, last: float = 1.0, first: float = 0.0, steps: int = 0, cycles: int = 4, rise: float = 0.5):
         self.last = check_number("cyclical_weight.last", last, 0)
         self.first = check_number("cyclical_weight.first", first, 0)
         check_integer("cyclical_weight.cycles", cycles, 1)
-        check_integer("cyclical_weight.steps", steps, cycles)
-        self.steps, self.cycles, self.rise = steps, cycles, check_number("cyclical_weight.rise", rise, 0, 1)
+        check_integer("cyclical_weight.steps", steps, cycles if steps else 0)
+        self.steps, self.of_total, self.cycles = steps, not steps, cycles
+        self.rise = check_number("cyclical_weight.rise", rise, 0, 1)
 
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+    def __call__(self, step: tf.Tensor, total: int = 0) -> tf.Tensor:
         """See Weight."""
         # Integers, so that a cycle begins at the same step everywhere.
-        done = tf.cast(step * self.cycles % self.steps, tf.float32) / self.steps
+        steps = self.steps or total
+        done = tf.cast(step * self.cycles % steps, tf.float32) / steps
         risen = tf.minimum(done / self.rise, 1.0) if self.rise else tf.ones([])
-        return tf.where(step < self.steps, self.first + (self.last - self.first) * risen, self.last)
+        return tf.where(step < steps, self.first + (self.last - self.first) * risen, self.last)
 
 
 def check_weight(name: str, value: object) -> float | Weight:

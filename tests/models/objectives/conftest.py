@@ -26,6 +26,6 @@ def make_batch():
             "step": np.array(0, np.int64),
         }
         tensors = {name: tf.constant(value) for name, value in given.items()}
-        return Batch(**{**tensors, **fields})
+        return Batch(**{**tensors, "total": 100, **fields})
 
     return make

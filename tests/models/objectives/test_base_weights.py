@@ -40,6 +40,18 @@ def test_cycles_are_those_of_the_paper(steps, cycles, rise):
     assert values(weight, [steps, steps + 1]) == [2.0, 2.0]
 
 
+@pytest.mark.parametrize("total", [40, 4_000])
+def test_cycles_are_spread_over_the_training_unless_it_is_said_how_many_steps_they_take(total):
+    over_all, over_steps = cyclical_weight(last=3.0), cyclical_weight(last=3.0, steps=40)
+    eighth = total // 8
+    found = [
+        float(over_all(tf.constant(step, tf.int64), total)) for step in (0, eighth // 5, eighth, 2 * eighth, total - 1)
+    ]
+    assert found == pytest.approx([0.0, 0.6, 3.0, 0.0, 3.0])
+    assert (over_all.of_total, over_steps.of_total) == (True, False)
+    assert float(over_steps(tf.constant(1, tf.int64), total)) == pytest.approx(0.6)
+
+
 def test_gin_gives_a_schedule_to_a_weight():
     files = ["gin/models/beta_vae.gin", "gin/models/burgess_conv.gin", "gin/models/cyclical_beta.gin"]
     with configuration(files, ["cyclical_weight.last = 2.5"], REGISTRIES):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.gradients import check_terms
 from support.methods import defaults
 
 from dlib_bvae.datasets.dummy import DummyData
@@ -27,14 +28,13 @@ def test_stratified_weights_of_a_batch_that_is_too_large_are_refused():
         stratified_weights(9, 8)
 
 
-def slow_log_density(batch, images, estimator):
-    z, mean, log_variance = (x.numpy().astype(float) for x in (batch.latent, batch.mean, batch.log_variance))
+def slow_log_density(z, mean, log_variance, images, estimator):
     count, latents = z.shape
-    weights = (
-        stratified_weights(count, images)
-        if estimator == "stratified"
-        else np.full((count, count), 1 / (count * images))
-    )
+    weights = np.full((count, count), 1 / (count * images))
+    if estimator == "stratified":
+        weights = np.full((count, count), 1 / (count - 1))
+        for i in range(count):
+            weights[i, i], weights[i, (i + 1) % count] = 1 / images, (1 / (count - 1) - 1 / images)
     joint, marginals = np.zeros(count), np.zeros(count)
     for i in range(count):
         densities = np.zeros((count, latents))
@@ -54,20 +54,33 @@ def test_it_agrees_with_slow_loops(make_batch, estimator):
     batch = make_batch(7, 3)
     method = beta_tc_vae(beta=4.0, estimator=estimator)
     method.build(3, DummyData(), 0)
-    joint, marginals = slow_log_density(batch, 512, estimator)
+    z, mean, log_variance = (x.numpy().astype(float) for x in (batch.latent, batch.mean, batch.log_variance))
+    joint, marginals = slow_log_density(z, mean, log_variance, 512, estimator)
     terms = method.terms(batch)
     constant = np.log(512) if estimator == "weighted" else 0.0
     logged = {name: float(value) for name, value in batch.measured.items()}
     expected = (joint - marginals).mean() - 2 * constant
     assert logged["minibatch_total_correlation"] == pytest.approx(expected, rel=1e-4, abs=1e-4)
     assert float(terms["weighted_total_correlation"]) == pytest.approx(3 * (joint - marginals).mean(), rel=1e-4)
-    z, mean, log_variance = (x.numpy().astype(float) for x in (batch.latent, batch.mean, batch.log_variance))
     posterior = -0.5 * ((z - mean) ** 2 / np.exp(log_variance) + log_variance + np.log(2 * np.pi)).sum(1)
     prior = -0.5 * (z**2 + np.log(2 * np.pi)).sum(1)
     information, dimensions = (posterior - joint).mean() - constant, (marginals - prior).mean() + 3 * constant
     assert logged["minibatch_index_code_information"] == pytest.approx(information, rel=1e-4)
     assert logged["minibatch_dimension_wise_kl"] == pytest.approx(dimensions, rel=1e-4)
     assert sum(logged.values()) == pytest.approx((posterior - prior).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("estimator", ["weighted", "stratified"])
+def test_value_and_gradient_are_those_of_the_formula(make_batch, estimator):
+    method = beta_tc_vae(beta=3.7, estimator=estimator)
+    method.build(3, DummyData(), 0)
+
+    def formula(b):
+        joint, marginals = slow_log_density(b.latent, b.mean, b.log_variance, 512, estimator)
+        elbo = {"reconstruction": b.reconstruction.mean(), "weighted_kl": b.kl.mean()}
+        return {**elbo, "weighted_total_correlation": 2.7 * (joint - marginals).mean()}
+
+    check_terms(method, formula, make_batch(4))
 
 
 def test_what_is_logged_has_no_constant_and_the_bias_that_is_said_of_it():

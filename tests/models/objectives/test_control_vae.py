@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.gradients import check_terms
 from support.methods import defaults
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.objectives.base import Batch
 from dlib_bvae.models.objectives.control_vae import control_vae
 
 
@@ -64,10 +66,49 @@ def test_the_controller_survives_extreme_errors(kl):
     assert 1.0 <= float(beta) <= 100.0
 
 
+def set_points(method, steps, total=0):
+    batches = [Batch(*[None] * 5, step=tf.constant(step, tf.int64), total=total) for step in steps]
+    return [float(method.set_point(batch)) for batch in batches]
+
+
 def test_the_set_point_rises_in_steps_up_to_its_end():
-    method = control_vae(c_max=1.0, c_start=0.5, c_step=0.15, every=10)
-    got = [float(method.set_point(tf.constant(step, tf.int64))) for step in (0, 9, 10, 25, 1000)]
+    got = set_points(control_vae(c_max=1.0, c_start=0.5, c_step=0.15, every=10), (0, 9, 10, 25, 1000))
     assert got == pytest.approx([0.5, 0.5, 0.65, 0.8, 1.0])
+
+
+@pytest.mark.parametrize("total", [400, 40_000, 300_000])
+def test_it_rises_over_a_fraction_of_any_training(total):
+    method = control_vae(c_max=1.0, c_start=0.5, c_step=0.15, rise=0.5)  # four rises, the last one smaller
+    eighth = total // 8
+    steps = (0, eighth - 1, eighth, 2 * eighth, 3 * eighth, 4 * eighth - 1, 4 * eighth, total - 1)
+    assert set_points(method, steps, total) == pytest.approx([0.5, 0.5, 0.65, 0.8, 0.95, 0.95, 1.0, 1.0])
+
+
+def test_the_authors_number_of_steps_is_the_fraction_of_theirs():
+    steps = [0, 4_999, 5_000, 250_000, 584_999, 585_000, 1_499_999]
+    ours, theirs = set_points(control_vae(), steps, 1_500_000), set_points(control_vae(every=5_000), steps)
+    assert ours == theirs == pytest.approx([0.5, 0.5, 0.65, 8.0, 17.9, 18.0, 18.0])
+    assert set_points(control_vae(), [3_900, 9_999], 10_000) == [18.0, 18.0]
+    assert (control_vae().of_total, control_vae(every=5_000).of_total) == (True, False)
+
+
+@pytest.mark.parametrize("given", [{"c_step": 0.0}, {"c_max": 0.5}])
+def test_a_set_point_that_has_nowhere_to_rise_stays(given):
+    assert set_points(control_vae(**given), [0, 50, 99], 100) == [0.5] * 3
+    assert set_points(control_vae(every=10, **given), [0, 50, 99]) == [0.5] * 3
+
+
+@pytest.mark.parametrize("before", [1.0, 0.2])  # above and below beta_min, where the integral stands
+def test_value_and_gradient_are_those_of_the_formula(make_batch, before):
+    batch = make_batch(4, step=tf.constant(20, tf.int64))
+    error = 0.5 + 2 * 0.3 - np.mean(batch.kl)
+    beta = 0.7 / (1 + np.exp(error)) - (0.37 * error if before == 1.0 else 0.0) + 0.6
+    assert 0.6 < beta < 5.0
+    check_terms(
+        control_vae(c_step=0.3, every=10, kp=0.7, ki=-0.37, beta_min=0.6, beta_max=5.0, beta_start=before),
+        lambda b: {"reconstruction": b.reconstruction.mean(), "weighted_kl": beta * b.kl.mean()},
+        batch,
+    )
 
 
 def test_no_gradient_goes_through_the_controller(make_batch):
@@ -104,7 +145,8 @@ def test_the_terms_are_weighted_by_what_the_controller_says(make_batch):
 
 def test_its_defaults_are_the_paper_s_for_dsprites():
     found = defaults(control_vae)
-    assert (found["c_max"], found["c_start"], found["c_step"], found["every"]) == (18.0, 0.5, 0.15, 5_000)
+    assert (found["c_max"], found["c_start"], found["c_step"], found["every"]) == (18.0, 0.5, 0.15, 0)
+    assert found["rise"] == 117 * 5_000 / 1_500_000
     assert (found["kp"], found["ki"], found["beta_min"], found["beta_max"]) == (0.01, -0.001, 1.0, 100.0)
 
 
@@ -117,8 +159,8 @@ def test_a_number_below_zero_is_refused(name):
 
 def test_equal_bounds_and_a_controller_without_an_integral_are_allowed():
     assert control_vae(beta_min=2.0, beta_max=2.0, ki=0.0, every=1).beta_max == 2.0
-    with pytest.raises(UserError, match="control_vae.every must be an integer >= 1"):
-        control_vae(every=0)
+    with pytest.raises(UserError, match="control_vae.every must be an integer >= 0"):
+        control_vae(every=-1)
 
 
 def test_the_integral_stands_only_below_the_least_weight_not_at_it():

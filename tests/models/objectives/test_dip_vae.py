@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.gradients import check_terms
 from support.methods import defaults
 
 from dlib_bvae.errors import UserError
@@ -46,3 +47,18 @@ def test_its_defaults_are_the_study_s_and_others_are_checked():
     dip_vae(lambda_d_factor=0.0)
     with pytest.raises(UserError, match="dip_vae.lambda_d_factor must be a finite number >= 0"):
         dip_vae(lambda_d_factor=-1e-9)
+
+
+@pytest.mark.parametrize("dip_type", ["i", "ii"])
+def test_value_and_gradient_are_those_of_the_formula(make_batch, dip_type):
+    def formula(b):
+        covariance = np.cov(b.mean.T, bias=True) + (dip_type == "ii") * np.diag(np.exp(b.log_variance).mean(0))
+        outside = ~np.eye(3, dtype=bool)
+        return {
+            "reconstruction": b.reconstruction.mean(),
+            "weighted_kl": b.kl.mean(),
+            "off_diagonal": 0.6 * (covariance[outside] ** 2).sum(),
+            "diagonal": 0.6 * 3.7 * ((np.diag(covariance) - 1) ** 2).sum(),
+        }
+
+    check_terms(dip_vae(lambda_od=0.6, lambda_d_factor=3.7, dip_type=dip_type), formula, make_batch(4))

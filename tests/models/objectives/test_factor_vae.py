@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.gradients import check_terms
 from support.methods import defaults
 
 from dlib_bvae.datasets.dummy import DummyData
@@ -40,6 +41,17 @@ def test_the_terms_agree_with_numpy(make_batch):
     expected = 7 * (logits[:, 0] - logits[:, 1]).mean()
     assert float(terms["weighted_total_correlation"]) == pytest.approx(expected, rel=1e-4)
     assert float(terms["weighted_kl"]) == pytest.approx(np.mean(batch.kl), rel=1e-5)
+
+
+def test_value_and_gradient_are_those_of_the_formula(make_batch):
+    method = build(gamma=3.7)
+
+    def formula(b):
+        logits = slow_logits(method, b.latent)
+        elbo = {"reconstruction": b.reconstruction.mean(), "weighted_kl": b.kl.mean()}
+        return {**elbo, "weighted_total_correlation": 3.7 * (logits[:, 0] - logits[:, 1]).mean()}
+
+    check_terms(method, formula, make_batch(4))
 
 
 def test_every_latent_is_permuted_by_itself_and_reproducibly():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.gradients import check_terms
 from support.methods import defaults
 
 from dlib_bvae.errors import UserError
@@ -75,3 +76,15 @@ def test_it_logs_the_distance_and_draws_its_pairs_from_the_batch_s_key(make_batc
     expected = support_distance(batch.mean, draw_pairs(6, 3, stream(batch.key, 1)))
     assert float(batch.measured["support_distance"]) == pytest.approx(float(expected))
     assert float(hfs(pairs=3).terms(other)["weighted_support_distance"]) != float(expected)
+
+
+def test_value_and_gradient_are_those_of_the_formula(make_batch):
+    def formula(b):
+        distance = 0.0
+        for one, other in [(0, 1), (0, 2), (1, 2)]:
+            first, second = ((b.mean[:, c, None] - b.mean[None, :, c]) ** 2 for c in (one, other))
+            distance += (first[:, None] + second[None]).min(axis=2).max()
+        weighted = {"weighted_kl": 0.6 * b.kl.mean(), "weighted_support_distance": 3.7 * distance}
+        return {"reconstruction": b.reconstruction.mean(), **weighted}
+
+    check_terms(hfs(gamma=3.7, beta=0.6), formula, make_batch(4))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.gradients import check_terms
 from support.methods import defaults
 
 from dlib_bvae.errors import UserError
@@ -74,3 +75,13 @@ def test_the_bounds_of_the_weights():
     with pytest.raises(UserError, match="wae_mmd.lambda_ must be a finite number >= 0"):
         wae_mmd(lambda_=-1e-9)
     assert np.isfinite(squared_mmd(tf.zeros([2, 2]), tf.ones([2, 2])))
+
+
+def test_value_and_gradient_are_those_of_the_formula(make_batch):
+    batch = make_batch(4)
+    prior = tf.random.stateless_normal([4, 3], stream(batch.key, 1)).numpy().astype(float)
+    elbo = lambda b: {"reconstruction": b.reconstruction.mean(), "weighted_kl": 0.7 * b.kl.mean()}
+    weighted = lambda b, weight: {"weighted_mmd": weight * slow_mmd(b.latent, prior)}
+    check_terms(info_vae(alpha=0.3, lambda_=3.7), lambda b: {**elbo(b), **weighted(b, 3.0)}, batch)
+    formula = lambda b: {"reconstruction": b.reconstruction.mean(), **weighted(b, 3.7)}
+    check_terms(wae_mmd(lambda_=3.7), formula, batch)

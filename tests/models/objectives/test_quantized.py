@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.gradients import check_terms
 from support.methods import defaults
 
 from dlib_bvae.datasets.dummy import DummyData
@@ -49,3 +50,27 @@ def test_a_weight_below_zero_is_refused(kind, name):
     kind(**{name: 0.0})
     with pytest.raises(UserError, match=f"{kind.__name__}.{name} must be a finite number >= 0"):
         kind(**{name: -1e-9})
+
+
+@pytest.mark.parametrize("kind", [qlae, vq_vae, factor_qvae])
+def test_value_and_gradient_are_those_of_the_formula(kind, make_batch):
+    sizes = {"gamma": 3.7, "width": 8, "depth": 1} if kind is factor_qvae else {}
+    method = kind(lambda_quantize=0.37, lambda_commit=0.6, **sizes)
+    method.build(3, DummyData(), 0)
+
+    def formula(b):
+        terms = {
+            "reconstruction": b.reconstruction.mean(),
+            "quantization": 16 * 16 * 0.37 * b.quantization.mean(),
+            "commitment": 16 * 16 * 0.6 * b.commitment.mean(),
+        }
+        if kind is not factor_qvae:
+            return terms
+        (hidden,), output = method.discriminator.hidden, method.discriminator.output
+        kernels = [layer.kernel.numpy().T if layer.transposed else layer.kernel.numpy() for layer in (hidden, output)]
+        activation = b.latent @ kernels[0]
+        logits = np.where(activation > 0, activation, 0.2 * activation) @ kernels[1]
+        return {**terms, "weighted_total_correlation": 3.7 * (logits[:, 0] - logits[:, 1]).mean()}
+
+    extras = {"quantization": tf.constant([0.5, 1.5, 0.1, 0.2]), "commitment": tf.constant([2.0, 4.0, 0.3, 0.7])}
+    check_terms(method, formula, make_batch(4, extras=extras))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.gradients import check_terms
 from support.methods import defaults
 
 from dlib_bvae.datasets.dummy import DummyData
@@ -59,3 +60,21 @@ def test_what_is_no_number_of_labels_and_no_loss_is_refused():
         s2_vae(num_labelled=0)
     with pytest.raises(UserError, match="s2_vae.supervision must be one of xent, l2; got 'l1'"):
         s2_vae(supervision="l1")
+
+
+@pytest.mark.parametrize("supervision", ["xent", "l2"])
+def test_value_and_gradient_are_those_of_the_formula(make_batch, supervision):
+    factors = DummyData().factors_at(np.arange(0, 512, 128)) + [[0, 1, 2, 0], [1, 0, 3, 1], [0, 2, 1, 3], [0, 1, 0, 4]]
+    method = s2_vae(beta=0.6, gamma_sup=3.7, supervision=supervision)
+    method.build(5, DummyData(), 0)
+
+    def formula(b):
+        target, predicted = factors / np.array([1, 3, 7, 7]), b.second_mean[:, :4]
+        p = 1 / (1 + np.exp(-predicted))
+        entropy = -target * np.log(p) - (1 - target) * np.log(1 - p)
+        errors = entropy if supervision == "xent" else (predicted - target) ** 2
+        elbo = {"reconstruction": b.reconstruction.mean(), "weighted_kl": 0.6 * b.kl.mean()}
+        return {**elbo, "supervised": 3.7 * errors.sum(1).mean()}
+
+    batch = lambda second_mean: make_batch(4, 5, encode=lambda _: (second_mean, None), factors=tf.constant(factors))
+    check_terms(method, formula, batch, second_mean=np.random.default_rng(1).normal(size=(4, 5)))

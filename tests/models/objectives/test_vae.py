@@ -2,6 +2,7 @@
 
 import pytest
 import tensorflow as tf
+from support.gradients import check_terms
 from support.methods import defaults
 
 from dlib_bvae.errors import UserError
@@ -33,3 +34,9 @@ def test_its_default_is_the_plain_vae():
 def test_a_beta_that_is_no_weight_is_refused(beta):
     with pytest.raises(UserError, match="vae.beta must be a finite number >= 0"):
         vae(beta=beta)
+
+
+def test_value_and_gradient_are_those_of_the_formula(make_batch):
+    formula = lambda b: {"reconstruction": b.reconstruction.mean(), "weighted_kl": 3.7 * b.kl.mean()}
+    check_terms(vae(beta=3.7), formula, make_batch(4))
+    check_terms(vae(beta=linear_weight(last=7.4, steps=8)), formula, make_batch(4, step=tf.constant(4, tf.int64)))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.gradients import check, check_terms
 from support.methods import defaults
 
 from dlib_bvae.errors import UserError
@@ -78,3 +79,19 @@ def test_a_batch_that_is_not_of_pairs_is_refused(make_batch):
     batch = make_batch(5, 3)
     with pytest.raises(UserError, match="pairs make a batch of an even number of images; got 5"):
         ada_gvae().adapt(batch.mean, batch.log_variance)
+
+
+@pytest.mark.parametrize("kind", [ada_gvae, ada_ml_vae])
+def test_value_and_gradient_are_those_of_the_formula(kind, make_batch):
+    formula = lambda b: {"reconstruction": b.reconstruction.mean(), "weighted_kl": 3.7 * b.kl.mean()}
+    batch = make_batch(4)
+    check_terms(kind(beta=3.7), formula, batch)
+
+    def averaged(mean, log_variance):
+        found = slow(mean, np.exp(log_variance), kind)
+        return {"mean": found[0], "log_variance": np.log(found[1])}
+
+    adapt = lambda mean, log_variance: dict(
+        zip(("mean", "log_variance"), kind().adapt(mean, log_variance), strict=True)
+    )
+    check(adapt, averaged, mean=batch.mean, log_variance=batch.log_variance)

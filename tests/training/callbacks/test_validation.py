@@ -98,6 +98,13 @@ def test_the_losses_are_those_of_the_exported_weights():
     assert losses["loss"] == pytest.approx(losses["reconstruction"] + losses["weighted_kl"], rel=1e-5)
 
 
+def test_a_capacity_is_that_of_the_last_step():
+    trainer, _ = make("annealed_vae", total=30)
+    assert validation_of(trainer).losses(trainer)["capacity"] == 25.0
+    trainer, _ = make("annealed_vae", weights={"rise": 1.0}, total=30)
+    assert validation_of(trainer).losses(trainer)["capacity"] == pytest.approx(25.0 * 29 / 30)
+
+
 @pytest.mark.parametrize("name", ["control_vae", "factor_vae"])
 def test_it_changes_nothing_of_the_training(name):
     trainer, _ = make(name)
@@ -199,7 +206,7 @@ def test_the_objective_sees_the_last_step_and_its_variables_stay():
 
     objective = SimpleNamespace(variables=[count], adapt=None)
     training = SimpleNamespace(total=10, objective=objective, network=SimpleNamespace(batch=batch), losses=losses)
-    assert loss_terms(training, None, key=7, second=8) == {"loss": 9, "key": 7, "second": 8}
+    assert loss_terms(training, None, key=7, second=8) == {"loss": 9, "key": 7, "second": 8, "total": 10}
     assert float(count) == 3.0
 
 
