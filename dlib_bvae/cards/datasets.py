@@ -44,7 +44,7 @@ def pages(bibliography: Path, gin_files: Path) -> dict[str, str]:
 
 _INTRODUCTION = """# Data sets
 
-A name leads to its card. Names that end in `_rendered` are rendered by this package, without a download; the others need official
+A name leads to its card. What has this package for its source is rendered by it, without a download; the others need official
 files. Where these lie, how they are checked, and how close the rendered images are: [data sets](../../data.md).
 
 """
