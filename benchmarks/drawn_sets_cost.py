@@ -1,9 +1,9 @@
-"""What the drawn RGB sets cost: opening the cache, and looking up batches of 64 random images.
+"""What the drawn RGB sets cost: opening the cache, and looking up batches of 64 random images; what those off the grid cost.
 
     python benchmarks/drawn_sets_cost.py
 
 A cache is drawn first if it is not there. For MPI3D-toy, drawing images singly is timed in the same run, as the
-alternative without a cache. Writes results/drawn_sets_cost.json.
+alternative without a cache; of the continuous sets, the new images of a training step. Writes results/drawn_sets_cost.json.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from dlib_bvae.datasets.drawn import DrawnImages
+from dlib_bvae.datasets.images import drawn_sample
+from dlib_bvae.datasets.rendered.dsprites_continuous import DSpritesContinuous
 from dlib_bvae.datasets.rendered.mpi3d_toy import MPI3DToyRendered
 from dlib_bvae.datasets.rendered.shapes3d import Shapes3DRendered
+from dlib_bvae.datasets.rendered.shapes3d_continuous import Shapes3DContinuous
 
 BATCH = 64
 
@@ -52,9 +56,17 @@ def cost(data: Any) -> dict[str, Any]:
     return record
 
 
+def cost_of_new_images(data: DrawnImages) -> dict[str, Any]:
+    """The figures of a data set that draws images for training: a batch of new ones."""
+    batches = [drawn_sample(data, BATCH, seed) for seed in range(12)]
+    new = seconds(data.images_at, batches[2:])
+    return {"processor_milliseconds_a_batch_of_64_new_images": round(new * 1e3, 1), "fingerprint": data.fingerprint}
+
+
 def main() -> None:
     """Prints and writes the figures."""
     record = {data.name: cost(data) for data in (Shapes3DRendered(), MPI3DToyRendered())}
+    record |= {data.name: cost_of_new_images(data) for data in (DSpritesContinuous(), Shapes3DContinuous())}
     print(json.dumps(record, indent=1))
     output = Path(__file__).parent / "results" / "drawn_sets_cost.json"
     output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

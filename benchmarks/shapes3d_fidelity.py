@@ -28,7 +28,7 @@ SHOWN = (0, 4, 7, 10, 14, 15, 16, 17, 20, 24, 25, 27, 29, 32, 36, 38, 40, 41, 43
 
 def segment(image: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Image float (h, w, 3) → material of each pixel (h, w): the one whose colour, at any brightness, is nearest."""
-    colours = np.stack([np.array(SKY_COLOUR), *hue_levels()[factors[:3]]]).astype(float)
+    colours = np.stack([np.array(SKY_COLOUR), *hue_levels(factors[:3])]).astype(float)
     colours /= np.linalg.norm(colours, axis=1, keepdims=True)
     along = image @ colours.T
     return (np.sum(image**2, axis=-1, keepdims=True) - along**2).argmin(axis=-1)

@@ -10,6 +10,7 @@ from typing import Any
 from dlib_bvae.cards import code, description, papers, parameters, sections, table
 from dlib_bvae.datasets import DATASETS, DERIVED, FactorDataset, ImageData
 from dlib_bvae.datasets.catalogue import open_set
+from dlib_bvae.datasets.ground_truth import CONTINUOUS, CYCLIC
 from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.errors import UserError
 
@@ -43,7 +44,7 @@ def pages(bibliography: Path, gin_files: Path) -> dict[str, str]:
 
 _INTRODUCTION = """# Data sets
 
-A name leads to its card. Names that end in `_rendered` are rendered by this package, without a download; the others need official
+A name leads to its card. What has this package for its source is rendered by it, without a download; the others need official
 files. Where these lie, how they are checked, and how close the rendered images are: [data sets](../../data.md).
 
 """
@@ -132,7 +133,11 @@ def _factors(data: ImageData) -> str:
     sizes = list(zip(data.factor_names, data.factor_sizes, strict=True))
     if len(sizes) > 10:
         return f"{len(sizes)} of {max(data.factor_sizes)} values, without a grid"
-    return ", ".join(f"{name} {size}" for name, size in sizes)
+    kinds = getattr(data, "factor_kinds", None) or [None] * len(sizes)
+    return ", ".join(
+        f"{name} {kind}" if kind in (CONTINUOUS, CYCLIC) else f"{name} {size}"
+        for (name, size), kind in zip(sizes, kinds, strict=True)
+    )
 
 
 def _source(data: ImageData) -> str:

@@ -17,6 +17,7 @@ CITED = {
     "unified_scores": "locatello2020sober",
     "reduced_downstream_task": "locatello2019challenging",
     "cars3d": "reed2015analogy",
+    "causal_chamber": "gamella2025chambers",
     "celeba": "liu2015faceattributes",
     "chairs": "aubry2014chairs",
     "cifar": "krizhevsky2009learning",
@@ -29,6 +30,7 @@ CITED = {
     "mpi3d": "gondal2019mpi3d",
     "shapes3d": "burgess2018shapes3d",
     "smallnorb": "lecun2004norb",
+    "xysquares": "michlo2023overlooked",
 }
 _ENTRY = re.compile(r"^@\w+\{(?P<key>\w+),\n.*?^\}$", re.MULTILINE | re.DOTALL)
 

@@ -52,10 +52,13 @@ _OFFICIAL = {
     "smallnorb": "official.smallnorb:SmallNORB",
 }
 _RENDERED = {
+    "dsprites_continuous": "rendered.dsprites_continuous:DSpritesContinuous",
     "dsprites_rendered": "rendered.dsprites:DSpritesRendered",
     "dummy_data": "dummy:DummyData",
     "mpi3d_toy_rendered": "rendered.mpi3d_toy:MPI3DToyRendered",
+    "shapes3d_continuous": "rendered.shapes3d_continuous:Shapes3DContinuous",
     "shapes3d_rendered": "rendered.shapes3d:Shapes3DRendered",
+    "xysquares": "rendered.xysquares:XYSquares",
 }
 _VARIANTS = {
     f"{variant}{rendered}": f"derived.dsprites_variants:{variant}{rendered}"
@@ -65,13 +68,17 @@ _VARIANTS = {
 _VARIANTS["celeba_attributes"] = "official.celeba_attributes:CelebAAttributes"
 # Derived from another data set or read from the user's files, which a configuration has to name.
 DERIVED = {
+    "causal": "derived.dependent:Causal",
+    "causal_chamber": "external.causal_chamber:causal_chamber",
     "correlated": "derived.training_distribution:Correlated",
     "from_file": "external.from_file:from_file",
     "grayscale": "derived.pixels:grayscale",
     "held_out": "derived.training_distribution:HeldOut",
     "image_folder": "external.image_folder:image_folder",
     "probe": "derived.subsets:Subsample",
+    "redundant": "derived.dependent:Redundant",
     "resized": "derived.pixels:resized",
+    "sequences": "derived.sequences:Sequences",
     "subset": "derived.subsets:Subset",
 }
 

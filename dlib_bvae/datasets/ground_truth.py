@@ -70,6 +70,8 @@ class GroundTruthData(ImageData):
 
     factor_kinds: one of KINDS a factor, None where none is declared. factor_values: what the values 0 … size - 1 of each factor
     stand for, ascending numbers or texts. Both are None for sets that do not say.
+    moves: where pairs move a value: targets int64 (factors, largest size, most), padded with 0, and how many each has, int64
+    (factors, largest size); None: to any other value of the factor.
     """
 
     factor_names: tuple[str, ...]
@@ -77,6 +79,7 @@ class GroundTruthData(ImageData):
     factor_kinds: tuple[str | None, ...] | None = None
     factor_values: tuple[np.ndarray, ...] | None = None
     images_per_cell: int = 1
+    moves: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def image_of_cell(self) -> np.ndarray | None:

@@ -15,13 +15,16 @@ from dlib_bvae.errors import UserError, pluralize
 
 LARGEST_IMAGE = 2**24  # numbers of one image: height · width · channels
 OFFICIAL, RENDERED, EXTERNAL = ORIGINS = ("official", "rendered", "external")
+DRAWS = 2**48  # indices below it are first images; the second image of a pair has its first one's index + code · DRAWS
+ALL_FACTORS = -2  # of pairs: every factor changes
 
 
 class ImageData(abc.ABC):
     """A finite set of images, 0 … num_images - 1.
 
     name: the registry's name; that of a derived set has its base set's in parentheses. observation_shape: (height, width,
-    channels) in pixels. max_pixel: the uint8 value that stands for 1.0 (255, or 1 for binary data).
+    channels) in pixels. max_pixel: the uint8 value that stands for 1.0 (255, or 1 for binary data). drawn: whether training
+    shows no image of these, but draws others, of indices num_images … DRAWS − 1 (see drawn.DrawnImages).
 
     A class of another package that is derived from one of this package has the origin "external" unless it says another:
     `origin = "rendered"`, or `origin = OfficialData.origin` to have it as its base class. Raises UserError for a text that
@@ -31,6 +34,7 @@ class ImageData(abc.ABC):
     name: str
     observation_shape: tuple[int, int, int]
     max_pixel: int = 255
+    drawn: bool = False
 
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)
@@ -130,10 +134,34 @@ def check_image_size(what: str, shape: Sequence[int]) -> None:
 def training_sample(data: ImageData, count: int, seed: int) -> np.ndarray:
     """Indices int64 of `count` images as training shows them, by `seed`.
 
-    Without repetition, or all where there are fewer; where training weights differ, by them and with repetition.
+    Without repetition, or all where there are fewer; where training weights differ, by them and with repetition. Of a set that
+    draws images for training they are of those that are scored, which have codes; for those of training see drawn_sample.
     """
     rng, weights = np.random.default_rng(seed), data.training_weights()
     shown = np.arange(data.num_images) if weights is None else np.flatnonzero(weights)
     if weights is None or np.ptp(weights[shown]) == 0:
         return rng.choice(shown, min(count, len(shown)), replace=False)
     return rng.choice(data.num_images, count, p=weights / weights.sum())
+
+
+def drawn_sample(data: ImageData, count: int, seed: int) -> np.ndarray:
+    """Indices int64 of `count` images that a set which draws images for training may show in it, and does not score."""
+    return np.random.default_rng(seed).integers(data.num_images, DRAWS, size=count)
+
+
+def partner_code(changed: int) -> int:
+    """In how many factors a pair differs, 1 …, -1 for any number, or ALL_FACTORS → the code, 1 … 255, in its second index."""
+    return changed % 256
+
+
+def changed_of(code: int) -> int:
+    """The inverse of partner_code."""
+    return code if code < 128 else code - 256
+
+
+def check_changed(name: str, changed: int, free: int) -> None:
+    """Raises UserError unless the images of a pair of the data set `name` can differ in `changed` of its `free` factors."""
+    if changed == ALL_FACTORS and free:
+        return
+    if free < 2 or not (changed == -1 or 1 <= changed <= free):
+        raise UserError(f"pairs must differ in 1 … {free} factors of {name}, or -1 for any number; got {changed}")

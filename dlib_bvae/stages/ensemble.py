@@ -177,7 +177,7 @@ def _train(built: Sequence[_Built], size: int, way: str, began: float) -> list[U
         checkpoint_every=settings.checkpoint_every,
         log_every=settings.log_every,
         examples=built[0].examples,
-        images=f"{built[0].data.name} ({built[0].data.num_images:,})",
+        images=train.images_of(built[0].data),
     )
     for member, outcome in zip(built, outcomes, strict=True):
         if not isinstance(outcome, UserError):

@@ -277,11 +277,15 @@ def _training(work: Work, data: ImageData, settings: TrainingSettings, profile: 
     every = {"checkpoint_every": settings.checkpoint_every, "log_every": settings.log_every}
 
     def learn(part: Path) -> tuple[Model, dict[str, Any]]:
-        images = f"{data.name} ({data.num_images:,})"
-        losses = run_loop(trainer, part, examples=examples, profile=profiled, images=images, **every)
+        losses = run_loop(trainer, part, examples=examples, profile=profiled, images=images_of(data), **every)
         return trained(trainer, settings, losses)
 
     return learn
+
+
+def images_of(data: ImageData) -> str:
+    """The data set and how many images of it training shows."""
+    return f"{data.name} ({'new images at every step' if data.drawn else f'{data.num_images:,}'})"
 
 
 def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) -> None:

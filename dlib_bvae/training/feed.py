@@ -50,7 +50,7 @@ class Feed(abc.ABC):
 
 @configurable("feed", denylist=["data", "plan", "shared"], execution=["max_mib"])
 def make_feed(data: ImageData, plan: Plan, max_mib: int = 4096, shared: Feed | None = None) -> Feed:
-    """A MemoryFeed when all of `data` takes at most `max_mib` MiB as uint8 (or bit-packed), else a StreamFeed.
+    """A MemoryFeed when all of `data` takes at most `max_mib` MiB as uint8 (or bit-packed), else a StreamFeed; so are drawn ones.
 
     shared: another feed of the same `data`; the new one is of its kind and holds no images of its own.
     """
@@ -59,6 +59,8 @@ def make_feed(data: ImageData, plan: Plan, max_mib: int = 4096, shared: Feed | N
         return StreamFeed(data, plan, shared)
     if isinstance(shared, MemoryFeed):
         return MemoryFeed(data, plan, shared)
+    if data.drawn:
+        return StreamFeed(data, plan)
     packed = data.packed()
     size = data.num_images * math.prod(data.observation_shape) if packed is None else packed.nbytes
     return MemoryFeed(data, plan) if size <= max_mib * 2**20 else StreamFeed(data, plan)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.ground_truth import GroundTruthData, grid_strides
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.images import ALL_FACTORS, DRAWS, ImageData, check_changed, partner_code
 from dlib_bvae.errors import UserError, check_memory
 from dlib_bvae.models.objectives import Wants
 
@@ -77,8 +77,11 @@ def make_order(data: ImageData, batch_size: int, seed: int) -> Order:
     """Returns step int64 () → image indices int64 (batch_size,).
 
     Without training weights, or with equal ones, the images are walked epoch by epoch, each in its own pseudo-random order;
-    with others every index is drawn by itself. Raises UserError for weights that are none.
+    with others every index is drawn by itself. A set that draws images for training has new ones at every step.
+    Raises UserError for weights that are none.
     """
+    if data.drawn:
+        return new_images(data.num_images, batch_size, seed)
     weights = data.training_weights()
     if weights is None:
         return epochs(data.num_images, batch_size, seed)
@@ -112,6 +115,12 @@ def epochs(num_images: int, batch_size: int, seed: int) -> Order:
         )
 
     return order
+
+
+def new_images(first: int, batch_size: int, seed: int) -> Order:
+    """Independent indices, uniform in `first` … DRAWS − 1, of which no two are the same in practice."""
+    key = lambda step: tf.stack([tf.constant(~seed & 0xFFFFFFFF, tf.int64), step])  # as that of draws()
+    return lambda step: tf.random.stateless_uniform([batch_size], key(step), first, DRAWS, tf.int64)
 
 
 def draws(weights: np.ndarray, batch_size: int, seed: int) -> Order:
@@ -174,22 +183,24 @@ def _cells(data: Any) -> tuple[Order, Order]:
 def make_partners(data: ImageData, changed: int, seed: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Returns (indices int64 (n,), step int64 ()) → the partners' indices int64 (n,).
 
-    A partner differs in exactly `changed` factors, or for -1 in a number uniform in 1 … factors - 1 (Locatello et al. 2020);
-    which ones and their new values are uniform. Factors of one value never change. Raises UserError when the data set has
-    too few factors, or shows only a part of its grid.
+    A partner differs in exactly `changed` factors, for -1 in a number uniform in 1 … factors - 1 (Locatello et al. 2020), for
+    ALL_FACTORS in all; which ones is uniform. What they become is uniform among the factor's other values, unless the data set
+    says otherwise: `moves` (see derived/sequences.py), or that it draws images (see drawn.DrawnImages). Factors of one value
+    never change. Raises UserError when the data set has too few factors, or shows only a part of its grid.
     """
+    if getattr(data, "drawn", False):
+        check_changed(data.name, changed, sum(size > 1 for size in data.factor_sizes))  # type: ignore[attr-defined]
+        return lambda indices, step: indices + partner_code(changed) * DRAWS
     sizes = factor_grid(data)
     free = [i for i, size in enumerate(sizes) if size > 1]
     if data.training_weights() is not None:
         raise UserError(
             f"pairs of images need the whole grid, of which {data.name} shows a part; take another data set"
         )
-    if not (changed == -1 or 1 <= changed <= len(free)) or len(free) < 2:
-        raise UserError(
-            f"pairs must differ in 1 … {len(free)} factors of {data.name}, or -1 for any number; got {changed}"
-        )
+    check_changed(data.name, changed, len(free))
     values, strides = (np.asarray(x, np.int64)[free] for x in (sizes, grid_strides(sizes)))
     cells_of, images_of = _cells(data)
+    new_values = _new_values(cast(GroundTruthData, data), free, values)
 
     def partners(indices: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         key = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(seed, tf.int64), step]), _PARTNERS)
@@ -198,15 +209,30 @@ def make_partners(data: ImageData, changed: int, seed: int) -> Callable[[tf.Tens
         if changed == -1:
             number = tf.random.stateless_uniform([count, 1], keys[0], 1, len(free), tf.int64)
         else:
-            number = tf.constant(changed, tf.int64)
+            number = tf.constant(len(free) if changed == ALL_FACTORS else changed, tf.int64)
         order = tf.argsort(tf.random.stateless_uniform([count, len(free)], keys[1], dtype=tf.float64), axis=1)
         chosen = tf.cast(tf.argsort(order, axis=1), tf.int64) < number
-        # A shift of 1 … size - 1 is every other value with equal probability.
         uniform = tf.random.stateless_uniform([count, len(free)], keys[2], dtype=tf.float64)
-        shift = 1 + tf.cast(uniform * (values - 1.0), tf.int64)
         cells = cells_of(indices)
         old = cells[:, None] // strides % values
-        moved = (tf.where(chosen, (old + shift) % values, old) - old) * strides
+        moved = (tf.where(chosen, new_values(old, uniform), old) - old) * strides
         return images_of(cells + tf.reduce_sum(moved, axis=1))
 
     return partners
+
+
+def _new_values(
+    data: GroundTruthData, free: list[int], sizes: np.ndarray
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Returns (values int64 (n, factors), uniform in [0, 1) of that shape) → other values; of the factors `free`."""
+    if data.moves is None:
+        # A shift of 1 … size - 1 is every other value with equal probability.
+        return lambda old, uniform: (old + 1 + tf.cast(uniform * (sizes - 1.0), tf.int64)) % sizes
+    targets, counts = (tf.constant(table[free]) for table in data.moves)
+
+    def near(old: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
+        place = tf.stack([tf.broadcast_to(tf.range(len(free), dtype=tf.int64), tf.shape(old)), old], axis=-1)
+        picked = tf.cast(uniform * tf.cast(tf.gather_nd(counts, place), tf.float64), tf.int64)
+        return tf.gather_nd(targets, tf.concat([place, picked[..., None]], axis=-1))
+
+    return near

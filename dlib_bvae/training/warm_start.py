@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from dlib_bvae.artifacts.permissions import check_readable, damage_is_said
 from dlib_bvae.artifacts.record import is_done
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.images import ImageData, drawn_sample
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.layers import Layer
 from dlib_bvae.models.literal_paths import literal_path
@@ -77,7 +77,10 @@ def start_output_bias(network: GaussianVAE, data: ImageData, seed: int) -> None:
     """
     weights = data.training_weights()
     chances = None if weights is None else np.asarray(weights, np.float64) / np.sum(weights)
-    rows = np.random.default_rng(seed).choice(data.num_images, size=_MEASURED, p=chances)
+    if data.drawn:
+        rows = drawn_sample(data, _MEASURED, seed)
+    else:
+        rows = np.random.default_rng(seed).choice(data.num_images, size=_MEASURED, p=chances)
     parts = np.array_split(rows, _MEASURED // 100)
     mean = np.mean([data.observations_at(part).mean(axis=(0, 1, 2), dtype=np.float64) for part in parts], axis=0)
     mean = np.clip(mean, _LEAST_MEAN, 1 - _LEAST_MEAN)

@@ -19,8 +19,12 @@ ROOMS = ("datasets", "models", "representations", "metrics", "image_quality", "v
 # Where verified or fingerprinted files lie is a label, what the file holds is not: see the comments at the declarations.
 EXPECTED = {
     "bernoulli_loss.name": LABEL,
+    "causal.seed": SEED,
+    "causal_chamber.download": EXECUTION,
+    "causal_chamber.folder": LABEL,
     "color_dsprites.seed": SEED,
     "color_dsprites_rendered.seed": SEED,
+    "dsprites_continuous.seed": SEED,
     "dsprites_noshape.seed": SEED,
     "dsprites_noshape_rendered.seed": SEED,
     "efficientnet_lite0.path": LABEL,
@@ -35,9 +39,11 @@ EXPECTED = {
     "noisy_dsprites_rendered.seed": SEED,
     "probe.rows": LABEL,
     "probe.seed": SEED,
+    "redundant.seed": SEED,
     "scream.picture": LABEL,
     "scream_dsprites.seed": SEED,
     "scream_dsprites_rendered.seed": SEED,
+    "shapes3d_continuous.seed": SEED,
 }
 STAGES = (train, evaluate, visualize, sensitivity, rank)  # imported, so that gin knows their parameters
 

@@ -42,6 +42,27 @@ DERIVED = [
     ("color_dsprites_rendered", {"seed": 3}, "2f474da86a058e81"),
     ("noisy_dsprites_rendered", {}, "e318baddd9f1f5e3"),
     ("dsprites_noshape_rendered", {}, "4aa500c8f0817967"),
+    ("dsprites_continuous", {}, "08f6c944db7b1dba"),
+    (
+        "dsprites_continuous",
+        {
+            "images": 50,
+            "distribution": "gaussian",
+            "fixed": {"shape": 1},
+            "correlation": [("position_x", "position_y", 0.5)],
+        },
+        "ba014a691a97bca6",
+    ),
+    ("shapes3d_continuous", {}, "17a0b0117b2a19b7"),
+    ("xysquares", {}, "c96c4a1dfd6d885f"),
+    ("xysquares", {"spacing": 5}, "a07317b23c457435"),
+    (
+        "redundant",
+        {"data": "dummy_data", "factor": "row", "source": "column", "noise": 0.1, "images": 20},
+        "da36269d3f52e77e",
+    ),
+    ("causal", {"data": "dummy_data", "graph": "chain", "sigma": 0.3, "images": 20}, "c537166857aec5a5"),
+    ("sequences", {"data": "dummy_data", "reach": {"row": 2}, "cyclic": ["column"]}, "26f3a384649aa646"),
 ]
 
 # (data set, preset), of the rendered set that the preset is named after

@@ -2,8 +2,17 @@
 
 import numpy as np
 import pytest
+from support.drawn_spots import Spots
 
-from dlib_bvae.datasets.images import ImageData, training_sample
+from dlib_bvae.datasets.images import (
+    ALL_FACTORS,
+    ImageData,
+    changed_of,
+    check_changed,
+    drawn_sample,
+    partner_code,
+    training_sample,
+)
 from dlib_bvae.errors import UserError
 
 
@@ -90,3 +99,21 @@ def test_an_origin_that_is_none_is_refused_where_it_is_declared(origin):
     with pytest.raises(UserError, match=r"origin of Mine must be one of official, rendered, external; got") as caught:
         type("Mine", (Pixels,), {"origin": origin})
     assert "\n" not in str(caught.value)
+
+
+def test_a_set_that_draws_its_images_has_a_sample_of_those_that_are_scored_and_of_others(tmp_path):
+    data = Spots(images=10, cache_dir=tmp_path)
+    assert sorted(training_sample(data, 20, 0)) == list(range(10))
+    rows = drawn_sample(data, 300, 0)
+    assert len(np.unique(rows)) == 300
+    assert rows.min() >= 10
+    assert data.observations_at(rows).shape == (300, 8, 8, 2)
+
+
+def test_codes_of_pairs_say_how_many_factors_change():
+    assert [changed_of(partner_code(changed)) for changed in (1, 7, -1, ALL_FACTORS)] == [1, 7, -1, ALL_FACTORS]
+    for changed, free in ((ALL_FACTORS, 1), (1, 2), (2, 2), (-1, 2)):
+        check_changed("it", changed, free)
+    for changed, free in ((ALL_FACTORS, 0), (1, 1), (3, 2), (0, 2), (-3, 9)):
+        with pytest.raises(UserError, match=f"pairs must differ in 1 … {free} factors of it"):
+            check_changed("it", changed, free)

@@ -58,11 +58,14 @@ SMALL = [
 ]
 # Parameters that have no default, or whose function needs them to be chosen as it is.
 NEEDED = {
+    "causal": ["causal.data = 'dummy_data'", "causal.graph = 'chain'"],
     "correlated": ["correlated.data = 'dummy_data'"],
     "grayscale": ["grayscale.data = 'dummy_data'"],
     "held_out": ["held_out.data = 'dummy_data'"],
     "probe": ["probe.data = 'dummy_data'", "probe.images = 10"],
+    "redundant": ["redundant.data = 'dummy_data'", "redundant.factor = 'row'", "redundant.source = 'column'"],
     "resized": ["resized.data = 'dummy_data'", "resized.height = 8", "resized.width = 8"],
+    "sequences": ["sequences.data = 'dummy_data'"],
     "subset": ["subset.data = 'dummy_data'", "subset.values = {'row': [0]}"],
     "from_file": ["from_file.path = 'missing.npy'"],
     "image_folder": ["image_folder.path = 'missing'"],

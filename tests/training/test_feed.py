@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.drawn_spots import Spots
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
@@ -111,7 +112,21 @@ def test_what_the_data_set_raises_while_streaming_is_kept():
 def test_what_takes_more_than_so_many_mebibytes_is_streamed(monkeypatch, max_mib, kind, packed):
     for each in (MemoryFeed, StreamFeed):
         monkeypatch.setattr(each, "__init__", lambda *given: None)
-    data = SimpleNamespace(num_images=3 * 2**8, observation_shape=(64, 64, 1), packed=lambda: None)
+    data = SimpleNamespace(drawn=False, num_images=3 * 2**8, observation_shape=(64, 64, 1), packed=lambda: None)
     if packed:
-        data = SimpleNamespace(num_images=1, observation_shape=(1, 1, 1), packed=lambda: np.zeros(3 * 2**20, np.uint8))
+        bits = np.zeros(3 * 2**20, np.uint8)
+        data = SimpleNamespace(drawn=False, num_images=1, observation_shape=(1, 1, 1), packed=lambda: bits)
     assert type(make_feed(data, None, max_mib=max_mib)) is kind
+
+
+@pytest.mark.parametrize("wants", [Wants(), Wants(partners=1), Wants(independent=True)])
+def test_images_that_are_drawn_are_streamed_however_few_are_scored(wants, tmp_path):
+    data = Spots(images=4, rho=0.5, cache_dir=tmp_path)
+    plan = Plan(data, 16, 0, wants)
+    feed = make_feed(data, plan)
+    assert isinstance(feed, StreamFeed)
+    for step, got in enumerate(inputs(feed, 0, 3)):
+        rows = plan.indices(tf.constant(step, tf.int64))
+        for name, images in got.items():
+            np.testing.assert_allclose(images, data.observations_at(rows[name].numpy()), rtol=1e-6)
+    assert not data.cache_path.exists()

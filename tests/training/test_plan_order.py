@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.drawn_spots import Spots
 
 from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.datasets.images import DRAWS
 from dlib_bvae.errors import UserError
 from dlib_bvae.training.plan import Plan, make_order
 
@@ -62,3 +64,15 @@ def test_a_batch_that_no_computer_holds_is_refused():
         UserError, match=r"model.batch_size = 65536: images of 256 × 256 × 3 would take 48 GiB of memory"
     ):
         Plan(large, 2**16, 0)
+
+
+def test_a_set_that_draws_its_images_has_new_ones_at_every_step(tmp_path):
+    data = Spots(images=50, cache_dir=tmp_path)
+    order = lambda seed: make_order(data, 16, seed)
+    steps = range(200)
+    rows = np.concatenate([order(seed)(tf.constant(step, tf.int64)) for seed in (0, 1) for step in steps])
+    assert len(np.unique(rows)) == len(rows)
+    assert rows.min() >= 50
+    assert rows.max() < DRAWS
+    assert abs(rows.mean() / DRAWS - 0.5) < 0.02
+    np.testing.assert_array_equal(order(0)(tf.constant(7, tf.int64)), rows[7 * 16 : 8 * 16])

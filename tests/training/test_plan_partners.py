@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.drawn_spots import Spots
 
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.datasets.images import ALL_FACTORS, DRAWS
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import Wants
 from dlib_bvae.training.feed import MemoryFeed
@@ -163,3 +165,23 @@ def test_labels_in_any_combination_are_refused():
         make_partners(Subsample(DATA, 20, 0), 1, 0)
     with pytest.raises(UserError, match="needs an image of every combination"):
         Plan(Subsample(DATA, 20, 0), 4, 0, Wants(labelled=4))
+
+
+def test_every_factor_of_a_partner_may_change():
+    before, after = differences(ALL_FACTORS)
+    assert ((before != after).sum(1) == 4).all()
+
+
+def test_images_that_are_drawn_have_partners_of_their_own(tmp_path):
+    data = Spots(images=8, cache_dir=tmp_path)
+    plan, step = Plan(data, 6, 3, Wants(partners=2)), tf.constant(5, tf.int64)
+    rows = plan.indices(step)["observations"].numpy()
+    assert plan.counts == {"observations": 12}
+    assert (rows[:6] >= 8).all()
+    np.testing.assert_array_equal(rows[6:], rows[:6] + 2 * DRAWS)
+    assert ((data.values_at(rows[:6]) != data.values_at(rows[6:])).sum(axis=1) == 2).all()
+    fixed = Spots(images=8, fixed={"channel": 0, "light": 9}, cache_dir=tmp_path)
+    assert make_partners(fixed, ALL_FACTORS, 0)(tf.constant([9], tf.int64), step).numpy().tolist() == [9 + 254 * DRAWS]
+    for changed in (1, 4):
+        with pytest.raises(UserError, match=r"pairs must differ in 1 … \d factors of spots"):
+            make_partners(fixed if changed == 1 else data, changed, 0)

@@ -265,6 +265,21 @@ def test_the_last_bias_starts_at_the_logit_of_the_mean_pixel_of_each_channel(mea
         np.testing.assert_allclose(logits, np.broadcast_to(np.log(kept / (1 - kept)), logits.shape), atol=0.06)
 
 
+def test_the_bias_of_a_set_that_draws_its_images_is_of_none_that_is_scored():
+    class Drawn(Speckled):
+        drawn = True
+
+        def images_at(self, indices):
+            assert np.min(indices) >= 300
+            return super().images_at(indices % 300)
+
+    with configuration([], ["decoder.decoder_fn = @higgins_decoder"], train.REGISTRIES):
+        network = GaussianVAE((16, 16, 1), 0)
+    before = network.decode_logits(tf.zeros([1, 10])).numpy()
+    start_output_bias(network, Drawn([0.2]), 0)
+    np.testing.assert_allclose(network.decode_logits(tf.zeros([1, 10])).numpy() - before, np.log(0.25), atol=0.06)
+
+
 def test_a_training_starts_from_the_mean_of_what_it_is_shown_and_a_continued_one_from_its_checkpoint():
     settings = TrainingSettings(vae(), batch_size=4, training_steps=4, output_bias="data_mean")
     trainers = [train.build(DATA, settings, begun=begun)[0] for begun in (False, True)]

@@ -69,7 +69,7 @@ class DerivedGrid(DerivedImages, GroundTruthData):
         super().__init__(data, kind, parameters)
         self.factor_names, self.factor_sizes = data.factor_names, data.factor_sizes
         self.factor_kinds, self.factor_values = data.factor_kinds, data.factor_values
-        self.images_per_cell = data.images_per_cell
+        self.images_per_cell, self.moves = data.images_per_cell, data.moves
 
     @property
     def image_of_cell(self) -> np.ndarray | None:
@@ -115,7 +115,7 @@ class GridPixelMap(PixelMap, DerivedGrid):
 
 
 class LabelledPixelMap(PixelMap, LabelledImages):
-    """A PixelMap that keeps labels in any combination."""
+    """A PixelMap that keeps labels in any combination, and the images that training draws."""
 
     data: LabelledImages
 
@@ -123,6 +123,11 @@ class LabelledPixelMap(PixelMap, LabelledImages):
         super().__init__(data, *rest)
         self.factor_names, self.factor_sizes = data.factor_names, data.factor_sizes
         self.factor_kinds, self.factor_values = data.factor_kinds, data.factor_values
+        self.drawn = data.drawn
+
+    def check_indices(self, indices: ArrayLike) -> np.ndarray:
+        """As that of `data`."""
+        return self.data.check_indices(indices)
 
     def factors_at(self, indices: ArrayLike) -> np.ndarray:
         """Indices (n,) → factor values int64 (n, factors), as those of `data`."""
@@ -153,6 +158,10 @@ class Regridded(GroundTruthData):
         factor_names: Sequence[str],
         factor_sizes: Sequence[int],
     ):
+        if data.moves is not None:
+            raise UserError(
+                f"{kind} makes another grid than that on which {data.name} moves; derive sequences from {kind} instead"
+            )
         self.data = data
         self.name = f"{kind}({data.name})"
         self.factor_names, self.factor_sizes = tuple(factor_names), tuple(factor_sizes)

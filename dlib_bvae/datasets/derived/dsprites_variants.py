@@ -7,7 +7,6 @@ ending in _rendered are the same of the dSprites rendered by this package.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,11 +17,11 @@ from dlib_bvae.datasets import DataLike, ImageData, as_dataset, as_factor_datase
 from dlib_bvae.datasets.derived.base import Regridded, combined, factor_index, mapped
 from dlib_bvae.datasets.derived.pixels import full_range
 from dlib_bvae.datasets.formats.pictures import opened_picture, rgb_picture
+from dlib_bvae.datasets.random_words import random_bytes, words
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.registry import configurable
 
 PICTURE_SIZE = (274, 350)  # height, width
-_STEP = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio
 
 
 def colored(data: DataLike, seed: int = 0) -> ImageData:
@@ -170,35 +169,3 @@ scream_dsprites = _named("scream_dsprites", _scream, "dsprites_full")
 scream_dsprites_rendered = _named("scream_dsprites_rendered", _scream, "dsprites_rendered")
 dsprites_noshape = _named("dsprites_noshape", _without_shape, "dsprites_full")
 dsprites_noshape_rendered = _named("dsprites_noshape_rendered", _without_shape, "dsprites_rendered")
-
-
-def words(seed: int, indices: np.ndarray, count: int) -> np.ndarray:
-    """uint64 (n, count): for every index the first `count` outputs of SplitMix64 (Steele, Lea, Flood 2014) from its state.
-
-    The state of index i under a seed is mix(mix(seed) + (i + 1) · step), so that no two images share a state. Uniform,
-    good for pictures, not for secrets.
-    """
-    base = _mix(np.array([seed], np.uint64))
-    with np.errstate(over="ignore"):  # arithmetic is modulo 2^64
-        state = _mix(base + (np.asarray(indices).astype(np.uint64) + np.uint64(1)) * _STEP)
-        steps = np.arange(1, count + 1, dtype=np.uint64) * _STEP
-        return _mix(state[:, None] + steps)
-
-
-def random_bytes(seed: int, indices: np.ndarray, count: int) -> np.ndarray:
-    """uint8 (n, count), uniform in 0 … 255: the words' bytes, lowest first."""
-    drawn = words(seed, indices, -(-count // 8))
-    if sys.byteorder == "big":
-        drawn = drawn.byteswap()
-    return drawn.view(np.uint8)[:, :count]
-
-
-def _mix(values: np.ndarray) -> np.ndarray:
-    """SplitMix64's output function of uint64 values."""
-    mixed = values.copy()
-    with np.errstate(over="ignore"):
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mixed ^= mixed >> np.uint64(shift)
-            mixed *= np.uint64(factor)
-        mixed ^= mixed >> np.uint64(31)
-    return mixed

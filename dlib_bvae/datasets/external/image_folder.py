@@ -87,6 +87,10 @@ class ImageFolder(ImageData):
         """Changes with the files' content, their order and every parameter."""
         return self._fingerprint
 
+    def identify(self, labels: str) -> None:
+        """Makes the fingerprint change with `labels` too, a text that says all of them."""
+        self._fingerprint = combined(self._fingerprint, labels)
+
     @property
     def num_images(self) -> int:
         """Number of pictures."""
@@ -190,29 +194,32 @@ def image_folder(
     folder = kind(path, height, width, channels, filter, background)
     file = Path(labels).expanduser()
     columns = read_columns(file, label_columns, None, "image_folder.labels", named=True)
-    rows = _rows_of(folder.files, columns.entries[0])
+    rows = rows_of_pictures(folder.files, columns.entries[0], "image_folder.labels")
     names = checked_names(factor_names, columns.names[1:], "image_folder.factor_names")
     factors = factors_of([entries[rows] for entries in columns.entries[1:]], names, factor_kinds, "image_folder.labels")
     identity = (content_sha256([file]), columns.names, names, factors.kinds, bool(full_grid))
-    folder._fingerprint = combined(folder.fingerprint, repr(identity))
+    folder.identify(repr(identity))
     return folder.label(factors, "image_folder.labels")
 
 
-def _rows_of(files: Sequence[str], named: np.ndarray) -> np.ndarray:
-    """The row of the labels that names each of the files, int64 (files,). Raises UserError where they are not one to one."""
+def rows_of_pictures(files: Sequence[str], named: np.ndarray, parameter: str) -> np.ndarray:
+    """The row of the labels that names each of the files, int64 (files,).
+
+    Raises UserError, which names `parameter`, where they are not one to one.
+    """
     places: dict[Any, int] = {}
     for row, name in enumerate(named.tolist()):
         if name in places:
-            raise UserError(f"image_folder.labels name the picture {name!r} twice; keep one of the rows")
+            raise UserError(f"{parameter}: labels name the picture {name!r} twice; keep one of the rows")
         places[name] = row
     for name in files:
         if name not in places:
             raise UserError(
-                f"image_folder.labels have no row for the picture {name!r}; add one (an empty cell where a label is missing), or "
+                f"{parameter}: labels have no row for the picture {name!r}; add one (an empty cell where a label is missing), or "
                 "move the picture away"
             )
     if len(places) > len(files):
         known = set(files)
         extra = next(name for name in places if name not in known)
-        raise UserError(f"image_folder.labels name the picture {extra!r}, which the folder has not; remove its row")
+        raise UserError(f"{parameter}: labels name the picture {extra!r}, which the folder has not; remove its row")
     return np.array([places[name] for name in files], np.int64)

@@ -60,7 +60,7 @@ class DSpritesRendered(GroundTruthData):
     @property
     def fingerprint(self) -> str:
         """Changes with the grid and with any corner of any figure."""
-        return _fingerprint()
+        return figures_fingerprint()
 
     @property
     def cache_path(self) -> Path:
@@ -100,7 +100,8 @@ def _bytes(rows: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _fingerprint() -> str:
+def figures_fingerprint() -> str:
+    """Changes with the rules of the renderer, with the grid and with any corner of any figure."""
     digest = hashlib.sha256(b"dsprites_rendered, corners on 1/256 pixel, pixel centres, even-odd, lower and left edges")
     digest.update(POSITIONS.round(6).tobytes())
     for figure in np.ndindex(len(SHAPES), len(SCALES), len(ORIENTATIONS)):
@@ -146,10 +147,16 @@ def render_rows(shape: int, scale: int, orientation: int) -> np.ndarray:
     following = (edge + 1) % x.shape[1]
     along = (centres[row] - y[at, edge]) / (y[at, following] - y[at, edge])
     crossing = x[:, edge] + along * (x[:, following] - x[:, edge])
-    # Everything right of each crossing is flipped; pixel i is right of c when i + 0.5 >= c.
-    first = np.clip(np.ceil(crossing - 0.5), 0, SIZE).astype(np.int64)
     place_in_rows = at * SIZE + row
     starts = np.flatnonzero(np.diff(place_in_rows, prepend=-1))
     rows = np.zeros((len(POSITIONS), len(POSITIONS) * SIZE), np.uint64)
-    rows[:, place_in_rows[starts]] = np.bitwise_xor.reduceat(_FROM[first], starts, axis=1)
+    rows[:, place_in_rows[starts]] = np.bitwise_xor.reduceat(right_of(crossing), starts, axis=1)
     return rows.reshape(len(POSITIONS), len(POSITIONS), SIZE)
+
+
+def right_of(crossing: np.ndarray) -> np.ndarray:
+    """Where edges cross a row, in pixels → uint64 of that shape, the bits of all pixels to the right, which each of them flips.
+
+    Pixel i is right of c when i + 0.5 >= c.
+    """
+    return _FROM[np.clip(np.ceil(crossing - 0.5), 0, SIZE).astype(np.int64)]

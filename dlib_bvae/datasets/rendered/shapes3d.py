@@ -50,14 +50,15 @@ FRACTION_BITS = 6
 SAMPLES = 6
 
 
-def hue_levels() -> np.ndarray:
-    """Hue index 0 … 9 → red, green, blue of HSV (hue / 10, 1, 1) in fifths, int64 (10, 3)."""
-    around = (3 * np.arange(10)[:, None] + np.array([0, 20, 10])) % 30
+def hue_levels(tenths: np.ndarray) -> np.ndarray:
+    """Hues in tenths of the circle (n,) → red, green, blue of HSV (hue, 1, 1) in fifths, (n, 3); integers where tenths are."""
+    around = (3 * tenths[:, None] + np.array([0, 20, 10])) % 30
     return np.clip(np.abs(around - 15) - 5, 0, LEVELS - 1)
 
 
 _GEOMETRIES = (len(SCALES), len(SHAPES), len(ORIENTATIONS))
-_HUES = hue_levels()
+_HUES = hue_levels(np.arange(10))
+Surface = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Shapes3DRendered(GroundTruthData):
@@ -154,29 +155,22 @@ class Painter:
     def __init__(self, scene: Scene | None = None, samples: int = SAMPLES):
         self._scene = scene or Scene()
         self._filter = filter_matrix(samples)
-        self._empty: dict[int, _Empty] = {}
+        self._empty: dict[int, tuple[EmptyRoom, np.ndarray]] = {}
 
     def render(self, scale: int, shape: int, orientation: int) -> np.ndarray:
         """Factor indices → layers int16 (LAYERS, 64, 64), little-endian."""
         if orientation not in self._empty:
-            self._empty[orientation] = _Empty(self._scene, float(ORIENTATIONS[orientation]), self._filter)
-        empty, solid = self._empty[orientation], (self._scene.solids, shape, float(SCALES[scale]))
-        material, matt, gloss = empty.material.copy(), empty.matt.copy(), np.zeros(empty.matt.shape, np.float32)
-        dark, _ = meet_object(*solid, empty.floor_points, empty.floor_to_light)
-        dark = empty.floor[dark]
-        matt[dark] = self._scene.light.ambient * empty.texture[dark]
-        seen, hits = meet_object(*solid, empty.camera, empty.rays)
-        points = empty.camera + hits.distance[:, None] * empty.rays[seen]
-        material[seen] = OBJECT
-        matt[seen], gloss[seen] = self._scene.light.shade(points, hits.normal, empty.forward)
+            room = EmptyRoom(self._scene, float(ORIENTATIONS[orientation]), self._filter.shape[1])
+            samples = layer_samples(*(room.picture(each) for each in room.surface))
+            self._empty[orientation] = room, self._filter @ samples @ self._filter.T
+        room, empty_layers = self._empty[orientation]
+        surface, changed = room.with_object(shape, float(SCALES[scale]))
         # Nothing but the object and its shadow differs from the empty room: only their rows and columns are filtered.
-        side = self._filter.shape[1]
-        rows, columns = (slice(at.min(), at.max() + 1) for at in np.divmod(np.concatenate([seen, dark]), side))
+        rows, columns = (slice(at.min(), at.max() + 1) for at in np.divmod(changed, self._filter.shape[1]))
         now, before = (
-            layer_samples(*(each.reshape(side, side)[rows, columns] for each in surface))
-            for surface in ((material, matt, gloss), (empty.material, empty.matt, np.zeros_like(gloss)))
+            layer_samples(*(room.picture(each)[rows, columns] for each in seen)) for seen in (surface, room.surface)
         )
-        pixels = empty.layers + self._filter[:, rows] @ (now - before) @ self._filter[:, columns].T
+        pixels = empty_layers + self._filter[:, rows] @ (now - before) @ self._filter[:, columns].T
         return np.rint(pixels * 2**FRACTION_BITS).astype("<i2")
 
 
@@ -191,25 +185,46 @@ def layer_samples(material: np.ndarray, matt: np.ndarray, gloss: np.ndarray) -> 
     return samples
 
 
-class _Empty:
-    """The room without an object, seen at one orientation: arrays over the samples, in the room's frame."""
+class EmptyRoom:
+    """The room without an object, seen at one orientation, by side × side rays: arrays over the samples, in the room's frame.
 
-    def __init__(self, scene: Scene, angle: float, weights: np.ndarray):
-        room, light, side = scene.room, scene.light, weights.shape[1]
+    surface: of the samples, (n,) each: their material; what a white surface gives back there, in pixel values, and of that what
+    stays white (gloss).
+    """
+
+    def __init__(self, scene: Scene, angle: float, side: int):
+        room, light = scene.room, scene.light
+        self._scene, self._side = scene, side
         self.rays = turn(camera_rays(room, side // SIZE), angle)
         self.camera = turn(np.array([0.0, room.camera_height, -room.camera_distance]), angle)
         self.forward = turn(np.array([0.0, 0.0, 1.0]), angle)
-        self.material, hits = meet_room(room, self.camera, self.rays)
-        points = self.camera + np.where(self.material == SKY, 0.0, hits.distance)[:, None] * self.rays
-        self.floor, wall = np.flatnonzero(self.material == FLOOR), np.flatnonzero(self.material == WALL)
+        material, hits = meet_room(room, self.camera, self.rays)
+        points = self.camera + np.where(material == SKY, 0.0, hits.distance)[:, None] * self.rays
+        self.floor, wall = np.flatnonzero(material == FLOOR), np.flatnonzero(material == WALL)
         self.texture = np.ones(len(points), np.float32)
         self.texture[self.floor] = scene.texture.on_floor(points[self.floor])
         self.texture[wall] = scene.texture.on_walls(points[wall], hits.normal[wall])
-        self.matt = self.texture * light.shade(points, hits.normal, self.forward)[0]
+        matt = self.texture * light.shade(points, hits.normal, self.forward)[0]
+        self.surface: Surface = (material, matt, np.zeros_like(matt))
         self.floor_points = points[self.floor]
         self.floor_to_light = np.array(light.position) - self.floor_points
-        picture = (each.reshape(side, side) for each in (self.material, self.matt, np.zeros_like(self.matt)))
-        self.layers = weights @ layer_samples(*picture) @ weights.T
+
+    def with_object(self, shape: int, scale: float) -> tuple[Surface, np.ndarray]:
+        """The surface with an object in the room; and the indices of the samples that it or its shadow may change."""
+        material, matt, gloss = (each.copy() for each in self.surface)
+        solid = (self._scene.solids, shape, scale)
+        dark, _ = meet_object(*solid, self.floor_points, self.floor_to_light)
+        dark = self.floor[dark]
+        matt[dark] = self._scene.light.ambient * self.texture[dark]
+        seen, hits = meet_object(*solid, self.camera, self.rays)
+        points = self.camera + hits.distance[:, None] * self.rays[seen]
+        material[seen] = OBJECT
+        matt[seen], gloss[seen] = self._scene.light.shade(points, hits.normal, self.forward)
+        return (material, matt, gloss), np.concatenate([seen, dark])
+
+    def picture(self, samples: np.ndarray) -> np.ndarray:
+        """Samples (n,) as a picture (side, side)."""
+        return samples.reshape(self._side, self._side)
 
 
 def filter_matrix(samples: int = SAMPLES) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast, get_args
 import numpy as np
 
 from dlib_bvae.datasets import ImageData, LabelledImages
-from dlib_bvae.datasets.ground_truth import DlibData, FactorDataset
+from dlib_bvae.datasets.ground_truth import CONTINUOUS, DlibData, FactorDataset
 from dlib_bvae.errors import NotApplicable, UserError
 from dlib_bvae.metrics.engine.bounds import check_codes_fit
 from dlib_bvae.representations.codes import check_width
@@ -170,9 +170,15 @@ class CodeReader:
     def check_full_grid(self, name: str) -> None:
         """Raises NotApplicable where some combinations of factors have no image; `name` is the metric's."""
         if not self.full_grid:
+            continuous = CONTINUOUS in (getattr(self.data, "factor_kinds", None) or ())
+            has = (
+                "continuous factors, and no grid"
+                if continuous
+                else f"{self.num_images} images for {math.prod(self.sizes)}"
+            )
             raise NotApplicable(
                 f"{name} compares images with chosen factors, so it needs one of every combination; {self.data.name} has "
-                f"{self.num_images} images for {math.prod(self.sizes)}"
+                f"{has}"
             )
 
     def at_once(self, images: int) -> int:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from sklearn.decomposition import PCA, FastICA
 from sklearn.exceptions import ConvergenceWarning
 
-from dlib_bvae.datasets.images import ImageData, training_sample
+from dlib_bvae.datasets.images import ImageData, drawn_sample, training_sample
 from dlib_bvae.errors import UserError, check_integer, check_positive
 from dlib_bvae.models import MOST_LATENTS
 from dlib_bvae.models.baselines import Baseline
@@ -148,8 +148,8 @@ class fast_ica(Baseline):
 
 
 def sample(data: ImageData, count: int, seed: int) -> np.ndarray:
-    """`count` flattened observations (see training_sample), float32 (count, pixels · channels) in [0, 1]."""
-    rows = training_sample(data, count, seed)
+    """`count` flattened observations of training (see training_sample), float32 (count, pixels · channels) in [0, 1]."""
+    rows = drawn_sample(data, count, seed) if data.drawn else training_sample(data, count, seed)
     images = np.empty((len(rows), math.prod(data.observation_shape)), np.float32)
     for start in range(0, len(rows), _BATCH):
         part = rows[start : start + _BATCH]

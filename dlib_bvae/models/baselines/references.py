@@ -10,9 +10,9 @@ import gin
 import numpy as np
 
 from dlib_bvae.datasets import as_factor_dataset
-from dlib_bvae.datasets.derived.dsprites_variants import words
 from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.random_words import words
 from dlib_bvae.errors import check_integer
 from dlib_bvae.models.baselines import Baseline
 from dlib_bvae.models.vae import GaussianVAE

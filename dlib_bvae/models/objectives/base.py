@@ -10,7 +10,7 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.images import DRAWS, ImageData
 from dlib_bvae.errors import UserError, check_integer, check_number, check_positive
 
 
@@ -48,7 +48,7 @@ class Wants:
 
     independent: a second batch drawn by itself. labelled: a second batch out of so many images, chosen once, with their
     factors. partners: every observation is followed, batch_size rows later, by one that differs in this many factors
-    (-1: in 1 … factors - 1).
+    (-1: in 1 … factors - 1; datasets.images.ALL_FACTORS: in all), each moved as the data set says (plan.make_partners).
     """
 
     independent: bool = False
@@ -119,6 +119,8 @@ def stream(key: tf.Tensor, number: int) -> tf.Tensor:
 
 def shown_images(data: ImageData) -> int:
     """How many different images training sees."""
+    if data.drawn:
+        return DRAWS - data.num_images
     weights = data.training_weights()
     return data.num_images if weights is None else int(np.count_nonzero(weights))
 

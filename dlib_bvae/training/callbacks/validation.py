@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.images import ImageData, drawn_sample
 from dlib_bvae.errors import UserError, check_integer, check_number
 from dlib_bvae.models.objectives import Wants
 from dlib_bvae.models.objectives.base import shown_images, stream
@@ -104,7 +104,8 @@ class Validation(Callback):
         keep: str,
         patience: int,
     ):
-        self.network, self.rows, self.remaining = network, rows, TrainingSplit(data, rows)
+        self.network, self.rows = network, rows
+        self.remaining = data if data.drawn else TrainingSplit(data, rows)
         self.seed, self.every_steps, self.keep, self.patience = seed, every_steps, keep, patience
         # Held in memory: the data set may be read by another thread while training runs.
         self._batches = [data.images_at(part) for part in rows.reshape(-1, batch_size)]
@@ -217,6 +218,11 @@ def make_validation(
             "an objective that trains on pairs or labels cannot be validated, as its loss needs the whole grid; set "
             "validation.fraction and num_images to 0"
         )
+    if data.drawn and fraction:
+        raise UserError(
+            f"validation.fraction is of the images that training shows, and {data.name} draws them without end; set "
+            "validation.num_images instead"
+        )
     rows = split_rows(data, int(fraction * shown_images(data)) if fraction else num_images, batch_size, seed)
     return Validation(data, network, rows, batch_size, seed, every_steps, keep, patience)
 
@@ -231,9 +237,15 @@ def _check_unused(keep: str, patience: int) -> None:
 def split_rows(data: ImageData, count: int, batch_size: int, seed: int) -> np.ndarray:
     """At most `count` different images of those that training shows, whole batches, int64 (images,).
 
-    Raises UserError when that is no batch, or leaves no batch to train on.
+    Of a set that draws images for training, such ones that it will hardly draw again. Raises UserError when that is no batch, or
+    leaves no batch to train on.
     """
-    weights, whole = _weights(data), count // batch_size * batch_size
+    whole = count // batch_size * batch_size
+    if data.drawn:
+        if not whole:
+            raise UserError(f"validation needs at least a batch of {batch_size} images; got {count}")
+        return np.sort(drawn_sample(data, whole, seed))
+    weights = _weights(data)
     most = np.count_nonzero(weights) - batch_size
     if not batch_size <= whole <= most:
         raise UserError(

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from sklearn.decomposition import PCA, FastICA
+from support.drawn_spots import Spots
 
 from dlib_bvae.datasets.dummy import DummyData
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.images import ImageData, drawn_sample
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines.linear import fast_ica, pca, sample
 
@@ -156,3 +157,10 @@ def test_a_sample_shows_what_training_shows():
 def test_what_cannot_be_fitted_is_refused(make, told):
     with pytest.raises(UserError, match=told):
         make()
+
+
+def test_a_set_that_draws_its_images_is_fitted_to_none_of_those_that_are_scored(tmp_path):
+    data = Spots(images=30, cache_dir=tmp_path)
+    expected = data.observations_at(drawn_sample(data, 20, 3)).reshape(20, -1)
+    np.testing.assert_array_equal(sample(data, 20, 3), expected)
+    assert not data.cache_path.exists()

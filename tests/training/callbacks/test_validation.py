@@ -7,6 +7,7 @@ import gin
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.drawn_spots import Spots
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
@@ -233,3 +234,18 @@ def test_the_second_batch_is_the_next_one_of_the_same_images(tiny_networks):
 def test_the_images_that_are_left_have_the_origin_of_the_data_set():
     data = DummyData()
     assert TrainingSplit(data, np.arange(16)).origin == data.origin == "rendered"
+
+
+def test_a_set_that_draws_its_images_draws_those_to_validate_on_too(tmp_path):
+    data = Spots(images=40, cache_dir=tmp_path)
+    rows = split_rows(data, 70, 16, 0)
+    assert len(rows) == 64
+    assert rows.min() >= 40
+    np.testing.assert_array_equal(rows, split_rows(data, 70, 16, 0))
+    with pytest.raises(UserError, match="needs at least a batch of 16 images; got 15"):
+        split_rows(data, 15, 16, 0)
+    network = tf.Module()
+    found = make_validation(data, network, 16, Wants(), num_images=32)
+    assert found.remaining is data
+    with pytest.raises(UserError, match="spots draws them without end; set validation.num_images instead"):
+        make_validation(data, network, 16, Wants(), fraction=0.1)
