@@ -116,10 +116,11 @@ class TrainingSettings:
 def depends_on_total(settings: TrainingSettings, callbacks: Sequence[Callback]) -> bool:
     """Whether a training that is extended may differ from one of as many steps in one go.
 
-    It does where the learning rates, or what a callback measures or chooses, depend on the number of steps; else the two are
-    equal bit for bit. callbacks: of the trainer.
+    It does where the learning rates, the loss, or what a callback measures or chooses, depend on the number of steps; else the
+    two are equal bit for bit. callbacks: of the trainer.
     """
-    return getattr(settings.learning_rates, "of_total", True) or any(callback.of_total for callback in callbacks)
+    changing = settings.objective.of_total or any(callback.of_total for callback in callbacks)
+    return changing or getattr(settings.learning_rates, "of_total", True)
 
 
 def _checked_steps(steps: object, total: int) -> tuple[int, ...]:

@@ -199,7 +199,7 @@ def test_the_objective_sees_the_last_step_and_its_variables_stay():
 
     objective = SimpleNamespace(variables=[count], adapt=None)
     training = SimpleNamespace(total=10, objective=objective, network=SimpleNamespace(batch=batch), losses=losses)
-    assert loss_terms(training, None, key=7, second=8) == {"loss": 9, "key": 7, "second": 8}
+    assert loss_terms(training, None, key=7, second=8) == {"loss": 9, "key": 7, "second": 8, "total": 10}
     assert float(count) == 3.0
 
 
