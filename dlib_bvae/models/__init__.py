@@ -24,7 +24,9 @@ MODELS = Registry(
         "deterministic_autoencoder": "dlib_bvae.models.autoencoders:deterministic_autoencoder",
         "quantized_autoencoder": "dlib_bvae.models.autoencoders:quantized_autoencoder",
         "vector_quantized_autoencoder": "dlib_bvae.models.autoencoders:vector_quantized_autoencoder",
+        "fsq_autoencoder": "dlib_bvae.models.autoencoders:fsq_autoencoder",
         "categorical_vae": "dlib_bvae.models.categorical:categorical_vae",
+        "discrete_vae": "dlib_bvae.models.categorical:discrete_vae",
         "multi_rate_vae": "dlib_bvae.models.multi_rate:multi_rate_vae",
     },
 )

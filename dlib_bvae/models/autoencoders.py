@@ -1,7 +1,8 @@
-"""Autoencoders without a posterior: codes are numbers, free or out of a codebook, or vectors out of one."""
+"""Autoencoders without a posterior: codes are numbers, free, out of a codebook or of a grid, or vectors out of a codebook."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import gin
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.models import MOST_LATENTS
-from dlib_bvae.models.layers import initial_weights
+from dlib_bvae.models.layers import Layer, initial_weights
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.vae import Adapt, GaussianVAE
 
@@ -83,8 +84,7 @@ class quantized_autoencoder(GaussianVAE):
         quantized = self.quantize(codes)
         latent = codes + tf.stop_gradient(quantized - codes)
         reconstruction, measured = self.compare(observations, self.decode_logits(latent))
-        used = tf.reduce_max(tf.one_hot(self.indices(codes), self.codebook.shape[1]), axis=0)
-        measured["values_used"] = tf.reduce_mean(tf.reduce_sum(used, axis=1))
+        measured["values_used"] = _values_used(self.indices(codes), self.codebook.shape[1])
         extras = {
             "quantization": tf.reduce_mean(tf.square(tf.stop_gradient(codes) - quantized), axis=1),
             "commitment": tf.reduce_mean(tf.square(codes - tf.stop_gradient(quantized)), axis=1),
@@ -161,3 +161,84 @@ class vector_quantized_autoencoder(GaussianVAE):
         }
         fields = {"key": key, "encode": self.encode, "extras": extras, "measured": measured, **given}
         return Batch(quantized, tf.fill(tf.shape(codes), float("-inf")), latent, reconstruction, None, **fields)
+
+
+@gin.configurable(denylist=_FIXED)
+class fsq_autoencoder(GaussianVAE):
+    """Every latent takes one of num_values fixed numbers, even in −1 … 1; finite scalar quantisation (Mentzer et al. 2023).
+
+    The encoder's number goes through tanh and to the nearest value, as in Tripod (Hsu et al. 2024). Gradients pass straight
+    through the rounding, and there is no codebook to learn. num_values: >= 2.
+    """
+
+    latents = "finite_scalar"
+
+    def __init__(
+        self, observation_shape: tuple[int, int, int], seed: int, precision: str = "float32", num_values: int = 12
+    ):
+        super().__init__(observation_shape, seed, precision)
+        check_integer("fsq_autoencoder.num_values", num_values, 2, _MOST_VALUES)
+        self.num_values = num_values
+
+    def indices(self, codes: tf.Tensor) -> tf.Tensor:
+        """The place of the nearest value: float32 (batch, latents) in −1 … 1 → float32, whole numbers in 0 … num_values - 1."""
+        return tf.round((codes + 1.0) / 2.0 * (self.num_values - 1))
+
+    def quantize(self, codes: tf.Tensor) -> tf.Tensor:
+        """The nearest values: float32 (batch, latents) in −1 … 1 → the same, without a gradient."""
+        return 2.0 * self.indices(codes) / (self.num_values - 1) - 1.0
+
+    def encode(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Observations (batch, H, W, C) in [0, 1] → quantised codes in −1 … 1 and −∞, float32 (batch, latents)."""
+        codes = self.quantize(tf.tanh(super().encode(observations)[0]))
+        return codes, tf.fill(tf.shape(codes), float("-inf"))
+
+    def batch(self, observations: tf.Tensor, key: tf.Tensor, adapt: Adapt | None = None, **given: Any) -> Batch:
+        """One pass; logs how many values a latent takes in the batch, on average.
+
+        extras: continuous, the codes before they are rounded, float32 (batch, latents); hidden, latents (n, latents) → the
+        decoder's hidden activations (see hidden_activations).
+        """
+        codes = tf.tanh(super().encode(observations)[0])
+        quantized = self.quantize(codes)
+        latent = codes + tf.stop_gradient(quantized - codes)
+        reconstruction, measured = self.compare(observations, self.decode_logits(latent))
+        measured["values_used"] = _values_used(tf.cast(self.indices(codes), tf.int32), self.num_values)
+        extras = {"continuous": codes, "hidden": lambda latents: hidden_activations(self.decoder, latents)}
+        fields = {"key": key, "encode": self.encode, "extras": extras, "measured": measured, **given}
+        return Batch(quantized, tf.fill(tf.shape(codes), float("-inf")), latent, reconstruction, None, **fields)
+
+
+def _values_used(indices: tf.Tensor, num_values: int) -> tf.Tensor:
+    """How many values a latent takes in a batch, on average: int (batch, latents) → ()."""
+    used = tf.reduce_max(tf.one_hot(indices, num_values), axis=0)
+    return tf.reduce_mean(tf.reduce_sum(used, axis=1))
+
+
+class _Watched:
+    """A layer that notes in `given` what it is applied to."""
+
+    def __init__(self, layer: Layer, given: list[tf.Tensor]):
+        self._layer, self._given = layer, given
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        self._given.append(x)
+        return self._layer(x)
+
+
+def hidden_activations(decoder: tf.Module, latents: tf.Tensor) -> list[tf.Tensor]:
+    """What each of the decoder's layers but the first is applied to, in float32 whatever the network's precision.
+
+    latents: float32 (n, latents). Returns tensors (n, …), in the order of the layers. Raises UserError for a decoder that is not
+    made of the layers of dlib_bvae.models.layers alone, or of one of them.
+    """
+    layers = [module for module in decoder.submodules if isinstance(module, Layer)]
+    given: list[tf.Tensor] = []
+    if len(layers) > 1 and len(decoder.variables) == sum(len(layer.variables) for layer in layers):
+        copy.deepcopy(decoder, {id(layer): _Watched(layer, given) for layer in layers})(latents)
+    if len(given) < 2:
+        raise UserError(
+            "the Hessian penalty is of the hidden activations of a decoder that is made of several layers of "
+            "dlib_bvae.models.layers alone, which decoder.decoder_fn is not; take another one, or set tripod.lambda_hessian to 0"
+        )
+    return given[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,24 +23,27 @@ from dlib_bvae.registry import configurable
 Adapt = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-@gin.configurable("encoder", denylist=["observation_shape", "seed", "further", "precision"])
+@gin.configurable("encoder", denylist=["observation_shape", "seed", "further", "numbers", "precision"])
 def build_encoder(
     observation_shape: tuple[int, int, int],
     seed: int,
     further: int = 0,
+    numbers: int = 2,
     precision: str = "float32",
     num_latent: int = 10,
     encoder_fn: Callable[..., Encoder] = burgess_encoder,
 ) -> tuple[Encoder, int]:
-    """Returns the encoder of num_latent + `further` numbers, and that sum.
+    """Returns the encoder of num_latent + `further` latents, and that sum.
 
-    encoder_fn: (observation_shape, num_latent, seed) → a tf.Module, a Keras model or a function. Raises UserError when
-    num_latent is not an integer in 1 … MOST_LATENTS, and where make_part does.
+    numbers: how many the encoder gives of a latent, 2 for a mean and a log variance. encoder_fn: (observation_shape, num_latent,
+    seed) → a tf.Module, a Keras model or a function. Raises UserError when num_latent is not an integer in 1 … MOST_LATENTS, and
+    where make_part does.
     """
     check_integer("encoder.num_latent", num_latent, 1, MOST_LATENTS)
     count = num_latent + further
-    use = encoder_use(_name(encoder_fn), observation_shape, count)
-    return make_part(lambda: encoder_fn(observation_shape, count, seed), use, seed, precision), count
+    width = math.ceil(count * numbers / 2)
+    use = encoder_use(_name(encoder_fn), observation_shape, width)
+    return make_part(lambda: encoder_fn(observation_shape, width, seed), use, seed, precision), count
 
 
 @gin.configurable("decoder", denylist=["observation_shape", "num_latent", "seed", "precision"])
@@ -75,7 +79,8 @@ class GaussianVAE(tf.Module):
 
     latents = "gaussian"
 
-    further = 0  # numbers that the encoder gives in addition to encoder.num_latent Gaussians
+    further = 0  # latents in addition to the encoder.num_latent Gaussians
+    numbers = 2  # that the encoder gives of a latent: a mean and a log variance
 
     def __init__(self, observation_shape: tuple[int, int, int], seed: int, precision: str = "float32"):
         super().__init__("gaussian_vae")
@@ -83,8 +88,9 @@ class GaussianVAE(tf.Module):
             raise UserError(f"model.precision must be one of {', '.join(PRECISIONS)}; got {precision!r}")
         self.observation_shape = tuple(observation_shape)
         self.compute_dtype = PRECISIONS[precision]
-        self.encoder, self.num_latent = build_encoder(self.observation_shape, seed, self.further, precision)
-        self.decoder = build_decoder(self.observation_shape, self.num_latent, seed, precision)
+        shape = self.observation_shape
+        self.encoder, self.num_latent = build_encoder(shape, seed, self.further, self.numbers, precision)
+        self.decoder = build_decoder(shape, self.num_latent, seed, precision)
         self.likelihood = build_likelihood()
 
     @property

@@ -316,8 +316,8 @@ def check_continued(work: Work, settings: TrainingSettings, trainer: Trainer) ->
         if depends_on_total(settings, trainer.callbacks):
             work.given["continued_from"] = work.grown_from
             say(
-                "  its schedule, validation or curve depends on the number of steps: the result is not that of as many steps in "
-                "one go, and says so (continued_from)"
+                "  its schedule, method, validation or curve depends on the number of steps: the result is not that of as many "
+                "steps in one go, and says so (continued_from)"
             )
 
 

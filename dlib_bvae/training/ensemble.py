@@ -63,11 +63,7 @@ class Ensemble:
         def step_all(step: tf.Tensor, inputs: Inputs) -> list[dict[str, tf.Tensor]]:
             observations = [seen["observations"] for seen in inputs]
             given = [
-                {
-                    **{name: x for name, x in seen.items() if name != "observations"},
-                    "step": step,
-                    "total": trainer.total,
-                }
+                {name: x for name, x in seen.items() if name != "observations"} | {"step": step, "total": trainer.total}
                 for trainer, seen in zip(trainers, inputs, strict=True)
             ]
             keys, adapts = [t.key(step) for t in trainers], [t.objective.adapt for t in trainers]

@@ -119,11 +119,8 @@ def depends_on_total(settings: TrainingSettings, callbacks: Sequence[Callback]) 
     It does where the learning rates, the loss, or what a callback measures or chooses, depend on the number of steps; else the
     two are equal bit for bit. callbacks: of the trainer.
     """
-    return (
-        getattr(settings.learning_rates, "of_total", True)
-        or settings.objective.of_total
-        or any(callback.of_total for callback in callbacks)
-    )
+    changing = settings.objective.of_total or any(callback.of_total for callback in callbacks)
+    return changing or getattr(settings.learning_rates, "of_total", True)
 
 
 def _checked_steps(steps: object, total: int) -> tuple[int, ...]:

@@ -95,9 +95,8 @@ class Trainer:
         """One update on `observations`; returns scalars, losses in nats. given: second, factors (see Batch)."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self.variables)
-            batch = self.network.batch(
-                observations, self.key(step), self.objective.adapt, step=step, total=self.total, **given
-            )
+            given |= {"step": step, "total": self.total}
+            batch = self.network.batch(observations, self.key(step), self.objective.adapt, **given)
             losses, scaled = self.losses(batch)
         gradients = tape.gradient(scaled, self.variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         # A gradient by rows, such as that of an embedding, as a whole, which is what the optimisers' kernels take.

@@ -12,8 +12,8 @@ from support.keras_networks import DECODERS, ENCODERS, KINDS, decoder, encoder
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.architectures import fc_encoder
-from dlib_bvae.models.autoencoders import quantized_autoencoder, vector_quantized_autoencoder
-from dlib_bvae.models.categorical import categorical_vae
+from dlib_bvae.models.autoencoders import fsq_autoencoder, quantized_autoencoder, vector_quantized_autoencoder
+from dlib_bvae.models.categorical import categorical_vae, discrete_vae
 from dlib_bvae.models.fused import FusedVAE
 from dlib_bvae.models.layers import Dense
 from dlib_bvae.models.multi_rate import multi_rate_vae
@@ -162,7 +162,9 @@ def test_variables_in_a_closure_are_trained():
     assert [variable.shape for variable in encoder_of(Hidden).trainable_variables] == [(64, 6), (6,)]
 
 
-@pytest.mark.parametrize("kind", [quantized_autoencoder, vector_quantized_autoencoder, categorical_vae])
+@pytest.mark.parametrize(
+    "kind", [quantized_autoencoder, vector_quantized_autoencoder, fsq_autoencoder, categorical_vae, discrete_vae]
+)
 def test_other_networks_take_keras_models(kind):
     gin.bind_parameter("vector_quantized_autoencoder.dim", 3)
     gin.bind_parameter("encoder.encoder_fn", ENCODERS["keras"])
@@ -172,9 +174,9 @@ def test_other_networks_take_keras_models(kind):
         network = kind(SHAPE, 0)
     finally:
         gin.clear_config()
-    batch = network.batch(tf.constant(IMAGES), KEY)
+    batch = network.batch(tf.constant(IMAGES), KEY, step=tf.constant(0, tf.int64), total=1)
     assert batch.reconstruction.shape == (4,)
-    assert len(network.trainable_variables) == 12 + (kind is not categorical_vae)
+    assert len(network.trainable_variables) == 12 + (kind in (quantized_autoencoder, vector_quantized_autoencoder))
 
 
 @pytest.mark.parametrize("way", ["keras", "tf_keras"])

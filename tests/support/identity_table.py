@@ -75,8 +75,9 @@ NEEDED = {
     "divergence": ["divergence.factor = 2.0"],
     "postprocess": ["postprocess.postprocess_fn = @sampled_representation"],
 }
-NETWORKS = ("gaussian_vae", "categorical_vae", "deterministic_autoencoder", "quantized_autoencoder") + (
+NETWORKS = ("gaussian_vae", "categorical_vae", "discrete_vae", "deterministic_autoencoder", "quantized_autoencoder") + (
     "vector_quantized_autoencoder",
+    "fsq_autoencoder",
     "multi_rate_vae",
 )
 

@@ -116,6 +116,14 @@ def test_the_logged_names_are_the_terms_and_what_was_measured():
     assert means["loss"] == pytest.approx(terms, rel=1e-5)
 
 
+def test_the_noise_of_discrete_latents_follows_the_length_of_the_training():
+    trainer = small_trainer("d_vae")  # of 100 steps
+    along = lambda step: 1.25 - 0.75 * np.cos(np.pi * step / 100)
+    assert run(trainer, 3)["noise"] == pytest.approx(np.mean([along(step) for step in range(3)]), rel=1e-5)
+    inputs = trainer.feed.inputs(tf.constant(0, tf.int64))
+    assert float(loss_terms(trainer, key=trainer.key(0), **inputs)["noise"]) == pytest.approx(along(99), rel=1e-5)
+
+
 def test_another_kind_of_network_is_refused():
     objective = OBJECTIVES.get("qlae")()
     network = GaussianVAE((16, 16, 1), 0)

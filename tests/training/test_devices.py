@@ -32,6 +32,7 @@ CASES = {
                       "validation.every_steps = 3", "validation.keep = 'best'", "model.optimizer = @adamw"], 2e-3),
     "float16": (["model.precision = 'mixed_float16'"], 3e-2),
     "streamed labels": (["model.model = @s2_vae()", "feed.max_mib = 0"], 2e-3),
+    "discrete latents": (["model.model = @d_vae()", "model.network = @discrete_vae"], 2e-3),
     "every rate": (["model.model = @mr_vae()", "model.network = @multi_rate_vae", "model.optimizer = @sgd",
                     "sgd.learning_rate = 1e-5", "reconstruction_loss.loss_fn = @sigma_loss"], 2e-3),
 }
@@ -79,7 +80,10 @@ print("same")
     "case",
     [
         "every option",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("float16", "streamed labels", "every rate")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("float16", "streamed labels", "discrete latents", "every rate")
+        ),
     ],
 )
 def test_two_devices_do_what_one_does(case, tmp_path):

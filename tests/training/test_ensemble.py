@@ -8,6 +8,7 @@ import tensorflow as tf
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.autoencoders import deterministic_autoencoder
+from dlib_bvae.models.categorical import discrete_vae
 from dlib_bvae.models.layers import Conv, Deconv, Dense, posterior_of
 from dlib_bvae.models.objectives import OBJECTIVES
 from dlib_bvae.models.vae import GaussianVAE
@@ -134,6 +135,15 @@ def test_so_do_discriminators_controllers_capacities_and_pairs(name, way):
         check_equal(one, single, 1e-3)
         own = zip(before, one.objective.variables, strict=True)
         assert all((old != new.numpy()).any() for old, new in own), "the objective's own variables were not updated"
+
+
+def test_so_do_members_with_discrete_latents():
+    together = [make(seed, "d_vae", network=discrete_vae) for seed in range(2)]
+    run(Ensemble(together, "loop"), together)
+    for seed, one in enumerate(together):
+        single = make(seed, "d_vae", network=discrete_vae)
+        run(single, [single])
+        check_equal(one, single, 1e-3)
 
 
 def test_the_steps_stop_at_the_member_whose_loss_is_not_finite():

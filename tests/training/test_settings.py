@@ -9,6 +9,8 @@ from dlib_bvae.errors import UserError
 from dlib_bvae.models.baselines.linear import pca
 from dlib_bvae.models.objectives.annealed_vae import annealed_vae
 from dlib_bvae.models.objectives.base import cyclical_weight
+from dlib_bvae.models.objectives.d_vae import d_vae
+from dlib_bvae.models.objectives.tripod import tripod
 from dlib_bvae.models.objectives.vae import vae
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.registry import ADDITION, EXECUTION, LABEL, SEED, kind_of
@@ -140,6 +142,11 @@ class Measured(Callback):
 )
 def test_a_schedule_says_whether_it_depends_on_the_number_of_steps(schedule, expected):
     assert depends_on_total(TrainingSettings(vae(), schedule=schedule), [Divergence(5)]) is expected
+
+
+def test_a_method_says_whether_it_depends_on_the_number_of_steps():
+    assert depends_on_total(TrainingSettings(d_vae()), [Divergence(5)]) is True
+    assert depends_on_total(TrainingSettings(tripod()), [Divergence(5)]) is False
 
 
 def test_a_callback_says_whether_it_depends_on_the_number_of_steps():

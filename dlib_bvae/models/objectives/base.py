@@ -20,11 +20,12 @@ class Batch:
 
     mean, log_variance, latent: float32 (batch, latents), the posterior and a sample of it.
     reconstruction: negative log-likelihood, float32 (batch,). kl: KL(q(z|x) ‖ N(0, I)), float32 (batch,); None where the
-    encoder is deterministic. key: int64 (2,), the seed of this batch's noise. step: int64 (), 0 at the first. total: how many
-    steps the training takes, which schedules that are fractions of it need.
+    encoder is deterministic, and KL(q(c|x) ‖ uniform) where all latents are discrete. key: int64 (2,), the seed of this
+    batch's noise. step: int64 (), 0 at the first. total: how many steps the training takes, which schedules that are fractions
+    of it need.
     second: the second batch that Wants asked for, float32 (batch, H, W, C). factors: its labels, int64 (batch, factors).
-    encode: the network's, observations → posterior. extras: what one kind of network gives its own objectives,
-    float32. measured: scalars that are logged with the terms; an objective may add to it.
+    encode: the network's, observations → posterior. extras: what one kind of network gives its own objectives, float32
+    tensors and functions. measured: scalars that are logged with the terms; an objective may add to it.
     """
 
     mean: tf.Tensor
@@ -38,7 +39,7 @@ class Batch:
     second: tf.Tensor = None
     factors: tf.Tensor = None
     encode: Any = None
-    extras: dict[str, tf.Tensor] = field(default_factory=dict)
+    extras: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, tf.Tensor] = field(default_factory=dict)
 
 
@@ -67,8 +68,9 @@ class Objective(tf.Module):
     Its tf.Variables are part of every checkpoint. latents: the kinds of network it trains (see GaussianVAE.latents). separable:
     whether terms and what is measured are means over the images, so that devices can share a batch. wants: also of the class
     where it asks for pairs or labels, as the board reads the supervision there. total_correlation: whether it penalises that of
-    the codes, whose value at the end of training is in the results then. summary, paper: its row in tables of methods. label:
-    how boards name a configuration, "β-VAE β = {beta}": title, then symbols of parameters, the strength first ("": its gin name).
+    the codes, whose value at the end of training is in the results then. of_total: whether its loss depends on the number of
+    steps of the training (Batch.total). summary, paper: its row in tables of methods. label: how boards name a configuration,
+    "β-VAE β = {beta}": title, then symbols of parameters, the strength first ("": its gin name).
     """
 
     label: str = ""
@@ -78,6 +80,7 @@ class Objective(tf.Module):
     wants = Wants()
     separable = False
     total_correlation = False
+    of_total = False
 
     @property
     def supervision(self) -> str:

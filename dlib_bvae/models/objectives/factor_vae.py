@@ -69,11 +69,14 @@ class Adversarial(Objective):
         batch.measured["total_correlation"] = tf.reduce_mean(logits[:, 0] - logits[:, 1])
         return self.weight_of("gamma", batch) * batch.measured["total_correlation"]
 
+    def second_codes(self, batch: Batch) -> tf.Tensor:
+        """A sample of the codes of the second batch, by the first stream of the key: float32 (batch, latents)."""
+        mean, log_variance = batch.encode(batch.second)
+        return mean + tf.exp(0.5 * log_variance) * normal(mean.shape, stream(batch.key, 1))
+
     def update(self, batch: Batch) -> None:
         """One step of the discriminator; logs its loss (nats) and its accuracy."""
-        mean, log_variance = batch.encode(batch.second)
-        noise = normal(mean.shape, stream(batch.key, 1))
-        permuted = permute_latents(mean + tf.exp(0.5 * log_variance) * noise, stream(batch.key, 2))
+        permuted = permute_latents(self.second_codes(batch), stream(batch.key, 2))
         codes = tf.stop_gradient(tf.concat([batch.latent, permuted], axis=0))
         labels = tf.repeat([0, 1], [batch.latent.shape[0], permuted.shape[0]])
         variables = self.discriminator.trainable_variables

@@ -263,11 +263,10 @@ def _weights(data: ImageData) -> np.ndarray:
 
 def loss_terms(training: Training, observations: tf.Tensor, key: tf.Tensor, **given: tf.Tensor) -> dict[str, tf.Tensor]:
     """The scalars of a batch by the present weights, as the last step would log them; changes no variable. given: see Batch."""
-    step, variables = tf.constant(training.total - 1, tf.int64), training.objective.variables
+    given |= {"step": tf.constant(training.total - 1, tf.int64), "total": training.total}
+    variables = training.objective.variables
     before = [variable.read_value() for variable in variables]
-    batch = training.network.batch(
-        observations, key, training.objective.adapt, step=step, total=training.total, **given
-    )
+    batch = training.network.batch(observations, key, training.objective.adapt, **given)
     losses, _ = training.losses(batch)
     for variable, value in zip(variables, before, strict=True):  # terms may move them, as a controller's do
         variable.assign(value)
