@@ -20,19 +20,20 @@ def check_terms(
 ) -> None:
     """Asserts that the terms of an objective are those of `reference`, and their gradients by every float field of the batch.
 
-    reference: an object with the fields, and the entries of extras, as arrays → {term: number}. leaves: what else the terms
+    reference: an object with the fields, and the entries of extras that are no functions, as arrays → {term: number}. leaves: what else the terms
     depend on, such as another encoding; `batch` is then a function of them as tensors → Batch, and `reference` has them too.
     """
     make = batch if callable(batch) else lambda: batch
     base = make(**_tensors(leaves))
     fields = {name: value for name in _FIELDS if (value := getattr(base, name)) is not None}
+    numbers = {name: value for name, value in base.extras.items() if not callable(value)}
 
     def terms(**given: tf.Tensor) -> dict[str, tf.Tensor]:
         made = make(**{name: given[name] for name in leaves})
-        extras = {name: given[name] for name in base.extras}
+        extras = {**made.extras, **{name: given[name] for name in numbers}}
         return method.terms(replace(made, extras=extras, **{name: given[name] for name in fields}))
 
-    check(terms, lambda **given: reference(SimpleNamespace(**given)), **fields, **base.extras, **leaves)
+    check(terms, lambda **given: reference(SimpleNamespace(**given)), **fields, **numbers, **leaves)
 
 
 def check(function: Callable, reference: Callable, *, along: bool = False, **leaves: np.ndarray) -> None:

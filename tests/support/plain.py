@@ -50,6 +50,16 @@ def kl(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
     return (0.5 * mean**2 + 0.5 * variance - np.log(np.sqrt(variance)) - 0.5).sum(1)
 
 
+def discriminator_logits(method: Any, codes: np.ndarray) -> np.ndarray:
+    """Of an objective with a discriminator: codes (n, latents) → its two logits (n, 2)."""
+    network = method.discriminator
+    for layer in network.hidden:
+        kernel = layer.kernel.numpy().astype(float)
+        codes = codes @ (kernel.T if layer.transposed else kernel) + layer.bias.numpy()
+        codes = np.where(codes > 0, codes, 0.2 * codes)
+    return codes @ network.output.kernel.numpy().astype(float) + network.output.bias.numpy()
+
+
 IMAGES = np.random.default_rng(3).uniform(size=(4, 2, 3, 1))
 KEY = tf.constant([5, 7], tf.int64)
 

@@ -80,7 +80,6 @@ class Objective(tf.Module):
     wants = Wants()
     separable = False
     total_correlation = False
-    of_total = False
 
     @property
     def supervision(self) -> str:

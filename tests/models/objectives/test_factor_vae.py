@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from support.gradients import check_terms
 from support.methods import defaults
+from support.plain import discriminator_logits
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
@@ -25,18 +26,9 @@ def test_the_discriminator_has_the_paper_s_size():
     assert count == (10 + 1) * 1000 + 5 * (1000 + 1) * 1000 + (1000 + 1) * 2
 
 
-def slow_logits(method, z):
-    network = method.discriminator
-    for layer in network.hidden:
-        kernel = layer.kernel.numpy().astype(float)
-        z = z @ (kernel.T if layer.transposed else kernel) + layer.bias.numpy()
-        z = np.where(z > 0, z, 0.2 * z)
-    return z @ network.output.kernel.numpy().astype(float) + network.output.bias.numpy()
-
-
 def test_the_terms_agree_with_numpy(make_batch):
     method, batch = build(gamma=7.0), make_batch()
-    logits = slow_logits(method, batch.latent.numpy())
+    logits = discriminator_logits(method, batch.latent.numpy())
     terms = method.terms(batch)
     expected = 7 * (logits[:, 0] - logits[:, 1]).mean()
     assert float(terms["weighted_total_correlation"]) == pytest.approx(expected, rel=1e-4)
@@ -47,7 +39,7 @@ def test_value_and_gradient_are_those_of_the_formula(make_batch):
     method = build(gamma=3.7)
 
     def formula(b):
-        logits = slow_logits(method, b.latent)
+        logits = discriminator_logits(method, b.latent)
         elbo = {"reconstruction": b.reconstruction.mean(), "weighted_kl": b.kl.mean()}
         return {**elbo, "weighted_total_correlation": 3.7 * (logits[:, 0] - logits[:, 1]).mean()}
 
@@ -71,7 +63,7 @@ def test_one_update_lowers_the_loss_by_hand_and_leaves_the_network_alone(make_ba
     method = build(discriminator_learning_rate=1e-2)
     noise = tf.random.stateless_normal([8, 3], stream(batch.key, 1))
     codes = permute_latents(other.mean + tf.exp(0.5 * other.log_variance) * noise, stream(batch.key, 2)).numpy()
-    logits = slow_logits(method, np.concatenate([batch.latent, codes]))
+    logits = discriminator_logits(method, np.concatenate([batch.latent, codes]))
     log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     method.update(batch)
     loss = float(batch.measured["discriminator_loss"])

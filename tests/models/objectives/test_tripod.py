@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy.special import logsumexp
 from scipy.stats import norm
+from support.gradients import check_terms
 from support.methods import defaults
 
 from dlib_bvae.datasets.dummy import DummyData
@@ -140,6 +141,22 @@ def test_directions_are_signs_then_normal_numbers_of_each_image_and_follow_from_
     assert (drawn[0] != drawn[1]).any()
     np.testing.assert_array_equal(drawn, again)
     assert (drawn != other).any()
+
+
+def test_value_and_gradient_are_those_of_the_formula(make_batch):
+    # Steps of three deviations, as single precision has few digits of small second differences.
+    method = tripod(lambda_information=0.37, lambda_hessian=0.23, epsilon=3.0)
+    method.build(3, DummyData(), 0)
+    forms, drawn = RNG.normal(size=(4, 3, 3)), draw_directions(tf.TensorShape([7, 3]), 2, KEY).numpy()
+
+    def formula(b):
+        spread = b.continuous.std(axis=0)
+        information, hessian = slow_information(b.latent, spread).mean(), slow_penalty(forms, spread * drawn)
+        weighted = {"multi_information": 256 * 0.37 * information, "hessian_penalty": 256 * 0.23 * hessian}
+        return {"reconstruction": b.reconstruction.mean(), **{f"weighted_{name}": x for name, x in weighted.items()}}
+
+    extras = {"continuous": tf.constant(CODES, tf.float32), "hidden": lambda z: [quadratic(forms)(z)]}
+    check_terms(method, formula, make_batch(7, key=KEY, latent=tf.constant(GRID, tf.float32), extras=extras))
 
 
 @pytest.mark.parametrize(
