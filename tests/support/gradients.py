@@ -20,8 +20,9 @@ def check_terms(
 ) -> None:
     """Asserts that the terms of an objective are those of `reference`, and their gradients by every float field of the batch.
 
-    reference: an object with the fields, and the entries of extras that are no functions, as arrays → {term: number}. leaves: what else the terms
-    depend on, such as another encoding; `batch` is then a function of them as tensors → Batch, and `reference` has them too.
+    reference: an object with the fields, and the entries of extras that are no functions, as arrays → {term: number}. leaves:
+    what else the terms depend on, such as another encoding; `batch` is then a function of them as tensors → Batch, and
+    `reference` has them too.
     """
     make = batch if callable(batch) else lambda: batch
     base = make(**_tensors(leaves))
