@@ -75,7 +75,8 @@ NEEDED = {
     "divergence": ["divergence.factor = 2.0"],
     "postprocess": ["postprocess.postprocess_fn = @sampled_representation"],
 }
-NETWORKS = ("gaussian_vae", "categorical_vae", "deterministic_autoencoder", "quantized_autoencoder") + (
+NETWORKS = ("gaussian_vae", "categorical_vae", "deterministic_autoencoder", "deterministic_encoder") + (
+    "quantized_autoencoder",
     "vector_quantized_autoencoder",
     "multi_rate_vae",
 )
