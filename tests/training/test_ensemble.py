@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.autoencoders import deterministic_autoencoder
+from dlib_bvae.models.autoencoders import deterministic_autoencoder, deterministic_encoder
 from dlib_bvae.models.layers import Conv, Deconv, Dense, posterior_of
 from dlib_bvae.models.objectives import OBJECTIVES
 from dlib_bvae.models.vae import GaussianVAE
@@ -114,10 +114,20 @@ def test_so_does_a_member_of_an_ensemble_that_xla_compiles():
 
 
 @pytest.mark.parametrize(
-    ("name", "way"), [("factor_vae", "loop"), ("factor_vae", "fused"), ("control_vae", "fused"), ("ada_gvae", "fused")]
+    ("name", "way"),
+    [
+        ("factor_vae", "loop"),
+        ("factor_vae", "fused"),
+        ("control_vae", "fused"),
+        ("ada_gvae", "fused"),
+        pytest.param("orthogonal_jacobian", "fused", marks=pytest.mark.slow),
+        ("lejepa_pairs", "loop"),
+    ],
 )
-def test_so_do_discriminators_controllers_and_pairs(name, way):
+def test_so_do_discriminators_controllers_pairs_derivatives_of_decoders_and_encoders_alone(name, way):
     parameters = {"width": 16, "depth": 2} if name == "factor_vae" else {}
+    if name == "lejepa_pairs":
+        parameters = {"network": deterministic_encoder, "slices": 16}
     together = [make(seed, name, feed=feed, **parameters) for seed, feed in ((0, MemoryFeed), (1, StreamFeed))]
     run(Ensemble(together, way), together)
     for seed, one in enumerate(together):
