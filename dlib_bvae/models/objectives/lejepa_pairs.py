@@ -17,6 +17,7 @@ _KNOTS, _REACH = 17, 3.0  # of the integral over t, of which one half is compute
 class lejepa_pairs(Objective):
     """(1 − λ) · alignment + λ · SIGReg on pairs of images, with an encoder alone; LeJEPA (Balestriero & LeCun 2025).
 
+    model.network is @deterministic_encoder.
     alignment: the squared distance of a code from the middle of its pair, a mean over images and latents. SIGReg: n codes on
     `slices` random directions, new at every step, against N(0, 1): n ∫ |φ(t) − exp(−t²/2)|² exp(−t²/2) dt over |t| <= 3, with φ
     their empirical characteristic function, by the trapezoidal rule, mean over directions; normal codes have about 1. Both are
@@ -28,8 +29,7 @@ class lejepa_pairs(Objective):
     distribution = "gaussian" and rho > 0. Other distributions of factors, as on a grid, have no such guarantee.
 
     lambda_: λ, in 0 … 1; at much less than 1 / n all codes become one. slices: >= 1. changed: in how many factors the images of a
-    pair differ, -1 for a number uniform in 1 … factors - 1, -2 for all. model.network is @deterministic_encoder. Raises UserError
-    otherwise.
+    pair differ, -1 for a number uniform in 1 … factors - 1, -2 for all. Raises UserError otherwise.
     """
 
     label = "LeJEPA λ = {lambda_}"

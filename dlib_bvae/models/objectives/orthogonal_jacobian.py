@@ -31,7 +31,7 @@ class orthogonal_jacobian(Objective):
     paper = "Allen 2024"
     separable = True
 
-    def __init__(self, gamma: float | Weight = 1e-4, beta: float | Weight = 1.0, pairs: int = 2):
+    def __init__(self, gamma: float | Weight = 1e-3, beta: float | Weight = 1.0, pairs: int = 2):
         super().__init__("orthogonal_jacobian")
         self.gamma = check_weight("orthogonal_jacobian.gamma", gamma)
         self.beta = check_weight("orthogonal_jacobian.beta", beta)

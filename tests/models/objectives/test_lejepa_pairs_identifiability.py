@@ -2,13 +2,17 @@
 
 import gin
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from dlib_bvae import metrics
+from dlib_bvae import datasets, metrics
+from dlib_bvae.config import configuration
 from dlib_bvae.models.autoencoders import deterministic_encoder
 from dlib_bvae.models.layers import Dense, posterior_of
 from dlib_bvae.models.objectives.lejepa_pairs import lejepa_pairs
+from dlib_bvae.stages.train import REGISTRIES, build
 from dlib_bvae.training.optimizers import adam
+from dlib_bvae.training.settings import TrainingSettings
 
 SIDE, PAIRS, STEPS = 8, 128, 400
 
@@ -81,3 +85,40 @@ def test_gaussian_factors_with_additive_noise_are_found_up_to_a_rotation():
 
 def test_factors_on_a_grid_are_not():
     assert learned(grid_pairs)["r2_codes_to_factors"] < 0.9
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Data sets are rendered into a folder of the test."""
+    monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path))
+
+
+def learned_images(files, bindings, steps, **parameters):
+    """linear_identifiability of a convolutional encoder that was trained on 128 pairs a step."""
+    common = ["model.batch_size = 128", "encoder.encoder_fn = @burgess_encoder", "adam.learning_rate = 1e-3"]
+    with configuration(files, [*common, f"model.training_steps = {steps}", *bindings], REGISTRIES):
+        data = datasets.load()
+        trainer = build(data, TrainingSettings())[0]
+    trainer.feed.start(0, steps)
+    trainer.run(tf.constant(steps, tf.int64))
+    encode = lambda observations: trainer.network.encode(tf.constant(observations))[0].numpy()
+    return metrics.score("linear_identifiability", data, encode, num_train=2_000, num_test=2_000, **parameters)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cache")
+def test_gaussian_positions_of_dsprites_off_the_grid_are_found():
+    found = learned_images(["gin/lejepa_pairs_dsprites.gin"], ["dsprites_continuous.images = 4_000"], 150)
+    assert found["factors"] == ["position_x", "position_y"]
+    assert found["r2_codes_to_factors"] > 0.9
+    assert found["r2_factors_to_codes"] > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cache")
+def test_the_numbers_of_dsprites_on_its_grid_are_not():
+    files = ["gin/models/lejepa_pairs.gin", "gin/datasets/dsprites_rendered.gin"]
+    bindings = ["encoder.num_latent = 5", "lejepa_pairs.changed = 1"]
+    found = learned_images(files, bindings, 150, leave_out=["shape", "orientation"])
+    assert found["factors"] == ["scale", "position_x", "position_y"]
+    assert found["r2_codes_to_factors"] < 0.9

@@ -132,7 +132,7 @@ def test_a_latent_that_changes_nothing_has_no_energy(make_batch):
 
 
 def test_its_defaults_and_what_it_refuses(make_batch):
-    assert defaults(orthogonal_jacobian) == {"gamma": 1e-4, "beta": 1.0, "pairs": 2}
+    assert defaults(orthogonal_jacobian) == {"gamma": 1e-3, "beta": 1.0, "pairs": 2}
     with pytest.raises(UserError, match="orthogonal_jacobian.pairs must be an integer >= 1"):
         orthogonal_jacobian(pairs=0)
     with pytest.raises(UserError, match="orthogonal_jacobian.gamma must be a finite number >= 0"):
