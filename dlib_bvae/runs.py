@@ -44,7 +44,8 @@ class Run:
         known = self.results
         facts = [f"{known['model']} on {known['dataset']}", f"seed {known['seed']}"]
         facts += [pluralize(known["steps"], "step")] if "steps" in known else []
-        facts += [f"loss {known['loss']:.2f} nats"] if "loss" in known else []
+        unit = " nats" if "reconstruction" in known else ""  # a loss without a likelihood has none
+        facts += [f"loss {known['loss']:.2f}{unit}"] if "loss" in known else []
         return f"Run({str(self.directory)!r}): {', '.join(facts)}"
 
     def _repr_png_(self) -> bytes | None:

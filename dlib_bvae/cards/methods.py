@@ -19,7 +19,7 @@ _CHOICE = re.compile(r"^model\.model = @(\w+)\(\)", re.MULTILINE)
 _INCLUDE = re.compile(r'^include "gin/models/(\w+)\.gin"', re.MULTILINE)
 _SUPERVISION = {
     "none": "none",
-    "pairs": "pairs of images that share most of their factors",
+    "pairs": "pairs of images that share factors, or of which one follows from the other",
     "labels": "the factors of some images",
     "factors": "all factors of all images",
 }

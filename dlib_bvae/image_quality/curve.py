@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import check_integer
+from dlib_bvae.errors import UserError, check_integer
 from dlib_bvae.image_quality.distances import Moments, bias_warning, frechet_distance
 from dlib_bvae.image_quality.extractors import EXTRACTORS
 from dlib_bvae.image_quality.features import BATCH, Protocol, features_of, moments_of, reference_features
+from dlib_bvae.models.saved_model import decodes
 from dlib_bvae.models.vae import GaussianVAE
 from dlib_bvae.registry import configurable
 from dlib_bvae.training.callbacks.frechet_curve import Curve
@@ -55,9 +56,10 @@ class FewImages:
         return {"values": distance, "reconstruction_loss": loss}
 
 
-@configurable("frechet_curve", denylist=["data"], seeds=["seed"])
+@configurable("frechet_curve", denylist=["data", "network"], seeds=["seed"])
 def frechet_curve(
     data: ImageData,
+    network: GaussianVAE,
     every_steps: int = 0,
     num_images: int = 500,
     extractor: str = "factor_cnn",
@@ -67,11 +69,16 @@ def frechet_curve(
 
     every_steps: between two measurements; 0: none, and None is returned. num_images, seed: see FewImages. extractor: a name
     in EXTRACTORS. The images' own features are computed once for a data set, and kept in the cache directory.
-    Raises UserError for values out of range, and where the extractor's weights are missing.
+    Raises UserError for values out of range, for a network without a decoder, and where the extractor's weights are missing.
     """
     check_integer("frechet_curve.every_steps", every_steps, 0)
     check_integer("frechet_curve.num_images", num_images, 2)
     check_integer("frechet_curve.seed", seed, 0)
     if not every_steps:
         return None
+    if not decodes(network):
+        raise UserError(
+            "frechet_curve compares images with their reconstructions, and this model.network has no decoder; set "
+            "frechet_curve.every_steps = 0"
+        )
     return Curve(FewImages(data, num_images, extractor, seed), every_steps)

@@ -48,8 +48,8 @@ def reconstruction_error(
     """
     if decode is None:
         raise NotApplicable(
-            "reconstruction_error needs the model's decoder: score a trained run, a SavedModel with a signature decode, or "
-            "give decode=…"
+            "reconstruction_error needs the model's decoder: score a trained run that has one, a SavedModel with a signature "
+            "decode, or give decode=…"
         )
     check_integer("reconstruction_error.num_images", num_images, 1)
     images = as_dataset(data, "data")

@@ -22,6 +22,7 @@ MODELS = Registry(
     {
         "gaussian_vae": "dlib_bvae.models.vae:GaussianVAE",
         "deterministic_autoencoder": "dlib_bvae.models.autoencoders:deterministic_autoencoder",
+        "deterministic_encoder": "dlib_bvae.models.autoencoders:deterministic_encoder",
         "quantized_autoencoder": "dlib_bvae.models.autoencoders:quantized_autoencoder",
         "vector_quantized_autoencoder": "dlib_bvae.models.autoencoders:vector_quantized_autoencoder",
         "fsq_autoencoder": "dlib_bvae.models.autoencoders:fsq_autoencoder",

@@ -1,4 +1,4 @@
-"""Autoencoders without a posterior: codes are numbers, free, out of a codebook or of a grid, or vectors out of a codebook."""
+"""Networks without a posterior: codes are numbers, free, of a codebook or of a grid, or vectors of one; or an encoder alone."""
 
 from __future__ import annotations
 
@@ -36,6 +36,19 @@ class deterministic_autoencoder(GaussianVAE):
         reconstruction, measured = self.compare(observations, self.decode_logits(mean))
         fields = {"key": key, "encode": self.encode, "measured": measured, **given}
         return Batch(mean, log_variance, mean, reconstruction, None, **fields)
+
+
+@gin.configurable(denylist=_FIXED)
+class deterministic_encoder(deterministic_autoencoder):
+    """The encoder alone: its mean is the code, of which nothing makes an image. A batch has neither reconstruction nor KL."""
+
+    latents = "encoder_only"
+    decodes = False
+
+    def batch(self, observations: tf.Tensor, key: tf.Tensor, adapt: Adapt | None = None, **given: Any) -> Batch:
+        """One pass; draws nothing."""
+        mean, log_variance = self.encode(observations)
+        return Batch(mean, log_variance, mean, None, None, **{"key": key, "encode": self.encode, **given})
 
 
 @gin.configurable(denylist=_FIXED)

@@ -15,7 +15,10 @@ from dlib_bvae.models.literal_paths import literal_path
 
 
 class Model(Protocol):
-    """What every network can do, trained or fitted: observations ↔ codes. It is a tf.Module, and exported as a SavedModel."""
+    """What every network can do, trained or fitted: observations ↔ codes. It is a tf.Module, and exported as a SavedModel.
+
+    One that says `decodes = False` (see decodes) has an encoder alone: decode and reconstruct raise NotApplicable.
+    """
 
     observation_shape: tuple[int, int, int]
     num_latent: int
@@ -34,8 +37,13 @@ class Model(Protocol):
         """Decodes the mean: observations → images, both float32 (batch, H, W, C) in [0, 1]."""
 
 
+def decodes(network: object) -> bool:
+    """Whether a network, or what makes it, has a decoder: all have but those that say `decodes = False`."""
+    return bool(getattr(network, "decodes", True))
+
+
 def export(network: Model, directory: Path) -> None:
-    """Writes `network` with three functions, all on float32 and any batch size.
+    """Writes `network` with three functions, all on float32 and any batch size; without a decoder with the first of them.
 
     encode: observations (n, H, W, C) in [0, 1] → mean and log_variance (n, latents); decode: latents (n, latents) →
     images in [0, 1]; reconstruct: observations → images. A network that has more, says so in `functions` (see multi_rate_vae).
@@ -46,15 +54,12 @@ def export(network: Model, directory: Path) -> None:
     module.network = network
     # Without autograph, which would read the package's sources again hours after they were loaded.
     function = functools.partial(tf.function, autograph=False)
-    functions = {
-        "encode": (
-            lambda observations: dict(zip(("mean", "log_variance"), network.encode(observations), strict=True)),
-            [images],
-        ),
-        "decode": (lambda latents: {"images": network.decode(latents)}, [latents]),
-        "reconstruct": (lambda observations: {"images": network.reconstruct(observations)}, [images]),
-        **(network.functions() if hasattr(network, "functions") else {}),
-    }
+    encode = lambda observations: dict(zip(("mean", "log_variance"), network.encode(observations), strict=True))
+    functions: dict[str, Any] = {"encode": (encode, [images])}
+    if decodes(network):
+        functions["decode"] = (lambda latents: {"images": network.decode(latents)}, [latents])
+        functions["reconstruct"] = (lambda observations: {"images": network.reconstruct(observations)}, [images])
+    functions |= network.functions() if hasattr(network, "functions") else {}
     for name, (call, inputs) in functions.items():
         setattr(module, name, function(call, input_signature=inputs))
     signatures = {name: getattr(module, name).get_concrete_function() for name in functions}

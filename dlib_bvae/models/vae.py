@@ -10,7 +10,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from dlib_bvae.errors import UserError, check_integer
+from dlib_bvae.errors import NotApplicable, UserError, check_integer
 from dlib_bvae.models import MOST_LATENTS
 from dlib_bvae.models.architectures import Decoder, Encoder, burgess_decoder, burgess_encoder
 from dlib_bvae.models.layers import shape_of
@@ -74,10 +74,11 @@ class GaussianVAE(tf.Module):
     """q(z|x) = N(mean, diag exp(log_variance)), p(z) = N(0, I); Kingma & Welling 2014.
 
     Networks compute in `precision`; posterior, sampling, likelihood and KL are float32. latents: the kind of network,
-    which an objective may ask for.
+    which an objective may ask for. decodes: whether there is a decoder, and with it a likelihood.
     """
 
     latents = "gaussian"
+    decodes = True
 
     further = 0  # latents in addition to the encoder.num_latent Gaussians
     numbers = 2  # that the encoder gives of a latent: a mean and a log variance
@@ -90,18 +91,22 @@ class GaussianVAE(tf.Module):
         self.compute_dtype = PRECISIONS[precision]
         shape = self.observation_shape
         self.encoder, self.num_latent = build_encoder(shape, seed, self.further, self.numbers, precision)
-        self.decoder = build_decoder(shape, self.num_latent, seed, precision)
-        self.likelihood = build_likelihood()
+        if self.decodes:
+            self.decoder = build_decoder(shape, self.num_latent, seed, precision)
+            self.likelihood = build_likelihood()
 
     @property
     def trainable_variables(self) -> tuple[tf.Variable, ...]:
         """The weights that are trained."""
-        fixed = {key for part in (self.encoder, self.decoder) if isinstance(part, UserPart) for key in part.fixed}
+        fixed = {key for part in self._parts() if isinstance(part, UserPart) for key in part.fixed}
         return tuple(variable for variable in super().trainable_variables if id(variable) not in fixed)
 
     def in_training(self) -> contextlib.AbstractContextManager[None]:
         """Within the block encoder and decoder are applied as in training: with dropout, statistics of the batch and the like."""
-        return in_training([self.encoder, self.decoder])
+        return in_training(self._parts())
+
+    def _parts(self) -> list[Any]:
+        return [self.encoder, self.decoder] if self.decodes else [self.encoder]
 
     def encode(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Observations (batch, H, W, C) in [0, 1] → mean and log variance, float32 (batch, latents)."""
@@ -109,12 +114,15 @@ class GaussianVAE(tf.Module):
         return tf.cast(mean, tf.float32), tf.cast(log_variance, tf.float32)
 
     def decode_logits(self, latents: tf.Tensor) -> tf.Tensor:
-        """Latents (batch, latents) → logits float32 (batch, H, W, C)."""
+        """Latents (batch, latents) → logits float32 (batch, H, W, C). Raises NotApplicable without a decoder."""
+        if not self.decodes:
+            raise NotApplicable(f"{type(self).__name__} has no decoder, so no code can be shown as an image")
         return tf.cast(self.decoder(tf.cast(latents, self.compute_dtype)), tf.float32)
 
     def decode(self, latents: tf.Tensor) -> tf.Tensor:
         """Latents (batch, latents) → the expected image, float32 (batch, H, W, C) in [0, 1]."""
-        return self.likelihood.mean_image(self.decode_logits(latents))
+        logits = self.decode_logits(latents)
+        return self.likelihood.mean_image(logits)
 
     def reconstruct(self, observations: tf.Tensor) -> tf.Tensor:
         """Decodes the posterior mean: observations → images, both float32 (batch, H, W, C) in [0, 1]."""
@@ -157,7 +165,7 @@ class GaussianVAE(tf.Module):
         reconstruction, measured = self.compare(observations, logits)
         kl = kl_to_standard_normal(*sampled[:2])
         measured["kl"] = tf.reduce_mean(kl)
-        return Batch(*sampled, reconstruction, kl, encode=self.encode, measured=measured, **given)
+        return Batch(*sampled, reconstruction, kl, encode=self.encode, decode=self.decode, measured=measured, **given)
 
     def compare(self, observations: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Negative log-likelihood (batch,) of observations under logits, (batch, H, W, C) each, and what is logged of it."""

@@ -41,7 +41,7 @@ def facts_of(trained: TrainedRun, encoded: Path, directory: Path) -> Facts:
         ("network", _network(parameters)),
         ("training", _training(results, parameters)),
         *[
-            (name, f"{results[key]:.2f} nats per image")
+            (name, f"{results[key]:.2f}{' nats per image' if 'reconstruction' in results else ''}")
             for key, name in (("loss", "loss"), ("reconstruction", "reconstruction"), ("kl", "KL"))
             if isinstance(results.get(key), (int, float))
         ],

@@ -32,7 +32,7 @@ from dlib_bvae.metrics.unsupervised import sampled_total_correlation
 from dlib_bvae.models import ARCHITECTURES, LIKELIHOODS
 from dlib_bvae.models.baselines import BASELINES, Baseline
 from dlib_bvae.models.objectives import OBJECTIVES, WEIGHTS, Objective
-from dlib_bvae.models.saved_model import Model, export
+from dlib_bvae.models.saved_model import Model, decodes, export
 from dlib_bvae.models.vae import GaussianVAE, build_likelihood
 from dlib_bvae.runtime import RUNS, say
 from dlib_bvae.training import OPTIMIZERS, SCHEDULES
@@ -175,8 +175,8 @@ def _initial(work: Work, run: str) -> dict[str, Any]:
 
 def doors(settings: TrainingSettings) -> list[str]:
     """The functions of gin's that this training calls besides what its settings name."""
-    fitted = isinstance(settings.model, Baseline)
-    return [] if fitted else ["encoder", "decoder", "reconstruction_loss", "feed", *_TURNED_ON_BY]
+    fitted, decoding = isinstance(settings.model, Baseline), ["decoder", "reconstruction_loss"]
+    return [] if fitted else ["encoder", *(decoding if decodes(settings.network) else ()), "feed", *_TURNED_ON_BY]
 
 
 def begin(work: Work) -> None:
@@ -232,7 +232,10 @@ def finish(
     if isinstance(settings.model, Objective) and settings.model.total_correlation and isinstance(network, GaussianVAE):
         measured["gaussian_total_correlation"] = sampled_total_correlation(network.encode, data, settings.random_seed)
     if network is not None:
-        _export(network, examples_of(data)[:RECONSTRUCTED], work.part)
+        export(network, work.part / "saved_model")
+        if decodes(network):
+            shown = examples_of(data)[:RECONSTRUCTED]
+            save_reconstructions(work.part / "reconstructions.png", shown, network.reconstruct(shown).numpy())
         measured["weights"] = weights_digest(work.part / "saved_model")
     seconds = measured.pop("seconds")
     results = {
@@ -255,7 +258,8 @@ def finish(
     work.finish(results)
     keep_newest(work.directory, settings.keep_checkpoints)
     done = f"trained {pluralize(results['steps'], 'step')}" if "steps" in results else "fitted"
-    loss = f"; loss {results['loss']:.2f} nats" if "loss" in results else ""
+    unit = " nats" if "reconstruction" in results else ""  # a loss without a likelihood has none
+    loss = f"; loss {results['loss']:.2f}{unit}" if "loss" in results else ""
     say(f"{work.directory}: {done} in {seconds:,.0f} s{loss}")
 
 
@@ -368,12 +372,6 @@ def trained(trainer: Trainer, settings: TrainingSettings, measured: dict[str, fl
     return trainer.network, {**results, **measured}
 
 
-def _export(network: Model, examples: np.ndarray, part: Path) -> None:
-    """Writes the SavedModel and a picture of its reconstructions."""
-    export(network, part / "saved_model")
-    save_reconstructions(part / "reconstructions.png", examples, network.reconstruct(examples).numpy())
-
-
 def build(
     data: ImageData, settings: TrainingSettings, shared: Feed | None = None, begun: bool = False
 ) -> tuple[Trainer, np.ndarray]:
@@ -382,7 +380,8 @@ def build(
     shared: see make_feed. begun: whether a checkpoint has its weights, so that where they start does not matter any more.
     """
     seed, objective = settings.random_seed, settings.objective
-    strategy = choose_strategy(settings.devices, objective, build_likelihood(), settings.batch_size, settings.xla)
+    likelihood = build_likelihood() if decodes(settings.network) else None
+    strategy = choose_strategy(settings.devices, objective, likelihood, settings.batch_size, settings.xla)
     with scope(strategy):
         network = settings.network(data.observation_shape, seed, settings.precision)
         start_from("" if begun else settings.initial_weights, network)
@@ -395,6 +394,6 @@ def build(
     objective.build(network.num_latent, shown, seed)
     feed = make_feed(shown, Plan(shown, settings.batch_size, seed, objective.wants), shared=shared)
     # In this order they are called: what validation ends is ended before the curve's last point.
-    callbacks = (Divergence(settings.loss_window), validation, frechet_curve(data))
+    callbacks = (Divergence(settings.loss_window), validation, frechet_curve(data, network))
     watching = [callback for callback in callbacks if callback is not None]
     return Trainer(network, optimizer, feed, settings, watching, strategy), examples_of(data)

@@ -15,13 +15,13 @@ from dlib_bvae.runtime import say
 
 
 def choose_strategy(
-    devices: int, objective: Objective, likelihood: Likelihood, batch_size: int, xla: bool
+    devices: int, objective: Objective, likelihood: Likelihood | None, batch_size: int, xla: bool
 ) -> tf.distribute.MirroredStrategy | None:
     """The strategy that trains on `devices` devices; None for one.
 
     devices: 0 for all visible GPUs; where they cannot share this training one is used, and a line says why. A number > 1
-    takes so many GPUs, or CPUs of TensorFlow where there is no GPU. Raises UserError when there are fewer, or when they cannot
-    share it.
+    takes so many GPUs, or CPUs of TensorFlow where there is no GPU. likelihood: None without a decoder. Raises UserError when
+    there are fewer, or when they cannot share it.
     """
     check_integer("model.devices", devices, 0)
     found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -84,10 +84,12 @@ def _mirrored(names: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
     return tf.distribute.MirroredStrategy(list(names))
 
 
-def _obstacle(devices: int, objective: Objective, likelihood: Likelihood, batch_size: int, xla: bool) -> str | None:
+def _obstacle(
+    devices: int, objective: Objective, likelihood: Likelihood | None, batch_size: int, xla: bool
+) -> str | None:
     if not objective.separable or objective.variables:
         return f"the loss of {type(objective).__name__} is not a mean over images"
-    if not likelihood.separable:
+    if likelihood is not None and not likelihood.separable:
         return f"{type(likelihood).__name__} has a number for the whole batch"
     if batch_size % devices:
         return f"a batch of {batch_size} images has no {devices} equal parts"

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.saved_model import decodes
 from dlib_bvae.training.checkpoints import Checkpoints
 from dlib_bvae.training.events import KL, Events
 from dlib_bvae.training.examples import RECONSTRUCTED, latents
@@ -33,8 +34,8 @@ class TrainingSession:
     """One trainer, continued from the newest checkpoint under `directory`/checkpoint, and what it writes there.
 
     The checkpoint may be of a training of fewer steps that has ended: it is extended then.
-    examples: observations float32 (n, H, W, C) in [0, 1]. At every checkpoint the reconstructions of the first 8 go to
-    TensorBoard, and the KL of each latent and the number of active ones of all.
+    examples: observations float32 (n, H, W, C) in [0, 1]. At every checkpoint the reconstructions of the first 8, where there is
+    a decoder, go to TensorBoard, and the KL of each latent and the number of active ones of all.
     """
 
     def __init__(
@@ -104,7 +105,8 @@ class TrainingSession:
             self._export()
         if saving:
             self._log_latents()
-            self._log_images()
+            if decodes(trainer.network):
+                self._log_images()
             self._checkpoints.save(step)
 
     def outcome(self) -> dict[str, float]:

@@ -14,7 +14,7 @@ from dlib_bvae.datasets.images import ImageData, drawn_sample
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.layers import Layer
 from dlib_bvae.models.literal_paths import literal_path
-from dlib_bvae.models.saved_model import damaged
+from dlib_bvae.models.saved_model import damaged, decodes
 from dlib_bvae.models.vae import GaussianVAE
 
 _VARIABLES = "variables/variables"  # of a SavedModel
@@ -73,8 +73,12 @@ def start_output_bias(network: GaussianVAE, data: ImageData, seed: int) -> None:
     """Starts the decoder's last bias at the logit of the mean pixel of each channel of `data`, estimated on 2,000 images.
 
     The mean is kept within 0.001 … 0.999. Every likelihood here takes σ(logit) for the mean of a pixel. Raises UserError where
-    no layer of models/layers.py gives the logits.
+    there is no decoder, or no layer of models/layers.py gives the logits.
     """
+    if not decodes(network):
+        raise UserError(
+            "model.output_bias = 'data_mean' is of a decoder, and this model.network has none; leave it out"
+        )
     weights = data.training_weights()
     chances = None if weights is None else np.asarray(weights, np.float64) / np.sum(weights)
     if data.drawn:

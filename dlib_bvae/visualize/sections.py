@@ -321,5 +321,5 @@ def training_curves(run: Run) -> Drawn:
         raise NotApplicable(
             "the training wrote no losses: the method is fitted at once, or its TensorBoard events are gone"
         )
-    text = "Nats per image, summed over pixels and latents, as training logged them."
+    text = "As training logged them; terms of a likelihood in nats per image, summed over pixels and latents."
     return Drawn(text, [run.figure("training_curves", figure, "loss, reconstruction and KL against steps")])

@@ -11,7 +11,11 @@ from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, RECORDED_SUPERVISION
 from dlib_bvae.analysis.supervision import EXTERNAL, NOT_STATED, SUPERVISION, method_of, of_rows, supervision_of
 from dlib_bvae.models import baselines, objectives
 
-WITH_SUPERVISION = {"ada_gvae": "pairs", "ada_ml_vae": "pairs", "s2_vae": "labels", "oracle": "factors"}
+WITH_SUPERVISION = {
+    **dict.fromkeys(("ada_gvae", "ada_ml_vae", "lejepa_pairs"), "pairs"),
+    "s2_vae": "labels",
+    "oracle": "factors",
+}
 
 
 @pytest.mark.parametrize("name", [*objectives.METHODS, *baselines.METHODS])

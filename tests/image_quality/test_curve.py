@@ -84,7 +84,7 @@ def test_the_images_features_are_kept(monkeypatch, tmp_path):
 
 
 def test_no_curve_is_measured_unless_it_is_asked_for():
-    assert page.frechet_curve(DATA) is None
+    assert page.frechet_curve(DATA, None) is None
     defaults = {key: each.default for key, each in inspect.signature(page.frechet_curve).parameters.items()}
     expected = {"every_steps": 0, "num_images": 500, "extractor": "factor_cnn", "seed": 0}
     assert {key: defaults[key] for key in expected} == expected

@@ -7,7 +7,8 @@ from support import plain
 from support.gradients import check
 
 from dlib_bvae.datasets.dummy import DummyData
-from dlib_bvae.models.autoencoders import deterministic_autoencoder, quantized_autoencoder
+from dlib_bvae.errors import NotApplicable
+from dlib_bvae.models.autoencoders import deterministic_autoencoder, deterministic_encoder, quantized_autoencoder
 from dlib_bvae.models.objectives.quantized import qlae
 from dlib_bvae.models.vae import GaussianVAE
 
@@ -21,6 +22,17 @@ def test_a_deterministic_code_is_the_mean_of_the_same_encoder_without_variance()
     np.testing.assert_array_equal(mean, GaussianVAE((16, 16, 1), 0).encode(IMAGES)[0])
     assert (np.exp(log_variance) == 0).all()
     np.testing.assert_array_equal(network.batch(IMAGES, KEY).latent, mean)
+
+
+def test_an_encoder_alone_has_the_codes_of_the_autoencoder_and_neither_decoder_nor_likelihood():
+    network, whole = deterministic_encoder((16, 16, 1), 0), deterministic_autoencoder((16, 16, 1), 0)
+    batch = network.batch(IMAGES, KEY)
+    np.testing.assert_array_equal(batch.mean, whole.encode(IMAGES)[0])
+    assert (batch.reconstruction, batch.kl, batch.decode, batch.measured) == (None, None, None, {})
+    assert len(network.variables) == len(whole.encoder.variables) == len(network.trainable_variables)
+    for function, given in ((network.decode, batch.mean), (network.reconstruct, IMAGES)):
+        with pytest.raises(NotApplicable, match="deterministic_encoder has no decoder"):
+            function(given)
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
+from dlib_bvae.models.autoencoders import deterministic_encoder
 from dlib_bvae.models.baselines.linear import LinearNetwork
 from dlib_bvae.models.multi_rate import multi_rate_vae
 from dlib_bvae.models.saved_model import export, load
@@ -44,6 +45,16 @@ def test_functions_of_one_kind_of_network_are_exported_too(tmp_path):
     expected = network.rate_distortion(images, tf.constant(2.0), key)
     for name in ("rate", "distortion"):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_without_a_decoder_has_encode_alone(tmp_path):
+    network, images = deterministic_encoder((16, 16, 1), 0), tf.random.stateless_uniform([2, 16, 16, 1], [0, 1])
+    export(network, tmp_path / "model")
+    model = load(tmp_path / "model")
+    assert set(model.signatures) == {"encode"}
+    np.testing.assert_allclose(
+        model.signatures["encode"](observations=images)["mean"], network.encode(images)[0], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_what_is_not_there_or_damaged_is_said(network, tmp_path):

@@ -76,6 +76,7 @@ NEEDED = {
     "postprocess": ["postprocess.postprocess_fn = @sampled_representation"],
 }
 NETWORKS = ("gaussian_vae", "categorical_vae", "discrete_vae", "deterministic_autoencoder", "quantized_autoencoder") + (
+    "deterministic_encoder",
     "vector_quantized_autoencoder",
     "fsq_autoencoder",
     "multi_rate_vae",

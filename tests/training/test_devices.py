@@ -35,6 +35,7 @@ CASES = {
     "discrete latents": (["model.model = @d_vae()", "model.network = @discrete_vae"], 2e-3),
     "every rate": (["model.model = @mr_vae()", "model.network = @multi_rate_vae", "model.optimizer = @sgd",
                     "sgd.learning_rate = 1e-5", "reconstruction_loss.loss_fn = @sigma_loss"], 2e-3),
+    "orthogonal Jacobian": (["model.model = @orthogonal_jacobian()"], 2e-3),
 }
 folder, data = Path(sys.argv[1]), DummyData()
 
@@ -82,7 +83,7 @@ print("same")
         "every option",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("float16", "streamed labels", "discrete latents", "every rate")
+            for name in ("float16", "streamed labels", "discrete latents", "every rate", "orthogonal Jacobian")
         ),
     ],
 )
@@ -120,6 +121,12 @@ def test_what_cannot_be_shared_is_refused_when_asked_for_and_else_trained_on_one
         choose(4, **given)
     assert choose(0, **given) is None
     assert capsys.readouterr().out == f"one of 4 GPUs is used: {reason}\n"
+
+
+@pytest.mark.usefixtures("four_gpus")
+def test_a_training_without_a_likelihood_is_asked_for_its_objective_alone():
+    with pytest.raises(UserError, match="the loss of lejepa_pairs is not a mean over images"):
+        choose_strategy(4, OBJECTIVES.get("lejepa_pairs")(), None, 64, False)
 
 
 def test_one_device_is_one_and_more_than_there_are_is_refused():

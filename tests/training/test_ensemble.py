@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.autoencoders import deterministic_autoencoder
+from dlib_bvae.models.autoencoders import deterministic_autoencoder, deterministic_encoder
 from dlib_bvae.models.categorical import discrete_vae
 from dlib_bvae.models.layers import Conv, Deconv, Dense, posterior_of
 from dlib_bvae.models.objectives import OBJECTIVES
@@ -122,10 +122,16 @@ def test_so_does_a_member_of_an_ensemble_that_xla_compiles():
         ("control_vae", "fused"),
         ("annealed_vae", "fused"),
         ("ada_gvae", "fused"),
+        pytest.param("orthogonal_jacobian", "fused", marks=pytest.mark.slow),
+        ("lejepa_pairs", "loop"),
     ],
 )
-def test_so_do_discriminators_controllers_capacities_and_pairs(name, way):
-    parameters = {"factor_vae": {"width": 16, "depth": 2}, "annealed_vae": {"rise": 0.03}}.get(name, {})
+def test_so_do_discriminators_controllers_capacities_pairs_derivatives_and_encoders_alone(name, way):
+    parameters = {
+        "factor_vae": {"width": 16, "depth": 2},
+        "annealed_vae": {"rise": 0.03},
+        "lejepa_pairs": {"network": deterministic_encoder, "slices": 16},
+    }.get(name, {})
     together = [make(seed, name, feed=feed, **parameters) for seed, feed in ((0, MemoryFeed), (1, StreamFeed))]
     run(Ensemble(together, way), together)
     for seed, one in enumerate(together):

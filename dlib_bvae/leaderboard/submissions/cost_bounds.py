@@ -50,6 +50,8 @@ BOUNDS = {
     "discrete_vae.num_categories": Bound(2, 256, _MEMORY),
     "tripod.directions": Bound(2, 16, _MEMORY),
     "hfs.pairs": Bound(1, 100, _MEMORY),
+    "orthogonal_jacobian.pairs": Bound(1, 10, _MEMORY),
+    "lejepa_pairs.slices": Bound(1, 1_024, _MEMORY),
     "s2_vae.num_labelled": Bound(1, 100_000, "memory of the labelled images"),
     "spatial_broadcast_decoder.broadcast_size": Bound(0, 128, _MEMORY),
     "validation.fraction": Bound(0, 0.1, _VALIDATION),

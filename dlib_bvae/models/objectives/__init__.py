@@ -22,6 +22,7 @@ METHODS = {  # gin name → module, in the order of tables
     "info_vae": "mmd",
     "wae_mmd": "mmd",
     "hfs": "hfs",
+    "orthogonal_jacobian": "orthogonal_jacobian",
     "qlae": "quantized",
     "factor_qvae": "quantized",
     "vq_vae": "quantized",
@@ -32,6 +33,7 @@ METHODS = {  # gin name → module, in the order of tables
     "mr_vae": "mr_vae",
     "ada_gvae": "weak",
     "ada_ml_vae": "weak",
+    "lejepa_pairs": "lejepa_pairs",
     "s2_vae": "semi_supervised",
 }
 OBJECTIVES = Registry(

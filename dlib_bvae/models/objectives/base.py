@@ -19,13 +19,13 @@ class Batch:
     """What a network makes of one batch. Sums are over pixels or latents, in nats.
 
     mean, log_variance, latent: float32 (batch, latents), the posterior and a sample of it.
-    reconstruction: negative log-likelihood, float32 (batch,). kl: KL(q(z|x) ‖ N(0, I)), float32 (batch,); None where the
-    encoder is deterministic, and KL(q(c|x) ‖ uniform) where all latents are discrete. key: int64 (2,), the seed of this
-    batch's noise. step: int64 (), 0 at the first. total: how many steps the training takes, which schedules that are fractions
-    of it need.
-    second: the second batch that Wants asked for, float32 (batch, H, W, C). factors: its labels, int64 (batch, factors).
-    encode: the network's, observations → posterior. extras: what one kind of network gives its own objectives, float32
-    tensors and functions. measured: scalars that are logged with the terms; an objective may add to it.
+    reconstruction: negative log-likelihood, float32 (batch,); None where the network has no decoder. kl: KL(q(z|x) ‖ N(0, I)),
+    float32 (batch,); None where the encoder is deterministic, and KL(q(c|x) ‖ uniform) where all latents are discrete. key: int64
+    (2,), the seed of this batch's noise. step: int64 (), 0 at the first. total: how many steps the training takes, which
+    schedules that are fractions of it need. second: the second batch that Wants asked for, float32 (batch, H, W, C). factors:
+    its labels, int64 (batch, factors). encode: the network's, observations → posterior; decode: a Gaussian VAE's, latents →
+    images in [0, 1]. extras: what one kind of network gives its own objectives, float32 tensors and functions. measured:
+    scalars that are logged with the terms; an objective may add to it.
     """
 
     mean: tf.Tensor
@@ -39,6 +39,7 @@ class Batch:
     second: tf.Tensor = None
     factors: tf.Tensor = None
     encode: Any = None
+    decode: Any = None
     extras: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, tf.Tensor] = field(default_factory=dict)
 

@@ -20,7 +20,7 @@ FREE = {
         "logistic_weight.middle",
     ),
     *("linear_weight.steps", "linear_weight.start", "cyclical_weight.steps", "cyclical_weight.cycles", "warm_up.steps"),
-    *("ada_gvae.changed", "ada_ml_vae.changed", "validation.patience", "model.devices"),
+    *("ada_gvae.changed", "ada_ml_vae.changed", "lejepa_pairs.changed", "validation.patience", "model.devices"),
 }
 
 
