@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from dlib_bvae.datasets.cache import cache_dir as usual_cache_dir
 from dlib_bvae.datasets.cache import open_or_write
 from dlib_bvae.datasets.derived.base import combined
-from dlib_bvae.datasets.external.labels import Labelled, factors_of
+from dlib_bvae.datasets.external.labels import Factors, Labelled
 from dlib_bvae.datasets.factor_distribution import Factor, FactorDistribution
 from dlib_bvae.datasets.images import (
     ALL_FACTORS,
@@ -68,9 +68,10 @@ class DrawnImages(Labelled):
         self.distribution = FactorDistribution(
             self.name, self.factors, seed, distribution, std, correlation, fixed, rho
         )
-        values = self.values_at(np.arange(self._images))
+        columns = self.values_at(np.arange(self._images)).T
+        values, ranks = zip(*(np.unique(column, return_inverse=True) for column in columns), strict=True)
         names, kinds = zip(*((factor.name, factor.kind) for factor in self.factors), strict=True)
-        self.label(factors_of(list(values.T), names, kinds, self.name), self.name)
+        self.label(Factors(names, kinds, values, np.stack(ranks, axis=1)), self.name)
 
     @property
     @abc.abstractmethod

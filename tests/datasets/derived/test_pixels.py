@@ -7,7 +7,8 @@ from PIL import Image
 from dlib_bvae.datasets.derived.pixels import FILTERS, full_range, grayscale, resized
 from dlib_bvae.datasets.derived.training_distribution import Correlated
 from dlib_bvae.datasets.ground_truth import GroundTruthData
-from dlib_bvae.datasets.images import ImageData
+from dlib_bvae.datasets.images import DRAWS, ImageData
+from dlib_bvae.datasets.rendered.dsprites_continuous import DSpritesContinuous
 from dlib_bvae.errors import UserError
 
 
@@ -70,6 +71,18 @@ def test_factors_and_weights_stay_where_there_are_any(bars):
     assert not isinstance(plain, GroundTruthData)
     assert plain.num_images == 5
     assert plain.images_at([]).shape == (0, 8, 8, 3)
+
+
+def test_images_that_are_drawn_without_end_are_drawn_smaller(tmp_path):
+    whole = DSpritesContinuous(images=6, rho=0.5, cache_dir=tmp_path)
+    data = resized(whole, 32, 32, "box")
+    assert data.drawn
+    rows = np.array([6, 10**12, 10**12 + DRAWS])
+    expected = full_range(whole.images_at(rows), 1).reshape(3, 32, 2, 32, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(data.images_at(rows)[..., 0], expected, atol=1)
+    np.testing.assert_array_equal(data.factors_at(np.arange(6)), whole.factors_at(np.arange(6)))
+    with pytest.raises(ValueError, match="0 … 5"):
+        data.factors_at([6])
 
 
 def test_fingerprints_tell_parameters_apart(bars):
