@@ -43,11 +43,6 @@ def figure_png(figure: Figure) -> bytes:
     return _saved(figure, "png", _DPI)
 
 
-def figure_svg(figure: Figure) -> bytes:
-    """A matplotlib figure as an SVG file whose text can be searched, selected and restyled."""
-    return _saved(figure, "svg", _DPI)
-
-
 def figure_files(name: str, figure: Figure) -> dict[str, bytes]:
     """A matplotlib figure for a paper: {"<name>.svg", "<name>.pdf", "<name>.png"} → its bytes.
 

@@ -56,6 +56,15 @@ def test_one_output_of_any_name_is_the_code(codes, score_external):
     assert tables.aggregate(frame)[["model", "representation"]].values.tolist() == [["theirs", "mean"]]
 
 
+def test_codes_that_are_encoded_as_metrics_ask_are_mean_codes_in_tables(codes, score_external):
+    model = export("theirs", lambda images, w: {"embedding": three(images, w)})
+    (found,) = score_external("mig", "mig.num_train = 60", 'postprocess.images = "needed"', saved_model=model)
+    assert 0 < found["images_encoded"] < 512
+    frame, problems = collect(Path("runs"))
+    assert problems == []
+    assert tables.aggregate(frame)[["model", "representation"]].values.tolist() == [["theirs", "mean"]]
+
+
 def test_mean_and_log_variance_are_sampled_and_a_decoder_reconstructs(codes, score_external, capsys):
     import tensorflow as tf
 

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dlib_bvae.visualize.figures import COLOURS, MARKS, figure_files, figure_svg, light, look
+from dlib_bvae.visualize.figures import COLOURS, MARKS, figure_files, light, look
 
 NAME = "β-VAE <script>=1 & $\\frac$ 日"
 
@@ -37,7 +37,6 @@ def test_text_stays_text():
     assert NAME in texts
     assert b"/CIDFontType2" in found["path.pdf"]
     assert b"/Type3" not in found["path.pdf"]
-    assert figure_svg(plotted()).startswith(b"<?xml")
 
 
 def test_a_png_is_fine_enough_for_print():

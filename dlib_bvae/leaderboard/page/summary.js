@@ -66,7 +66,7 @@ function summaryOf(columns, lines) {
     groupHeader: (group) => make("span", { class: "group" }, GROUPS[group] ?? `Supervision: ${group}`), groupHeaderPrint: (group) => escaped(GROUPS[group] ?? `Supervision: ${group}`),
     rowFormatter: (row) => row.getElement().classList.toggle("reference", row.getData().group === "reference"),
     columns: [
-      { title: "Configuration", field: "name", frozen: true, width: narrow ? 138 : 250, sorter: (a, b) => alphabetically(a, b), formatter: (cell) => nameOf(cell.getData()), formatterPrint: (cell) => nameOf(cell.getData()) },
+      { title: "Configuration", field: "name", frozen: true, width: narrow ? 138 : 250, sorter: alphabetically, formatter: (cell) => nameOf(cell.getData()), formatterPrint: (cell) => nameOf(cell.getData()) },
       ...(several ? [{ title: "Seeds", field: "rows", width: 70, hozAlign: "right", headerHozAlign: "right", headerSort: false, formatter: (cell) => make("span", {}, nOf(cell.getData())) }] : []),
       ...columns.map((column, place) => ({
         title: escaped(headOf(column)), field: `m${place}`, minWidth: 124, hozAlign: "left", sorter: byScore, headerSortStartingDir: column.higher_is_better ? "desc" : "asc",
