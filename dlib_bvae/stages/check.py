@@ -21,7 +21,7 @@ from dlib_bvae.errors import UserError, pluralize
 from dlib_bvae.metrics.constructed import FactorGrid
 
 # What docs/performance.md says of 2 cores with AVX2 (benchmarks/results/training_speed.json and beta_vae_cost.json).
-IMAGES_PER_SECOND = 1174  # training the convolutional β-VAE of gin/beta4_dsprites.gin, batch 64
+IMAGES_PER_SECOND = 1445  # training the convolutional β-VAE of gin/beta4_dsprites.gin, batch 64
 SECONDS_OF_BETA_VAE = 0.34  # scoring cached codes of dSprites, with the metric's defaults
 _SLOW = 5  # times slower than documented is worth a look
 _ROOM = 2**30  # bytes that rendered data sets may need

@@ -125,7 +125,9 @@ CHEAP = [each for each in LATER if not each.startswith(("draw", "study", "score 
 SAMPLED_STEPS = 4  # of pictures, which take seconds, half as many
 
 
-@pytest.mark.parametrize("name", KILLED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "draw again" else name for name in KILLED]
+)
 def test_after_a_kill_a_later_command_goes_on(name, before, undisturbed, tmp_path):
     _, steps = before(name)
     assert steps > 10

@@ -9,6 +9,7 @@ import pytest
 NAME = "runs/beta4_dsprites"
 
 
+@pytest.mark.slow  # by the stages in one process: tests/stages/test_ensemble.py
 def test_members_of_an_ensemble_go_through_all_commands_as_runs(command, short, tmp_path):
     def run(name, *flags):
         done = command(tmp_path, name, *flags)

@@ -25,7 +25,6 @@ MORE = {
     "control_vae": ["model.average_decay = 0.9"],
     "ensemble": ["ensemble.seeds = [1, 2]", "ensemble.each = {'vae.beta': [1.0, 4.0]}"],
 }
-ALWAYS = ("factor_vae",)  # it has a discriminator with an optimizer of its own
 NAMES = [*OBJECTIVES.names(), "ensemble"]
 TRAIN = """
 import json, pathlib, sys
@@ -85,9 +84,8 @@ def results(run):
     return {key: value for key, value in found.items() if key not in OF_TIME}
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
-)
+@pytest.mark.slow  # in one process: tests/conformance/test_interrupted_trainings.py
+@pytest.mark.parametrize("name", NAMES)
 def test_a_killed_training_ends_as_an_uninterrupted_one(name, whole, command, tmp_path):
     file, lines = configured(name)
     flags = [f"--gin_config={file}", *(f"--gin_bindings={line}" for line in lines), "--model_dir=run"]

@@ -70,7 +70,7 @@ def test_a_second_of_training_and_scoring_has_its_rates():
     (trained,) = check._training(0.01)
     (scored,) = check._scoring()
     assert trained.text.startswith("training: ")
-    assert "(documented for 2 cores of a CPU: 1,174)" in trained.text
+    assert "(documented for 2 cores of a CPU: 1,445)" in trained.text
     assert scored.text.startswith("scoring: beta_vae in ")
     assert "scores factors themselves" not in scored.text
 

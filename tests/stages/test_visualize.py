@@ -215,7 +215,7 @@ def test_a_data_set_without_factors_has_no_labels_of_them(tmp_path, monkeypatch)
     ("model", "kl"),
     [
         ("joint_vae", [True] * 6 + [False] * 3),
-        ("vq_vae", [False] * 8),
+        pytest.param("vq_vae", [False] * 8, marks=pytest.mark.slow),
     ],
 )
 def test_latents_that_take_few_values_are_drawn_too(model, kl, tmp_path):

@@ -49,7 +49,7 @@ class Brightness:
 
 
 def test_validation_and_a_curve_go_on_with_what_they_have(tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "frechet_curve", lambda data: Curve(Brightness(), 3))
+    monkeypatch.setattr(stage, "frechet_curve", lambda data, network: Curve(Brightness(), 3))
     gin.bind_parameter("validation.num_images", 8)
     gin.bind_parameter("validation.every_steps", 4)
     trainer, _ = extended(tmp_path, 7, 13)

@@ -33,7 +33,7 @@ class Brightness:
 def make(monkeypatch):
     def built(every=0, total=14, average_decay=0.0):
         curve = Curve(Brightness(), every) if every else None
-        monkeypatch.setattr("dlib_bvae.stages.train.frechet_curve", lambda data: curve)
+        monkeypatch.setattr("dlib_bvae.stages.train.frechet_curve", lambda data, network: curve)
         settings = TrainingSettings(
             model=OBJECTIVES.get("vae")(), batch_size=16, training_steps=total, average_decay=average_decay
         )
