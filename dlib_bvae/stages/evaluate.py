@@ -263,6 +263,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
         "metric": name,
         "metric_parameters": {**parameters(name), **_on(scoring.settings), **scoring.parameters},
         "num_images": scoring.data.num_images,
+        **scoring.read,
         "random_seed": scoring.settings.random_seed,
         "encoded": work.sources["encoded"],
         "elapsed_time": seconds,

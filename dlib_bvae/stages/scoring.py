@@ -30,10 +30,11 @@ class Scoring:
     """Scores by the metric `name` of a representation's codes.
 
     parameters: how images were drawn, factors counted and trees grown, once scored; scores of others are not pooled with these.
+    read: "images_encoded", of how many images the codes were read, once scored, where they are encoded on demand.
     """
 
     def __init__(self, name: str, representation: Representation, settings: Settings):
-        self.name, self.settings, self.parameters = name, settings, dict[str, Any]()
+        self.name, self.settings, self.parameters, self.read = name, settings, dict[str, Any](), dict[str, int]()
         self._representation = representation
         self._known = metrics.scores_of(name)
         self._number = settings.null_of(name)  # of matchings
@@ -62,7 +63,8 @@ class Scoring:
             result, read = self._noted()
             found = {**result, **drawn.said(), **self._null(result, {}, read)}
         self._save()
-        return found if read is None else {**found, "images_encoded": len(read)}
+        self.read = {} if read is None else {"images_encoded": len(read)}
+        return found
 
     def _noted(self) -> tuple[dict[str, Any], np.ndarray | None]:
         """What the metric returns, and of codes on demand the images that it read, int64."""
