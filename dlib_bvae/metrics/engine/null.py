@@ -176,8 +176,8 @@ def statistics(score: float | None, values: Sequence[float | None], info: Score)
     """What `values`, of the score by each matching, say of it: n, mean, std, q95, z, p, adjusted.
 
     std has the divisor n − 1. q95 is the 95 % quantile of the values; z = (score − mean) / std; p = (1 + number of values ≥
-    score) / (n + 1), of at least 19 values; adjusted = (score − mean) / (best − mean). Where less is better, q95, z, p and
-    adjusted are of −score. A value or score of None counts as the chance level. One that cannot be said is None, and
+    score) / (n + 1), of at least 19 values; adjusted = (score − mean) / (best − mean), none where q95 is the best. Where less
+    is better, q95, z, p and adjusted are of −score. A value or score of None counts as the chance level. One that cannot be said is None, and
     "missing" has {name: why}.
     """
     known = [info.chance if value is None else value for value in (score, *values)]
@@ -200,7 +200,7 @@ def _said(values: np.ndarray, score: float, info: Score) -> dict[str, float | st
         return found | dict.fromkeys(("q95", "z", "p", "adjusted"), "neither more nor less of the score is better")
     sign, best = (1.0, info.high) if info.higher_is_better else (-1.0, info.low)
     above = int((sign * values >= sign * score - _EQUAL).sum())
-    found["q95"] = float(np.quantile(sign * values, 0.95))
+    q95 = found["q95"] = float(np.quantile(sign * values, 0.95))
     found["p"] = (1 + above) / (n + 1) if n >= LEAST_FOR_P else f"it takes at least {LEAST_FOR_P} matchings"
     if isinstance(std, str):
         found["z"] = std
@@ -208,8 +208,13 @@ def _said(values: np.ndarray, score: float, info: Score) -> dict[str, float | st
         found["z"] = sign * (score - mean) / std if std > _EQUAL else "the null does not vary"
     if best is None:
         found["adjusted"] = "the score has no best value"
+    elif abs(best - mean) <= _EQUAL:
+        found["adjusted"] = "the null is the best"
+    elif sign * best - q95 <= _EQUAL:
+        # A score at the best would have 1, which chance has as well.
+        found["adjusted"] = "chance alone reaches the best"
     else:
-        found["adjusted"] = (score - mean) / (best - mean) if abs(best - mean) > _EQUAL else "the null is the best"
+        found["adjusted"] = (score - mean) / (best - mean)
     return found
 
 

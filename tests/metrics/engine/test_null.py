@@ -65,6 +65,7 @@ def test_p_counts_the_matchings_that_are_at_least_as_good():
     [
         (0.5, [0.2, 0.2], UNIT, {"z": "the null does not vary"}),
         (1.0, [1.0, 1.0], UNIT, {"z": "the null does not vary", "adjusted": "the null is the best"}),
+        (1.0, [0.9, *[1.0] * 5], UNIT, {"adjusted": "chance alone reaches the best"}),
         (0.5, [0.2, 0.3], UNIT._replace(high=None), {"adjusted": "the score has no best value"}),
         (0.5, [0.2], UNIT, {"std": "one matching has no standard deviation", "z": "one matching has no"}),
         (
