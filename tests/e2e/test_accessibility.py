@@ -13,8 +13,12 @@ from dlib_bvae import leaderboard, re_beta_vae
 
 LOOKS = pytest.mark.parametrize(
     ("size", "dark"),
-    [(DESK, False), (DESK, True), (PHONE, False), (PHONE, True)],
-    ids=["desk-light", "desk-dark", "phone-light", "phone-dark"],
+    [
+        pytest.param(DESK, False, id="desk-light"),
+        pytest.param(DESK, True, id="desk-dark", marks=pytest.mark.slow),
+        pytest.param(PHONE, False, id="phone-light", marks=pytest.mark.slow),
+        pytest.param(PHONE, True, id="phone-dark"),
+    ],
 )
 SHOWN = """
 const view = document.getElementById("view-" + arguments[0]);

@@ -69,8 +69,10 @@ class Reader:
         return expect(self.driver, ask, wanted)
 
     def shows(self, css, wanted):
-        """Waits until the texts of `css` are `wanted`, or until `wanted` is true of them."""
-        return self.expect(lambda: self.texts(css), wanted)
+        """Waits until the texts of `css` are `wanted`, or until there are some of which `wanted` is true."""
+        # A table that is made anew has no texts for a moment.
+        condition = (lambda texts: texts and wanted(texts)) if callable(wanted) else wanted
+        return self.expect(lambda: self.texts(css), condition)
 
     def until(self, question):
         """Waits until the JavaScript expression `question` is true."""
