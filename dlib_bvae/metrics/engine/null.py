@@ -177,8 +177,8 @@ def statistics(score: float | None, values: Sequence[float | None], info: Score)
 
     std has the divisor n − 1. q95 is the 95 % quantile of the values; z = (score − mean) / std; p = (1 + number of values ≥
     score) / (n + 1), of at least 19 values; adjusted = (score − mean) / (best − mean), none where q95 is the best. Where less
-    is better, q95, z, p and adjusted are of −score. A value or score of None counts as the chance level. One that cannot be said is None, and
-    "missing" has {name: why}.
+    is better, q95, z, p and adjusted are of −score. A value or score of None counts as the chance level. One that cannot be
+    said is None, and "missing" has {name: why}.
     """
     known = [info.chance if value is None else value for value in (score, *values)]
     if None in known:
