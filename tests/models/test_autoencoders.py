@@ -92,20 +92,4 @@ def test_value_and_gradient_of_a_quantised_batch_are_those_of_plain_numpy(shared
     rows = np.zeros(10, int) if shared else np.arange(10)
     nearest = np.abs(free[..., None] - books[rows]).argmin(2)
     values = books[rows, nearest]
-
-    def made(mean, codebook):
-        network.codebook = codebook
-        batch = plain.batch_of(network, mean, mean)
-        return {"mean": batch.mean, "latent": batch.latent, "reconstruction": batch.reconstruction, **batch.extras}
-
-    def formula(mean, codebook):
-        quantized, latent = codebook[rows, nearest], mean + (values - free)  # straight through
-        return {
-            "mean": quantized,
-            "latent": latent,
-            "reconstruction": plain.bernoulli(plain.IMAGES, plain.decoded(latent)),
-            "quantization": ((free - quantized) ** 2).mean(1),
-            "commitment": ((mean - values) ** 2).mean(1),
-        }
-
-    check(made, formula, mean=free, codebook=books)
+    plain.check_codebook(network, free, books, lambda codebook: codebook[rows, nearest], values)

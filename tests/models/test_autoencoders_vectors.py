@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import plain
-from support.gradients import check
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
@@ -105,20 +104,4 @@ def test_vectors_that_do_not_fill_the_code_are_refused():
 def test_value_and_gradient_of_a_batch_are_those_of_plain_numpy(network):
     free, book = plain.posterior(12)["mean"], np.random.default_rng(1).normal(size=(7, 3))
     indices, values = slowly(free, book)
-
-    def made(mean, codebook):
-        network.codebook = codebook
-        batch = plain.batch_of(network, mean, mean)
-        return {"mean": batch.mean, "latent": batch.latent, "reconstruction": batch.reconstruction, **batch.extras}
-
-    def formula(mean, codebook):
-        quantized, latent = codebook[indices].reshape(4, 12), mean + (values - free)  # straight through
-        return {
-            "mean": quantized,
-            "latent": latent,
-            "reconstruction": plain.bernoulli(plain.IMAGES, plain.decoded(latent)),
-            "quantization": ((free - quantized) ** 2).mean(1),
-            "commitment": ((mean - values) ** 2).mean(1),
-        }
-
-    check(made, formula, mean=free, codebook=book)
+    plain.check_codebook(network, free, book, lambda codebook: codebook[indices].reshape(4, 12), values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.vae import GaussianVAE
+from support.gradients import check
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -91,3 +93,29 @@ def posterior(latents: int) -> dict[str, np.ndarray]:
 def noise(shape: tuple[int, ...], key: tf.Tensor = KEY) -> np.ndarray:
     """Normal numbers of a key, as TensorFlow itself draws them."""
     return tf.random.stateless_normal(shape, key).numpy().astype(float)
+
+
+def check_codebook(
+    network: GaussianVAE, free: np.ndarray, codebook: np.ndarray, quantized: Callable[[Any], Any], values: np.ndarray
+) -> None:
+    """Asserts that a batch of a network with a codebook, and its gradients, are those of plain numpy.
+
+    free: codes before they are quantized (4, latents). quantized: a codebook → the codes that it gives for them; values: these.
+    """
+
+    def made(mean: tf.Tensor, codebook: tf.Tensor) -> dict[str, tf.Tensor]:
+        network.codebook = codebook
+        batch = batch_of(network, mean, mean)
+        return {"mean": batch.mean, "latent": batch.latent, "reconstruction": batch.reconstruction, **batch.extras}
+
+    def formula(mean: np.ndarray, codebook: np.ndarray) -> dict[str, np.ndarray]:
+        chosen, latent = quantized(codebook), mean + (values - free)  # straight through
+        return {
+            "mean": chosen,
+            "latent": latent,
+            "reconstruction": bernoulli(IMAGES, decoded(latent)),
+            "quantization": ((free - chosen) ** 2).mean(1),
+            "commitment": ((mean - values) ** 2).mean(1),
+        }
+
+    check(made, formula, mean=free, codebook=codebook)
