@@ -294,15 +294,35 @@ def part(
     """One part of a study; its name is its gin scope, as in conv/part.configs = ["gin/beta4_dsprites.gin"].
 
     configs: gin files of one training. grid: {"vae.beta": [1.0, 4.0], "model.random_seed": [0, 1]}: every combination is a
-    run. bindings: gin statements for all of them. metrics: see evaluations; None for the study's.
+    run. bindings: gin statements for all of them. Lists within configs and bindings are joined to one, so that a macro can stand
+    for several. metrics: see evaluations; None for the study's. Raises UserError for values of another kind.
     """
     for key, values in (grid or {}).items():
         if not isinstance(values, (list, tuple)) or not values:
             raise UserError(f"part.grid[{key!r}] must be a list of values; got {values!r}")
     plain = {key: list(values) for key, values in (grid or {}).items()}
     return Part(
-        gin.current_scope_str(), tuple(configs), tuple(bindings), plain, None if metrics is None else [*metrics]
+        gin.current_scope_str(),
+        _texts("part.configs", configs),
+        _texts("part.bindings", bindings),
+        plain,
+        None if metrics is None else [*metrics],
     )
+
+
+def _texts(parameter: str, values: object) -> tuple[str, ...]:
+    """The texts in a list, and in the lists within it, in order."""
+    if not isinstance(values, (list, tuple)):
+        raise UserError(f"{parameter} must be a list of texts; got {values!r}")
+    found: list[str] = []
+    for each in values:
+        if isinstance(each, (list, tuple)):
+            found.extend(_texts(parameter, each))
+        elif isinstance(each, str):
+            found.append(each)
+        else:
+            raise UserError(f"{parameter} must be a list of texts; got {each!r} in it")
+    return tuple(found)
 
 
 def evaluations(metrics: Sequence[object]) -> tuple[Evaluation, ...]:

@@ -117,6 +117,8 @@ def test_installed_studies_load(name):
         (TINY + "\nstudy.metrics = [3]", "a study's metrics are names"),
         (TINY + "\nconv/part.grid = {'vae.beta': 3}", "must be a list of values"),
         (TINY + "\nconv/part.configs = ['gin/none.gin']", "there is no gin file gin/none.gin"),
+        (TINY + "\nconv/part.bindings = ['vae.beta = 2.0', 3]", "part.bindings must be a list of texts; got 3 in it"),
+        (TINY + "\nconv/part.bindings = 'vae.beta = 2.0'", "part.bindings must be a list of texts; got 'vae.beta = 2.0'"),
         (TINY + "\nstudy.attempts = 0", "study.attempts"),
         ("study.name = 'a'", "the configuration does not say study.parts"),
     ],
@@ -223,6 +225,12 @@ def test_a_grid_over_a_macro_is_a_grid_over_what_it_stands_for(tmp_path):
     assert [run.seed for run in runs] == [4, 5]
     assert len({run.digest for run in runs}) == 2
     assert all(run.config["vae.beta"] == 1.0 and "SEED" not in run.config for run in runs)
+
+
+def test_a_macro_stands_for_several_statements(tmp_path):
+    lines = ["MORE = ['vae.beta = 2.0', 'model.batch_size = 8']", "vae/part.configs = ['gin/beta4_dsprites.gin']"]
+    (run,) = _loaded(tmp_path, [*lines, "vae/part.bindings = [%MORE, 'model.training_steps = 3']"])
+    assert [run.config[key] for key in ("vae.beta", "model.batch_size", "model.training_steps")] == [2.0, 8, 3]
 
 
 def test_every_seed_of_a_grid_makes_a_run(tmp_path):
