@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlib_bvae import metrics
+from dlib_bvae.analysis import budget
+from dlib_bvae.analysis.budget import BUDGET
 from dlib_bvae.analysis.equal_codes import EQUAL, SET, notes
 from dlib_bvae.analysis.frame import EVIDENCE, KEYS, OBJECTIVE, STEP, null_columns, rows_of_scores
 from dlib_bvae.analysis.intervals import REPS, mean_intervals, pooled, trimmed
@@ -25,20 +27,19 @@ if TYPE_CHECKING:
 
 REFERENCES = ("random_encoder", "oracle")  # the ends of what is normalised
 NOT_COMPETING = (*REFERENCES, "noise", "constant_codes")  # methods that say how far a score goes
-REFERENCE_ROWS = (*NOT_COMPETING, "pca")  # methods whose rows have no rank
-# What must be equal for two rows to be compared; methods, configurations and representations compete.
+# What must be equal for two rows to be compared, and their budget; methods, configurations and representations compete.
 BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", "score"]
 STATISTICS = (
     *("mean", "std", "median", "iqm", "low", "high", "interval", "seeds"),
     *("rank_low", "rank_high", "tied", "rank_of", "rank_sd", "rank_df", "unranked", "normalised"),
 )
-COLUMNS = [*GROUP, *STATISTICS, SUPERVISION]
+COLUMNS = [*GROUP, *STATISTICS, SUPERVISION, BUDGET]
 INTERVAL = ("low", "high", "interval")
 CLAIMED = "claimed"
 REFERENCE = "reference"  # why a reference row has no rank
 EARLIER = "before the end of training"
 FEW_SEEDS = f"fewer than {LEAST_SEEDS} seeds"
-MODEL = ["model", "representation", "metric", "metric_parameters", "score"]
+MODEL = ["model", BUDGET, "representation", "metric", "metric_parameters", "score"]
 OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]
 
 
@@ -95,12 +96,13 @@ def cells(
 
     Over training seeds, each counted once, and those with equal codes as one, as in `aggregate`: mean, which rows are compared
     by, std (divisor n − 1), median, and iqm (see `trimmed`) where it is neither of the two. low … high is what `interval` says:
-    see mean_intervals. normalised: the mean with the random encoder's as 0 and the oracle's as 1. supervision: see of_rows.
-    rank_low … rank_high, tied: see ranks.ranges, among the rows of one board (see BOARD) and one supervision, of which there
-    are rank_of; rows with the same codes count once. rank_sd, rank_df: of the variance of single seeds on that board, pooled
-    within the configurations of every supervision: trained ones (baselines vary less), not only claimed, and none of `unranked`.
-    Representations of one configuration lend their degrees of freedom once, rows with the same codes, too.
-    unranked: why there is no rank: what the argument says of a row, by its GROUP; a reference row (see REFERENCE_ROWS), only
+    see mean_intervals. normalised: the mean with the random encoder's as 0 and the oracle's as 1. supervision, budget: see
+    supervision.of_rows and budget.of_rows.
+    rank_low … rank_high, tied: see ranks.ranges, among the rows of one board (see BOARD), one budget and one supervision, of
+    which there are rank_of; rows with the same codes count once. rank_sd, rank_df: of the variance of single seeds on that
+    board, pooled within the configurations of every budget and supervision: trained ones (baselines vary less), not only claimed,
+    and none of `unranked`. Representations of one configuration lend their degrees of freedom once, rows with the same codes, too.
+    unranked: why there is no rank: what the argument says of a row, by its GROUP; a reference row (of a baseline), only
     claimed, a score of which neither more nor less is better (or whose metric is not installed), codes at an exported step,
     fewer than LEAST_SEEDS, or LEAST_FREEDOM.
     adjusted: of what `adjusted_scores` makes of the frame. reps, seed: of the bootstrap. Missing (NaN): std and interval of one
@@ -120,8 +122,9 @@ def cells(
     better = [_better(*pair, adjusted) for pair in zip(table["metric"], table["score"], strict=True)]
     table["normalised"] = _normalised(table, references(frame), better)
     found = _with_evidence(table, frame)
-    supervision = of_rows(frame)
-    found[SUPERVISION] = [supervision[key] for key in found[list(KEYS)].itertuples(index=False, name=None)]
+    of_keys = {SUPERVISION: of_rows(frame), BUDGET: budget.of_rows(frame, methods(frame))}
+    keys = list(found[list(KEYS)].itertuples(index=False, name=None))
+    found = found.assign(**{name: [known[key] for key in keys] for name, known in of_keys.items()})
     equal = notes(frame)
     if len(equal):
         found = found.merge(equal, on=list(KEYS), how="left")
@@ -196,7 +199,7 @@ def _without_rank(
         found[table["evidence"].eq(CLAIMED).fillna(False).to_numpy(bool)] = "only claimed"
     if STEP in frame:
         found[_of(frame, table, frame[STEP].notna())] = EARLIER
-    found[_of_methods(frame, table, REFERENCE_ROWS)] = REFERENCE
+    found[_of_methods(frame, table, _untrained(frame))] = REFERENCE
     return found
 
 
@@ -212,7 +215,7 @@ def _ranked(table: pd.DataFrame, better: Sequence[bool | None], lending: np.ndar
         codes = np.where(table[SET].isna(), codes, table.groupby(SET, dropna=False).ngroup() + len(table))
     columns = {name: table[name].to_numpy(np.float64) for name in ("mean", "seeds", "std")}
     trainings = table.groupby(["model", "config"]).ngroup().to_numpy()
-    classes = table[SUPERVISION].to_numpy(object)
+    classes = table[[SUPERVISION, BUDGET]].apply(tuple, axis=1).to_numpy(object)
     for board in table.groupby(BOARD).indices.values():
         _, first = np.unique(codes[board], return_index=True)
         spread = _spread(columns["std"], columns["seeds"], trainings, board[first][lending[board[first]]])
@@ -222,7 +225,7 @@ def _ranked(table: pd.DataFrame, better: Sequence[bool | None], lending: np.ndar
             why[compared] = f"{spread.df} of {LEAST_FREEDOM} degrees of freedom"
             continue
         for name in dict.fromkeys(classes[compared]):
-            rows = compared[classes[compared] == name]
+            rows = compared[[classes[row] == name for row in compared]]
             _, first, place = np.unique(codes[rows], return_index=True, return_inverse=True)
             firsts = rows[first]
             low, high, best = ranges(columns["mean"][firsts], columns["seeds"][firsts], spread, bool(better[rows[0]]))
@@ -244,8 +247,8 @@ def _spread(std: np.ndarray, seeds: np.ndarray, trainings: np.ndarray, rows: np.
 
 
 def _untrained(frame: pd.DataFrame) -> set[str]:
-    """The methods of a frame that are no training: baselines and reference rows."""
-    return {name for name in methods(frame).unique() if name in REFERENCES or name in BASELINES}
+    """The methods of a frame that are no training."""
+    return {name for name in methods(frame).unique() if name in BASELINES}
 
 
 def adjusted_scores(frame: pd.DataFrame) -> pd.DataFrame:
@@ -317,7 +320,7 @@ def _least(evidence: pd.Series) -> str | None:
 
 
 def normalised_runs(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every run's normalised scores: GROUP, seed and value, 0 the random encoder's and 1 the oracle's mean on that board.
+    """Every run's normalised scores: GROUP, budget, seed and value, 0 the random encoder's and 1 the oracle's mean on that board.
 
     Scores of boards without both reference rows, or whose reference rows are equal, are left out.
     """
@@ -329,11 +332,13 @@ def normalised_runs(frame: pd.DataFrame) -> pd.DataFrame:
     zero, one = (runs[name].to_numpy(np.float64) for name in REFERENCES)
     span = np.where(one != zero, one - zero, np.nan)
     runs["value"] = (runs["value"] - zero) / span
+    known = budget.of_rows(frame, methods(frame))
+    runs[BUDGET] = [known[key] for key in runs[list(KEYS)].itertuples(index=False, name=None)]
     return runs.dropna(subset=["value"]).drop(columns=list(REFERENCES))
 
 
 def over_datasets(frame: pd.DataFrame, statistic: str = "iqm", seed: int = 0, reps: int = REPS) -> pd.DataFrame:
-    """`pooled` normalised scores of each model name over the data sets it was scored on; columns as in OVER_DATASETS.
+    """`pooled` normalised scores of each model name and budget over the data sets it was scored on; columns as in OVER_DATASETS.
 
     Strata are data set and fingerprint; configurations of one name on one data set are runs alike. `datasets` names the
     sets, separated by ", ": only rows with the same ones can be compared.
@@ -341,7 +346,7 @@ def over_datasets(frame: pd.DataFrame, statistic: str = "iqm", seed: int = 0, re
     import pandas as pd
 
     rows = []
-    for place, part in normalised_runs(frame).groupby(MODEL):
+    for place, part in normalised_runs(frame).groupby(MODEL, dropna=False):
         strata = {name: each["value"].to_numpy() for name, each in part.groupby(["dataset", "fingerprint"])}
         found = pooled(list(strata.values()), statistic, seed, reps)
         rows.append([*place, *found, ", ".join(dataset for dataset, _ in strata), len(part)])

@@ -24,6 +24,7 @@ _ADDED = {
     "annealed_vae.rise": 1 / 3,  # which a number of steps overrides, as all earlier versions had
     "control_vae.rise": 0.39,
     "joint_vae.rise": 0.27,
+    **{f"{name}.scales": [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0] for name in ("info_vae", "wae_mmd")},
     "evaluation.factor_bins": 10,
     "evaluation.screened_codes": 0,
     "evaluation.sampling": "with_replacement",

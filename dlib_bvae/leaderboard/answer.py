@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from dlib_bvae.analysis.cells import CLAIMED
 from dlib_bvae.analysis.ranks import ALPHA, LEAST_FREEDOM, LEAST_SEEDS
-from dlib_bvae.leaderboard.summary import PERCENT, UNSUPERVISED
+from dlib_bvae.analysis.supervision import NOT_STATED
+from dlib_bvae.leaderboard.summary import PERCENT, PLACE, UNSUPERVISED
 
 Row = Mapping[str, Any]
 _PCA = "pca"
@@ -64,7 +65,7 @@ class Unit(NamedTuple):
 
 
 def answers(board: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One answer a column of board["summary"]: its "dataset", "fingerprint", "num_images", "metric", and what it says.
+    """One answer a column of board["summary"]: its PLACE, its "metric", and what it says.
 
     "lead": one sentence, who leads and how sure that is; "more": sentences on the next, PCA and other kinds of supervision;
     "missing": what was not recorded, or is too little, for what the others do not say.
@@ -73,10 +74,12 @@ def answers(board: Mapping[str, Any]) -> list[dict[str, Any]]:
     gap = _gaps(board["differences"])
     found = []
     for place in board["summary"]:
-        where = {name: place[name] for name in ("dataset", "fingerprint", "num_images")}
+        where = {name: place[name] for name in PLACE}
+        several = len({each["budget"] for each in board["summary"] if each["dataset"] == place["dataset"]}) > 1
+        on = f"{place['dataset']} after {place['budget']}" if several and place["budget"] != NOT_STATED else place["dataset"]
         for column in place["columns"]:
             rows = [by_id[each] for each in column["rows"]]
-            found.append({**where, "metric": column["metric"], **_answer(place["dataset"], column, rows, gap)})
+            found.append({**where, "metric": column["metric"], **_answer(on, column, rows, gap)})
     return found
 
 

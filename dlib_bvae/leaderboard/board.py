@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import dlib_bvae
 from dlib_bvae import analysis
+from dlib_bvae.analysis.budget import BATCH, BUDGET, STEPS
 from dlib_bvae.analysis.cells import CLAIMED, NOT_COMPETING, REFERENCE, STATISTICS, adjusted_scores, score_info
 from dlib_bvae.analysis.equal_codes import EQUAL
 from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, ORIGIN, RUN, STEP, null_columns, rows_of_scores
@@ -58,7 +59,6 @@ _COSTS = {  # in the board → column of the frame of `collect`
     "seconds": "train_results.elapsed_time",
     "reconstruction": "train_results.reconstruction",
 }
-_STEPS, _BATCH = "train_results.steps", "train_config.model.batch_size"
 _FACTS = {
     "seed": "train_results.seed",
     "model": "train_results.model",
@@ -76,7 +76,7 @@ _FACTS = {
     "code": "submission_results.code",
 }
 _EXACT = "submission_results.exact_factors"
-COLUMNS = [*_COSTS.values(), *_FACTS.values(), _STEPS, _BATCH, _EXACT]
+COLUMNS = [*_COSTS.values(), *_FACTS.values(), STEPS, BATCH, _EXACT]
 
 
 def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: Behind | None = None) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _records(frame: pd.DataFrame) -> list[Record]:
     scores = [*(f"evaluation_results.{name}" for name in sorted(named)), *sorted(nulls)]
     wanted = dict.fromkeys(["path", RUN, STEP, OBJECTIVE, ORIGIN, *KEYS.values(), *COLUMNS, *scores])
     # A key that is a score of one metric and a matrix of another is a column of texts.
-    counted = [*scores, *(name for name in (*_COSTS.values(), _STEPS, _BATCH) if name in frame)]
+    counted = [*scores, *(name for name in (*_COSTS.values(), STEPS, BATCH) if name in frame)]
     numbers = {name: pd.to_numeric(frame[name], errors="coerce") for name in counted}
     numbers = {name: each.where(each.abs() <= _LARGEST) for name, each in numbers.items()}
     return plain(frame.reindex(columns=list(wanted)).assign(**numbers))
@@ -207,6 +207,7 @@ def make_row(
         "metric_parameters": json.loads(cell["metric_parameters"]),
         "method": method,
         "supervision": cell[SUPERVISION],
+        "budget": cell[BUDGET],
         "evidence": evidence,
         "retrain_tolerance": _tolerance([runs[each["run"]] for each in values]) if evidence == RETRAINED else None,
         "reference": cell["unranked"] == REFERENCE,
@@ -225,7 +226,7 @@ def make_row(
 def _step(records: Sequence[Record], after: Mapping[str, str]) -> dict[str, Any]:
     """Of how many training steps the codes are (None: not known), whether that is the end, and the codes' name after training."""
     name = records[0][KEYS["representation"]]
-    steps = {record[STEP] if after[name] != name else record[_STEPS] for record in records}
+    steps = {record[STEP] if after[name] != name else record[STEPS] for record in records}
     (step,) = steps if len(steps) == 1 else (None,)
     return {"step": None if step is None else int(step), "last": after[name] == name, "codes": after[name]}
 
@@ -281,7 +282,7 @@ def describe(record: Mapping[str, Any], root: Path, output: Path) -> dict[str, A
     path = directory.relative_to(root)
     # A page shows no path of its maker's machine.
     home = Path(root.name) if root.is_absolute() or ".." in root.parts else root
-    steps, batch = record[_STEPS], record[_BATCH]
+    steps, batch = record[STEPS], record[BATCH]
     page = directory / "visualize" / "index.html"
     return {
         "path": path.as_posix(),

@@ -13,6 +13,7 @@ import numpy as np
 from dlib_bvae.analysis import improvement
 from dlib_bvae.analysis.cells import BOARD, CLAIMED
 from dlib_bvae.analysis.ranks import LEAST_FREEDOM, LEAST_SEEDS, students, tukey_kramer, welch_freedom
+from dlib_bvae.leaderboard.summary import by_budget
 
 MOST_ROWS = 60  # of a group whose rows are compared
 _DIGITS = 5
@@ -30,7 +31,7 @@ class _Errors(NamedTuple):
 def squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Of each main score at default parameters (or those of the "headline") with 2 … MOST_ROWS rows: how its rows compare.
 
-    "key": BOARD; "ids": of the rows; then square matrices in their order, None on the diagonal and where a row is only claimed
+    Rows of one budget are compared with each other and with baselines. "key": BOARD; "ids": of the rows; then square matrices in their order, None on the diagonal and where a row is only claimed
     or has fewer than LEAST_SEEDS seeds without being a reference. "improvement": the chance that a run of the first (line) is
     better than one of the second (column). "low", "high": the 95 % interval of the first mean less the second, in the score's
     unit; "p": of no difference; none with fewer than LEAST_FREEDOM degrees of freedom of the pooled variance.
@@ -47,7 +48,8 @@ def squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
         shown = row["headline"] or (row["main"] and row["default_parameters"])
         if shown and row["higher_is_better"] is not None:
             groups[json.dumps([row[name] for name in BOARD], sort_keys=True)].append(row)
-    return [_square(key, of) for key, of in groups.items() if 2 <= len(of) <= MOST_ROWS]
+    apart = [(key, each) for key, of in groups.items() for each in by_budget(of).values()]
+    return [_square(key, of) for key, of in apart if 2 <= len(of) <= MOST_ROWS]
 
 
 def _square(key: str, rows: Sequence[Row]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from dlib_bvae.analysis.intervals import RANGE
 from dlib_bvae.analysis.names import reading_order
 from dlib_bvae.errors import visible
-from dlib_bvae.leaderboard.summary import Line, line_of, order_of_lines
+from dlib_bvae.leaderboard.summary import PLACE, Line, line_of, order_of_lines
 from dlib_bvae.visualize.figures import COLOURS, FORMATS, MAP, figure_files, light, look
 
 if TYPE_CHECKING:
@@ -79,8 +79,9 @@ def _figures(board: Mapping[str, Any]) -> Iterator[tuple[str, str, Figure]]:
         ("path", "Scores against the strength of a method", path),
         ("pareto", "Scores against reconstruction", pareto),
     )
-    slugs = _slugs([*board["summary"], *board["agreement"]])
-    for each in board["summary"]:
+    summaries = _said_apart(board["summary"])
+    slugs = _slugs([*summaries, *board["agreement"]])
+    for each in summaries:
         place, slug = _place(each, rows), slugs[_key(each)]
         for name, title, make in kinds:
             if (figure := make(place)) is not None:
@@ -92,15 +93,25 @@ def _figures(board: Mapping[str, Any]) -> Iterator[tuple[str, str, Figure]]:
         yield f"agreement-{slugs[_key(each)]}", title, agreement(each, title)
 
 
-def _key(place: Mapping[str, Any]) -> tuple[str, str, int]:
-    return place["dataset"], place["fingerprint"], place["num_images"]
+def _said_apart(summaries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The summaries, with a budget only where their data set has several."""
+    of_data = [tuple(each[name] for name in PLACE[:-1]) for each in summaries]
+    return [
+        {**each, "budget": each["budget"] if of_data.count(where) > 1 else None}
+        for each, where in zip(summaries, of_data, strict=True)
+    ]
 
 
-def _slugs(places: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int], str]:
-    """A name of files for each data set; those that would be equal are numbered."""
-    found: dict[tuple[str, str, int], str] = {}
+def _key(place: Mapping[str, Any]) -> tuple[str, str, int, str]:
+    return place["dataset"], place["fingerprint"], place["num_images"], place.get("budget") or ""
+
+
+def _slugs(places: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int, str], str]:
+    """A name of files for each data set and budget; those that would be equal are numbered."""
+    found: dict[tuple[str, str, int, str], str] = {}
     for key in sorted({_key(place) for place in places}):
-        stem = re.sub(r"[^A-Za-z0-9_]+", "-", key[0])[:60].strip("-").lower() or "data"
+        text = f"{key[0][:60]} {key[3].replace(',', '')}"
+        stem = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-").lower() or "data"
         names = (stem, *(f"{stem}-{number}" for number in range(2, len(places) + 2)))
         found[key] = next(name for name in names if name not in found.values())
     return found
@@ -117,7 +128,8 @@ def _place(summary: Mapping[str, Any], rows: Mapping[str, Row]) -> Place:
         )
         for each in summary["columns"]
     ]
-    return Place(_text(summary["dataset"]), panels)
+    budget = f", {summary['budget']}" if summary["budget"] else ""
+    return Place(f"{_text(summary['dataset'])}{budget}", panels)
 
 
 def _text(text: str) -> str:

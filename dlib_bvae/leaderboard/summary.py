@@ -1,7 +1,8 @@
-"""Rows of a board → what its first view shows: of each data set a column a metric, with the rows in it."""
+"""Rows of a board → what its first view shows: of each data set and budget a column a metric, with the rows in it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from dlib_bvae.analysis.names import reading_order
 from dlib_bvae.metrics.headline import order_of
 
 Row = Mapping[str, Any]
+PLACE = ("dataset", "fingerprint", "num_images", "budget")  # what a summary is of
 UNSUPERVISED = "none"
 PERCENT = "%"
 # What papers call a metric.
@@ -27,25 +29,32 @@ _FIRST = tuple(TITLES)  # their columns stand first
 
 
 def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Of each data set and number of images of the `rows` of a board its columns, those of the best-known metrics first.
+    """Of each data set, number of images and budget of the `rows` of a board its columns, those of the best-known metrics first.
 
+    Rows without a budget, those of baselines, stand beside the rows of each. Of a data set the budget with most rows comes first.
     A column is the first main score of a metric, with one set of parameters (the rows that are "headline"), and says "metric",
     "score", "title", "unit" ("%" where the score is in [0, 1], else ""), "higher_is_better", "parameters" (None: the metric's
     defaults) and "rows", their ids in the board's order. Scores without a direction have none.
     """
-    places: dict[tuple[str, str, int], dict[str, list[Row]]] = {}
+    places: dict[tuple, list[Row]] = {}
     for row in rows:
         if row["headline"] and row["higher_is_better"] is not None:
-            where = (row["dataset"], row["fingerprint"], row["num_images"])
-            places.setdefault(where, {}).setdefault(row["metric"], []).append(row)
+            places.setdefault(tuple(row[name] for name in PLACE[:-1]), []).append(row)
     found: list[dict[str, Any]] = []
-    for (dataset, fingerprint, images), metrics in sorted(places.items()):
-        names = sorted(metrics, key=_order)
-        columns = [_column(name, metrics[name]) for name in names]
-        origin = next(iter(metrics.values()))[0]["origin"]
-        place: dict[str, Any] = {"dataset": dataset, "fingerprint": fingerprint, "num_images": images, "origin": origin}
-        found.append({**place, "columns": columns})
+    for place, here in sorted(places.items()):
+        for budget, those in by_budget(here).items():
+            metrics = {name: [row for row in those if row["metric"] == name] for name in {row["metric"] for row in those}}
+            columns = [_column(name, metrics[name]) for name in sorted(metrics, key=_order)]
+            where = dict(zip(PLACE, (*place, budget), strict=True))
+            found.append({**where, "origin": those[0]["origin"], "columns": columns})
     return found
+
+
+def by_budget(rows: Sequence[Row]) -> dict[str | None, list[Row]]:
+    """Budget → its rows and those without one, the budget of most rows first; rows of which none has a budget are together."""
+    counted = Counter(row["budget"] for row in rows if row["budget"] is not None)
+    budgets: list[str | None] = sorted(counted, key=lambda name: (-counted[name], reading_order(name)))
+    return {name: [row for row in rows if row["budget"] in (name, None)] for name in budgets or [None]}
 
 
 def _order(metric: str) -> tuple[int, str]:

@@ -14,6 +14,7 @@ from dlib_bvae.analysis.frame import NULL
 from dlib_bvae.analysis.intervals import RANGE
 from dlib_bvae.analysis.names import settings_table
 from dlib_bvae.analysis.printed import Table, latex, markdown, terminal
+from dlib_bvae.analysis.supervision import NOT_STATED
 from dlib_bvae.analysis.tables import GROUP, csv_lines, has_columns, parquet_bytes
 from dlib_bvae.leaderboard.badges import ADJUSTED
 from dlib_bvae.leaderboard.board import ALL, COSTS, main_part
@@ -38,7 +39,7 @@ _CHANCE = {
 }
 _BADGES = ["no_null", "latents", "collapsed"]
 _WHO = ["name"]  # after which a column for each setting stands
-_WHAT = ["main", "default_parameters", "headline", "method", "supervision", "evidence", "origin"]
+_WHAT = ["main", "default_parameters", "headline", "method", "supervision", "budget", "evidence", "origin"]
 COLUMNS = [*GROUP, *_WHO, *_WHAT, *STATISTICS, *_BADGES, *_CHANCE, *COSTS, "equal_codes", "id"]
 _HEAD = 4_096  # characters of a page or of Markdown that show what it is
 _SHOWN = (
@@ -50,6 +51,7 @@ _SHOWN = (
         "seeds",
         "active latents",
         "supervision",
+        "budget",
         "evidence",
         "representation",
     ),
@@ -145,7 +147,8 @@ def _latex(board: Mapping[str, Any]) -> str:
 
 
 def _where(place: Mapping[str, Any]) -> str:
-    return f"{place['dataset']}, fingerprint {place['fingerprint'][:8]}, {place['num_images']:,} images"
+    budget = "" if place["budget"] in (None, NOT_STATED) else f", {place['budget']}"
+    return f"{place['dataset']}, fingerprint {place['fingerprint'][:8]}, {place['num_images']:,} images{budget}"
 
 
 def _summary(place: Mapping[str, Any], rows: Sequence[Row]) -> Table:
@@ -192,7 +195,7 @@ def _texts(row: Row) -> list[str]:
     difference = "not known" if least["value"] is None else f"{least['value']:.2g}"
     allowed = "" if row["retrain_tolerance"] is None else f" ± {row['retrain_tolerance']:g}"
     evidence = f"{row['evidence']}{allowed}"
-    provenance = [row["supervision"], evidence, row["representation"], row["fingerprint"][:8]]
+    provenance = [row["supervision"], row["budget"] or "", evidence, row["representation"], row["fingerprint"][:8]]
     seeds = f"{row['seeds']} ({row['equal_codes']})" if row["equal_codes"] else str(row["seeds"])
     chance = [null, adjusted, difference, seeds, _without_word(row["latents"])]
     return [_rank(row), *names, parameters, row["score"], mean, _interval(row), *chance, *provenance]

@@ -11,6 +11,7 @@ def row(name, mean, **more):
     return {
         **{"id": name, "name": name, "method": method, "mean": mean, "low": mean - 0.02, "high": mean + 0.02},
         **{"interval": "t", "seeds": 5, "supervision": "none", "reference": method in ("pca", "noise"), "rank_df": 36},
+        **{"budget": None if method in ("pca", "noise") else "9 steps of 8"},
         **{"above_chance": True, "evidence": "trained here", "no_null": False, "smallest_difference": {"value": 0.03}},
         **{"dataset": "dsprites", "fingerprint": "f" * 16, "num_images": 10, "origin": "rendered", "headline": True},
         **{"metric": "beta_vae", "score": "eval_accuracy", "range": [0, 1], "higher_is_better": True},
@@ -39,6 +40,15 @@ def test_the_leader_is_said_with_its_noise_the_next_and_pca():
         "A beats PCA (76.5 %) by 9.6 points (95 % interval 7.6 … 11.6 points).",
     ]
     assert found["missing"] == ["no reference row of random encoder and oracle"]
+
+
+def test_budgets_have_a_leader_each_and_sentences_say_of_which_they_are():
+    rows = [row("A", 0.8), row("B", 0.9, budget="300,000 steps of 64"), row("PCA", 0.7)]
+    found = answers({"rows": rows, "summary": summaries(rows), "differences": []})
+    assert [each["budget"] for each in found] == ["9 steps of 8", "300,000 steps of 64"]
+    assert found[0]["lead"].startswith("On dsprites after 9 steps of 8, A leads by the β-VAE metric with 80.0 %")
+    assert found[1]["lead"].startswith("On dsprites after 300,000 steps of 64, B leads by the β-VAE metric with 90.0 %")
+    assert all("PCA (70.0 %)" in each["more"][-1] for each in found)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def row(name, values, unranked=None, seeds=None, **more):
         "score": "discrete_mig",
         "higher_is_better": True,
         "supervision": "none",
+        "budget": None if unranked == "reference" else "9 steps of 8",
         "evidence": "trained here",
         "reference": unranked == "reference",
         "unranked": unranked,
@@ -68,6 +69,13 @@ def test_ranked_rows_are_compared_by_tukey_s_test():
         wins = stats.mannwhitneyu(VALUES[one], VALUES[other]).statistic / 64
         assert said["improvement"] == pytest.approx(wins, abs=1e-5)
     assert [found[name][1][1] for name in ("low", "high", "p", "improvement")] == [None] * 4
+
+
+def test_budgets_are_compared_apart_and_baselines_with_each():
+    other = row("longer", [0.9] * 8, budget="300,000 steps of 64")
+    found = squares([*TRAINED, other, row("pca", [0.7] * 5, "reference", seeds=1)])
+    assert [each["ids"] for each in found] == [["a", "b", "c", "pca"], ["longer", "pca"]]
+    assert [each["key"] for each in found] == [["d", "f", 10, "mig", {}, "discrete_mig"]] * 2
 
 
 def test_a_reference_with_equal_codes_is_one_number():

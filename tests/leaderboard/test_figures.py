@@ -19,6 +19,7 @@ def row(name, metric, mean, *, beta=None, reference=False, seeds=3, **more):
         "id": f"{name} {metric}",
         "name": name,
         "supervision": "none",
+        "budget": None if reference else "9 steps of 8",
         "mean": mean,
         "low": None if seeds < 2 else mean - 0.05,
         "high": None if seeds < 2 else mean + 0.05,

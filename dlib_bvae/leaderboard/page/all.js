@@ -22,6 +22,7 @@ const COLUMNS = [
   { name: "interval", title: "95 % interval", width: 150, cell: intervalCell, print: (row) => intervalText(row), ...numbers((row) => row.low, { score: true }) },
   { name: "seeds", title: "Seeds", width: 84, of: (row) => String(row.seeds), fold: (row) => plural(row.seeds, "seed"), ...numbers((row) => row.seeds) },
   { name: "supervision", title: "Supervision", width: 132, of: (row) => row.supervision, fold: (row) => SUPERVISIONS[row.supervision] ?? `supervision ${row.supervision}`, ...text((row) => row.supervision) },
+  { name: "budget", title: "Budget", width: 150, of: (row) => row.budget ?? "", fold: (row) => `${row.budget ?? "baselines"}`, ...text((row) => row.budget ?? "") },
   { name: "evidence", title: "Evidence", width: 124, cell: evidenceBadge, print: evidenceText, fold: evidenceText, ...text((row) => row.evidence) },
   { name: "origin", title: "Images", width: 90, of: (row) => row.origin, fold: (row) => (row.origin === "official" ? "official images" : `images ${row.origin}`), ...text((row) => row.origin) },
   { name: "representation", title: "Codes", width: 110, of: (row) => row.representation, fold: (row) => `${row.representation} codes`, ...text((row) => row.representation) },
@@ -41,7 +42,7 @@ const HINTS = {
   rank: "a range, see below the table", mean: "over seeds, with the standard deviation of single seeds; in % where the score is in 0 … 1", metric: "with its score; ↑ higher is better, ↓ lower is better; what it asks stands below the table",
   interval: "of the mean: Student's t from 3 seeds, BCa bootstrap from 10; of 2 seeds their range. The bar has the value of each of up to 5 seeds and a tick where chance is; it goes as far as the rows shown",
   difference: "between two configurations of as many seeds, found with 80 % probability by a t test at 5 %", chance: "mean of the null: the same codes, given to other images at random", iqm: "interquartile mean over seeds, where it is neither mean nor median",
-  normalised: "mean with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set", parameters: "of the model", images: "that training saw", reconstruction: "at the end of training, nats per image", origin: "official files, rendered by this package, or external", seconds: "time of training",
+  normalised: "mean with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set", parameters: "of the model", images: "that training saw", reconstruction: "at the end of training, nats per image", origin: "official files, rendered by this package, or external", seconds: "time of training", budget: "steps of training and images in each; configurations of one budget are compared",
 };
 const SHOWN = COLUMNS.filter(({ hide }) => !hide).map(({ name }) => name);
 

@@ -1,12 +1,12 @@
 // Compare: two configurations of one data set, score by score: difference, its interval, and the probability that one is better. All of it was computed
 // when the board was made.
 function showCompare(found) {
-  const { data, on, sets } = dataShown(), configurations = configurationsOf(found, data);
+  const set = dataShown(), { on } = set, configurations = configurationsOf(found, set);
   const first = firstMetric(configurations), order = firstMetric(configurations) ? bestFirst(configurations, axisOf(first, configurations)) : [];
   const a = configurations.find(({ key }) => key === place.a) ?? (place.a ? null : order[0]);
   const b = configurations.find(({ key }) => key === place.b) ?? (place.b ? null : order.find((each) => each !== a && each.row.method === "pca") ?? order.find((each) => each !== a));
   const entries = configurations.map(({ key, name }) => [key, name]);
-  byId("compare-of").replaceChildren(chooser("Data set", "data", data, sets, { a: "", b: "" }), ...(entries.length ? [chooser("A", "a", a?.key ?? place.a, entries), chooser("B", "b", b?.key ?? place.b, entries)] : []));
+  byId("compare-of").replaceChildren(dataChooser(set, { a: "", b: "" }), ...(entries.length ? [chooser("A", "a", a?.key ?? place.a, entries), chooser("B", "b", b?.key ?? place.b, entries)] : []));
   const say = (text) => byId("compare").replaceChildren(make("p", {}, text));
   if (configurations.length < 2) return say("There are fewer than two configurations on this data set, so there is nothing to compare.");
   if (!a || !b) return say("Choose two configurations of this data set.");
@@ -23,16 +23,17 @@ function bestFirst(configurations, axis) {
   return [...configurations].sort((x, y) => x.row.reference - y.row.reference || (y.row.supervision === "none") - (x.row.supervision === "none") || worth(y) - worth(x));
 }
 
-const comparedIn = new Map(board.differences.flatMap((group) => group.ids.map((id, place) => [id, { group, place }])));
+const comparedIn = grouped(board.differences.flatMap((group) => group.ids.map((id, place) => ({ id, group, place }))), ({ id }) => id);
 
 // One metric of two configurations; `missing` says why there is no difference.
 function comparisonOf(key, a, b) {
   const [rowA, rowB] = [a.of.get(key) ?? null, b.of.get(key) ?? null], known = rowA ?? rowB;
   const found = { name: plainWords(known, key), rowA, rowB, known, better: PLAIN.get(known).higher_is_better, range: PLAIN.get(known).range };
   if (!rowA || !rowB) return { ...found, missing: `${rowA ? "B" : "A"} was not scored` };
-  const [one, other] = [comparedIn.get(rowA.id), comparedIn.get(rowB.id)];
+  // A baseline is compared with the rows of every budget.
+  const others = comparedIn.get(rowB.id) ?? [], one = comparedIn.get(rowA.id)?.find(({ group }) => others.some((each) => each.group === group)), other = others.find(({ group }) => group === one?.group);
   found.difference = PLAIN.get(rowA).mean - PLAIN.get(rowB).mean;
-  if (!one || one.group !== other?.group) return { ...found, missing: whyNot(rowA, rowB) };
+  if (!one) return { ...found, missing: whyNot(rowA, rowB) };
   const at = (name) => one.group[name][one.place][other.place];
   found.improvement = at("improvement");
   if (at("low") === null) return { ...found, missing: found.improvement === null ? whyNot(rowA, rowB) : "not defined: fewer than 20 degrees of freedom on this data set" };

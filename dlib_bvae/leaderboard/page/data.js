@@ -68,7 +68,15 @@ for (const [metric, of] of grouped(rows, (row) => row.metric)) {
   }
 }
 const fingerprints = new Map([...grouped(rows, (row) => row.dataset)].map(([name, of]) => [name, new Set(of.map((row) => row.fingerprint)).size]));
+// A data set and, where it was trained on with several, a budget: what the summary and charts show at a time. Baselines are in each.
+const SETS = board.summary.map((each) => ({ each, data: dataKey(each), budget: each.budget, key: dataKey(each), label: "" }));
+for (const row of rows) if (!SETS.some(({ data }) => data === dataKey(row))) SETS.push({ each: row, data: dataKey(row), budget: null, key: dataKey(row), label: "" });
+const ofSet = (row, { data, budget }) => row.data === data && (budget === null || row.budget === null || row.budget === budget);
 const dataName = (each) => (fingerprints.get(each.dataset) > 1 ? `${each.dataset} ${shortly(each.fingerprint)}` : each.dataset);
+for (const set of SETS) {
+  const apart = SETS.filter(({ data }) => data === set.data).length > 1;
+  Object.assign(set, { key: apart ? `${set.data}@${set.budget}` : set.data, label: apart ? `${dataName(set.each)}, ${set.budget}` : dataName(set.each) });
+}
 // The board's order, but the metrics of the summary first.
 const firsts = new Map([...new Set(board.summary.flatMap(({ columns }) => columns.map(({ metric }) => metric)))].map((metric, place) => [metric, place]));
 const firstOf = (row) => firsts.get(row.metric) ?? firsts.size;

@@ -86,7 +86,7 @@ const helpOf = (metric) => board.metrics[metric] ?? null;
 // Shows the row with the run in this place among its seeds.
 function fill(row, place = 0) {
   const each = row.runs[place], run = board.runs[each.run], spread = row.std === null ? "" : `${scoreText(row, row.std, 2)}${unitOf(row)}`, limits = [...configurationBadges(row), chanceBadge(row)].filter(Boolean);
-  const rank = rankText(row) ? `${rankText(row)} of ${row.rank_of}, ${SUPERVISIONS[row.supervision] ?? row.supervision}` : row.unranked ? `none: ${row.unranked}` : "";
+  const rank = rankText(row) ? `${rankText(row)} of ${row.rank_of}, ${SUPERVISIONS[row.supervision] ?? row.supervision}, ${row.budget}` : row.unranked ? `none: ${row.unranked}` : "";
   byId("details-body").replaceChildren(...[
     make("h2", { id: "details-title" }, row.name),
     make("p", { class: "quiet" }, `${titles.get(row.metric) ?? row.metric} (${row.axis}) on ${dataName(row)}`),
@@ -95,7 +95,7 @@ function fill(row, place = 0) {
     make("p", { class: "chips" }, ...settingTexts(row).map(searchChip)),
     facts([[adjustedNow && row.has_null ? "adjusted mean" : "mean", row.mean === null ? "none" : `${scoreText(row, row.mean, 2)}${unitOf(row)}`], ["standard deviation", spread], [INTERVALS[row.interval] ?? "interval", row.interval === null ? "" : `${intervalText(row)}${unitOf(row)}`],
       ["rank", rank], ["IQM", scoreText(row, row.iqm, 2)], ["median", scoreText(row, row.median, 2)], ["normalised (0 random, 1 oracle)", number(row.normalised)], ["parameters", amount(row.parameters)], ["training", seconds(row.seconds)],
-      ["images seen", amount(row.images)], ["images scored", row.num_images.toLocaleString("en")]]),
+      ["budget", row.budget ?? ""], ["images seen", amount(row.images)], ["images scored", row.num_images.toLocaleString("en")]]),
     make("div", { class: "alone" }, row.mean === null ? "" : bar(row, scalesOf([row]).get(row.compared))),
     helpOf(row.metric) ? make("p", { class: "help" }, helpOf(row.metric)) : null, ...chance(row),
     make("h3", {}, row.seeds === 1 ? "One seed" : `${row.seeds} seeds`), row.equal_codes === null ? null : make("p", {}, `Equal codes: ${row.equal_codes}.`), make("div", { class: "scroll" }, seedTable(row, place)),

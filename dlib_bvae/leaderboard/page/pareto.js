@@ -1,11 +1,11 @@
 // Pareto: a score of one data set against another score or a cost, with the front of each supervision class.
 function showPareto(found) {
-  const { data, on, sets } = dataShown(), configurations = configurationsOf(found, data), keys = metricsOf(configurations);
+  const set = dataShown(), { on } = set, configurations = configurationsOf(found, set), keys = metricsOf(configurations);
   const costs = Object.keys(COSTS).filter((key) => configurations.some(({ row }) => COSTS[key].of(row) > 0));
   const y = asKey(place.y, configurations) || firstMetric(configurations);
   const x = asKey(place.x, configurations) || [reconstructionKey(configurations), ...costs, ...keys].find((key) => key && key !== y) || y;
   const entries = [...keys, ...costs].map((key) => [key, axisOf(key, configurations).text]);
-  byId("axes").replaceChildren(chooser("Data set", "data", data, sets, { x: "", y: "" }), ...(entries.length ? [chooser("Across", "x", x, entries), chooser("Up", "y", y, entries)] : []));
+  byId("axes").replaceChildren(dataChooser(set, { x: "", y: "" }), ...(entries.length ? [chooser("Across", "x", x, entries), chooser("Up", "y", y, entries)] : []));
   byId("front").replaceChildren();
   if (keys.length === 0) return byId("pareto").replaceChildren(make("p", {}, "No row matches these filters."));
   const across = axisOf(x, configurations), up = axisOf(y, configurations);

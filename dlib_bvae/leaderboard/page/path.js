@@ -1,12 +1,12 @@
 // Path: one method over β (or another number it is set by): a score against it, against reconstruction, over training steps, against cost.
 function showPath(found) {
-  const { data, on, sets } = dataShown(), configurations = configurationsOf(found, data);
+  const set = dataShown(), { on } = set, configurations = configurationsOf(found, set);
   const byMethod = grouped(configurations.filter(({ row }) => !row.reference), ({ row }) => row.method);
   const methods = [...byMethod].map(([method, of]) => ({ method, of, parameters: strengthsOf(of) })).sort((a, b) => (b.parameters.length > 0) - (a.parameters.length > 0) || b.of.length - a.of.length || a.method.localeCompare(b.method));
   const chosen = methods.find(({ method }) => method === place.path) ?? (place.path ? { method: place.path, of: [], parameters: [] } : methods[0]);
   const key = asKey(place.y, configurations) || firstMetric(configurations);
   const parameter = place.over || chosen?.parameters[0] || "";
-  byId("path-of").replaceChildren(chooser("Data set", "data", data, sets, { path: "", y: "", over: "" }), ...(!chosen ? [] : [
+  byId("path-of").replaceChildren(dataChooser(set, { path: "", y: "", over: "" }), ...(!chosen ? [] : [
     chooser("Method", "path", chosen.method, methods.map(({ method, of, parameters }) => [method, parameters.length ? methodName(method, of) : `${methodName(method, of)} (one value)`]), { over: "" }),
     chooser("Score", "y", key, metricsOf(configurations).map((each) => [each, axisOf(each, configurations).text])),
     ...(chosen.parameters.length ? [chooser("Over", "over", parameter, chosen.parameters.map((each) => [each, each]))] : [])]));

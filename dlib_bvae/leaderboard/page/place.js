@@ -5,6 +5,7 @@ const FILTERS = [
   { name: "metric", title: "Metric", of: (row) => row.metric },
   { name: "score", title: "Score", of: (row) => row.score, within: "metric" },
   { name: "method", title: "Method", of: (row) => row.method },
+  { name: "budget", title: "Budget", of: (row) => row.budget ?? "no training" },
   { name: "supervision", title: "Supervision", of: (row) => row.supervision },
   { name: "evidence", title: "Evidence", of: (row) => row.evidence },
 ];
@@ -12,8 +13,8 @@ const START = {
   view: "summary", q: "", ...Object.fromEntries(FILTERS.map(({ name }) => [name, ""])),
   sort: "", dir: "", cols: "", by: "", row: "", x: "", y: "", a: "", b: "", path: "", over: "", adjusted: "", theme: "auto",
 };
-// Charts show one data set and choose their scores themselves.
-const CHOSEN_IN_CHARTS = ["data", "metric", "score"];
+// Charts show one data set and budget and choose their scores themselves.
+const CHOSEN_IN_CHARTS = ["data", "budget", "metric", "score"];
 const VIEWS = ["summary", "all", "compare", "path", "pareto", "agreement"];
 const FORMER_VIEWS = { table: "all" }; // names in addresses of earlier versions
 const THEMES = ["auto", "light", "dark"];

@@ -10,12 +10,28 @@ const COSTS = {
 const UNITS = { "reconstruction_error bernoulli_error": "nats per image", "reconstruction_error squared_error": "squared error per image", "elbo elbo": "nats per image" };
 const FIDELITY = ["reconstruction_error", "elbo", "image_quality"]; // metrics of images, the others are of codes
 
-// The data set to show: the one in the address, else the one that the summary begins with.
+// What to show: the data set and budget in the address, else those that the summary begins with.
 function dataShown() {
-  const sets = new Map(rows.map((row) => [row.data, `${dataName(row)} (${row.origin})`]));
-  const first = board.summary.find(({ columns }) => columns.some(({ metric }) => metric === "beta_vae")) ?? board.summary[0] ?? rows[0];
-  const data = place.data || dataKey(first);
-  return { data, on: `on ${sets.get(data) ?? data}`, sets: [...sets].sort((a, b) => a[1].localeCompare(b[1], "en")) };
+  const those = SETS.filter(({ data }) => data === place.data), known = those.find(({ budget }) => budget === place.budget) ?? those[0];
+  const unknown = { data: place.data, budget: null, key: place.data, label: place.data, each: null };
+  const first = SETS.find(({ each }) => each.columns?.some(({ metric }) => metric === "beta_vae")) ?? SETS[0];
+  const set = known ?? (place.data ? unknown : first);
+  return { ...set, on: `on ${titleOf(set)}`, sets: SETS.map((each) => [each.key, titleOf(each)]).sort((a, b) => a[1].localeCompare(b[1], "en")) };
+}
+const titleOf = ({ label, each }) => (each === null ? label : `${label} (${each.origin})`);
+
+// The field that chooses it; `reset` as in chooser.
+function dataChooser({ key, sets }, reset) {
+  return make("label", {}, "Data set", dataSelect(make("select", { "data-key": "data" }), sets, key, reset));
+}
+
+function dataSelect(select, sets, key, reset = {}) {
+  select.onchange = () => {
+    const { data, budget } = SETS.find((each) => each.key === select.value);
+    go({ ...reset, data, budget: select.value === data ? "" : budget });
+  };
+  options(select, sets, key);
+  return select;
 }
 
 // A field with its label that changes the address; `reset` are other parts of the address that no longer hold.
@@ -25,9 +41,9 @@ function chooser(title, key, chosen, entries, reset = {}) {
   return make("label", {}, title, select);
 }
 
-// The rows of one data set that stand for their metrics, as configurations: {key, name, row, of: metric key → row}.
-function configurationsOf(found, data) {
-  const here = found.filter((row) => row.data === data && row.headline);
+// The rows of one data set and budget that stand for their metrics, as configurations: {key, name, row, of: metric key → row}.
+function configurationsOf(found, set) {
+  const here = found.filter((row) => ofSet(row, set) && row.headline);
   const several = new Set([...grouped(here, (row) => row.metric)].filter(([, of]) => new Set(of.map((row) => row.score)).size > 1).map(([metric]) => metric));
   const metricKey = (row) => (several.has(row.metric) ? `${row.metric} · ${row.score}` : row.metric);
   const groups = [...grouped(here, (row) => [row.model, row.config, row.representation, row.evidence].join("\n")).values()];

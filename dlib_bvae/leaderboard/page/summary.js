@@ -2,7 +2,7 @@
 let summaryTable = null;
 
 function showSummary(found) {
-  const places = board.summary, here = places.find((each) => dataKey(each) === place.data) ?? places.find((each) => each.columns.some(({ metric }) => metric === "beta_vae")) ?? places[0];
+  const set = dataShown(), here = set.each?.columns ? set.each : SETS.find(({ each }) => each.columns)?.each;
   summaryTable?.destroy();
   summaryTable = null;
   if (!here) {
@@ -10,24 +10,24 @@ function showSummary(found) {
     return;
   }
   const headline = here.columns.find(({ metric }) => metric === place.by) ?? here.columns.find(({ metric }) => metric === "beta_vae") ?? here.columns[0];
-  chooseSummary(places, here, headline);
+  chooseSummary(here, headline);
   showAnswer(here, headline);
   const columns = [headline, ...here.columns.filter((column) => column !== headline)], lines = linesOf(columns, new Set(found));
   byId("summary-nothing").hidden = lines.length > 0;
   byId("summary-table").hidden = lines.length === 0;
-  byId("summary-count").textContent = `${plural(lines.length, "configuration")} on ${dataName(here)}, whose images are ${here.origin === "official" ? "the official ones" : here.origin}`;
+  byId("summary-count").textContent = `${plural(lines.length, "configuration")} on ${SETS.find(({ each }) => each === here).label}, whose images are ${here.origin === "official" ? "the official ones" : here.origin}`;
   if (lines.length) summaryTable = summaryOf(columns, lines);
   showHelp(columns.map(({ metric }) => metric));
 }
 
-function chooseSummary(places, here, headline) {
-  const [data, by] = ["summary-data", "summary-by"].map(byId);
-  options(data, places.map((each) => [dataKey(each), `${dataName(each)}${each.origin === "rendered" ? "" : ` (${each.origin})`}`]), dataKey(here));
+function chooseSummary(here, headline) {
+  const [data, by] = ["summary-data", "summary-by"].map(byId), places = SETS.filter(({ each }) => each.columns);
+  dataSelect(data, places.map(({ key, label, each }) => [key, `${label}${each.origin === "rendered" ? "" : ` (${each.origin})`}`]), places.find(({ each }) => each === here).key);
   options(by, here.columns.map(({ metric, title }) => [metric, title]), headline.metric);
 }
 
 function showAnswer(here, headline) {
-  const said = board.answers.find((each) => each.dataset === here.dataset && each.fingerprint === here.fingerprint && each.num_images === here.num_images && each.metric === headline.metric);
+  const said = board.answers.find((each) => each.dataset === here.dataset && each.fingerprint === here.fingerprint && each.num_images === here.num_images && each.budget === here.budget && each.metric === headline.metric);
   byId("answer").replaceChildren(...[
     make("p", { class: "lead" }, said.lead), said.more.length ? make("p", {}, said.more.join(" ")) : null,
     said.missing.length ? make("p", { class: "quiet" }, `Not known here: ${said.missing.join("; ")}.`) : null,
@@ -117,7 +117,6 @@ function showHelp(metrics) {
 }
 
 function makeSummary() {
-  byId("summary-data").addEventListener("change", (event) => go({ data: event.target.value }));
   byId("summary-by").addEventListener("change", (event) => go({ by: event.target.value }));
   byId("summary-table").addEventListener("click", openFrom);
   byId("summary-table").addEventListener("keydown", (event) => moveInRows(event, summaryTable, (button) => button.dataset.line));

@@ -8,12 +8,12 @@ from support.methods import defaults
 
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives.base import stream
-from dlib_bvae.models.objectives.mmd import info_vae, squared_mmd, wae_mmd
+from dlib_bvae.models.objectives.mmd import SCALES, info_vae, squared_mmd, wae_mmd
 
 
-def slow_mmd(x, y):
+def slow_mmd(x, y, scales=(0.1, 0.2, 0.5, 1, 2, 5, 10)):
     n, latents = x.shape
-    scales = 2 * latents * np.array([0.1, 0.2, 0.5, 1, 2, 5, 10])
+    scales = 2 * latents * np.array(scales)
     kernel = lambda a, b: (scales / (scales + ((a - b) ** 2).sum())).sum()
     within = sum(kernel(z[i], z[j]) for z in (x, y) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
     return within - 2 * sum(kernel(a, b) for a in x for b in y) / n**2
@@ -63,8 +63,9 @@ def test_the_other_terms_and_defaults(make_batch):
         assert float(terms["reconstruction"]) == pytest.approx(np.mean(batch.reconstruction), rel=1e-5)
         assert len(terms) == count
         assert float(terms["weighted_mmd"]) == pytest.approx(method.weight * float(batch.measured["mmd"]), rel=1e-5)
-    assert defaults(info_vae) == {"alpha": 0.0, "lambda_": 1000.0}
-    assert defaults(wae_mmd) == {"lambda_": 1000.0}
+    assert SCALES == (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+    assert defaults(info_vae) == {"alpha": 0.0, "lambda_": 1000.0, "scales": SCALES}
+    assert defaults(wae_mmd) == {"lambda_": 1000.0, "scales": SCALES}
 
 
 def test_the_bounds_of_the_weights():
@@ -75,13 +76,19 @@ def test_the_bounds_of_the_weights():
     with pytest.raises(UserError, match="wae_mmd.lambda_ must be a finite number >= 0"):
         wae_mmd(lambda_=-1e-9)
     assert np.isfinite(squared_mmd(tf.zeros([2, 2]), tf.ones([2, 2])))
+    for method in (info_vae, wae_mmd):
+        for scales, said in (([], "a list of at least one number"), (2.0, "a list of"), ([1.0, 0.0], "> 0")):
+            with pytest.raises(UserError, match=rf"{method.__name__}\.scales must be .*{said}"):
+                method(scales=scales)
 
 
 def test_value_and_gradient_are_those_of_the_formula(make_batch):
     batch = make_batch(4)
     prior = tf.random.stateless_normal([4, 3], stream(batch.key, 1)).numpy().astype(float)
     elbo = lambda b: {"reconstruction": b.reconstruction.mean(), "weighted_kl": 0.7 * b.kl.mean()}
-    weighted = lambda b, weight: {"weighted_mmd": weight * slow_mmd(b.latent, prior)}
-    check_terms(info_vae(alpha=0.3, lambda_=3.7), lambda b: {**elbo(b), **weighted(b, 3.0)}, batch)
-    formula = lambda b: {"reconstruction": b.reconstruction.mean(), **weighted(b, 3.7)}
-    check_terms(wae_mmd(lambda_=3.7), formula, batch)
+    weighted = lambda b, weight, scales: {"weighted_mmd": weight * slow_mmd(b.latent, prior, scales)}
+    for scales in (SCALES, [0.3, 4.0]):
+        formula = lambda b, scales=scales: {**elbo(b), **weighted(b, 3.0, scales)}
+        check_terms(info_vae(alpha=0.3, lambda_=3.7, scales=scales), formula, batch)
+        formula = lambda b, scales=scales: {"reconstruction": b.reconstruction.mean(), **weighted(b, 3.7, scales)}
+        check_terms(wae_mmd(lambda_=3.7, scales=scales), formula, batch)
