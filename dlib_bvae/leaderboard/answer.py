@@ -76,7 +76,11 @@ def answers(board: Mapping[str, Any]) -> list[dict[str, Any]]:
     for place in board["summary"]:
         where = {name: place[name] for name in PLACE}
         several = len({each["budget"] for each in board["summary"] if each["dataset"] == place["dataset"]}) > 1
-        on = f"{place['dataset']} after {place['budget']}" if several and place["budget"] != NOT_STATED else place["dataset"]
+        on = (
+            f"{place['dataset']} after {place['budget']}"
+            if several and place["budget"] != NOT_STATED
+            else place["dataset"]
+        )
         for column in place["columns"]:
             rows = [by_id[each] for each in column["rows"]]
             found.append({**where, "metric": column["metric"], **_answer(on, column, rows, gap)})

@@ -43,7 +43,9 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for place, here in sorted(places.items()):
         for budget, those in by_budget(here).items():
-            metrics = {name: [row for row in those if row["metric"] == name] for name in {row["metric"] for row in those}}
+            metrics = {
+                name: [row for row in those if row["metric"] == name] for name in {row["metric"] for row in those}
+            }
             columns = [_column(name, metrics[name]) for name in sorted(metrics, key=_order)]
             where = dict(zip(PLACE, (*place, budget), strict=True))
             found.append({**where, "origin": those[0]["origin"], "columns": columns})

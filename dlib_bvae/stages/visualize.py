@@ -15,6 +15,7 @@ from dlib_bvae.artifacts import (
     Work,
     describe,
     device,
+    is_done,
     peak_memory_mib,
     read_identity,
     read_results,
@@ -27,7 +28,8 @@ from dlib_bvae.datasets import ImageData
 from dlib_bvae.datasets.images import training_sample
 from dlib_bvae.errors import NotApplicable, UserError, check_integer, check_number
 from dlib_bvae.registry import configurable
-from dlib_bvae.representations.codes import REPRESENTATIONS, read_codes
+from dlib_bvae.representations.codes import REPRESENTATIONS
+from dlib_bvae.representations.on_demand import CodesOnDemand
 from dlib_bvae.runtime import say
 from dlib_bvae.stages import postprocess
 from dlib_bvae.stages.inputs import TrainedRun, opened_run
@@ -110,23 +112,37 @@ def run(
 ) -> Path:
     """Draws the run `model_dir` (default: the most recent one) into <model_dir>/visualize and returns that directory.
 
-    Encodes the data set first where that was not done. A finished stage says so and does nothing; pictures of an earlier training
+    Encodes the data set first where that was not done; where images were encoded as metrics needed them, those that the pictures
+    need. A finished stage says so and does nothing; pictures of an earlier training
     or another configuration are drawn anew. What does not apply to a model or its data is named on the page with the reason.
     output_dir: writes there instead of in the run directory, which is only read. Raises UserError for no trained run.
     """
     with trusting(gin_config, gin_bindings), opened_run(model_dir, output_dir) as trained:
         with configuration(gin_config, gin_bindings, []):
             visualizing()  # before anything is encoded
-        with configuration([], [], [REPRESENTATIONS]):
+        with configuration([], _encoded(trained), [REPRESENTATIONS]):
             encoded, data = postprocess.encode_once(trained)
         facts = facts_of(trained, encoded.directory, trained.output / VISUALIZE.name)
         with configuration(gin_config, gin_bindings, []) as configured:
-            work = _visualize_once(trained, data, encoded.directory, facts, overwrite)
+            work = _visualize_once(trained, data, encoded, facts, overwrite)
             say_unused(configured.typed, work.used())
     return work.directory
 
 
-def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, facts: Facts, overwrite: bool) -> Work:
+def _encoded(trained: TrainedRun) -> list[str]:
+    """The statements under which the run's codes are those that stand: of all images, or of those that metrics needed."""
+    needed = [f"postprocess.images = {postprocess.NEEDED!r}"]
+    folders = [trained.output, trained.directory]
+    for statements in ([], needed):
+        with configuration([], statements, [REPRESENTATIONS]):
+            name = postprocess.stage_name(trained.step)
+        if any(is_done(folder / name, "postprocess") for folder in folders):
+            return statements
+    return []
+
+
+def _visualize_once(trained: TrainedRun, data: ImageData, encoding: Work, facts: Facts, overwrite: bool) -> Work:
+    encoded = encoding.directory
     uuid = read_results(encoded, "postprocess")["uuid"]
     work = Work(
         VISUALIZE,
@@ -141,7 +157,8 @@ def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, facts: 
     settings = visualizing()
     if not trained.codes:
         check_readable(trained.saved_model)  # before anything is begun
-    material = _material(trained, data, encoded, settings, facts, work.begin())
+    codes = postprocess.codes_in(encoding, lambda: trained.encoder(data))
+    material = _material(trained, data, codes, settings, facts, work.begin())
     drawn = _draw(material)
     write_atomic(material.directory / "index.html", page(facts, drawn, material.latents, material.directory, _AMOUNTS))
     seconds = time.monotonic() - began
@@ -152,10 +169,18 @@ def _visualize_once(trained: TrainedRun, data: ImageData, encoded: Path, facts: 
 
 
 def _material(
-    trained: TrainedRun, data: ImageData, encoded: Path, settings: Settings, facts: Facts, directory: Path
+    trained: TrainedRun,
+    data: ImageData,
+    codes: np.ndarray | CodesOnDemand,
+    settings: Settings,
+    facts: Facts,
+    directory: Path,
 ) -> Run:
-    """Everything that the pictures are made of. encoded: the directory of its codes."""
-    seed, codes = settings.random_seed, read_codes(encoded)
+    """Everything that the pictures are made of."""
+    seed, of, columns = settings.random_seed, "all images", codes
+    if isinstance(codes, CodesOnDemand) and settings.num_codes < len(codes):
+        of = f"{settings.num_codes:,} images"
+        columns = codes[np.sort(training_sample(data, settings.num_codes, seed))]
     model = trained.model()
     rows = np.sort(training_sample(data, settings.num_images, seed))
     explained = explained_variance(np.asarray(codes[rows]), (data.observations_at(part) for part in _batches(rows)))
@@ -165,12 +190,24 @@ def _material(
     decode = trained.decoder() if model is None else model.decode
     examples = training_sample(data, settings.num_examples, seed)
     shown = latents.order()[: settings.num_latents]
-    columns = np.asarray(codes[:, shown])
     said, train = dict(facts.lines), trained.directory / "train"
     head = f"{said['training']} · latents: {latents.counted()}"
     foot = " · ".join(said[key] for key in ("version", "trained") if key in said)
     return Run(
-        data, codes, decode, latents, shown, columns, examples, train, directory, settings, facts.title, head, foot
+        data,
+        codes,
+        decode,
+        latents,
+        shown,
+        np.asarray(columns)[:, shown],
+        examples,
+        train,
+        directory,
+        settings,
+        facts.title,
+        head,
+        foot,
+        of,
     )
 
 

@@ -16,6 +16,7 @@ from dlib_bvae.errors import NotApplicable
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import Matrix
 from dlib_bvae.models.decoding import decoded
+from dlib_bvae.representations.on_demand import CodesOnDemand
 from dlib_bvae.visualize.diagrams import bars, draw_curves, draw_paths, median_paths, plane_of, scalars
 from dlib_bvae.visualize.figures import figure_files
 from dlib_bvae.visualize.groups import dendrogram, found_and_apart
@@ -54,15 +55,15 @@ class Settings(NamedTuple):
 class Run(NamedTuple):
     """What the pictures of a run need.
 
-    codes: posterior means of all images of `data` in index order, (images, latents), which may be memory-mapped. decode: float32
-    (n, latents) → images in [0, 1], None where the model has none. shown: the latents that are shown, those that carry most
-    first, int64 (k,); columns: their codes of all images, in memory, float32 (images, k). examples: indices int64 of the images
-    that are shown encoded. train: the directory with the training's events. directory: where pictures are written.
-    title, facts, foot: the head and foot of the sheet.
+    codes: posterior means of all images of `data` in index order, (images, latents), which may be memory-mapped or encoded when
+    they are read. decode: float32 (n, latents) → images in [0, 1], None where the model has none. shown: the latents that are
+    shown, those that carry most first, int64 (k,); columns: their codes of the images that `of` names, in memory, float32
+    (n, k). examples: indices int64 of the images that are shown encoded. train: the directory with the training's events.
+    directory: where pictures are written. title, facts, foot: the head and foot of the sheet.
     """
 
     data: ImageData
-    codes: np.ndarray
+    codes: np.ndarray | CodesOnDemand
     decode: Callable[[np.ndarray], np.ndarray] | None
     latents: Latents
     shown: np.ndarray
@@ -74,6 +75,7 @@ class Run(NamedTuple):
     title: str = ""
     facts: str = ""
     foot: str = ""
+    of: str = "all images"
 
     def images(self, codes: np.ndarray) -> np.ndarray:
         """Codes (…, latents) → float images (…, H, W, C) in [0, 1]. Raises NotApplicable without a decoder."""
@@ -151,7 +153,9 @@ def random_samples(run: Run) -> Drawn:
     return Drawn(text, [run.save("samples.png", picture, "images decoded from random codes")])
 
 
-def drawn_codes(codes: np.ndarray, with_variance: np.ndarray, num: int, seed: int) -> tuple[np.ndarray, str]:
+def drawn_codes(
+    codes: np.ndarray | CodesOnDemand, with_variance: np.ndarray, num: int, seed: int
+) -> tuple[np.ndarray, str]:
     """Random codes float32 (num, latents), and a sentence that says how they were drawn.
 
     Latents with variance, bool (latents,), come from N(0, 1), the others together from the code of a random image. Where no
@@ -252,7 +256,7 @@ def effects(run: Run) -> Drawn:
     """Interventional effects of factors on codes."""
     if run.latents.information is None:
         raise NotApplicable(run.latents.without)
-    shown = [latent for latent in run.latents.active(run.shown) if np.ptp(run.codes[:, latent]) > 0]
+    shown = list(run.latents.active(run.shown[np.ptp(run.columns, axis=0) > 0]))
     if not shown:
         raise NotApplicable("no latent is active")
     sampler = Sampler("visualize", run.data, run.codes, run.settings.random_seed)

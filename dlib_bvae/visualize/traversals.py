@@ -140,7 +140,7 @@ def over_quantiles(run: Run) -> Drawn:
     found = Range(values, [f"{100 * each:.3g} %" for each in at], "")
     picture = _from(run, run.codes[image], found)
     text = (
-        f"From the code of image {image}, one latent a row: quantiles of the posterior means of all images, evenly spaced in the "
+        f"From the code of image {image}, one latent a row: quantiles of the posterior means of {run.of}, evenly spaced in the "
         f"central {100 * settings.coverage:.4g} %. {_FRAMED}"
     )
     return Drawn(text, [_saved(run, "traversals_quantiles.png", picture)])
@@ -181,7 +181,7 @@ def posterior_range(run: Run, start: np.ndarray, num: int) -> Range:
     if run.settings.posterior_range == "codes":
         values = code_extremes(run.columns, num)
         above = ["minimum", *[""] * (num - 2), "maximum"]
-        return Range(values, above, "even steps from the minimum to the maximum of the posterior means of all images")
+        return Range(values, above, f"even steps from the minimum to the maximum of the posterior means of {run.of}")
     deviation = np.sqrt(run.latents.variance[run.shown])
     values = around(start[run.shown].astype(np.float64), deviation, num, _WIDTHS)
     above = [f"{_number(each)} sd" for each in np.linspace(-_WIDTHS, _WIDTHS, num)]

@@ -201,7 +201,9 @@ def test_the_committed_study_has_no_pair_that_is_ranked_against_its_estimates():
     frame = pd.read_parquet(STUDY).assign(**{"train_results.supervision": "none"})  # as its methods say
     table = cells(frame)
     pairs = 0
-    for (*_, metric, _, score, _, _), part in table[table["unranked"].isna()].groupby([*BOARD, "supervision", "budget"]):
+    for (*_, metric, _, score, _, _), part in table[table["unranked"].isna()].groupby(
+        [*BOARD, "supervision", "budget"]
+    ):
         worth = part["mean"].to_numpy() * (1 if higher_is_better(metric, score) else -1)
         low, high = (part[name].to_numpy(int) for name in ("rank_low", "rank_high"))
         above = worth[:, None] > worth

@@ -6,7 +6,14 @@ from dlib_bvae.leaderboard.summary import summaries
 def row(metric, score, place, **more):
     return {
         **{"id": f"{metric}-{score}-{place}", "dataset": "dsprites", "fingerprint": "f" * 16, "num_images": 10},
-        **{"budget": "9 steps of 8", "metric": metric, "score": score, "origin": "rendered", "range": [0, 1], "higher_is_better": True},
+        **{
+            "budget": "9 steps of 8",
+            "metric": metric,
+            "score": score,
+            "origin": "rendered",
+            "range": [0, 1],
+            "higher_is_better": True,
+        },
         **{"headline": True, "default_parameters": True, "metric_parameters": {"num_train": 10_000}, **more},
     }
 
@@ -50,7 +57,11 @@ def test_budgets_stand_apart_the_fullest_first_and_rows_without_one_beside_each(
     found = {each["budget"]: each["columns"] for each in summaries(rows)}
     assert list(found) == ["10,000 steps of 64", "9,000 steps of 64", "300,000 steps of 64"]
     places = {budget: [column["rows"][0][-1] for column in columns] for budget, columns in found.items()}
-    assert places == {"10,000 steps of 64": ["1", "6"], "9,000 steps of 64": ["4", "6"], "300,000 steps of 64": ["3", "6"]}
+    assert places == {
+        "10,000 steps of 64": ["1", "6"],
+        "9,000 steps of 64": ["4", "6"],
+        "300,000 steps of 64": ["3", "6"],
+    }
     assert found["10,000 steps of 64"][0]["rows"] == [f"mig-discrete_mig-{place}" for place in (1, 2, 4)]
     (alone,) = summaries(rows[-1:])
     assert alone["budget"] is None

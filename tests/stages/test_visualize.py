@@ -56,6 +56,18 @@ def drawn(run, *bindings, **flags):
     return results, (folder / "index.html").read_text(encoding="utf-8"), pictures
 
 
+def test_images_that_metrics_needed_are_not_all_encoded_for_pictures(trained, first, tmp_path):
+    needed = shutil.copytree(trained, tmp_path / "needed")
+    evaluate.run("mig", [], ["postprocess.images = 'needed'", "mig.num_train = 100"], needed)
+    results, page, _ = drawn(needed, "visualize.num_codes = 300")
+    assert not (needed / "mean").exists()
+    assert "posterior means of 300 images" in page
+    _, every, all_page, _ = first
+    assert "posterior means of all images" in all_page
+    assert results["kl_per_latent"] == pytest.approx(every["kl_per_latent"], rel=1e-4)
+    assert results["variance_per_latent"] == pytest.approx(every["variance_per_latent"], rel=1e-4)
+
+
 def test_a_vae_gets_every_picture(first):
     run, results, page, pictures = first
     # After six steps no latent has anything to say of a factor, or to overlap in.

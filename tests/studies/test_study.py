@@ -118,7 +118,10 @@ def test_installed_studies_load(name):
         (TINY + "\nconv/part.grid = {'vae.beta': 3}", "must be a list of values"),
         (TINY + "\nconv/part.configs = ['gin/none.gin']", "there is no gin file gin/none.gin"),
         (TINY + "\nconv/part.bindings = ['vae.beta = 2.0', 3]", "part.bindings must be a list of texts; got 3 in it"),
-        (TINY + "\nconv/part.bindings = 'vae.beta = 2.0'", "part.bindings must be a list of texts; got 'vae.beta = 2.0'"),
+        (
+            TINY + "\nconv/part.bindings = 'vae.beta = 2.0'",
+            "part.bindings must be a list of texts; got 'vae.beta = 2.0'",
+        ),
         (TINY + "\nstudy.attempts = 0", "study.attempts"),
         ("study.name = 'a'", "the configuration does not say study.parts"),
     ],
