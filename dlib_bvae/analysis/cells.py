@@ -100,8 +100,9 @@ def cells(
     supervision.of_rows and budget.of_rows.
     rank_low … rank_high, tied: see ranks.ranges, among the rows of one board (see BOARD), one budget and one supervision, of
     which there are rank_of; rows with the same codes count once. rank_sd, rank_df: of the variance of single seeds on that
-    board, pooled within the configurations of every budget and supervision: trained ones (baselines vary less), not only claimed,
-    and none of `unranked`. Representations of one configuration lend their degrees of freedom once, rows with the same codes, too.
+    board, pooled within the configurations of every budget and supervision: trained ones (baselines vary less), not only
+    claimed, and none of `unranked`. Representations of one configuration lend their degrees of freedom once, rows with the same
+    codes, too.
     unranked: why there is no rank: what the argument says of a row, by its GROUP; a reference row (of a baseline), only
     claimed, a score of which neither more nor less is better (or whose metric is not installed), codes at an exported step,
     fewer than LEAST_SEEDS, or LEAST_FREEDOM.
@@ -122,7 +123,10 @@ def cells(
     better = [_better(*pair, adjusted) for pair in zip(table["metric"], table["score"], strict=True)]
     table["normalised"] = _normalised(table, references(frame), better)
     found = _with_evidence(table, frame)
-    of_keys = {SUPERVISION: of_rows(frame), BUDGET: budget.of_rows(frame, methods(frame))}
+    of_keys: dict[str, Mapping[tuple, str | None]] = {
+        SUPERVISION: of_rows(frame),
+        BUDGET: budget.of_rows(frame, methods(frame)),
+    }
     keys = list(found[list(KEYS)].itertuples(index=False, name=None))
     found = found.assign(**{name: [known[key] for key in keys] for name, known in of_keys.items()})
     equal = notes(frame)

@@ -31,9 +31,10 @@ class _Errors(NamedTuple):
 def squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Of each main score at default parameters (or those of the "headline") with 2 … MOST_ROWS rows: how its rows compare.
 
-    Rows of one budget are compared with each other and with baselines. "key": BOARD; "ids": of the rows; then square matrices in their order, None on the diagonal and where a row is only claimed
-    or has fewer than LEAST_SEEDS seeds without being a reference. "improvement": the chance that a run of the first (line) is
-    better than one of the second (column). "low", "high": the 95 % interval of the first mean less the second, in the score's
+    Rows of one budget are compared with each other and with baselines. "key": BOARD; "ids": of the rows; then square matrices in
+    their order, None on the diagonal and where a row is only claimed or has fewer than LEAST_SEEDS seeds without being a
+    reference. "improvement": the chance that a run of the first (line) is better than one of the second (column). "low",
+    "high": the 95 % interval of the first mean less the second, in the score's
     unit; "p": of no difference; none with fewer than LEAST_FREEDOM degrees of freedom of the pooled variance.
 
     Two ranked rows: Tukey–Kramer's test, of all ranked rows of their supervision, or of both supervisions, together: p < 0.05

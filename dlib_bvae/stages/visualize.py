@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -177,8 +177,9 @@ def _material(
     directory: Path,
 ) -> Run:
     """Everything that the pictures are made of."""
-    seed, of, columns = settings.random_seed, "all images", codes
-    if isinstance(codes, CodesOnDemand) and settings.num_codes < len(codes):
+    seed, of = settings.random_seed, "all images"
+    columns = codes = cast(np.ndarray, codes)  # what is encoded on demand is read like an array
+    if not isinstance(codes, np.ndarray) and settings.num_codes < len(codes):
         of = f"{settings.num_codes:,} images"
         columns = codes[np.sort(training_sample(data, settings.num_codes, seed))]
     model = trained.model()

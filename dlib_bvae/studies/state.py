@@ -58,7 +58,7 @@ def state_of(run: Run, directory: Path | None, locks: Locks) -> State:
         return State("waiting", False, 0, steps, 0, asked, False, "")
     trained = is_done(f"{directory}/train", "train")
     done = _scored(run, directory) if trained else 0
-    if trained and done == asked:
+    if trained and done == asked and run.is_drawn(directory.parent):
         return State("done", True, steps or 0, steps, done, asked, False, "")
     running = in_use(directory, locks)
     step = (steps or 0) if trained else _newest(directory / "train.part" / "checkpoint")

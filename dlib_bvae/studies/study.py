@@ -30,13 +30,17 @@ _DIGEST = re.compile(r"-([0-9a-f]{10}-seed\d+)$")
 
 @dataclass(frozen=True)
 class Run:
-    """A training under gin files and statements, and how it is scored. config: what both bind, see resolved()."""
+    """A training under gin files and statements, and how it is scored. config: what both bind, see resolved().
+
+    pictures: whether it is drawn after it is scored.
+    """
 
     part: str
     gin_config: tuple[str, ...]
     gin_bindings: tuple[str, ...]
     evaluations: tuple[Evaluation, ...]
     config: dict[str, Any]
+    pictures: bool = False
 
     @property
     def seed(self) -> int:
@@ -59,9 +63,10 @@ class Run:
         # A study that calls the model otherwise may have trained it.
         return usual if usual.is_dir() else directories(store).get(self.digest, usual)
 
-    def with_evaluations(self, others: Sequence[Evaluation]) -> Run:
-        """The same training, scored by `others` too."""
-        return replace(self, evaluations=tuple(dict.fromkeys((*self.evaluations, *others))))
+    def with_those_of(self, other: Run) -> Run:
+        """The same training, with the evaluations and pictures of `other` too."""
+        both = tuple(dict.fromkeys((*self.evaluations, *other.evaluations)))
+        return replace(self, evaluations=both, pictures=self.pictures or other.pictures)
 
     def is_trained(self, store: Path) -> bool:
         """Whether its training is finished."""
@@ -81,6 +86,15 @@ class Run:
         found = scored(self.directory(store), self.evaluations)
         return [each for each in self.evaluations if each not in found]
 
+    def is_drawn(self, store: Path) -> bool:
+        """Whether its pictures are there, or none are asked for, or its model is not here, so that none can be drawn."""
+        directory = self.directory(store)
+        return not self.pictures or is_done(directory / "visualize", "visualize") or not _has_model(directory)
+
+    def is_complete(self, store: Path) -> bool:
+        """Whether nothing is left to do."""
+        return self.is_trained(store) and not self.missing(store) and self.is_drawn(store)
+
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values; from_json reads them."""
         return asdict(self)
@@ -92,7 +106,13 @@ class Run:
             Evaluation(each["metric"], tuple(each["gin_config"]), tuple(each["gin_bindings"]))
             for each in values["evaluations"]
         )
-        return Run(values["part"], tuple(values["gin_config"]), tuple(values["gin_bindings"]), scored, values["config"])
+        files, statements, pictures = values["gin_config"], values["gin_bindings"], values.get("pictures", False)
+        return Run(values["part"], tuple(files), tuple(statements), scored, values["config"], pictures)
+
+
+def _has_model(directory: Path) -> bool:
+    """Whether more of a trained run is here than its results, which may have been trained elsewhere."""
+    return any(entry.name != "results" for entry in os.scandir(directory / "train"))
 
 
 def directories(store: Path) -> dict[str, Path]:
@@ -217,6 +237,7 @@ def study(
     costly_null: int = 5,
     order: Mapping[str, Sequence[object]] | None = None,
     fuse: int | str = AUTO,
+    pictures: bool = False,
 ) -> Study:
     """The runs of all parts; one that two parts have is there once, with the metrics of both.
 
@@ -225,6 +246,8 @@ def study(
     ["dsprites_full", "cars3d"]} has all runs of one value come before those of the next, whatever their part; other values come
     last. fuse: so many runs of a part that differ only in their seed and in parameters of the objective, the optimizer and the
     schedule are trained in one graph, each in its run directory; 1: every run by itself; "auto": 16 where there is a GPU, else 1.
+    pictures: draws each run after it is scored, as dlib_bvae_visualize does; with postprocess.images = "needed" of the metrics
+    no more images are encoded for it than it shows.
     Raises UserError for values out of range.
     """
     check_name("study.name", name)
@@ -237,15 +260,17 @@ def study(
     check_number("study.timeout", timeout, 0)
     check_integer("study.null", null, 0)
     check_integer("study.costly_null", costly_null, 0)
+    if not isinstance(pictures, bool):
+        raise UserError(f"study.pictures must be True or False; got {pictures!r}")
     if not isinstance(parts, (list, tuple)) or not all(isinstance(each, Part) for each in parts):
         raise UserError(f"study.parts must be a list such as [@conv/part(), @mlp/part()]; got {parts!r}")
     runs: dict[str, Run] = {}
     for each in parts:
         asked = evaluations(metrics if each.metrics is None else each.metrics)
         scored = tuple(_with_null(one, null, costly_null) for one in asked) if null else asked
-        for run in _runs_of(each, scored):
+        for run in _runs_of(each, scored, pictures):
             before = runs.get(run.digest)
-            runs[run.digest] = run if before is None else before.with_evaluations(run.evaluations)
+            runs[run.digest] = run if before is None else before.with_those_of(run)
     return Study(name, _ordered(runs.values(), order or {}), cpus, gpus, timeout, attempts, fuse)
 
 
@@ -356,7 +381,7 @@ def evaluations(metrics: Sequence[object]) -> tuple[Evaluation, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _runs_of(each: Part, scored: tuple[Evaluation, ...]) -> list[Run]:
+def _runs_of(each: Part, scored: tuple[Evaluation, ...], pictures: bool) -> list[Run]:
     runs = []
     common = resolved(each.gin_config, each.gin_bindings)
     for combination in _combinations(each.grid):
@@ -366,7 +391,7 @@ def _runs_of(each: Part, scored: tuple[Evaluation, ...]) -> list[Run]:
             config = {**common, **{key: value for each_bound in found for key, value in each_bound.items()}}
         else:  # a macro, which may stand anywhere
             config = resolved(each.gin_config, bindings)
-        runs.append(Run(each.name, each.gin_config, bindings, scored, config))
+        runs.append(Run(each.name, each.gin_config, bindings, scored, config, pictures))
     return runs
 
 

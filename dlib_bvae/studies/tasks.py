@@ -22,7 +22,8 @@ _FREE = {"model.model": "", "model.optimizer": "@adam", "model.schedule": ""}
 class Task(NamedTuple):
     """`steps` of STEPS, done in this order by one process. runs: one, or several that are trained in one graph.
 
-    SCORE encodes what is not encoded; ENCODE does that before, for those evaluations whose codes are of all images.
+    SCORE encodes what is not encoded, and draws what is to be drawn; ENCODE does the first before, for those evaluations whose
+    codes are of all images.
     """
 
     steps: tuple[str, ...]
@@ -36,7 +37,7 @@ class Task(NamedTuple):
     def is_done(self, run: Run, store: Path) -> bool:
         """Whether the task's last step, and so those before, is done of `run`."""
         last = {TRAIN: run.is_trained, ENCODE: run.is_encoded}.get(self.steps[-1])
-        return run.is_trained(store) and not run.missing(store) if last is None else last(store)
+        return run.is_complete(store) if last is None else last(store)
 
     def of(self, *runs: Run) -> Task:
         """The same steps of `runs`."""

@@ -36,6 +36,7 @@ def work(run: Run, store: Path, steps: Sequence[str] = ("train", "score")) -> No
             _encode(run, store, directory)
         if "score" in steps:
             _score(run, store, directory)
+            _draw(run, store, directory)
 
 
 def train_together(runs: Sequence[Run], store: Path, steps: Sequence[str], endings: Path) -> None:
@@ -111,6 +112,16 @@ def _score(run: Run, store: Path, directory: Path) -> None:
             refusals.append(f"{each.metric}: {refusal}")
     if refusals:
         raise UserError("; ".join(refusals))
+
+
+def _draw(run: Run, store: Path, directory: Path) -> None:
+    from dlib_bvae.runtime import load_tensorflow
+
+    if not run.is_drawn(store):
+        load_tensorflow()
+        from dlib_bvae.stages import visualize
+
+        visualize.run(model_dir=directory)
 
 
 def end_with_parent() -> None:

@@ -16,7 +16,6 @@ from dlib_bvae.errors import NotApplicable
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import Matrix
 from dlib_bvae.models.decoding import decoded
-from dlib_bvae.representations.on_demand import CodesOnDemand
 from dlib_bvae.visualize.diagrams import bars, draw_curves, draw_paths, median_paths, plane_of, scalars
 from dlib_bvae.visualize.figures import figure_files
 from dlib_bvae.visualize.groups import dendrogram, found_and_apart
@@ -63,7 +62,7 @@ class Run(NamedTuple):
     """
 
     data: ImageData
-    codes: np.ndarray | CodesOnDemand
+    codes: np.ndarray
     decode: Callable[[np.ndarray], np.ndarray] | None
     latents: Latents
     shown: np.ndarray
@@ -153,9 +152,7 @@ def random_samples(run: Run) -> Drawn:
     return Drawn(text, [run.save("samples.png", picture, "images decoded from random codes")])
 
 
-def drawn_codes(
-    codes: np.ndarray | CodesOnDemand, with_variance: np.ndarray, num: int, seed: int
-) -> tuple[np.ndarray, str]:
+def drawn_codes(codes: np.ndarray, with_variance: np.ndarray, num: int, seed: int) -> tuple[np.ndarray, str]:
     """Random codes float32 (num, latents), and a sentence that says how they were drawn.
 
     Latents with variance, bool (latents,), come from N(0, 1), the others together from the code of a random image. Where no

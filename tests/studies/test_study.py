@@ -122,6 +122,7 @@ def test_installed_studies_load(name):
             TINY + "\nconv/part.bindings = 'vae.beta = 2.0'",
             "part.bindings must be a list of texts; got 'vae.beta = 2.0'",
         ),
+        (TINY + "\nstudy.pictures = 1", "study.pictures must be True or False; got 1"),
         (TINY + "\nstudy.attempts = 0", "study.attempts"),
         ("study.name = 'a'", "the configuration does not say study.parts"),
     ],

@@ -14,7 +14,7 @@ from support.tiny_runs import DATA
 from dlib_bvae.artifacts import InUse, run_lock
 from dlib_bvae.artifacts.trust import handed_on, statements_of_run, trusting
 from dlib_bvae.errors import UserError
-from dlib_bvae.stages import ensemble, evaluate, train
+from dlib_bvae.stages import ensemble, evaluate, train, visualize
 from dlib_bvae.studies import worker
 from dlib_bvae.studies.state import state_of
 
@@ -26,6 +26,7 @@ def calls(monkeypatch):
     monkeypatch.setattr(train, "run", lambda *given: found.append(("train", given)))
     monkeypatch.setattr(evaluate, "run", lambda metric, *given: found.append((metric, given)))
     monkeypatch.setattr(evaluate, "encode", lambda metric, *given: found.append(("encode", metric)))
+    monkeypatch.setattr(visualize, "run", lambda model_dir: found.append(("draw", model_dir)))
     return found
 
 
@@ -43,6 +44,23 @@ def test_a_run_is_trained_and_scored_and_what_is_done_is_left_alone(tiny, tmp_pa
     worker.work(run, tmp_path)
     assert [name for name, _ in calls] == ["sap"]
     assert not state_of(run, directory, None).done
+
+
+def test_a_run_is_drawn_after_it_is_scored_where_the_study_says_so(tiny, tmp_path, calls):
+    run = tiny("study.parts = [@pca/part()]", "study.pictures = True").runs[0]
+    directory = run.directory(tmp_path)
+    finish(run, tmp_path)
+    (directory / "train" / "saved_model").mkdir()
+    assert not state_of(run, directory, None).done
+    assert not run.is_complete(tmp_path)
+    worker.work(run, tmp_path)
+    assert calls == [("draw", directory)]
+    (directory / "train" / "saved_model").rmdir()  # unpacked results, of which nothing can be drawn
+    assert state_of(run, directory, None).done
+    assert run.is_complete(tmp_path)
+    plain = tiny("study.parts = [@pca/part()]").runs[0]
+    assert (plain.digest, plain.pictures, plain.is_complete(tmp_path)) == (run.digest, False, True)
+    assert type(run).from_json(run.to_json()) == run
 
 
 def test_a_run_is_opened_with_what_its_training_imports_or_what_the_study_trusts(tiny, tmp_path, calls, monkeypatch):
