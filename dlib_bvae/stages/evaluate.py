@@ -105,12 +105,14 @@ def run(
     return [work.directory for work in works]
 
 
-def encode(metric: str, gin_config: Sequence[str], gin_bindings: Sequence[str], model_dir: Path) -> None:
+def encode(
+    metric: str, gin_config: Sequence[str], gin_bindings: Sequence[str], model_dir: Path, step: int | None = None
+) -> None:
     """Encodes the run in `model_dir` as run() would for `metric`, and scores nothing. Raises UserError as that does."""
     configured = functools.partial(configuration, gin_config, gin_bindings, REGISTRIES)
     with configured():
         names = named(metric)
-    with trusting(gin_config, gin_bindings), opened_run(model_dir) as trained:
+    with trusting(gin_config, gin_bindings), opened_run(model_dir, step=step) as trained:
         _of_run(trained, names, configured)
 
 

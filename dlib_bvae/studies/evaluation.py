@@ -20,11 +20,12 @@ from dlib_bvae.datasets import GroundTruthData, ImageData
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One metric with the configuration that it is scored under."""
+    """One metric with the configuration that it is scored under. step: of the model that is scored, see model.export_steps."""
 
     metric: str
     gin_config: tuple[str, ...] = ()
     gin_bindings: tuple[str, ...] = ()
+    step: int | None = None
 
     def representation(self) -> str:
         """The directory of its codes in a run directory. Raises UserError for an unknown metric, file or parameter."""
@@ -151,8 +152,9 @@ def _has_codes(evaluation: Evaluation, codes: str) -> bool:
     from dlib_bvae.stages.postprocess import POSTPROCESS, unused
 
     before = _identity(POSTPROCESS, codes)
+    given = {} if evaluation.step is None else {"step": evaluation.step}
     with _configured(evaluation):
-        return not Work(POSTPROCESS, Path(), unused=unused()).parameters_differ(before)
+        return not Work(POSTPROCESS, Path(), given=given, unused=unused()).parameters_differ(before)
 
 
 def _identity(stage: Stage, text: str) -> Identity:
@@ -172,7 +174,7 @@ def _representation(evaluation: Evaluation) -> str:
 
     with _configured(evaluation):
         evaluate.named(evaluation.metric)
-        return postprocess.stage_name()
+        return postprocess.stage_name(evaluation.step)
 
 
 @functools.cache

@@ -103,7 +103,7 @@ class Run:
     def from_json(values: dict[str, Any]) -> Run:
         """The run that to_json wrote."""
         scored = tuple(
-            Evaluation(each["metric"], tuple(each["gin_config"]), tuple(each["gin_bindings"]))
+            Evaluation(each["metric"], tuple(each["gin_config"]), tuple(each["gin_bindings"]), each.get("step"))
             for each in values["evaluations"]
         )
         files, statements, pictures = values["gin_config"], values["gin_bindings"], values.get("pictures", False)
@@ -354,8 +354,9 @@ def evaluations(metrics: Sequence[object]) -> tuple[Evaluation, ...]:
     """The evaluations that `metrics` ask for.
 
     Each is a metric's name, ours or disentanglement_lib's, or {"metric": name, "gin_config": [files], "gin_bindings":
-    [statements], "grid": {parameter: values}}, where all but the name may be left out and every combination of a grid is one
-    evaluation; or a list of these, so that a macro may stand among others. Raises UserError.
+    [statements], "grid": {parameter: values}, "steps": [steps]}, where all but the name may be left out and every combination of
+    a grid is one evaluation; or a list of these, so that a macro may stand among others. steps: of models that training keeps
+    (model.export_steps), which are scored instead of the last; each is one evaluation. Raises UserError.
     """
     found: list[Evaluation] = []
     for entry in metrics:
@@ -364,20 +365,28 @@ def evaluations(metrics: Sequence[object]) -> tuple[Evaluation, ...]:
             continue
         wanted: Any = {"metric": entry} if isinstance(entry, str) else entry
         unknown = (
-            set(wanted) - {"metric", "gin_config", "gin_bindings", "grid"} if isinstance(wanted, Mapping) else {"?"}
+            set(wanted) - {"metric", "gin_config", "gin_bindings", "grid", "steps"}
+            if isinstance(wanted, Mapping)
+            else {"?"}
         )
         if unknown or not isinstance(wanted.get("metric"), str):
             raise UserError(
-                "a study's metrics are names, or dictionaries with metric, gin_config, gin_bindings and grid; "
+                "a study's metrics are names, or dictionaries with metric, gin_config, gin_bindings, grid and steps; "
                 f"got {entry!r}"
             )
+        steps = wanted.get("steps", [None])
+        if not isinstance(steps, (list, tuple)) or not steps:
+            raise UserError(f"the steps of a study's metric must be a list of steps; got {steps!r}")
+        if "steps" in wanted:
+            for step in steps:
+                check_integer("a step of a study's metric", step, 1)
         for combination in _combinations(wanted.get("grid", {})):
             files, statements = (
                 tuple(wanted.get("gin_config", ())),
                 [*wanted.get("gin_bindings", ()), *_statements(combination)],
             )
             names, more = asked_metrics([wanted["metric"]], files, statements)
-            found.append(Evaluation(names[0], files, (*statements, *more)))
+            found += [Evaluation(names[0], files, (*statements, *more), step) for step in steps]
     return tuple(dict.fromkeys(found))
 
 

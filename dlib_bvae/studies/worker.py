@@ -95,7 +95,7 @@ def _encode(run: Run, store: Path, directory: Path) -> None:
     for each in run.missing(store):
         if each.encodes_all():
             try:
-                evaluate.encode(each.metric, each.gin_config, each.gin_bindings, directory)
+                evaluate.encode(each.metric, each.gin_config, each.gin_bindings, directory, each.step)
             except UserError as refusal:  # which is raised when it is scored
                 say(f"not encoded for {each.metric}: {refusal}")
 
@@ -107,7 +107,7 @@ def _score(run: Run, store: Path, directory: Path) -> None:
     refusals = []
     for each in run.missing(store):
         try:
-            evaluate.run(each.metric, each.gin_config, each.gin_bindings, directory)
+            evaluate.run(each.metric, each.gin_config, each.gin_bindings, directory, step=each.step)
         except UserError as refusal:
             refusals.append(f"{each.metric}: {refusal}")
     if refusals:

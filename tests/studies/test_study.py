@@ -123,6 +123,14 @@ def test_installed_studies_load(name):
             "part.bindings must be a list of texts; got 'vae.beta = 2.0'",
         ),
         (TINY + "\nstudy.pictures = 1", "study.pictures must be True or False; got 1"),
+        (
+            TINY + "\nstudy.metrics = [{'metric': 'mig', 'steps': 5}]",
+            "steps of a study's metric must be a list of steps",
+        ),
+        (
+            TINY + "\nstudy.metrics = [{'metric': 'mig', 'steps': [0]}]",
+            "a step of a study's metric must be an integer >= 1",
+        ),
         (TINY + "\nstudy.attempts = 0", "study.attempts"),
         ("study.name = 'a'", "the configuration does not say study.parts"),
     ],

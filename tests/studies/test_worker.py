@@ -24,7 +24,7 @@ def calls(monkeypatch):
     """What the stages are asked for: their names, a metric behind that of an evaluation."""
     found = []
     monkeypatch.setattr(train, "run", lambda *given: found.append(("train", given)))
-    monkeypatch.setattr(evaluate, "run", lambda metric, *given: found.append((metric, given)))
+    monkeypatch.setattr(evaluate, "run", lambda metric, *given, step: found.append((metric, given)))
     monkeypatch.setattr(evaluate, "encode", lambda metric, *given: found.append(("encode", metric)))
     monkeypatch.setattr(visualize, "run", lambda model_dir: found.append(("draw", model_dir)))
     return found
@@ -67,7 +67,7 @@ def test_a_run_is_opened_with_what_its_training_imports_or_what_the_study_trusts
     other = tmp_path / "other" / "train" / "results" / "gin" / "train.gin"
     other.parent.mkdir(parents=True)
     other.write_text("import json\n")
-    monkeypatch.setattr(evaluate, "run", lambda *_: statements_of_run(tmp_path / "other"))
+    monkeypatch.setattr(evaluate, "run", lambda *_, step: statements_of_run(tmp_path / "other"))
     plain, importing = (
         tiny("study.parts = [@pca/part()]", f"pca/part.bindings = {['import ' + name, *DATA]!r}").runs[0]
         for name in ("xml", "json")
@@ -85,7 +85,7 @@ def test_every_evaluation_is_tried_before_one_is_refused(tiny, tmp_path, calls, 
     run = tiny("study.metrics = ['mig', 'sap', 'dci']", "study.parts = [@pca/part()]").runs[0]
     tried = []
 
-    def refuse(metric, *_):
+    def refuse(metric, *_, step):
         tried.append(metric)
         if metric != "sap":
             raise UserError(f"no {metric}")
