@@ -53,9 +53,13 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def by_budget(rows: Sequence[Row]) -> dict[str | None, list[Row]]:
-    """Budget → its rows and those without one, the budget of most rows first; rows of which none has a budget are together."""
+    """Budget → its rows and those without one, the budget of most rows first, of equally many the one of most images seen.
+
+    Rows of which none has a budget are together.
+    """
     counted = Counter(row["budget"] for row in rows if row["budget"] is not None)
-    budgets: list[str | None] = [*sorted(counted, key=lambda name: (-counted[name], reading_order(name)))]
+    seen = {row["budget"]: row.get("images") or 0 for row in rows}
+    budgets: list[str | None] = [*sorted(counted, key=lambda name: (-counted[name], -seen[name], reading_order(name)))]
     return {name: [row for row in rows if row["budget"] in (name, None)] for name in budgets or [None]}
 
 

@@ -1,7 +1,7 @@
 // Agreement: how far the scores of one data set order the runs alike, over all runs and between the seeds of one configuration.
 function showAgreement() {
-  const { data, each: shown } = dataShown(), on = `on ${shown ? titleOf({ label: dataName(shown), each: shown }) : data}`;
-  byId("agreement-of").replaceChildren(chooser("Data set", "data", data, [...new Map(SETS.map(({ data: key, each }) => [key, titleOf({ label: dataName(each), each })]))]));
+  const { data, each: shown } = dataShown(), on = `on ${shown ? setTitle({ label: dataName(shown), each: shown }) : data}`;
+  byId("agreement-of").replaceChildren(chooser("Data set", "data", data, [...new Map(SETS.map(({ data: key, each }) => [key, setTitle({ label: dataName(each), each })]))]));
   const of = (adjustedNow ? board.agreement_adjusted : board.agreement).find((each) => dataKey(each) === data);
   const pairs = of ? pairsOf(of) : [];
   const known = pairs.filter(({ rho }) => rho !== null);

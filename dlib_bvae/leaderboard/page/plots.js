@@ -16,9 +16,9 @@ function dataShown() {
   const unknown = { data: place.data, budget: null, key: place.data, label: place.data, each: null };
   const first = SETS.find(({ each }) => each.columns?.some(({ metric }) => metric === "beta_vae")) ?? SETS[0];
   const set = known ?? (place.data ? unknown : first);
-  return { ...set, on: `on ${titleOf(set)}`, sets: SETS.map((each) => [each.key, titleOf(each)]).sort((a, b) => a[1].localeCompare(b[1], "en")) };
+  return { ...set, on: `on ${setTitle(set)}`, sets: SETS.map((each) => [each.key, setTitle(each)]).sort((a, b) => a[1].localeCompare(b[1], "en")) };
 }
-const titleOf = ({ label, each }) => (each === null ? label : `${label} (${each.origin})`);
+const setTitle = ({ label, each }) => (each === null ? label : `${label} (${each.origin})`);
 
 // The field that chooses it; `reset` as in chooser.
 function dataChooser({ key, sets }, reset) {
