@@ -22,7 +22,7 @@ const COLUMNS = [
   { name: "interval", title: "95 % interval", width: 150, cell: intervalCell, print: (row) => intervalText(row), ...numbers((row) => row.low, { score: true }) },
   { name: "seeds", title: "Seeds", width: 84, of: (row) => String(row.seeds), fold: (row) => plural(row.seeds, "seed"), ...numbers((row) => row.seeds) },
   { name: "supervision", title: "Supervision", width: 132, of: (row) => row.supervision, fold: (row) => SUPERVISIONS[row.supervision] ?? `supervision ${row.supervision}`, ...text((row) => row.supervision) },
-  { name: "budget", title: "Budget", width: 150, of: (row) => row.budget ?? "", fold: (row) => `${row.budget ?? "baselines"}`, ...text((row) => row.budget ?? "") },
+  { name: "budget", title: "Budget", width: 150, of: (row) => row.budget ?? "", fold: (row) => row.budget, ...text((row) => row.budget ?? "") },
   { name: "evidence", title: "Evidence", width: 124, cell: evidenceBadge, print: evidenceText, fold: evidenceText, ...text((row) => row.evidence) },
   { name: "origin", title: "Images", width: 90, of: (row) => row.origin, fold: (row) => (row.origin === "official" ? "official images" : `images ${row.origin}`), ...text((row) => row.origin) },
   { name: "representation", title: "Codes", width: 110, of: (row) => row.representation, fold: (row) => `${row.representation} codes`, ...text((row) => row.representation) },
@@ -141,5 +141,6 @@ function allOf(shown, found, sorted) {
 // Columns that have one value in all rows shown → that value in words.
 function foldedOf(found) {
   if (found.length < 2) return new Map();
-  return new Map(COLUMNS.filter(({ fold }) => fold && found.every((row) => fold(row) === fold(found[0]))).map(({ name, fold }) => [name, fold(found[0])]));
+  const values = COLUMNS.filter(({ fold }) => fold).map(({ name, fold }) => [name, [...new Set(found.map(fold))].filter((value) => value !== null)]);
+  return new Map(values.filter(([, those]) => those.length < 2).map(([name, those]) => [name, those[0] ?? "no training"]));
 }
