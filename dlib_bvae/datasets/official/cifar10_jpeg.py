@@ -33,15 +33,15 @@ class CIFAR10JPEG(CIFAR10):
     32×32×3 enlarged to 64×64×3: the 50,000 for training, then the 10,000 for testing. No factors; the classes are its labels().
     Their origin is "re-encoded": scores are never compared with published ones of CIFAR-10. The fingerprint is of the pixels.
 
-    folder: of yours, with data_batch_1 … data_batch_5 and test_batch as in the official archive for Python (pickles, of which
-    nothing is executed) or the binary one (each with .bin at its end); or the folder above cifar-10-batches-py or
-    cifar-10-batches-bin. None: cifar10_jpeg in the folder of official files ($DLIB_BVAE_DATA_DIR).
+    folder: of yours, with data_batch_1 … data_batch_5 and test_batch as the official archive for Python has them (nothing in them
+    is executed), or with .bin as the binary one; or above its folder cifar-10-batches-py or -bin. None: cifar10_jpeg in the
+    folder of official files ($DLIB_BVAE_DATA_DIR).
     Raises UserError, when images are read, where there is no such folder or a batch is damaged.
     """
 
     name = "cifar10_jpeg"
-    origin = RE_ENCODED  # type: ignore[assignment]
-    verified = False  # type: ignore[assignment]
+    origin = RE_ENCODED
+    verified = False
     source = Source(CIFAR10.source.page, CIFAR10.source.licence, tuple(OfficialFile(name) for name in _BATCHES))
 
     def __init__(
@@ -78,7 +78,7 @@ class CIFAR10JPEG(CIFAR10):
         return Path(self._cache_dir or cache_dir()) / f"{self.name}-{combined(self._key(False), content)}.npy"
 
     @functools.cached_property
-    def fingerprint(self) -> str:  # type: ignore[override]
+    def fingerprint(self) -> str:
         """Of the pixels and their order: the same for both layouts. Needs the rows; raises UserError as images_at does."""
         self.rows  # noqa: B018 - the description is written with the rows
         return combined(self.name, cache.description(self.cache_path)["sha256"])
