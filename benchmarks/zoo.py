@@ -60,10 +60,10 @@ def make(run: Path, name: str, folder: Path, images: int = 2_000) -> dict[str, A
     )
     before, weights = codes(), zoo.weights_of(network)
     zoo.set_weights(network, weights, name)
-    off = float(np.sqrt(np.mean((codes() - before) ** 2) / np.mean(before**2)))
-    if not off <= zoo.CODES_WITHIN:
+    off, within = zoo.apart(before, codes()), zoo.CODES_WITHIN[identity.parameters["model.precision"]]
+    if not off <= within:
         raise UserError(
-            f"{run}: codes of float16 weights are off by {off:.2g} of their root mean square, more than {zoo.CODES_WITHIN:.2g}"
+            f"{run}: codes of float16 weights are off by {off:.2g} of their root mean square, more than {within:.2g}"
         )
     file = io.BytesIO()
     np.savez_compressed(file, **weights)
@@ -75,7 +75,11 @@ def make(run: Path, name: str, folder: Path, images: int = 2_000) -> dict[str, A
         **described(results, identity, sum(each.size for each in weights.values())),
         "observation_shape": list(data.observation_shape),
         "files": {each: hashlib.sha256(written).hexdigest() for each, written in content.items()},
-        "float16": {"codes": off, "images": len(rows)},
+        "float16": {
+            "codes": off,
+            "images": len(rows),
+            "codes_of_noise": network.encode(zoo.noise_images(data.observation_shape))[0].numpy().tolist(),
+        },
         "licence": LICENCE,
         "training": {
             "results": {key: value for key, value in results.items() if key not in _NOT_KEPT},

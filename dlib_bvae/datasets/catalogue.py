@@ -123,6 +123,8 @@ def info(name: str, data_dir: Path | None = None) -> None:
 
 def _source(data: OfficialData) -> dict[str, str]:
     lines = {"source": data.source.page, "licence": data.source.licence}
+    if data.origin == RE_ENCODED:
+        return {**lines, "folder": str(data.found() or f"{data.folder}, which has no such files")}
     for k, file in enumerate(data.source.files):
         path = data.folder / file.name
         place = f"{path} ({_size(path)})" if path.is_file() else f"{file.name}, not in {data.folder}"

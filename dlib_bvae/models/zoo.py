@@ -14,6 +14,7 @@ import shutil
 import uuid
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,12 @@ FOLDER = Path(__file__).with_name("zoo")
 PREFIX = "zoo:"
 CARD, GIN, WEIGHTS = "card.json", "train.gin", "weights.npz"
 LARGEST = 5 * 2**19  # bytes of the weights
-CODES_WITHIN = 2**-7  # of the codes' root mean square: sixteen roundings to float16 (2^-11 each), one a layer
-SCORES_WITHIN = (
-    0.01  # of a score, or of its size above 1: a few of a metric's images change sides where codes are rounded
-)
+# How far codes may move, of their root mean square: sixteen roundings, as of so many layers, to float16 (2^-11), or to bfloat16
+# (2^-8) where the network computes in it, as another last bit of a weight makes other roundings on the way.
+CODES_WITHIN = {"float32": 2**-7, "mixed_float16": 2**-7, "mixed_bfloat16": 2**-4}
+# How far a score may move, of its size where that is above 1: a few of a metric's images change sides where codes are rounded.
+SCORES_WITHIN = 0.02
+NOISE_IMAGES = 4
 _FACTS = {
     **dict.fromkeys(("name", "line", "licence", "citation"), str),
     **dict.fromkeys(("about", "files", "float16", "training"), dict),
@@ -63,7 +66,8 @@ def card(name: str) -> dict[str, Any]:
 
     line, about: what it is, as a sentence and by parts. observation_shape: of an image. files: {file: SHA-256}. training: results
     and identity of its training.
-    float16: how far its codes are from those of the float32 weights, of their root mean square, and on how many images. scores:
+    float16: how far its codes are from those of the float32 weights, of their root mean square, and on how many images; and its
+    codes of noise_images, with which the network's build elsewhere is compared. scores:
     of each evaluation the metric, the bindings that score again, the scores of the float32 weights, their null, and those of
     these weights. licence, citation (BibTeX).
     Raises UnknownName, with the near names, and UserError for a card that is damaged.
@@ -130,6 +134,16 @@ def _import(found: list[Statement]) -> None:
         for module in sorted({known[name].module for name in named & known.keys()}):
             if module.startswith("dlib_bvae.models."):
                 importlib.import_module(module)
+
+
+def noise_images(observation_shape: Sequence[int]) -> np.ndarray:
+    """Images of independent uniform pixels, float32 (NOISE_IMAGES, H, W, C) in [0, 1], the same ones everywhere."""
+    return np.random.default_rng(0).uniform(size=(NOISE_IMAGES, *observation_shape)).astype(np.float32)
+
+
+def apart(codes: np.ndarray, others: np.ndarray) -> float:
+    """How far `others` (images, latents) are from `codes`: the root mean square of the difference, of that of `codes`."""
+    return float(np.sqrt(np.mean((others - codes) ** 2) / np.mean(codes**2)))
 
 
 def weights_of(network: Any) -> dict[str, np.ndarray]:

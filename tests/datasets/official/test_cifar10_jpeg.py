@@ -119,8 +119,10 @@ def test_the_command_on_data_sets_says_what_it_is(tmp_path):
     folder = python_layout(tmp_path / "data" / "cifar10_jpeg")
     shown = done("data", "info", "cifar10_jpeg")
     assert "re-encoded, converted at the first use" in shown
+    assert f"folder       {folder}\n" in shown
     assert "has no download" in done("data", "download", "cifar10_jpeg")
     shutil.rmtree(folder)
+    assert "which has no such files" in done("data", "info", "cifar10_jpeg")
     for action in ("download", "verify"):
         found = command("data", action, "cifar10_jpeg")
         assert (found.code, len(found.err.splitlines())) == (2, 1)
