@@ -98,12 +98,22 @@ def run_directory(name: str) -> Path:
     content = {file: _checked(FOLDER / name / file, found["files"].get(file)) for file in (GIN, WEIGHTS)}
     made_of = [dlib_bvae.__version__, *(found[key] for key in ("name", "files", "observation_shape", "training"))]
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
-    place = cache_dir() / "zoo" / f"{name}-{key}"
+    place = _cache() / f"{name}-{key}"
     if not is_done(place / "train", "train"):
         with locked(place, f"unpack {PREFIX}{name}", CACHE_VARIABLE, _FACTOR * len(content[WEIGHTS])):
             if not is_done(place / "train", "train"):
                 _unpack(found, content, place)
     return place
+
+
+def name_of(directory: Path) -> str | None:
+    """The model that run_directory made `directory` of; None for any other directory."""
+    place = directory.resolve()
+    return place.name.rpartition("-")[0] if place.parent == _cache().resolve() else None
+
+
+def _cache() -> Path:
+    return cache_dir() / "zoo"
 
 
 def network_of(text: str, where: Path | str, observation_shape: tuple[int, int, int]) -> Any:

@@ -113,8 +113,8 @@ def opened_run(model_dir: Path | None, output_dir: Path | None = None, step: int
     Raises UserError for no trained run, InUse where another process works in it.
     """
     model_dir = trained_run(model_dir)
-    if output_dir is None and isinstance(name := trained_results(model_dir).get("zoo"), str):
-        output_dir = RUNS / f"zoo_{name}"
+    if output_dir is None and (name := zoo.name_of(model_dir)) is not None:
+        output_dir = RUNS / f"zoo_{name}"  # the one in the cache is for all
     if output_dir is not None and output_dir.resolve() == model_dir.resolve():
         output_dir = None
     lock = open_run(model_dir) if output_dir is None else open_run(output_dir, "--output_dir")

@@ -109,6 +109,9 @@ def test_the_doors_take_it(place):
     assert (place / "runs" / "zoo_tiny" / "mean").is_dir()
     run = runs.Run("zoo:tiny")
     assert run.results["zoo"] == "tiny"
+    before = snapshot(run.directory)
+    assert runs.evaluate(run, "mig", bindings=MIG) == scores
+    assert snapshot(run.directory) == before
     assert run.model().num_latent == 3
 
 

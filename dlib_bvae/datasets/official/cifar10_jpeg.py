@@ -66,8 +66,8 @@ class CIFAR10JPEG(CIFAR10):
         """The error for a folder that is not there or lacks a batch."""
         return UserError(
             f"there is no folder {self.folder} with {_BATCHES[0]} … {_BATCHES[-1]}, or the same with {_BINARY}, which "
-            f"{self.name} needs; set {self.name}.folder to yours in CIFAR-10's official layout, or {DATA_VARIABLE} to a folder "
-            f"that has {self.name} in it"
+            f"{self.name} needs; set {self.name}.folder to yours in CIFAR-10's official layout ({self.source.page}), or "
+            f"{DATA_VARIABLE} to a folder that has {self.name} in it"
         )
 
     @property
