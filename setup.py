@@ -45,6 +45,7 @@ setup(
         "dlib_bvae": ["py.typed"],
         "dlib_bvae.leaderboard": ["page/*.*", "page/vendor/*"],
         "dlib_bvae.leaderboard.submissions": ["schema.json"],
+        "dlib_bvae.models": ["zoo/*/*"],
         "dlib_bvae.re_beta_vae": ["*.html", "*.md", "*.css", "*.js"],
         "dlib_bvae.visualize": ["templates/*"],
     },

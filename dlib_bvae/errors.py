@@ -35,6 +35,7 @@ LISTS = {
     "gin name": "parameters",
     "metric": "metrics",
     "metric of a set of runs": "metrics",
+    "model of the zoo": "zoo",
     "objective": "methods",
     "optimizer": "optimizers",
 }

@@ -11,6 +11,7 @@ from dlib_bvae.cards import code, description, papers, parameters, sections, tab
 from dlib_bvae.datasets import DATASETS, DERIVED, FactorDataset, ImageData
 from dlib_bvae.datasets.catalogue import open_set
 from dlib_bvae.datasets.ground_truth import CONTINUOUS, CYCLIC
+from dlib_bvae.datasets.images import RE_ENCODED
 from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.errors import UserError
 
@@ -65,7 +66,7 @@ def row(name: str, data: ImageData | None) -> tuple[str, ...]:
 def card(name: str, data: ImageData | None, gin_files: Path, cited: list[str]) -> str:
     """A data set's page. data: None where only a configuration makes one."""
     commands = [f"dlib_bvae_data info {name}", f"dlib_bvae_data preview {name}"] if data is not None else []
-    if isinstance(data, OfficialData):
+    if isinstance(data, OfficialData) and data.origin != RE_ENCODED:
         commands.insert(0, f"dlib_bvae_data download {name}")
     gray = data is None or data.observation_shape[-1] == 1
     base = "gin/beta4_dsprites.gin" if gray else "gin/beta4_shapes3d.gin"
@@ -117,14 +118,22 @@ def _facts(data: ImageData) -> list[tuple[str, str]]:
         return [*facts, ("origin", f"{data.origin}")] if data.origin == "rendered" else facts
     files = ", ".join(f"`{file.name}`" for file in data.source.files)
     megabytes = data.num_images * math.prod(data.row_shape) / 1e6
+    if data.origin == RE_ENCODED:
+        facts.append(("origin", f"{data.origin}: scores are never compared with published ones"))
     return [
         *facts,
         ("source", data.source.page),
         ("licence", data.source.licence),
         ("files", files),
-        ("published checksums", "of all files, compared" if data.source.has_checksums else "not of all files"),
+        ("published checksums", _checksums(data)),
         ("converted, in the cache", f"{megabytes:,.0f} MB"),
     ]
+
+
+def _checksums(data: OfficialData) -> str:
+    if data.source.has_checksums:
+        return "of all files, compared"
+    return "none" if data.origin == RE_ENCODED else "not of all files"
 
 
 def _factors(data: ImageData) -> str:

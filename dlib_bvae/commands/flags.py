@@ -21,10 +21,18 @@ def parser(
         add_gin(flags)
     if runs:
         flags.add_argument(
-            "runs", nargs="*", type=Path, metavar="RUN_DIR", help="run directories (default: the most recent)"
+            "runs",
+            nargs="*",
+            type=Path,
+            metavar="RUN_DIR",
+            help="run directories, or zoo:NAME, see dlib_bvae list zoo (default: the most recent)",
         )
         flags.add_argument(
-            "--model_dir", type=Path, help="one run directory (default: those given, or the most recent)"
+            "--model_dir",
+            "--model",
+            dest="model_dir",
+            type=Path,
+            help="one run directory, or zoo:NAME (default: those given, or the most recent)",
         )
     if model_dir:
         flags.add_argument("--model_dir", type=Path, help="the run directory (default: runs/NAME of the last gin file)")

@@ -13,10 +13,10 @@ _PARAMETERS = "parameters"
 
 
 def names() -> Command:
-    """Lists every name: data sets, methods, metrics, architectures, optimizers, configs, studies, parameters."""
+    """Lists every name: data sets, methods, metrics, architectures, optimizers, configs, studies, zoo, parameters."""
     flags = parser(
-        "Lists names, one a line with a line of help: of data sets, methods, metrics, architectures, optimizers, configs or "
-        "studies; or the parameters of one, as gin binds them, with their defaults."
+        "Lists names, one a line with a line of help: of data sets, methods, metrics, architectures, optimizers, configs, "
+        "studies or the zoo's models; or the parameters of one, as gin binds them, with their defaults."
     )
     flags.add_argument(
         "what",
@@ -64,6 +64,8 @@ def _call(what: str | None, name: str | None) -> None:
                 f"the list of {what} has no parts; for the parameters of a name: dlib_bvae list parameters {name}"
             )
         found = list(lists[what]())
+        if what == "zoo" and not found:
+            _print(["the zoo of this installation is empty"])
         width = max((len(each) for each, _ in found), default=0)
         _print(f"{each:<{width}}  {text}".rstrip() for each, text in found)
     else:
@@ -164,6 +166,12 @@ def _studies() -> Iterator[tuple[str, str]]:
     return ((name, _first_comment(name)) for name in installed())
 
 
+def _zoo() -> Iterator[tuple[str, str]]:
+    from dlib_bvae.models import zoo
+
+    return ((name, zoo.card(name)["line"]) for name in zoo.names())
+
+
 def _with_parameters() -> Iterator[tuple[str, str]]:
     from dlib_bvae import gin_names
 
@@ -187,4 +195,5 @@ _LISTS: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {
     "optimizers": _optimizers,
     "configs": _configs,
     "studies": _studies,
+    "zoo": _zoo,
 }

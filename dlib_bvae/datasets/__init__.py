@@ -66,6 +66,7 @@ _VARIANTS = {
     for rendered in ("", "_rendered")
 }
 _VARIANTS["celeba_attributes"] = "official.celeba_attributes:CelebAAttributes"
+_VARIANTS["cifar10_jpeg"] = "official.cifar10_jpeg:CIFAR10JPEG"
 # Derived from another data set or read from the user's files, which a configuration has to name.
 DERIVED = {
     "causal": "derived.dependent:Causal",

@@ -12,6 +12,7 @@ from dlib_bvae.config import missing_binding
 from dlib_bvae.datasets import DATASETS, DERIVED, FactorDataset, ImageData, as_dataset
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.cache import verify as verify_rows
+from dlib_bvae.datasets.images import RE_ENCODED
 from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.datasets.official.files import check
 from dlib_bvae.datasets.official.files import download as download_files
@@ -56,6 +57,11 @@ def download(name: str, data_dir: Path | None = None) -> None:
     data = open_set(name, data_dir)
     if not isinstance(data, OfficialData):
         print(f"{name} needs no download: {_state(data)}")
+        return
+    if data.origin == RE_ENCODED and not data.found():
+        raise data.missing()
+    if data.origin == RE_ENCODED:
+        print(f"{name} has no download: {_state(data)}, from {data.found()}")
         return
     for path in download_files(data.source, data.folder):
         print(path)
@@ -117,6 +123,8 @@ def info(name: str, data_dir: Path | None = None) -> None:
 
 def _source(data: OfficialData) -> dict[str, str]:
     lines = {"source": data.source.page, "licence": data.source.licence}
+    if data.origin == RE_ENCODED:
+        return {**lines, "folder": str(data.found() or f"{data.folder}, which has no such files")}
     for k, file in enumerate(data.source.files):
         path = data.folder / file.name
         place = f"{path} ({_size(path)})" if path.is_file() else f"{file.name}, not in {data.folder}"
@@ -142,7 +150,7 @@ def _factors(data: ImageData) -> str:
 def _state(data: ImageData) -> str:
     cache = getattr(data, "cache_path", None)
     if isinstance(data, OfficialData):
-        unverified = "" if data.verified else ", unverified"
+        unverified = "" if data.verified else f", {data.origin if data.origin == RE_ENCODED else 'unverified'}"
         if cache is not None and cache.exists():
             return f"yes, converted{unverified}"
         place = data.found()

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from dlib_bvae.errors import UserError, pluralize
 
 LARGEST_IMAGE = 2**24  # numbers of one image: height · width · channels
-OFFICIAL, RENDERED, EXTERNAL = ORIGINS = ("official", "rendered", "external")
+# In the order of the trust that they deserve.
+OFFICIAL, RENDERED, RE_ENCODED, EXTERNAL = ORIGINS = ("official", "rendered", "re-encoded", "external")
 DRAWS = 2**48  # indices below it are first images; the second image of a pair has its first one's index + code · DRAWS
 ALL_FACTORS = -2  # of pairs: every factor changes
 
@@ -56,7 +57,8 @@ class ImageData(abc.ABC):
         """Where the images come from, as results record it.
 
         "official": files of the data set's authors, whose published checksums are compared; "rendered": by this package;
-        "external": all others, such as files of the user. A derived set has the origin of the one that it is derived from.
+        "re-encoded": pictures of a published set that were encoded again, so that their pixels are others; "external": all
+        others, such as files of the user. A derived set has the origin of the one that it is derived from.
         """
         return EXTERNAL
 

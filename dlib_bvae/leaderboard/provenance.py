@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from dlib_bvae.datasets.images import EXTERNAL as EXTERNAL_IMAGES
-from dlib_bvae.datasets.images import OFFICIAL, RENDERED
+from dlib_bvae.datasets.images import OFFICIAL, ORIGINS, RENDERED
 
 _EXTERNAL_FILES = ("from_file", "image_folder")
 _PROBED = re.compile(r", \d+ images, seed \d+$")  # what a probe says of itself after the data set
@@ -25,16 +25,14 @@ _DERIVED = re.compile(r"(\w+)\((.*)\)", re.DOTALL)
 
 
 def origin_of(dataset: str, recorded: Iterable[str | None]) -> str:
-    """Where the images of a row come from: "official" files, "rendered" by this package, or "external" (all others).
+    """Where the images of a row come from: one of datasets.images.ORIGINS.
 
     recorded: the origin in each result of the row, None in those of earlier versions. These go by the name of the
     `dataset`, such as "dsprites_rendered" or "probe(shapes3d, 1000 images, seed 0)". Where results differ, the row has what
-    needs least trust: external, then rendered.
+    deserves least trust: external, then re-encoded, then rendered.
     """
     found = {_named_origin(dataset) if origin is None else origin for origin in recorded}
-    if found == {OFFICIAL}:
-        return OFFICIAL
-    return RENDERED if found and found <= {OFFICIAL, RENDERED} else EXTERNAL_IMAGES
+    return max(found, key=ORIGINS.index) if found and found <= {*ORIGINS} else EXTERNAL_IMAGES
 
 
 def _named_origin(dataset: str) -> str:

@@ -63,9 +63,10 @@ LIKELIHOODS = Registry(
 
 
 def load(source: str | Path) -> TrainedModel:
-    """The trained model in a run directory, or in a SavedModel of any framework with a signature encode; see TrainedModel.
+    """The trained model in a run directory, in a SavedModel of any framework with a signature encode, or "zoo:name" of the zoo.
 
-    Raises UserError where neither is there, and for a run of a method without an encoder (oracle, noise, constant_codes).
+    See TrainedModel; the zoo's names: dlib_bvae list zoo. Raises UserError where there is none of these, and for a method
+    without an encoder (oracle, noise, constant_codes).
     """
     from dlib_bvae.models import trained
 

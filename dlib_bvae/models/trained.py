@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from dlib_bvae.artifacts import standing
 from dlib_bvae.errors import NotApplicable, UserError, check_integer
+from dlib_bvae.models import zoo
 from dlib_bvae.models.decoding import BATCH, decoded, traverse
 from dlib_bvae.runtime import load_tensorflow
 
@@ -124,10 +125,12 @@ class TrainedModel:
 
 
 def load(source: str | Path) -> TrainedModel:
-    """The trained model of a run directory, or of a SavedModel with a signature encode.
+    """The trained model of a run directory, of a SavedModel with a signature encode, or of the zoo: "zoo:name".
 
-    Raises UserError where neither is there, and for a run of a method without an encoder (oracle, noise, constant_codes).
+    Raises UserError where there is none of these, and for a run of a method without an encoder (oracle, noise, constant_codes).
     """
+    if (name := zoo.name_in(source)) is not None:
+        return TrainedModel(zoo.run_directory(name) / "train" / "saved_model")
     place = Path(source).expanduser()
     if (place / "saved_model.pb").is_file():
         return TrainedModel(place)

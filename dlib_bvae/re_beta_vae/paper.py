@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from dlib_bvae.datasets.images import OFFICIAL, RENDERED
+from dlib_bvae.datasets.images import OFFICIAL, RE_ENCODED, RENDERED
 
 BETAS = (0.1, 1.0, 4.0, 10.0)
 VAES = tuple(f"{beta:g}-VAE" for beta in BETAS)
@@ -130,6 +130,8 @@ def labelled(dataset: str, origin: str) -> str:
     """The name of a data set whose results record `origin`; it says so where the files are not known to be the official ones."""
     if origin in (OFFICIAL, RENDERED):
         return dataset
+    if origin == RE_ENCODED:
+        return f"{dataset} (re-encoded)"
     if not (family(dataset) or "").startswith("CIFAR"):
         return f"{dataset} (unverified)"
     return f"{dataset} (re-encoded)" if _JPEG.search(f"{dataset} {origin}") else f"{dataset} (re-encoded or unverified)"
@@ -142,6 +144,11 @@ def described(dataset: str) -> str:
     return (
         f"{dataset} ({'rendered here, not the official files' if dataset.endswith('_rendered') else 'official files'})"
     )
+
+
+def is_re_encoded(dataset: str) -> bool:
+    """Whether a labelled data set's pictures were encoded again: then no number of the report stands beside its scores."""
+    return dataset.endswith(" (re-encoded)")
 
 
 def chance(dataset: str, *, without_shape: bool = False) -> float | None:

@@ -18,6 +18,7 @@ from dlib_bvae.artifacts.trust import statements_of_run
 from dlib_bvae.config import part_of_configuration
 from dlib_bvae.datasets import ImageData
 from dlib_bvae.errors import UserError
+from dlib_bvae.models import zoo
 from dlib_bvae.representations.on_demand import CodesOnDemand
 from dlib_bvae.runtime import RUNS, load_tensorflow, say
 
@@ -108,10 +109,12 @@ class Representation(NamedTuple):
 def opened_run(model_dir: Path | None, output_dir: Path | None = None, step: int | None = None) -> Iterator[TrainedRun]:
     """The trained run in `model_dir` (None: the most recent, which is said), in this process alone until the block ends.
 
-    output_dir: where to write instead, next to a run that is only read. Raises UserError for no trained run, InUse where another
-    process works in it.
+    output_dir: where to write instead, next to a run that is only read; of a model of the zoo runs/zoo_<name> by default.
+    Raises UserError for no trained run, InUse where another process works in it.
     """
     model_dir = trained_run(model_dir)
+    if output_dir is None and (name := zoo.name_of(model_dir)) is not None:
+        output_dir = RUNS / f"zoo_{name}"  # the one in the cache is for all
     if output_dir is not None and output_dir.resolve() == model_dir.resolve():
         output_dir = None
     lock = open_run(model_dir) if output_dir is None else open_run(output_dir, "--output_dir")
@@ -121,7 +124,12 @@ def opened_run(model_dir: Path | None, output_dir: Path | None = None, step: int
 
 
 def trained_run(model_dir: Path | None) -> Path:
-    """Checks that `model_dir` holds a trained model; None means the most recently trained run, and says which."""
+    """Checks that `model_dir` holds a trained model and returns it; "zoo:name" is a model of the zoo.
+
+    None means the most recently trained run, and says which.
+    """
+    if model_dir is not None and (name := zoo.name_in(model_dir)) is not None:
+        return zoo.run_directory(name)
     if model_dir is None:
         found = sorted(RUNS.glob(f"*/{_TRAINED}"), key=lambda path: path.stat().st_mtime)
         if not found:

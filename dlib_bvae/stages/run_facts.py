@@ -22,6 +22,7 @@ _ABOVE = 3  # folders above a run in which a board is looked for
 _WHERE = {
     "rendered": "rendered images, not the published files",
     "official": "the published files",
+    "re-encoded": "re-encoded pictures, not the published files",
     "external": "files of the user",
 }
 _OPTIMIZER, _BATCH = "model.optimizer", "model.batch_size"

@@ -381,10 +381,9 @@ def evaluations(metrics: Sequence[object]) -> tuple[Evaluation, ...]:
             for step in steps:
                 check_integer("a step of a study's metric", step, 1)
         for combination in _combinations(wanted.get("grid", {})):
-            files, statements = (
-                tuple(wanted.get("gin_config", ())),
-                [*wanted.get("gin_bindings", ()), *_statements(combination)],
-            )
+            files = _texts("gin_config of a study's metric", wanted.get("gin_config", ()))
+            typed = _texts("gin_bindings of a study's metric", wanted.get("gin_bindings", ()))
+            statements = [*typed, *_statements(combination)]
             names, more = asked_metrics([wanted["metric"]], files, statements)
             found += [Evaluation(names[0], files, (*statements, *more), step) for step in steps]
     return tuple(dict.fromkeys(found))

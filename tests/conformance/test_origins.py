@@ -19,6 +19,7 @@ ORIGIN = {
     "chairs": "external",  # of its file no checksum is published
     "cifar10": "official",
     "cifar100": "official",
+    "cifar10_jpeg": "re-encoded",
     "color_dsprites": "official",
     "color_dsprites_rendered": "rendered",
     "dsprites_continuous": "rendered",
@@ -93,12 +94,19 @@ def test_a_set_has_the_origin_of_the_table(name):
     assert opened(repr(name)).origin == ORIGIN[name]
 
 
-@pytest.mark.parametrize("origin", ORIGINS)
+@pytest.mark.parametrize("origin", BASES)
 @pytest.mark.parametrize("name", OF_ANOTHER)
 def test_a_derived_set_has_the_origin_of_the_one_below(name, origin):
     base = COLOURED.get(origin, BASES[origin]) if name == "grayscale" else BASES[origin]
     bindings = [line for line in OF_ANOTHER[name].format(*FACTORS[origin]).split("\n") if line]
     assert opened(f"@{name}()", f"{name}.data = {base}", *bindings).origin == origin
+
+
+@pytest.mark.parametrize("name", ["grayscale", "resized"])
+def test_what_is_derived_of_re_encoded_pictures_is_re_encoded(name):
+    assert set(ORIGINS) - set(BASES) == {"re-encoded"}
+    bindings = [line for line in OF_ANOTHER[name].split("\n") if line]
+    assert opened(f"@{name}()", f"{name}.data = 'cifar10_jpeg'", *bindings).origin == "re-encoded"
 
 
 @pytest.mark.parametrize("name", ["from_file", "image_folder"])

@@ -22,6 +22,7 @@ EXPECTED = {
     "causal.seed": SEED,
     "causal_chamber.download": EXECUTION,
     "causal_chamber.folder": LABEL,
+    "cifar10_jpeg.folder": LABEL,
     "color_dsprites.seed": SEED,
     "color_dsprites_rendered.seed": SEED,
     "dsprites_continuous.seed": SEED,

@@ -33,6 +33,11 @@ def copied(source):
 @needs_checkout
 def test_an_installed_package_trains_away_from_the_checkout(tmp_path):
     source, site = copied(tmp_path / "source"), tmp_path / "site"
+    entry = Path("dlib_bvae", "models", "zoo", "tiny")
+    files = {"card.json": b"{}", "train.gin": b"", "weights.npz": b"PK"}
+    (source / entry).mkdir(parents=True)
+    for name, content in files.items():
+        (source / entry / name).write_bytes(content)
     subprocess.run([sys.executable, *INSTALL, "--target", site, source], check=True)
     shutil.rmtree(source)
     work = tmp_path / "work"
@@ -47,6 +52,7 @@ def test_an_installed_package_trains_away_from_the_checkout(tmp_path):
     assert all(callable(point.load()) for point in points)
     installed = sorted(path.relative_to(site / "dlib_bvae") for path in (site / "dlib_bvae/gin").rglob("*.gin"))
     assert installed == sorted(path.relative_to(CHECKOUT) for path in (CHECKOUT / "gin").rglob("*.gin"))
+    assert {path.name: path.read_bytes() for path in (site / entry).iterdir()} == files
     flags = ["--gin_config=gin/beta4_dsprites.gin", "--gin_bindings=dataset.name = 'dummy_data'"]
     flags += ["--gin_bindings=model.training_steps = 2", "--gin_bindings=model.batch_size = 4"]
     environment = {**os.environ, "PYTHONPATH": str(site)}

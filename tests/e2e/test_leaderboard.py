@@ -131,7 +131,9 @@ def test_search_finds_all_terms_and_shows_them_as_chips(reader):
 
 def test_columns_of_one_value_fold_into_a_line_and_others_are_picked(reader):
     reader.open("#view=all&metric=mig&data=dsprites_full@bbbbbbbb")
-    reader.shows("#folded", ["All: dsprites_full, 3 seeds, 100 steps of 64, trained here, official images, mean codes."])
+    reader.shows(
+        "#folded", ["All: dsprites_full, 3 seeds, 100 steps of 64, trained here, official images, mean codes."]
+    )
     heads = "#all-table .tabulator-col .tabulator-col-title"
     reader.shows(heads, ["Configuration", "Rank", "Metric", "Mean ± std", "95 % interval", "Supervision", "Training"])
     reader.click("#pick summary")

@@ -80,7 +80,10 @@ def test_ten_seconds_on_the_committed_study(chromium, study_page, width, height)
     reader = Reader(chromium, study_page)
     text = answered(reader.open(width=width, height=height))
     assert reader.inside("#answer")
-    assert "On dsprites_rendered after 1,200 steps of 256, β-VAE β = 10 · higgins leads by the β-VAE metric with 83.8 %" in text
+    assert (
+        "On dsprites_rendered after 1,200 steps of 256, β-VAE β = 10 · higgins leads by the β-VAE metric with 83.8 %"
+        in text
+    )
     assert re.search(r"\(95 % interval 79\.\d … 88\.\d %, 4 seeds\); 3 others are within noise of it", text)
     assert "does not beat PCA (76.5 %): the difference of 7.4 points is within noise" in text
     assert "no nulls are recorded, so whether scores are above chance is not known" in text

@@ -17,6 +17,7 @@ UNCHECKED = {"chairs", "mpi3d_real_complex"}
 def test_results_of_earlier_versions_go_by_the_names_of_that_time():
     later = {
         "celeba_attributes",
+        "cifar10_jpeg",
         "dsprites_continuous",
         "shapes3d_continuous",
         "xysquares",
@@ -43,6 +44,8 @@ def test_the_name_of_a_plug_in_says_nothing(monkeypatch):
         (["external", None], "external"),
         (["official", "rendered"], "rendered"),
         (["official", "of my own"], "external"),
+        (["re-encoded", "rendered"], "re-encoded"),
+        (["re-encoded", "external"], "external"),
         ([], "external"),
     ],
 )

@@ -42,7 +42,7 @@ const HINTS = {
   rank: "a range, see below the table", mean: "over seeds, with the standard deviation of single seeds; in % where the score is in 0 … 1", metric: "with its score; ↑ higher is better, ↓ lower is better; what it asks stands below the table",
   interval: "of the mean: Student's t from 3 seeds, BCa bootstrap from 10; of 2 seeds their range. The bar has the value of each of up to 5 seeds and a tick where chance is; it goes as far as the rows shown",
   difference: "between two configurations of as many seeds, found with 80 % probability by a t test at 5 %", chance: "mean of the null: the same codes, given to other images at random", iqm: "interquartile mean over seeds, where it is neither mean nor median",
-  normalised: "mean with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set", parameters: "of the model", images: "that training saw", reconstruction: "at the end of training, nats per image", origin: "official files, rendered by this package, or external", seconds: "time of training", budget: "steps of training and images in each; configurations of one budget are compared",
+  normalised: "mean with random_encoder's as 0 and oracle's as 1; needs rows of both on the same data set", parameters: "of the model", images: "that training saw", reconstruction: "at the end of training, nats per image", origin: "official files, rendered by this package, re-encoded pictures of a published set, or external", seconds: "time of training", budget: "steps of training and images in each; configurations of one budget are compared",
 };
 const SHOWN = COLUMNS.filter(({ hide }) => !hide).map(({ name }) => name);
 
