@@ -64,7 +64,7 @@ class Unit(NamedTuple):
 
 
 def answers(board: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One answer a column of board["summary"]: its "dataset", "fingerprint", "num_images", "metric", and what it says.
+    """One answer a column of board["summary"]: which ("dataset", "fingerprint", "data_version", "num_images", "metric") and this:
 
     "lead": one sentence, who leads and how sure that is; "more": sentences on the next, PCA and other kinds of supervision;
     "missing": what was not recorded, or is too little, for what the others do not say.
@@ -73,7 +73,7 @@ def answers(board: Mapping[str, Any]) -> list[dict[str, Any]]:
     gap = _gaps(board["differences"])
     found = []
     for place in board["summary"]:
-        where = {name: place[name] for name in ("dataset", "fingerprint", "num_images")}
+        where = {name: place[name] for name in ("dataset", "fingerprint", "data_version", "num_images")}
         for column in place["columns"]:
             rows = [by_id[each] for each in column["rows"]]
             found.append({**where, "metric": column["metric"], **_answer(place["dataset"], column, rows, gap)})

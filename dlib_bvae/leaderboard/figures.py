@@ -92,13 +92,13 @@ def _figures(board: Mapping[str, Any]) -> Iterator[tuple[str, str, Figure]]:
         yield f"agreement-{slugs[_key(each)]}", title, agreement(each, title)
 
 
-def _key(place: Mapping[str, Any]) -> tuple[str, str, int]:
-    return place["dataset"], place["fingerprint"], place["num_images"]
+def _key(place: Mapping[str, Any]) -> tuple[str, str, int, int]:
+    return place["dataset"], place["fingerprint"], place["data_version"], place["num_images"]
 
 
-def _slugs(places: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int], str]:
+def _slugs(places: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int, int], str]:
     """A name of files for each data set; those that would be equal are numbered."""
-    found: dict[tuple[str, str, int], str] = {}
+    found: dict[tuple[str, str, int, int], str] = {}
     for key in sorted({_key(place) for place in places}):
         stem = re.sub(r"[^A-Za-z0-9_]+", "-", key[0])[:60].strip("-").lower() or "data"
         names = (stem, *(f"{stem}-{number}" for number in range(2, len(places) + 2)))

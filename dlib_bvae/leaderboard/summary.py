@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dlib_bvae import metrics
 from dlib_bvae.analysis.names import reading_order
+from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.headline import order_of
 
 Row = Mapping[str, Any]
@@ -29,22 +31,22 @@ _FIRST = tuple(TITLES)  # their columns stand first
 def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Of each data set and number of images of the `rows` of a board its columns, those of the best-known metrics first.
 
-    A column is the first main score of a metric, with one set of parameters (the rows that are "headline"), and says "metric",
+    A column is the first main score of a metric, with one set of parameters (the rows that are "headline"), whose title says
+    the version where that is not today's, and says "metric",
     "score", "title", "unit" ("%" where the score is in [0, 1], else ""), "higher_is_better", "parameters" (None: the metric's
     defaults) and "rows", their ids in the board's order. Scores without a direction have none.
     """
-    places: dict[tuple[str, str, int], dict[str, list[Row]]] = {}
+    places: dict[tuple[str, str, int, int], dict[str, list[Row]]] = {}
     for row in rows:
         if row["headline"] and row["higher_is_better"] is not None:
-            where = (row["dataset"], row["fingerprint"], row["num_images"])
+            where = (row["dataset"], row["fingerprint"], row["data_version"], row["num_images"])
             places.setdefault(where, {}).setdefault(row["metric"], []).append(row)
     found: list[dict[str, Any]] = []
-    for (dataset, fingerprint, images), metrics in sorted(places.items()):
-        names = sorted(metrics, key=_order)
-        columns = [_column(name, metrics[name]) for name in names]
-        origin = next(iter(metrics.values()))[0]["origin"]
-        place: dict[str, Any] = {"dataset": dataset, "fingerprint": fingerprint, "num_images": images, "origin": origin}
-        found.append({**place, "columns": columns})
+    for (dataset, fingerprint, version, images), scored in sorted(places.items()):
+        columns = [_column(name, scored[name]) for name in sorted(scored, key=_order)]
+        origin = next(iter(scored.values()))[0]["origin"]
+        place: dict[str, Any] = {"dataset": dataset, "fingerprint": fingerprint, "data_version": version}
+        found.append({**place, "num_images": images, "origin": origin, "columns": columns})
     return found
 
 
@@ -59,12 +61,21 @@ def _column(metric: str, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "metric": metric,
         "score": score,
-        "title": TITLES.get(metric, metric),
+        "title": _title(metric, first["metric_version"]),
         "unit": PERCENT if first["range"] == [0, 1] else "",
         "higher_is_better": first["higher_is_better"],
         "parameters": None if first["default_parameters"] else first["metric_parameters"],
         "rows": [row["id"] for row in chosen],
     }
+
+
+def _title(metric: str, version: int) -> str:
+    """What papers call a metric, with the version where that is not today's; one that is not installed has none."""
+    try:
+        today = metrics.version(metric)
+    except UserError:
+        today = version
+    return f"{TITLES.get(metric, metric)}{'' if version == today else f' (version {version})'}"
 
 
 class Line(NamedTuple):

@@ -51,7 +51,7 @@ def test_the_command_writes_the_board(command, tmp_path):
     score(train(tmp_path / "runs", "run"), "mig", {"discrete_mig": 0.5})
     done = command(tmp_path, "dlib_bvae_leaderboard")
     assert done.returncode == 0, done.stderr
-    names = ["board.json", "board.csv", "board.parquet", "board.md", "board.tex", "index.html"]
+    names = ["board.json", "board.csv", "board.parquet", "board.md", "board.tex", "versions.json", "index.html"]
     said = done.stdout.splitlines()
     assert said[3] == "β-VAE β = 4    50 (1)"
     assert said[-len(names) :] == [f"board/{name}" for name in names]

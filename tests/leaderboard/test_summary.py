@@ -6,7 +6,15 @@ from dlib_bvae.leaderboard.summary import summaries
 def row(metric, score, place, **more):
     return {
         **{"id": f"{metric}-{score}-{place}", "dataset": "dsprites", "fingerprint": "f" * 16, "num_images": 10},
-        **{"metric": metric, "score": score, "origin": "rendered", "range": [0, 1], "higher_is_better": True},
+        **{
+            "metric": metric,
+            "metric_version": 1,
+            "data_version": 1,
+            "score": score,
+            "origin": "rendered",
+            "range": [0, 1],
+            "higher_is_better": True,
+        },
         **{"headline": True, "default_parameters": True, "metric_parameters": {"num_train": 10_000}, **more},
     }
 
@@ -41,3 +49,15 @@ def test_parameters_that_are_not_the_defaults_are_said_and_data_sets_stand_apart
     first, second = summaries(rows)
     assert (first["fingerprint"], second["fingerprint"]) == ("a" * 16, "f" * 16)
     assert second["columns"][0]["parameters"] == {"num_bins": 5}
+
+
+def test_a_version_that_is_not_today_s_is_said_and_versions_of_a_data_set_stand_apart():
+    rows = [
+        row("dci_lasso", "disentanglement", 1),
+        row("mig", "discrete_mig", 1, data_version=2),
+        row("dci_lasso", "disentanglement", 2, data_version=2, metric_version=2),
+    ]
+    first, second = summaries(rows)
+    assert [each["data_version"] for each in (first, second)] == [1, 2]
+    assert [column["title"] for column in first["columns"]] == ["dci_lasso (version 1)"]
+    assert [column["title"] for column in second["columns"]] == ["MIG", "dci_lasso"]

@@ -45,7 +45,7 @@ function seconds(value) {
 }
 
 const shortly = (fingerprint) => fingerprint.slice(0, 8);
-const dataKey = (each) => `${each.dataset}@${shortly(each.fingerprint)}`;
+const dataKey = (each) => `${each.dataset}@${shortly(each.fingerprint)}${each.data_version > 1 ? `@${each.data_version}` : ""}`;
 
 function grouped(items, key) {
   const groups = new Map();
@@ -67,8 +67,10 @@ for (const [metric, of] of grouped(rows, (row) => row.metric)) {
     parameterNotes.set(`${metric}\n${text}`, said.map(([name, value]) => `${name} = ${typeof value === "string" ? value : JSON.stringify(value)}`).join(", "));
   }
 }
-const fingerprints = new Map([...grouped(rows, (row) => row.dataset)].map(([name, of]) => [name, new Set(of.map((row) => row.fingerprint)).size]));
-const dataName = (each) => (fingerprints.get(each.dataset) > 1 ? `${each.dataset} ${shortly(each.fingerprint)}` : each.dataset);
+// Name → how many of something its rows have.
+const numbersOf = (name, what) => new Map([...grouped(rows, (row) => row[name])].map(([value, of]) => [value, new Set(of.map((row) => row[what])).size]));
+const fingerprints = numbersOf("dataset", "fingerprint"), dataVersions = numbersOf("dataset", "data_version"), metricVersions = numbersOf("metric", "metric_version");
+const dataName = (each) => [each.dataset, dataVersions.get(each.dataset) > 1 ? `version ${each.data_version}` : "", fingerprints.get(each.dataset) > 1 ? shortly(each.fingerprint) : ""].filter(Boolean).join(" ");
 // The board's order, but the metrics of the summary first.
 const firsts = new Map([...new Set(board.summary.flatMap(({ columns }) => columns.map(({ metric }) => metric)))].map((metric, place) => [metric, place]));
 const firstOf = (row) => firsts.get(row.metric) ?? firsts.size;
@@ -77,11 +79,11 @@ const titles = new Map(board.summary.flatMap(({ columns }) => columns.map(({ met
 const settingTexts = (row) => Object.entries(row.settings ?? {}).map(([name, value]) => `${name} = ${typeof value === "string" ? value : JSON.stringify(value)}`);
 
 for (const row of rows) {
-  row.parameterNote = parameterNotes.get(`${row.metric}\n${JSON.stringify(row.metric_parameters)}`);
+  row.parameterNote = [metricVersions.get(row.metric) > 1 ? `version ${row.metric_version}` : "", parameterNotes.get(`${row.metric}\n${JSON.stringify(row.metric_parameters)}`)].filter(Boolean).join(", ");
   row.data = dataKey(row);
   // What one axis of a chart shows: a score under its own name and parameters.
   row.axis = [row.metric, row.score, row.parameterNote].filter(Boolean).join(" · ");
-  row.compared = [row.data, row.num_images, row.metric, JSON.stringify(row.metric_parameters), row.score].join("\n");
+  row.compared = [row.data, row.num_images, row.metric, row.metric_version, JSON.stringify(row.metric_parameters), row.score].join("\n");
 }
 // What a search looks in; made of a row when it is first searched.
 const textOf = (row) => (row.text ??= plainText([row.name, row.model, ...settingTexts(row), row.parameterNote, row.method, row.supervision, row.evidence, row.dataset, row.origin, row.fingerprint,
