@@ -108,7 +108,7 @@ def _labels(record: dict[str, Any]) -> tuple[str, str, str | None]:
 def _one_configuration(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFrame, list[str]]:
     kept = []
     notes = list(others)
-    prints = column(rows, "train_results.fingerprint").astype(str) + rows["data_version"].map(" {}".format)
+    prints = column(rows, "train_results.fingerprint").astype(str) + " " + rows["data_version"].astype(str)
     for (dataset, architecture, model), part in rows.groupby(CELL, sort=True):
         groups = [each for _, each in part.groupby([part["config"], prints[part.index]], sort=True, dropna=False)]
         groups.sort(key=lambda each: (-each["size"].max(), -each["seed"].nunique()))
