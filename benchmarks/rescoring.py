@@ -47,7 +47,9 @@ def main() -> None:
     names = metrics.split(flags.metric) if flags.metric else of_codes()
     for place in flags.runs:
         path = place if place.suffix == ".json" else flags.output / f"{place.name}.json"
-        record = json.loads(path.read_text(encoding="utf-8")) if path == place else keep(place, path.with_suffix(".npy"))
+        record = (
+            json.loads(path.read_text(encoding="utf-8")) if path == place else keep(place, path.with_suffix(".npy"))
+        )
         for name in names:
             before, now = record["metrics"].get(name), scored(name, path, record)
             if before and before["version"] == now["version"] and (found := moved(name, before, now)):
