@@ -62,6 +62,7 @@ def frame(rows: int) -> pd.DataFrame:
                         "train_results.model": f"{method} {model}",
                         "train_results.dataset": dataset,
                         "train_results.fingerprint": DATASETS[dataset],
+                        "data_version": 1,
                         "train_results.seed": seed,
                         "train_results.uuid": f"{model}-{seed}",
                         "train_results.num_parameters": 1_000_000 + model,
@@ -72,6 +73,7 @@ def frame(rows: int) -> pd.DataFrame:
                         "postprocess_results.num_images": 737_280,
                         "evaluation_results.metric": metric,
                         "evaluation_results.score_names": json.dumps(scores),
+                        "metric_version": 1,
                         "metric_parameters": '{"num_train": 10000}',
                         **{f"evaluation_results.{score}": rng.random() for score in scores},
                     }

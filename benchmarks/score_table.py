@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from dlib_bvae.analysis.frame import collect
+from dlib_bvae.analysis.frame import collect, with_versions
 from dlib_bvae.analysis.power import spreads
 from dlib_bvae.leaderboard.board import build
 
@@ -90,7 +90,7 @@ def found(runs: Path) -> dict[str, Any]:
 
 def of_study(scores: dict[str, Any]) -> dict[str, Any]:
     """What the small study's networks on dsprites_rendered tell apart by the same metrics: {score: value, df, seeds}."""
-    known = spreads(pd.read_parquet(STUDY))
+    known = spreads(with_versions(pd.read_parquet(STUDY)))
     known = known[(known["source"] == "training seed") & (known["dataset"] == "dsprites_rendered")]
     found = {}
     for name, models in scores.items():

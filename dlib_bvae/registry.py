@@ -6,11 +6,16 @@ And the decorator of what gin configures, which declares the parameters that do 
 from __future__ import annotations
 
 import importlib
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any, TypeVar
 
 from dlib_bvae.errors import UnknownName, UserError, unknown, warn_once
+
+FIRST = "as first released"  # version 1 of everything
+_DATED = re.compile(r"\d{4}-\d\d-\d\d: \S")
 
 
 class Registry:
@@ -71,6 +76,26 @@ class Registry:
         if name in self._hints:
             raise UnknownName(f"no {self.kind} is called {name!r}; {self._hints[name]}")
         raise unknown(self.kind, name, self.names())
+
+    def versions(self, name: str) -> dict[int, str]:
+        """{version: what changed with it} of the entry `name`, 1, 2, …, of which the last is today's.
+
+        Its module says VERSIONS = {name: {2: "2026-11-30: what changed"}}, a line a version; 1 is FIRST unless it says so too.
+        Raises UnknownName, and UserError where a version is left out or a line has no date.
+        """
+        name = self.canonical(name)
+        said = getattr(sys.modules[self.get(name).__module__], "VERSIONS", {}).get(name, {})
+        found: dict[int, str] = {1: FIRST, **said}
+        if [*found] != [*range(1, 1 + len(found))] or not all(_DATED.match(line) for line in said.values()):
+            raise UserError(
+                f'VERSIONS of the {self.kind} {name} must be {{2: "2026-11-30: what changed", 3: …}}, a dated line for each '
+                f"version in their order; got {said!r}"
+            )
+        return found
+
+    def version(self, name: str) -> int:
+        """The version of the entry `name` today; 1 where its module says none. Raises as versions."""
+        return max(self.versions(name))
 
     def import_all(self) -> list[str]:
         """Imports every entry, so that gin knows them all; returns the names of those that could be.

@@ -11,7 +11,7 @@ import pytest
 from dlib_bvae import errors
 from dlib_bvae.config import configuration
 from dlib_bvae.errors import UnknownName, UserError, unknown
-from dlib_bvae.registry import Registry
+from dlib_bvae.registry import FIRST, Registry
 
 GROUPS = ("dlib_bvae.datasets", "dlib_bvae.metrics", "dlib_bvae.objectives")
 OWN = {"ordered": "collections:OrderedDict", "counter": "collections:Counter"}
@@ -182,3 +182,22 @@ def test_no_two_registries_give_gin_the_same_name():
     }
     names = [name for registry in registries.values() for name in registry.names()]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("said", [{}, {1: "2026-01-02: first"}, {2: "2026-01-02: other bins", 3: "2026-02-03: more"}])
+def test_versions_are_those_that_the_module_says_from_one(plugged, monkeypatch, said):
+    monkeypatch.setattr(collections, "VERSIONS", {"counter": said}, raising=False)
+    assert plugged().versions("counter") == {1: FIRST, **said}
+    assert plugged().version("counter") == max([1, *said])
+    assert plugged(("more", "collections:deque")).versions("more") == {1: FIRST}
+
+
+@pytest.mark.parametrize(
+    "said", [{3: "2026-01-02: skips one"}, {2: "no date"}, {2: "2026-01-02: "}, {0: "2026-01-02: x"}]
+)
+def test_versions_without_a_date_or_with_one_left_out_are_refused(plugged, monkeypatch, said):
+    monkeypatch.setattr(collections, "VERSIONS", {"counter": said}, raising=False)
+    with pytest.raises(
+        UserError, match=r"^VERSIONS of the thing counter must be \{2: .* a dated line for each version"
+    ):
+        plugged().versions("counter")

@@ -13,6 +13,7 @@ from dlib_bvae.analysis.cells import (
     references,
 )
 from dlib_bvae.analysis.chance import above_chance, adjusted_random
+from dlib_bvae.analysis.frame import with_versions
 from dlib_bvae.analysis.intervals import (
     improvement,
     mean_intervals,
@@ -61,4 +62,5 @@ __all__ = [
     "spreads",
     "trimmed",
     "variance_shares",
+    "with_versions",
 ]

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST_RUNS = 3  # two runs always agree or disagree wholly
-_OF_RUN = ["dataset", "fingerprint", "num_images"]
+_IMAGES = ["dataset", "fingerprint", "data_version"]
+_OF_RUN = [*_IMAGES, "num_images"]
 PAIRS = [*_OF_RUN, "first", "second", "spearman", "kendall", "runs", "within", "within_df"]
 TRANSFER = ["score", "first", "second", "spearman", "kendall", "methods"]
 
@@ -69,23 +70,23 @@ def across_datasets(frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    matrix = score_matrix(frame, "model").groupby(level=["dataset", "fingerprint", "model"]).mean()
-    parts = {place: part.droplevel([0, 1]) for place, part in matrix.groupby(level=[0, 1])}
+    matrix = score_matrix(frame, "model").groupby(level=[*_IMAGES, "model"]).mean()
+    parts = {place: part.droplevel(_IMAGES) for place, part in matrix.groupby(level=_IMAGES)}
     rows = []
     for (first, one), (second, other) in itertools.combinations(parts.items(), 2):
         for label in matrix.columns:
             both = pd.concat([one[label], other[label]], axis=1, join="inner").dropna().to_numpy(np.float64)
             if len(both):
-                rows.append([label, " ".join(first), " ".join(second), *correlations(*both.T), len(both)])
+                rows.append([label, _place(first), _place(second), *correlations(*both.T), len(both)])
     return pd.DataFrame(rows, columns=TRANSFER)
 
 
 def score_matrix(frame: pd.DataFrame, unit: str = "run") -> pd.DataFrame:
     """A row for each run (unit "run") or seed of a model ("model") that is no reference, a column for each score.
 
-    Levels of the index: dataset, fingerprint, num_images, representation, config, seed and the unit. A label is
-    "metric.score", with the parameters in which the metric was scored differently behind it in brackets. Runs of equal codes,
-    whatever they are called, are one row.
+    Levels of the index: dataset, fingerprint, data_version, num_images, representation, config, seed and the unit. A label is
+    "metric.score", with the version and the parameters in which the metric was scored differently behind it in brackets. Runs
+    of equal codes, whatever they are called, are one row.
     """
     import pandas as pd
 
@@ -95,14 +96,10 @@ def score_matrix(frame: pd.DataFrame, unit: str = "run") -> pd.DataFrame:
         return pd.DataFrame(index=pd.MultiIndex.from_arrays([[] for _ in levels], names=levels))
     values = per_run(competing, across=True)
     values = (values if unit == "run" else per_seed(values)).astype(float).rename("value").reset_index()
-    varying = varying_parameters(
-        values[["metric", "metric_parameters"]].drop_duplicates().itertuples(index=False, name=None)
-    )
+    scored = list(values[["metric", "metric_version", "metric_parameters"]].itertuples(index=False, name=None))
+    varying = varying_parameters({*scored})
     values["label"] = [
-        _label(metric, score, varying[metric, parameters])
-        for metric, parameters, score in zip(
-            values["metric"], values["metric_parameters"], values["score"], strict=True
-        )
+        _label(each[0], score, varying[each]) for each, score in zip(scored, values["score"], strict=True)
     ]
     return values.pivot_table(index=levels, columns="label", values="value", aggfunc="mean").rename_axis(columns=None)
 
@@ -148,6 +145,11 @@ def clustered(correlation: np.ndarray) -> list[int]:
     np.fill_diagonal(apart, 0)
     tree = hierarchy.linkage(squareform(np.maximum(apart, 0), checks=False), "average", optimal_ordering=True)
     return hierarchy.leaves_list(tree).tolist()
+
+
+def _place(images: tuple[str, str, int]) -> str:
+    dataset, fingerprint, version = images
+    return f"{dataset} {fingerprint}" if version == 1 else f"{dataset} {fingerprint} version {version}"
 
 
 def _label(metric: str, score: str, parameters: str) -> str:

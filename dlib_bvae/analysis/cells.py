@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 REFERENCES = ("random_encoder", "oracle")  # the ends of what is normalised
 NOT_COMPETING = (*REFERENCES, "noise", "constant_codes")  # methods that say how far a score goes
 # What must be equal for two rows to be compared, and their budget; methods, configurations and representations compete.
-BOARD = ["dataset", "fingerprint", "num_images", "metric", "metric_parameters", "score"]
+BOARD = [
+    "dataset",
+    "fingerprint",
+    "data_version",
+    "num_images",
+    "metric",
+    "metric_version",
+    "metric_parameters",
+    "score",
+]
 STATISTICS = (
     *("mean", "std", "median", "iqm", "low", "high", "interval", "seeds"),
     *("rank_low", "rank_high", "tied", "rank_of", "rank_sd", "rank_df", "unranked", "normalised"),
@@ -39,7 +48,8 @@ CLAIMED = "claimed"
 REFERENCE = "reference"  # why a reference row has no rank
 EARLIER = "before the end of training"
 FEW_SEEDS = f"fewer than {LEAST_SEEDS} seeds"
-MODEL = ["model", BUDGET, "representation", "metric", "metric_parameters", "score"]
+MODEL = ["model", BUDGET, "representation", "metric", "metric_version", "metric_parameters", "score"]
+_IMAGES = ["dataset", "fingerprint", "data_version"]
 OVER_DATASETS = [*MODEL, "value", "low", "high", "datasets", "runs"]
 
 
@@ -331,7 +341,7 @@ def normalised_runs(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     if frame.empty:
-        return pd.DataFrame(columns=[*MODEL, "dataset", "fingerprint", "seed", "value"])
+        return pd.DataFrame(columns=[*MODEL, *_IMAGES, "seed", "value"])
     runs = per_seed(per_run(frame)).astype(float).rename("value").reset_index().merge(references(frame), on=BOARD)
     zero, one = (runs[name].to_numpy(np.float64) for name in REFERENCES)
     span = np.where(one != zero, one - zero, np.nan)
@@ -344,14 +354,14 @@ def normalised_runs(frame: pd.DataFrame) -> pd.DataFrame:
 def over_datasets(frame: pd.DataFrame, statistic: str = "iqm", seed: int = 0, reps: int = REPS) -> pd.DataFrame:
     """`pooled` normalised scores of each model name and budget over the data sets it was scored on; columns as in OVER_DATASETS.
 
-    Strata are data set and fingerprint; configurations of one name on one data set are runs alike. `datasets` names the
+    Strata are data set, fingerprint and version; configurations of one name on one data set are runs alike. `datasets` names the
     sets, separated by ", ": only rows with the same ones can be compared.
     """
     import pandas as pd
 
     rows = []
     for place, part in normalised_runs(frame).groupby(MODEL, dropna=False):
-        strata = {name: each["value"].to_numpy() for name, each in part.groupby(["dataset", "fingerprint"])}
+        strata = {name: each["value"].to_numpy() for name, each in part.groupby(_IMAGES)}
         found = pooled(list(strata.values()), statistic, seed, reps)
-        rows.append([*place, *found, ", ".join(dataset for dataset, _ in strata), len(part)])
+        rows.append([*place, *found, ", ".join(dataset for dataset, *_ in strata), len(part)])
     return pd.DataFrame(rows, columns=OVER_DATASETS)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 EQUAL = "equal_codes"  # the column of `notes` that says which
 SET = "set_of_codes"  # the column of `notes` that is the same for rows with the same codes
-_IMAGES = [KEYS[name] for name in ("dataset", "fingerprint", "num_images")]
+_IMAGES = [KEYS[name] for name in ("dataset", "fingerprint", "data_version", "num_images")]
 _NAMES = [KEYS[name] for name in ("model", "config", "representation")]
-_METRIC = [KEYS[name] for name in ("metric", "metric_parameters")]
+_METRIC = [KEYS[name] for name in ("metric", "metric_version", "metric_parameters")]
 _MOST_LISTED = 5  # seeds or names in a note
 
 

@@ -31,11 +31,14 @@ KEYS = {
     "config": "config",
     "dataset": "train_results.dataset",
     "fingerprint": "train_results.fingerprint",
+    "data_version": "data_version",
     "representation": "postprocess_results.representation",
     "num_images": "postprocess_results.num_images",
     "metric": "evaluation_results.metric",
+    "metric_version": "metric_version",
     "metric_parameters": "metric_parameters",
 }
+VERSIONS = ("data_version", "metric_version")  # those of KEYS that tables of before they were recorded lack
 SEED = "train_results.seed"
 RUN = "train_results.uuid"
 ORIGIN = "train_results.origin"  # of the images; results of earlier versions lack it
@@ -53,11 +56,12 @@ _UNTRAINED = {
     "train_results.dataset": "postprocess_results.dataset",
     "train_results.fingerprint": "postprocess_results.fingerprint",
     ORIGIN: "postprocess_results.origin",
+    "train_results.data_version": "postprocess_results.data_version",
     SEED: "postprocess_results.training_seed",
     RUN: "postprocess_results.uuid",
 }
 _SUBMITTED = "submission_results.supervision"
-_DERIVED = ("config", "metric_parameters")
+_DERIVED = ("config", "metric_parameters", *VERSIONS)
 _REQUIRED = [name for name in (*KEYS.values(), SEED, RUN, SCORE_NAMES) if name not in _DERIVED]
 _SEEDS = "_identity.seeds"  # which parameters of a stage are seeds
 # What must be text or a number where it is there: tables and pages count with it.
@@ -73,9 +77,14 @@ _NUMBERS = [f"train_results.{name}" for name in ("num_parameters", "elapsed_time
 STEP = "postprocess_results.step"  # of training that codes are of; missing for those at its end
 METRIC_SEED = "evaluation_results.random_seed"
 REPEATED_SEEDS = "evaluation_results.repeats.seeds"
-_WHOLE = (SEED, KEYS["num_images"], STEP, METRIC_SEED)
+_WHOLE = (SEED, KEYS["num_images"], STEP, METRIC_SEED, *VERSIONS)
 _LISTS = ("submission_results.exact_factors", "train_identity.seeds", "evaluation_identity.seeds", SCORE_NAMES)
 _CONFIG, _PARAMETERS = "train_config.", "evaluation_results.metric_parameters."
+# Where results say their versions, the former place of a metric's last; where none does it is 1.
+_RECORDED_VERSIONS = {
+    "data_version": ("train_results.data_version",),
+    "metric_version": ("evaluation_results.metric_version", f"{_PARAMETERS}definition"),
+}
 _EVALUATION = "results/aggregate/evaluation.json"
 _OF_A_STAGE = ("aggregate", "gin", "json")
 _LARGEST = 1e150
@@ -85,9 +94,10 @@ _MOST_SHOWN = 100  # characters of a wrong value in a message
 def collect(root: Path, check: Callable[[str], object] | None = None) -> tuple[pd.DataFrame, list[str]]:
     """Every finished evaluation below `root`: (one row an evaluation with all its entries, what was left out and why).
 
-    Added columns: `path` (of the evaluation's directory, from `root`), `config` (see `config_hash`) and
-    `metric_parameters` (JSON text, without seeds); where there are submissions (see leaderboard.submissions.verify), `evidence`
-    and `supervision`, missing for runs trained here. A list, or any value in a column of mixed types, is its JSON text.
+    Added columns: `path` (of the evaluation's directory, from `root`), `config` (see `config_hash`), `data_version`,
+    `metric_version` (1 in results of before they were recorded) and `metric_parameters` (JSON text, without seeds); where there
+    are submissions (see leaderboard.submissions.verify), `evidence` and `supervision`, missing for runs trained here. A list, or
+    any value in a column of mixed types, is its JSON text.
 
     check: is called with the path of each evaluation; one for which it raises UserError is left out.
     """
@@ -97,6 +107,28 @@ def collect(root: Path, check: Callable[[str], object] | None = None) -> tuple[p
     with _no_cycles_sought():
         columns = _columns(root, directories, problems, check)
     return pd.DataFrame(columns.arrays()), problems
+
+
+def with_versions(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame of `collect` that was kept as a table before versions were recorded, with the columns VERSIONS.
+
+    A metric's version stood among its parameters, as definition. A frame that has the columns is returned as it is.
+    """
+    import pandas as pd
+
+    if not {*VERSIONS} - {*frame.columns}:
+        return frame
+    found = {}
+    for name, places in _RECORDED_VERSIONS.items():
+        known = frame.reindex(columns=[name, *places]).apply(pd.to_numeric)
+        found[name] = known.bfill(axis=1).iloc[:, 0].fillna(1).astype("Int64")
+    texts = {text: _without_definition(text) for text in frame["metric_parameters"].unique()}
+    return frame.assign(**found, metric_parameters=frame["metric_parameters"].map(texts))
+
+
+def _without_definition(parameters: str) -> str:
+    known = json.loads(parameters)
+    return without_seeds({name: known[name] for name in known if name != "definition"}, ())
 
 
 def collect_some(root: Path, use: str, check: Callable[[str], object] | None = None) -> pd.DataFrame:
@@ -227,6 +259,8 @@ def _row(directory: Path, path: Path) -> dict[str, Any]:
     lacking = [name for name in _REQUIRED if row.get(name) is None]
     if lacking:
         raise UserError(f"{path}: it lacks {', '.join(lacking)}, so it cannot be compared with others")
+    row |= {name: _first(row, places) for name, places in _RECORDED_VERSIONS.items()}
+    row.pop(f"{_PARAMETERS}definition", None)
     _check_kinds(path, row)
     _check_scores(path, row)
     if _SUBMITTED in row:
@@ -235,6 +269,10 @@ def _row(directory: Path, path: Path) -> dict[str, Any]:
             raise UserError(f"{path}: the evidence must be one of {', '.join(EVIDENCE)}, not {row['evidence']!r}")
         row["supervision"] = row[_SUBMITTED]
     return row
+
+
+def _first(row: Mapping[str, Any], places: Iterable[str]) -> Any:
+    return next((row[place] for place in places if row.get(place) is not None), 1)
 
 
 @functools.cache

@@ -64,15 +64,17 @@ def columns_of(names: Mapping[Key, Named], dataset: str | None = None) -> list[s
     return [*(name for name in first if name in every), *sorted(every - first.keys())]
 
 
-def varying_parameters(pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """(Metric, parameters as JSON) → those of them in which the metric was scored differently, as text."""
-    found: dict[tuple[str, str], str] = {}
-    pairs = list(pairs)
-    for metric, text in pairs:
+def varying_parameters(scored: Iterable[tuple[str, int, str]]) -> dict[tuple[str, int, str], str]:
+    """(Metric, its version, parameters as JSON) → the version and those of them in which the metric was scored differently."""
+    found: dict[tuple[str, int, str], str] = {}
+    scored = list(scored)
+    for metric, version, text in scored:
         these = json.loads(text)
-        others = [json.loads(other) for name, other in pairs if name == metric]
+        others = [json.loads(other) for name, _, other in scored if name == metric]
         keys = sorted({key for other in others for key in {*these, *other} if other.get(key) != these.get(key)})
-        found[metric, text] = ", ".join(f"{key}={these[key]}" for key in keys if key in these)
+        several = any(name == metric and number != version for name, number, _ in scored)
+        said = [f"version {version}"] if several else []
+        found[metric, version, text] = ", ".join([*said, *(f"{key}={these[key]}" for key in keys if key in these)])
     return found
 
 

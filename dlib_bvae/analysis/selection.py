@@ -58,7 +58,7 @@ RULES = {
     "udr": Rule(False, ("udr", "udr"), _chosen),
 }
 OVER = {"seeds": ["model", "config", "representation"], "configurations": ["method", "representation"]}
-_RUN = ["dataset", "fingerprint", "num_images", "run", "representation"]
+_RUN = ["dataset", "fingerprint", "data_version", "num_images", "run", "representation"]
 
 
 def select(rule: str, scores: np.ndarray, higher: bool = True, by: np.ndarray | None = None) -> float:
@@ -124,9 +124,9 @@ def _under_each_rule(
 
 
 def _of_runs(runs: pd.DataFrame, metric: str, score: str) -> list[pd.Series]:
-    """That score of the runs and representations, a series for each set of parameters."""
+    """That score of the runs and representations, a series for each version and set of parameters."""
     rows = runs[(runs["metric"] == metric) & (runs["score"] == score)]
-    return [part.set_index(_RUN)["value"] for _, part in rows.groupby("metric_parameters")]
+    return [part.set_index(_RUN)["value"] for _, part in rows.groupby(["metric_version", "metric_parameters"])]
 
 
 def _covering(series: list[pd.Series], part: pd.DataFrame) -> np.ndarray | None:

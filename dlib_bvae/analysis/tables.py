@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dlib_bvae.analysis.equal_codes import counted_once, say_equal
-from dlib_bvae.analysis.frame import KEYS, NULL, RUN, SCORE_NAMES, SEED, collect_some, null_columns, rows_of_scores
+from dlib_bvae.analysis.frame import (
+    KEYS,
+    NULL,
+    RUN,
+    SCORE_NAMES,
+    SEED,
+    VERSIONS,
+    collect_some,
+    null_columns,
+    rows_of_scores,
+)
 from dlib_bvae.analysis.names import columns_of, named, reading_order, settings_table, varying_parameters
 from dlib_bvae.analysis.printed import Table, latex, markdown, terminal
 from dlib_bvae.artifacts.outputs import Content, check_outputs, write_outputs
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
 Reduced = TypeVar("Reduced", bound="pd.Series | pd.DataFrame")
 
 GROUP = [*KEYS, "score"]
+GROUP_BEFORE = [name for name in GROUP if name not in VERSIONS]  # of tables of before versions were recorded
 COLUMNS = [*GROUP, "mean", "std", "median", "min", "max", "seeds", "runs", *NULL]
 
 FILES = ("results.csv", "results.parquet", "results.md", "results.tex", "runs.csv", "runs.parquet")
@@ -36,10 +47,10 @@ _NAMED = ["dataset", "model", "config"]  # what has a name (see names.named)
 # Columns shown to people always, and those shown only where rows would look the same without them.
 _NAMED_BY = ["name", "dataset", "metric", "score"]
 _ORDER = ["dataset", "metric", "score", "name"]
-_IF_NEEDED = ["metric_parameters", "representation", "fingerprint", "num_images"]
+_IF_NEEDED = ["metric_parameters", "representation", "fingerprint", "data_version", "num_images"]
 _HEADS = ["configuration", "data set", "metric", "score", "mean ± std", "seeds"]
 _ESSENTIAL = 4  # of these, but for the data set, shown however narrow a terminal is
-_TITLES = {"metric_parameters": "parameters", "num_images": "images"}
+_TITLES = {"metric_parameters": "parameters", "data_version": "data version", "num_images": "images"}
 _LATEX_HEAD = "% Main scores at default parameters:"
 _EARLIER_HEAD = "| model | dataset | representation | metric | score |"
 _ALWAYS = ["model", "dataset", "representation", "metric", "score"]
@@ -253,8 +264,9 @@ def of_earlier_version(path: Path) -> bool:
     if path.suffix == ".tex":
         return first_line(path).startswith(_LATEX_HEAD)
     if path.stem == "runs":
-        return has_columns(path, ["path", *KEYS.values(), SEED, RUN, SCORE_NAMES])
-    return has_columns(path, [*GROUP, "mean", "std", "seeds", "runs"])
+        known = [column for name, column in KEYS.items() if name not in VERSIONS]
+        return has_columns(path, ["path", *known, SEED, RUN, SCORE_NAMES])
+    return has_columns(path, [*GROUP_BEFORE, "mean", "std", "seeds", "runs"])
 
 
 def has_columns(path: Path, names: Sequence[str]) -> bool:
@@ -285,15 +297,25 @@ def _latex(table: pd.DataFrame) -> str:
 
 
 def _first_looked_at(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of main scores at default parameters; of a metric that has no such row on a data set, as good as there are."""
-    rows = table.assign(
-        _main=[is_main(*pair) for pair in table[["metric", "score"]].itertuples(index=False, name=None)],
-        _default=_by_default(table),
+    """The rows of main scores at default parameters and of the newest versions that there are.
+
+    Of a metric that has no such row on a data set, as good as there are.
+    """
+    rows = table[_newest(table, "dataset", "data_version")]
+    rows = rows[_newest(rows, ["dataset", "metric"], "metric_version")]
+    rows = rows.assign(
+        _main=[is_main(*pair) for pair in rows[["metric", "score"]].itertuples(index=False, name=None)],
+        _default=_by_default(rows),
     )
     for kind in ("_main", "_default"):
         some = rows.groupby(["dataset", "metric"])[kind].transform("any").astype(bool)
         rows = rows[rows[kind] | ~some]
     return rows.drop(columns=["_main", "_default"])
+
+
+def _newest(table: pd.DataFrame, of: str | list[str], version: str) -> pd.Series:
+    """Which rows have the largest version of those with equal `of`."""
+    return table[version] == table.groupby(of)[version].transform("max")
 
 
 def _by_default(table: pd.DataFrame) -> list[bool]:
@@ -307,6 +329,10 @@ def _readable(rows: pd.DataFrame, table: pd.DataFrame, settings: bool = True) ->
     """Rows of a `table` for people: what they are, mean ± std in one column, and the keys that somebody needs to read."""
     order = [(*place, reading_order(name)) for *place, name in rows[_ORDER].itertuples(index=False, name=None)]
     rows = rows.iloc[sorted(range(len(rows)), key=order.__getitem__)]
+    scored = ["metric", "metric_version", "metric_parameters"]
+    parameters = varying_parameters(table[scored].drop_duplicates().itertuples(index=False, name=None))
+    said = [parameters[each] for each in rows[scored].itertuples(index=False, name=None)]
+    rows = rows.assign(metric_parameters=said)
     names: list[str] = []
     for name in _IF_NEEDED:
         if rows.duplicated(subset=[*_NAMED_BY, *names]).any() and rows[name].nunique() > 1:
@@ -314,14 +340,10 @@ def _readable(rows: pd.DataFrame, table: pd.DataFrame, settings: bool = True) ->
     between = slice(len(GROUP) + 1, list(rows).index("mean"))
     differing = [str(each) for each in rows.columns[between] if settings and rows[each].notna().any()]
     judged = ["above chance"] if _ABOVE in rows and rows[_ABOVE].notna().any() else []
-    parameters = varying_parameters(
-        table[["metric", "metric_parameters"]].drop_duplicates().itertuples(index=False, name=None)
-    )
     found = []
     for record in rows.to_dict("records"):
         deviation = f" ± {record['std']:.2g}" if record["seeds"] > 1 else ""
         row = [*(str(record[name]) for name in _NAMED_BY), f"{record['mean']:.4g}{deviation}", str(record["seeds"])]
-        record["metric_parameters"] = parameters[record["metric"], record["metric_parameters"]]
         row += [str(record[name])[: 10 if name == "fingerprint" else None] for name in names]
         row += [_CHANCE.get(record[_ABOVE], "")] if judged else []
         found.append([*row, *(_setting(record[name]) for name in differing)])

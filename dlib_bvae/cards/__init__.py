@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import gin
@@ -62,6 +62,12 @@ def parameters(name: str, function: Any, given: Sequence[str] = ()) -> str:
     text_of = lambda parameter: plain(help_of[parameter].text) if parameter in help_of else ""
     rows = [(f"`{name}.{each.name}`", value_text(each.default), text_of(each.name)) for each in kept]
     return table(("parameter", "default", "what it is"), rows)
+
+
+def changes(versions: Mapping[int, str]) -> str:
+    """What changed with each version (see Registry.versions), as a table; "" where there is one version only."""
+    rows = [(str(each), plain(text)) for each, text in versions.items() if each > 1]
+    return table(("version", "what changed"), rows) if rows else ""
 
 
 def sections(title: str, *parts: tuple[str, str]) -> str:

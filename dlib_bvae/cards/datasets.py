@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from dlib_bvae.cards import code, description, papers, parameters, sections, table
+from dlib_bvae.cards import changes, code, description, papers, parameters, sections, table
 from dlib_bvae.datasets import DATASETS, DERIVED, FactorDataset, ImageData
 from dlib_bvae.datasets.catalogue import open_set
 from dlib_bvae.datasets.ground_truth import CONTINUOUS, CYCLIC
@@ -75,12 +75,14 @@ def card(name: str, data: ImageData | None, gin_files: Path, cited: list[str]) -
         for path in sorted((gin_files / "datasets").glob("*.gin"))
         if f'dataset.name = "{name}"' in path.read_text(encoding="utf-8").splitlines()
     ]
+    known = DATASETS.versions(name)
     load = f'from dlib_bvae import datasets\n\ndata = datasets.load("{name}")\nimages = data.images_at([0, 1, 2])'
     example = code("\n".join(commands)) if commands else ""
     return sections(
         f"`{name}`",
         ("", description(_function(name))),
-        ("Facts", table(("", ""), _facts(data)) if data is not None else ""),
+        ("Facts", table(("", ""), [*_facts(data), ("version", str(max(known)))])),
+        ("Versions", changes(known)),
         ("Parameters", _parameters(name)),
         ("Example", "\n".join(filter(None, (example, code(load, "python") if data is not None else "")))),
         ("BibTeX", code("\n".join(cited), "bibtex") if cited else ""),
@@ -107,7 +109,9 @@ def _parameters(name: str) -> str:
     return parameters(name, _function(name), _UNSHOWN) if shown else ""
 
 
-def _facts(data: ImageData) -> list[tuple[str, str]]:
+def _facts(data: ImageData | None) -> list[tuple[str, str]]:
+    if data is None:
+        return []
     shape = "×".join(map(str, data.observation_shape))
     facts = [
         ("images", f"{data.num_images:,}"),

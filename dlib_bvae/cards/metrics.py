@@ -6,13 +6,14 @@ import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from dlib_bvae.cards import code, description, papers, parameters, sections, table, value_text
+from dlib_bvae.cards import changes, code, description, papers, parameters, sections, table, value_text
 from dlib_bvae.metrics import METRICS, OF_IMAGES, PAGES, caution, run_sets, validity
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 from dlib_bvae.metrics.score_info import HIGH, UNJUDGED, About, Score, said_by
-from dlib_bvae.registry import Registry
+from dlib_bvae.registry import FIRST, Registry
 
 HEAD = ("name", "what it measures", "range", "better", "parameters", "cost", "paper")
 GRIDS = {"dsprites": "dSprites", "shapes3d": "Shapes3D", "cars3d": "Cars3D"}
@@ -32,6 +33,7 @@ class Metric(NamedTuple):
     about: About
     scores: Mapping[str, Score]
     costly: bool = False
+    versions: Mapping[int, str] = MappingProxyType({1: FIRST})
 
     @property
     def cost(self) -> str:
@@ -52,6 +54,7 @@ def all_metrics() -> list[Metric]:
             said_by(registry, name, "ABOUT", {})[name],
             said_by(registry, name, "SCORES", {}),
             said_by(registry, name, "COSTS", {}).get(name) == HIGH,
+            registry.versions(name),
         )
         for registry, kind, name in every
     ]
@@ -109,12 +112,14 @@ def card(metric: Metric, cited: list[str], noise: Noise) -> str:
     about = metric.about
     first = f"{about.measures[0].upper()}{about.measures[1:]}."
     facts = [("paper", about.paper), ("cost on cached codes of dSprites", metric.cost), ("takes", _takes(metric))]
+    facts += [("version", str(max(metric.versions)))]
     return sections(
         f"`{metric.name}`",
         ("", f"{first}\n\n" + table(("", ""), facts)),
         ("Scores", _scores(metric, noise)),
         ("Parameters", parameters(metric.name, metric.function, _GIVEN)),
         ("Definition", description(metric.function)),
+        ("Versions", changes(metric.versions)),
         ("Known defects", about.defects),
         ("When it misleads", _misleads(metric)),
         ("Example", _example(metric)),

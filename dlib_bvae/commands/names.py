@@ -104,7 +104,7 @@ def _parameters(name: str, others: Sequence[str] = ()) -> Iterator[str]:
 def _data_sets() -> Iterator[tuple[str, str]]:
     from dlib_bvae.datasets import DATASETS
 
-    return _described(DATASETS.names(), DATASETS.get)
+    return _with_version(_described(DATASETS.names(), DATASETS.get), DATASETS.version)
 
 
 def _described(found: list[str], get: Callable[[str], object]) -> Iterator[tuple[str, str]]:
@@ -113,6 +113,15 @@ def _described(found: list[str], get: Callable[[str], object]) -> Iterator[tuple
 
     for name in found:
         yield name, gin_names.first_sentence((getattr(get(name), "__doc__", "") or "").removeprefix(f"{name}: "))
+
+
+def _with_version(found: Iterable[tuple[str, str]], version: Callable[[str], int]) -> Iterator[tuple[str, str]]:
+    """Each name with its line and its version; of a plug-in that cannot be imported with its line only."""
+    for name, text in found:
+        try:
+            yield name, f"{text} · version {version(name)}"
+        except UserError:
+            yield name, text
 
 
 def _of_source(found: list[str]) -> Iterator[tuple[str, str]]:
@@ -132,10 +141,10 @@ def _methods() -> Iterator[tuple[str, str]]:
 
 
 def _metrics() -> Iterator[tuple[str, str]]:
-    from dlib_bvae.metrics import METRICS
+    from dlib_bvae.metrics import METRICS, version
     from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
-    return _of_source([*METRICS.names(), *RUN_SET_METRICS.names()])
+    return _with_version(_of_source([*METRICS.names(), *RUN_SET_METRICS.names()]), version)
 
 
 def _architectures() -> Iterator[tuple[str, str]]:

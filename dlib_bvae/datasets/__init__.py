@@ -32,6 +32,8 @@ __all__ = [
     "as_dataset",
     "as_factor_dataset",
     "names",
+    "recorded",
+    "version_of",
 ]
 
 # What a data set may be given as: its name, itself, or an object of disentanglement_lib's duck type.
@@ -93,6 +95,26 @@ DATASETS = Registry(
 def names() -> list[str]:
     """The names that load() knows."""
     return DATASETS.names()
+
+
+def version_of(data: ImageData) -> int:
+    """The version of a data set, from 1: that of its name in the registry (Registry.versions), 1 where it has none.
+
+    That of a derived set rises with each step of what it does and of the set that it is derived from.
+    """
+    name, inner = data.name.partition("(")[0], getattr(data, "data", None)
+    own = DATASETS.version(name) if name in DATASETS else 1
+    return own + version_of(inner) - 1 if isinstance(inner, ImageData) else own
+
+
+def recorded(data: ImageData) -> dict[str, str | int]:
+    """What results say of their images: "dataset", "fingerprint", "data_version" and "origin"."""
+    return {
+        "dataset": data.name,
+        "fingerprint": data.fingerprint,
+        "data_version": version_of(data),
+        "origin": data.origin,
+    }
 
 
 @configurable("dataset")

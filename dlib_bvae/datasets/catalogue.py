@@ -116,6 +116,8 @@ def info(name: str, data_dir: Path | None = None) -> None:
     if cache is not None:
         lines["cache"] = f"{cache} ({_size(cache) if cache.exists() else 'not written yet'})"
     known = not isinstance(data, OfficialData) or data.verified or data.cache_path.exists()
+    versions = DATASETS.versions(name)
+    lines["version"] = f"{max(versions)}, {versions[max(versions)]}"
     lines["fingerprint"] = data.fingerprint if known else "of the pixels, when they are read"
     width = max(map(len, lines))
     print("\n".join(f"{key:{width}}  {value}" for key, value in lines.items()))

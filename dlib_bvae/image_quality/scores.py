@@ -28,7 +28,12 @@ SCORES = {
     **{f"{kind}_*": Score(0.0, 1.0, True, null=None) for kind in ("precision", "recall", "coverage")},
     "density_*": Score(0.0, None, True, null=None),
 }
-DEFINITIONS = {"image_quality": 2}
+VERSIONS = {
+    "image_quality": {
+        2: "2026-11-30: the kernel distance of reconstructions is to those of other images, in subsets of at "
+        "most half of them; …_std is missing where it would be rounding",
+    },
+}
 SAMPLING = Sampling(images=("num_images", "subset_size", "infinity_smallest"), fits=("subsets",))
 ABOUT = {
     "image_quality": About(

@@ -12,7 +12,8 @@ from dlib_bvae.artifacts.outputs import check_outputs, write_outputs
 from dlib_bvae.errors import UserError
 
 PAGE = "index.html"
-_FILES = ("board.json", "board.csv", "board.parquet", "board.md", "board.tex", PAGE)
+VERSIONS_FILE = "versions.json"
+_FILES = ("board.json", "board.csv", "board.parquet", "board.md", "board.tex", VERSIONS_FILE, PAGE)
 _FLAG = "--output"
 
 
@@ -27,6 +28,7 @@ def run(results: Path, output: Path, show: Callable[[str], object] | None = None
     from dlib_bvae.leaderboard import figures, tables
     from dlib_bvae.leaderboard.board import build, main_part
     from dlib_bvae.leaderboard.page import page
+    from dlib_bvae.leaderboard.provenance import versions
     from dlib_bvae.leaderboard.settings import Behind
 
     if not results.is_dir():
@@ -45,6 +47,7 @@ def run(results: Path, output: Path, show: Callable[[str], object] | None = None
     written: dict[str, str | bytes] = {
         "board.json": json.dumps(main, ensure_ascii=False, allow_nan=False, indent=1) + "\n",
         **tables.files(board),
+        VERSIONS_FILE: json.dumps(versions(board["rows"]), ensure_ascii=False, indent=1) + "\n",
         PAGE: page(main, output),
         **drawn,
     }

@@ -17,7 +17,7 @@ from dlib_bvae.metrics.headline import is_default, is_main, order_of
 if TYPE_CHECKING:
     import pandas as pd
 
-_DATA_SET = ("dataset", "fingerprint")
+_DATA_SET = ("dataset", "fingerprint", "data_version")
 _SQUARE = ("spearman", "kendall", "runs", "within", "within_df")
 Row = Mapping[str, Any]
 
@@ -26,8 +26,8 @@ def mark_headlines(rows: Sequence[dict[str, Any]]) -> None:
     """Adds to the `rows` of a board "main" and "default_parameters" (see metrics.headline), and "headline".
 
     headline: summaries and charts show the row. Of each data set these are the main scores, each metric with one set of
-    parameters: its defaults, or, where it has no row with them, those of most rows; and the number of images that most rows were
-    scored on. Rows of exported steps are none of them.
+    parameters: its defaults, or, where it has no row with them, those of most rows; of its newest version that is there; and the
+    number of images that most rows were scored on. Rows of exported steps are none of them.
     """
     of_data: dict[tuple, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -43,6 +43,8 @@ def mark_headlines(rows: Sequence[dict[str, Any]]) -> None:
             if row["num_images"] == images:
                 of_metric[row["metric"]].append(row)
         for each in of_metric.values():
+            newest = max(row["metric_version"] for row in each)
+            each = [row for row in each if row["metric_version"] == newest]
             usual = [row for row in each if row["default_parameters"]] or each
             parameters = _most([_text(row) for row in usual])
             for row in usual:
@@ -101,16 +103,16 @@ def _firsts(rows: Sequence[Row]) -> list[Row]:
 
 def _only(frame: pd.DataFrame, place: tuple, rows: Sequence[Row]) -> pd.DataFrame:
     """The evaluations on this data set that the `rows` are of, with the scores of the rows only."""
-    scores: dict[tuple[str, str], set[str]] = defaultdict(set)
+    scores: dict[tuple[str, int, str], set[str]] = defaultdict(set)
     for row in rows:
-        scores[row["metric"], _text(row)].add(row["score"])
+        scores[row["metric"], row["metric_version"], _text(row)].add(row["score"])
     here = frame
     for name, value in zip((*_DATA_SET, "num_images"), place, strict=True):
         here = here[here[KEYS[name]] == value]
-    columns = [KEYS["metric"], KEYS["metric_parameters"], SCORE_NAMES]
+    columns = [*(KEYS[name] for name in ("metric", "metric_version", "metric_parameters")), SCORE_NAMES]
     kept = []
-    for metric, parameters, names in here[columns].itertuples(index=False, name=None):
-        wanted = scores.get((metric, json.dumps(json.loads(parameters), sort_keys=True)), set())
+    for metric, version, parameters, names in here[columns].itertuples(index=False, name=None):
+        wanted = scores.get((metric, version, json.dumps(json.loads(parameters), sort_keys=True)), set())
         kept.append(json.dumps([name for name in json.loads(names) if name in wanted]))
     here = here.assign(**{SCORE_NAMES: kept})
     return here[here[SCORE_NAMES] != "[]"]

@@ -17,7 +17,7 @@ from dlib_bvae import analysis
 from dlib_bvae.analysis.budget import BATCH, BUDGET, STEPS
 from dlib_bvae.analysis.cells import CLAIMED, NOT_COMPETING, REFERENCE, STATISTICS, adjusted_scores, score_info
 from dlib_bvae.analysis.equal_codes import EQUAL
-from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, ORIGIN, RUN, STEP, null_columns, rows_of_scores
+from dlib_bvae.analysis.frame import KEYS, OBJECTIVE, ORIGIN, RUN, STEP, VERSIONS, null_columns, rows_of_scores
 from dlib_bvae.analysis.names import columns_of, named
 from dlib_bvae.analysis.supervision import EXTERNAL, SUPERVISION, method_of
 from dlib_bvae.analysis.tables import GROUP
@@ -183,6 +183,7 @@ def _evaluation(records: Sequence[Record], behind: Behind) -> dict[str, Any]:
 def _order(row: dict[str, Any]) -> tuple:
     """By what is compared, then the best mean first; what does not compete follows, and at the end what is not above chance."""
     compared = [row[name] for name in ("dataset", "fingerprint", "metric", "score", "num_images")]
+    compared += [-row[name] for name in VERSIONS]
     worth = row["mean"] if row["higher_is_better"] is False else -row["mean"]
     apart = not row["competes"] or row["evidence"] == CLAIMED
     return *compared, str(row["metric_parameters"]), row["above_chance"] is False, apart, worth, row["model"], row["id"]
@@ -242,7 +243,7 @@ def _tolerance(runs: Sequence[Mapping[str, Any]]) -> float | None:
 
 def row_id(names: Mapping[str, Any]) -> str:
     """Hexadecimal digits for permalinks: the same row has the same ones in every board."""
-    text = json.dumps([names[name] for name in GROUP])
+    text = json.dumps([names[name] for name in GROUP if name not in VERSIONS or names[name] != 1])
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:_ID_DIGITS]
 
 

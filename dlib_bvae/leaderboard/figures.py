@@ -102,15 +102,15 @@ def _said_apart(summaries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
     ]
 
 
-def _key(place: Mapping[str, Any]) -> tuple[str, str, int, str]:
-    return place["dataset"], place["fingerprint"], place["num_images"], place.get("budget") or ""
+def _key(place: Mapping[str, Any]) -> tuple[str, str, int, int, str]:
+    return *(place[name] for name in PLACE[:-1]), place.get("budget") or ""
 
 
-def _slugs(places: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int, str], str]:
+def _slugs(places: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int, int, str], str]:
     """A name of files for each data set and budget; those that would be equal are numbered."""
-    found: dict[tuple[str, str, int, str], str] = {}
+    found: dict[tuple[str, str, int, int, str], str] = {}
     for key in sorted({_key(place) for place in places}):
-        text = f"{key[0][:60]} {key[3].replace(',', '')}"
+        text = f"{key[0][:60]} {key[4].replace(',', '')}"
         stem = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-").lower() or "data"
         names = (stem, *(f"{stem}-{number}" for number in range(2, len(places) + 2)))
         found[key] = next(name for name in names if name not in found.values())

@@ -1,12 +1,16 @@
-"""Where the images of a row of a board come from: as its results record it, or as the names of earlier results say it."""
+"""Where rows of a board come from: their images, as results record it or as earlier ones name them; versions of all they used."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+import dlib_bvae
+from dlib_bvae import metrics
 from dlib_bvae.datasets.images import EXTERNAL as EXTERNAL_IMAGES
 from dlib_bvae.datasets.images import OFFICIAL, ORIGINS, RENDERED
+from dlib_bvae.errors import UserError
 
 _EXTERNAL_FILES = ("from_file", "image_folder")
 _PROBED = re.compile(r", \d+ images, seed \d+$")  # what a probe says of itself after the data set
@@ -42,3 +46,27 @@ def _named_origin(dataset: str) -> str:
     if dataset in _EARLIER_RENDERED:
         return RENDERED
     return OFFICIAL if dataset in _EARLIER_OFFICIAL else EXTERNAL_IMAGES
+
+
+def versions(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the `rows` of a board used: {"package_version", "data_sets", "metrics"}.
+
+    data_sets: {"dataset", "version", "fingerprint"} of each. metrics: {"metric", "version", "changed"} of each; changed: the
+    dated line of that version (Registry.versions), None where the metric is not installed or has no such version here.
+    """
+    data = {(row["dataset"], int(row["data_version"]), row["fingerprint"]) for row in rows}
+    scored = {(row["metric"], int(row["metric_version"])) for row in rows}
+    return {
+        "package_version": dlib_bvae.__version__,
+        "data_sets": [dict(zip(("dataset", "version", "fingerprint"), each, strict=True)) for each in sorted(data)],
+        "metrics": [
+            {"metric": name, "version": version, "changed": _changed(name, version)} for name, version in sorted(scored)
+        ],
+    }
+
+
+def _changed(metric: str, version: int) -> str | None:
+    try:
+        return metrics.versions(metric).get(version)
+    except UserError:  # not installed, or a plug-in that cannot be imported
+        return None

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dlib_bvae import metrics
 from dlib_bvae.analysis.names import reading_order
+from dlib_bvae.errors import UserError
 from dlib_bvae.metrics.headline import order_of
 
 Row = Mapping[str, Any]
-PLACE = ("dataset", "fingerprint", "num_images", "budget")  # what a summary is of
+PLACE = ("dataset", "fingerprint", "data_version", "num_images", "budget")  # what a summary is of
 UNSUPERVISED = "none"
 PERCENT = "%"
 # What papers call a metric.
@@ -32,9 +34,10 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Of each data set, number of images and budget of the `rows` of a board its columns, those of the best-known metrics first.
 
     Rows without a budget, those of baselines, stand beside the rows of each. Of a data set the budget with most rows comes first.
-    A column is the first main score of a metric, with one set of parameters (the rows that are "headline"), and says "metric",
-    "score", "title", "unit" ("%" where the score is in [0, 1], else ""), "higher_is_better", "parameters" (None: the metric's
-    defaults) and "rows", their ids in the board's order. Scores without a direction have none.
+    A column is the first main score of a metric, with one set of parameters (the rows that are "headline"). It says "metric",
+    "score", "title" (with the version where that is not today's), "unit" ("%" where the score is in [0, 1], else ""),
+    "higher_is_better", "parameters" (None: the metric's defaults) and "rows", their ids in the board's order. Scores without a
+    direction have none.
     """
     places: dict[tuple, list[Row]] = {}
     for row in rows:
@@ -43,10 +46,10 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for place, here in sorted(places.items()):
         for budget, those in by_budget(here).items():
-            metrics = {
+            scored = {
                 name: [row for row in those if row["metric"] == name] for name in {row["metric"] for row in those}
             }
-            columns = [_column(name, metrics[name]) for name in sorted(metrics, key=_order)]
+            columns = [_column(name, scored[name]) for name in sorted(scored, key=_order)]
             where = dict(zip(PLACE, (*place, budget), strict=True))
             found.append({**where, "origin": those[0]["origin"], "columns": columns})
     return found
@@ -74,12 +77,21 @@ def _column(metric: str, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "metric": metric,
         "score": score,
-        "title": TITLES.get(metric, metric),
+        "title": _title(metric, first["metric_version"]),
         "unit": PERCENT if first["range"] == [0, 1] else "",
         "higher_is_better": first["higher_is_better"],
         "parameters": None if first["default_parameters"] else first["metric_parameters"],
         "rows": [row["id"] for row in chosen],
     }
+
+
+def _title(metric: str, version: int) -> str:
+    """What papers call a metric, with the version where that is not today's; one that is not installed has none."""
+    try:
+        today = metrics.version(metric)
+    except UserError:
+        today = version
+    return f"{TITLES.get(metric, metric)}{'' if version == today else f' (version {version})'}"
 
 
 class Line(NamedTuple):

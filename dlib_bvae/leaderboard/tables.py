@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from dlib_bvae.analysis.intervals import RANGE
 from dlib_bvae.analysis.names import settings_table
 from dlib_bvae.analysis.printed import Table, latex, markdown, terminal
 from dlib_bvae.analysis.supervision import NOT_STATED
-from dlib_bvae.analysis.tables import GROUP, csv_lines, has_columns, parquet_bytes
+from dlib_bvae.analysis.tables import GROUP, GROUP_BEFORE, csv_lines, has_columns, parquet_bytes
 from dlib_bvae.leaderboard.badges import ADJUSTED
 from dlib_bvae.leaderboard.board import ALL, COSTS, main_part
 from dlib_bvae.leaderboard.summary import line_of, order_of_lines
@@ -57,6 +58,7 @@ _SHOWN = (
     ),
     "fingerprint",
 )
+_VERSION_OF = {"dataset": "data_version", "metric": "metric_version"}
 _NUMBERS = ("mean ± std", "null", "adjusted", "smallest difference", "seeds")
 _ESSENTIAL = 2  # columns that are shown however narrow a terminal is
 _LATEX = "Means ± standard deviations over (number of) seeds; bold: not significantly worse than the best of its supervision."
@@ -109,7 +111,7 @@ def _with_columns(table: Table, heads: Sequence[str]) -> Table:
 def of_earlier_version(path: Path) -> bool:
     """Whether a file called like one of a board's has its form: keys, columns, the head of its Markdown, the page's title."""
     if path.suffix in (".csv", ".parquet"):
-        return has_columns(path, [*GROUP, "method", "supervision", "mean", "id"])
+        return has_columns(path, [*GROUP_BEFORE, "method", "supervision", "mean", "id"])
     try:
         if path.suffix == ".json":
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -135,9 +137,17 @@ def _entry(row: Any, place: tuple[str, ...]) -> Any:
 def _table(rows: Sequence[Row], settings: Mapping[str, Sequence[str]]) -> Table:
     """Rows for people: _SHOWN, then a column for each setting that differs within one of their data sets."""
     datasets = {row["dataset"] for row in rows}
+    several = {name: _several(rows, name) for name in ("dataset", "metric")}
     names = list(dict.fromkeys(name for dataset, each in settings.items() if dataset in datasets for name in each))
     said = [[text_of(row["settings"][name]) if name in row["settings"] else "" for name in names] for row in rows]
-    return Table([*_SHOWN, *names], [[*_texts(row), *more] for row, more in zip(rows, said, strict=True)], _NUMBERS)
+    lines = [[*_texts(row, several), *more] for row, more in zip(rows, said, strict=True)]
+    return Table([*_SHOWN, *names], lines, _NUMBERS)
+
+
+def _several(rows: Sequence[Row], what: str) -> set[str]:
+    """The data sets, or metrics, of which the rows have several versions."""
+    pairs = {(row[what], row[_VERSION_OF[what]]) for row in rows}
+    return {name for name, count in Counter(name for name, _ in pairs).items() if count > 1}
 
 
 def _latex(board: Mapping[str, Any]) -> str:
@@ -148,7 +158,8 @@ def _latex(board: Mapping[str, Any]) -> str:
 
 def _where(place: Mapping[str, Any]) -> str:
     budget = "" if place["budget"] in (None, NOT_STATED) else f", {place['budget']}"
-    return f"{place['dataset']}, fingerprint {place['fingerprint'][:8]}, {place['num_images']:,} images{budget}"
+    name = place["dataset"] if place["data_version"] == 1 else f"{place['dataset']} version {place['data_version']}"
+    return f"{name}, fingerprint {place['fingerprint'][:8]}, {place['num_images']:,} images{budget}"
 
 
 def _summary(place: Mapping[str, Any], rows: Sequence[Row]) -> Table:
@@ -186,8 +197,13 @@ def _in_paper(row: Row | None, factor: float) -> str:
     return f"{text}{'' if std is None else f' ± {std:.{digits}f}' if std else ' ± 0'} ({row['seeds']})"
 
 
-def _texts(row: Row) -> list[str]:
-    names = [row[name] for name in ("name", "dataset", "origin", "metric")]
+def _texts(row: Row, several: Mapping[str, Collection[str]]) -> list[str]:
+    """several: the data sets and metrics that are shown with their version."""
+    named = {
+        name: f"{row[name]}, version {row[_VERSION_OF[name]]}" if row[name] in of else row[name]
+        for name, of in several.items()
+    }
+    names = [row["name"], named["dataset"], row["origin"], named["metric"]]
     parameters = _json(row["metric_parameters"]) if row["metric_parameters"] else ""
     mean, adjusted = _mean_and_std(row), _mean_and_std(row["adjusted"])
     null = NO_NULL if row["no_null"] else _mean_and_std(row["null"])

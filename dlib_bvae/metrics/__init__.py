@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlib_bvae.dlib_names import ONLY_THEIRS, said
 from dlib_bvae.errors import UserError, check_integer, unknown
-from dlib_bvae.metrics.score_info import HIGH, Matrix, Sampling, Score, Validity, definition_of, said_by
+from dlib_bvae.metrics.score_info import HIGH, Matrix, Sampling, Score, Validity, said_by
 from dlib_bvae.metrics.scores import Scores
 from dlib_bvae.registry import Registry
 from dlib_bvae.runtime import interruptible
@@ -24,7 +24,7 @@ __all__ = [
     "METRICS",
     "Scores",
     "caution",
-    "definition",
+    "identified",
     "installed",
     "is_costly",
     "is_ours",
@@ -36,6 +36,8 @@ __all__ = [
     "split",
     "small_parameters",
     "validity",
+    "version",
+    "versions",
 ]
 
 PAGES = {  # module → the metrics on its page, in the order of the table of metrics
@@ -225,11 +227,28 @@ def is_costly(name: str) -> bool:
     return bool(said_by(METRICS, name, "COSTS", {}).get(name) == HIGH)
 
 
-def definition(name: str) -> dict[str, int]:
-    """What tells results of the metric `name`, of one run or a set, from those of an earlier definition (see definition_of)."""
+def versions(name: str) -> dict[int, str]:
+    """{version: a dated line of what changed} of the metric `name`, of one run or a set; the last is today's.
+
+    The version is raised when the same parameters give other scores. Raises UnknownName; UserError as Registry.versions.
+    """
     from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 
-    return definition_of(METRICS if name in METRICS else RUN_SET_METRICS, name)
+    return (METRICS if name in METRICS else RUN_SET_METRICS).versions(name)
+
+
+def version(name: str) -> int:
+    """The version of the metric `name` today, from 1."""
+    return max(versions(name))
+
+
+def identified(name: str) -> dict[str, str | int]:
+    """What tells results of the metric `name` from others in their identity: its name and, from 2 on, its version.
+
+    The version is called "definition" there, as in all results from before it had its name: a result keeps its digest.
+    """
+    number = version(name)
+    return {"metric": name} if number == 1 else {"metric": name, "definition": number}
 
 
 def matrices(name: str) -> dict[str, Matrix]:

@@ -38,7 +38,12 @@ SCORES = {
     "completeness_weighted": UNIT,
 }
 MATRICES = {"importance": Matrix("code", "factor", "importance")}
-DEFINITIONS = {"dci_lasso": 2}
+VERSIONS = {
+    "dci_lasso": {
+        2: "2026-11-30: a factor whose test R² is not above 0 by three standard errors has no importance; "
+        "completeness is the plain mean over factors, completeness_weighted the former one",
+    },
+}
 SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_estimators",))
 COSTS = {"dci": HIGH, "dci_random_forest": HIGH}
 ABOUT = {

@@ -32,7 +32,12 @@ SCORES = {
     "size": Score(0, None, None),
     "num_read_factors": COUNT,
 }
-DEFINITIONS = {"dci_es": 2}
+VERSIONS = {
+    "dci_es": {
+        2: "2026-11-30: explicitness is the mean over the factors that a probe reads better than the best guess "
+        "by three standard errors; num_read_factors is their number",
+    },
+}
 MATRICES = {"losses": Matrix("widths", "factor", "error", high=1.0)}
 SAMPLING = Sampling(images=("num_train", "num_test", "widths"))
 ABOUT = {

@@ -66,8 +66,6 @@ def is_default(metric: str, parameters: Mapping[str, Any]) -> bool | None:
 def _is_default(metric: str, known: Mapping[str, inspect.Parameter], name: str, value: Any) -> bool:
     if name in _NOT_CHOSEN:
         return True
-    if name == "definition":
-        return metrics.definition(metric) == {name: value}
     if name == "evaluation.sampling":
         return bool(value == sampling_of(metric))
     if name == "factor_bins" and isinstance(value, Mapping):  # of each continuous factor, the most that the data allow

@@ -40,7 +40,9 @@ SCORES = {
     "num_active_codes": COUNT,
 }
 MATRICES = {"nmi": Matrix("code", "factor", "share of the factor's entropy", high=1.0)}
-DEFINITIONS = {"infomec": 2}
+VERSIONS = {
+    "infomec": {2: "2026-11-30: an image counts once, and ties on both sides, so that rounded codes keep their score"},
+}
 SAMPLING = Sampling(images=("num_train", "num_test"))
 ABOUT = {
     "infomec": About(

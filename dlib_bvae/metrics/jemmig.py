@@ -22,7 +22,12 @@ from dlib_bvae.metrics.score_info import INFORMATION, ONE_TO_ONE, UNIT, About, R
 
 SCORES = {"jemmig": UNIT}
 MATRICES = INFORMATION
-DEFINITIONS = {"jemmig": 2}
+VERSIONS = {
+    "jemmig": {
+        2: "2026-11-30: of codes that inform of a factor alike but for rounding, the one with the least joint "
+        "entropy is its code",
+    },
+}
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {
     "jemmig": About(

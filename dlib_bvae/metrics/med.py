@@ -22,7 +22,7 @@ SCORES = {
     "top_k_completeness": UNIT,
 }
 MATRICES = {"importance": Matrix("code", "factor", "share of the factor's information", high=1.0)}
-DEFINITIONS = {"med": 2}
+VERSIONS = {"med": {2: "2026-11-30: scores that differ by rounding are ties, whatever the order of the codes"}}
 SAMPLING = Sampling(images=("num_train",))
 ABOUT = {
     "med": About(

@@ -1,5 +1,6 @@
-"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING, DEFINITIONS, COSTS, ABOUT and VALIDITY.
+"""What a metric's file says of its metrics, as data: SCORES, MATRICES, SAMPLING, COSTS, ABOUT and VALIDITY.
 
+VERSIONS (see registry.Registry.versions), too: a metric's version is raised when the same parameters give other scores.
 A metric of another package may say any of them in its module, and need not.
 """
 
@@ -122,15 +123,6 @@ class Validity(NamedTuple):
 
     claims: Mapping[str, str]
     caution: str
-
-
-def definition_of(registry: Registry, name: str) -> dict[str, int]:
-    """{"definition": n} where the file of the metric `name` has DEFINITIONS = {name: n}, else nothing.
-
-    n is raised when the same parameters give other scores than before, and is in results, so that both are never pooled.
-    """
-    definitions = said_by(registry, name, "DEFINITIONS", {})
-    return {"definition": definitions[name]} if name in definitions else {}
 
 
 def said_by(registry: Registry, name: str, what: str, default: Any) -> Any:

@@ -16,7 +16,11 @@ from dlib_bvae.metrics.score_info import INFORMATION, ONE_TO_ONE, UNIT, About, R
 
 SCORES = {"snc": UNIT._replace(low=None, chance=0.0), "snc_accuracy": UNIT}
 MATRICES = INFORMATION
-DEFINITIONS = {"snc": 2}
+VERSIONS = {
+    "snc": {
+        2: "2026-11-30: assignments of codes that are equal but for rounding are decided by the least joint entropy",
+    },
+}
 SAMPLING = Sampling(images=("num_train", "num_test"))
 ABOUT = {"snc": About("one code a factor, one interval a value", ("snc",), ("num_bins",), "Mahon et al. 2023")}
 VALIDITY = {

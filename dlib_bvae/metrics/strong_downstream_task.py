@@ -20,7 +20,12 @@ from dlib_bvae.metrics.score_info import READABLE, UNIT, UNJUDGED, About, Matrix
 
 SCORES = {"*_accuracy": UNIT, "*:strong_generalization_gap": Score(None, 1, False, null=None)}
 MATRICES = {"strong_test_accuracy": Matrix("num_train", "factor", "accuracy under a shift", high=1.0)}
-DEFINITIONS = {"strong_downstream_task": 2}
+VERSIONS = {
+    "strong_downstream_task": {
+        2: "2026-11-30: codes under the shift are no longer divided by the rounding of a code that training "
+        "holds constant",
+    },
+}
 SAMPLING = Sampling(images=("num_train", "num_test"), fits=("n_experiment",))
 ABOUT = {
     "strong_downstream_task": About(

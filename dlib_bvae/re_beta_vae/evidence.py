@@ -12,7 +12,7 @@ from dlib_bvae.analysis.equal_codes import first_of_equal
 from dlib_bvae.analysis.frame import ORIGIN, RUN, SEED
 from dlib_bvae.leaderboard.provenance import origin_of
 from dlib_bvae.re_beta_vae import paper
-from dlib_bvae.re_beta_vae.rows import column, value
+from dlib_bvae.re_beta_vae.rows import DEFINITION, METRIC, column, value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +40,9 @@ def of_study(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
     Added: run, seed, dataset, architecture (Conv, MLP, "" of PCA and ICA), model (4-VAE, PCA …), beta, steps, size (steps, or
     images fitted to). A data set whose files are not known to be the official ones is another
-    one, see paper.labelled. Where a cell (data set, architecture, model) has several configurations, that with the most steps is
-    kept, of those the one with the most seeds. Seeds whose codes are equal count once, as the first of them.
+    one, see paper.labelled. Of a metric the newest version that is there counts. Where a cell (data set, architecture, model) has
+    several configurations, that with the most steps is kept, of those the one with the most seeds. Seeds whose codes are equal
+    count once, as the first of them.
     """
     rows = rows.copy()
     rows["run"], rows["seed"] = rows[RUN].astype(str), rows[SEED].map(_whole)
@@ -49,14 +50,32 @@ def of_study(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         paper.labelled(name, origin_of(name, [value(origin)]))
         for name, origin in zip(column(rows, "train_results.dataset"), column(rows, ORIGIN), strict=True)
     ]
+    rows, others = _newest_versions(rows)
     rows["steps"] = column(rows, "train_results.steps").map(_whole)
     rows["size"] = rows["steps"].fillna(column(rows, "train_results.num_samples").map(_whole)).fillna(0)
     rows["beta"] = column(rows, "train_config.vae.beta").map(value)
     labels = [_labels(record) for record in rows.reindex(columns=_LABELLED).to_dict("records")]
     rows["model"], rows["architecture"], reasons = ([label[k] for label in labels] for k in range(3))
-    others = sorted({f"{name}: {reason}" for name, reason in zip(rows["dataset"], reasons, strict=True) if reason})
+    others += sorted({f"{name}: {reason}" for name, reason in zip(rows["dataset"], reasons, strict=True) if reason})
     rows = rows[[reason is None for reason in reasons]]
     return _equal_codes_once(*_one_configuration(rows, others))
+
+
+def _newest_versions(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of the newest version of each metric on each data set; what is left out, in sentences."""
+    rows["data_version"] = _first_known(rows, "data_version")
+    rows["metric_version"] = _first_known(rows, "metric_version", DEFINITION)
+    older = rows["metric_version"] < rows.groupby(["dataset", METRIC])["metric_version"].transform("max")
+    left = rows.loc[older, ["dataset", METRIC, "metric_version"]].drop_duplicates().itertuples(index=False, name=None)
+    return rows[~older].copy(), sorted(f"{dataset}: {metric} of version {version}" for dataset, metric, version in left)
+
+
+def _first_known(rows: pd.DataFrame, *names: str) -> pd.Series:
+    """A version in the first of the columns that has it; 1 where none has."""
+    found = column(rows, names[0]).map(value)
+    for name in names[1:]:
+        found = found.where(found.notna(), column(rows, name).map(value))
+    return found.where(found.notna(), 1).astype(int)
 
 
 def _whole(entry: Any) -> int | None:
@@ -89,7 +108,7 @@ def _labels(record: dict[str, Any]) -> tuple[str, str, str | None]:
 def _one_configuration(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFrame, list[str]]:
     kept = []
     notes = list(others)
-    prints = column(rows, "train_results.fingerprint").astype(str)
+    prints = column(rows, "train_results.fingerprint").astype(str) + " " + rows["data_version"].astype(str)
     for (dataset, architecture, model), part in rows.groupby(CELL, sort=True):
         groups = [each for _, each in part.groupby([part["config"], prints[part.index]], sort=True, dropna=False)]
         groups.sort(key=lambda each: (-each["size"].max(), -each["seed"].nunique()))

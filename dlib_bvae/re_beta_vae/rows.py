@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlib_bvae.analysis.frame import CODES, ORIGIN, RUN, SEED, collect, current_column, is_number
+from dlib_bvae.analysis.frame import CODES, ORIGIN, RUN, SEED, VERSIONS, collect, current_column, is_number
 from dlib_bvae.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ _TEXTS = (
     *("train_results.dataset", FINGERPRINT, "train_results.model", ORIGIN, STARTED, VERSION, COMMIT),
     *("postprocess_results.representation", "evaluation_config.evaluation.split", "path", CODES),
 )
-_WHOLE = ("train_results.steps", "train_results.num_samples")
 _STEM = "evaluation_results.metric_parameters"
+DEFINITION = f"{_STEM}.definition"  # where tables of before versions were recorded have that of a metric
+_WHOLE = ("train_results.steps", "train_results.num_samples", *VERSIONS, DEFINITION)
 _NUMBERS = (
     *("evaluation_results.eval_accuracy", "evaluation_results.discrete_mig", "train_results.reconstruction"),
     "evaluation_results.protocol.images_each_side",

@@ -8,7 +8,7 @@ import inspect
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -262,8 +262,7 @@ def score_once(name: str, representation: Representation, overwrite: bool) -> Wo
     seconds = time.monotonic() - began
     ours = {
         "score_names": [key for key in scores if type(scores[key]) in (int, float) or key in scores.get(MISSING, {})],
-        "metric": name,
-        "metric_parameters": {**parameters(name), **_on(scoring.settings), **scoring.parameters},
+        **scored_by(name, {**_on(scoring.settings), **scoring.parameters}),
         "num_images": scoring.data.num_images,
         **scoring.read,
         "random_seed": scoring.settings.random_seed,
@@ -303,7 +302,7 @@ def look(name: str, representation: Representation, **given: Any) -> Work:
     return Work.among(
         EVALUATION,
         representation.output / "metrics",
-        given={"metric": name, **metrics.definition(name), **given},
+        given={**metrics.identified(name), **given},
         inputs={"codes": read_identity(representation.directory, "postprocess").digest},
         sources={"encoded": read_results(representation.directory, "postprocess")["uuid"]},
     )
@@ -328,11 +327,19 @@ def folder(name: str) -> str:
     return f"{name}-{text}"
 
 
+def scored_by(name: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    """What results say of the metric that gave them: its name, version and parameters. more: parameters that are not gin's."""
+    return {
+        "metric": name,
+        "metric_version": metrics.version(name),
+        "metric_parameters": {**parameters(name), **more},
+    }
+
+
 def parameters(name: str) -> dict[str, Any]:
-    """Every parameter that the metric used, those of other functions with their names, but for seeds; and its definition."""
+    """Every parameter that the metric used, those of other functions with their names, but for seeds."""
     used = {key.removeprefix(f"{name}."): value for key, value in config.used().items() if kind_of(key) is None}
-    used = {key: value for key, value in used.items() if not key.startswith("evaluation.")}
-    return {**used, **metrics.definition(name)}
+    return {key: value for key, value in used.items() if not key.startswith("evaluation.")}
 
 
 def of_standing(work: Work, make: Callable[[dict[str, Any]], Made]) -> Made:

@@ -143,9 +143,7 @@ def represent(
         "codes_key": source.codes_key,
         "model": source.name,
         "training_seed": source.training_seed,
-        "dataset": data.name,
-        "fingerprint": data.fingerprint,
-        "origin": data.origin,
+        **datasets.recorded(data),
     }
     called = f"{source.name} on {data.name}"
     work = Work(

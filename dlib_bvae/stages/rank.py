@@ -21,7 +21,7 @@ from dlib_bvae.metrics.engine.sampling import sampled
 from dlib_bvae.metrics.run_sets import RUN_SET_METRICS, Member, scores_of
 from dlib_bvae.representations.codes import REPRESENTATIONS
 from dlib_bvae.stages import postprocess
-from dlib_bvae.stages.evaluate import folder, look, of_standing, parameters
+from dlib_bvae.stages.evaluate import folder, look, of_standing, scored_by
 from dlib_bvae.stages.evaluation_settings import Settings, evaluation
 from dlib_bvae.stages.inputs import Representation, TrainedRun, opened_run, trained_run
 from dlib_bvae.stages.scoring import drawn_so
@@ -118,8 +118,7 @@ def _rank_once(
         scores = [{**each, **drawn.said()} for each in RUN_SET_METRICS.get(name)(data, members, settings.random_seed)]
         sampling = drawn_so(name)
     common = {
-        "metric": name,
-        "metric_parameters": {**parameters(name), **sampling, "run_set": run_set, "num_runs": len(works)},
+        **scored_by(name, {**sampling, "run_set": run_set, "num_runs": len(works)}),
         "run_set": [{"run": str(run.directory), "encoded": uuid} for run, uuid in zip(runs, encoded, strict=True)],
         "num_images": data.num_images,
         "random_seed": settings.random_seed,

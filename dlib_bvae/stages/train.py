@@ -240,9 +240,7 @@ def finish(
     seconds = measured.pop("seconds")
     results = {
         "model": settings.method,
-        "dataset": data.name,
-        "fingerprint": data.fingerprint,
-        "origin": data.origin,
+        **datasets.recorded(data),
         "seed": settings.random_seed,
         "supervision": settings.model.supervision,
         "elapsed_time": seconds,

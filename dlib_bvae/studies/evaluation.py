@@ -97,7 +97,7 @@ def _is_of(evaluation: Evaluation, result: _Result) -> bool:
 
 @functools.cache
 def _has_parameters(evaluation: Evaluation, parameters: str) -> bool:
-    from dlib_bvae.metrics import METRICS, definition
+    from dlib_bvae.metrics import METRICS, identified
     from dlib_bvae.stages.evaluate import EVALUATION
 
     metric = METRICS.canonical(evaluation.metric)
@@ -105,7 +105,7 @@ def _has_parameters(evaluation: Evaluation, parameters: str) -> bool:
     if before.version != EVALUATION.version or before.parameters["metric"] != metric:
         return False
     with _configured(evaluation):
-        work = Work(EVALUATION, Path(), given={"metric": metric, **definition(metric)})
+        work = Work(EVALUATION, Path(), given=identified(metric))
         return not work.parameters_differ(before)
 
 

@@ -30,6 +30,7 @@ from dlib_bvae.analysis.cells import (
     row_intervals,
     score_info,
 )
+from dlib_bvae.analysis.frame import with_versions
 from dlib_bvae.analysis.ranks import Spread, ranges
 from dlib_bvae.metrics.score_info import UNKNOWN
 from dlib_bvae.models.baselines import METHODS as BASELINES
@@ -198,10 +199,10 @@ def test_representations_of_one_training_lend_their_degrees_of_freedom_once():
 
 
 def test_the_committed_study_has_no_pair_that_is_ranked_against_its_estimates():
-    frame = pd.read_parquet(STUDY).assign(**{"train_results.supervision": "none"})  # as its methods say
+    frame = with_versions(pd.read_parquet(STUDY)).assign(**{"train_results.supervision": "none"})  # as its methods say
     table = cells(frame)
     pairs = 0
-    for (*_, metric, _, score, _, _), part in table[table["unranked"].isna()].groupby(
+    for (*_, metric, _, _, score, _, _), part in table[table["unranked"].isna()].groupby(
         [*BOARD, "supervision", "budget"]
     ):
         worth = part["mean"].to_numpy() * (1 if higher_is_better(metric, score) else -1)
@@ -259,6 +260,15 @@ def test_references_with_other_metric_parameters_do_not_count():
     found = cells(frame.reset_index(drop=True), reps=100)
     assert found[found["metric_parameters"] == "{}"]["normalised"].isna().all()
     assert found[found["metric_parameters"] != "{}"]["normalised"].notna().all()
+
+
+@pytest.mark.parametrize("name", ["version", "data_version"])
+def test_versions_are_neither_averaged_nor_ranked_together(name):
+    rows = [{**row, name: 1 + row["seed"] % 2} for row in many()]
+    found, alone = cells(frame_of(*rows)), cells(frame_of(*(row for row in rows if row[name] == 2)))
+    column = {"version": "metric_version", "data_version": "data_version"}[name]
+    assert sorted(set(found[column])) == [1, 2]
+    pd.testing.assert_frame_equal(found[found[column] == 2].reset_index(drop=True), alone)
 
 
 def test_one_seed_has_neither_interval_nor_rank():

@@ -11,7 +11,7 @@ from support.frames import frame_of
 from support.leaderboard_runs import bring, score, train
 
 from dlib_bvae.analysis import tables
-from dlib_bvae.analysis.frame import collect, collect_some, rows_of_scores
+from dlib_bvae.analysis.frame import collect, collect_some, rows_of_scores, with_versions
 from dlib_bvae.errors import UserError
 
 
@@ -276,3 +276,36 @@ def test_the_rows_of_a_score_are_those_that_name_it():
     assert {score: rows.tolist() for score, rows in found.items()} == {"a": [0, 1, 2], "b": [0, 2]}
     assert list(found) == ["a", "b"]
     assert rows_of_scores(frame[:0]) == {}
+
+
+def test_results_say_their_versions_and_those_of_before_have_1_or_their_definition(tmp_path):
+    for place, given in enumerate(({}, {"definition": 2}, {"num_train": 10})):
+        evaluate(write_run(tmp_path, f"before{place}"), {"mig": 0.5}, parameters=given)
+    score(train(tmp_path, "today", data_version=3), "mig", {"discrete_mig": 0.5}, metric_version=4)
+    score(bring(tmp_path, "theirs", source="codes.npy", data_version=2), "mig", {"discrete_mig": 0.5})
+    frame, problems = collect(tmp_path)
+    assert problems == []
+    found = frame[["path", "data_version", "metric_version", "metric_parameters"]].to_numpy().tolist()
+    assert {path.split("/")[0]: tuple(entries) for path, *entries in found} == {
+        **{"before0": (1, 1, "{}"), "before1": (1, 2, "{}"), "before2": (1, 1, '{"num_train": 10}')},
+        **{"today": (3, 4, '{"num_train": 10}'), "theirs": (2, 1, '{"num_train": 10}')},
+    }
+
+
+def test_a_version_that_is_no_integer_is_refused(tmp_path):
+    score(train(tmp_path, "a", data_version="2"), "mig", {"discrete_mig": 0.5})
+    frame, (problem,) = collect(tmp_path)
+    assert frame.empty
+    assert problem.endswith("data_version must be an integer of 64 bits, not '2'")
+
+
+def test_a_table_of_before_gets_its_versions():
+    frame = frame_of({"parameters": '{"definition": 2, "n": 1}'}, {"parameters": '{"n": 1}'}, {"data_version": 3})
+    kept = frame.drop(columns=["data_version", "metric_version"])
+    kept["evaluation_results.metric_parameters.definition"] = [2, None, None]
+    kept["train_results.data_version"] = [None, None, 3]
+    found = with_versions(kept)
+    assert found["metric_version"].tolist() == [2, 1, 1]
+    assert found["data_version"].tolist() == [1, 1, 3]
+    assert found["metric_parameters"].tolist() == ['{"n": 1}', '{"n": 1}', "{}"]
+    assert with_versions(frame) is frame

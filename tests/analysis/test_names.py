@@ -134,9 +134,17 @@ def test_columns_of_settings_have_one_type():
 
 
 def test_parameters_that_vary_are_said_where_they_are():
-    pairs = [("sap", text) for text in ('{"n": 1}', '{"n": 1, "c": 2}')] + [("mig", '{"n": 1}')]
-    assert varying_parameters(pairs) == {
-        ("sap", '{"n": 1}'): "",
-        ("sap", '{"n": 1, "c": 2}'): "c=2",
-        ("mig", '{"n": 1}'): "",
+    scored = [("sap", 1, text) for text in ('{"n": 1}', '{"n": 1, "c": 2}')] + [
+        ("mig", 1, '{"n": 1}'),
+        ("dci", 2, "{}"),
+    ]
+    assert varying_parameters(scored) == {
+        ("sap", 1, '{"n": 1}'): "",
+        ("sap", 1, '{"n": 1, "c": 2}'): "c=2",
+        ("mig", 1, '{"n": 1}'): "",
+        ("dci", 2, "{}"): "",
+    }
+    assert varying_parameters([("dci", 1, '{"n": 1}'), ("dci", 2, '{"n": 3}')]) == {
+        ("dci", 1, '{"n": 1}'): "version 1, n=1",
+        ("dci", 2, '{"n": 3}'): "version 2, n=3",
     }

@@ -9,6 +9,7 @@ import statistics
 import pandas as pd
 import pytest
 from support.evaluated_runs import evaluate, write_run
+from support.frames import frame_of
 
 from dlib_bvae.analysis import tables
 from dlib_bvae.analysis.chance import above_chance
@@ -85,6 +86,7 @@ def test_a_repeated_seed_counts_once(tmp_path):
         {"config": {"model.training_steps": 5}},
         {"dataset": "dsprites_full"},
         {"fingerprint": "e" * 64},
+        {"data_version": 2},
         {"model": "factor_vae"},
         {"representation": "sampled"},
         {"num_images": 50},
@@ -104,6 +106,20 @@ def test_metrics_and_their_parameters_are_not_pooled(tmp_path, metric, parameter
     evaluate(encoded, {"score": 0.0}, metric="mig", place="x")
     evaluate(encoded, {"score": 1.0}, metric=metric, parameters=parameters, place="y")
     assert sorted(table_of(tmp_path)["mean"]) == [0.0, 1.0]
+
+
+def test_the_newest_version_of_a_metric_is_shown_first_and_every_version_in_the_files():
+    rows = [
+        {"seed": seed, "version": version, "scores": {"discrete_mig": version / 4}}
+        for seed in (1, 2)
+        for version in (1, 2)
+    ]
+    frame = frame_of(*rows)
+    table = tables.with_settings(tables.aggregate(frame), frame)
+    assert table[["metric_version", "mean", "seeds"]].to_numpy().tolist() == [[1, 0.25, 2], [2, 0.5, 2]]
+    shown = tables.render(table, "results.md").splitlines()
+    assert [line for line in shown if "0.25" in line] == []
+    assert len([line for line in shown if "0.5" in line]) == 1
 
 
 def test_a_seed_among_the_metric_s_parameters_of_an_earlier_version_does_not_separate(tmp_path):

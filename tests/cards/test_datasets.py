@@ -25,4 +25,5 @@ def test_a_card_has_facts_source_and_an_example(tmp_path, monkeypatch):
     )
     subset = card("subset", None, tmp_path, [])
     assert "| `subset.values` | required | " in subset
-    assert "## Facts" not in subset
+    assert "## Facts\n\n|  | |\n| --- | --- |\n| version | 1 |\n\n## Parameters" in subset
+    assert "## Versions" not in subset

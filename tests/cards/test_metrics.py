@@ -65,6 +65,11 @@ def test_a_card_says_what_the_file_says_and_what_noise_scores():
     assert "## Known defects\n\nIt lies.\n" in text
     assert "dlib_bvae_evaluate --metric=m " in text
     assert text.endswith("```bibtex\n@misc{key}\n```\n")
+    assert "| version | 1 |\n" in text
+    assert "## Versions" not in text
+    text = card(MADE._replace(versions={1: "as first released", 2: "2026-01-02: other *bins*"}), [], {})
+    assert "| version | 2 |\n" in text
+    assert "## Versions\n\n| version | what changed |\n| --- | --- |\n| 2 | 2026-01-02: other \\*bins\\* |\n\n" in text
 
 
 def test_bounds_are_written_out():

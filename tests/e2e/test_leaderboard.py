@@ -11,6 +11,7 @@ from support.leaderboard_runs import score, train
 
 from dlib_bvae import leaderboard
 from dlib_bvae.artifacts import config_dict
+from dlib_bvae.leaderboard import figures
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_the_command_writes_the_board(command, tmp_path):
     score(train(tmp_path / "runs", "run"), "mig", {"discrete_mig": 0.5})
     done = command(tmp_path, "dlib_bvae_leaderboard")
     assert done.returncode == 0, done.stderr
-    names = ["board.json", "board.csv", "board.parquet", "board.md", "board.tex", "index.html"]
+    names = ["board.json", "board.csv", "board.parquet", "board.md", "board.tex", "versions.json", "index.html"]
     said = done.stdout.splitlines()
     assert said[3] == "β-VAE β = 4    50 (1)"
     assert said[-len(names) :] == [f"board/{name}" for name in names]
@@ -79,6 +80,28 @@ def test_a_head_sorts_and_says_so(reader):
     reader.at("sort=mean&dir=asc")
     reader.click("#all-table .tabulator-col[tabulator-field=name] .tabulator-col-title")
     reader.shows(BUTTONS, sorted(EVERY, key=str.casefold))
+
+
+def test_versions_of_a_metric_and_of_a_data_set_are_told_apart(chromium, tmp_path, monkeypatch):
+    for seed in range(3):
+        encoded = train(tmp_path / "runs", f"run{seed}", seed=seed, data_version=1 + seed // 2)
+        for version in (1, 2):
+            scores = {"disentanglement": 0.1 * version}
+            score(encoded, "dci_lasso", scores, {"alpha": 0.02}, seed=version, metric_version=version)
+    monkeypatch.setattr(figures, "files_of", lambda board: ({}, []))
+    (path,) = (path for path in leaderboard.run(tmp_path / "runs", tmp_path / "board") if path.suffix == ".html")
+    reader = Reader(chromium, path)
+    reader.open("#view=all")
+    newest_first = [f"dci_lasso\ndisentanglement · version {version} ↑" for version in (2, 1, 2, 1)]
+    reader.shows(METRICS, newest_first)
+    reader.shows(MEANS, ["20.0 %", "10.0 %", "20.0 ± 0.0 %", "10.0 ± 0.0 %"])
+    options = [f"dsprites_rendered version {version}" for version in (1, 2)]
+    reader.open("#view=summary")
+    reader.shows("#summary-data option", options)
+    reader.shows("#summary-count", ["1 configuration on dsprites_rendered version 1, whose images are rendered"])
+    reader.shows("#summary-table .tabulator-row .value", ["20.0"])
+    reader.choose("#summary-data", "dsprites_rendered@ffffffff@2")
+    reader.shows("#summary-count", ["1 configuration on dsprites_rendered version 2, whose images are rendered"])
 
 
 def test_what_has_no_value_stands_last_in_both_orders(reader):

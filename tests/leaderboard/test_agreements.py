@@ -16,13 +16,15 @@ RNG = np.random.default_rng(3)
 MIG, SAP, UNITS = RNG.random((3, 8))
 
 
-def row(place, metric="mig", score="discrete_mig", parameters=None, dataset="one", images=100, last=True):
+def row(place, metric="mig", score="discrete_mig", parameters=None, dataset="one", images=100, last=True, version=1):
     return {
         "id": str(place),
         "dataset": dataset,
         "fingerprint": f"f-{dataset}",
+        "data_version": 1,
         "num_images": images,
         "metric": metric,
+        "metric_version": version,
         "score": score,
         "metric_parameters": DEFAULTS if parameters is None else parameters,
         "last": last,
@@ -50,6 +52,13 @@ def test_main_scores_with_default_parameters_stand_for_their_metric():
     ]
     assert headlines(*rows) == {"default"}
     assert [each["main"] for each in rows] == [True, True, True, True, False, True]
+    assert [each["default_parameters"] for each in rows[:2]] == [True, False]
+
+
+def test_the_newest_version_that_is_there_stands_for_its_metric():
+    few = {**DEFAULTS, "num_bins": 5}
+    rows = [row("earlier"), *(row(f"few{place}", parameters=few, version=2) for place in range(2)), row("other", "sap")]
+    assert headlines(*rows) == {"few0", "few1", "other"} - {each["id"] for each in rows if not each["main"]}
     assert [each["default_parameters"] for each in rows[:2]] == [True, False]
 
 

@@ -14,7 +14,14 @@ def row(name, mean, **more):
         **{"budget": None if method in ("pca", "noise") else "9 steps of 8"},
         **{"above_chance": True, "evidence": "trained here", "no_null": False, "smallest_difference": {"value": 0.03}},
         **{"dataset": "dsprites", "fingerprint": "f" * 16, "num_images": 10, "origin": "rendered", "headline": True},
-        **{"metric": "beta_vae", "score": "eval_accuracy", "range": [0, 1], "higher_is_better": True},
+        **{
+            "metric": "beta_vae",
+            "metric_version": 1,
+            "data_version": 1,
+            "score": "eval_accuracy",
+            "range": [0, 1],
+            "higher_is_better": True,
+        },
         **{"default_parameters": True, "metric_parameters": {}, "collapsed": False, "latents": None, **more},
     }
 

@@ -333,7 +333,15 @@ def test_the_files_are_the_same_twice(runs, tmp_path):
         score(train(runs, f"run{seed}", seed=seed), "mig", {"discrete_mig": math.sin(seed)})
     first = {path.name: path.read_bytes() for path in leaderboard.run(runs, tmp_path / "board")}
     again = {path.name: path.read_bytes() for path in leaderboard.run(runs, tmp_path / "board")}
-    assert first.keys() == {"board.json", "board.csv", "board.parquet", "board.md", "board.tex", "index.html"}
+    assert first.keys() == {
+        "board.json",
+        "board.csv",
+        "board.parquet",
+        "board.md",
+        "board.tex",
+        "versions.json",
+        "index.html",
+    }
     assert first == again
 
 

@@ -21,8 +21,10 @@ def row(name, values, unranked=None, seeds=None, **more):
         "id": name,
         "dataset": "d",
         "fingerprint": "f",
+        "data_version": 1,
         "num_images": 10,
         "metric": "mig",
+        "metric_version": 1,
         "metric_parameters": {},
         "score": "discrete_mig",
         "higher_is_better": True,
@@ -61,7 +63,7 @@ def pair(found, first, second):
 def test_ranked_rows_are_compared_by_tukey_s_test():
     found, expected = square(), stats.tukey_hsd(*VALUES.values())
     interval = expected.confidence_interval(0.95)
-    assert found["key"] == ["d", "f", 10, "mig", {}, "discrete_mig"]
+    assert found["key"] == ["d", "f", 1, 10, "mig", 1, {}, "discrete_mig"]
     for (i, one), (j, other) in itertools.permutations(enumerate(VALUES), 2):
         said = pair(found, one, other)
         assert said["p"] == pytest.approx(expected.pvalue[i, j], abs=1e-5)

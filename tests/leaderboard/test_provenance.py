@@ -1,9 +1,9 @@
-"""provenance.py: origins of images as recorded, and as the names of earlier results say them."""
+"""provenance.py: origins of images as recorded, and as the names of earlier results say them; versions of what rows used."""
 
 import pytest
 
 from dlib_bvae.datasets import DATASETS, DERIVED
-from dlib_bvae.leaderboard.provenance import origin_of
+from dlib_bvae.leaderboard.provenance import origin_of, versions
 
 # What is rendered here, by the registry's addresses.
 RENDERED = {"dummy_data", "dsprites_rendered", "mpi3d_toy_rendered", "shapes3d_rendered"} | {
@@ -68,3 +68,18 @@ def test_what_is_recorded_goes_before_the_name(recorded, origin):
 )
 def test_an_earlier_derived_set_has_the_origin_of_the_one_below(name, origin):
     assert origin_of(name, [None]) == origin
+
+
+def test_versions_are_those_of_all_rows_once():
+    data = {"dataset": "dsprites", "data_version": 1, "fingerprint": "f"}
+    rows = [{**data, "metric": metric, "metric_version": version} for metric, version in (("mig", 1), ("dci_lasso", 2))]
+    rows += [{**rows[1], "metric_version": 1}, {**rows[0], "metric": "gone", "data_version": 2}, {**rows[0]}]
+    found = versions(rows)
+    assert found.keys() == {"package_version", "data_sets", "metrics"}
+    assert [tuple(each.values()) for each in found["data_sets"]] == [("dsprites", 1, "f"), ("dsprites", 2, "f")]
+    assert [(each["metric"], each["version"]) for each in found["metrics"]] == [
+        *(("dci_lasso", 1), ("dci_lasso", 2)),
+        *(("gone", 1), ("mig", 1)),
+    ]
+    first, second, gone, _ = (each["changed"] for each in found["metrics"])
+    assert (first, second[:12], gone) == ("as first released", "2026-11-30: ", None)

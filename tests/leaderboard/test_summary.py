@@ -9,6 +9,8 @@ def row(metric, score, place, **more):
         **{
             "budget": "9 steps of 8",
             "metric": metric,
+            "metric_version": 1,
+            "data_version": 1,
             "score": score,
             "origin": "rendered",
             "range": [0, 1],
@@ -65,3 +67,15 @@ def test_budgets_stand_apart_the_fullest_first_and_rows_without_one_beside_each(
     assert found["10,000 steps of 64"][0]["rows"] == [f"mig-discrete_mig-{place}" for place in (1, 2, 4)]
     (alone,) = summaries(rows[-1:])
     assert alone["budget"] is None
+
+
+def test_a_version_that_is_not_today_s_is_said_and_versions_of_a_data_set_stand_apart():
+    rows = [
+        row("dci_lasso", "disentanglement", 1),
+        row("mig", "discrete_mig", 1, data_version=2),
+        row("dci_lasso", "disentanglement", 2, data_version=2, metric_version=2),
+    ]
+    first, second = summaries(rows)
+    assert [each["data_version"] for each in (first, second)] == [1, 2]
+    assert [column["title"] for column in first["columns"]] == ["dci_lasso (version 1)"]
+    assert [column["title"] for column in second["columns"]] == ["MIG", "dci_lasso"]

@@ -67,8 +67,6 @@ def test_main_scores_are_in_the_order_of_their_metric():
         ("beta_vae", {**BETA_VAE, "evaluation.sampling": "disjoint"}, True),
         ("beta_vae", {**BETA_VAE, "evaluation.sampling": "with_replacement"}, False),
         ("sap_dlib", {"evaluation.sampling": "with_replacement"}, True),
-        ("dci_lasso", {"definition": 2}, True),
-        ("dci_lasso", {"definition": 1}, False),
         ("mig", {"factor_bins": {"size": 10}}, True),
         ("mig", {"factor_bins": {"size": 5}}, False),
         ("dci", {"trees": "exact"}, True),

@@ -52,3 +52,12 @@ def test_parameters_that_are_said_to_be_numbers_of_images_exist(name):
     siblings = [each for each in METRICS.names() if METRICS.get(each).__module__ == page]
     known = {key for each in siblings for key in metrics.small_parameters(each, 5, 5)}
     assert known == {*sampling.images, *sampling.fits}
+
+
+def test_every_metric_has_a_version_and_an_identity_is_what_it_was_before_versions_had_their_name():
+    names = [*METRICS.names(), *RUN_SET_METRICS.names()]
+    assert {name: found for name in names if (found := metrics.version(name)) > 1} == dict.fromkeys(
+        ("dci_es", "dci_lasso", "image_quality", "infomec", "jemmig", "med", "snc", "strong_downstream_task"), 2
+    )
+    assert metrics.identified("mig") == {"metric": "mig"}
+    assert metrics.identified("dci_lasso") == {"metric": "dci_lasso", "definition": 2}

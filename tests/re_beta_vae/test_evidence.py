@@ -109,6 +109,15 @@ def test_a_seed_counts_once_and_the_larger_of_two_evaluations():
     assert found == pytest.approx([70])
 
 
+def test_the_newest_version_of_a_metric_counts_and_earlier_ones_are_named():
+    row = training("dsprites_rendered", "4-VAE", 1, "MLP")
+    today, older = {**beta_vae(row, 60), "metric_version": 2}, beta_vae(row, 10)
+    before = {**beta_vae(row, 80), "evaluation_results.metric_parameters.definition": 2}  # as tables of before have it
+    kept, notes = of_study(report_rows.frame([today, older, before]))
+    assert Evidence(kept).scores(MLP, "4-VAE") == pytest.approx([70])
+    assert notes == ["dsprites_rendered: beta_vae of version 1"]
+
+
 def test_sampled_codes_and_held_out_points_are_not_scores_of_the_study():
     row = training("dsprites_rendered", "4-VAE", 1, "MLP")
     sampled = {**beta_vae(row, 10), "postprocess_results.representation": "sampled"}

@@ -118,9 +118,7 @@ def test_samples_are_drawn_as_asked_and_scores_of_both_are_never_pooled(mine, sc
     for sampling, found in (("disjoint", disjoint), ("with_replacement", as_there)):
         for each in found:
             name = each["metric"]
-            small = {
-                key: value for key, value in each["metric_parameters"].items() if "." not in key and key != "definition"
-            }
+            small = {key: value for key, value in each["metric_parameters"].items() if "." not in key}
             direct = metrics.score(name, data, np.load(mine), 0, sampling=sampling, **small)
             assert {key: each[key] for key in direct} == direct
             used = "with_replacement" if name == "sap_dlib" else sampling
@@ -190,14 +188,36 @@ def test_a_score_without_a_value_is_told_with_its_reason_and_left_out_of_tables(
     assert "explicitness" not in set(tables.aggregate(frame)["score"])
 
 
-def test_results_of_an_earlier_definition_are_never_pooled_with_new_ones(mine, score_external, monkeypatch):
+def test_results_of_an_earlier_version_are_never_pooled_with_new_ones(mine, score_external, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(dci, "DEFINITIONS", {})
+        patched.setattr(dci, "VERSIONS", {})
         (before,) = score_external("dci_lasso", codes=mine)
-    assert "definition" not in before["metric_parameters"]
     (after,) = score_external("dci_lasso", codes=mine)
-    assert after["metric_parameters"] == {**before["metric_parameters"], "definition": 2}
-    assert len(tables.aggregate(collect(Path("runs"))[0])["metric_parameters"].unique()) == 2
+    assert [each["metric_version"] for each in (before, after)] == [1, 2]
+    assert after["metric_parameters"] == before["metric_parameters"]
+    table = tables.aggregate(collect(Path("runs"))[0])
+    assert sorted(table["metric_version"]) == [1] * 5 + [2] * 5
+    (again,) = score_external("dci_lasso", codes=mine)
+    assert again["uuid"] == after["uuid"]
+
+
+def test_a_result_of_before_versions_had_their_name_is_the_same_as_today_s(mine, score_external):
+    (today,) = score_external("dci_lasso", codes=mine)
+    (path,) = Path("runs").rglob("evaluation_results.json")
+    for place in (path, path.parents[1] / "aggregate/evaluation.json"):
+        stem = "evaluation_results." if place.parent.name == "aggregate" else ""
+        entries = json.loads(place.read_text())
+        del entries[f"{stem}metric_version"]
+        if stem:
+            entries[f"{stem}metric_parameters.definition"] = 2
+        else:
+            entries["metric_parameters"]["definition"] = 2
+        place.write_text(json.dumps(entries))
+    (again,) = score_external("dci_lasso", codes=mine)
+    assert (again["uuid"], again["identity"]) == (today["uuid"], today["identity"])
+    frame, problems = collect(Path("runs"))
+    assert (frame["metric_version"].tolist(), problems) == ([2], [])
+    assert [json.loads(text) for text in frame["metric_parameters"]] == [today["metric_parameters"]]
 
 
 def test_what_is_typed_and_not_used_is_named(mine, score_external, monkeypatch, capsys):

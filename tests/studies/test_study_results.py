@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from support import study_runs
 
-from dlib_bvae.analysis.frame import current_column
+from dlib_bvae.analysis.frame import current_column, with_versions
 from dlib_bvae.re_beta_vae.rows import read
 from dlib_bvae.studies import state, study
 
@@ -92,7 +92,7 @@ def test_the_committed_results_count_as_done_for_the_study_as_it_is_configured(t
     assert len(runs) == len(list(tmp_path.iterdir())) == 64
     assert [run.digest for run, each in zip(runs, state.states(runs, tmp_path), strict=True) if not each.done] == []
     rows, problems = read([tmp_path])
-    committed = pd.read_parquet(SMALL / "runs.parquet").astype(object).rename(columns=current_column)
+    committed = with_versions(pd.read_parquet(SMALL / "runs.parquet").rename(columns=current_column)).astype(object)
     assert problems == []
     assert set(rows.columns) - {"folder"} == set(committed.columns)
     pairs = [each.set_index("evaluation_results.uuid").sort_index() for each in (rows, committed)]
@@ -100,6 +100,8 @@ def test_the_committed_results_count_as_done_for_the_study_as_it_is_configured(t
     for name in (
         "config",
         "metric_parameters",
+        "metric_version",
+        "data_version",
         "train_config.validation.every_steps",
         "evaluation_results.eval_accuracy",
     ):

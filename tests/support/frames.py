@@ -22,6 +22,8 @@ def _row(
     run=None,
     config=None,
     parameters="{}",
+    version=1,
+    data_version=1,
     **more,
 ):
     scores = scores or {}
@@ -31,9 +33,11 @@ def _row(
         "config": config or model,
         "train_results.dataset": dataset,
         "train_results.fingerprint": f"f-{dataset}",
+        "data_version": data_version,
         "postprocess_results.representation": "mean",
         "postprocess_results.num_images": 512,
         "evaluation_results.metric": metric,
+        "metric_version": version,
         "metric_parameters": parameters,
         "train_results.seed": seed,
         "train_results.uuid": run or f"{model} {dataset} {seed} {config}",

@@ -45,7 +45,7 @@ function seconds(value) {
 }
 
 const shortly = (fingerprint) => fingerprint.slice(0, 8);
-const dataKey = (each) => `${each.dataset}@${shortly(each.fingerprint)}`;
+const dataKey = (each) => `${each.dataset}@${shortly(each.fingerprint)}${each.data_version > 1 ? `@${each.data_version}` : ""}`;
 
 function grouped(items, key) {
   const groups = new Map();
@@ -67,12 +67,14 @@ for (const [metric, of] of grouped(rows, (row) => row.metric)) {
     parameterNotes.set(`${metric}\n${text}`, said.map(([name, value]) => `${name} = ${typeof value === "string" ? value : JSON.stringify(value)}`).join(", "));
   }
 }
-const fingerprints = new Map([...grouped(rows, (row) => row.dataset)].map(([name, of]) => [name, new Set(of.map((row) => row.fingerprint)).size]));
+// Name → how many of something its rows have.
+const numbersOf = (name, what) => new Map([...grouped(rows, (row) => row[name])].map(([value, of]) => [value, new Set(of.map((row) => row[what])).size]));
+const fingerprints = numbersOf("dataset", "fingerprint"), dataVersions = numbersOf("dataset", "data_version"), metricVersions = numbersOf("metric", "metric_version");
 // A data set and, where it was trained on with several, a budget: what the summary and charts show at a time. Baselines are in each.
 const SETS = board.summary.map((each) => ({ each, data: dataKey(each), budget: each.budget, key: dataKey(each), label: "" }));
 for (const row of rows) if (!SETS.some(({ data }) => data === dataKey(row))) SETS.push({ each: row, data: dataKey(row), budget: null, key: dataKey(row), label: "" });
 const ofSet = (row, { data, budget }) => row.data === data && (budget === null || row.budget === null || row.budget === budget);
-const dataName = (each) => (fingerprints.get(each.dataset) > 1 ? `${each.dataset} ${shortly(each.fingerprint)}` : each.dataset);
+const dataName = (each) => [each.dataset, dataVersions.get(each.dataset) > 1 ? `version ${each.data_version}` : "", fingerprints.get(each.dataset) > 1 ? shortly(each.fingerprint) : ""].filter(Boolean).join(" ");
 for (const set of SETS) {
   const apart = SETS.filter(({ data }) => data === set.data).length > 1;
   Object.assign(set, { key: apart ? `${set.data}@${set.budget}` : set.data, label: apart ? `${dataName(set.each)}, ${set.budget}` : dataName(set.each) });
@@ -85,11 +87,11 @@ const titles = new Map(board.summary.flatMap(({ columns }) => columns.map(({ met
 const settingTexts = (row) => Object.entries(row.settings ?? {}).map(([name, value]) => `${name} = ${typeof value === "string" ? value : JSON.stringify(value)}`);
 
 for (const row of rows) {
-  row.parameterNote = parameterNotes.get(`${row.metric}\n${JSON.stringify(row.metric_parameters)}`);
+  row.parameterNote = [metricVersions.get(row.metric) > 1 ? `version ${row.metric_version}` : "", parameterNotes.get(`${row.metric}\n${JSON.stringify(row.metric_parameters)}`)].filter(Boolean).join(", ");
   row.data = dataKey(row);
   // What one axis of a chart shows: a score under its own name and parameters.
   row.axis = [row.metric, row.score, row.parameterNote].filter(Boolean).join(" · ");
-  row.compared = [row.data, row.num_images, row.metric, JSON.stringify(row.metric_parameters), row.score].join("\n");
+  row.compared = [row.data, row.num_images, row.metric, row.metric_version, JSON.stringify(row.metric_parameters), row.score].join("\n");
 }
 // What a search looks in; made of a row when it is first searched.
 const textOf = (row) => (row.text ??= plainText([row.name, row.model, ...settingTexts(row), row.parameterNote, row.method, row.supervision, row.evidence, row.dataset, row.origin, row.fingerprint,

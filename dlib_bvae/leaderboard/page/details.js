@@ -101,7 +101,7 @@ function fill(row, place = 0) {
     make("h3", {}, row.seeds === 1 ? "One seed" : `${row.seeds} seeds`), row.equal_codes === null ? null : make("p", {}, `Equal codes: ${row.equal_codes}.`), make("div", { class: "scroll" }, seedTable(row, place)),
     commandBox("Train it again", trainCommand(run)), commandBox("Score it again", evaluateCommand(row, run, each.paths[0])),
     ...pictures(run), ...configuration(run), ...otherScores(row),
-    facts([["submission", run.told], ["paper", run.paper], ["code", run.code], ["model", row.model], ["method", row.method], ["representation", row.representation], ["fingerprint", row.fingerprint], ["configuration", row.config],
+    facts([["submission", run.told], ["paper", run.paper], ["code", run.code], ["model", row.model], ["method", row.method], ["representation", row.representation], ["fingerprint", row.fingerprint], ["data version", String(row.data_version)], ["metric version", String(row.metric_version)], ["configuration", row.config],
       ["started", run.started], ["device", run.device], ["package", run.package_version], ["commit", run.git_commit], ["result", each.paths.join(", ")]]),
   ].filter(Boolean));
 }

@@ -27,7 +27,7 @@ function chooseSummary(here, headline) {
 }
 
 function showAnswer(here, headline) {
-  const said = board.answers.find((each) => each.dataset === here.dataset && each.fingerprint === here.fingerprint && each.num_images === here.num_images && each.budget === here.budget && each.metric === headline.metric);
+  const said = board.answers.find((each) => each.dataset === here.dataset && each.fingerprint === here.fingerprint && each.data_version === here.data_version && each.num_images === here.num_images && each.budget === here.budget && each.metric === headline.metric);
   byId("answer").replaceChildren(...[
     make("p", { class: "lead" }, said.lead), said.more.length ? make("p", {}, said.more.join(" ")) : null,
     said.missing.length ? make("p", { class: "quiet" }, `Not known here: ${said.missing.join("; ")}.`) : null,

@@ -15,7 +15,7 @@ from dlib_bvae.artifacts import describe
 from dlib_bvae.errors import NotApplicable, UserError, unknown
 from dlib_bvae.leaderboard.submissions import Claim
 from dlib_bvae.metrics.score_info import info_of
-from dlib_bvae.stages.evaluate import folder, look, parameters, score_once
+from dlib_bvae.stages.evaluate import folder, look, score_once, scored_by
 from dlib_bvae.stages.inputs import Representation
 from dlib_bvae.stages.scoring import drawn_so
 
@@ -106,8 +106,7 @@ def _write_claimed(name: str, claim: Claim, representation: Representation) -> N
     results = {
         **claim.scores,
         "score_names": list(claim.scores),
-        "metric": name,
-        "metric_parameters": {**parameters(name), **drawn_so(name)},
+        **scored_by(name, drawn_so(name)),
         "num_images": representation.data.num_images,
         "random_seed": claim.metric_seed,
         "evidence": "claimed",

@@ -5,6 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
+from dlib_bvae import datasets
+from dlib_bvae.datasets import dummy
+from dlib_bvae.datasets.derived import pixels
 from dlib_bvae.datasets.derived.base import (
     DerivedGrid,
     DerivedImages,
@@ -152,3 +155,13 @@ def test_values_come_in_the_order_of_the_grid(bars, row):
 def test_what_is_no_value_is_refused(bars, values, words):
     with pytest.raises(UserError, match=words):
         factor_values(bars, values, "x.values")
+
+
+def test_the_version_of_a_derived_set_rises_with_that_of_its_own_and_of_what_it_is_derived_from(monkeypatch):
+    data = datasets.DATASETS.get("resized")(datasets.DATASETS.get("subset")("dummy_data", {"row": [0]}), 8, 8)
+    assert datasets.version_of(data) == 1
+    monkeypatch.setattr(dummy, "VERSIONS", {"dummy_data": {2: "2026-01-02: a", 3: "2026-01-03: b"}}, raising=False)
+    assert datasets.version_of(datasets.load("dummy_data")) == 3
+    monkeypatch.setattr(pixels, "VERSIONS", {"resized": {2: "2026-01-02: c"}}, raising=False)
+    assert datasets.version_of(data) == 4
+    assert datasets.recorded(data)["data_version"] == 4
