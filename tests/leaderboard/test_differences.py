@@ -77,7 +77,7 @@ def test_budgets_are_compared_apart_and_baselines_with_each():
     other = row("longer", [0.9] * 8, budget="300,000 steps of 64")
     found = squares([*TRAINED, other, row("pca", [0.7] * 5, "reference", seeds=1)])
     assert [each["ids"] for each in found] == [["a", "b", "c", "pca"], ["longer", "pca"]]
-    assert [each["key"] for each in found] == [["d", "f", 10, "mig", {}, "discrete_mig"]] * 2
+    assert [each["key"] for each in found] == [["d", "f", 1, 10, "mig", 1, {}, "discrete_mig"]] * 2
 
 
 def test_a_reference_with_equal_codes_is_one_number():

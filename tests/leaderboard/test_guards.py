@@ -11,9 +11,8 @@ import pytest
 from support.leaderboard_runs import null_of, score, train
 
 from dlib_bvae import leaderboard
-from dlib_bvae.analysis.cells import REFERENCE_ROWS
 from dlib_bvae.leaderboard import figures
-from dlib_bvae.leaderboard.guards import LIMITED, MOST_BYTES, faults
+from dlib_bvae.leaderboard.guards import LIMITED, MOST_BYTES, REFERENCE_ROWS, faults
 
 BOARDS = sorted(
     (path.parent for path in Path(__file__).parents[2].glob("benchmarks/boards/*/board.parquet")),

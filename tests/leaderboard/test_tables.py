@@ -95,6 +95,8 @@ def test_the_terminal_has_the_summary_and_says_what_it_left_out(tmp_path, capsys
     leaderboard.run(tmp_path / "runs", tmp_path / "board", show=print)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "dsprites_rendered, fingerprint ffffffff, 1,000 images,"
+    assert lines[1] == "100 steps of 64"
+    lines = lines[1:]
     assert max(map(len, lines[:5])) <= 54
     assert lines[1].split("  ")[0] == "configuration"
     assert lines[3].startswith("β-VAE β = 1    10.50 ± 0.71 (2)")
