@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dlib_bvae.runtime import RUNS
+from dlib_bvae.runtime import RUNS, quiet
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dlib_bvae.runs import RunLike
 
 __all__ = ["submit", "table", "write"]
 
@@ -43,7 +45,7 @@ def table(directory: str | Path = "board") -> pd.DataFrame:
 
 
 def submit(
-    runs: Iterable[str | Path],
+    runs: Iterable[RunLike],
     name: str,
     directory: str | Path = "submissions",
     *,
@@ -55,13 +57,16 @@ def submit(
 ) -> Path:
     """Writes the submission `name` of scored runs into `directory`, as dlib_bvae_leaderboard submit does; returns its folder.
 
-    runs: directories of trainings, or of codes from elsewhere that were scored, one for each data set, configuration and seed.
+    runs: trainings, or directories of them or of codes from elsewhere, that are scored, one for each data set, configuration and
+    seed.
     images: submit and score the codes of as many images; None: all that were encoded. method (a sentence) and supervision: needed
     for codes from elsewhere. What cannot be claimed is named on standard error. Raises UserError, and leaves nothing, for a name
     that is taken, and for runs that are not scored or that verification would refuse.
     """
     from dlib_bvae.leaderboard.submissions import submit
+    from dlib_bvae.runs import Run
 
-    places = [Path(each).expanduser() for each in runs]
+    places = [each.directory if isinstance(each, Run) else Path(each).expanduser() for each in runs]
     told = {"method": method, "supervision": supervision, "paper": paper, "code": code}
-    return submit.run(places, name, Path(directory).expanduser(), images, **told)
+    with quiet():
+        return submit.run(places, name, Path(directory).expanduser(), images, **told)

@@ -32,7 +32,7 @@ from dlib_bvae.leaderboard.submissions.submission import META, check_json, read,
 from dlib_bvae.metrics.headline import is_default
 from dlib_bvae.representations.codes import codes_digest, read_codes
 from dlib_bvae.representations.on_demand import CodesOnDemand
-from dlib_bvae.runtime import load_tensorflow
+from dlib_bvae.runtime import load_tensorflow, say
 from dlib_bvae.stages import external
 from dlib_bvae.stages.inputs import load_encoder, opened_run
 from dlib_bvae.stages.postprocess import NEEDED
@@ -126,8 +126,8 @@ def run(
         remove(part)
         raise
     size = sum(path.stat().st_size for path in final.iterdir()) / 2**20
-    print(visible(f"{final}: {pluralize(len(entries), 'entry', 'entries')}, {size:,.1f} MiB"))
-    print(visible(f"next: dlib_bvae_leaderboard verify {final}"))
+    say(visible(f"{final}: {pluralize(len(entries), 'entry', 'entries')}, {size:,.1f} MiB"))
+    say(visible(f"next: dlib_bvae_leaderboard verify {final}"))
     return final
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ from scipy import stats
 from support.submissions import PARAMETERS, SCORE, claim, noisy, rows, table_of
 
 from dlib_bvae import metrics
+from dlib_bvae.analysis import predictions
 from dlib_bvae.errors import UserError
 from dlib_bvae.leaderboard.submissions import retrain, verify
 
+ARCHIVE = Path(__file__).parents[3] / "benchmarks" / "results" / "re_beta_vae_small"
 TRAINING = [
     "include 'gin/beta4_dsprites.gin'",
     "dataset.name = 'dummy_data'",
@@ -129,6 +132,19 @@ def test_a_tolerance_of_earlier_versions_is_ignored_and_said(seeds, probe, capsy
     verify.run(seeds([noisy(probe)], retrain=retrain), retrain=True, null=0)
     assert rows()["evidence"].tolist() == ["recomputed"]
     assert capsys.readouterr().err.count("ignored: retrain.tolerance in ") == 1
+
+
+def test_a_results_archive_says_how_much_seeds_vary():
+    table = predictions(retrain.collected(ARCHIVE))
+    rows = table[(table["dataset"] == "dsprites_rendered") & (table["score"] == "discrete_mig")]
+    (sd,), (df,) = rows["sd"].unique(), rows["df"].unique()
+    assert df == 24  # of eight β-VAEs with four seeds each; PCA and ICA lend nothing
+    frame = retrain.collected(ARCHIVE / "runs.parquet")
+    frame = frame[
+        (frame["train_results.dataset"] == "dsprites_rendered") & (frame["evaluation_results.metric"] == "mig")
+    ]
+    vaes = frame[frame["train_results.model"] == "beta_vae"].groupby("config")[SCORE]
+    assert sd == pytest.approx(np.sqrt(vaes.var().mean()))
 
 
 def test_other_results_that_are_none(seeds, probe, tmp_path):
