@@ -95,12 +95,10 @@ def _verify(actions: Any) -> Callable[..., None]:
     flags.add_argument(
         "--retrain", action="store_true", help="also train each row that has a gin file again, by another seed"
     )
-    flags.add_argument(
-        "--results_dir",
+    add_results_dir(
+        flags,
+        "with --retrain: trained configurations that say how much seeds vary; may be repeated (default: runs)",
         action="append",
-        type=Path,
-        metavar="RESULTS_DIR",
-        help="with --retrain: trained configurations that say how much seeds vary; may be repeated (default: runs)",
     )
 
     def call(
@@ -141,8 +139,8 @@ def _submit(actions: Any) -> Callable[..., None]:
         choices=("none", "pairs", "labels", "factors"),
         help="what training knew of the factors (default: as the runs say)",
     )
-    flags.add_argument("--paper", help="its title or address")
-    flags.add_argument("--code", help="where the code is")
+    flags.add_argument("--paper", help="its title or address (default: none)")
+    flags.add_argument("--code", help="where the code is (default: not said)")
     flags.epilog = "example: dlib_bvae_leaderboard submit runs/mine-seed0 runs/mine-seed1 --name=mine"
 
     def call(results_dir: object, **given: Any) -> None:
