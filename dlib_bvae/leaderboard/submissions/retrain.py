@@ -24,7 +24,7 @@ from dlib_bvae.leaderboard.submissions.gin_check import checked
 from dlib_bvae.leaderboard.submissions.scores import Verified, rows_of
 from dlib_bvae.metrics.headline import is_main
 from dlib_bvae.registry import LABEL, kind_of
-from dlib_bvae.runtime import RUNS
+from dlib_bvae.runtime import RUNS, quiet
 from dlib_bvae.stages import external, train
 from dlib_bvae.stages.external import ExternalCodes
 from dlib_bvae.stages.inputs import TrainedRun
@@ -156,7 +156,8 @@ def _check_row(
         return {}
     seed = new_seed([each.entry for each in row], taken)
     try:
-        train.run([], [*bindings, f"{_SEED} = {seed}"], place / "model")
+        with quiet():  # it would name a scratch folder
+            train.run([], [*bindings, f"{_SEED} = {seed}"], place / "model")
     except UserError as error:
         raise UserError(f"{gin_config} cannot be trained again: {error}") from error
     values = _scores(row, name, seed, place)
