@@ -1,5 +1,6 @@
 """runs.py: what the commands do, from Python: paths as texts, values back, no lines."""
 
+import json
 import subprocess
 import sys
 
@@ -77,11 +78,23 @@ def test_a_board_is_written_and_read(trained, scored, tmp_path):
         board.table(tmp_path)
 
 
+def test_a_run_is_submitted(trained, scored, tmp_path):
+    folder = board.submit([trained], "mine", tmp_path, paper="a title")
+    meta = json.loads((folder / "meta.json").read_text())
+    assert folder == tmp_path / "mine"
+    assert (meta["paper"], meta["supervision"], len(meta["entries"])) == ("a title", "none", 1)
+    claims = {each["metric"]: each["scores"] for each in meta["entries"][0]["claims"]}
+    assert claims["mig"]["discrete_mig"] == scored["discrete_mig"]
+    with pytest.raises(UserError, match="mine is there already; choose another --name"):
+        board.submit([trained.directory], "mine", tmp_path)
+
+
 def test_nothing_is_printed(trained, scored, tmp_path, capfd):
     runs.evaluate(trained, "mig", bindings=MIG, null=2)
     runs.encode(trained, overwrite=True)
     runs.visualize(trained, bindings=["visualize.num_codes = 100", "visualize.num_images = 20"])
     board.write(trained.directory.parent, tmp_path / "board")
+    board.submit([trained], "mine", tmp_path)
     assert capfd.readouterr().out == ""
 
 

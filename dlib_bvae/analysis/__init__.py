@@ -24,6 +24,7 @@ from dlib_bvae.analysis.intervals import (
 )
 from dlib_bvae.analysis.orders import orders
 from dlib_bvae.analysis.power import row_differences, seeds_needed, smallest_difference, spreads
+from dlib_bvae.analysis.prediction import prediction_interval, predictions
 from dlib_bvae.analysis.ranks import difference, ranges
 from dlib_bvae.analysis.selection import RULES, select, selections
 from dlib_bvae.analysis.variance import nested_squares, variance_shares
@@ -50,6 +51,8 @@ __all__ = [
     "over_datasets",
     "performance_profile",
     "pooled",
+    "prediction_interval",
+    "predictions",
     "probability_of_improvement",
     "ranges",
     "references",

@@ -47,6 +47,7 @@ INTERVAL = ("low", "high", "interval")
 CLAIMED = "claimed"
 REFERENCE = "reference"  # why a reference row has no rank
 EARLIER = "before the end of training"
+ONLY_CLAIMED = "only claimed"
 FEW_SEEDS = f"fewer than {LEAST_SEEDS} seeds"
 MODEL = ["model", BUDGET, "representation", "metric", "metric_version", "metric_parameters", "score"]
 _IMAGES = ["dataset", "fingerprint", "data_version"]
@@ -144,7 +145,7 @@ def cells(
         found = found.merge(equal, on=list(KEYS), how="left")
     found["unranked"] = _without_rank(found, frame, better, unranked or {})
     lending = found["unranked"].fillna(FEW_SEEDS) == FEW_SEEDS
-    found = _ranked(found, better, lending.to_numpy(bool) & ~_of_methods(frame, found, _untrained(frame)))
+    found = _ranked(found, better, lending.to_numpy(bool) & ~of_methods(frame, found, untrained(frame)))
     return found[[*COLUMNS, *(name for name in ("evidence", EQUAL) if name in found)]]
 
 
@@ -210,10 +211,10 @@ def _without_rank(
         found[:] = [given.get(row, why) for row, why in zip(rows, found, strict=True)]
     found[[each is None for each in better]] = "no known direction"
     if "evidence" in table:
-        found[table["evidence"].eq(CLAIMED).fillna(False).to_numpy(bool)] = "only claimed"
+        found[table["evidence"].eq(CLAIMED).fillna(False).to_numpy(bool)] = ONLY_CLAIMED
     if STEP in frame:
         found[_of(frame, table, frame[STEP].notna())] = EARLIER
-    found[_of_methods(frame, table, _untrained(frame))] = REFERENCE
+    found[of_methods(frame, table, untrained(frame))] = REFERENCE
     return found
 
 
@@ -232,7 +233,7 @@ def _ranked(table: pd.DataFrame, better: Sequence[bool | None], lending: np.ndar
     classes = table[[SUPERVISION, BUDGET]].apply(tuple, axis=1).to_numpy(object)
     for board in table.groupby(BOARD).indices.values():
         _, first = np.unique(codes[board], return_index=True)
-        spread = _spread(columns["std"], columns["seeds"], trainings, board[first][lending[board[first]]])
+        spread = pooled_spread(columns["std"], columns["seeds"], trainings, board[first][lending[board[first]]])
         numbers["rank_sd"][board], numbers["rank_df"][board] = spread
         compared = board[free[board]]
         if spread.df < LEAST_FREEDOM:
@@ -249,8 +250,11 @@ def _ranked(table: pd.DataFrame, better: Sequence[bool | None], lending: np.ndar
     return table.assign(**numbers, tied=tied, unranked=why).astype(whole)
 
 
-def _spread(std: np.ndarray, seeds: np.ndarray, trainings: np.ndarray, rows: np.ndarray) -> Spread:
-    """The standard deviation of single seeds pooled within `rows`; rows of one training lend their degrees of freedom once."""
+def pooled_spread(std: np.ndarray, seeds: np.ndarray, trainings: np.ndarray, rows: np.ndarray) -> Spread:
+    """The standard deviation of single seeds pooled within `rows`; rows of one training lend their degrees of freedom once.
+
+    std, seeds, trainings (cells,): of every cell, and a number that is the same for cells of one training. rows: places of some.
+    """
     rows = rows[seeds[rows] > 1]
     if not len(rows):
         return Spread(math.nan, 0)
@@ -260,7 +264,7 @@ def _spread(std: np.ndarray, seeds: np.ndarray, trainings: np.ndarray, rows: np.
     return Spread(math.sqrt((std[rows] ** 2 @ freedom) / freedom.sum()), int(most.sum()))
 
 
-def _untrained(frame: pd.DataFrame) -> set[str]:
+def untrained(frame: pd.DataFrame) -> set[str]:
     """The methods of a frame that are no training."""
     return {name for name in methods(frame).unique() if name in BASELINES}
 
@@ -297,7 +301,7 @@ def _better(metric: str, score: str, adjusted: bool) -> bool | None:
     return True if adjusted and better is False and has_null(metric, score) else better
 
 
-def _of_methods(frame: pd.DataFrame, table: pd.DataFrame, wanted: Collection[str]) -> np.ndarray:
+def of_methods(frame: pd.DataFrame, table: pd.DataFrame, wanted: Collection[str]) -> np.ndarray:
     """Which rows of the table are of one of the `wanted` methods, bool (rows,)."""
     return _of(frame, table, methods(frame).isin(wanted))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import statistics
 from collections import defaultdict
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
 FORMAT = 2
 ALL = "board.parquet"  # the file with the rows of all scores
 TRAINED_HERE = "trained here"
-RETRAINED = "retrained"
 SCORED_HERE = "scored here"  # external codes that are no submission
 COSTS = ("parameters", "seconds", "images", "reconstruction")
 _ID_DIGITS = 10
@@ -70,7 +68,6 @@ _FACTS = {
     "source": "postprocess_results.source",
     "saved_model": "postprocess_results.saved_model",
     "submission": "submission_results.name",
-    "retrain_tolerance": "submission_results.retrain_tolerance",
     "told": "submission_results.method",
     "paper": "submission_results.paper",
     "code": "submission_results.code",
@@ -201,7 +198,6 @@ def make_row(
     values = _values(cell["score"], records, places)
     known = score_info(cell["metric"], cell["score"])
     competes = (cell["model"] if method == EXTERNAL else method) not in NOT_COMPETING
-    evidence = cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE)
     return {
         "id": row_id(names),
         **names,
@@ -209,8 +205,7 @@ def make_row(
         "method": method,
         "supervision": cell[SUPERVISION],
         "budget": cell[BUDGET],
-        "evidence": evidence,
-        "retrain_tolerance": _tolerance([runs[each["run"]] for each in values]) if evidence == RETRAINED else None,
+        "evidence": cell.get("evidence") or (SCORED_HERE if method == EXTERNAL else TRAINED_HERE),
         "reference": cell["unranked"] == REFERENCE,
         "competes": competes,
         "origin": origin_of(cell["dataset"], [record[ORIGIN] for record in records]),
@@ -230,15 +225,6 @@ def _step(records: Sequence[Record], after: Mapping[str, str]) -> dict[str, Any]
     steps = {record[STEP] if after[name] != name else record[STEPS] for record in records}
     (step,) = steps if len(steps) == 1 else (None,)
     return {"step": None if step is None else int(step), "last": after[name] == name, "codes": after[name]}
-
-
-def _tolerance(runs: Sequence[Mapping[str, Any]]) -> float | None:
-    """The largest that a score of one of the `runs` was allowed to be off when its model was trained again; None: unknown."""
-    import pandas as pd
-
-    found = pd.Series([run["retrain_tolerance"] for run in runs], dtype=object)
-    largest = pd.to_numeric(found, errors="coerce").max()
-    return float(largest) if abs(largest) < math.inf else None
 
 
 def row_id(names: Mapping[str, Any]) -> str:

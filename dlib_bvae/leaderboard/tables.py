@@ -209,9 +209,13 @@ def _texts(row: Row, several: Mapping[str, Collection[str]]) -> list[str]:
     null = NO_NULL if row["no_null"] else _mean_and_std(row["null"])
     least = row["smallest_difference"]
     difference = "not known" if least["value"] is None else f"{least['value']:.2g}"
-    allowed = "" if row["retrain_tolerance"] is None else f" ± {row['retrain_tolerance']:g}"
-    evidence = f"{row['evidence']}{allowed}"
-    provenance = [row["supervision"], row["budget"] or "", evidence, row["representation"], row["fingerprint"][:8]]
+    provenance = [
+        row["supervision"],
+        row["budget"] or "",
+        row["evidence"],
+        row["representation"],
+        row["fingerprint"][:8],
+    ]
     seeds = f"{row['seeds']} ({row['equal_codes']})" if row["equal_codes"] else str(row["seeds"])
     chance = [null, adjusted, difference, seeds, _without_word(row["latents"])]
     return [_rank(row), *names, parameters, row["score"], mean, _interval(row), *chance, *provenance]

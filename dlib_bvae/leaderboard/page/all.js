@@ -23,7 +23,7 @@ const COLUMNS = [
   { name: "seeds", title: "Seeds", width: 84, of: (row) => String(row.seeds), fold: (row) => plural(row.seeds, "seed"), ...numbers((row) => row.seeds) },
   { name: "supervision", title: "Supervision", width: 132, of: (row) => row.supervision, fold: (row) => SUPERVISIONS[row.supervision] ?? `supervision ${row.supervision}`, ...text((row) => row.supervision) },
   { name: "budget", title: "Budget", width: 150, of: (row) => row.budget ?? "", fold: (row) => row.budget, ...text((row) => row.budget ?? "") },
-  { name: "evidence", title: "Evidence", width: 124, cell: evidenceBadge, print: evidenceText, fold: evidenceText, ...text((row) => row.evidence) },
+  { name: "evidence", title: "Evidence", width: 124, cell: evidenceBadge, print: (row) => row.evidence, fold: (row) => row.evidence, ...text((row) => row.evidence) },
   { name: "origin", title: "Images", width: 90, of: (row) => row.origin, fold: (row) => (row.origin === "official" ? "official images" : `images ${row.origin}`), ...text((row) => row.origin) },
   { name: "representation", title: "Codes", width: 110, of: (row) => row.representation, fold: (row) => `${row.representation} codes`, ...text((row) => row.representation) },
   { name: "seconds", title: "Training", width: 108, of: (row) => seconds(row.seconds), ...numbers((row) => row.seconds) },

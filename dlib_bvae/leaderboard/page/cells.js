@@ -46,9 +46,7 @@ function bar(row, [from, to]) {
 
 const badge = (text, kind = "", title = null) => make("span", { class: `badge ${kind}`, title }, text);
 const under = (...parts) => make("span", { class: "under" }, ...parts);
-// With how far scores of the model that was trained again were allowed to be off.
-const evidenceText = (row) => (row.retrain_tolerance === null ? row.evidence : `${row.evidence} ± ${number(row.retrain_tolerance)}`);
-const evidenceBadge = (row) => badge(evidenceText(row), `evidence-${row.evidence.replace(/[^a-z]/g, "-")}`);
+const evidenceBadge = (row) => badge(row.evidence, `evidence-${row.evidence.replace(/[^a-z]/g, "-")}`);
 
 // What limits what a configuration's scores say.
 function configurationBadges(row) {

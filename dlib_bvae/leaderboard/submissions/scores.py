@@ -8,12 +8,15 @@ import io
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from dlib_bvae import metrics
 from dlib_bvae.artifacts import describe
+from dlib_bvae.datasets.derived.subsets import Subsample
+from dlib_bvae.datasets.ground_truth import GroundTruthData
 from dlib_bvae.errors import NotApplicable, UserError, unknown
-from dlib_bvae.leaderboard.submissions import Claim
+from dlib_bvae.leaderboard.submissions import Claim, Entry
 from dlib_bvae.metrics.score_info import info_of
 from dlib_bvae.stages.evaluate import folder, look, score_once, scored_by
 from dlib_bvae.stages.inputs import Representation
@@ -33,10 +36,24 @@ class Outcome(NamedTuple):
     reason: str | None
 
 
+class Verified(NamedTuple):
+    """An entry whose claims were computed again: its rows in the folder `place`, and the codes that these are of."""
+
+    entry: Entry
+    place: Path
+    data: GroundTruthData | Subsample
+    representation: Representation
+    outcomes: list[Outcome]
+
+
+def parameters_of(metric: str) -> list[str]:
+    """The names of what a claim may say of a metric. Raises UnknownName."""
+    return [name for name in inspect.signature(metrics.METRICS.get(metric)).parameters if name not in _GIVEN]
+
+
 def bindings_of(claim: Claim) -> list[str]:
     """The claim's seed and parameters in gin. Raises UserError for an unknown metric or parameter."""
-    metric = metrics.METRICS.get(claim.metric)
-    accepted = [name for name in inspect.signature(metric).parameters if name not in _GIVEN]
+    accepted = parameters_of(claim.metric)
     name = metrics.METRICS.canonical(claim.metric)
     for parameter in claim.parameters:
         if parameter not in accepted:
@@ -71,7 +88,7 @@ def rows_of(claim: Claim, representation: Representation, configured: Configured
                 work = score_once(name, representation, overwrite=True)
         except NotApplicable as error:
             _write_claimed(name, claim, representation)
-            return Outcome(claim, None, str(error))
+            return Outcome(claim, None, str(error).splitlines()[0])  # gin adds lines to an error
     return Outcome(claim, work.results(), None)
 
 

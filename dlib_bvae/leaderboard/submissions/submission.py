@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dlib_bvae.datasets.images import ImageData
-from dlib_bvae.errors import UserError, unknown
+from dlib_bvae.errors import UserError, unknown, visible, warn_once
 
 META = "meta.json"
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -47,10 +47,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class Retrain:
-    """How to train the model again: a gin file, and how far a score may lie off then."""
+    """How to train the model again."""
 
     gin_config: Path
-    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class Entry:
     """Codes of one data set by one trained model.
 
     probe: (images, seed) of the data set `probe`; None: the whole grid. codes: the file, whose checksum is sha256.
+    configuration: which of the submission's; None where it has one.
     """
 
     dataset: str
@@ -68,6 +68,19 @@ class Entry:
     sha256: str
     claims: tuple[Claim, ...]
     retrain: Retrain | None
+    configuration: str | None = None
+
+    @property
+    def row(self) -> tuple[str, tuple[int, int] | None, str | None]:
+        """What is the same for the entries that are seeds of one row."""
+        return self.dataset, self.probe, self.configuration
+
+    @property
+    def place(self) -> str:
+        """The name of the folder of its rows."""
+        configuration = f"-{self.configuration}" if self.configuration else ""
+        probe = f"-probe{self.probe[1]}" if self.probe else ""
+        return f"{self.dataset}{configuration}-seed{self.training_seed}{probe}"
 
 
 @dataclass(frozen=True)
@@ -82,16 +95,22 @@ class Submission:
     paper: str | None
     code: str | None
 
+    def row_name(self, entry: Entry) -> str:
+        """What the row of an entry is called."""
+        return f"{self.name} {entry.configuration}" if entry.configuration else self.name
 
-def read(folder: Path) -> Submission:
-    """The submission in `folder`.
 
-    Raises UserError for a file that is missing, is no JSON or does not keep to schema.json, for a name that is not the
-    folder's, two entries of one data set and seed, and files outside the folder.
+def read(folder: Path, name: str | None = None) -> Submission:
+    """The submission in `folder`, which is called like it; name: as it will be called.
+
+    A `tolerance` for training again, which earlier versions asked for, is ignored with a line on standard error.
+    Raises UserError for a file that is missing, is no JSON or does not keep to schema.json, for a name that is not the folder's,
+    two entries of one data set, configuration and seed, and files outside the folder.
     """
     path = folder / META
     try:
         value = _read(path)
+        _drop_tolerances(value, path)
         check_json(value, schema(), str(path))
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{folder} is no submission: it lacks {META}") from None
@@ -101,12 +120,17 @@ def read(folder: Path) -> Submission:
         raise UserError(f"{path} cannot be read: an entry is nested too deeply") from None
     except (ValueError, OSError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
-    if value["name"] != folder.resolve().name:
-        raise UserError(f"{path}: the name {value['name']!r} must be that of its folder, {folder.resolve().name!r}")
+    name = name or folder.resolve().name
+    if value["name"] != name:
+        raise UserError(f"{path}: the name {value['name']!r} must be that of its folder, {name!r}")
     entries = tuple(_entry(folder, each, f"{path}.entries[{i}]") for i, each in enumerate(value["entries"]))
-    places = [(each.dataset, each.probe, each.training_seed) for each in entries]
+    places = [(each.row, each.training_seed) for each in entries]
     if twice := [place for place in places if places.count(place) > 1]:
-        raise UserError(f"{path} has two entries for {twice[0][0]} and training seed {twice[0][2]}; give each once")
+        (dataset, _, configuration), seed = twice[0]
+        raise UserError(
+            f"{path} has two entries for {dataset}{f', {configuration}' if configuration else ''} and training seed {seed}; give "
+            "each once"
+        )
     given = {key: value.get(key) for key in ("name", "method", "supervision", "paper", "code")}
     return Submission(folder=folder, entries=entries, **given)
 
@@ -120,18 +144,30 @@ def _read(path: Path) -> Any:
     return value
 
 
+def _drop_tolerances(value: Any, path: Path) -> None:
+    """Removes retrain.tolerance of every entry, wherever `value` has the form of earlier versions, and says so."""
+    entries = value.get("entries") if isinstance(value, dict) else None
+    for entry in entries if isinstance(entries, list) else []:
+        retrain = entry.get("retrain") if isinstance(entry, dict) else None
+        if isinstance(retrain, dict) and "tolerance" in retrain:
+            del retrain["tolerance"]
+            warn_once(
+                f"ignored: retrain.tolerance in {visible(str(path))}; a model that is trained again is accepted by how much the "
+                "seeds of a configuration vary"
+            )
+
+
 def _entry(folder: Path, value: dict[str, Any], where: str) -> Entry:
     probe, retrain = value["probe"], value.get("retrain")
     claims = [Claim(**{"parameters": {}, **claim}) for claim in value["claims"]]
-    again = retrain and Retrain(
-        _file(folder, retrain["gin_config"], f"{where}.retrain.gin_config"), retrain["tolerance"]
-    )
+    again = retrain and Retrain(_file(folder, retrain["gin_config"], f"{where}.retrain.gin_config"))
     return Entry(
         **{key: value[key] for key in ("dataset", "fingerprint", "training_seed", "sha256")},
         probe=probe and (probe["images"], probe["seed"]),
         codes=_file(folder, value["codes"], f"{where}.codes"),
         claims=tuple(claims),
         retrain=again or None,
+        configuration=value.get("configuration"),
     )
 
 

@@ -52,7 +52,7 @@ def test_what_meta_says(folder):
 
 def test_the_whole_grid_and_a_gin_file(folder):
     (folder / "train.gin").write_text("")
-    retrain = {"gin_config": "train.gin", "tolerance": 0.1}
+    retrain = {"gin_config": "train.gin"}
     (entry,) = read(write(folder, {**META, "entries": [{**ENTRY, "probe": None, "retrain": retrain}]})).entries
     assert entry.probe is None
     assert entry.retrain.gin_config == folder / "train.gin"
@@ -62,6 +62,18 @@ def test_parameters_may_be_anything_that_json_has(folder):
     claim = {**CLAIM, "parameters": {"on": True, "factors": ["shape", None], "deep": {"x": [1.5]}}}
     (entry,) = read(write(folder, {**META, "entries": [{**ENTRY, "claims": [claim]}]})).entries
     assert entry.claims[0].parameters == claim["parameters"]
+
+
+def test_several_configurations_of_one_data_set_are_rows_of_their_own(folder):
+    both = [{**ENTRY, "configuration": name} for name in ("β-VAE β = 4 · conv", "PCA")]
+    found = read(write(folder, {**META, "entries": both}))
+    assert [found.row_name(each) for each in found.entries] == ["mine β-VAE β = 4 · conv", "mine PCA"]
+    assert [each.place for each in found.entries] == [
+        "dummy_data-β-VAE β = 4 · conv-seed1-probe0",
+        "dummy_data-PCA-seed1-probe0",
+    ]
+    with pytest.raises(UserError, match="two entries for dummy_data, PCA and training seed 1; give each once"):
+        read(write(folder, {**META, "entries": [both[1], both[1]]}))
 
 
 def entry(**changed):
@@ -82,9 +94,13 @@ def entry(**changed):
         (entry(training_seed=-1), "training_seed must be >= 0; got -1"),
         (entry(training_seed=2**31), "training_seed must be <= 2147483647; got 2147483648"),
         (entry(training_seed=10**400), "training_seed must be of type integer"),
+        *(
+            (entry(configuration=name), r"configuration must (match|not be empty)")
+            for name in ("", "a/b", "..", "\u202ex", "x" * 65, " a")
+        ),
         (entry(claims=[{**CLAIM, "metric_seed": 2**32}]), "metric_seed must be <= 4294967295"),
         (entry(claims=[{**CLAIM, "scores": {"x": 10**400}}]), "scores.x must be of type number"),
-        (entry(retrain={"gin_config": "codes.npy", "tolerance": 1e9}), "tolerance must be <= 0.15; got 1000000000.0"),
+        (entry(retrain={"gin_config": "codes.npy", "seed": 1}), "no entry of .*retrain is called 'seed'"),
         (entry(training_seed=True), "training_seed must be of type integer; got True"),
         (entry(probe={"images": 100}), r"entries\[0\].probe lacks seed"),
         (entry(codes="../codes.npy"), "codes must be a file in the submission's folder"),
@@ -100,7 +116,7 @@ def entry(**changed):
         (entry(codes="no.npy"), "there is no file .*no.npy"),
         (entry(claims=[{**CLAIM, "scores": {}}]), r"claims\[0\].scores must not be empty"),
         (entry(claims=[{**CLAIM, "scores": {"x": "high"}}]), "scores.x must be of type number; got 'high'"),
-        (entry(retrain={"gin_config": "no.gin", "tolerance": 0.1}), "there is no file .*no.gin"),
+        (entry(retrain={"gin_config": "no.gin"}), "there is no file .*no.gin"),
     ],
 )
 def test_what_is_refused(folder, changed, said):

@@ -17,7 +17,7 @@ from dlib_bvae.analysis.frame import collect
 from dlib_bvae.artifacts import open_run
 from dlib_bvae.datasets.derived.subsets import Subsample
 from dlib_bvae.errors import UserError
-from dlib_bvae.leaderboard.submissions import verify
+from dlib_bvae.leaderboard.submissions import checks, verify
 
 EXAMPLE = Path(__file__).parents[3] / "benchmarks" / "submissions" / "pca_example"
 
@@ -89,7 +89,7 @@ class TwiceTheSame(Subsample):
 
 def test_codes_that_are_no_function_of_the_image_are_refused(submit, probe, monkeypatch):
     folder = submit(noisy(probe))
-    monkeypatch.setattr(verify, "Subsample", TwiceTheSame)
+    monkeypatch.setattr(checks, "Subsample", TwiceTheSame)
     with pytest.raises(UserError, match="the images 0 and 1 of .* are the same pixel by pixel") as caught:
         verify.run(folder)
     one_sentence(caught)
