@@ -54,19 +54,32 @@ def submit(
     supervision: Literal["none", "pairs", "labels", "factors"] | None = None,
     paper: str | None = None,
     code: str | None = None,
+    training_steps: int | None = None,
+    batch_size: int | None = None,
 ) -> Path:
     """Writes the submission `name` of scored runs into `directory`, as dlib_bvae_leaderboard submit does; returns its folder.
 
     runs: trainings, or directories of them or of codes from elsewhere, that are scored, one for each data set, configuration and
     seed.
-    images: submit and score the codes of as many images; None: all that were encoded. method (a sentence) and supervision: needed
-    for codes from elsewhere. What cannot be claimed is named on standard error. Raises UserError, and leaves nothing, for a name
-    that is taken, and for runs that are not scored or that verification would refuse.
+    images: submit and score the codes of as many images; None: all that were encoded. method (a sentence) and supervision:
+    needed for codes from elsewhere; training_steps, batch_size: their budget, None: not stated. What cannot be claimed is named
+    on standard error. Raises UserError, and leaves nothing, for a name that is taken, and for runs that are not scored or that
+    verification would refuse.
     """
     from dlib_bvae.leaderboard.submissions import submit
     from dlib_bvae.runs import Run
 
     places = [each.directory if isinstance(each, Run) else Path(each).expanduser() for each in runs]
-    told = {"method": method, "supervision": supervision, "paper": paper, "code": code}
     with quiet():
-        return submit.run(places, name, Path(directory).expanduser(), images, **told)
+        return submit.run(
+            places,
+            name,
+            Path(directory).expanduser(),
+            images,
+            method=method,
+            supervision=supervision,
+            paper=paper,
+            code=code,
+            training_steps=training_steps,
+            batch_size=batch_size,
+        )

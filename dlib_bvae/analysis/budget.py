@@ -17,19 +17,22 @@ if TYPE_CHECKING:
 
 BUDGET = "budget"
 STEPS, BATCH = "train_results.steps", "train_config.model.batch_size"  # columns of the frame of `collect`
+_SUBMITTED = {STEPS: "submission_results.steps", BATCH: "submission_results.batch_size"}
 
 
 def of_rows(frame: pd.DataFrame, methods: pd.Series) -> dict[tuple, str | None]:
     """{KEYS of a row: "10,000 steps of 64"} of a frame of `collect`: the steps of its training and the images of each.
 
-    methods: of every row of the frame, see cells.methods. None for a baseline, which takes no steps; NOT_STATED where the
-    results do not say it, as for codes from elsewhere. Of runs that are pooled the longest counts.
+    methods: of every row of the frame, see cells.methods. None for a baseline, which takes no steps; of codes from
+    elsewhere what their submission says, NOT_STATED where none does. Of runs that are pooled the longest counts.
     """
     import pandas as pd
 
-    columns = frame.reindex(columns=[*KEYS.values(), STEPS, BATCH])
-    numbers = {name: pd.to_numeric(columns[name], errors="coerce").astype("Float64") for name in (STEPS, BATCH)}
+    columns = frame.reindex(columns=[*KEYS.values(), *_SUBMITTED, *_SUBMITTED.values()])
+    number = lambda name: pd.to_numeric(columns[name], errors="coerce").astype("Float64")
+    numbers = {name: number(name).fillna(number(other)) for name, other in _SUBMITTED.items()}
     numbers = {name: each.to_numpy(np.float64, na_value=np.nan) for name, each in numbers.items()}
+    columns = columns[[*KEYS.values(), *_SUBMITTED]]
     rows = columns.assign(**numbers, method=methods).sort_values(STEPS, na_position="first").drop_duplicates()
     found: dict[tuple, str | None] = {}
     for *key, steps, batch, method in rows.itertuples(index=False, name=None):

@@ -139,6 +139,10 @@ def _submit(actions: Any) -> Callable[..., None]:
         choices=("none", "pairs", "labels", "factors"),
         help="what training knew of the factors (default: as the runs say)",
     )
+    flags.add_argument(
+        "--training_steps", type=int, help="steps of the training of codes from elsewhere (default: not stated)"
+    )
+    flags.add_argument("--batch_size", type=int, help="images of each of these steps (default: not stated)")
     flags.add_argument("--paper", help="its title or address (default: none)")
     flags.add_argument("--code", help="where the code is (default: not said)")
     flags.epilog = "example: dlib_bvae_leaderboard submit runs/mine-seed0 runs/mine-seed1 --name=mine"

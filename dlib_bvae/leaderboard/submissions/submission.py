@@ -57,7 +57,8 @@ class Entry:
     """Codes of one data set by one trained model.
 
     probe: (images, seed) of the data set `probe`; None: the whole grid. codes: the file, whose checksum is sha256.
-    configuration: which of the submission's; None where it has one.
+    configuration: which of the submission's; None where it has one. budget: (steps, images of each) of training; None: not
+    stated.
     """
 
     dataset: str
@@ -69,6 +70,7 @@ class Entry:
     claims: tuple[Claim, ...]
     retrain: Retrain | None
     configuration: str | None = None
+    budget: tuple[int, int] | None = None
 
     @property
     def row(self) -> tuple[str, tuple[int, int] | None, str | None]:
@@ -158,7 +160,7 @@ def _drop_tolerances(value: Any, path: Path) -> None:
 
 
 def _entry(folder: Path, value: dict[str, Any], where: str) -> Entry:
-    probe, retrain = value["probe"], value.get("retrain")
+    probe, retrain, budget = value["probe"], value.get("retrain"), value.get("budget")
     claims = [Claim(**{"parameters": {}, **claim}) for claim in value["claims"]]
     again = retrain and Retrain(_file(folder, retrain["gin_config"], f"{where}.retrain.gin_config"))
     return Entry(
@@ -168,6 +170,7 @@ def _entry(folder: Path, value: dict[str, Any], where: str) -> Entry:
         claims=tuple(claims),
         retrain=again or None,
         configuration=value.get("configuration"),
+        budget=budget and (budget["steps"], budget["batch_size"]),
     )
 
 

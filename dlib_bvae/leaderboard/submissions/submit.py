@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlib_bvae import datasets, metrics
+from dlib_bvae.analysis import budget
 from dlib_bvae.analysis.frame import CODES, KEYS, SEED, STEP, collect
 from dlib_bvae.analysis.names import named
 from dlib_bvae.analysis.supervision import NOT_STATED, of_rows
@@ -45,6 +46,7 @@ PROBE_SEED = 0  # of --images
 _PROBE = re.compile(r"probe\((\w+), (\d+) images, seed (\d+)\)")
 _UNFIT = re.compile(r"[^A-Za-z0-9\u0370-\u03ff =,_.+·-]+")  # what the name of a configuration may not have
 _LONGEST = 64
+_MOST_STEPS = 10**9
 _DEPTH = 2  # of an evaluation below its run: mean/metrics/mig
 _BETWEEN_MODELS = ("model.random_seed", "frechet_curve.")  # a seed, and what else is recorded of a training
 _INITIAL = "model.initial_weights"  # "": none
@@ -91,15 +93,18 @@ def run(
     supervision: str | None = None,
     paper: str | None = None,
     code: str | None = None,
+    training_steps: int | None = None,
+    batch_size: int | None = None,
 ) -> Path:
     """Writes the submission `name` of the scored `runs` into `output_dir` and returns its folder.
 
-    runs: run directories of dlib_bvae_train, or of dlib_bvae_evaluate --codes, one for each data set, configuration and training
-    seed. Claimed is what they were scored by, as far as verification can say it with the metric's own parameters. images: submit
-    the codes of as many images, drawn uniformly, and score these; None: all that were encoded, with the scores that the runs
-    have. Models trained here get a gin file for verify --retrain where that accepts it. method, supervision: None: as the runs
-    say. What is left out is named on standard error. Raises UserError, and leaves nothing, for a name that is taken, a run that
-    is not scored or of data that not everyone has, two of one seed, and what verification would refuse without scoring.
+    runs: run directories of dlib_bvae_train, or of dlib_bvae_evaluate --codes, one for each data set, configuration and
+    training seed. Claimed is what they were scored by, as far as verification can say it with the metric's own parameters.
+    images: submit the codes of as many images, drawn uniformly, and score these; None: all that were encoded, with the scores
+    that the runs have. Models trained here get a gin file for verify --retrain where that accepts it. method, supervision:
+    None: as the runs say. training_steps, batch_size: the budget of codes from elsewhere, None: not stated. What is left out is
+    named on standard error. Raises UserError, and leaves nothing, for a name that is taken, a run that is not scored or of data
+    that not everyone has, two of one seed, and what verification would refuse without scoring.
     """
     properties = schema()["properties"]
     check_json(name, properties["name"], "--name")
@@ -108,6 +113,7 @@ def run(
     final = output_dir / name
     if os.path.lexists(final):
         raise UserError(f"{final} is there already; choose another --name, or move it elsewhere")
+    stated = _stated(training_steps, batch_size)
     sources = [_source(each) for each in runs]
     labels = _labels(sources)
     told = {
@@ -118,7 +124,7 @@ def run(
     }
     part = make_part(final)
     try:
-        entries = list(_entries(sources, _configurations(sources, labels), images, part))
+        entries = list(_entries(sources, _configurations(sources, labels), images, stated, part))
         write_atomic(part / META, json.dumps({**told, "entries": entries}, ensure_ascii=False, indent=2) + "\n")
         check(read(part, name))
         commit(final)
@@ -216,7 +222,11 @@ def _configurations(sources: Sequence[Source], labels: Mapping[tuple, str]) -> d
 
 
 def _entries(
-    sources: Sequence[Source], configurations: Mapping[tuple, str], images: int | None, part: Path
+    sources: Sequence[Source],
+    configurations: Mapping[tuple, str],
+    images: int | None,
+    stated: tuple[int, int] | None,
+    part: Path,
 ) -> Iterator[dict[str, Any]]:
     """Writes codes and gin files into `part`, gives what meta.json says of them."""
     taken: dict[str, Path] = {}
@@ -244,9 +254,33 @@ def _entries(
             "probe": probe and {"images": probe[0], "seed": probe[1]},
             "training_seed": source.seed,
             **({"configuration": configuration} if configuration else {}),
+            **_budget(source, stated),
             **{"codes": f"{place}.npy", "sha256": sha256_of(part / f"{place}.npy"), "claims": claims},
             **({"retrain": {"gin_config": gin_config}} if gin_config else {}),
         }
+
+
+def _stated(steps: int | None, batch_size: int | None) -> tuple[int, int] | None:
+    """The budget that is typed; None for none. Raises UserError for one half of it, and for numbers out of range."""
+    if steps is None and batch_size is None:
+        return None
+    if steps is None or batch_size is None:
+        raise UserError("--training_steps and --batch_size go together: --training_steps=10000 --batch_size=64")
+    check_integer("--training_steps", steps, 1, _MOST_STEPS)
+    check_integer("--batch_size", batch_size, 1, _MOST_STEPS)
+    return steps, batch_size
+
+
+def _budget(source: Source, stated: tuple[int, int] | None) -> dict[str, Any]:
+    """The budget of an entry: of a training here its own, of codes from elsewhere what is stated."""
+    recorded = source.entry(budget.STEPS), source.entry(budget.BATCH)
+    if source.trained:
+        if stated is not None and stated != recorded:
+            raise UserError(
+                f"{source.run} was trained here and says its own budget; leave out --training_steps and --batch_size"
+            )
+        stated = None if None in recorded else (int(recorded[0]), int(recorded[1]))
+    return {} if stated is None else {"budget": {"steps": stated[0], "batch_size": stated[1]}}
 
 
 def _encoded(source: Source, images: int | None) -> tuple[Images, str, tuple[int, int] | None, np.ndarray]:

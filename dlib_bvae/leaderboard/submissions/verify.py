@@ -212,6 +212,7 @@ def _write_submission(
         "code": submission.code,
         "evidence": "recomputed",
         "exact_factors": exact,
+        **({"steps": entry.budget[0], "batch_size": entry.budget[1]} if entry.budget else {}),
         "sha256": entry.sha256,
         "tolerance": tolerance,
         "verified": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

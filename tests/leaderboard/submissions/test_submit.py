@@ -9,6 +9,7 @@ from support.submissions import rows
 from support.tiny_runs import DATA, FITS
 
 from dlib_bvae import board, datasets
+from dlib_bvae.analysis import budget
 from dlib_bvae.commands.results import leaderboard
 from dlib_bvae.datasets.derived.subsets import Subsample, Subset
 from dlib_bvae.errors import UserError
@@ -160,6 +161,8 @@ REFUSED = {
     "a folder that is no run": (["taken"], {}, "taken is no run directory; run dlib_bvae_evaluate"),
     "a folder of runs": (["."], {}, "holds several runs; name each of them"),
     "the codes in a run": (["a/codes"], {}, "codes is part of a run; name its directory"),
+    "half a budget": (["a"], {"training_steps": 5}, "--training_steps and --batch_size go together"),
+    "no steps": (["a"], {"training_steps": 0, "batch_size": 1}, "--training_steps must be an integer >= 1"),
     "two runs of one seed": (["a", "b"], {}, "a and .*b are both of training seed 0; name one of them"),
     "codes that nobody describes": (["a"], {"method": None}, "a has codes from elsewhere; say in a sentence"),
     "no supervision": (
@@ -209,6 +212,8 @@ def test_runs_that_are_not_scored_or_trained_otherwise(here):
         submit.run([here / "pca"], "mine", supervision="labels")
     with pytest.raises(UserError, match="the training in .*begun is not finished"):
         submit.run([here / "begun"], "mine")
+    with pytest.raises(UserError, match="pca was trained here and says its own budget; leave out --training_steps"):
+        submit.run([here / "pca"], "mine", training_steps=10, batch_size=8)
 
 
 def test_an_interrupt_leaves_nothing(bring, tmp_path, monkeypatch):
@@ -227,6 +232,7 @@ def test_the_command_has_the_same_flags(bring, capsys):
     run = bring("a", 0)
     flags, call = leaderboard()
     typed = ["submit", str(run), "--name=mine", "--method=projections", "--supervision=none", "--images=200"]
+    typed += ["--training_steps=10000", "--batch_size=64"]
     call(**vars(flags.parse_args([*typed, "--output_dir=handed_in", "--paper=a title"])))
     meta = json.loads((submit.Path("handed_in") / "mine" / "meta.json").read_text())
     assert (meta["paper"], meta["entries"][0]["probe"]["images"]) == ("a title", 200)
@@ -235,3 +241,4 @@ def test_the_command_has_the_same_flags(bring, capsys):
     assert rows()["evidence"].tolist() == ["recomputed"]
     with pytest.raises(UserError, match="--results_dir says how much seeds vary, which --retrain asks"):
         call(**vars(flags.parse_args(["verify", "handed_in/mine", "--results_dir=runs"])))
+    assert set(budget.of_rows(rows(), rows()["train_results.model"]).values()) == {"10,000 steps of 64"}
