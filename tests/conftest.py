@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from support.forked import Forks
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _STATE = tempfile.TemporaryDirectory(prefix="dlib_bvae_state_")  # the key of marks, else made in the user's home
@@ -27,14 +28,21 @@ SHORT = [
 
 
 @pytest.fixture(scope="session")
-def command():
-    """Runs an installed command in a folder: command(folder, "dlib_bvae_train", flags…) → CompletedProcess."""
+def command(tmp_path_factory):
+    """Runs an installed command in a folder: command(folder, "dlib_bvae_train", flags…) → CompletedProcess.
 
-    def run(folder: Path, name: str, *flags: str, **options) -> subprocess.CompletedProcess:
+    Each is a process of its own, forked from one that has loaded the libraries; started=True starts a new one, as a user does.
+    """
+    forks = Forks(tmp_path_factory.mktemp("forks"))
+
+    def run(folder: Path, name: str, *flags: str, started: bool = False, **options) -> subprocess.CompletedProcess:
         path = Path(sys.executable).parent / name
-        return subprocess.run([path, *flags], cwd=folder, capture_output=True, text=True, check=False, **options)
+        if started or options:
+            return subprocess.run([path, *flags], cwd=folder, capture_output=True, text=True, check=False, **options)
+        return forks.run(folder, path, *flags)
 
-    return run
+    yield run
+    forks.close()
 
 
 @pytest.fixture(scope="session")
