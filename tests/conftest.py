@@ -28,12 +28,19 @@ SHORT = [
 
 
 @pytest.fixture(scope="session")
-def command(tmp_path_factory):
+def forks(tmp_path_factory):
+    """The process that has the libraries loaded and that others are forked from (support.forked)."""
+    found = Forks(tmp_path_factory.mktemp("forks"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def command(forks):
     """Runs an installed command in a folder: command(folder, "dlib_bvae_train", flags…) → CompletedProcess.
 
     Each is a process of its own, forked from one that has loaded the libraries; started=True starts a new one, as a user does.
     """
-    forks = Forks(tmp_path_factory.mktemp("forks"))
 
     def run(folder: Path, name: str, *flags: str, started: bool = False, **options) -> subprocess.CompletedProcess:
         path = Path(sys.executable).parent / name
@@ -41,8 +48,15 @@ def command(tmp_path_factory):
             return subprocess.run([path, *flags], cwd=folder, capture_output=True, text=True, check=False, **options)
         return forks.run(folder, path, *flags)
 
-    yield run
-    forks.close()
+    return run
+
+
+@pytest.fixture
+def png_alone(monkeypatch):
+    """Figures are written as PNG, not as SVG and PDF too, which takes most of the time of a page of pictures."""
+    from dlib_bvae.visualize import figures
+
+    monkeypatch.setattr(figures, "FORMATS", ("png",))
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +69,6 @@ def short():
 def finished(tmp_path_factory, command, short):
     """A folder with runs/beta4_dsprites trained for 30 steps; tests must not change it."""
     folder = tmp_path_factory.mktemp("finished")
-    done = command(folder, "dlib_bvae_train", *short, "--gin_bindings=model.training_steps = 30")
+    done = command(folder, "dlib_bvae_train", *short, "--gin_bindings=model.training_steps = 30", started=True)
     assert done.returncode == 0, done.stderr
     return folder
