@@ -1,5 +1,6 @@
 """Fixtures of all tests: the commands as installed, a quiet TensorFlow."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -25,6 +26,13 @@ SHORT = [
     "--gin_bindings=model.loss_window = 10",
     "--gin_bindings=model.checkpoint_every = 10",
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collected():
+    """Before each file: garbage goes; what stays is looked at no more, as looking at TensorFlow's graphs takes seconds."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
