@@ -57,8 +57,9 @@ def test_train_evaluate_aggregate_end_in_a_table(finished, command, tmp_path):
     first = command(folder, "dlib_bvae_evaluate", "--metric=beta_vae", started=True)
     assert first.returncode == 0, first.stderr
     assert "the most recent" in first.stdout
-    parameters = ("--gin_bindings=beta_vae.batch_size = 16", "--gin_bindings=beta_vae.classifier = 'mlp'")
-    assert command(folder, "dlib_bvae_evaluate", "--metric=beta_vae", *parameters).returncode == 0
+    parameters = ("batch_size = 16", "classifier = 'mlp'", "num_train = 300")
+    flags = [f"--gin_bindings=beta_vae.{each}" for each in parameters]
+    assert command(folder, "dlib_bvae_evaluate", "--metric=beta_vae", *flags).returncode == 0
     again = command(folder, "dlib_bvae_evaluate", "--metric=beta_vae")
     assert "encoded already" in again.stdout
     assert "scored already" in again.stdout
