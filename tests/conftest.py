@@ -1,5 +1,6 @@
 """Fixtures of all tests: the commands as installed, a quiet TensorFlow."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from support.forked import Forks
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _STATE = tempfile.TemporaryDirectory(prefix="dlib_bvae_state_")  # the key of marks, else made in the user's home
@@ -26,15 +28,43 @@ SHORT = [
 ]
 
 
-@pytest.fixture(scope="session")
-def command():
-    """Runs an installed command in a folder: command(folder, "dlib_bvae_train", flags…) → CompletedProcess."""
+@pytest.fixture(autouse=True, scope="module")
+def _collected():
+    """Before each file: garbage goes; what stays is looked at no more, as looking at TensorFlow's graphs takes seconds."""
+    gc.collect()
+    gc.freeze()
 
-    def run(folder: Path, name: str, *flags: str, **options) -> subprocess.CompletedProcess:
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory):
+    """The process that has the libraries loaded and that others are forked from (support.forked)."""
+    found = Forks(tmp_path_factory.mktemp("forks"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def command(forks):
+    """Runs an installed command in a folder: command(folder, "dlib_bvae_train", flags…) → CompletedProcess.
+
+    Each is a process of its own, forked from one that has loaded the libraries; started=True starts a new one, as a user does.
+    """
+
+    def run(folder: Path, name: str, *flags: str, started: bool = False, **options) -> subprocess.CompletedProcess:
         path = Path(sys.executable).parent / name
-        return subprocess.run([path, *flags], cwd=folder, capture_output=True, text=True, check=False, **options)
+        if started or options:
+            return subprocess.run([path, *flags], cwd=folder, capture_output=True, text=True, check=False, **options)
+        return forks.run(folder, path, *flags)
 
     return run
+
+
+@pytest.fixture
+def png_alone(monkeypatch):
+    """Figures are written as PNG, not as SVG and PDF too, which takes most of the time of a page of pictures."""
+    from dlib_bvae.visualize import figures
+
+    monkeypatch.setattr(figures, "FORMATS", ("png",))
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +77,6 @@ def short():
 def finished(tmp_path_factory, command, short):
     """A folder with runs/beta4_dsprites trained for 30 steps; tests must not change it."""
     folder = tmp_path_factory.mktemp("finished")
-    done = command(folder, "dlib_bvae_train", *short, "--gin_bindings=model.training_steps = 30")
+    done = command(folder, "dlib_bvae_train", *short, "--gin_bindings=model.training_steps = 30", started=True)
     assert done.returncode == 0, done.stderr
     return folder

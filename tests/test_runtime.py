@@ -31,8 +31,8 @@ def python(code, **environment):
     ],
 )
 def test_a_room_starts_tensorflow_quietly_and_with_onednn(door):
-    done = python(f"{door}\n{USE}")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+    done = python(f"{door}\n{USE}\nimport gc; print(gc.isenabled())")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\nTrue\n", "")
 
 
 def test_what_the_user_has_set_or_imported_before_stays():
@@ -163,6 +163,11 @@ def test_how_a_command_ends(body, status, output, errors):
     assert done.stderr.endswith(errors)
     assert "Traceback" not in done.stderr
     assert bool(done.stderr) is bool(errors)
+
+
+def test_a_command_that_ends_does_not_collect_what_is_left():
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0))\n" + MAIN.format("pass")
+    assert python(code).stdout == "after\nTrue\n"
 
 
 def test_a_command_whose_reader_has_ended_ends_without_a_word():

@@ -6,6 +6,11 @@ import pytest
 from support import tiny_runs
 
 
+@pytest.fixture(autouse=True)
+def figures(png_alone):
+    """Pages of pictures have their figures as PNG alone."""
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A folder with runs on dummy_data that are trained and nothing else; tests must not change it."""

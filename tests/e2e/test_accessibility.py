@@ -1,15 +1,13 @@
 """Every page that is written, on a desk and on a phone, light and dark: axe finds nothing wrong with contrast and labels."""
 
 import re
-import shutil
 
 import pytest
 from support import report_rows
 from support.axe import DESK, PHONE, show, violations
 from support.browser import browser, expect
-from support.leaderboard_reader import fill
 
-from dlib_bvae import leaderboard, re_beta_vae
+from dlib_bvae import re_beta_vae
 
 LOOKS = pytest.mark.parametrize(
     ("size", "dark"),
@@ -30,14 +28,6 @@ return !view.hidden && view.innerText.trim() !== "";
 def chromium():
     with browser(*DESK) as driver:
         yield driver
-
-
-@pytest.fixture(scope="module")
-def board(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("board")
-    fill(folder / "runs")
-    (path,) = (path for path in leaderboard.run(folder / "runs", folder / "board") if path.suffix == ".html")
-    return path
 
 
 @LOOKS
@@ -77,19 +67,9 @@ def test_the_report(report, chromium, size, dark):
     assert not found, "\n".join(found)
 
 
-@pytest.fixture(scope="module")
-def run_page(finished, command, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run") / "copy"
-    shutil.copytree(finished, folder)
-    few = [f"--gin_bindings=visualize.{key}" for key in ("num_values = 3", "num_frames = 3", "num_images = 200")]
-    done = command(folder, "dlib_bvae_visualize", *few)
-    assert done.returncode == 0, done.stderr
-    return folder / "runs/beta4_dsprites/visualize/index.html"
-
-
 @LOOKS
-def test_a_run_s_page(run_page, chromium, size, dark):
-    show(chromium, run_page.as_uri(), size, dark=dark)
+def test_a_run_s_page(drawn, chromium, size, dark):
+    show(chromium, (drawn[1] / "index.html").as_uri(), size, dark=dark)
     loaded = "return [...document.images].every((image) => image.loading === 'lazy' || image.complete)"
     expect(chromium, lambda: chromium.execute_script(loaded), True)
     found = violations(chromium)

@@ -43,18 +43,27 @@ def test_help_needs_no_tensorflow(name, command, tmp_path):
     assert "usage" in done.stdout
 
 
+@pytest.mark.parametrize("what", ["methods", "metrcs"])
+def test_a_forked_command_says_what_a_started_one_does(what, command, tmp_path):
+    forked, started = (command(tmp_path, "dlib_bvae_list", what, started=each) for each in (False, True))
+    found = [(each.returncode, each.stdout, each.stderr) for each in (forked, started)]
+    assert found[0] == found[1]
+    assert (forked.returncode, forked.stdout != "") == ((0, True) if what == "methods" else (2, False))
+
+
 def test_train_evaluate_aggregate_end_in_a_table(finished, command, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(finished, folder)
-    first = command(folder, "dlib_bvae_evaluate", "--metric=beta_vae")
+    first = command(folder, "dlib_bvae_evaluate", "--metric=beta_vae", started=True)
     assert first.returncode == 0, first.stderr
     assert "the most recent" in first.stdout
-    parameters = ("--gin_bindings=beta_vae.batch_size = 16", "--gin_bindings=beta_vae.classifier = 'mlp'")
-    assert command(folder, "dlib_bvae_evaluate", "--metric=beta_vae", *parameters).returncode == 0
+    parameters = ("batch_size = 16", "classifier = 'mlp'", "num_train = 300")
+    flags = [f"--gin_bindings=beta_vae.{each}" for each in parameters]
+    assert command(folder, "dlib_bvae_evaluate", "--metric=beta_vae", *flags).returncode == 0
     again = command(folder, "dlib_bvae_evaluate", "--metric=beta_vae")
     assert "encoded already" in again.stdout
     assert "scored already" in again.stdout
-    table = command(folder, "dlib_bvae_aggregate")
+    table = command(folder, "dlib_bvae_aggregate", started=True)
     assert table.returncode == 0, table.stderr
     run = folder / "runs" / "beta4_dsprites"
     results = json.loads((run / "mean/metrics/beta_vae/results/json/evaluation_results.json").read_text())

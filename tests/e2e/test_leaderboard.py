@@ -6,20 +6,11 @@ import subprocess
 
 import pytest
 from support.browser import browser, console_errors
-from support.leaderboard_reader import FORMULA, HOSTILE, METHODS, TICKS, Reader, fill
+from support.leaderboard_reader import FORMULA, HOSTILE, METHODS, TICKS, Reader
 from support.leaderboard_runs import score, train
 
-from dlib_bvae import leaderboard
 from dlib_bvae.artifacts import config_dict
 from dlib_bvae.leaderboard import figures
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("board")
-    fill(folder / "runs")
-    (path,) = (path for path in leaderboard.run(folder / "runs", folder / "board") if path.suffix == ".html")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +23,9 @@ def chromium():
 
 
 @pytest.fixture
-def reader(chromium, page):
+def reader(chromium, board):
     console_errors(chromium)
-    yield Reader(chromium, page)
+    yield Reader(chromium, board)
     assert console_errors(chromium) == []
     assert chromium.execute_script("return performance.getEntriesByType('resource').length") == 0
 
@@ -185,7 +176,7 @@ def test_what_is_not_above_chance_is_grey_without_a_rank_and_adjusted_is_a_switc
     reader.shows(f"{NAMES} .badge", ["collapsed: 1 of 10 latents active", "1 seed", "scored here", "no null"])
 
 
-def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page):
+def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, board):
     reader.open("#view=all&metric=mig&method=vae&data=dsprites_full@bbbbbbbb")
     reader.click("#all-table .not-above .open")
     reader.shows("dialog h2", ["β-VAE β = 4"])
@@ -196,7 +187,7 @@ def test_a_row_opens_its_seeds_configuration_commands_and_pictures(reader, page)
     train_arguments, score_arguments = map(
         arguments_of, reader.shows("dialog .command pre", lambda texts: len(texts) == 2)
     )
-    run = page.parents[1] / "runs" / "dsprites_full beta_vae 1"
+    run = board.parents[1] / "runs" / "dsprites_full beta_vae 1"
     told = json.loads((run / "train/results/json/train_config.json").read_text(encoding="utf-8"))
     assert train_arguments[0] == "--model_dir=runs/dsprites_full beta_vae 1-again"
     assert bindings_of(train_arguments) == told

@@ -57,27 +57,33 @@ def contents(path):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with the page's two files, an uninterrupted run `whole` and `killed`, resumed after a kill."""
+    """A folder with the page's two files and an uninterrupted run `whole`."""
     place = tmp_path_factory.mktemp("networks")
     assert [name for name, _ in BLOCKS] == ["my_networks.py", "my_networks.gin"]
     for name, text in BLOCKS:
         (place / name).write_text(text, encoding="utf-8")
     carried_out(place, "train", *FLAGS, "--model_dir=whole")
-    with start(place, "train", *FLAGS, "--model_dir=killed") as process:
+    return place
+
+
+@pytest.fixture(scope="module")
+def resumed(folder):
+    """The folder with a run `killed` besides, resumed after a kill."""
+    with start(folder, "train", *FLAGS, "--model_dir=killed") as process:
         until = time.monotonic() + 600
-        while not list(place.glob("killed/train.part/checkpoint/*.index")):
+        while not list(folder.glob("killed/train.part/checkpoint/*.index")):
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < until, "no checkpoint was written"
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
-    assert not (place / "killed/train").exists(), "it had finished before it was killed"
-    carried_out(place, "train", *FLAGS, "--model_dir=killed")
-    return place
+    assert not (folder / "killed/train").exists(), "it had finished before it was killed"
+    carried_out(folder, "train", *FLAGS, "--model_dir=killed")
+    return folder
 
 
 @pytest.mark.slow
-def test_a_killed_training_of_keras_networks_ends_as_an_uninterrupted_one(folder):
-    expected, got = folder / "whole", folder / "killed"
+def test_a_killed_training_of_keras_networks_ends_as_an_uninterrupted_one(resumed):
+    expected, got = resumed / "whole", resumed / "killed"
     checkpoint = Path(tf.train.latest_checkpoint(str(expected / "train/checkpoint"))).relative_to(expected)
     for path in (checkpoint, Path("train/saved_model/variables/variables")):
         one, other = contents(expected / path), contents(got / path)
@@ -97,7 +103,6 @@ def test_a_killed_training_of_keras_networks_ends_as_an_uninterrupted_one(folder
 
 
 def test_they_are_encoded_and_scored(folder):
-    carried_out(folder, "postprocess", "--model_dir=whole")
     carried_out(folder, "evaluate", "--model_dir=whole", "--metric=mig", "--gin_bindings=mig.num_train = 200")
     (found,) = folder.glob("whole/mean/metrics/mig*/results/json/evaluation_results.json")
     assert 0 <= json.loads(found.read_text())["discrete_mig"] <= 1

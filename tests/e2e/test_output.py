@@ -14,10 +14,10 @@ RUN = "runs/beta4_dsprites"
 
 
 @pytest.fixture(scope="module")
-def scored(finished, command, tmp_path_factory):
+def scored(encoded, command, tmp_path_factory):
     """A folder with a run that has an evaluation, and `file`, a file."""
     folder = tmp_path_factory.mktemp("scored")
-    shutil.copytree(finished / "runs", folder / "runs")
+    shutil.copytree(encoded / "runs", folder / "runs")
     (folder / "file").write_text("x", encoding="utf-8")
     flags = ["--metric=mig", "--repeats=2", "--gin_bindings=mig.num_train = 200"]
     done = command(folder, "dlib_bvae_evaluate", *flags, env={**os.environ, "PYTHONIOENCODING": "ascii"})

@@ -46,7 +46,7 @@ def test_a_sweep_is_interrupted_and_continues(folder, command):
     _interrupted(folder)
     seen = command(folder, "dlib_bvae_sweep", "status", *FLAGS)
     assert seen.stdout.startswith("0 of 2 runs done · 0 under way\n"), seen.stdout + seen.stderr
-    done = command(folder, "dlib_bvae_sweep", *RAY)
+    done = command(folder, "dlib_bvae_sweep", *RAY, started=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert command(folder, "dlib_bvae_sweep", "status", *FLAGS).stdout.startswith("2 of 2 runs done")
     assert "all is done" in command(folder, "dlib_bvae_sweep", *RAY).stdout
@@ -96,6 +96,6 @@ def _wait_until_gone(processes: list[int]) -> None:
     ],
 )
 def test_wrong_flags(folder, command, flags, words):
-    done = command(folder, "dlib_bvae_sweep", *flags)
+    done = command(folder, "dlib_bvae_sweep", *flags, started=True)
     assert done.returncode == 2
     assert words in done.stderr

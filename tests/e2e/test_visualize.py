@@ -1,28 +1,11 @@
 """dlib_bvae_visualize as typed: a page that a browser shows at any width, and refusals in one line."""
 
 import json
-import shutil
 
 import pytest
 from support.browser import browser, console_errors, expect
 
 from dlib_bvae.stages import visualize
-
-FEW = (
-    "--gin_bindings=visualize.num_values = 3",
-    "--gin_bindings=visualize.num_frames = 3",
-    "--gin_bindings=visualize.num_images = 200",
-)
-
-
-@pytest.fixture(scope="module")
-def drawn(finished, command, tmp_path_factory):
-    """A folder with a trained run, the visualize directory in it, and what the command said."""
-    folder = tmp_path_factory.mktemp("drawn") / "copy"
-    shutil.copytree(finished, folder)
-    done = command(folder, "dlib_bvae_visualize", *FEW)
-    assert done.returncode == 0, done.stderr
-    return folder, folder / "runs/beta4_dsprites/visualize", done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +14,7 @@ def chromium():
         yield driver
 
 
-def test_the_most_recent_run_is_encoded_and_drawn_once(drawn, command):
+def test_the_most_recent_run_is_encoded_and_drawn_once(drawn, few, command):
     folder, directory, said = drawn
     assert "run: runs/beta4_dsprites (the most recent; --model_dir chooses another)" in said
     assert "runs/beta4_dsprites/mean: encoded 512 images" in said
@@ -47,7 +30,7 @@ def test_the_most_recent_run_is_encoded_and_drawn_once(drawn, command):
     aggregate = json.loads((directory / "results/aggregate/visualize.json").read_text())
     assert aggregate["visualize_results.encoded"] == aggregate["postprocess_results.uuid"]
     assert aggregate["visualize_config.visualize.num_values"] == 3
-    done = command(folder, "dlib_bvae_visualize", *FEW)
+    done = command(folder, "dlib_bvae_visualize", *few)
     assert done.returncode == 0, done.stderr
     assert "drawn already" in done.stdout
     assert results == json.loads((directory / "results/json/visualize_results.json").read_text())

@@ -172,11 +172,16 @@ def slow_with_many_codes(name):
     return "classifier" in inspect.signature(metrics.METRICS.get(name)).parameters
 
 
+@pytest.fixture(scope="module")
+def many(data):
+    """10,000 random codes of every image."""
+    return np.random.default_rng(0).normal(size=(data.num_images, 10_000)).astype(np.float32)
+
+
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if slow_with_many_codes(name) else ()) for name in OF_CODES]
 )
-def test_very_many_codes_are_scored_or_refused(name, data):
-    many = np.random.default_rng(0).normal(size=(data.num_images, 10_000)).astype(np.float32)
+def test_very_many_codes_are_scored_or_refused(name, data, many):
     found = outcome(name, data, many, **metrics.small_parameters(name, images=50, fits=1))
     limit = getattr(sys.modules[metrics.METRICS.get(name).__module__], "_MOST_CODES", None)
     if limit is None:

@@ -37,6 +37,18 @@ def ten_steps():
     return trained
 
 
+@pytest.fixture(scope="session")
+def random_encoder():
+    """random_encoder(folder, *bindings): the random encoder of gin/random_encoder_dsprites.gin on dummy_data, in `folder`."""
+
+    def fitted(folder, *bindings):
+        from dlib_bvae.stages import train
+
+        return train.run(["gin/random_encoder_dsprites.gin"], ["dataset.name = 'dummy_data'", *bindings], folder)
+
+    return fitted
+
+
 @pytest.fixture
 def codes(tmp_path, monkeypatch):
     """Three codes (512, 3) of dummy_data, in a working directory of their own."""

@@ -24,6 +24,7 @@ BINDINGS = [
     "encoder.encoder_fn = @fc_encoder",
     "decoder.decoder_fn = @fc_decoder",
 ]
+OWN = ["model.random_seed = 6", "vae.beta = 8.0", "adam.learning_rate = 0.002"]  # of the last member
 SEEDS = "ensemble.seeds = [5, 6, 6]"
 EACH = 'ensemble.each = {"vae.beta": [1.0, 1.0, 8.0], "adam.learning_rate": [0.001, 0.001, 0.002]}'
 NAMES = [f"vae.beta={beta}-adam.learning_rate={rate}-seed{seed}" for beta, rate, seed in
@@ -54,9 +55,14 @@ def trained(tmp_path_factory):
     return folder
 
 
-def test_a_member_is_the_run_that_it_would_be_alone(trained, tmp_path):
-    own = ["model.random_seed = 6", "vae.beta = 8.0", "adam.learning_rate = 0.002"]
-    solo, member = train.run(CONFIG, [*BINDINGS, *own], tmp_path / "solo"), trained / f"run-{NAMES[2]}"
+@pytest.fixture(scope="module")
+def solo(tmp_path_factory):
+    """The run of OWN, trained alone."""
+    return train.run(CONFIG, [*BINDINGS, *OWN], tmp_path_factory.mktemp("alone") / "solo")
+
+
+def test_a_member_is_the_run_that_it_would_be_alone(trained, solo):
+    member = trained / f"run-{NAMES[2]}"
     assert files(member) == files(solo)
     assert results(member, "train_config") == results(solo, "train_config")
     gin = [(path / "train" / "results" / "gin" / "train.gin").read_text() for path in (member, solo)]
@@ -70,7 +76,7 @@ def test_a_member_is_the_run_that_it_would_be_alone(trained, tmp_path):
     for name, value in weights(solo).items():
         np.testing.assert_allclose(weights(member)[name], value, atol=2e-3, rtol=1e-2, err_msg=name)
     # As a solo run it is finished.
-    train.run(CONFIG, [*BINDINGS, *own], member)
+    train.run(CONFIG, [*BINDINGS, *OWN], member)
 
 
 def test_members_of_one_configuration_are_seeds_of_one_row(trained):
@@ -165,11 +171,10 @@ def wanted(folder, *differing, more=()):
     ]
 
 
-def test_runs_with_directories_of_their_own_equal_what_they_are_alone(tmp_path):
-    own = ["model.random_seed = 6", "vae.beta = 8.0", "adam.learning_rate = 0.002"]
-    asked = wanted(tmp_path, ["model.random_seed = 5"], own)
+def test_runs_with_directories_of_their_own_equal_what_they_are_alone(solo, tmp_path):
+    asked = wanted(tmp_path, ["model.random_seed = 5"], OWN)
     assert ensemble.run_members(asked, "fused") == [None, None]
-    solo, member = train.run(CONFIG, [*BINDINGS, *own], tmp_path / "solo"), asked[1].directory
+    member = asked[1].directory
     assert files(member) == files(solo)
     gin, config = ((path / "train" / "results" / "gin" / "train.gin").read_text() for path in (member, solo))
     assert gin == config

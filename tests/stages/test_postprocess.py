@@ -281,8 +281,8 @@ def test_an_interrupted_encoding_of_other_images_is_not_continued(oracle, monkey
     assert not np.array_equal(encoded(oracle)[0], left)
 
 
-def test_runs_are_ranked_on_the_probe(tmp_path, ten_steps):
-    runs = [ten_steps(tmp_path / name, f"model.random_seed = {seed}") for seed, name in enumerate("ab")]
+def test_runs_are_ranked_on_the_probe(tmp_path, random_encoder):
+    runs = [random_encoder(tmp_path / name, f"model.random_seed = {seed}") for seed, name in enumerate("ab")]
     paths = rank.run("udr", runs, [], [MOST, "udr.num_train = 100", "udr.num_kl = 50", "udr.kl_threshold = 0.0"])
     assert {read_results(path, "evaluation")["num_images"] for path in paths} == {300}
 

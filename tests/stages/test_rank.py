@@ -1,4 +1,4 @@
-"""rank.py: three runs of ten steps are ranked, and the tables have their scores."""
+"""rank.py: three runs are ranked, and the tables have their scores."""
 
 import os
 import shutil
@@ -26,12 +26,12 @@ FEW = [
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, ten_steps):
+def runs(tmp_path_factory, random_encoder):
     """Run directories a, b, c that differ in their seed, and `other` on other data."""
     folder = tmp_path_factory.mktemp("runs")
     for seed, name in enumerate("abc"):
-        ten_steps(folder / name, f"model.random_seed = {seed}")
-    ten_steps(
+        random_encoder(folder / name, f"model.random_seed = {seed}")
+    random_encoder(
         folder / "other", "dataset.name = 'subset'", "subset.data = 'dummy_data'", "subset.values = {'row': [0, 1]}"
     )
     return folder

@@ -1,7 +1,5 @@
 """model.deterministic: set for the training, recorded, bit for bit what a CPU does without it, and refused where it cannot be."""
 
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -44,8 +42,8 @@ assert all((found[0] == other).all() for other in found[1:])
 """
 
 
-def test_a_cpu_gives_the_same_bits_with_it_and_without(tmp_path):
-    done = subprocess.run([sys.executable, "-c", SCRIPT, tmp_path], capture_output=True, text=True, check=False)
+def test_a_cpu_gives_the_same_bits_with_it_and_without(forks, tmp_path):
+    done = forks.run(tmp_path, "-c", SCRIPT, tmp_path)
     assert done.returncode == 0, done.stderr
 
 
@@ -110,8 +108,8 @@ def test_it_ends_with_a_training_that_fails_and_stays_where_it_was_on_before():
         random_without_a_seed()
 
 
-def test_where_tensorflow_has_no_way_back_it_stays_on():
-    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False)
+def test_where_tensorflow_has_no_way_back_it_stays_on(forks, tmp_path):
+    done = forks.run(tmp_path, "-c", WITHOUT)
     assert done.stdout.endswith("stays on\n"), done.stderr
 
 

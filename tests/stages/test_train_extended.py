@@ -39,8 +39,24 @@ def twenty(ten_steps, tmp_path_factory):
     return ten_steps(tmp_path_factory.mktemp("runs") / "twenty", CONSTANT, STEPS.format(20))
 
 
-def test_a_longer_training_is_that_of_one_go(ten_steps, twenty, tmp_path, capsys):
-    run = ten_steps(tmp_path / "run", CONSTANT)
+@pytest.fixture(scope="module")
+def ten(ten_steps, tmp_path_factory):
+    return ten_steps(tmp_path_factory.mktemp("runs") / "ten", CONSTANT)
+
+
+@pytest.fixture(scope="module")
+def scheduled(ten_steps, tmp_path_factory):
+    """10 steps with the schedule of the file."""
+    return ten_steps(tmp_path_factory.mktemp("runs") / "scheduled")
+
+
+@pytest.fixture
+def run(ten, tmp_path):
+    """A copy of `ten`."""
+    return shutil.copytree(ten, tmp_path / "run")
+
+
+def test_a_longer_training_is_that_of_one_go(ten_steps, twenty, run, capsys):
     evaluate.run("mig", [], MIG, run)
     capsys.readouterr()
     ten_steps(run, CONSTANT, STEPS.format(20))
@@ -58,9 +74,9 @@ def test_a_longer_training_is_that_of_one_go(ten_steps, twenty, tmp_path, capsys
     assert "trained already" in capsys.readouterr().out
 
 
-def test_where_the_schedule_knows_the_total_the_identity_says_so(ten_steps, tmp_path, capsys):
+def test_where_the_schedule_knows_the_total_the_identity_says_so(ten_steps, scheduled, tmp_path, capsys):
     whole = ten_steps(tmp_path / "whole", STEPS.format(20))
-    run = ten_steps(tmp_path / "run")
+    run = shutil.copytree(scheduled, tmp_path / "run")
     ten_steps(run, STEPS.format(15))
     ten_steps(run, STEPS.format(20))
     assert "says so (continued_from)" in capsys.readouterr().out
@@ -77,8 +93,7 @@ def test_where_the_loss_knows_the_total_the_identity_says_so(ten_steps, tmp_path
     assert read_identity(run / "train", "train").parameters["continued_from"] == [10]
 
 
-def test_the_finished_training_is_used_until_the_longer_one_is_there(ten_steps, tmp_path, capsys):
-    run = ten_steps(tmp_path / "run", CONSTANT)
+def test_the_finished_training_is_used_until_the_longer_one_is_there(ten_steps, run, capsys):
     before = results_of(run)
     with interrupted():
         ten_steps(run, CONSTANT, STEPS.format(20))
@@ -131,17 +146,15 @@ def test_what_was_interrupted_before_a_checkpoint_begins_again(ten_steps, tmp_pa
         ([STEPS.format(20), "vae.beta = 2.0"], r"vae\.beta = 4\.0, now it is 2\.0; choose another --model_dir"),
     ],
 )
-def test_fewer_steps_and_other_parameters_are_refused(ten_steps, tmp_path, bindings, said):
-    run = ten_steps(tmp_path / "run", CONSTANT)
+def test_fewer_steps_and_other_parameters_are_refused(ten_steps, ten, bindings, said):
     with pytest.raises(UserError, match=said):
-        ten_steps(run, CONSTANT, *bindings)
+        ten_steps(ten, CONSTANT, *bindings)
 
 
-def test_models_of_steps_are_encoded_and_scored(ten_steps, tmp_path, capsys):
-    run = ten_steps(tmp_path / "run", CONSTANT, STEPS.format(20), "model.export_steps = [10, 15]")
-    ten = ten_steps(tmp_path / "ten", CONSTANT)
+def test_models_of_steps_are_encoded_and_scored(ten_steps, run, tmp_path, capsys):
+    short, run = run, ten_steps(tmp_path / "longer", CONSTANT, STEPS.format(20), "model.export_steps = [10, 15]")
     codes = [
-        postprocess.run(model_dir=each, step=step) for each, step in ((run, 10), (ten, None), (run, 20), (run, None))
+        postprocess.run(model_dir=each, step=step) for each, step in ((run, 10), (short, None), (run, 20), (run, None))
     ]
     assert [each.name for each in codes] == ["mean-step10", "mean", "mean-step20", "mean"]
     ten_of_twenty, of_ten, twenty, last = (json.loads((each / "codes.json").read_text())["sha256"] for each in codes)
@@ -167,13 +180,12 @@ def test_models_of_steps_are_encoded_and_scored(ten_steps, tmp_path, capsys):
     ]
 
 
-def test_another_run_s_weights_count_and_not_its_place(ten_steps, twenty, tmp_path, capsys):
+def test_another_run_s_weights_count_and_not_its_place(ten_steps, twenty, scheduled, tmp_path, capsys):
     other, moved = tmp_path / "other", tmp_path / "moved"
     shutil.copytree(twenty, other)
     start = "model.initial_weights = {!r}"
     run = ten_steps(tmp_path / "run", start.format(str(other)))
-    cold = ten_steps(tmp_path / "cold")
-    assert results_of(run)["weights"] != results_of(cold)["weights"]
+    assert results_of(run)["weights"] != results_of(scheduled)["weights"]
     assert read_config(run / "train", "train")["model.initial_weights"] == results_of(twenty)["weights"]
     other.rename(moved)
     capsys.readouterr()
@@ -181,6 +193,6 @@ def test_another_run_s_weights_count_and_not_its_place(ten_steps, twenty, tmp_pa
         ten_steps(run, start.format(str(place)))
         assert "trained already" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"model\.initial_weights = .*, now it is"):
-        ten_steps(run, start.format(str(cold)))
+        ten_steps(run, start.format(str(scheduled)))
     with pytest.raises(UserError, match=r"model\.initial_weights: there is no run"):
         ten_steps(tmp_path / "new", start.format(str(other)))

@@ -43,8 +43,8 @@ def first(trained, tmp_path_factory):
 
 
 @pytest.fixture
-def run(first, tmp_path):
-    """A copy of a run that was drawn."""
+def run(first, tmp_path, png_alone):
+    """A copy of a run that was drawn; its figures are drawn again as PNG alone."""
     return shutil.copytree(first[0], tmp_path / "run")
 
 
@@ -187,7 +187,7 @@ def test_pictures_of_an_earlier_training_are_drawn_again(run, capsys):
     assert other["uuid"] != after["uuid"]
 
 
-def test_pca_has_no_kl_no_prior_and_no_curves(tmp_path):
+def test_pca_has_no_kl_no_prior_and_no_curves(tmp_path, png_alone):
     pca = [DATA, "model.model = @pca()", "pca.num_latent = 3", "pca.num_samples = 512"]
     results, page, pictures = drawn(train.run([], pca, tmp_path / "run"), "visualize.num_images = 512")
     assert set(results["left_out"]) == {"prior-traversals", "curves"}
@@ -199,7 +199,7 @@ def test_pca_has_no_kl_no_prior_and_no_curves(tmp_path):
     assert {"reconstructions.png", "traversals.gif", "figures/mutual_information.png"} <= pictures.keys()
 
 
-def test_an_oracle_decodes_by_looking_up(tmp_path):
+def test_an_oracle_decodes_by_looking_up(tmp_path, png_alone):
     results, page, pictures = drawn(train.run([], [DATA, "model.model = @oracle()"], tmp_path / "run"))
     assert set(results["left_out"]) == {"prior-traversals", "curves", "jacobian"}
     assert "small steps of the codes do not change" in page
@@ -209,7 +209,7 @@ def test_an_oracle_decodes_by_looking_up(tmp_path):
     np.testing.assert_array_equal(images[0], images[1])
 
 
-def test_a_data_set_without_factors_has_no_labels_of_them(tmp_path, monkeypatch):
+def test_a_data_set_without_factors_has_no_labels_of_them(tmp_path, monkeypatch, png_alone):
     monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path / "cache"))
     images = np.random.default_rng(0).integers(256, size=(120, 16, 16, 3), dtype=np.uint8)
     np.save(tmp_path / "images.npy", images)
@@ -230,7 +230,7 @@ def test_a_data_set_without_factors_has_no_labels_of_them(tmp_path, monkeypatch)
         pytest.param("vq_vae", [False] * 8, marks=pytest.mark.slow),
     ],
 )
-def test_latents_that_take_few_values_are_drawn_too(model, kl, tmp_path):
+def test_latents_that_take_few_values_are_drawn_too(model, kl, tmp_path, png_alone):
     sizes = {"vq_vae": ["encoder.num_latent = 8", "vector_quantized_autoencoder.dim = 4"]}
     files = [f"gin/models/{model}.gin", "gin/models/burgess_conv.gin"]
     results, _, pictures = drawn(train.run(files, [DATA, *TINY, *sizes.get(model, [])], tmp_path / "run"))

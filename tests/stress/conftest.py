@@ -16,9 +16,11 @@ _SHOWN = 20  # of what did not hold in a test
 
 
 @pytest.fixture(autouse=True)
-def memory_given_back() -> Iterator[None]:
-    """After each test: a test runs a command up to 50 times in this process, and TensorFlow keeps each one's graphs."""
+def memory_given_back(request) -> Iterator[None]:
+    """After each slow test: it runs a command up to 50 times in this process, and TensorFlow keeps each one's graphs."""
     yield
+    if request.node.get_closest_marker("slow") is None:
+        return
     if keras := sys.modules.get("keras"):
         keras.backend.clear_session()
     gc.collect()

@@ -2,12 +2,23 @@
 
 import os
 import types
+from pathlib import Path
 
 import pytest
 
 from dlib_bvae import datasets, runtime
 from dlib_bvae.errors import UserError
 from dlib_bvae.studies import preflight, progress
+
+
+@pytest.fixture
+def forked(forks, monkeypatch):
+    """The child is a process of its own, but need not load the libraries first."""
+
+    def run(command, input, **_):
+        return forks.run(Path.cwd(), *command[1:], given=input)
+
+    monkeypatch.setattr(preflight.subprocess, "run", run)
 
 
 def test_every_value_is_tried_once_whatever_the_seeds(tiny):
@@ -39,12 +50,12 @@ def test_every_value_is_tried_once_whatever_the_seeds(tiny):
         ),
     ],
 )
-def test_a_wrong_metric_is_refused(tiny, binding, said):
+def test_a_wrong_metric_is_refused(tiny, forked, binding, said):
     with pytest.raises(UserError, match=said):
         preflight.check(tiny(binding).runs)
 
 
-def test_evaluations_whose_codes_would_lie_in_one_directory_are_refused(tiny):
+def test_evaluations_whose_codes_would_lie_in_one_directory_are_refused(tiny, forked):
     sampled = "'postprocess.postprocess_fn = @sampled_representation'"
     seeded = f"{{'metric': 'mig', 'gin_bindings': [{sampled}], 'grid': {{'postprocess.random_seed': [0, 1]}}}}"
     said = (
@@ -67,12 +78,12 @@ def test_evaluations_whose_codes_would_lie_in_one_directory_are_refused(tiny):
         ),
     ],
 )
-def test_what_nothing_uses_is_refused(tiny, binding, said):
+def test_what_nothing_uses_is_refused(tiny, forked, binding, said):
     with pytest.raises(UserError, match=said):
         preflight.check(tiny(binding).runs)
 
 
-def test_what_some_runs_use_is_not_refused(tiny):
+def test_what_some_runs_use_is_not_refused(tiny, forked):
     grid = "{'dataset.name': ['dummy_data', 'probe'], 'probe.data': ['dummy_data'], 'probe.images': [100]}"
     assert preflight.check(tiny(f"vae/part.grid = {grid}").runs) == {}
 
@@ -98,7 +109,7 @@ def test_a_metric_may_come_from_a_module_that_its_gin_file_imports(tiny, tmp_pat
     assert study.runs[0].evaluations[0].representation() == "mean"
 
 
-def test_data_sets_that_cannot_be_had_are_named_once(tiny, tmp_path, monkeypatch):
+def test_data_sets_that_cannot_be_had_are_named_once(tiny, forked, tmp_path, monkeypatch):
     monkeypatch.setenv("DLIB_BVAE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("DLIB_BVAE_CACHE_DIR", str(tmp_path))
     study = tiny(

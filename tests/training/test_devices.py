@@ -1,8 +1,5 @@
 """Several devices share a batch: as virtual CPUs in a process of its own, they do what one device does."""
 
-import subprocess
-import sys
-
 import pytest
 import tensorflow as tf
 
@@ -87,9 +84,8 @@ print("same")
         ),
     ],
 )
-def test_two_devices_do_what_one_does(case, tmp_path):
-    command = [sys.executable, "-c", SCRIPT, tmp_path, case]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_two_devices_do_what_one_does(case, forks, tmp_path):
+    done = forks.run(tmp_path, "-c", SCRIPT, tmp_path, case)
     assert done.stdout.endswith("same\n"), done.stderr
 
 

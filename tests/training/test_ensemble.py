@@ -117,7 +117,7 @@ def test_so_does_a_member_of_an_ensemble_that_xla_compiles():
 @pytest.mark.parametrize(
     ("name", "way"),
     [
-        ("factor_vae", "loop"),
+        pytest.param("factor_vae", "loop", marks=pytest.mark.slow),
         ("factor_vae", "fused"),
         ("control_vae", "fused"),
         ("annealed_vae", "fused"),

@@ -107,7 +107,7 @@ def die_at(step, reach):
     return reach_or_die
 
 
-@pytest.mark.parametrize("saving", [2, 4, 6])
+@pytest.mark.parametrize("saving", [2, 4, pytest.param(6, marks=pytest.mark.slow)])
 def test_killed_between_two_members_checkpoints_it_ends_as_if_not(saving, whole, tmp_path, monkeypatch):
     count, save = [], Checkpoints.save
 

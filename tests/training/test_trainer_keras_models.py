@@ -1,8 +1,5 @@
 """Trainer with Keras models as encoder and decoder: dropout, normalisation, averages and validation go on bit for bit."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import gin
@@ -114,7 +111,9 @@ def test_members_of_an_ensemble_are_trained_as_alone(way):
             np.testing.assert_allclose(expected, got, rtol=1e-3, atol=1e-3)
 
 
-SCRIPT = """
+SCRIPT = (
+    f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})"
+    + """
 import math
 import numpy as np
 import tensorflow as tf
@@ -149,10 +148,9 @@ for kind in KINDS:
         raise AssertionError("not refused")
 print("same")
 """
+)
 
 
-def test_two_devices_share_a_keras_model_without_state_and_refuse_one_with_it():
-    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    options = {"capture_output": True, "text": True, "check": False, "env": {**os.environ, "PYTHONPATH": path}}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], **options)
+def test_two_devices_share_a_keras_model_without_state_and_refuse_one_with_it(forks, tmp_path):
+    done = forks.run(tmp_path, "-c", SCRIPT)
     assert done.stdout.endswith("same\n"), done.stderr

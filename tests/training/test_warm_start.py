@@ -2,10 +2,7 @@
 
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import gin
@@ -200,8 +197,9 @@ def test_equal_weights_have_one_digest_and_others_another(other, tmp_path):
     assert weights_digest(tmp_path / "swapped") != digest
 
 
-SCRIPT = """
+SCRIPT = f"""
 import sys
+sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})
 import gin
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -231,11 +229,8 @@ print("same")
 """
 
 
-def test_devices_that_share_a_batch_all_start_from_them(other, tmp_path):
-    command = [sys.executable, "-c", SCRIPT, other[1], tmp_path / "shared"]
-    tests = Path(__file__).resolve().parents[1]
-    path = os.pathsep.join([str(tests), str(tests.parent), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path})
+def test_devices_that_share_a_batch_all_start_from_them(other, forks, tmp_path):
+    done = forks.run(tmp_path, "-c", SCRIPT, other[1], tmp_path / "shared")
     assert done.stdout.endswith("same\n"), done.stderr
 
 

@@ -90,9 +90,9 @@ def test_an_oracle_needs_factors(tmp_path, monkeypatch):
 
 
 def test_a_random_encoder_is_the_network_before_training_and_its_seed_matters(tmp_path):
-    first, again, other = (
+    first, other = (
         train.run(["gin/random_encoder_dsprites.gin"], [DUMMY, f"model.random_seed = {seed}"], tmp_path / name)
-        for name, seed in (("first", 0), ("again", 0), ("other", 1))
+        for name, seed in (("first", 0), ("other", 1))
     )
     trained = train.run(
         ["gin/beta4_dsprites.gin"],
@@ -101,12 +101,11 @@ def test_a_random_encoder_is_the_network_before_training_and_its_seed_matters(tm
     )
     images = tf.constant(DummyData().observations_at(np.arange(4)))
     codes = []
-    for run in (first, again, trained, other):
+    for run in (first, trained, other):
         model = tf.saved_model.load(str(run / "train/saved_model"))
         codes.append(model.signatures["encode"](observations=images)["mean"].numpy())
     np.testing.assert_array_equal(codes[0], codes[1])
-    np.testing.assert_array_equal(codes[0], codes[2])
-    assert not np.allclose(codes[0], codes[3], atol=1e-3)
+    assert not np.allclose(codes[0], codes[2], atol=1e-3)
     [path] = evaluate.run("beta_vae", [], SMALL, first)
     assert 0 <= scores(path)["eval_accuracy"] <= 1
 
