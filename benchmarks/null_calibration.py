@@ -90,7 +90,7 @@ def scored(grid: str, name: str, code: str, null: int) -> dict[str, Any]:
     try:
         result = metrics.score(name, data, codes, seed, null=null)
     except UserError as refusal:
-        return {"": {"missing": str(refusal)}}
+        return {"": {"missing": str(refusal).splitlines()[0]}}  # gin adds lines to an error
     if "null" not in result:
         return {"": {"missing": "no score has a null"}}
     return {score: said(each) for score, each in result["null"].items()}
