@@ -9,6 +9,7 @@ from support.browser import browser, console_errors
 from support.leaderboard_reader import FORMULA, HOSTILE, METHODS, TICKS, Reader
 from support.leaderboard_runs import score, train
 
+from dlib_bvae import leaderboard
 from dlib_bvae.artifacts import config_dict
 from dlib_bvae.leaderboard import figures
 
