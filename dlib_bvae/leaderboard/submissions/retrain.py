@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlib_bvae.analysis import prediction_interval, predictions
-from dlib_bvae.analysis.frame import KEYS, collect
+from dlib_bvae.analysis.frame import KEYS, VERSIONS, collect, with_versions
 from dlib_bvae.analysis.ranks import LEAST_FREEDOM
 from dlib_bvae.analysis.tables import GROUP, has_columns, per_run, per_seed
 from dlib_bvae.artifacts.record import relabel
@@ -92,10 +92,11 @@ def collected(place: Path) -> pd.DataFrame:
         for problem in problems:
             print(f"left out: {visible(problem)}", file=sys.stderr)
         return frame
-    if not path.is_file() or not has_columns(path, list(KEYS.values())):
+    recorded = [column for name, column in KEYS.items() if name not in VERSIONS]
+    if not path.is_file() or not has_columns(path, recorded):
         raise UserError(f"{place} is no directory of runs, and no {TABLE} of dlib_bvae_aggregate")
     try:
-        frame = pd.read_parquet(path)
+        frame = with_versions(pd.read_parquet(path))
         per_run(frame)
     except (ValueError, TypeError, KeyError, OSError, pa.ArrowException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
