@@ -96,7 +96,9 @@ def test_a_class_of_another_package_is_external_and_hands_what_it_says_to_its_su
 
 @pytest.mark.parametrize("origin", ["offical", ("official",), 3])
 def test_an_origin_that_is_none_is_refused_where_it_is_declared(origin):
-    with pytest.raises(UserError, match=r"origin of Mine must be one of official, rendered, re-encoded, external; got") as caught:
+    with pytest.raises(
+        UserError, match=r"origin of Mine must be one of official, rendered, re-encoded, external; got"
+    ) as caught:
         type("Mine", (Pixels,), {"origin": origin})
     assert "\n" not in str(caught.value)
 

@@ -29,7 +29,7 @@ def kill_after_a_checkpoint(run, *flags):
     process.wait()
 
 
-def test_a_run_in_a_directory_named_as_a_pattern(tmp_path, monkeypatch):
+def test_a_run_in_a_directory_named_as_a_pattern(tmp_path, monkeypatch, png_alone):
     monkeypatch.chdir(tmp_path)
     runs = tmp_path / NAME
     run = runs / "run"
