@@ -1,21 +1,24 @@
-"""One evaluation that a study asks for, and whether a run directory has it: found by its identity, whatever it is called."""
+"""The evaluations that a study asks for, and whether a run directory has one: found by its identity, whatever it is called."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dlib_bvae.artifacts import Identity, Stage, Work, finished, is_done, read_identity, read_results
 from dlib_bvae.artifacts.identity import canonical
 from dlib_bvae.artifacts.record import damaged
-from dlib_bvae.config import Configuration, configuration
+from dlib_bvae.config import Configuration, configuration, flattened
 from dlib_bvae.datasets import GroundTruthData, ImageData
+from dlib_bvae.dlib_gin import asked_metrics
+from dlib_bvae.errors import UserError, check_integer
 
 
 @dataclass(frozen=True)
@@ -195,3 +198,76 @@ def encoded(evaluation: Evaluation, data: ImageData) -> tuple[str, ...]:
         unused = postprocess.unused()
     said = [] if whole and unused("postprocess.random_seed") else [f"postprocess.random_seed = {seed}"]
     return (*said, *([] if whole else [f"postprocess.max_images = {most}"]))
+
+
+def evaluations(metrics: Sequence[object]) -> tuple[Evaluation, ...]:
+    """The evaluations that `metrics` ask for.
+
+    Each is a metric's name, ours or disentanglement_lib's, or {"metric": name, "gin_config": [files], "gin_bindings":
+    [statements], "grid": {parameter: values}, "steps": [steps]}, where all but the name may be left out and every combination of
+    a grid is one evaluation; or a list of these, so that a macro may stand among others. steps: of models that training keeps
+    (model.export_steps), which are scored instead of the last; each is one evaluation. Raises UserError.
+    """
+    found: list[Evaluation] = []
+    for entry in metrics:
+        if isinstance(entry, (list, tuple)):
+            found += evaluations(entry)
+            continue
+        wanted: Any = {"metric": entry} if isinstance(entry, str) else entry
+        unknown = (
+            set(wanted) - {"metric", "gin_config", "gin_bindings", "grid", "steps"}
+            if isinstance(wanted, Mapping)
+            else {"?"}
+        )
+        if unknown or not isinstance(wanted.get("metric"), str):
+            raise UserError(
+                "a study's metrics are names, or dictionaries with metric, gin_config, gin_bindings, grid and steps; "
+                f"got {entry!r}"
+            )
+        steps = wanted.get("steps", [None])
+        if not isinstance(steps, (list, tuple)) or not steps:
+            raise UserError(f"the steps of a study's metric must be a list of steps; got {steps!r}")
+        if "steps" in wanted:
+            for step in steps:
+                check_integer("a step of a study's metric", step, 1)
+        for combination in combinations(wanted.get("grid", {})):
+            files = texts("gin_config of a study's metric", wanted.get("gin_config", ()))
+            typed = texts("gin_bindings of a study's metric", wanted.get("gin_bindings", ()))
+            statements = [*typed, *statements_of(combination)]
+            names, more = asked_metrics([wanted["metric"]], files, statements)
+            found += [Evaluation(names[0], files, (*statements, *more), step) for step in steps]
+    return tuple(dict.fromkeys(found))
+
+
+@functools.cache
+def with_null(evaluation: Evaluation, null: int, costly: int) -> Evaluation:
+    """The same with so many matchings, where its files and statements say none."""
+    said = flattened(evaluation.gin_config, evaluation.gin_bindings)
+    more = {"evaluation.null": null, "evaluation.costly_null": costly}
+    statements = statements_of({key: value for key, value in more.items() if key not in said})
+    return replace(evaluation, gin_bindings=(*statements, *evaluation.gin_bindings))
+
+
+def texts(parameter: str, values: object) -> tuple[str, ...]:
+    """The texts in a list, and in the lists within it, in order."""
+    if not isinstance(values, (list, tuple)):
+        raise UserError(f"{parameter} must be a list of texts; got {values!r}")
+    found: list[str] = []
+    for each in values:
+        if isinstance(each, (list, tuple)):
+            found.extend(texts(parameter, each))
+        elif isinstance(each, str):
+            found.append(each)
+        else:
+            raise UserError(f"{parameter} must be a list of texts; got {each!r} in it")
+    return tuple(found)
+
+
+def combinations(grid: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
+    """Every combination of {parameter: values}, the last parameter changing fastest."""
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def statements_of(combination: Mapping[str, object]) -> tuple[str, ...]:
+    """The gin statements that bind {parameter: value}."""
+    return tuple(f"{key} = {value!r}" for key, value in combination.items())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import json
 import os
 import re
@@ -18,10 +17,9 @@ from dlib_bvae.artifacts import is_done
 from dlib_bvae.artifacts.identity import run_hash
 from dlib_bvae.artifacts.names import LONGEST, check_name, shortened
 from dlib_bvae.config import configuration, flattened, homes, say_unused, used
-from dlib_bvae.dlib_gin import asked_metrics
 from dlib_bvae.errors import UserError, check_integer, check_number, pluralize
 from dlib_bvae.runtime import RUNS
-from dlib_bvae.studies.evaluation import Evaluation, scored
+from dlib_bvae.studies.evaluation import Evaluation, combinations, evaluations, scored, statements_of, texts, with_null
 
 AUTO = "auto"  # of study.gpus: what GPUs there are is shared out
 _SEED = "model.random_seed"
@@ -267,7 +265,7 @@ def study(
     runs: dict[str, Run] = {}
     for each in parts:
         asked = evaluations(metrics if each.metrics is None else each.metrics)
-        scored = tuple(_with_null(one, null, costly_null) for one in asked) if null else asked
+        scored = tuple(with_null(one, null, costly_null) for one in asked) if null else asked
         for run in _runs_of(each, scored, pictures):
             before = runs.get(run.digest)
             runs[run.digest] = run if before is None else before.with_those_of(run)
@@ -284,15 +282,6 @@ def _ordered(runs: Iterable[Run], order: Mapping[str, Sequence[object]]) -> tupl
         return [list(values).index(value) if value in values else len(values) for values, value in found]
 
     return tuple(sorted(runs, key=place))
-
-
-@functools.cache
-def _with_null(evaluation: Evaluation, null: int, costly: int) -> Evaluation:
-    """The same with so many matchings, where its files and statements say none."""
-    said = flattened(evaluation.gin_config, evaluation.gin_bindings)
-    more = {"evaluation.null": null, "evaluation.costly_null": costly}
-    statements = _statements({key: value for key, value in more.items() if key not in said})
-    return replace(evaluation, gin_bindings=(*statements, *evaluation.gin_bindings))
 
 
 def _check_gpus(gpus: object) -> None:
@@ -328,72 +317,18 @@ def part(
     plain = {key: list(values) for key, values in (grid or {}).items()}
     return Part(
         gin.current_scope_str(),
-        _texts("part.configs", configs),
-        _texts("part.bindings", bindings),
+        texts("part.configs", configs),
+        texts("part.bindings", bindings),
         plain,
         None if metrics is None else [*metrics],
     )
 
 
-def _texts(parameter: str, values: object) -> tuple[str, ...]:
-    """The texts in a list, and in the lists within it, in order."""
-    if not isinstance(values, (list, tuple)):
-        raise UserError(f"{parameter} must be a list of texts; got {values!r}")
-    found: list[str] = []
-    for each in values:
-        if isinstance(each, (list, tuple)):
-            found.extend(_texts(parameter, each))
-        elif isinstance(each, str):
-            found.append(each)
-        else:
-            raise UserError(f"{parameter} must be a list of texts; got {each!r} in it")
-    return tuple(found)
-
-
-def evaluations(metrics: Sequence[object]) -> tuple[Evaluation, ...]:
-    """The evaluations that `metrics` ask for.
-
-    Each is a metric's name, ours or disentanglement_lib's, or {"metric": name, "gin_config": [files], "gin_bindings":
-    [statements], "grid": {parameter: values}, "steps": [steps]}, where all but the name may be left out and every combination of
-    a grid is one evaluation; or a list of these, so that a macro may stand among others. steps: of models that training keeps
-    (model.export_steps), which are scored instead of the last; each is one evaluation. Raises UserError.
-    """
-    found: list[Evaluation] = []
-    for entry in metrics:
-        if isinstance(entry, (list, tuple)):
-            found += evaluations(entry)
-            continue
-        wanted: Any = {"metric": entry} if isinstance(entry, str) else entry
-        unknown = (
-            set(wanted) - {"metric", "gin_config", "gin_bindings", "grid", "steps"}
-            if isinstance(wanted, Mapping)
-            else {"?"}
-        )
-        if unknown or not isinstance(wanted.get("metric"), str):
-            raise UserError(
-                "a study's metrics are names, or dictionaries with metric, gin_config, gin_bindings, grid and steps; "
-                f"got {entry!r}"
-            )
-        steps = wanted.get("steps", [None])
-        if not isinstance(steps, (list, tuple)) or not steps:
-            raise UserError(f"the steps of a study's metric must be a list of steps; got {steps!r}")
-        if "steps" in wanted:
-            for step in steps:
-                check_integer("a step of a study's metric", step, 1)
-        for combination in _combinations(wanted.get("grid", {})):
-            files = _texts("gin_config of a study's metric", wanted.get("gin_config", ()))
-            typed = _texts("gin_bindings of a study's metric", wanted.get("gin_bindings", ()))
-            statements = [*typed, *_statements(combination)]
-            names, more = asked_metrics([wanted["metric"]], files, statements)
-            found += [Evaluation(names[0], files, (*statements, *more), step) for step in steps]
-    return tuple(dict.fromkeys(found))
-
-
 def _runs_of(each: Part, scored: tuple[Evaluation, ...], pictures: bool) -> list[Run]:
     runs = []
     common = resolved(each.gin_config, each.gin_bindings)
-    for combination in _combinations(each.grid):
-        statements = _statements(combination)
+    for combination in combinations(each.grid):
+        statements = statements_of(combination)
         bindings, found = (*each.gin_bindings, *statements), [_bound_by(text) for text in statements]
         if all(found):
             config = {**common, **{key: value for each_bound in found for key, value in each_bound.items()}}
@@ -401,14 +336,6 @@ def _runs_of(each: Part, scored: tuple[Evaluation, ...], pictures: bool) -> list
             config = resolved(each.gin_config, bindings)
         runs.append(Run(each.name, each.gin_config, bindings, scored, config, pictures))
     return runs
-
-
-def _combinations(grid: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
-    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-
-
-def _statements(combination: Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(f"{key} = {value!r}" for key, value in combination.items())
 
 
 def installed() -> list[str]:
