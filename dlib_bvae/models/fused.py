@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from dlib_bvae.errors import UserError
-from dlib_bvae.models.layers import Conv, Deconv, Dense, Layer, shape_of
+from dlib_bvae.models.layers import Conv, Deconv, Dense, Layer, add_bias, shape_of
 from dlib_bvae.models.objectives import Batch
 from dlib_bvae.models.parts import UserPart
 from dlib_bvae.models.vae import Adapt, GaussianVAE
@@ -149,7 +149,7 @@ def _grouped(layers: Sequence[Any], x: tf.Tensor, convolve: Callable[[tf.Tensor,
     y = tf.transpose(tf.reshape(x, [count, rows // count, height, width, channels]), [1, 2, 3, 0, 4])
     kernels = tf.cast(tf.concat([layer.kernel for layer in layers], axis=-1), x.dtype)
     y = convolve(tf.reshape(y, [rows // count, height, width, count * channels]), kernels)
-    y = tf.nn.bias_add(y, tf.cast(tf.concat([layer.bias for layer in layers], axis=0), x.dtype))
+    y = add_bias(y, tf.concat([layer.bias for layer in layers], axis=0))
     _, height, width, channels = shape_of(y)
     y = tf.transpose(tf.reshape(y, [rows // count, height, width, count, channels // count]), [3, 0, 1, 2, 4])
     return tf.reshape(y, [rows, height, width, channels // count])

@@ -6,7 +6,16 @@ import tensorflow as tf
 from support import plain
 from support.gradients import check
 
-from dlib_bvae.models.layers import Conv, Deconv, Dense, initial_weights, one_channel_deconv, posterior_of, shape_of
+from dlib_bvae.models.layers import (
+    Conv,
+    Deconv,
+    Dense,
+    add_bias,
+    initial_weights,
+    one_channel_deconv,
+    posterior_of,
+    shape_of,
+)
 
 
 @pytest.mark.parametrize(("batch", "height", "width", "inputs"), [(2, 4, 6, 3), (1, 1, 1, 2), (3, 8, 8, 32)])
@@ -134,3 +143,15 @@ def test_value_and_gradient_of_a_convolution_are_those_of_plain_numpy(size, stri
 @pytest.mark.parametrize("width", [1, 2])
 def test_value_and_gradient_of_a_transposed_convolution_are_those_of_plain_numpy(width):
     check_layer(Deconv("deconv", 3, width, 2.0, 0), (2, 2, 3, 3), plain.deconv)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 32, 33])
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16, tf.float16])
+def test_the_gradient_of_a_bias_is_a_sum_over_all_positions(width, dtype):
+    """TensorFlow's own for bias_add ends at 512 in bfloat16 on a CPU."""
+    bias = tf.Variable(tf.zeros([width]))
+    with tf.GradientTape() as tape:
+        y = add_bias(tf.zeros([4, 32, 32, width], dtype), bias)
+        loss = tf.reduce_sum(tf.cast(y, tf.float32))
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(tape.gradient(loss, bias), np.full(width, 4096.0))
