@@ -317,3 +317,24 @@ def test_value_and_gradient_of_a_smaller_broadcast_are_those_of_plain_numpy(size
     network = spatial_broadcast_decoder((8, 16, 2), 3, 0, broadcast_size=size)
     formula = lambda w, z: plain_broadcast(w, z, size, doublings)
     check_network(network, formula, np.random.default_rng(1).normal(size=(2, 3)))
+
+
+@pytest.mark.parametrize(
+    "make", [burgess_encoder, burgess_decoder, conv_encoder, deconv_decoder, spatial_broadcast_decoder]
+)
+def test_gradients_in_bfloat16_are_those_in_float32_but_for_rounding(make):
+    """Sums over so many positions would not be, were their terms added in that type."""
+    decodes, rng = make.__name__.endswith("decoder"), np.random.default_rng(0)
+    part, given = make((64, 64, 1), 4, 0), rng.normal(size=(4, 4) if decodes else (4, 64, 64, 1))
+    found = {}
+    for dtype in (tf.float32, tf.bfloat16):
+        with tf.GradientTape() as tape:
+            output = part(tf.constant(given, dtype))
+            parts = [tf.reduce_sum(tf.square(tf.cast(each, tf.float32) - 1.0)) for each in tf.nest.flatten(output)]
+            loss = tf.add_n(parts)
+        found[dtype] = [np.ravel(each) for each in tape.gradient(loss, part.trainable_variables)]
+    for one, other in zip(*found.values(), strict=True):
+        size = np.linalg.norm(one)
+        assert size > 0
+        assert np.linalg.norm(other) == pytest.approx(size, rel=0.05)
+        assert one @ other > 0.97 * size * np.linalg.norm(other)
