@@ -31,11 +31,9 @@ def main() -> None:
         directory = run.directory(flags.store)
         if (directory / "train" / "results").is_dir():
             results = Run(directory).results
-            loss, seconds = results["validation"]["last_loss"], results["elapsed_time"]
-            found.append({"recipe": run.part, "loss": loss, "seconds": seconds})
-    of = pd.DataFrame(found).groupby("recipe")
-    table = pd.concat([of["loss"].agg(["mean", "min", "max", "count"]), of["seconds"].median()], axis=1)
-    table = table.sort_values("mean").round(2)
+            found.append({"recipe": run.part, "loss": results["validation"]["last_loss"]})
+    losses = pd.DataFrame(found).groupby("recipe")["loss"]
+    table = losses.agg(["mean", "min", "max", "count"]).sort_values("mean").round(2)
     print(table)
     table.to_csv(OUTPUT)
 
