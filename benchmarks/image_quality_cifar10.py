@@ -2,9 +2,9 @@
 
     DLIB_BVAE_DATA_DIR=FOLDER python benchmarks/image_quality_cifar10.py --steps=6000 --num_images=5000
 
-FOLDER holds cifar10_jpeg, re-encoded pictures in the official layout: nothing here stands beside published numbers. 128 latents, Adam 5e-4, batch 64 (gin/beta4_cifar10.gin and its like), far fewer
-steps than the report's. Features are EfficientNet-Lite0's, so these are no FIDs and can be compared with each other only; the
-distance of two halves of the data is the floor. Runs are kept in --runs and continued. Writes
+FOLDER holds cifar10_jpeg, re-encoded pictures in the official layout, so nothing here stands beside published numbers. 128
+latents, Adam 5e-4, batch 64 (gin/beta4_cifar10.gin and its like). Features are EfficientNet-Lite0's: these are no FIDs and can be
+compared with each other only; the distance of two halves of the data is the floor. Runs are kept in --runs and continued. Writes
 results/image_quality_cifar10.json.
 """
 
