@@ -3,6 +3,8 @@
     dlib_bvae_study run --study=benchmarks/recipe.gin --results_dir=runs/recipe --workers=2
     python benchmarks/recipe.py runs/recipe
 
+results/recipe_runs.tar.xz has the results of runs that are done (study_results.py unpacks it); with them the study goes on.
+
 A row a part of the study, the best first: the validation loss at the end in nats per image, β = 4 included, the mean over seeds
 and their range. Writes results/recipe.csv.
 """
