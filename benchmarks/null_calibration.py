@@ -75,7 +75,7 @@ def main() -> None:
                 if code not in cells:
                     cells[code] = scored(grid, name, code, flags.null)
             print(grid, name, flush=True)
-            text = json.dumps({"found": found(record), "scores": record}, indent=1, sort_keys=True)
+            text = json.dumps({"found": found(record), "scores": record}, sort_keys=True)
             OUTPUT.write_text(text + "\n", encoding="utf-8")
     print(json.dumps(found(record), indent=1))
 

@@ -218,7 +218,7 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
             load = spec.loader.exec_module
 
             def quietly(module: ModuleType) -> None:
-                with _without_standard_error(), _without_collection():
+                with _without_standard_error(), without_collection():
                     load(module)
 
             spec.loader.exec_module = quietly  # type: ignore[method-assign]
@@ -226,7 +226,7 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
 
 
 @contextlib.contextmanager
-def _without_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """No garbage is looked for in the block: an import makes a million objects that stay, and little garbage."""
     before = gc.isenabled()
     gc.disable()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
 import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from dlib_bvae.artifacts.record import is_done, read_json
 from dlib_bvae.errors import UserError, visible
 from dlib_bvae.former_names import current_key
 from dlib_bvae.representations.codes import recorded_digest
+from dlib_bvae.runtime import without_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +103,8 @@ def collect(root: Path, check: Callable[[str], object] | None = None) -> tuple[p
     import pandas as pd
 
     directories, problems = _evaluations(root)
-    with _no_cycles_sought():
+    # Rows are very many containers without a cycle; looking through them again and again takes a third of the time.
+    with without_collection():
         columns = _columns(root, directories, problems, check)
     return pd.DataFrame(columns.arrays()), problems
 
@@ -140,18 +140,6 @@ def collect_some(root: Path, use: str, check: Callable[[str], object] | None = N
         reason = f"all {len(problems)} found were left out" if problems else "none was found"
         raise UserError(f"no evaluation below {root} can {use} ({reason}); run dlib_bvae_evaluate first")
     return frame
-
-
-@contextlib.contextmanager
-def _no_cycles_sought() -> Iterator[None]:
-    """Rows are very many containers without a cycle; looking through them again and again takes a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _columns(
