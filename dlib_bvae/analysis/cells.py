@@ -230,7 +230,7 @@ def _ranked(table: pd.DataFrame, better: Sequence[bool | None], lending: np.ndar
         codes = np.where(table[SET].isna(), codes, table.groupby(SET, dropna=False).ngroup() + len(table))
     columns = {name: table[name].to_numpy(np.float64) for name in ("mean", "seeds", "std")}
     trainings = table.groupby(["model", "config"]).ngroup().to_numpy()
-    classes = table[[SUPERVISION, BUDGET]].apply(tuple, axis=1).to_numpy(object)
+    classes = table.groupby([SUPERVISION, BUDGET], dropna=False).ngroup().to_numpy()
     for board in table.groupby(BOARD).indices.values():
         _, first = np.unique(codes[board], return_index=True)
         spread = pooled_spread(columns["std"], columns["seeds"], trainings, board[first][lending[board[first]]])
@@ -240,7 +240,7 @@ def _ranked(table: pd.DataFrame, better: Sequence[bool | None], lending: np.ndar
             why[compared] = f"{spread.df} of {LEAST_FREEDOM} degrees of freedom"
             continue
         for name in dict.fromkeys(classes[compared]):
-            rows = compared[[classes[row] == name for row in compared]]
+            rows = compared[classes[compared] == name]
             _, first, place = np.unique(codes[rows], return_index=True, return_inverse=True)
             firsts = rows[first]
             low, high, best = ranges(columns["mean"][firsts], columns["seeds"][firsts], spread, bool(better[rows[0]]))

@@ -46,9 +46,9 @@ def summaries(rows: Sequence[Row]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for place, here in sorted(places.items()):
         for budget, those in by_budget(here).items():
-            scored = {
-                name: [row for row in those if row["metric"] == name] for name in {row["metric"] for row in those}
-            }
+            scored: dict[str, list[Row]] = {}
+            for row in those:
+                scored.setdefault(row["metric"], []).append(row)
             columns = [_column(name, scored[name]) for name in sorted(scored, key=_order)]
             where = dict(zip(PLACE, (*place, budget), strict=True))
             found.append({**where, "origin": those[0]["origin"], "columns": columns})
