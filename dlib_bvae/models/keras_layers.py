@@ -16,6 +16,8 @@ import tensorflow as tf
 from dlib_bvae.errors import UserError
 
 _NAMES = ("keras", "tf_keras")
+_BIAS_ADDS = (tf.nn, tf.compat.v2.nn)  # the modules whose bias_add Keras and tf_keras call
+_bias_add = tf.nn.bias_add
 
 
 def loaded() -> list[Any]:
@@ -78,6 +80,28 @@ def precision(name: str) -> Iterator[None]:
                 restored.callback(experimental.disable_tf_random_generator)
                 experimental.enable_tf_random_generator()
         yield
+
+
+@contextlib.contextmanager
+def plain_biases() -> Iterator[None]:
+    """Biases that are added by tf.nn.bias_add within the block are added by a plain sum where they are bfloat16.
+
+    Keras adds all biases by bias_add, whose gradient in bfloat16 a CPU adds one by one in that type, so that it stops at 512.
+    """
+    with contextlib.ExitStack() as restored:
+        for module in _BIAS_ADDS:
+            restored.callback(setattr, module, "bias_add", module.bias_add)
+            module.bias_add = _plain_bias_add
+        yield
+
+
+def _plain_bias_add(value: Any, bias: Any, data_format: str | None = None, name: str | None = None) -> tf.Tensor:
+    value = tf.convert_to_tensor(value)
+    if value.dtype != tf.bfloat16:
+        return _bias_add(value, bias, data_format=data_format, name=name)
+    if data_format is not None and data_format.startswith("NC"):
+        bias = tf.reshape(bias, [-1, *[1] * (len(value.shape) - 2)])
+    return tf.add(value, bias, name=name)
 
 
 def with_training(call: Callable[[Any, bool], Any]) -> Callable[[Any, bool], Any]:

@@ -129,9 +129,11 @@ def make_part(make: Callable[[], Any], use: Use, seed: int, precision: str) -> A
         modes = (False, True) if layers or _takes_training(part) else (True,)
         traces = [_tried(use, partial(_traced, call, training, spec)) for training in modes]
     _check_operations(use, traces, compiled=bool(layers) and not _takes_training(part))
+    _check_biases(use, traces)
     kept, trained = _variables(use, part, layers, created, traces)
     in_sight = isinstance(part, tf.Module) and {*kept} <= {_key(variable) for variable in part.variables}
-    if in_sight and taken is given and not layers and not _takes_training(part):
+    as_it_is = in_sight and taken is given and not layers and not _takes_training(part)
+    if as_it_is and not _adds_biases(_traced(lambda x, _: part(x), False, spec)):
         return part
     others = [variable for key, variable in kept.items() if key not in trained]
     apply = lambda x, training: use.take(call(x, training))
@@ -181,9 +183,13 @@ def _takes_training(part: Any) -> bool:
 
 def _with_training(part: Any) -> Callable[[tf.Tensor, bool], Any]:
     """`part` as a function of its input and of whether it trains."""
-    if _takes_training(part):
-        return keras_layers.with_training(lambda x, training: part(x, training=training))
-    return keras_layers.with_training(lambda x, _: part(x))
+    takes_training = _takes_training(part)
+
+    def apply(x: tf.Tensor, training: bool) -> Any:
+        with keras_layers.plain_biases():
+            return part(x, training=training) if takes_training else part(x)
+
+    return keras_layers.with_training(apply)
 
 
 def _tried(use: Use, call: Callable[[], Any]) -> Any:
@@ -232,8 +238,27 @@ def _check_operations(use: Use, traces: Sequence[Any], compiled: bool) -> None:
         )
 
 
+def _check_biases(use: Use, traces: Sequence[Any]) -> None:
+    """Refuses biases whose gradient would stop at 512 (see keras_layers.plain_biases)."""
+    if any(map(_adds_biases, traces)) and not tf.config.list_logical_devices("GPU"):
+        raise UserError(
+            f"{use.name} adds biases by BiasAdd in bfloat16, whose gradient TensorFlow does not sum beyond 512 on a CPU; add "
+            'them by +, or set model.precision = "float32"'
+        )
+
+
+def _adds_biases(trace: Any) -> bool:
+    """Whether BiasAdd is used in bfloat16."""
+    bfloat16 = tf.bfloat16.as_datatype_enum
+    return any(node.op == "BiasAdd" and node.attr["T"].type == bfloat16 for node in _nodes(trace.graph))
+
+
 def _operations(graph: Any) -> set[str]:
+    return {node.op for node in _nodes(graph)}
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of a graph and of the functions in it."""
     definition = graph.as_graph_def()
-    return {
-        node.op for nodes in (definition.node, *(f.node_def for f in definition.library.function)) for node in nodes
-    }
+    for nodes in (definition.node, *(f.node_def for f in definition.library.function)):
+        yield from nodes

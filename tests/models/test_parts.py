@@ -41,6 +41,10 @@ def network_of(way, seed=0, kind=GaussianVAE, precision="float32"):
         gin.clear_config()
 
 
+def flat(*layers, kind=keras):
+    return lambda observation_shape, num_latent, seed: kind.Sequential([kind.layers.Flatten(), *[f() for f in layers]])
+
+
 def refused(function, **more):
     with pytest.raises(UserError) as error:
         encoder_of(function, **more)
@@ -189,6 +193,68 @@ def test_a_keras_model_computes_in_the_precision_of_the_network(way, precision):
     assert KINDS[way].mixed_precision.global_policy().name == "float32"
 
 
+class Biased(tf.Module):
+    """A linear encoder whose bias is added by `add`."""
+
+    def __init__(self, num_latent, add):
+        super().__init__()
+        self.kernel = tf.Variable(tf.ones([64, 2 * num_latent]))
+        self.bias = tf.Variable(tf.zeros([2 * num_latent]))
+        self.add = add
+
+    def __call__(self, x):
+        return self.add(tf.matmul(tf.reshape(x, [-1, 64]), tf.cast(self.kernel, x.dtype)), tf.cast(self.bias, x.dtype))
+
+
+def split_in_sight(observation_shape, num_latent, seed):
+    """Biased, as a module that gives mean and log variance itself, so that no UserPart is needed in float32."""
+
+    class Split(Biased):
+        def __call__(self, x):
+            return tf.split(super().__call__(x), 2, axis=1)
+
+    return Split(num_latent, lambda *both: tf.nn.bias_add(*both))
+
+
+def channels_first(y, bias):
+    return tf.reshape(tf.nn.bias_add(tf.reshape(y, [-1, 6, 1, 1]), bias, data_format="NCHW"), [-1, 6])
+
+
+BIAS_ADDS = tf.nn.bias_add, tf.compat.v2.nn.bias_add
+BIASES = {
+    "keras": flat(lambda: keras.layers.Dense(6)),
+    "tf_keras": flat(lambda: tf_keras.layers.Dense(6), kind=tf_keras),
+    "module": lambda _, num_latent, seed: Biased(num_latent, lambda *both: tf.nn.bias_add(*both)),
+    "module, channels first": lambda _, num_latent, seed: Biased(num_latent, channels_first),
+    "module in sight": split_in_sight,
+}
+
+
+@pytest.mark.parametrize("way", BIASES)
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_the_gradient_of_a_bias_is_the_sum_of_all_images_in_every_precision(way, precision):
+    part = encoder_of(BIASES[way], precision=precision)
+    (bias,) = [variable for variable in part.trainable_variables if variable.shape.rank == 1]
+    images = tf.zeros([3000, *SHAPE], tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32)
+
+    @tf.function
+    def gradient():
+        with tf.GradientTape() as tape:
+            mean, log_variance = part(images)
+            total = tf.reduce_sum(tf.cast(mean, tf.float32)) + 2 * tf.reduce_sum(tf.cast(log_variance, tf.float32))
+        return tape.gradient(total, bias)
+
+    np.testing.assert_allclose(gradient(), [3000] * 3 + [6000] * 3, rtol=0.01)
+    assert (tf.nn.bias_add, tf.compat.v2.nn.bias_add) == BIAS_ADDS  # as before
+
+
+def test_a_bias_whose_gradient_would_stop_is_refused():
+    raw = lambda _, num_latent, seed: Biased(num_latent, lambda y, bias: tf.raw_ops.BiasAdd(value=y, bias=bias))
+    encoder_of(raw)
+    if not tf.config.list_logical_devices("GPU"):
+        assert "adds biases by BiasAdd in bfloat16, whose gradient" in refused(raw, precision="mixed_bfloat16")
+
+
 @pytest.mark.parametrize("way", ["keras", "tf_keras", "held tf_keras"])
 def test_the_exported_model_computes_as_in_use(way, tmp_path):
     network = network_of(way)
@@ -205,10 +271,6 @@ def test_networks_that_need_the_package_s_layers_say_so():
         network_of("keras", kind=multi_rate_vae)
     with pytest.raises(UserError, match=r"cannot be fused: encoder .* set ensemble.way = 'loop'"):
         FusedVAE([network_of("keras"), network_of("keras", seed=1)])
-
-
-def flat(*layers, kind=keras):
-    return lambda observation_shape, num_latent, seed: kind.Sequential([kind.layers.Flatten(), *[f() for f in layers]])
 
 
 def test_a_part_without_trainable_variables_is_refused():
