@@ -73,6 +73,24 @@ def test_the_studies_of_boards_have_the_null_of_every_score():
     assert all("evaluation.null = 20" in each.gin_bindings for each in small[0].evaluations)
 
 
+@pytest.mark.parametrize(
+    ("name", "budgets"),
+    [
+        ("board_v1", {(10_000, 64, "float32"), (300_000, 64, "mixed_bfloat16")}),
+        ("board_v1_gpu", {(300_000, 256, "mixed_bfloat16")}),
+    ],
+)
+def test_a_board_trains_by_one_recipe_in_the_budgets_that_it_names(name, budgets):
+    configs = [run.config for run in study.load([f"gin/studies/{name}.gin"]).runs]
+    trained = [config for config in configs if "model.training_steps" in config]
+    keys = "model.training_steps", "model.batch_size", "model.precision"
+    assert {tuple(config.get(key, "float32") for key in keys) for config in trained} == budgets
+    rates = {config.get("adam.learning_rate", config.get("adamw.learning_rate")) for config in trained}
+    schedules = {(str(config["model.schedule"]), config["warm_up.steps"]) for config in trained}
+    assert len(rates) == len(schedules) == 1
+    assert {"noise", "constant_codes", "random_encoder", "pca", "oracle"} <= {each["model.name"] for each in configs}
+
+
 def test_evaluations_know_the_directory_of_their_codes(tmp_path):
     (run,) = loaded(tmp_path).runs[2:3]
     assert [each.representation() for each in run.evaluations] == ["mean"] * 4
