@@ -111,7 +111,7 @@ def said(each: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of the null of a score."""
     if each["adjusted"] is None:
         return {"missing": each["missing"]["adjusted"]}
-    return {"adjusted": each["adjusted"], "p": each["p"]}
+    return {"adjusted": round(each["adjusted"], 6), "p": each["p"] and round(each["p"], 6)}
 
 
 def found(record: Record) -> dict[str, Any]:

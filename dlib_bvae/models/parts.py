@@ -129,11 +129,12 @@ def make_part(make: Callable[[], Any], use: Use, seed: int, precision: str) -> A
         modes = (False, True) if layers or _takes_training(part) else (True,)
         traces = [_tried(use, partial(_traced, call, training, spec)) for training in modes]
     _check_operations(use, traces, compiled=bool(layers) and not _takes_training(part))
-    _check_biases(use, traces)
+    if dtype == tf.bfloat16:
+        _check_biases(use, traces)
     kept, trained = _variables(use, part, layers, created, traces)
     in_sight = isinstance(part, tf.Module) and {*kept} <= {_key(variable) for variable in part.variables}
     as_it_is = in_sight and taken is given and not layers and not _takes_training(part)
-    if as_it_is and not _adds_biases(_traced(lambda x, _: part(x), False, spec)):
+    if as_it_is and (dtype != tf.bfloat16 or not _adds_biases(_traced(lambda x, _: part(x), False, spec))):
         return part
     others = [variable for key, variable in kept.items() if key not in trained]
     apply = lambda x, training: use.take(call(x, training))
