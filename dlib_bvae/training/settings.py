@@ -96,7 +96,8 @@ class TrainingSettings:
             raise UserError(f"model.output_bias must be one of {', '.join(OUTPUT_BIASES)}; got {self.output_bias!r}")
         if self.initial_weights and self.output_bias != "zero":
             raise UserError(
-                f"model.output_bias = {self.output_bias!r} and model.initial_weights both say where a bias starts; leave out one"
+                f"model.output_bias = {self.output_bias!r} and model.initial_weights both say where a bias starts; bind "
+                "model.output_bias to 'zero'"
             )
         object.__setattr__(self, "export_steps", _checked_steps(self.export_steps, self.training_steps))
         object.__setattr__(self, "learning_rates", self.schedule or constant())

@@ -20,6 +20,7 @@ from dlib_bvae.models.vae import GaussianVAE
 _VARIABLES = "variables/variables"  # of a SavedModel
 _MEASURED, _LEAST_MEAN = 2_000, 1e-3
 _TOLERANCE = 0.02  # of bfloat16, for logits near 0
+_LEAST_SCALE = 0.5  # of a gate that is nearly open
 _VARIABLE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -77,7 +78,7 @@ def start_output_bias(network: GaussianVAE, data: ImageData, seed: int) -> None:
     """
     if not decodes(network):
         raise UserError(
-            "model.output_bias = 'data_mean' is of a decoder, and this model.network has none; leave it out"
+            "model.output_bias = 'data_mean' is of a decoder, and this model.network has none; bind it to 'zero'"
         )
     weights = data.training_weights()
     chances = None if weights is None else np.asarray(weights, np.float64) / np.sum(weights)
@@ -89,24 +90,27 @@ def start_output_bias(network: GaussianVAE, data: ImageData, seed: int) -> None:
     mean = np.mean([data.observations_at(part).mean(axis=(0, 1, 2), dtype=np.float64) for part in parts], axis=0)
     mean = np.clip(mean, _LEAST_MEAN, 1 - _LEAST_MEAN)
     bias = np.broadcast_to(np.log(mean / (1 - mean)), data.observation_shape)
-    layer = _output_layer(network)
-    layer.bias.assign(bias.ravel()[-layer.bias.shape[0] :])
+    layer, scale = _output_layer(network)
+    layer.bias.assign(bias.ravel()[-layer.bias.shape[0] :] / scale)
 
 
-def _output_layer(network: GaussianVAE) -> Layer:
-    """The layer whose bias is added to the logits as it is."""
+def _output_layer(network: GaussianVAE) -> tuple[Layer, float]:
+    """The layer whose bias is added to the logits, and what scales it on the way: 1, or how far its gate is open."""
     latents = tf.zeros([1, network.num_latent])
     before = network.decode_logits(latents)
     for layer in (each for each in network.decoder.submodules if isinstance(each, Layer)):
         bias = tf.identity(layer.bias)
-        layer.bias.assign_add(tf.ones_like(bias))
-        shift = network.decode_logits(latents) - before
+        shifts = []
+        for amount in (1.0, 2.0):  # twice, as a bounded decoder's logits may move alike too
+            layer.bias.assign(bias + amount)
+            shifts.append((network.decode_logits(latents) - before).numpy() / amount)
         layer.bias.assign(bias)
-        if float(tf.reduce_max(tf.abs(shift - 1.0))) < _TOLERANCE:
-            return layer
+        scale = float(np.mean(shifts))
+        if scale > _LEAST_SCALE and np.abs(np.array(shifts) - scale).max() < _TOLERANCE:
+            return layer, 1.0 if abs(scale - 1.0) < _TOLERANCE else scale
     raise UserError(
-        "model.output_bias = 'data_mean' needs a decoder whose logits come from a layer of dlib_bvae.models.layers, without a "
-        "gate; leave it out, or start the bias in your decoder"
+        "model.output_bias = 'data_mean' needs a decoder whose logits come from a layer of dlib_bvae.models.layers; bind it to "
+        "'zero', or start the bias in your decoder"
     )
 
 

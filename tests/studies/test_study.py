@@ -88,6 +88,8 @@ def test_a_board_trains_by_one_recipe_in_the_budgets_that_it_names(name, budgets
     rates = {config.get("adam.learning_rate", config.get("adamw.learning_rate")) for config in trained}
     schedules = {(str(config["model.schedule"]), config["warm_up.steps"]) for config in trained}
     assert len(rates) == len(schedules) == 1
+    otherwise = {config["model.name"] for config in trained if config["model.output_bias"] != "data_mean"}
+    assert otherwise <= {"lejepa_pairs"}  # an encoder alone
     assert {"noise", "constant_codes", "random_encoder", "pca", "oracle"} <= {each["model.name"] for each in configs}
 
 

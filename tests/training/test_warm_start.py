@@ -9,7 +9,7 @@ import gin
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.methods import Encoder
+from support.methods import Decoder, Encoder
 from support.trainings import DATA, EXAMPLES, check_equal, checkpoint_of, made, trained
 
 from dlib_bvae.config import configuration
@@ -234,6 +234,13 @@ def test_devices_that_share_a_batch_all_start_from_them(other, forks, tmp_path):
     assert done.stdout.endswith("same\n"), done.stderr
 
 
+class Bounded(Decoder):
+    """A decoder whose logits lie in −1 … 1."""
+
+    def __call__(self, z):
+        return tf.tanh(super().__call__(z))
+
+
 class Speckled(ImageData):
     """Images of black and white pixels, each channel as often white as `means` says."""
 
@@ -258,6 +265,16 @@ def test_the_last_bias_starts_at_the_logit_of_the_mean_pixel_of_each_channel(mea
         logits = network.decode_logits(tf.zeros([1, 10])).numpy() - before
         kept = np.clip(means, 1e-3, 0.999)
         np.testing.assert_allclose(logits, np.broadcast_to(np.log(kept / (1 - kept)), logits.shape), atol=0.06)
+
+
+def test_behind_a_gate_the_bias_is_as_much_larger_at_every_beta():
+    with configuration([], ["decoder.decoder_fn = @burgess_decoder"], train.REGISTRIES):
+        network = multi_rate_vae((16, 16, 1), 0)
+    start_output_bias(network, Speckled([0.2]), 0)
+    for beta in (0.01, 10.0):
+        with network.at(tf.constant(beta)):
+            logits = network.decode_logits(tf.zeros([1, 10])).numpy()
+        np.testing.assert_allclose(logits, np.log(0.25), atol=0.06)
 
 
 def test_the_bias_of_a_set_that_draws_its_images_is_of_none_that_is_scored():
@@ -290,7 +307,8 @@ def test_what_cannot_start_at_the_mean_is_refused():
         made(4, output_bias="mean")
     with pytest.raises(UserError, match="both say where a bias starts"):
         made(4, output_bias="data_mean", initial_weights="other")
-    with configuration([], ["decoder.decoder_fn = @burgess_decoder"], train.REGISTRIES):
-        network = multi_rate_vae((16, 16, 1), 0)  # its gates scale every bias
-    with pytest.raises(UserError, match="whose logits come from a layer of dlib_bvae.models.layers, without a gate"):
+    with configuration([], [], train.REGISTRIES):
+        network = GaussianVAE((16, 16, 1), 0)
+    network.decoder = Bounded((16, 16, 1), 10, 0)
+    with pytest.raises(UserError, match="needs a decoder whose logits come from a layer of dlib_bvae.models.layers"):
         start_output_bias(network, DATA, 0)
