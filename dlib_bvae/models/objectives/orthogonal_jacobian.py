@@ -20,10 +20,10 @@ class orthogonal_jacobian(Objective):
     energy of JᵀJ, which is 0 where latents change images in orthogonal directions. A VAE's diagonal posteriors pull the decoder
     there, where the density of the images factorises along the latents (Allen 2024, arXiv:2410.22559, under its assumptions);
     the penalty pulls with a weight of its own. It is the energy whose share a run's page shows (visualize/jacobian.py), estimated
-    without bias by forward-mode products of `pairs` pairs of latents, drawn anew for every image and step. It grows with the
+    without bias by products of J with `pairs` pairs of latents, drawn anew for every image and step. It grows with the
     square of the number of pixels, and blur lowers it too, so that γ is set for a data set.
 
-    gamma, beta: >= 0 or schedules. pairs: >= 1; each costs two passes of the decoder. Raises UserError otherwise.
+    gamma, beta: >= 0 or schedules. pairs: >= 1; each costs two products with the decoder's Jacobian. Raises UserError otherwise.
     """
 
     label = "orthogonal Jacobian γ = {gamma}, β = {beta}"
@@ -64,12 +64,19 @@ def draw_pairs(images: int, latents: int, pairs: int, key: tf.Tensor) -> tf.Tens
 
 def jacobian_columns(decode: Callable[[tf.Tensor], tf.Tensor], latent: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
     """Columns of the Jacobian of `decode` at `latent` (n, latents), the `chosen` ones int (n, m): float32 (n, m, pixels)."""
-    repeated = tf.repeat(latent, chosen.shape[1], axis=0)
-    directions = tf.one_hot(tf.reshape(chosen, [-1]), latent.shape[1], dtype=latent.dtype)
-    with tf.autodiff.ForwardAccumulator(repeated, directions) as forward:
-        images = decode(repeated)
-    moved = forward.jvp(images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return tf.reshape(moved, [-1, chosen.shape[1], moved.shape[1:].num_elements()])
+    # The gradient Jᵀu is linear in u, and its own gradient by u along v is Jv: one pass of the decoder for all columns.
+    with tf.GradientTape(persistent=True) as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(latent)
+            images = decode(latent)
+        upstream = tf.zeros_like(images)
+        outer.watch(upstream)
+        pulled = inner.gradient(images, latent, upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    columns = []
+    for latents in tf.unstack(chosen, axis=1):
+        direction = tf.one_hot(latents, latent.shape[1], dtype=latent.dtype)
+        columns.append(outer.gradient(pulled, upstream, direction, unconnected_gradients=tf.UnconnectedGradients.ZERO))
+    return tf.reshape(tf.stack(columns, axis=1), [-1, len(columns), images.shape[1:].num_elements()])
 
 
 def energies(columns: tf.Tensor, latents: int) -> tuple[tf.Tensor, tf.Tensor]:
