@@ -8,7 +8,7 @@ the squared error of reconstructions (per image), the number of active latents, 
 codes and the seconds of a training. A method's rows are in the order of the squared error, those with at least three active
 latents first. Of capacities and controllers the KL ends near the same value, so that the squared error tells how much it holds.
 A kernel that sees little pulls little, as a small strength does, and so reconstructs best; of kernels that learn the one is
-taken whose codes have variances nearest to the prior's, 1. A row of one seed was left, as it was far behind.
+taken whose codes have variances nearest to the prior's, 1. A row of one seed was tried no further.
 results/tuning_runs.tar.xz has the results of runs that are done (study_results.py unpacks it). Writes results/tuning.csv.
 """
 
