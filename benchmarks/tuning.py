@@ -9,8 +9,8 @@ codes and the seconds of a training. A method's rows are in the order of the squ
 latents first. Of capacities and controllers the KL ends near the same value, so that the squared error tells how much it holds.
 The first row is taken, with three exceptions. A kernel that sees little pulls little, as a small strength does, and so
 reconstructs best; of kernels that learn the one is taken whose codes have variances nearest to the prior's, 1. HFS sums over its
-pairs, so their number is a strength too. There, and where rows differ by less than seeds do (JointVAE, and the clips), what stood before
-stays. Two seeds have the rows that could be taken; the others, of one seed, were tried no further.
+pairs, so their number is a strength too. There, and where rows differ by less than seeds do (JointVAE, and the clips), what
+stood before stays. Two seeds have the rows that could be taken; the others, of one seed, were tried no further.
 results/tuning_runs.tar.xz has the results of runs that are done (study_results.py unpacks it). Writes results/tuning.csv.
 """
 
