@@ -19,6 +19,7 @@ from dlib_bvae.datasets.official.files import download as download_files
 from dlib_bvae.errors import UserError
 
 _WIDTH_OF_A_PIPE = 160
+_MOST_FACTORS = 10  # of a data set in the table of all
 
 
 def open_set(name: str, data_dir: Path | None = None) -> ImageData:
@@ -40,11 +41,11 @@ def show_all(data_dir: Path | None = None) -> None:
     table.columns[1].justify = "right"
     for name in DATASETS.names():
         if name in DERIVED:
-            table.add_row(name, "", "", "", "derived from other images, as a gin file says")
+            table.add_row(name, "", "", "", "of other images or your files, as a gin file says")
             continue
         try:
             data = open_set(name, data_dir)
-            table.add_row(name, f"{data.num_images:,}", _pixels(data), _factors(data), _state(data))
+            table.add_row(name, f"{data.num_images:,}", _pixels(data), _factors(data, _MOST_FACTORS), _state(data))
         except UserError as error:
             table.add_row(name, "", "", "", str(error).split(";")[0])
     console = Console()
@@ -141,12 +142,19 @@ def _pixels(data: ImageData) -> str:
     return "×".join(map(str, data.observation_shape))
 
 
-def _factors(data: ImageData) -> str:
+def _factors(data: ImageData, most: int | None = None) -> str:
+    """Names, numbers of values and declared kinds; of more than `most` factors the first three and how many more."""
     if not isinstance(data, FactorDataset):
         return "none"
     kinds = getattr(data, "factor_kinds", None) or [None] * len(data.factor_names)
-    each = zip(data.factor_names, data.factor_sizes, kinds, strict=True)
-    return ", ".join(f"{name} {size}" + (f" ({kind})" if kind else "") for name, size, kind in each)
+    each = []
+    for name, size, kind in zip(data.factor_names, data.factor_sizes, kinds, strict=True):
+        # A number that is drawn anew for every image has no number of values to tell.
+        drawn = kind in ("continuous", "cyclic") and size == data.num_images
+        each.append(name + ("" if drawn else f" {size}") + (f" ({kind})" if kind else ""))
+    if most is not None and len(each) > most:
+        each[3:] = [f"and {len(each) - 3} more (dlib_bvae_data info)"]
+    return ", ".join(each)
 
 
 def _state(data: ImageData) -> str:

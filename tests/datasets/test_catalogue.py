@@ -29,8 +29,13 @@ def test_the_table_has_every_data_set_and_whether_it_is_here(capsys, tmp_path):
     assert rows["mpi3d_real"][5] == "no"
     assert rows["dummy_data"][4:6] == ["orientation 2, length 4, row 8, column 8", "needs no file"]
     assert rows["dsprites_rendered"][5] == "rendered at the first use"
+    factors = " ".join(line.split("│")[4].strip() for line in lines if line.startswith("│"))
+    assert "Attractive 2 (categorical), and 37 more (dlib_bvae_data info)" in factors
+    assert "shape 3 (categorical), scale (continuous), orientation (cyclic), position_x (continuous)" in factors
     assert set(datasets.names()) <= set(rows)
     assert not (tmp_path / "cache").exists()
+    catalogue.info("celeba_attributes")
+    assert capsys.readouterr().out.count("(categorical)") == 40
 
 
 def test_a_data_set_that_cannot_be_made_has_its_reason_in_the_table(capsys, monkeypatch):
