@@ -9,6 +9,7 @@ from scipy.stats import entropy
 
 from dlib_bvae.datasets.dummy import DummyData
 from dlib_bvae.errors import UserError
+from dlib_bvae.models import categorical
 from dlib_bvae.models.categorical import discrete_vae
 from dlib_bvae.models.random_numbers import uniform
 
@@ -95,3 +96,8 @@ def test_numbers_out_of_range_are_refused():
     for name in ("noise_first", "noise_last"):
         with pytest.raises(UserError, match=f"discrete_vae.{name} must be a finite number >= 0"):
             discrete_vae((16, 16, 1), 0, **{name: -1e-9})
+
+
+def test_gumbel_noise_is_finite_at_the_upper_end_of_its_uniform_numbers(monkeypatch):
+    monkeypatch.setattr(categorical, "uniform", lambda shape, *_: tf.ones(shape))
+    assert np.isfinite(categorical.gumbel([2], KEY)).all()

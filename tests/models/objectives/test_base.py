@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from dlib_bvae.datasets.dummy import DummyData
+from dlib_bvae.datasets.images import DRAWS
 from dlib_bvae.errors import UserError
 from dlib_bvae.models.objectives import METHODS
 from dlib_bvae.models.objectives.base import (
@@ -71,6 +72,11 @@ def test_images_that_training_never_shows_do_not_count():
             return np.where(np.arange(512) < 200, 0.0, 3.0)
 
     assert shown_images(Half()) == 312
+
+    class Drawn(DummyData):
+        drawn = True
+
+    assert shown_images(Drawn()) == DRAWS - 512  # the sample that is kept for evaluation
 
 
 @pytest.mark.parametrize(("name", "module"), METHODS.items())
