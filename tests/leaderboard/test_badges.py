@@ -89,6 +89,18 @@ def test_adjusted_statistics_are_those_of_adjusted_scores(board):
     assert row_of(board, "chance")["adjusted"]["unranked"] == "not above chance"
 
 
+def test_a_score_that_is_missing_has_no_row_and_stops_no_board(tmp_path):
+    with_null(tmp_path / "runs", "read", (0.3, 0.31), 0.1, "dci_es", "explicitness")
+    encoded = train(tmp_path / "runs", "unread", config={"model.name": "unread"})
+    said = {"missing_scores": {"explicitness": "no probe reads any factor"}}
+    score(encoded, "dci_es", {"explicitness": None}, **said, **null_of("dci_es", {"explicitness": None}, 0.0))
+    frame, problems = collect(tmp_path / "runs")
+    assert [problem.split(": ")[1] for problem in problems] == [
+        "the score explicitness has no value (no probe reads any factor); it is left out"
+    ]
+    assert [row["model"] for row in build(frame, tmp_path / "runs", tmp_path / "board")["rows"]] == ["read"]
+
+
 def test_the_tables_say_what_the_page_says(board):
     found = files(board)
     called = {row["name"]: row["model"] for row in board["rows"]}
