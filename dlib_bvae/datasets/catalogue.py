@@ -12,6 +12,7 @@ from dlib_bvae.config import missing_binding
 from dlib_bvae.datasets import DATASETS, DERIVED, FactorDataset, ImageData, as_dataset
 from dlib_bvae.datasets.cache import sha256_of
 from dlib_bvae.datasets.cache import verify as verify_rows
+from dlib_bvae.datasets.ground_truth import CONTINUOUS, CYCLIC
 from dlib_bvae.datasets.images import RE_ENCODED
 from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.datasets.official.files import check
@@ -150,7 +151,7 @@ def _factors(data: ImageData, most: int | None = None) -> str:
     each = []
     for name, size, kind in zip(data.factor_names, data.factor_sizes, kinds, strict=True):
         # A number that is drawn anew for every image has no number of values to tell.
-        drawn = kind in ("continuous", "cyclic") and size == data.num_images
+        drawn = kind in (CONTINUOUS, CYCLIC) and size == data.num_images
         each.append(name + ("" if drawn else f" {size}") + (f" ({kind})" if kind else ""))
     if most is not None and len(each) > most:
         each[3:] = [f"and {len(each) - 3} more (dlib_bvae_data info)"]
