@@ -45,10 +45,10 @@ def run(results: Path, output: Path, show: Callable[[str], object] | None = None
     drawn, board["figures"] = figures.files_of(board)
     main = main_part(board)
     written: dict[str, str | bytes] = {
-        "board.json": json.dumps(main, ensure_ascii=False, allow_nan=False, indent=1) + "\n",
+        "board.json": tables.as_json(main),
         **tables.files(board),
         VERSIONS_FILE: json.dumps(versions(board["rows"]), ensure_ascii=False, indent=1) + "\n",
-        PAGE: page(main, output),
+        PAGE: page(tables.shortened(main), output),
         **drawn,
     }
     paths = write_outputs(output, written, _FLAG, tables.of_earlier_version, folder=figures.FOLDER)

@@ -43,7 +43,7 @@ from dlib_bvae.metrics.run_sets import RUN_SET_METRICS
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 2
+FORMAT = 3
 ALL = "board.parquet"  # the file with the rows of all scores
 TRAINED_HERE = "trained here"
 SCORED_HERE = "scored here"  # external codes that are no submission
@@ -97,13 +97,17 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
     first = {record[RUN]: record for record in reversed(records)}
     places = {uuid: place for place, uuid in enumerate(sorted(first, key=lambda uuid: first[uuid]["path"]))}
     runs = [describe(first[uuid], root, output) for uuid in places]
-    numbers = {key: number for number, key in enumerate(members)}
+    evaluations, evaluation_of = _evaluations(members, behind)
     chance, latents, factors = judged(frame, seed), active_latents(frame), numbers_of_factors(frame)
     after, names = after_training(frame), named(frame)
     rows = []
     for cell in plain(analysis.cells(frame, seed=seed, unranked=without_rank(chance))):
         key = tuple(cell[name] for name in KEYS)
-        row = {**make_row(cell, members[key], runs, places), **_step(members[key], after), "evaluation": numbers[key]}
+        row = {
+            **make_row(cell, members[key], runs, places),
+            **_step(members[key], after),
+            "evaluation": evaluation_of[key],
+        }
         said = names[cell["dataset"], cell["model"], cell["config"]]
         row |= {"name": said.name, "settings": said.settings, "clauses": [list(each) for each in said.clauses]}
         codes = {(record[RUN], cell["representation"]) for record in members[key]}
@@ -123,7 +127,7 @@ def build(frame: pd.DataFrame, root: Path, output: Path, seed: int = 0, behind: 
         "figures": [],
         "configs": _configs(runs, behind),  # moves what runs of one configuration share out of them
         "runs": runs,
-        "evaluations": [_evaluation(pooled, behind) for pooled in members.values()],
+        "evaluations": evaluations,
         "agreement": agreements(frame, rows),
         "agreement_adjusted": agreements(adjusted_scores(frame), rows) if any(row["adjusted"] for row in rows) else [],
         "metrics": {name: text for name in sorted({row["metric"] for row in rows}) if (text := help_of(name))},
@@ -134,7 +138,13 @@ def main_part(board: Mapping[str, Any]) -> dict[str, Any]:
     """A board with the rows of main scores only, and "note", the sentence that says where the others are."""
     rows = [row for row in board["rows"] if row["main"]]
     note = f"Main scores of each metric, {len(rows):,} of {len(board['rows']):,} rows; all are in {ALL}."
-    return {**board, "rows": rows, "note": note}
+    places = {each: place for place, each in enumerate(sorted({row["evaluation"] for row in rows}))}
+    return {
+        **board,
+        "rows": [{**row, "evaluation": places[row["evaluation"]]} for row in rows],
+        "evaluations": [board["evaluations"][each] for each in places],
+        "note": note,
+    }
 
 
 def _records(frame: pd.DataFrame) -> list[Record]:
@@ -166,12 +176,27 @@ def _configs(runs: Sequence[dict[str, Any]], behind: Behind) -> dict[str, Settin
     return shared
 
 
+def _evaluations(
+    members: Mapping[tuple, Sequence[Record]], behind: Behind
+) -> tuple[list[dict[str, Any]], dict[tuple, int]]:
+    """How scores were made, each way once; and key of `members` → the place of its way."""
+    places: dict[str, int] = {}
+    texts = {key: json.dumps(_evaluation(records, behind), sort_keys=True) for key, records in members.items()}
+    numbers = {key: places.setdefault(text, len(places)) for key, text in texts.items()}
+    return [json.loads(text) for text in places], numbers
+
+
 def _evaluation(records: Sequence[Record], behind: Behind) -> dict[str, Any]:
     """The settings of evaluations that are pooled: those that all share, and by path those of some only."""
     settings = [behind.of_evaluation(record["path"]) for record in records]
     shared, differing = shared_and_differing(settings)
     paths = [record["path"] for record in records]
-    found = {"settings": shared, "own": {path: others for path, others in zip(paths, differing, strict=True) if others}}
+    parameters = json.loads(records[0][KEYS["metric_parameters"]])
+    found = {
+        "metric_parameters": parameters,
+        "settings": shared,
+        "own": {path: others for path, others in zip(paths, differing, strict=True) if others},
+    }
     if records[0][KEYS["metric"]] in RUN_SET_METRICS:
         found["run_set"] = behind.run_set(paths[0])
     return found

@@ -31,9 +31,9 @@ class _Errors(NamedTuple):
 def squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Of each main score at default parameters (or those of the "headline") with 2 … MOST_ROWS rows: how its rows compare.
 
-    Rows of one budget are compared with each other and with baselines. "key": BOARD; "ids": of the rows; then square matrices in
-    their order, None on the diagonal and where a row is only claimed or has fewer than LEAST_SEEDS seeds without being a
-    reference. "improvement": the chance that a run of the first (line) is better than one of the second (column). "low",
+    Rows of one budget are compared with each other and with baselines; but for what is only claimed or has fewer than LEAST_SEEDS
+    seeds without being a reference. "key": BOARD; "ids": of the rows; then square matrices in their order, None on the
+    diagonal. "improvement": the chance that a run of the first (line) is better than one of the second (column). "low",
     "high": the 95 % interval of the first mean less the second, in the score's
     unit; "p": of no difference; none with fewer than LEAST_FREEDOM degrees of freedom of the pooled variance.
 
@@ -47,17 +47,19 @@ def squares(rows: Sequence[Row]) -> list[dict[str, Any]]:
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         shown = row["headline"] or (row["main"] and row["default_parameters"])
-        if shown and row["higher_is_better"] is not None:
+        if shown and row["higher_is_better"] is not None and _is_known(row):
             groups[json.dumps([row[name] for name in BOARD], sort_keys=True)].append(row)
     apart = [(key, each) for key, of in groups.items() for each in by_budget(of).values()]
     return [_square(key, of) for key, of in apart if 2 <= len(of) <= MOST_ROWS]
 
 
+def _is_known(row: Row) -> bool:
+    """Whether a row says enough of its mean to be compared."""
+    return row["evidence"] != CLAIMED and (row["reference"] or row["seeds"] >= LEAST_SEEDS)
+
+
 def _square(key: str, rows: Sequence[Row]) -> dict[str, Any]:
-    defined = np.array(
-        [row["evidence"] != CLAIMED and (row["reference"] or row["seeds"] >= LEAST_SEEDS) for row in rows]
-    )
-    both = defined[:, None] & defined & ~np.eye(len(rows), dtype=bool)
+    both = ~np.eye(len(rows), dtype=bool)
     found = {"key": json.loads(key), "ids": [row["id"] for row in rows]}
     low, high, p = np.full((3, len(rows), len(rows)), np.nan)
     if (rows[0]["rank_df"] or 0) >= LEAST_FREEDOM:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
 import json
 import mimetypes
 import os
@@ -12,6 +13,8 @@ import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 _THUMBNAIL = "/visualize/thumbnail.png"
 # Of page/vendor, in the order in which they need each other.
@@ -29,6 +32,8 @@ _SCRIPTS = (
 )  # each uses what stands before it
 _MOST_EMBEDDED = 64 * 1024  # bytes of one picture; larger ones are linked
 _MOST_EMBEDDED_IN_ALL = 4 * 2**20
+_MOST_PIXELS = 2**20  # of a thumbnail
+_QUALITY = 60  # of thumbnails as WebP
 
 
 def page(board: dict[str, Any], output: Path) -> str:
@@ -65,7 +70,7 @@ def _digest(text: str) -> str:
 
 
 def _embedded(board: dict[str, Any], output: Path) -> dict[str, str]:
-    """Link → data URI of the small pictures, as many as fit."""
+    """Link → data URI of the small pictures, as many as fit; thumbnails as WebP, a third of their bytes."""
     left, found = _MOST_EMBEDDED_IN_ALL, {}
     links = dict.fromkeys(link for run in board["runs"] for link in run["pictures"])
     for link in sorted(links, key=lambda each: not each.endswith(_THUMBNAIL)):  # which stand in the table
@@ -76,7 +81,21 @@ def _embedded(board: dict[str, Any], output: Path) -> dict[str, str]:
         except OSError:  # what cannot be read here stays a link
             continue
         if content is not None:
-            kind = mimetypes.guess_type(path.name)[0]
-            found[link] = f"data:{kind};base64,{base64.b64encode(content).decode()}"
-            left -= size
+            small = _webp(content) if link.endswith(_THUMBNAIL) else None
+            kind = "image/webp" if small else mimetypes.guess_type(path.name)[0]
+            found[link] = f"data:{kind};base64,{base64.b64encode(small or content).decode()}"
+            left -= len(small or content)
     return found
+
+
+def _webp(content: bytes) -> bytes | None:
+    """A picture as WebP; None where that has no fewer bytes, or it is no picture of _MOST_PIXELS or fewer."""
+    packed = io.BytesIO()
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            if picture.width * picture.height > _MOST_PIXELS:
+                return None
+            picture.convert("RGB").save(packed, "WEBP", quality=_QUALITY, method=6)
+    except (OSError, ValueError, SyntaxError):  # what Pillow raises of a damaged file
+        return None
+    return packed.getvalue() if packed.tell() < len(content) else None

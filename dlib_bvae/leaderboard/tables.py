@@ -42,6 +42,9 @@ _BADGES = ["no_null", "latents", "collapsed"]
 _WHO = ["name"]  # after which a column for each setting stands
 _WHAT = ["main", "default_parameters", "headline", "method", "supervision", "budget", "evidence", "origin"]
 COLUMNS = [*GROUP, *_WHO, *_WHAT, *STATISTICS, *_BADGES, *_CHANCE, *COSTS, "equal_codes", "id"]
+# In JSON also, where the parameters of metrics are those of "evaluations" and settings those of "configs".
+_IN_JSON = [*(name for name in COLUMNS if name != "metric_parameters"), "reference", "higher_is_better", "step", "last"]
+_DIGITS = 7  # significant ones of numbers in JSON and on the page
 _HEAD = 4_096  # characters of a page or of Markdown that show what it is
 _SHOWN = (
     *("rank", "configuration", "data set", "origin", "metric", "parameters", "score", "mean ± std", "95 % interval"),
@@ -80,6 +83,36 @@ def frame_of(board: Mapping[str, Any]) -> pd.DataFrame:
     said = settings_table([row["settings"] for row in board["rows"]], settings)
     found, place = pd.DataFrame(rows, columns=COLUMNS), len(GROUP) + len(_WHO)
     return pd.concat([found.iloc[:, :place], said, found.iloc[:, place:]], axis=1)
+
+
+def as_json(board: Mapping[str, Any]) -> str:
+    """A board as JSON text: "rows" are {"columns": names, "data": [values of each row]}, as pandas' "split".
+
+    Their columns are those of the other tables but metric_parameters, which stand in the entry of "evaluations" that "evaluation"
+    counts, and settings; then "runs": [place in "runs", seed, value, value adjusted for chance] of each. _DIGITS digits.
+    """
+    columns = [*_IN_JSON, "evaluation", "runs"]
+    data = [[_in_json(row, name) for name in columns] for row in board["rows"]]
+    parts = {**board, "rows": {"columns": columns, "data": data}}
+    text = json.dumps(shortened(parts), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text + "\n"
+
+
+def _in_json(row: Row, column: str) -> Any:
+    if column == "runs":
+        return [[each[name] for name in ("run", "seed", "value", "adjusted")] for each in row["runs"]]
+    return _entry(row, _CHANCE.get(column, (column,)))
+
+
+def shortened(value: Any) -> Any:
+    """JSON values whose numbers have _DIGITS significant digits; whole ones stay as they are."""
+    if isinstance(value, Mapping):
+        return {name: shortened(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [shortened(each) for each in value]
+    if not isinstance(value, float):
+        return value
+    return int(value) if value.is_integer() else float(f"{value:.{_DIGITS}g}")
 
 
 def files(board: dict[str, Any]) -> dict[str, str | bytes]:

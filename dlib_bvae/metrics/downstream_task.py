@@ -17,14 +17,14 @@ from dlib_bvae.metrics.engine.probes import accuracies, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sampler
 from dlib_bvae.metrics.score_info import READABLE, UNIT, About, Matrix, Result, Sampling, Validity
 
-SCORES = {"*_accuracy": UNIT, "*_accuracy_factor_*": UNIT}
+SCORES = {"*:mean_test_accuracy": UNIT, "*_accuracy": UNIT, "*_accuracy_factor_*": UNIT}
 _BY_SIZE = Matrix("num_train", "factor", "accuracy", high=1.0)
 MATRICES = {"train_accuracy": _BY_SIZE, "test_accuracy": _BY_SIZE}
 SAMPLING = Sampling(images=("num_train", "num_test"))
 ABOUT = {
     "downstream_task": About(
         "accuracy of factors predicted from few labels",
-        ("*_accuracy",),
+        ("*:mean_test_accuracy",),
         ("num_train", "predictor"),
         "Locatello et al. 2019",
         "seconds",

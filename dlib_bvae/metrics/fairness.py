@@ -16,14 +16,15 @@ from dlib_bvae.metrics.engine.probes import Classifier, fit_all, standardised
 from dlib_bvae.metrics.engine.sampling import Sample, Sampler
 from dlib_bvae.metrics.score_info import UNJUDGED, About, Matrix, Result, Sampling, Score, Validity
 
-SCORES = {"*_fairness:*": Score(0, 1, False, null=None)}
+_UNFAIRNESS = Score(0, 1, False, null=None)
+SCORES = {"mean_fairness:mean_pred:mean_sens": _UNFAIRNESS, "*_fairness:*": _UNFAIRNESS}
 _PAIRS = Matrix("factor", "factor", "unfairness of the row's factor\ntowards the column's", high=1.0)
 MATRICES = {"mean_fairness": _PAIRS, "max_fairness": _PAIRS}
 SAMPLING = Sampling(images=("num_train", "num_test_points_per_class"))
 ABOUT = {
     "fairness": About(
         "how much a prediction depends on a factor that it should not",
-        ("*_fairness:*",),
+        ("mean_fairness:mean_pred:mean_sens",),
         ("predictor", "num_test_points_per_class"),
         "Locatello et al. 2019",
         "seconds",

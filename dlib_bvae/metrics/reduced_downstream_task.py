@@ -22,6 +22,7 @@ from dlib_bvae.metrics.score_info import MODULAR, UNIT, About, Matrix, Result, S
 # Of the factor whose codes are gone less is better, of the others more.
 SCORES = {
     "*_reduced_factor": UNIT._replace(higher_is_better=None),
+    "*:mean_test_accuracy_other_factors": UNIT,
     "*_other_factors": UNIT,
     "*:mean_*_accuracy_factor_*": UNIT._replace(higher_is_better=None),
 }
@@ -31,7 +32,7 @@ SAMPLING = Sampling(images=("num_train", "num_test"))
 ABOUT = {
     "reduced_downstream_task": About(
         "the same without the codes most important for a factor",
-        ("*_other_factors",),
+        ("*:mean_test_accuracy_other_factors",),
         ("num_factors_to_remove", "num_train", "importance"),
         "disentanglement_lib",
     )

@@ -58,4 +58,4 @@ def test_a_run_in_a_directory_named_as_a_pattern(tmp_path, monkeypatch, png_alon
         lines = found.err.strip().splitlines()
         assert all(line.startswith("equal codes: ") for line in lines)  # the run, and its model as one from elsewhere
     board = json.loads((runs / "board" / "board.json").read_text(encoding="utf-8"))
-    assert len(board["rows"]) >= 2
+    assert len(board["rows"]["data"]) >= 2

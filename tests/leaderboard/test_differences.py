@@ -141,7 +141,7 @@ NOTHING = dict.fromkeys(("low", "high", "p", "improvement"))
     ids=["two seeds", "claimed", "equal codes"],
 )
 def test_of_some_rows_nothing_is_said(other):
-    assert pair(square(other), "a", "x") == NOTHING
+    assert "x" not in square(other)["ids"]
 
 
 def test_few_degrees_of_freedom_leave_the_probability_of_improvement():

@@ -3,14 +3,17 @@
 import base64
 import gzip
 import hashlib
+import io
 import json
 import re
 import runpy
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 import setuptools
+from PIL import Image
 from support import fixture_board
 from support.leaderboard_runs import PNG, score, train
 
@@ -69,6 +72,34 @@ def test_small_pictures_are_embedded_and_large_ones_linked(board, tmp_path):
     embedded = data_of(page(board, tmp_path / "board"))["embedded"]
     small = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     assert embedded == {f"../runs/run{place}/train/reconstructions.png": small for place in (1, 2, 3)}
+
+
+def test_thumbnails_are_embedded_as_webp_but_for_damaged_ones_and_those_of_too_many_pixels(tmp_path):
+    def as_png(pixels):
+        Image.fromarray(pixels).save(packed := io.BytesIO(), "PNG")
+        return packed.getvalue()
+
+    noise = as_png(np.random.default_rng(0).integers(0, 256, (80, 90, 3), np.uint8))
+    pictures = {"noise": noise, "wide": as_png(np.zeros((1024, 1025), np.uint8)), "damaged": noise[:500]}
+    for seed, (name, content) in enumerate(pictures.items()):
+        score(train(tmp_path / "runs", name, seed=seed), "mig", {"discrete_mig": 0.5})
+        path = tmp_path / "runs" / name / "visualize" / "thumbnail.png"
+        path.parent.mkdir()
+        path.write_bytes(content)
+    frame, _ = collect(tmp_path / "runs")
+    board = build(frame, tmp_path / "runs", tmp_path / "board")
+    embedded = data_of(page(board, tmp_path / "board"))["embedded"]
+    found = {name: embedded[f"../runs/{name}/visualize/thumbnail.png"].split(";base64,") for name in pictures}
+    assert {name: kind for name, (kind, _) in found.items()} == {
+        "noise": "data:image/webp",
+        "wide": "data:image/png",
+        "damaged": "data:image/png",
+    }
+    contents = {name: base64.b64decode(text) for name, (_, text) in found.items()}
+    assert len(contents.pop("noise")) < len(noise) / 2
+    assert contents == {name: pictures[name] for name in contents}
+    with Image.open(io.BytesIO(base64.b64decode(found["noise"][1]))) as picture:
+        assert (picture.size, picture.format) == ((90, 80), "WEBP")
 
 
 def test_packed_data_are_the_same_each_time_and_hold_no_markup():

@@ -9,7 +9,7 @@ import pytest
 from support.leaderboard_runs import score, train
 
 from dlib_bvae import leaderboard
-from dlib_bvae.leaderboard.tables import of_earlier_version
+from dlib_bvae.leaderboard.tables import of_earlier_version, shortened
 
 HARMFUL = [
     "=cmd()|' /C calc'!A0",
@@ -70,9 +70,44 @@ def test_settings_are_columns_named_as_in_gin_and_main_scores_are_in_all_but_par
     assert files["board.csv"].read_text(encoding="utf-8").count("\n") == len(HARMFUL) + 1
     board = json.loads(files["board.json"].read_text(encoding="utf-8"))
     assert board["settings"] == {"dsprites_rendered": ["vae.beta"]}
-    assert [row["settings"] for row in board["rows"]] == [{"vae.beta": 4.0}] * len(HARMFUL)
+    assert [board["configs"][config]["vae.beta"] for config in rows_of(board)["config"]] == ["4.0"] * len(HARMFUL)
     assert board["note"].endswith("all are in board.parquet.")
     assert files["board.md"].read_text(encoding="utf-8").splitlines()[2].endswith("| fingerprint | vae.beta |")
+
+
+def rows_of(board):
+    """The rows of board.json as pandas reads them."""
+    return pd.DataFrame(**board["rows"])
+
+
+def test_json_has_the_rows_of_csv_their_seeds_and_how_they_were_scored(files):
+    board = json.loads(files["board.json"].read_text(encoding="utf-8"))
+    rows, table = rows_of(board), pd.read_csv(files["board.csv"])
+    assert {*table.columns} - {*rows.columns} == {"metric_parameters", "vae.beta"}
+    for name in ("id", "mean", "seeds", "budget", "main", "smallest_difference_df"):
+        assert rows[name].tolist() == table[name].tolist()
+    assert {*rows["model"]} == {*HARMFUL}
+    ways = [board["evaluations"][each] for each in rows["evaluation"]]
+    assert [each["metric_parameters"] for each in ways] == [{"num_train": 10}] * len(HARMFUL)
+    seeds = [(board["runs"][run]["path"], seed, value) for ((run, seed, value, _),) in rows["runs"]]
+    assert sorted(seeds) == [(f"run{place}", 0, 0.125) for place in range(len(HARMFUL))]
+
+
+def test_evaluations_of_equal_settings_stand_in_json_once(tmp_path):
+    for place in range(3):
+        encoded = train(tmp_path / "runs", f"run{place}", seed=place, config={"vae.beta": float(place)})
+        score(encoded, "mig", {"discrete_mig": 0.5}, {"num_train": 10 + place // 2})
+        score(encoded, "active_units", {"active_fraction": 0.5})  # no main score
+    board = json.loads(next(iter(leaderboard.run(tmp_path / "runs", tmp_path / "board"))).read_text(encoding="utf-8"))
+    assert sorted(each["metric_parameters"]["num_train"] for each in board["evaluations"]) == [10, 11]
+    assert sorted(rows_of(board)["evaluation"]) == [0, 0, 1]
+
+
+def test_numbers_in_json_have_seven_digits_and_whole_ones_stay():
+    assert shortened({"a": [1 / 3, 1257141.0, 123456789012, True, None, "0.123456789"], "b": (2e-9 / 3, 1e22)}) == {
+        "a": [0.3333333, 1257141, 123456789012, True, None, "0.123456789"],
+        "b": [6.666667e-10, 10**22],
+    }
 
 
 def test_latex_has_a_line_a_configuration_and_no_command_of_a_name(files):

@@ -55,7 +55,7 @@ def held(folder, name):
         if found.code:
             return f"{call[0]}: {found.err.strip()}"
     board = json.loads((place / "board" / "board.json").read_text(encoding="utf-8"))
-    return "" if board["rows"] else "the board has no row"
+    return "" if board["rows"]["data"] else "the board has no row"
 
 
 @pytest.mark.slow

@@ -45,7 +45,9 @@ function seedTable(row, chosen) {
 function pictures(run) {
   const shown = run.pictures.map((link) => {
     const name = link.split("/").at(-1);
-    return make("figure", {}, make("a", { href: path(link) }, make("img", { src: board.embedded[link] ?? path(link), alt: `${name} of ${run.directory}`, loading: "lazy" })),
+    const embedded = board.embedded[link], picture = make("img", { src: embedded ?? path(link), alt: `${name} of ${run.directory}`, loading: "lazy" });
+    // What is embedded is there where the run directories are not, too.
+    return make("figure", {}, embedded ? picture : make("a", { href: path(link) }, picture),
       make("figcaption", {}, name));
   });
   const more = run.page ? make("p", {}, make("a", { href: path(run.page) }, "All pictures of this run")) : null;
