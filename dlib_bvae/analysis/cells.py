@@ -272,7 +272,8 @@ def untrained(frame: pd.DataFrame) -> set[str]:
 def adjusted_scores(frame: pd.DataFrame) -> pd.DataFrame:
     """A frame of `collect` with `adjusted` (see metrics.engine.null) in place of every score that can have a null.
 
-    Such a score of an evaluation without it has no value.
+    Such a score of an evaluation without it, or of one in which the score has no value, has none: a row's adjusted mean is of
+    the runs that its mean is of.
     """
     import pandas as pd
 
@@ -286,7 +287,7 @@ def adjusted_scores(frame: pd.DataFrame) -> pd.DataFrame:
         if len(replaced):
             value = frame.loc[replaced, null] if null in frame else pd.Series(float("nan"), replaced)
             columns[column] = frame[column].astype(object)
-            columns[column].loc[replaced] = value.astype(object)
+            columns[column].loc[replaced] = value.astype(object).where(frame.loc[replaced, column].notna())
     return frame.assign(**columns)
 
 

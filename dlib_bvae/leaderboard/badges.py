@@ -54,9 +54,8 @@ def judged(frame: pd.DataFrame, seed: int = 0) -> dict[tuple, dict[str, Any]]:
     if all(each["null"] is None for each in found.values()):
         return found
     for cell in plain(analysis.cells(frame, seed=seed, adjusted=True, unranked=without_rank(found))):
-        # A score that is missing has no row, though its null says how it stands.
-        each = found.get(tuple(cell[name] for name in GROUP))
-        if each is not None and each["null"] is not None:
+        each = found[tuple(cell[name] for name in GROUP)]
+        if each["null"] is not None:
             each["adjusted"] = {name: cell[name] for name in ADJUSTED}
     return found
 

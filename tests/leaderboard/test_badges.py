@@ -101,6 +101,18 @@ def test_a_score_that_is_missing_has_no_row_and_stops_no_board(tmp_path):
     assert [row["model"] for row in build(frame, tmp_path / "runs", tmp_path / "board")["rows"]] == ["read"]
 
 
+def test_scores_adjusted_for_chance_are_of_the_runs_that_have_the_score(tmp_path):
+    for seed, value in enumerate((0.5, 0.4, None)):
+        encoded = train(tmp_path / "runs", f"run{seed}", seed=seed)
+        said = {} if value else {"missing_scores": {"explicitness": "no probe reads any factor"}}
+        score(encoded, "dci_es", {"explicitness": value}, **said, **null_of("dci_es", {"explicitness": value}, 0.0))
+    frame, _ = collect(tmp_path / "runs")
+    (row,) = build(frame, tmp_path / "runs", tmp_path / "board")["rows"]
+    adjusted = [each["adjusted"] for each in row["runs"]]
+    assert (row["seeds"], len(adjusted)) == (2, 2)
+    assert row["adjusted"]["mean"] == pytest.approx(sum(adjusted) / 2)
+
+
 def test_the_tables_say_what_the_page_says(board):
     found = files(board)
     called = {row["name"]: row["model"] for row in board["rows"]}
