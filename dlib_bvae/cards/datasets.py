@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dlib_bvae.cards import changes, code, description, papers, parameters, sections, table
-from dlib_bvae.datasets import DATASETS, DERIVED, FactorDataset, ImageData
-from dlib_bvae.datasets.catalogue import open_set
-from dlib_bvae.datasets.ground_truth import CONTINUOUS, CYCLIC
+from dlib_bvae.datasets import DATASETS, DERIVED, ImageData
+from dlib_bvae.datasets.catalogue import MOST_FACTORS, factors_text, open_set
 from dlib_bvae.datasets.images import RE_ENCODED
 from dlib_bvae.datasets.official.base import OfficialData
 from dlib_bvae.errors import UserError
@@ -60,7 +59,7 @@ def row(name: str, data: ImageData | None) -> tuple[str, ...]:
     if data is None:
         return f"[`{name}`]({name}.md)", "as dSprites", "as dSprites", "derived from dSprites and a picture of yours"
     shape = "×".join(map(str, data.observation_shape))
-    return f"[`{name}`]({name}.md)", f"{data.num_images:,} of {shape}", _factors(data), _source(data)
+    return f"[`{name}`]({name}.md)", f"{data.num_images:,} of {shape}", factors_text(data, MOST_FACTORS), _source(data)
 
 
 def card(name: str, data: ImageData | None, gin_files: Path, cited: list[str]) -> str:
@@ -116,7 +115,7 @@ def _facts(data: ImageData | None) -> list[tuple[str, str]]:
     facts = [
         ("images", f"{data.num_images:,}"),
         ("pixels", f"{shape}, values 0 … {data.max_pixel}"),
-        ("factors", _factors(data)),
+        ("factors", factors_text(data, MOST_FACTORS)),
     ]
     if not isinstance(data, OfficialData):
         return [*facts, ("origin", f"{data.origin}")] if data.origin == "rendered" else facts
@@ -138,19 +137,6 @@ def _checksums(data: OfficialData) -> str:
     if data.source.has_checksums:
         return "of all files, compared"
     return "none" if data.origin == RE_ENCODED else "not of all files"
-
-
-def _factors(data: ImageData) -> str:
-    if not isinstance(data, FactorDataset):
-        return "none"
-    sizes = list(zip(data.factor_names, data.factor_sizes, strict=True))
-    if len(sizes) > 10:
-        return f"{len(sizes)} of {max(data.factor_sizes)} values, without a grid"
-    kinds = getattr(data, "factor_kinds", None) or [None] * len(sizes)
-    return ", ".join(
-        f"{name} {kind}" if kind in (CONTINUOUS, CYCLIC) else f"{name} {size}"
-        for (name, size), kind in zip(sizes, kinds, strict=True)
-    )
 
 
 def _source(data: ImageData) -> str:

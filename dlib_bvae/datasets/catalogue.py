@@ -20,7 +20,7 @@ from dlib_bvae.datasets.official.files import download as download_files
 from dlib_bvae.errors import UserError
 
 _WIDTH_OF_A_PIPE = 160
-_MOST_FACTORS = 10  # of a data set in the table of all
+MOST_FACTORS = 10  # of a data set in a table of all
 
 
 def open_set(name: str, data_dir: Path | None = None) -> ImageData:
@@ -46,7 +46,7 @@ def show_all(data_dir: Path | None = None) -> None:
             continue
         try:
             data = open_set(name, data_dir)
-            table.add_row(name, f"{data.num_images:,}", _pixels(data), _factors(data, _MOST_FACTORS), _state(data))
+            table.add_row(name, f"{data.num_images:,}", _pixels(data), factors_text(data, MOST_FACTORS), _state(data))
         except UserError as error:
             table.add_row(name, "", "", "", str(error).split(";")[0])
     console = Console()
@@ -108,7 +108,7 @@ def info(name: str, data_dir: Path | None = None) -> None:
     lines = {
         "data set": name,
         "images": f"{data.num_images:,} of {_pixels(data)}, values 0 … {data.max_pixel}",
-        "factors": _factors(data),
+        "factors": factors_text(data),
         "here": _state(data),
         "origin": data.origin,
     }
@@ -143,7 +143,7 @@ def _pixels(data: ImageData) -> str:
     return "×".join(map(str, data.observation_shape))
 
 
-def _factors(data: ImageData, most: int | None = None) -> str:
+def factors_text(data: ImageData, most: int | None = None) -> str:
     """Names, numbers of values and declared kinds; of more than `most` factors the first three and how many more."""
     if not isinstance(data, FactorDataset):
         return "none"
