@@ -67,8 +67,9 @@ class Unit(NamedTuple):
 def answers(board: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One answer a column of board["summary"]: its PLACE, its "metric", and what it says.
 
-    "lead": one sentence, who leads and how sure that is; "more": sentences on the next, PCA and other kinds of supervision;
-    "missing": what was not recorded, or is too little, for what the others do not say.
+    "lead": one sentence, who leads and how sure that is; "more": sentences on the next, what is better but of too few seeds to
+    lead where others are ranked, PCA and other kinds of supervision; "missing": what was not recorded, or is too little, for
+    what the others do not say.
     """
     by_id = {row["id"]: row for row in board["rows"]}
     gap = _gaps(board["differences"])
@@ -101,12 +102,13 @@ def _answer(dataset: str, column: Mapping[str, Any], rows: Sequence[Row], gap: C
     elif (leader := leaders[first]) is None:
         lead = f"{_begins(first, f'On {dataset} ')}nothing scores above chance by {metric}."
     else:
-        others = [(row, gap(leader, row)) for row in _ordered(classes[first]) if row is not leader]
+        others = [(row, gap(leader, row)) for row in _contending(classes[first]) if row is not leader]
         on = _begins(first, f"On {dataset}, ")
         lead = (
             f"{on}{leader['name']} leads by {metric}{direction} with {_with_spread(leader, unit)}{_how_surely(others)}."
         )
-        more = [*_collapse(leader), *_next(leader, others, unit), *_against_pca(leader, rows, unit, gap)]
+        better = _better_of_few(leader, classes[first], unit)
+        more = [*_collapse(leader), *_next(leader, others, unit), *better, *_against_pca(leader, rows, unit, gap)]
     for name, leader in list(leaders.items())[1:]:
         leads = (
             "nothing scores above chance"
@@ -133,7 +135,14 @@ def _classes(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 def _leader(rows: Sequence[Row]) -> Row | None:
     """The row with the best mean, of those that could lead."""
-    return next(iter(_ordered(rows)), None)
+    return next(iter(_contending(rows)), None)
+
+
+def _contending(rows: Sequence[Row]) -> list[Row]:
+    """Rows that could lead, the best first: where some have the seeds for a rank, no others."""
+    ordered = _ordered(rows)
+    ranked = [row for row in ordered if row["seeds"] >= LEAST_SEEDS and (row["rank_df"] or 0) >= LEAST_FREEDOM]
+    return ranked or ordered
 
 
 def _ordered(rows: Sequence[Row]) -> list[Row]:
@@ -202,6 +211,18 @@ def _next(leader: Row, others: Sequence[tuple[Row, Gap]], unit: Unit) -> list[st
         else [f"With {seeds} seeds differences from {unit.points(least)} on are found (80 % power)."]
     )
     return [f"{row['name']} is {unit.points(found.value)} behind{between}.", *noise]
+
+
+def _better_of_few(leader: Row, rows: Sequence[Row], unit: Unit) -> list[str]:
+    """Which rows have a better mean than the leader, of too few seeds to be it."""
+    better = [row for row in _ordered(rows) if _worth(row) > _worth(leader)]
+    if not better:
+        return []
+    best, many = f"{better[0]['name']} with {unit.value(better[0]['mean'])}", len(better)
+    of = f"fewer than {LEAST_SEEDS} seeds"
+    if many == 1:
+        return [f"{best} is not ranked, as it has {of}."]
+    return [f"{many} configurations with better means, first {best}, are not ranked, as they have {of}."]
 
 
 def _collapse(leader: Row) -> list[str]:

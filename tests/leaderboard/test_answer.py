@@ -87,6 +87,24 @@ def test_a_lead_over_all_others_is_called_that():
     assert said([row("A", 0.9), row("B", 0.8)], half=0.02)["lead"].endswith("), more than noise ahead of all others.")
 
 
+def test_where_others_are_ranked_few_seeds_do_not_lead_and_what_is_better_of_them_is_said():
+    one = {"seeds": 1, "interval": None, "smallest_difference": {"value": None}}
+    ranked = [row("A", 0.9), row("B", 0.8), row("PCA", 0.5)]
+    found = said([row("X", 0.95, **one), row("Y", 0.4, **one), *ranked], half=0.02)
+    assert found["lead"].startswith("On dsprites, A leads by the β-VAE metric with 90.0 % (95 % interval")
+    assert found["lead"].endswith(", more than noise ahead of all others.")
+    assert found["more"][0].startswith("B is 10.0 points behind")
+    assert found["more"][2:] == [
+        "X with 95.0 % is not ranked, as it has fewer than 3 seeds.",
+        "A beats PCA (50.0 %) by 40.0 points (95 % interval 38.0 … 42.0 points).",
+    ]
+    assert "2 configurations have fewer than 3 seeds, so no rank" in found["missing"]
+    several = said([row("X", 0.95, **one), row("Z", 0.97, **one), *ranked], half=0.02)
+    assert several["more"][2] == (
+        "2 configurations with better means, first Z with 97.0 %, are not ranked, as they have fewer than 3 seeds."
+    )
+
+
 def test_lower_is_better_turns_differences():
     of = {"metric": "reconstruction_error", "score": "squared_error", "range": [0, None], "higher_is_better": False}
     found = said([row("A", 20.0, **of), row("B", 25.0, **of), row("PCA", 56.1, **of)], half=2.0)
