@@ -59,7 +59,8 @@ def methods(frame: pd.DataFrame) -> pd.Series:
     named = frame[KEYS["model"]].astype(str)
     if OBJECTIVE not in frame:
         return named
-    objective = frame[OBJECTIVE].astype("string").map(selector, na_action="ignore")
+    # Where all is missing, what map gives has a type of its own.
+    objective = frame[OBJECTIVE].astype("string").map(selector, na_action="ignore").astype("string")
     return objective.fillna(named).astype(str)
 
 

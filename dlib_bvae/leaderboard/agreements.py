@@ -11,7 +11,8 @@ import numpy as np
 
 from dlib_bvae import analysis
 from dlib_bvae.analysis.agreement import clustered
-from dlib_bvae.analysis.frame import KEYS, SCORE_NAMES, STEP
+from dlib_bvae.analysis.frame import SCORE_NAMES
+from dlib_bvae.leaderboard.summary import PLACE, by_budget
 from dlib_bvae.metrics.headline import is_default, is_main, order_of
 
 if TYPE_CHECKING:
@@ -66,25 +67,25 @@ def agreements(frame: pd.DataFrame, rows: Sequence[Row]) -> list[dict[str, Any]]
 
     frame: of analysis.frame.collect, or adjusted for chance. "scores", each with its metric, are in an order in which those that
     agree are neighbours. "spearman", "kendall", "runs" (how many have both), "within" and "within_df" (between the seeds of one
-    configuration) are square, in the order of the scores; see analysis.agreements. Data sets with fewer than two such scores
-    are left out.
+    configuration) are square, in the order of the scores; see analysis.agreements. Of a data set with several budgets ("budget")
+    each has its own; fewer than two such scores are left out.
     """
     found = []
     of_data: dict[tuple, list[Row]] = defaultdict(list)
     for row in rows:
         if row["headline"]:
-            of_data[tuple(row[name] for name in (*_DATA_SET, "num_images"))].append(row)
-    after = frame if STEP not in frame else frame[frame[STEP].isna()]
-    for place, every in sorted(of_data.items()):
+            of_data[tuple(row[name] for name in PLACE[:-1])].append(row)
+    apart = ((place, *each) for place, every in sorted(of_data.items()) for each in by_budget(every).items())
+    for place, budget, every in apart:
         those = _firsts(every)
         labels = {f"{row['metric']}.{row['score']}": (row["metric"], row["score"]) for row in those}
-        pairs = analysis.agreements(_only(after, place, those))
+        pairs = analysis.agreements(_only(frame, those))
         names = sorted({*pairs["first"], *pairs["second"]} & labels.keys())
         if len(names) < 2:
             continue
         squares = {name: _square(pairs, name, names) for name in _SQUARE}
         order = clustered(np.array(squares["spearman"], np.float64))  # None is NaN
-        board: dict[str, Any] = dict(zip((*_DATA_SET, "num_images"), place, strict=True))
+        board: dict[str, Any] = dict(zip(PLACE, (*place, budget), strict=True))
         board["scores"] = [dict(zip(("metric", "score"), labels[names[i]], strict=True)) for i in order]
         found.append(
             {**board, **{name: [[each[i][j] for j in order] for i in order] for name, each in squares.items()}}
@@ -101,21 +102,19 @@ def _firsts(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["score"] == first[row["metric"]]]
 
 
-def _only(frame: pd.DataFrame, place: tuple, rows: Sequence[Row]) -> pd.DataFrame:
-    """The evaluations on this data set that the `rows` are of, with the scores of the rows only."""
-    scores: dict[tuple[str, int, str], set[str]] = defaultdict(set)
+def _only(frame: pd.DataFrame, rows: Sequence[Row]) -> pd.DataFrame:
+    """The evaluations that the `rows` are of, with the scores of the rows only."""
+    scores: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        scores[row["metric"], row["metric_version"], _text(row)].add(row["score"])
-    here = frame
-    for name, value in zip((*_DATA_SET, "num_images"), place, strict=True):
-        here = here[here[KEYS[name]] == value]
-    columns = [*(KEYS[name] for name in ("metric", "metric_version", "metric_parameters")), SCORE_NAMES]
-    kept = []
-    for metric, version, parameters, names in here[columns].itertuples(index=False, name=None):
-        wanted = scores.get((metric, version, json.dumps(json.loads(parameters), sort_keys=True)), set())
-        kept.append(json.dumps([name for name in json.loads(names) if name in wanted]))
-    here = here.assign(**{SCORE_NAMES: kept})
-    return here[here[SCORE_NAMES] != "[]"]
+        for each in row["runs"]:
+            for path in each["paths"]:
+                scores[path].add(row["score"])
+    here = frame[frame["path"].isin(scores)]
+    kept = [
+        json.dumps([name for name in json.loads(names) if name in scores[path]])
+        for path, names in here[["path", SCORE_NAMES]].itertuples(index=False, name=None)
+    ]
+    return here.assign(**{SCORE_NAMES: kept})
 
 
 def _square(pairs: pd.DataFrame, name: str, names: Sequence[str]) -> list[list[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -79,31 +79,29 @@ def _figures(board: Mapping[str, Any]) -> Iterator[tuple[str, str, Figure]]:
         ("path", "Scores against the strength of a method", path),
         ("pareto", "Scores against reconstruction", pareto),
     )
-    summaries = _said_apart(board["summary"])
-    slugs = _slugs([*summaries, *board["agreement"]])
+    summaries, agreements = (_said_apart(board[name], board["summary"]) for name in ("summary", "agreement"))
+    slugs = _slugs([*summaries, *agreements])
     for each in summaries:
         place, slug = _place(each, rows), slugs[_key(each)]
         for name, title, make in kinds:
             if (figure := make(place)) is not None:
                 yield f"{name}-{slug}", f"{title}: {place.title}", figure
-    for each in board["agreement"]:
+    for each in agreements:
         if not any(value is not None for k, line in enumerate(each["spearman"]) for value in line[:k]):
             continue
-        title = f"Agreement of metrics: {_text(each['dataset'])}"
+        title = f"Agreement of metrics: {_title(each)}"
         yield f"agreement-{slugs[_key(each)]}", title, agreement(each, title)
 
 
-def _said_apart(summaries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The summaries, with a budget only where their data set has several."""
-    of_data = [tuple(each[name] for name in PLACE[:-1]) for each in summaries]
-    return [
-        {**each, "budget": each["budget"] if of_data.count(where) > 1 else None}
-        for each, where in zip(summaries, of_data, strict=True)
-    ]
+def _said_apart(places: Sequence[Mapping[str, Any]], summaries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The places, with a budget only where the summaries have several of their data set."""
+    where = lambda each: tuple(each[name] for name in PLACE[:-1])
+    of_data = Counter(map(where, summaries))
+    return [{**each, "budget": each["budget"] if of_data[where(each)] > 1 else None} for each in places]
 
 
 def _key(place: Mapping[str, Any]) -> tuple[str, str, int, int, str]:
-    return *(place[name] for name in PLACE[:-1]), place.get("budget") or ""
+    return *(place[name] for name in PLACE[:-1]), place["budget"] or ""
 
 
 def _slugs(places: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int, int, str], str]:
@@ -128,8 +126,11 @@ def _place(summary: Mapping[str, Any], rows: Mapping[str, Row]) -> Place:
         )
         for each in summary["columns"]
     ]
-    budget = f", {summary['budget']}" if summary["budget"] else ""
-    return Place(f"{_text(summary['dataset'])}{budget}", panels)
+    return Place(_title(summary), panels)
+
+
+def _title(place: Mapping[str, Any]) -> str:
+    return _text(place["dataset"]) + (f", {place['budget']}" if place["budget"] else "")
 
 
 def _text(text: str) -> str:

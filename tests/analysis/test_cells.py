@@ -364,6 +364,7 @@ def test_the_name_of_a_reference(text, method):
         {"model": "m", "train_config.model.model": text}, {"model": "other", "train_config.model.model": None}
     )
     assert methods(frame).tolist() == [method, "other"]
+    assert methods(frame.iloc[1:]).tolist() == ["other"]
 
 
 def test_of_several_reference_rows_the_mean_over_seeds_and_then_configurations_counts():

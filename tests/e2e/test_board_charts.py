@@ -295,6 +295,23 @@ def test_without_three_models_agreement_says_so(chromium, tmp_path):
     assert console_errors(chromium) == []
 
 
+def test_agreement_is_of_one_budget(chromium, tmp_path):
+    for steps, sign in ((100, 1), (900, -1)):
+        for seed in range(3 + (steps == 100)):
+            config = {"model.training_steps": steps}
+            encoded = train(tmp_path / "runs", f"run{steps}-{seed}", seed=seed, config=config, steps=steps)
+            score(encoded, "mig", {"discrete_mig": 0.1 * seed})
+            score(encoded, "sap", {"SAP_score": 0.5 + sign * 0.1 * seed})
+    reader = Reader(chromium, written(tmp_path)[0]).open("#view=agreement")
+    rho_and_runs = lambda: cells(reader, "#agreement")[0][1:3]
+    reader.expect(rho_and_runs, ["−1.00", "3"])
+    reader.choose("#agreement-of select", "dsprites_rendered@ffffffff@100 steps of 64")
+    reader.expect(rho_and_runs, ["1.00", "4"])
+    reader.click("#agreement tbody tr .open")
+    reader.at("view=pareto", "budget=100")
+    assert console_errors(chromium) == []
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_no_chart_shows_another_data_set(reader, view):
     reader.open(f"#view={view}&{SHAPES3D}")

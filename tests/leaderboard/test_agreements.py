@@ -88,17 +88,21 @@ def scored(values, metric, score, parameters=DEFAULTS, **more):
 
 
 def board_of(frame):
-    """The rows of a frame, as far as agreements need them."""
+    """The rows of a frame, as far as agreements need them, of the budget "9 steps of 8" where it has no other."""
     names = [
         "train_results.dataset",
         "evaluation_results.metric",
         "metric_parameters",
         "evaluation_results.score_names",
+        "postprocess_results.step",
+        "budget",
     ]
-    found = frame[names].drop_duplicates().itertuples(index=False, name=None)
+    known = {"budget": "9 steps of 8", "postprocess_results.step": 0}
+    told = frame.reindex(columns=[*names, "path"]).astype(dict.fromkeys(known, object)).fillna(known)
     rows = [
-        row(f"{place}{score}", metric, score, json.loads(parameters), dataset, 512)
-        for place, (dataset, metric, parameters, scores) in enumerate(found)
+        row(f"{place}{score}", metric, score, json.loads(parameters), dataset, 512, last=step == 0)
+        | {"budget": budget, "images": 72, "runs": [{"paths": [path]} for path in those["path"]]}
+        for place, ((dataset, metric, parameters, scores, step, budget), those) in enumerate(told.groupby(names))
         for score in json.loads(scores)
     ]
     mark_headlines(rows)
@@ -114,7 +118,7 @@ def test_the_matrices_are_square_and_in_the_order_of_the_scores():
         *scored(UNITS, "active_units", "active_units", units),
     )
     (found,) = agreements(frame, board_of(frame))
-    assert (found["dataset"], found["num_images"]) == ("dummy_data", 512)
+    assert (found["dataset"], found["num_images"], found["budget"]) == ("dummy_data", 512, "9 steps of 8")
     names = [each["metric"] for each in found["scores"]]
     assert sorted(names) == ["active_units", "mig", "sap"]
     values = {"mig": MIG, "sap": SAP, "active_units": UNITS}
@@ -152,6 +156,23 @@ def test_exported_steps_and_data_sets_of_one_score_are_left_out():
     (found,) = agreements(frame, board_of(frame))
     assert found["dataset"] == "dummy_data"
     assert found["runs"] == [[8, 8], [8, 8]]
+
+
+def test_runs_of_two_budgets_are_never_correlated_together():
+    frame = frame_of(
+        *(
+            each
+            for budget, sign in (("9 steps of 8", 1), ("99 steps of 8", -1))
+            for metric, score, values in (("mig", "discrete_mig", MIG), ("sap", "SAP_score", sign * MIG))
+            for each in scored(values, metric, score, DEFAULTS if metric == "mig" else {}, budget=budget)
+        )
+    )
+    frame["train_results.uuid"] += frame["budget"]
+    found = {each["budget"]: each for each in agreements(frame, board_of(frame))}
+    assert {name: (each["spearman"][0][1], each["runs"][0][1]) for name, each in found.items()} == {
+        "9 steps of 8": (pytest.approx(1), 8),
+        "99 steps of 8": (pytest.approx(-1), 8),
+    }
 
 
 def test_runs_of_two_data_sets_are_never_correlated_together():

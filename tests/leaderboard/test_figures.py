@@ -45,7 +45,7 @@ def board_of(*rows, dataset="dsprites", metrics=("mig", "reconstruction_error"),
         }
         for metric in metrics
     ]
-    place = {"dataset": dataset, "fingerprint": "f" * 16, "data_version": 1, "num_images": 10}
+    place = {"dataset": dataset, "fingerprint": "f" * 16, "data_version": 1, "num_images": 10, "budget": "9 steps of 8"}
     return {
         "rows": list(rows),
         "summary": [{**place, "columns": [each for each in columns if each["rows"]]}],

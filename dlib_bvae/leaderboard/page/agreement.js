@@ -1,8 +1,8 @@
 // Agreement: how far the scores of one data set order the runs alike, over all runs and between the seeds of one configuration.
 function showAgreement() {
-  const { data, each: shown } = dataShown(), on = `on ${shown ? setTitle({ label: dataName(shown), each: shown }) : data}`;
-  byId("agreement-of").replaceChildren(chooser("Data set", "data", data, [...new Map(SETS.map(({ data: key, each }) => [key, setTitle({ label: dataName(each), each })]))]));
-  const of = (adjustedNow ? board.agreement_adjusted : board.agreement).find((each) => dataKey(each) === data);
+  const set = dataShown(), { on } = set;
+  byId("agreement-of").replaceChildren(dataChooser(set));
+  const of = (adjustedNow ? board.agreement_adjusted : board.agreement).find((each) => ofSet({ data: dataKey(each), budget: each.budget }, set));
   const pairs = of ? pairsOf(of) : [];
   const known = pairs.filter(({ rho }) => rho !== null);
   if (known.length === 0) {
@@ -34,7 +34,7 @@ function heat(of) {
   const names = of.scores.map((_, place) => pairName(of, place)), n = names.length;
   const cells = names.flatMap((row, i) => names.map((column, j) => {
     const inside = j > i, value = i === j ? null : (inside ? of.within : of.spearman)[i][j], basis = inside ? `${of.within_df[i][j] ?? 0} degrees of freedom, within configurations` : `${of.runs[i][j] ?? 0} runs`;
-    return { row: row.text, column: column.text, value, diagonal: i === j, title: i === j ? row.text : `${row.text} and ${column.text}\nρ = ${value === null ? "not known" : rhoText(value)} (${basis})`, open: i === j ? null : { view: "pareto", y: row.key, x: column.key, data: dataKey(of) } };
+    return { row: row.text, column: column.text, value, diagonal: i === j, title: i === j ? row.text : `${row.text} and ${column.text}\nρ = ${value === null ? "not known" : rhoText(value)} (${basis})`, open: i === j ? null : { view: "pareto", y: row.key, x: column.key, data: dataKey(of), budget: place.budget } };
   }));
   const letter = chartWidth() < 600 ? 5.2 : 6.5, lengths = names.map(({ text }) => letter * text.length), longest = Math.max(...lengths), marginLeft = longest + 14;
   const slanted = Math.max(...lengths.slice(-3)) * 0.6, size = Math.max(14, Math.min(46, (chartWidth() - marginLeft - slanted) / n)), marginTop = longest * 0.85 + 16;
