@@ -72,7 +72,7 @@ def answers(board: Mapping[str, Any]) -> list[dict[str, Any]]:
     what the others do not say.
     """
     by_id = {row["id"]: row for row in board["rows"]}
-    gap = _gaps(board["differences"])
+    gap = gaps(board["differences"])
     found = []
     for place in board["summary"]:
         where = {name: place[name] for name in PLACE}
@@ -165,7 +165,7 @@ def _with_spread(row: Row, unit: Unit) -> str:
     return f"{mean} (one seed, so no interval)"
 
 
-def _gaps(differences: Sequence[Mapping[str, Any]]) -> Callable[[Row, Row], Gap]:
+def gaps(differences: Sequence[Mapping[str, Any]]) -> Callable[[Row, Row], Gap]:
     """How much better a row is than another, from board["differences"]."""
     places: dict[str, list[tuple[Mapping[str, Any], int]]] = {}
     for group in differences:
