@@ -134,8 +134,8 @@ def _steps(rows: Sequence[Row]) -> Iterator[str]:
     for last in (row for row in here if row["last"]):
         for row in here:
             if row["config"] == last["config"] and row["step"] == 10_000 and not row["last"]:
-                said = f"{UNIT.value(row['mean'])} → {UNIT.value(last['mean'])}"
-                found.append(f"{last['name']} {said} after {last['step']:,} (n = {last['seeds']})")
+                said = f"from {UNIT.value(row['mean'])} to {UNIT.value(last['mean'])}"
+                found.append(f"{last['name']} {said} (n = {last['seeds']})")
     if found:
         yield f"The β-VAE metric after 10,000 steps of a training and at its end: {'; '.join(found)}."
 
