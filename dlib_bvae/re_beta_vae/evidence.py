@@ -40,9 +40,10 @@ def of_study(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
     Added: run, seed, dataset, architecture (Conv, MLP, "" of PCA and ICA), model (4-VAE, PCA …), beta, steps, size (steps, or
     images fitted to). A data set whose files are not known to be the official ones is another
-    one, see paper.labelled. Of a metric the newest version that is there counts. Where a cell (data set, architecture, model) has
-    several configurations, that with the most steps is kept, of those the one with the most seeds. Seeds whose codes are equal
-    count once, as the first of them.
+    one, see paper.labelled. Of a metric the newest version that is there counts. The β-VAEs of a data set and an architecture are
+    those of one number of steps, that of most runs, of several the largest, as claims compare them. Where a cell (data set,
+    architecture, model) has several configurations, that with the most steps, or images, is kept, of those the one with the
+    most seeds. Seeds whose codes are equal count once, as the first of them.
     """
     rows = rows.copy()
     rows["run"], rows["seed"] = rows[RUN].astype(str), rows[SEED].map(_whole)
@@ -109,11 +110,15 @@ def _one_configuration(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFr
     kept = []
     notes = list(others)
     prints = column(rows, "train_results.fingerprint").astype(str) + " " + rows["data_version"].astype(str)
+    steps = _steps(rows)
     for (dataset, architecture, model), part in rows.groupby(CELL, sort=True):
         groups = [each for _, each in part.groupby([part["config"], prints[part.index]], sort=True, dropna=False)]
         groups.sort(key=lambda each: (-each["size"].max(), -each["seed"].nunique()))
-        kept.append(groups[0])
-        for each in groups[1:]:
+        wanted = steps.get((dataset, architecture))
+        first = next((each for each in groups if wanted is None or each["size"].max() == wanted), None)
+        if first is not None:
+            kept.append(first)
+        for each in (each for each in groups if each is not first):
             notes.append(
                 f"{dataset}: another configuration of {' '.join(filter(None, (model, architecture)))} "
                 f"({each['size'].max():,.0f} steps or images, {counted(each['seed'].nunique(), 'seed')})"
@@ -121,6 +126,16 @@ def _one_configuration(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFr
     import pandas as pd
 
     return (pd.concat(kept, ignore_index=True) if kept else rows), notes
+
+
+def _steps(rows: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """(Data set, architecture) → the number of steps by which most runs of its β-VAEs were trained; of several the largest."""
+    found = {}
+    trained = rows[rows["architecture"] != ""]
+    for place, part in trained.groupby(["dataset", "architecture"]):
+        runs = part.groupby("size")["run"].nunique()
+        found[place] = max(runs.index, key=lambda size: (runs[size], size))
+    return found
 
 
 def _equal_codes_once(rows: pd.DataFrame, others: list[str]) -> tuple[pd.DataFrame, list[str]]:

@@ -76,7 +76,8 @@ def test_the_sentences_say_leaders_pairs_chance_agreement_and_steps_with_interva
     )
     assert agreement == "Over runs Spearman's ρ of the β-VAE metric and SAP is −1.00 (42 runs)."
     assert steps == (
-        "The β-VAE metric after 10,000 steps of a training and at its end: β-VAE β = 4 · 300,000 steps from 61.0 % to 70.0 % (n = 1)."
+        "The β-VAE metric after 10,000 steps of a training and at its end: "
+        "β-VAE β = 4 · 300,000 steps from 61.0 % to 70.0 % (n = 1)."
     )
 
 

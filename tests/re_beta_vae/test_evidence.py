@@ -75,6 +75,24 @@ def test_of_two_configurations_the_longer_training_counts_then_the_more_seeds():
     ]
 
 
+def test_the_beta_vaes_of_a_data_set_are_of_one_number_of_steps():
+    def rows_of(model, steps, seeds, architecture="Conv"):
+        more = {"config": f"{model} {steps}", "train_results__steps": steps}
+        return [beta_vae(training("dsprites_rendered", model, seed, architecture, **more), 50) for seed in seeds]
+
+    short = [each for model in ("1-VAE", "4-VAE") for each in rows_of(model, 300, [1, 2, 3])]
+    long = rows_of("4-VAE", 6000, [1]) + rows_of("10-VAE", 6000, [1])
+    kept, notes = of_study(report_rows.frame(short + long + rows_of("1-VAE", 6000, [1], "MLP")))
+    assert {*kept["config"]} == {"1-VAE 300", "4-VAE 300", "1-VAE 6000"}
+    assert {*kept.loc[kept["config"] == "1-VAE 6000", "architecture"]} == {"MLP"}
+    assert notes == [
+        "dsprites_rendered: another configuration of 10-VAE Conv (6,000 steps or images, 1 seed)",
+        "dsprites_rendered: another configuration of 4-VAE Conv (6,000 steps or images, 1 seed)",
+    ]
+    tied, _ = of_study(report_rows.frame(rows_of("1-VAE", 300, [1]) + rows_of("4-VAE", 6000, [1])))
+    assert {*tied["config"]} == {"4-VAE 6000"}
+
+
 def test_values_of_mixed_columns():
     assert [value(each) for each in ("4.0", '"@a()"', "@a()", None, float("nan"), 3)] == [
         4.0,
