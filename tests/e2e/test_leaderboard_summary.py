@@ -4,7 +4,7 @@ import base64
 import functools
 import http.server
 import re
-import tarfile
+import runpy
 import threading
 from pathlib import Path
 
@@ -39,8 +39,7 @@ def fixture_page(tmp_path_factory):
 @pytest.fixture(scope="module")
 def study_page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    with tarfile.open(STUDY) as archive:
-        archive.extractall(folder / "runs", filter="data")
+    runpy.run_path(str(STUDY.parents[2] / "study_results.py"))["unpack"](STUDY, folder / "runs")
     frame, _ = collect(folder / "runs")
     return written(build(frame, folder / "runs", folder / "board"), folder / "board")
 

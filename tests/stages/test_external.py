@@ -5,6 +5,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from dlib_bvae import datasets, leaderboard, metrics
@@ -61,7 +62,8 @@ def test_one_file_under_two_names_and_seeds_is_one_value_on_one_rank(codes, scor
         place = {"name": name, "output_dir": Path(f"runs/{name}{seed}"), "training_seed": seed}
         score_external("mig", codes=saved(codes.astype(np.float64) if seed else codes, Path(f"{seed}.npy")), **place)
     board = leaderboard.run(Path("runs"), Path("board"))[0]
-    said = {row["model"]: (row["seeds"], row["equal_codes"]) for row in json.loads(board.read_text())["rows"]}
+    rows = pd.DataFrame(**json.loads(board.read_text())["rows"])
+    said = {row["model"]: (row["seeds"], row["equal_codes"]) for row in rows.to_dict("records")}
     assert said["mine"] == (1, "the seeds 0 and 1 have equal codes and count once; the same codes as yours")
     assert said["yours"] == (1, "the same codes as mine")
     assert "equal codes: mine on dummy_data: the seeds 0 and 1" in capsys.readouterr().err
