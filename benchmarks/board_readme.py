@@ -1,7 +1,7 @@
 """What a published board says, in ten sentences: `python benchmarks/board_readme.py benchmarks/boards/v1` writes its README.md.
 
 Six on who leads by each main score of the plan, then one each on supervision by pairs, chance, agreement of the scores and the
-steps of training. What a board lacks for a sentence leaves it out. A test compares the README with the board beside it.
+steps of training. What a board lacks for a sentence leaves it out. A test compares each README with its board.
 """
 
 from __future__ import annotations

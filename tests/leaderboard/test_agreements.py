@@ -98,11 +98,11 @@ def board_of(frame):
         "budget",
     ]
     known = {"budget": "9 steps of 8", "postprocess_results.step": 0}
-    told = frame.reindex(columns=[*names, "path"]).astype(dict.fromkeys(known, object)).fillna(known)
+    entries = frame.reindex(columns=[*names, "path"]).astype(dict.fromkeys(known, object)).fillna(known)
     rows = [
         row(f"{place}{score}", metric, score, json.loads(parameters), dataset, 512, last=step == 0)
         | {"budget": budget, "images": 72, "runs": [{"paths": [path]} for path in those["path"]]}
-        for place, ((dataset, metric, parameters, scores, step, budget), those) in enumerate(told.groupby(names))
+        for place, ((dataset, metric, parameters, scores, step, budget), those) in enumerate(entries.groupby(names))
         for score in json.loads(scores)
     ]
     mark_headlines(rows)
