@@ -7,6 +7,7 @@ steps of training. What a board lacks for a sentence leaves it out. A test compa
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -104,10 +105,9 @@ def _agreement(board: Mapping[str, Any]) -> Iterator[str]:
             continue
         places = {score["metric"]: place for place, score in enumerate(each["scores"]) if score["metric"] in MAIN}
         pairs = [
-            (each["spearman"][places[a]][places[b]], each["runs"][places[a]][places[b]], MAIN[a][1], MAIN[b][1])
-            for a in places
-            for b in places
-            if places[a] < places[b] and each["spearman"][places[a]][places[b]] is not None
+            (each["spearman"][i][j], each["runs"][i][j], MAIN[a][1], MAIN[b][1])
+            for (a, i), (b, j) in itertools.combinations(places.items(), 2)
+            if each["spearman"][i][j] is not None
         ]
         if len(pairs) == 1:
             (rho, runs, first, second) = pairs[0]
@@ -126,10 +126,8 @@ def _rho(value: float) -> str:
 
 def _steps(rows: Sequence[Row]) -> Iterator[str]:
     """The β-VAE metric after 10,000 steps of a training and at its end."""
-    here = [
-        row for row in rows if row["dataset"] == DATASET and row["metric"] == "beta_vae" and row["budget"] != BUDGET
-    ]
-    here = [row for row in here if row["budget"] is not None]
+    here = [row for row in rows if (row["dataset"], row["metric"]) == (DATASET, "beta_vae")]
+    here = [row for row in here if row["budget"] not in (BUDGET, None)]
     found = []
     for last in (row for row in here if row["last"]):
         for row in here:
@@ -153,7 +151,7 @@ dlib_bvae_leaderboard --results_dir=runs/board_{name} --output_dir=board
 ```
 
 or, without training, by `python benchmarks/study_results.py unpack benchmarks/boards/{name}/runs.tar.xz runs/board_{name}` and
-the second line. `python benchmarks/board_readme.py` writes this page.
+the second line. `python benchmarks/board_readme.py benchmarks/boards/{name}` writes this page.
 
 ## What it says
 """

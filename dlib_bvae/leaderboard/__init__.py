@@ -43,12 +43,12 @@ def run(results: Path, output: Path, show: Callable[[str], object] | None = None
     say_equal(frame)
     board = build(frame, results, output, behind=behind)
     drawn, board["figures"] = figures.files_of(board)
-    main = main_part(board)
+    main = tables.rounded(main_part(board))
     written: dict[str, str | bytes] = {
         "board.json": tables.as_json(main),
         **tables.files(board),
         VERSIONS_FILE: json.dumps(versions(board["rows"]), ensure_ascii=False, indent=1) + "\n",
-        PAGE: page(tables.shortened(main), output),
+        PAGE: page(main, output),
         **drawn,
     }
     paths = write_outputs(output, written, _FLAG, tables.of_earlier_version, folder=figures.FOLDER)

@@ -89,12 +89,12 @@ def as_json(board: Mapping[str, Any]) -> str:
     """A board as JSON text: "rows" are {"columns": names, "data": [values of each row]}, as pandas' "split".
 
     Their columns are those of the other tables but metric_parameters, which stand in the entry of "evaluations" that "evaluation"
-    counts, and settings; then "runs": [place in "runs", seed, value, value adjusted for chance] of each. _DIGITS digits.
+    counts, and settings; then "runs": [place in "runs", seed, value, value adjusted for chance] of each.
     """
     columns = [*_IN_JSON, "evaluation", "runs"]
     data = [[_in_json(row, name) for name in columns] for row in board["rows"]]
     parts = {**board, "rows": {"columns": columns, "data": data}}
-    text = json.dumps(shortened(parts), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(parts, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text + "\n"
 
 
@@ -104,12 +104,12 @@ def _in_json(row: Row, column: str) -> Any:
     return _entry(row, _CHANCE.get(column, (column,)))
 
 
-def shortened(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """JSON values whose numbers have _DIGITS significant digits; whole ones stay as they are."""
     if isinstance(value, Mapping):
-        return {name: shortened(each) for name, each in value.items()}
+        return {name: rounded(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [shortened(each) for each in value]
+        return [rounded(each) for each in value]
     if not isinstance(value, float):
         return value
     return int(value) if value.is_integer() else float(f"{value:.{_DIGITS}g}")

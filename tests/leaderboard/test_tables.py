@@ -9,7 +9,7 @@ import pytest
 from support.leaderboard_runs import score, train
 
 from dlib_bvae import leaderboard
-from dlib_bvae.leaderboard.tables import of_earlier_version, shortened
+from dlib_bvae.leaderboard.tables import of_earlier_version, rounded
 
 HARMFUL = [
     "=cmd()|' /C calc'!A0",
@@ -104,7 +104,7 @@ def test_evaluations_of_equal_settings_stand_in_json_once(tmp_path):
 
 
 def test_numbers_in_json_have_seven_digits_and_whole_ones_stay():
-    assert shortened({"a": [1 / 3, 1257141.0, 123456789012, True, None, "0.123456789"], "b": (2e-9 / 3, 1e22)}) == {
+    assert rounded({"a": [1 / 3, 1257141.0, 123456789012, True, None, "0.123456789"], "b": (2e-9 / 3, 1e22)}) == {
         "a": [0.3333333, 1257141, 123456789012, True, None, "0.123456789"],
         "b": [6.666667e-10, 10**22],
     }
